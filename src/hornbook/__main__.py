@@ -1,0 +1,10 @@
+"""`hornbook` and `python -m hornbook`."""
+
+import sys
+
+from hornbook.cli import main
+
+__all__ = ["main"]
+
+if __name__ == "__main__":
+    sys.exit(main())

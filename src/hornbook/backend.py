@@ -1,0 +1,72 @@
+"""Which backend Keras runs on: the user's choice, else the one that is installed.
+
+Keras falls back to TensorFlow when nobody says anything, and fails when that is missing.
+`choose` runs when hornbook is imported, before Keras is, and only looks; it imports nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+BACKENDS = ("jax", "torch", "tensorflow")  # in the order they are tried
+
+_reason = ""
+_announced = False
+
+
+def choose() -> str:
+    """Settles `KERAS_BACKEND` and returns its value ("" when no backend is installed)."""
+    global _reason
+    if "keras" in sys.modules:
+        _reason = "Keras was imported before hornbook"
+        return sys.modules["keras"].config.backend()
+    if name := os.environ.get("KERAS_BACKEND"):
+        _reason = "KERAS_BACKEND says so"
+        return name
+    configured = _from_keras_json()
+    if configured and _installed(configured):
+        _reason = f"{_keras_json()} says so"
+        return configured
+    for name in BACKENDS:
+        if _installed(name):
+            os.environ["KERAS_BACKEND"] = name
+            _reason = "it is installed and KERAS_BACKEND is not set"
+            if configured:
+                _reason = f"{_keras_json()} names {configured}, which is not installed"
+            return name
+    _reason = "no backend is installed"
+    return ""
+
+
+def reason() -> str:
+    """Why the backend is the one it is, as half a sentence."""
+    return _reason
+
+
+def announce() -> None:
+    """Says once, on standard error, which backend is used when the user did not choose it."""
+    global _announced
+    if not _announced and os.environ.get("KERAS_BACKEND") and "not" in _reason.split():
+        print(f"Keras backend: {os.environ['KERAS_BACKEND']} ({_reason})", file=sys.stderr)
+    _announced = True
+
+
+def _keras_json() -> Path:
+    home = os.environ.get("KERAS_HOME")
+    return Path(home) / "keras.json" if home else Path.home() / ".keras" / "keras.json"
+
+
+def _from_keras_json() -> str | None:
+    try:
+        value = json.loads(_keras_json().read_text("utf-8")).get("backend")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return value if isinstance(value, str) else None
+
+
+def _installed(name: str) -> bool:
+    return name in BACKENDS and importlib.util.find_spec(name) is not None

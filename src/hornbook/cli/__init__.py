@@ -1,0 +1,51 @@
+"""The command line: one file per command, imported only when it is the one asked for.
+
+A command file has `HELP` (one line), `add_options(parser)` and `run(options)`, which
+returns the exit status or None.  Whatever is slow to import is imported inside `run`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from hornbook import __version__
+from hornbook.errors import HornbookError
+
+COMMANDS = {
+    "demo": "train and use a text matcher on data that comes with hornbook",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status: 0, 2 (the user can fix it), or 130."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(
+        prog="hornbook",
+        description="Clear, fast, practical recipes and Transformers on Keras 3.",
+        epilog="hornbook COMMAND --help  explains a command.",
+    )
+    parser.add_argument("--version", action="version", version=f"hornbook {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    for name, help_line in COMMANDS.items():
+        command = commands.add_parser(name, help=help_line, description=help_line)
+        if name == chosen:
+            module = importlib.import_module(f"hornbook.cli.{name}")
+            module.add_options(command)
+            command.set_defaults(run=module.run)
+    try:
+        options = parser.parse_args(words)
+        return options.run(options) or 0
+    except HornbookError as error:
+        print(f"hornbook: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nhornbook: stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `hornbook ... | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

@@ -1,0 +1,59 @@
+"""What can go wrong that the person using hornbook can put right.
+
+A `HornbookError` carries one message for a person: what was wrong, where, what was
+expected, and what to do.  The command line prints it without a traceback and exits with
+status 2.  A programmer's mistake is a `ValueError` or `TypeError` instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+
+
+class HornbookError(Exception):
+    """Anything a user can fix."""
+
+
+class DataError(HornbookError):
+    """A data file that cannot be used as it is: broken line, wrong label, empty file."""
+
+
+class CheckpointError(HornbookError):
+    """A checkpoint that is damaged, incomplete, or belongs to another model."""
+
+
+class OptionError(HornbookError):
+    """An option or field with a value that cannot work."""
+
+
+class MissingExtraError(HornbookError):
+    """A package that an optional feature needs is not installed."""
+
+
+def require(module: str, *, extra: str, package: str | None = None) -> ModuleType:
+    """Imports an optional `module`, or says what to install.
+
+    Raises:
+        MissingExtraError: with the `pip install` line that brings it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.split(".")[0] != module.split(".")[0]:
+            raise  # the package is there, and something it needs is not: not ours to explain
+        raise MissingExtraError(
+            f"This needs {package or module}, which is not installed.\n"
+            f"Install it with:  pip install 'hornbook[{extra}]'"
+        ) from None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A sentence naming the nearest of `known`, or all of them when none is near."""
+    names = sorted(known)
+    near = difflib.get_close_matches(word, names, n=1)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    return f"Known: {', '.join(names)}." if names else "There are none."

@@ -1,0 +1,103 @@
+"""The law of the house: imports point down."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import hornbook
+
+SOURCE = Path(hornbook.__file__).parent
+FLOORS = [
+    {"errors"},
+    {"backend", "files", "progress", "report"},
+    {"text", "data", "layers", "losses", "metrics", "checkpoints", "generation", "mining"},
+    {"models", "training"},
+    {"pretrained"},
+    {"recipes"},
+    {"cli", "serving"},
+    {"__main__", "__init__"},
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+WITHOUT_KERAS = {"text", "mining", "data", "checkpoints", "report", "files", "progress", "errors"}
+# The few files that may name a backend's own package, each with its reason.
+BACKEND_FILES = {
+    "backend.py": "chooses the backend",
+}
+BACKENDS = {"jax", "torch", "tensorflow"}
+
+
+def modules():
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    first = path.relative_to(SOURCE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports_of(path: Path):
+    """Every module that `path` imports, at the top or inside a function, as a dotted name."""
+    package = ["hornbook", *path.relative_to(SOURCE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            if module == "hornbook":
+                yield from (f"hornbook.{alias.name}" for alias in node.names)
+            else:
+                yield module
+
+
+def test_every_room_has_a_floor():
+    assert {room_of(path) for path in modules()} <= set(FLOOR)
+
+
+def test_imports_point_down_and_rooms_on_one_floor_do_not_know_each_other():
+    wrong = []
+    for path in modules():
+        room = room_of(path)
+        for name in imports_of(path):
+            parts = name.split(".")
+            if parts[0] != "hornbook" or len(parts) == 1 or parts[1] not in FLOOR:
+                continue
+            if parts[1] != room and FLOOR[parts[1]] >= FLOOR[room]:
+                wrong.append(f"{path.relative_to(SOURCE)} imports {name}")
+    assert not wrong
+
+
+def test_some_rooms_never_import_keras():
+    wrong = [
+        f"{path.relative_to(SOURCE)} imports {name}"
+        for path in modules()
+        if room_of(path) in WITHOUT_KERAS
+        for name in imports_of(path)
+        if name.split(".")[0] == "keras"
+    ]
+    assert not wrong
+
+
+def test_backends_are_named_only_where_listed():
+    wrong = [
+        f"{path.relative_to(SOURCE)} imports {name}"
+        for path in modules()
+        if path.relative_to(SOURCE).as_posix() not in BACKEND_FILES
+        for name in imports_of(path)
+        if name.split(".")[0] in BACKENDS
+    ]
+    assert not wrong
+
+
+def test_recipes_and_families_do_not_import_each_other():
+    wrong = []
+    for folder, shared in (("recipes", {"recipe"}), ("models/families", set())):
+        for path in sorted((SOURCE / folder).glob("*.py")):
+            if path.stem == "__init__":
+                continue
+            prefix = "hornbook." + folder.replace("/", ".") + "."
+            for name in imports_of(path):
+                if name.startswith(prefix) and name.removeprefix(prefix).split(".")[0] not in shared:
+                    wrong.append(f"{path.name} imports {name}")
+    assert not wrong
