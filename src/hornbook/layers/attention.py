@@ -1,0 +1,96 @@
+"""Multi-head scaled dot-product attention."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("hornbook")
+class MultiHeadAttention(keras.layers.Layer):
+    """Attends from `x` to `context` with several heads.
+
+    Args:
+        num_heads: Heads; divides the features of `x`.
+        dropout: Rate on the attention probabilities in training.
+        use_bias: Whether the four projections have a bias.
+        kernel_initializer: Of the four projections.
+
+    Call arguments:
+        x: `(batch, queries, features)`.
+        context: `(batch, keys, features)`; None for self-attention.
+        attention_mask: Boolean, broadcasts to `(batch, heads, queries, keys)`; True may be
+            seen.  What is masked has exactly zero influence.
+        attention_bias: Added to the scores; same shape.
+
+    Returns:
+        `(batch, queries, features)`.
+
+    Reference: https://arxiv.org/abs/1706.03762
+    """
+
+    def __init__(
+        self,
+        *,
+        num_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+
+    def build(self, x_shape):
+        features = x_shape[-1]
+        if features % self.num_heads:
+            raise ValueError(f"{features} features cannot be shared by {self.num_heads} heads.")
+        self.head_size = features // self.num_heads
+        self.query = self._projection("query", x_shape)
+        self.key = self._projection("key", x_shape)
+        self.value = self._projection("value", x_shape)
+        self.output_dense = self._projection("output_dense", x_shape)
+
+    def _projection(self, name, shape):
+        dense = keras.layers.Dense(
+            shape[-1],
+            use_bias=self.use_bias,
+            kernel_initializer=self.kernel_initializer.clone(),  # else equal kernels
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        dense.build(shape)
+        return dense
+
+    def call(self, x, context=None, attention_mask=None, attention_bias=None, training=None):
+        context = x if context is None else context
+        query = self._split(self.query(x))
+        key = self._split(self.key(context))
+        value = self._split(self.value(context))
+        scores = ops.matmul(query * (1 / math.sqrt(self.head_size)), ops.swapaxes(key, 2, 3))
+        scores = ops.cast(scores, "float64" if self.compute_dtype == "float64" else "float32")
+        if attention_bias is not None:
+            scores = scores + ops.cast(attention_bias, scores.dtype)
+        if attention_mask is not None:
+            # far below any score, yet finite: a row that sees nothing stays free of NaN
+            scores = ops.where(attention_mask, scores, ops.cast(-1e30, scores.dtype))
+        probabilities = ops.cast(ops.softmax(scores, axis=-1), self.compute_dtype)
+        probabilities = self.dropout(probabilities, training=training)
+        return self.output_dense(self._join(ops.matmul(probabilities, value)))
+
+    def _split(self, x):
+        x = ops.reshape(x, (*ops.shape(x)[:2], self.num_heads, self.head_size))
+        return ops.transpose(x, (0, 2, 1, 3))  # (batch, heads, length, head_size)
+
+    def _join(self, x):
+        x = ops.transpose(x, (0, 2, 1, 3))
+        return ops.reshape(x, (*ops.shape(x)[:2], self.num_heads * self.head_size))
+
+    def compute_output_shape(self, x_shape, **other_shapes):
+        return x_shape
+

@@ -1,0 +1,58 @@
+"""The position-wise feed-forward network of a Transformer block."""
+
+from __future__ import annotations
+
+import keras
+
+from hornbook.layers.activations import activation
+
+
+@keras.saving.register_keras_serializable("hornbook")
+class FeedForward(keras.layers.Layer):
+    """Widens each position, applies an activation, and narrows it again.
+
+    Args:
+        intermediate_size: Features in between.
+        activation: Name of the activation, see `activation`.
+        kernel_initializer: Of both projections.
+
+    Call arguments:
+        x: `(batch, length, features)`.
+
+    Returns:
+        `(batch, length, features)`.
+    """
+
+    def __init__(
+        self,
+        *,
+        intermediate_size: int,
+        activation: str = "gelu",
+        kernel_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.intermediate_size = intermediate_size
+        self.activation = activation
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, x_shape):
+        self.intermediate = self._dense("intermediate", self.intermediate_size, self.activation)
+        self.output_dense = self._dense("output_dense", x_shape[-1], None)
+        self.intermediate.build(x_shape)
+        self.output_dense.build((*x_shape[:-1], self.intermediate_size))
+
+    def _dense(self, name, units, activation_name):
+        return keras.layers.Dense(
+            units,
+            activation=activation(activation_name),
+            kernel_initializer=self.kernel_initializer.clone(),  # else equal kernels
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def call(self, x):
+        return self.output_dense(self.intermediate(x))
+
+    def compute_output_shape(self, x_shape):
+        return x_shape
