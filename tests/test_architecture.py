@@ -19,7 +19,17 @@ FLOORS = [
     {"__main__", "__init__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-WITHOUT_KERAS = {"text", "mining", "data", "checkpoints", "report", "files", "progress", "errors"}
+WITHOUT_KERAS = {
+    "text",
+    "mining",
+    "data",
+    "checkpoints",
+    "report",
+    "files",
+    "progress",
+    "metrics",
+    "errors",
+}
 # The few files that may name a backend's own package, each with its reason.
 BACKEND_FILES = {
     "backend.py": "chooses the backend",
@@ -98,6 +108,9 @@ def test_recipes_and_families_do_not_import_each_other():
                 continue
             prefix = "hornbook." + folder.replace("/", ".") + "."
             for name in imports_of(path):
-                if name.startswith(prefix) and name.removeprefix(prefix).split(".")[0] not in shared:
+                if (
+                    name.startswith(prefix)
+                    and name.removeprefix(prefix).split(".")[0] not in shared
+                ):
                     wrong.append(f"{path.name} imports {name}")
     assert not wrong

@@ -1,0 +1,341 @@
+"""How good predictions are, in NumPy: the same figure on every backend.
+
+Everything takes the truth first and returns Python floats.  Empty input, lengths that
+differ and values that are not finite raise `ValueError`.  Where a figure is undefined the
+docstring says what is returned instead, so that a report of an odd fold still prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+class PrecisionRecallF1(NamedTuple):
+    """Three figures of one prediction, each between 0 and 1."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+def accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
+    """The share of `predictions` that equal their label; both `(samples,)`."""
+    labels, predictions = _pairs(labels, predictions)
+    return float(np.mean(labels == predictions))
+
+
+def precision_recall_f1(
+    labels: ArrayLike, predictions: ArrayLike, *, average: str = "binary"
+) -> PrecisionRecallF1:
+    """Precision, recall and their harmonic mean.
+
+    A figure whose denominator is zero (nothing predicted, nothing to find) is 0.
+
+    Args:
+        labels: `(samples,)`.
+        predictions: `(samples,)`.
+        average: `"binary"`: of class 1, with labels 0 and 1 only.  `"macro"`: the mean over
+            all classes that occur in either array.
+    """
+    labels, predictions = _pairs(labels, predictions)
+    if average == "binary":
+        _check_binary(labels)
+        _check_binary(predictions)
+        return _figures(
+            float(np.sum((labels == 1) & (predictions == 1))),
+            float(np.sum(predictions == 1)),
+            float(np.sum(labels == 1)),
+        )
+    if average != "macro":
+        raise ValueError(f"average must be 'binary' or 'macro', not {average!r}")
+    matrix = confusion_matrix(labels, predictions)
+    per_class = [
+        _figures(float(matrix[i, i]), float(matrix[:, i].sum()), float(matrix[i].sum()))
+        for i in range(len(matrix))
+    ]
+    return PrecisionRecallF1(*(float(np.mean(column)) for column in zip(*per_class, strict=True)))
+
+
+def confusion_matrix(
+    labels: ArrayLike, predictions: ArrayLike, classes: Sequence[Any] | None = None
+) -> np.ndarray:
+    """Counts how often each class was taken for each.
+
+    Args:
+        labels: `(samples,)`, numbers or strings.
+        predictions: `(samples,)`.
+        classes: Which classes, in which order.  None: all that occur, sorted.
+
+    Returns:
+        `(classes, classes)` integers; the row is the label, the column the prediction.
+
+    Raises:
+        ValueError: a label or prediction is not among `classes`.
+    """
+    labels, predictions = _pairs(labels, predictions)
+    found = np.unique(np.concatenate([labels, predictions]))
+    names = found.tolist() if classes is None else list(classes)
+    row = {name: index for index, name in enumerate(names)}
+    if len(row) != len(names):
+        raise ValueError("a class is listed twice")
+    unknown = [name for name in found.tolist() if name not in row]
+    if unknown:
+        raise ValueError(f"not among the classes: {unknown}")
+    of_found = np.array([row[name] for name in found.tolist()])
+    matrix = np.zeros((len(names), len(names)), dtype=np.int64)
+    places = of_found[np.searchsorted(found, labels)], of_found[np.searchsorted(found, predictions)]
+    np.add.at(matrix, places, 1)
+    return matrix
+
+
+def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
+    """The area under the precision-recall steps: `sum (R_k - R_{k-1}) P_k`.
+
+    Args:
+        labels: `(samples,)`, 0 or 1.
+        scores: `(samples,)`, higher means more likely 1.  Equal scores are one step.
+
+    Returns:
+        Between 0 and 1; 0 when no label is 1.
+    """
+    labels, scores = _scored(labels, scores)
+    hits, chosen, _ = _cuts(labels, scores)
+    if not hits[-1]:
+        return 0.0
+    recall = hits / hits[-1]
+    return float(np.sum(np.diff(recall, prepend=0.0) * hits / chosen))
+
+
+def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
+    """How often a sample labelled 1 scores higher than one labelled 0; equal scores count half.
+
+    Args:
+        labels: `(samples,)`, 0 or 1.
+        scores: `(samples,)`.
+
+    Returns:
+        Between 0 and 1; 0.5 when there is only one class, so no pair to order.
+    """
+    labels, scores = _scored(labels, scores)
+    positives = int(labels.sum())
+    negatives = len(labels) - positives
+    if not positives or not negatives:
+        return 0.5
+    rank_sum = float(_ranks(scores)[labels == 1].sum())
+    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def log_loss(labels: ArrayLike, probabilities: ArrayLike) -> float:
+    """The mean of `-log p(label)`, in nats.
+
+    Args:
+        labels: `(samples,)` class numbers.
+        probabilities: `(samples,)` of class 1, or `(samples, classes)`.  They are kept one
+            machine epsilon of their own type away from 0 and 1, so the loss is finite.
+    """
+    given = np.asarray(probabilities)
+    epsilon = np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).eps
+    if given.ndim == 2:
+        labels = np.asarray(labels)
+        if len(labels) != len(given) or not len(given):
+            raise ValueError(f"{len(labels)} labels for {len(given)} rows of probabilities")
+        if labels.min() < 0 or labels.max() >= given.shape[1]:
+            raise ValueError(f"labels must be 0 to {given.shape[1] - 1}")
+        chosen = given[np.arange(len(given)), labels.astype(np.int64)]
+    else:
+        labels, given = _scored(labels, given)
+        chosen = np.where(labels == 1, given, 1 - given)
+    _check_probabilities(chosen)
+    return float(np.mean(-np.log(np.clip(chosen.astype(np.float64), epsilon, 1 - epsilon))))
+
+
+def best_f1_threshold(labels: ArrayLike, probabilities: ArrayLike) -> tuple[float, float]:
+    """The threshold with the highest F1 of `probabilities >= threshold`, over all cut points.
+
+    The threshold lies midway between the two neighbouring probabilities it separates (at the
+    lowest one when everything is called 1).  Of equally good cuts the highest is taken.
+    It is exact in the type of `probabilities`, so comparing in float32 changes nothing.
+
+    Args:
+        labels: `(samples,)`, 0 or 1.
+        probabilities: `(samples,)`, any finite scores.
+
+    Returns:
+        `(threshold, f1)`; `(0.5, 0.0)` when no label is 1.
+    """
+    labels, scores = _scored(labels, probabilities)
+    hits, chosen, values = _cuts(labels, scores)
+    if not hits[-1]:
+        return 0.5, 0.0
+    # One correctly rounded division of whole numbers: equal F1 are equal floats.
+    f1 = 2 * hits / (chosen + hits[-1])
+    best = int(np.argmax(f1))
+    upper = values[best]
+    threshold = upper
+    if best + 1 < len(values):
+        lower = values[best + 1]
+        middle = lower / 2 + upper / 2
+        threshold = middle if lower < middle <= upper else upper
+    return float(threshold), float(f1[best])
+
+
+def calibration_curve(
+    labels: ArrayLike, probabilities: ArrayLike, bins: int = 10
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What was promised and what happened, in `bins` equal parts of [0, 1].
+
+    For many classes give `predictions == labels` as labels and the highest probability.
+
+    Args:
+        labels: `(samples,)`, 0 or 1.
+        probabilities: `(samples,)`, between 0 and 1.
+        bins: How many parts; empty ones are left out.  A value on an edge is in the lower.
+
+    Returns:
+        `(mean predicted, observed share of 1, counts)`, each `(filled bins,)`.
+    """
+    labels, probabilities = _scored(labels, probabilities)
+    _check_probabilities(probabilities)
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, not {bins}")
+    part = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], probabilities.astype(np.float64))
+    counts = np.bincount(part, minlength=bins)
+    filled = counts > 0
+    predicted = np.bincount(part, probabilities, minlength=bins)[filled] / counts[filled]
+    observed = np.bincount(part, labels, minlength=bins)[filled] / counts[filled]
+    return predicted, observed, counts[filled]
+
+
+def expected_calibration_error(
+    labels: ArrayLike, probabilities: ArrayLike, bins: int = 10
+) -> float:
+    """The mean distance between promised and observed over `calibration_curve`, by count.
+
+    Reference: Guo et al. 2017, https://arxiv.org/abs/1706.04599
+    """
+    predicted, observed, counts = calibration_curve(labels, probabilities, bins)
+    return float(np.average(np.abs(predicted - observed), weights=counts))
+
+
+def pearson(first: ArrayLike, second: ArrayLike) -> float:
+    """The linear correlation of two `(samples,)` arrays; 0 when one of them is constant."""
+    x, y = (_centred(values) for values in _numbers(first, second))
+    scale = np.sqrt((x @ x) * (y @ y))
+    return float(np.clip(x @ y / scale, -1, 1)) if scale else 0.0
+
+
+def spearman(first: ArrayLike, second: ArrayLike) -> float:
+    """The correlation of the ranks; equal values share their mean rank; 0 for a constant."""
+    first, second = _numbers(first, second)
+    return pearson(_ranks(first), _ranks(second))
+
+
+def bootstrap_interval(
+    function: Callable[..., float],
+    *arrays: ArrayLike,
+    repeats: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Between which values `function(*arrays)` would likely lie on other samples like these.
+
+    Draws as many rows as there are, with replacement, from all arrays alike (percentile
+    bootstrap).  The same seed gives the same interval.
+
+    Args:
+        function: Takes the arrays, returns one number.
+        arrays: Each `(samples, ...)`.
+        repeats: How often to draw.
+        confidence: The share of the draws inside the interval.
+        seed: Of the draws.
+
+    Returns:
+        `(low, high)`.
+    """
+    columns = [np.asarray(array) for array in arrays]
+    lengths = {len(column) for column in columns}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError(f"arrays of one length, not empty, are needed, not {sorted(lengths)}")
+    if repeats < 1 or not 0 < confidence < 1:
+        raise ValueError("repeats must be at least 1 and confidence between 0 and 1")
+    size = lengths.pop()
+    random = np.random.default_rng(seed)
+    values = []
+    for _ in range(repeats):
+        rows = random.integers(0, size, size)
+        values.append(float(function(*(column[rows] for column in columns))))
+    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def _figures(hits: float, chosen: float, wanted: float) -> PrecisionRecallF1:
+    return PrecisionRecallF1(
+        hits / chosen if chosen else 0.0,
+        hits / wanted if wanted else 0.0,
+        2 * hits / (chosen + wanted) if chosen + wanted else 0.0,
+    )
+
+
+def _cuts(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each distinct score from the highest down: ones and samples at or above, and it."""
+    order = np.argsort(-scores, kind="stable")
+    scores = scores[order]
+    last = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)
+    return np.cumsum(labels[order])[last], last + 1, scores[last]
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """1 for the lowest; equal values share the mean of their ranks."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+
+
+def _pairs(first: ArrayLike, second: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    first, second = np.asarray(first), np.asarray(second)
+    if first.ndim != 1 or first.shape != second.shape:
+        raise ValueError(
+            f"two arrays (samples,) of one length are needed, not {first.shape} and {second.shape}"
+        )
+    if not len(first):
+        raise ValueError("there are no samples")
+    return first, second
+
+
+def _centred(values: np.ndarray) -> np.ndarray:
+    """Mean 0 and largest distance 1; zeros for a constant, whatever rounding says."""
+    if values.min() == values.max():
+        return np.zeros_like(values)
+    values = values - values.mean()
+    return values / np.abs(values).max()
+
+
+def _numbers(first: ArrayLike, second: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    first, second = _pairs(first, second)
+    first, second = first.astype(np.float64), second.astype(np.float64)
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise ValueError("some values are not finite")
+    return first, second
+
+
+def _scored(labels: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    labels, scores = _pairs(labels, scores)
+    _check_binary(labels)
+    if scores.dtype.kind != "f":
+        scores = scores.astype(np.float64)
+    if not np.isfinite(scores).all():
+        raise ValueError("some scores are not finite")
+    return labels.astype(np.int64), scores
+
+
+def _check_binary(labels: np.ndarray) -> None:
+    if labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all():
+        raise ValueError("labels must be 0 or 1")
+
+
+def _check_probabilities(values: np.ndarray) -> None:
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ValueError("probabilities must be between 0 and 1")
