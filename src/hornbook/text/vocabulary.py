@@ -1,0 +1,168 @@
+"""Makes vocabularies: learned from text, cut down to what is needed, or extended by words."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+from hornbook.text.decoding import is_chinese
+from hornbook.text.vocabulary_file import SPECIAL_TOKENS, VocabularyError
+
+
+class HasTokenIds(Protocol):
+    @property
+    def token_ids(self) -> list[int]: ...
+
+
+class Encodes(Protocol):
+    def encode(self, first: str, /) -> HasTokenIds: ...
+
+
+def learn_wordpiece(
+    texts: Iterable[str],
+    size: int,
+    *,
+    lowercase: bool = True,
+    min_frequency: int = 2,
+) -> list[str]:
+    """Learns a WordPiece vocabulary from text; the same text gives the same bytes, always.
+
+    The five special tokens come first, then the characters (a Chinese character only as a word
+    of its own), then the merged pieces in the order they were learned.
+
+    Args:
+        texts: Lines of text; read once.
+        size: The most tokens.  When not even the characters fit, the rarest are left out.
+        lowercase: As the tokenizer will be used.
+        min_frequency: How often two pieces must meet to be merged.
+
+    Raises:
+        VocabularyError: the texts hold no word at all.
+    """
+    if size <= len(SPECIAL_TOKENS):
+        raise ValueError(f"size must be more than the {len(SPECIAL_TOKENS)} special tokens.")
+    normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    cut = pre_tokenizers.BertPreTokenizer()
+    words: Counter[str] = Counter()
+    for text in texts:
+        words.update(word for word, _ in cut.pre_tokenize_str(normalizer.normalize_str(text)))
+    if not words:
+        raise VocabularyError("The texts to learn a vocabulary from hold no words.")
+    characters = _frequent_characters(words, size - len(SPECIAL_TOKENS))
+    # The library numbers characters in the order of a hash table, which changes from run to
+    # run, and settles equal counts by these numbers.  Naming them as special tokens fixes both.
+    first = [*SPECIAL_TOKENS, *sorted(characters)]
+    known = set(characters)
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size, min_frequency=min_frequency, special_tokens=first, show_progress=False
+    )
+    library = Tokenizer(models.WordPiece(unk_token=SPECIAL_TOKENS[1]))
+    library.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    library.train_from_iterator(_repeated(words, known), trainer)
+    ids = library.get_vocab()
+    return sorted(ids, key=ids.__getitem__)[:size]
+
+
+def _pieces_of(word: str) -> list[str]:
+    return [word[0], *(f"##{character}" for character in word[1:])]
+
+
+def _frequent_characters(words: Counter[str], most: int) -> list[str]:
+    counts: Counter[str] = Counter()
+    for word, count in words.items():
+        for piece in _pieces_of(word):
+            counts[piece] += count
+    ranked = sorted(counts, key=lambda piece: (-counts[piece], piece))
+    return ranked[:most]
+
+
+def _repeated(words: Counter[str], known: set[str], block: int = 1000) -> Iterator[str]:
+    """Each word with something to merge as often as it was seen, some at a time."""
+    for word in sorted(words):
+        if len(word) > 1 and known.issuperset(_pieces_of(word)):
+            for start in range(0, words[word], block):
+                yield " ".join([word] * min(block, words[word] - start))
+
+
+def simplify(
+    vocabulary: Sequence[str],
+    keep_prefix: Sequence[str] = (*SPECIAL_TOKENS[:4],),
+) -> tuple[list[str], list[int]]:
+    """Leaves out tokens that Chinese text never produces, to make the model smaller.
+
+    Redundant are longer tokens (`##` counted) with a Chinese character or a punctuation mark
+    among them: BERT cuts at these, so it never makes such tokens.  `[unused1]` and the like
+    are punctuation in this sense; name those to keep in `keep_prefix`.
+
+    Args:
+        vocabulary: All tokens in the order of their ids.
+        keep_prefix: Tokens that come first, in this order, whatever they are.
+
+    Returns:
+        The new vocabulary, and for each of its tokens the old id: the rows of the embedding to
+        keep.
+
+    Raises:
+        VocabularyError: a token of `keep_prefix` is not in the vocabulary.
+    """
+    ids = {token: token_id for token_id, token in enumerate(vocabulary)}
+    if missing := [token for token in keep_prefix if token not in ids]:
+        raise VocabularyError(f"The vocabulary has no {', '.join(missing)} to put first.")
+    first = set(keep_prefix)
+    kept = [*keep_prefix, *(t for t in vocabulary if t not in first and not _is_redundant(t))]
+    return kept, [ids[token] for token in kept]
+
+
+def _is_redundant(token: str) -> bool:
+    stem = token.removeprefix("##")  # ##中 as well: a Chinese character never continues a word
+    return len(token) > 1 and any(is_chinese(c) or _is_punctuation(c) for c in stem)
+
+
+def _is_punctuation(character: str) -> bool:
+    """As BERT has it: what is on the keyboard besides letters and digits, and Unicode's P*."""
+    code = ord(character)
+    keyboard = 33 <= code <= 126 and not character.isalnum()
+    return keyboard or unicodedata.category(character).startswith("P")
+
+
+def extend(
+    vocabulary: Sequence[str], new_tokens: Iterable[str], tokenizer: Encodes
+) -> tuple[list[str], list[list[int]]]:
+    """Adds tokens whose embeddings start as the mean of what they were made of so far.
+
+    This makes a Chinese model one of words (WoBERT), or an uncased model cased.
+
+    Args:
+        vocabulary: The tokens that `tokenizer` has.
+        new_tokens: In the order to add them; those that are there already are passed over.
+        tokenizer: The one in use until now.
+
+    Returns:
+        The longer vocabulary, and for each added token the old ids to take the mean of.
+
+    Raises:
+        VocabularyError: a new token is empty, or white space, for the old tokenizer.
+    """
+    known = set(vocabulary)
+    added: list[str] = []
+    compounds: list[list[int]] = []
+    nothing = []
+    for token in new_tokens:
+        if token in known:
+            continue
+        known.add(token)
+        stem = token.removeprefix("##") if len(token) > 2 else token
+        compound = tokenizer.encode(stem).token_ids[1:-1]  # without [CLS] and [SEP]
+        if not compound:
+            nothing.append(repr(token))
+        added.append(token)
+        compounds.append(compound)
+    if nothing:
+        raise VocabularyError(
+            f"These new tokens are made of nothing the old tokenizer knows: {', '.join(nothing)}."
+        )
+    return [*vocabulary, *added], compounds
