@@ -1,0 +1,85 @@
+"""The wire format of protocol buffers: the few parts that TensorFlow's index files use.
+
+A message is a row of fields, each a varint `number << 3 | kind` and a value.  Malformed
+input raises `ValueError`, which the caller turns into a message naming the file.
+
+Reference: https://protobuf.dev/programming-guides/encoding/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+
+
+def read_varint(data: bytes, position: int) -> tuple[int, int]:
+    """The number at `position`, and the position after it.  At most 64 bits."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if position >= len(data):
+            raise ValueError("a number is cut off")
+        octet = data[position]
+        position += 1
+        value |= (octet & 0x7F) << shift
+        if octet < 0x80:
+            if value >= 1 << 64:
+                break
+            return value, position
+    raise ValueError("a number has more than 64 bits")
+
+
+def varint(value: int) -> bytes:
+    """`value` in groups of seven bits, lowest first; a negative one as its 64-bit complement."""
+    value &= (1 << 64) - 1
+    octets = bytearray()
+    while value >= 0x80:
+        octets.append(value & 0x7F | 0x80)
+        value >>= 7
+    octets.append(value)
+    return bytes(octets)
+
+
+def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Each field's number and value: an int for numbers, bytes for everything else."""
+    position = 0
+    while position < len(message):
+        key, position = read_varint(message, position)
+        number, kind = key >> 3, key & 7
+        value: int | bytes
+        if kind == VARINT:
+            value, position = read_varint(message, position)
+        else:
+            if kind == BYTES:
+                size, position = read_varint(message, position)
+            elif kind in (FIXED32, FIXED64):
+                size = 4 if kind == FIXED32 else 8
+            else:
+                raise ValueError(f"field {number} is of the unknown kind {kind}")
+            if size > len(message) - position:
+                raise ValueError(f"field {number} is cut off")
+            value = message[position : position + size]
+            position += size
+            if kind != BYTES:
+                value = int.from_bytes(value, "little")
+        yield number, value
+
+
+def signed(value: int) -> int:
+    """A varint as the signed 64-bit number it stands for."""
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
+def number_field(number: int, value: int) -> bytes:
+    """A varint field; nothing for 0, the default, as protobuf version 3 has it."""
+    return varint(number << 3 | VARINT) + varint(value) if value else b""
+
+
+def fixed32_field(number: int, value: int) -> bytes:
+    """A field of four bytes."""
+    return varint(number << 3 | FIXED32) + value.to_bytes(4, "little") if value else b""
+
+
+def bytes_field(number: int, value: bytes) -> bytes:
+    """A field holding a message or a string."""
+    return varint(number << 3 | BYTES) + varint(len(value)) + value
