@@ -1,0 +1,22 @@
+"""Weights on disk: names and arrays, whoever wrote them.  Knows no model."""
+
+from hornbook.checkpoints.arrays import ArraysCheckpoint
+from hornbook.checkpoints.checkpoint import Checkpoint
+from hornbook.checkpoints.tensor_bundle import TensorBundle
+from hornbook.checkpoints.tensor_bundle_writer import write_tensor_bundle
+from hornbook.checkpoints.vocabulary_rows import VocabularyRows
+from hornbook.checkpoints.weight_reading import read_weights
+from hornbook.checkpoints.weight_table import Table, transposed
+from hornbook.checkpoints.weight_writing import write_weights
+
+__all__ = [
+    "ArraysCheckpoint",
+    "Checkpoint",
+    "Table",
+    "TensorBundle",
+    "VocabularyRows",
+    "read_weights",
+    "transposed",
+    "write_tensor_bundle",
+    "write_weights",
+]

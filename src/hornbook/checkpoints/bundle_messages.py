@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hornbook.checkpoints import protobuf
+from hornbook.checkpoints.dtypes import numpy_dtype
 
 HEADER_KEY = b""
 STRING = 7  # TensorFlow's number for tensors of strings
@@ -62,15 +63,6 @@ class Entry:
     size: int
     masked_crc: int
     slices: tuple[tuple[tuple[int, int], ...], ...] = ()
-
-
-def numpy_dtype(name: str) -> np.dtype:
-    """The NumPy type called `name`; bfloat16 comes from ml_dtypes."""
-    if name == "bfloat16":
-        import ml_dtypes
-
-        return np.dtype(ml_dtypes.bfloat16)
-    return np.dtype(name)
 
 
 def dtype_of(type_number: int) -> np.dtype | None:

@@ -72,7 +72,7 @@ def _fill(path: Path, offset: int, octets: np.ndarray) -> None:
             file.seek(offset)
             filled = 0
             while filled < len(octets):
-                count = file.readinto(octets[filled:])
+                count = file.readinto(octets[filled:].data)
                 if not count:
                     raise CheckpointError(f"{path} became shorter while it was read.")
                 filled += count

@@ -1,0 +1,14 @@
+"""Number types by name, bfloat16 among them, which NumPy itself does not have."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def numpy_dtype(name: str) -> np.dtype:
+    """The NumPy type called `name`; bfloat16 comes from ml_dtypes."""
+    if name == "bfloat16":
+        import ml_dtypes
+
+        return np.dtype(ml_dtypes.bfloat16)
+    return np.dtype(name)

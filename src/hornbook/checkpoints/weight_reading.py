@@ -1,0 +1,190 @@
+"""Giving a model's variables the values of a checkpoint, through a weight table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from hornbook.checkpoints.checkpoint import Checkpoint
+from hornbook.checkpoints.weight_table import (
+    Foreign,
+    Row,
+    Table,
+    found_in,
+    names_of_absent_rows,
+    rows_for,
+)
+from hornbook.errors import CheckpointError
+
+_MOST_LINES = 60
+
+
+class Variable(Protocol):
+    """What is needed of a variable: a Keras variable, or anything like it."""
+
+    @property
+    def shape(self) -> Any: ...
+
+    def assign(self, value: Any) -> Any: ...
+
+
+class RowChoice(Protocol):
+    """A choice of rows made on the way, such as `VocabularyRows`."""
+
+    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]: ...
+
+    def __call__(self, table: np.ndarray) -> np.ndarray: ...
+
+
+def read_weights(
+    table: Table,
+    variables: Mapping[str, Variable],
+    checkpoint: Checkpoint,
+    *,
+    model: str = "the model",
+    ignore: Iterable[str] = (),
+    allowed_missing: Iterable[str] = (),
+    rows: Mapping[str, RowChoice] | None = None,
+    prefixes: Sequence[str] = (),
+) -> None:
+    """Gives every variable its value from the checkpoint.
+
+    Names and shapes are all compared first, then the checksums of every tensor needed are
+    verified in a pass of their own; only then is the first value assigned.  One tensor is in
+    memory at a time.
+
+    Args:
+        table: Our paths and the checkpoint's names, see `weight_table`.
+        variables: Our path to variable.
+        checkpoint: Where the values come from.
+        model: What to call the model in a message.
+        ignore: Regular expressions, searched for in the names of tensors that no row names:
+            those found may be there.  What absent rows of the table name always may.
+        allowed_missing: Regular expressions, searched for in our paths: those found keep
+            the value they have when the checkpoint has none.
+        rows: Our path to a choice of rows, made before the shapes are compared.
+        prefixes: Beginnings that a name in the checkpoint may have or lack, against the
+            table: `"bert."`.
+
+    Raises:
+        CheckpointError: naming everything that is missing, unexpected, or of another shape;
+            or all that is damaged.  No variable has changed.
+        ValueError: the table itself is wrong.
+    """
+    plan = _Plan(table, variables, checkpoint, rows or {}, prefixes)
+    plan.compare(list(ignore), list(allowed_missing))
+    if plan.problems:
+        raise CheckpointError(_message(model, plan.problems))
+    checkpoint.verify(sorted({source for _, _, source in plan.steps}))
+    for row, foreign, source in plan.steps:
+        value = foreign.exchange(checkpoint.read(source))
+        begin = 0
+        for path in row.ours:
+            variable = variables[path]
+            part = value
+            if len(row.ours) > 1:
+                part = value[..., begin : begin + variable.shape[-1]]
+                begin += variable.shape[-1]
+            if rows and path in rows:
+                part = rows[path](part)
+            variable.assign(_as_type_of(variable, part))
+        del value, part  # before the next is read
+
+
+class _Plan:
+    """What to read for which variables, and all that stands against it."""
+
+    def __init__(
+        self,
+        table: Table,
+        variables: Mapping[str, Variable],
+        checkpoint: Checkpoint,
+        rows: Mapping[str, RowChoice],
+        prefixes: Sequence[str],
+    ):
+        self.table = table
+        self.variables = variables
+        self.checkpoint = checkpoint
+        self.rows = rows
+        self.prefixes = prefixes
+        self.steps: list[tuple[Row, Foreign, str]] = []
+        self.problems: list[tuple[str, str]] = []
+
+    def compare(self, ignore: list[str], allowed_missing: list[str]) -> None:
+        """Fills `steps` and `problems` from names and shapes alone."""
+        there = set(self.checkpoint.names())
+        known: set[str] = set()
+        rows = rows_for(self.table, self.variables)
+        for row in rows:
+            candidates = [
+                (foreign, name)
+                for foreign in row.foreign
+                for name in self._spellings(foreign.name)
+                if name in there
+            ]
+            known.update(name for _, name in candidates)
+            if candidates:
+                foreign, source = candidates[0]
+                self.steps.append((row, foreign, source))
+                self._compare_shapes(row, foreign, source)
+            elif not all(found_in(path, allowed_missing) for path in row.ours):
+                self.problems.append(("missing", row.foreign[0].name))
+        self._find_unnamed(rows, allowed_missing)
+        absent = names_of_absent_rows(self.table, self.variables)
+        for name in sorted(there - known):
+            if not found_in(name, ignore) and not any(
+                absent.fullmatch(spelling) for spelling in self._spellings(name)
+            ):
+                self.problems.append(("unexpected", name))
+
+    def _spellings(self, name: str) -> list[str]:
+        """The name, and with each prefix put before it or taken away."""
+        longer = [prefix + name for prefix in self.prefixes]
+        shorter = [name.removeprefix(p) for p in self.prefixes if p and name.startswith(p)]
+        return [name, *longer, *shorter]
+
+    def _find_unnamed(self, rows: list[Row], allowed_missing: list[str]) -> None:
+        named = {path for row in rows for path in row.ours}
+        for path in self.variables:
+            if path not in named and not found_in(path, allowed_missing):
+                self.problems.append(("unnamed", f"{path}: the weight table has no row for it"))
+
+    def _compare_shapes(self, row: Row, foreign: Foreign, source: str) -> None:
+        found = tuple(self.checkpoint.shape(source))
+        if self.checkpoint.dtype(source).hasobject:
+            self.problems.append(("type", f"{source}: it holds no numbers"))
+            return
+        choice = self.rows.get(row.ours[0]) if len(row.ours) == 1 else None
+        expected = foreign.exchanged_shape(row.shape(self.variables))
+        after = ""
+        chosen = found
+        if choice is not None and len(found) == len(expected):
+            try:
+                chosen = foreign.exchanged_shape(choice.shape(foreign.exchanged_shape(found)))
+                after = " after choosing rows"
+            except ValueError as error:
+                self.problems.append(("rows", f"{source}: {error}"))
+                return
+        if chosen != expected:
+            line = f"{source}: expected {expected}, found {chosen}{after}"
+            self.problems.append(("shape", line))
+
+
+def _as_type_of(variable: Any, array: np.ndarray) -> np.ndarray:
+    """`array` as the variable's type, or float32 for bfloat16, which not every backend takes."""
+    dtype = str(getattr(variable, "dtype", array.dtype))
+    return array.astype("float32" if dtype == "bfloat16" else dtype, copy=False)
+
+
+def _message(model: str, problems: list[tuple[str, str]]) -> str:
+    width = max(len("missing  "), *(len(kind) for kind, _ in problems))
+    lines = [f"  {kind:<{width}} {line}" for kind, line in problems]
+    if len(lines) > _MOST_LINES:
+        lines[_MOST_LINES:] = [f"  ... and {len(lines) - _MOST_LINES} more"]
+    return (
+        f"{len(problems)} of the tensors {model!r} needs do not fit:\n"
+        + "\n".join(lines)
+        + "\nCheck that config.json belongs to this checkpoint and names the right family."
+    )
