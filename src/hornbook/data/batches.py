@@ -1,0 +1,168 @@
+"""Batches of sequences of like length: little padding, few shapes, an order to rely on.
+
+A compiled backend compiles once per shape, so lengths are rounded up to a few values and each
+has its own fixed number of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+STEPS = ((128, 16), (256, 32), (1024, 64))  # up to this length, multiples of this
+LONG_STEP = 256
+
+
+def padded_length(length: int) -> int:
+    """The length a sequence is padded to: the next multiple of 16, 32, 64 or 256."""
+    step = next((step for most, step in STEPS if length <= most), LONG_STEP)
+    return max(-(-length // step) * step, step)
+
+
+def rows_per_batch(
+    length: int, *, batch_size: int | None = None, batch_tokens: int | None = None
+) -> int:
+    """The rows of a batch of sequences padded to `length`: a given number, or of tokens."""
+    if (batch_size is None) == (batch_tokens is None):
+        raise ValueError("Give either batch_size or batch_tokens.")
+    if batch_size is not None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be 1 or more, not {batch_size}.")
+        return batch_size
+    assert batch_tokens is not None
+    return max(1, batch_tokens // length)
+
+
+def length_buckets(
+    lengths: Sequence[int] | np.ndarray,
+    *,
+    batch_size: int | None = None,
+    batch_tokens: int | None = None,
+    seed: int = 0,
+    epoch: int = 0,
+    shuffle: bool = True,
+) -> list[np.ndarray]:
+    """Puts samples of like length into batches, each sample into exactly one.
+
+    What is left of a bucket when its last batch is not full moves up to the next longer one,
+    so at most one batch of an epoch has fewer rows than the others of its bucket.
+
+    Args:
+        lengths: Tokens of each sample.
+        batch_size: Rows of every batch; or
+        batch_tokens: Tokens of every batch, padding included: shorter texts, more rows.
+        seed: Together with `epoch` it settles the order, and nothing else does.
+        epoch: Counted from 0.
+        shuffle: False: by length, then by number, the same in every epoch.
+
+    Returns:
+        For each batch the numbers of its samples, int64.
+    """
+    lengths = np.asarray(lengths, dtype=np.int64)
+    random = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
+    order = random.permutation(len(lengths)) if shuffle else np.arange(len(lengths))
+    order = order[np.argsort(_padded(lengths[order]), kind="stable")]
+    if not shuffle:
+        order = order[np.argsort(lengths[order], kind="stable")]
+    buckets = _padded(lengths[order])
+    batches: list[np.ndarray] = []
+    waiting = order[:0]
+    for length in np.unique(buckets):
+        waiting = np.concatenate([waiting, order[buckets == length]])
+        rows = rows_per_batch(int(length), batch_size=batch_size, batch_tokens=batch_tokens)
+        full = len(waiting) // rows * rows
+        batches += list(waiting[:full].reshape(-1, rows))
+        waiting = waiting[full:]
+    if len(waiting):
+        batches.append(waiting)
+    if shuffle:
+        batches = [batches[number] for number in random.permutation(len(batches))]
+    return batches
+
+
+def _padded(lengths: np.ndarray) -> np.ndarray:
+    values, places = np.unique(lengths, return_inverse=True)
+    return np.array([padded_length(int(value)) for value in values], dtype=np.int64)[places]
+
+
+def padding_ratio(lengths: Sequence[int] | np.ndarray, batches: Sequence[np.ndarray]) -> float:
+    """Tokens computed per real token, 1.0 being no padding at all."""
+    lengths = np.asarray(lengths)
+    computed = sum(len(batch) * padded_length(int(lengths[batch].max())) for batch in batches)
+    return computed / max(int(lengths.sum()), 1)
+
+
+def pad(
+    sequences: Sequence[Sequence[int]], length: int | None = None, value: int = 0
+) -> np.ndarray:
+    """Pads with `value` behind.
+
+    Args:
+        sequences: Of integers.
+        length: Of every row; None: that of the longest.
+        value: What to fill with.
+
+    Returns:
+        `(sequences, length)`, int32.
+
+    Raises:
+        ValueError: a sequence is longer than `length`; nothing is cut silently.
+    """
+    lengths = [len(sequence) for sequence in sequences]
+    longest = max(lengths, default=0)
+    length = longest if length is None else length
+    if longest > length:
+        raise ValueError(f"A sequence of {longest} does not fit into {length}.")
+    padded = np.full((len(lengths), length), value, dtype=np.int32)
+    for row, sequence in zip(padded, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return padded
+
+
+def make_batch(
+    columns: Mapping[str, Sequence],
+    numbers: Sequence[int] | np.ndarray,
+    *,
+    pad_batch: bool = False,
+    batch_size: int | None = None,
+    batch_tokens: int | None = None,
+) -> dict[str, np.ndarray]:
+    """Makes the arrays of one batch.
+
+    Args:
+        columns: For each name a value per sample: a sequence of ids, padded with 0 to the
+            `padded_length` of the batch's longest, or a number.
+        numbers: The samples of this batch, from `length_buckets`.
+        pad_batch: Fill a batch that is not full, so that it has no shape of its own.  The rows
+            added repeat the first (a row of only padding has no attention to normalise) and
+            weigh nothing.
+        batch_size: As given to `length_buckets`; needed by `pad_batch`, or
+        batch_tokens: that.
+
+    Returns:
+        The columns, `(rows, length)` int32 or `(rows,)` int32 or float32, and `"weight"`,
+        `(rows,)` float32: 1 for a sample, 0 for a row added.
+    """
+    numbers = [int(number) for number in numbers]
+    if not numbers:
+        raise ValueError("A batch needs a sample.")
+    parts = {name: [column[number] for number in numbers] for name, column in columns.items()}
+    sequences = {name for name, part in parts.items() if not np.isscalar(part[0])}
+    longest = max((len(row) for name in sequences for row in parts[name]), default=0)
+    length = padded_length(longest)
+    rows = len(numbers)
+    if pad_batch:
+        full = rows_per_batch(length, batch_size=batch_size, batch_tokens=batch_tokens)
+        rows = max(rows, full)
+    added = rows - len(numbers)
+    batch = {}
+    for name, part in parts.items():
+        part = part + part[:1] * added
+        if name in sequences:
+            batch[name] = pad(part, length)
+        else:
+            array = np.asarray(part)
+            batch[name] = array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
+    batch["weight"] = np.array([1.0] * len(numbers) + [0.0] * added, dtype=np.float32)
+    return batch

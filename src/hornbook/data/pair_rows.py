@@ -1,0 +1,155 @@
+"""One file of text pairs: JSON lines or a table, each row checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from hornbook.data.json_lines import parse_json_lines
+from hornbook.data.problems import Problems
+from hornbook.data.tables import parse_table
+from hornbook.data.text_lines import STANDARD_INPUT, name_of, text_lines
+
+TABLE_SUFFIXES = (".csv", ".tsv")
+JSON_SUFFIXES = (".jsonl", ".txt", ".ndjson", ".json")
+TEXTS = ("source", "target")
+LABELS = ("label", "labelA", "labelB")  # the last two as in Sohu's contest of 2021
+_MEANING = {0: 0, 1: 1, "0": 0, "1": 1, "true": 1, "false": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two texts, and whether they match by a criterion.
+
+    Attributes:
+        source: The first text.
+        target: The second.
+        label: 1 when they match, 0 when not, None when nobody said.
+        criterion: What matching means here; "" when the row does not say.
+        where: `file:line`.
+        extra: The row's other keys, such as `id`.
+    """
+
+    source: str
+    target: str
+    label: int | None
+    criterion: str
+    where: str
+    extra: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+def read_pairs_to_predict(source: str | Path, criterion: str | None = None) -> Iterator[Pair]:
+    """Gives the pairs of a file in its order, one by one, without labels.
+
+    Args:
+        source: `.jsonl`, `.csv` or `.tsv` (`.gz` too), or `"-"`: standard input, whose first
+            line tells JSON lines from a table.
+        criterion: For rows that do not name one.
+
+    Raises:
+        DataError: at the first row that is no pair, with its line.
+    """
+    problems = Problems(stop_at_first=True)
+    name = name_of(source)
+    for number, row in rows_of(source, problems):
+        own = row.get("criterion")
+        pair = _pair(row, f"{name}:{number}", own if own else criterion or "", None, problems)
+        if pair is not None:
+            yield pair
+
+
+def read_labelled_pairs(
+    path: Path, criterion: str | Callable[[Mapping[str, Any]], object], problems: Problems
+) -> list[Pair]:
+    """The pairs of one file with their labels; what is wrong is noted in `problems`.
+
+    Args:
+        path: The file.
+        criterion: Of all rows, or a function that finds it in a row.
+        problems: Where to note.
+    """
+    pairs = []
+    for number, row in rows_of(path, problems):
+        where = f"{path}:{number}"
+        name = criterion if isinstance(criterion, str) else criterion(row)
+        label = _label(row, name, where, problems)
+        pair = _pair(row, where, name, label, problems)
+        if pair is not None and label is not None:
+            pairs.append(pair)
+    return pairs
+
+
+def rows_of(source: str | Path, problems: Problems) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The rows of a file of either kind, with their line numbers."""
+    name = name_of(source)
+    lines: Iterable[tuple[int, str]] = text_lines(source, problems)
+    if str(source) == STANDARD_INPUT:
+        is_table, lines = _looks_like_a_table(lines)
+    else:
+        is_table = suffix_of(Path(source)) in TABLE_SUFFIXES
+    if is_table:
+        yield from parse_table(lines, name, problems, columns=TEXTS)
+    else:
+        yield from parse_json_lines(lines, name, problems)
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix that tells the kind of file: `.csv` for `pairs.csv.gz` too."""
+    path = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    return path.suffix.lower()
+
+
+def _looks_like_a_table(
+    lines: Iterable[tuple[int, str]],
+) -> tuple[bool, Iterable[tuple[int, str]]]:
+    lines = iter(lines)
+    for number, line in lines:
+        if line.strip():
+            return not line.lstrip().startswith("{"), chain([(number, line)], lines)
+    return False, iter(())
+
+
+def _pair(
+    row: Mapping[str, Any], where: str, criterion: object, label: int | None, problems: Problems
+) -> Pair | None:
+    wrong = [
+        f"{name!r} is {'missing' if name not in row else 'not a text with letters in it'}"
+        for name in TEXTS
+        if not isinstance(row.get(name), str) or not row[name].strip()
+    ]
+    if not isinstance(criterion, str):
+        wrong.append(f"'criterion' is {criterion!r}, not a text")
+    if wrong:
+        problems.add(where, "; ".join(wrong))
+        return None
+    assert isinstance(criterion, str)
+    extra = {name: value for name, value in row.items() if name not in (*TEXTS, "criterion")}
+    return Pair(row["source"], row["target"], label, criterion, where, extra)
+
+
+def _label(row: Mapping[str, Any], criterion: object, where: str, problems: Problems) -> int | None:
+    named = [name for name in LABELS if name in row]
+    if len(named) > 1:  # labelA and labelB in one row: the criterion says which of them counts
+        fitting = [name for name in named if name.endswith(group_letter(criterion) or " ")]
+        named = fitting if len(fitting) == 1 else named
+    if len(named) != 1:
+        found = f"{', '.join(named)} are all there" if named else "is missing"
+        problems.add(where, f"'label' {found}")
+        return None
+    value = row[named[0]]
+    key = value.strip().lower() if isinstance(value, str) else value
+    if isinstance(key, int | str) and key in _MEANING:
+        return _MEANING[key]
+    problems.add(where, f"{named[0]!r} is {value!r}; expected 0 or 1")
+    return None
+
+
+def group_letter(criterion: object) -> str | None:
+    """A or B for criteria named `短短匹配A类`, `short-B`, `short_a` ...; else None."""
+    name = str(criterion).removesuffix("类")
+    letter = name[-1:].upper()
+    stands_alone = not (name[-2:-1].isascii() and name[-2:-1].isalpha())  # unlike STSB
+    return letter if letter in ("A", "B") and stands_alone else None

@@ -1,0 +1,175 @@
+"""Data of text matching: a folder or a file of labelled pairs, for training or validation.
+
+Three forms are read:
+
+* a folder with a folder per criterion, each with `train.jsonl` and perhaps `valid.jsonl`
+  (`.txt` as in Sohu's contest of 2021, `.csv`, `.tsv` and `.gz` as well);
+* a folder with these files in it: one criterion, named as the folder;
+* one file, whose `criterion` column, if it has one, tells the criteria apart.
+
+Without validation data, a tenth of the pairs is set aside: the same one in every call with the
+same seed, as rich in every criterion and label as the rest, and identical texts on one side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hornbook.data.pair_rows import (
+    JSON_SUFFIXES,
+    TABLE_SUFFIXES,
+    Pair,
+    group_letter,
+    read_labelled_pairs,
+    read_pairs_to_predict,
+    suffix_of,
+)
+from hornbook.data.problems import Problems
+from hornbook.errors import DataError
+from hornbook.progress import note
+
+__all__ = ["MatchingData", "Pair", "read_pairs", "read_pairs_to_predict"]
+
+SPLITS = ("train", "valid")
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class MatchingData:
+    """Labelled pairs.
+
+    Attributes:
+        pairs: In the order of the files.
+        criteria: Their names, sorted.
+        groups: The criteria whose scores are averaged together: `{"A": [...], "B": [...]}`
+            when names end so, and `"all"` for those that do not.
+    """
+
+    pairs: list[Pair]
+    criteria: list[str]
+    groups: dict[str, list[str]]
+
+
+def read_pairs(
+    path: str | Path, split: str = "train", *, seed: int = 0, valid_fraction: float = 0.1
+) -> MatchingData:
+    """Reads one of the two splits.
+
+    Args:
+        path: A folder or a file; the module says of which forms.
+        split: `"train"` or `"valid"`.
+        seed: Of the split, where there is no validation file.
+        valid_fraction: How much is set aside then.
+
+    Raises:
+        DataError: nothing to read was found, or all that is wrong with the rows, by line.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split={split!r} must be one of {', '.join(SPLITS)}.")
+    path = Path(path)
+    problems = Problems()
+    pairs: list[Pair] = []
+    cut_off = []
+    for train, valid, criterion in _files(path):
+        if valid is not None:
+            pairs += read_labelled_pairs(train if split == "train" else valid, criterion, problems)
+        else:
+            found = read_labelled_pairs(train, criterion, problems)
+            pairs += split_off(found, seed=seed, fraction=valid_fraction)[SPLITS.index(split)]
+            cut_off.append(str(train))
+    problems.raise_if_any('A row needs "source", "target" and "label" (0 or 1).  Nothing was used.')
+    if not pairs:
+        raise DataError(f"{path} has no pairs to use as {split} data.")
+    if cut_off and split == "valid":
+        place = cut_off[0] if len(cut_off) == 1 else f"{len(cut_off)} criteria"
+        note(f"No validation file: set {valid_fraction:.0%} of {place} aside.")
+    criteria = sorted({pair.criterion for pair in pairs})
+    return MatchingData(pairs, criteria, group_criteria(criteria))
+
+
+def group_criteria(criteria: Iterable[str]) -> dict[str, list[str]]:
+    """The criteria by the letter their name ends with; those without a letter are `"all"`."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for criterion in sorted(criteria):
+        groups[group_letter(criterion) or ALL].append(criterion)
+    return dict(sorted(groups.items()))
+
+
+def split_off(
+    pairs: list[Pair], *, seed: int = 0, fraction: float = 0.1
+) -> tuple[list[Pair], list[Pair]]:
+    """Splits into training and validation pairs, by what they say and not by where they stand.
+
+    The same two texts, in either order and under any criterion, are on one side only.  Of each
+    kind (the criteria and labels that two texts have) `fraction` goes to validation.
+    """
+    kinds: dict[str, set[tuple[str, int | None]]] = defaultdict(set)
+    for pair in pairs:
+        kinds[_fingerprint(pair, seed)].add((pair.criterion, pair.label))
+    strata: dict[tuple[tuple[str, int | None], ...], list[str]] = defaultdict(list)
+    for fingerprint, kind in kinds.items():
+        strata[tuple(sorted(kind, key=str))].append(fingerprint)
+    valid: set[str] = set()
+    for fingerprints in strata.values():
+        least = 1 if len(fingerprints) > 1 else 0
+        valid.update(sorted(fingerprints)[: max(least, round(len(fingerprints) * fraction))])
+    sides: tuple[list[Pair], list[Pair]] = ([], [])
+    for pair in pairs:
+        sides[_fingerprint(pair, seed) in valid].append(pair)
+    return sides
+
+
+def _fingerprint(pair: Pair, seed: int) -> str:
+    texts = "\0".join(sorted((pair.source.strip(), pair.target.strip())))
+    return hashlib.sha256(f"{seed}\0{texts}".encode("utf-8", "replace")).hexdigest()
+
+
+def _files(path: Path) -> list[tuple[Path, Path | None, Any]]:
+    """Training file, validation file and criterion (a name, or a function of the row)."""
+    if path.is_file():
+        name = path.name.split(".")[0]
+        return [(path, None, _criterion_or(name))]
+    if not path.is_dir():
+        raise DataError(f"There is no file or folder {path}.")
+    train = _file_of(path, "train")
+    if train is not None:
+        return [(train, _file_of(path, "valid"), _criterion_or(path.resolve().name))]
+    found = [
+        (train, _file_of(folder, "valid"), folder.name)
+        for folder in sorted(path.iterdir())
+        if folder.is_dir() and (train := _file_of(folder, "train")) is not None
+    ]
+    if not found:
+        raise DataError(
+            f"{path} has no training data.\n"
+            "Expected train.jsonl in it, or a folder per criterion with train.jsonl in each."
+        )
+    return list(found)
+
+
+def _criterion_or(name: str) -> Any:
+    def criterion(row: Mapping[str, Any]) -> object:
+        own = row.get("criterion")
+        return name if own is None or own == "" else own
+
+    return criterion
+
+
+def _file_of(folder: Path, split: str) -> Path | None:
+    """The one file of a split in a folder."""
+    found = sorted(
+        file
+        for file in folder.iterdir()
+        if file.name.split(".")[0] == split
+        and suffix_of(file) in (*JSON_SUFFIXES, *TABLE_SUFFIXES)
+        and file.is_file()
+    )
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise DataError(f"{folder} has more than one {split} file: {names}.\nLeave one of them.")
+    return found[0] if found else None

@@ -1,0 +1,47 @@
+"""Collects what is wrong with data files, so that one message names all of it."""
+
+from __future__ import annotations
+
+from hornbook.errors import DataError
+
+
+class Problems:
+    """What was found wrong so far.
+
+    Args:
+        shown: How many problems the message lists; the others are counted.
+        stop_at_first: Raise as soon as there is one, for data that is still being produced.
+    """
+
+    def __init__(self, *, shown: int = 10, stop_at_first: bool = False) -> None:
+        self.shown = shown
+        self.stop_at_first = stop_at_first
+        self.count = 0
+        self._lines: list[str] = []
+
+    def add(self, where: str, what: str) -> None:
+        """Notes a problem at `where`, as in `file:line`."""
+        self.count += 1
+        if len(self._lines) < self.shown:
+            self._lines.append(f"{where}: {what}")
+        if self.stop_at_first:
+            self.raise_if_any()
+
+    def raise_if_any(self, advice: str = "") -> None:
+        """Raises:
+        DataError: when there is a problem, naming each with its place.
+        """
+        if not self.count:
+            return
+        if self.count == 1 and not advice:
+            raise DataError(self._lines[0])
+        number = "1 problem" if self.count == 1 else f"{self.count} problems"
+        lines = [f"{number} in the data:", *(f"  {line}" for line in self._lines)]
+        if self.count > len(self._lines):
+            lines.append(f"  and {self.count - len(self._lines)} more")
+        raise DataError("\n".join([*lines, *([advice] if advice else [])]))
+
+
+def beginning(text: str, length: int = 40) -> str:
+    """The first characters of a line, quoted, for a message."""
+    return repr(text[:length]) + (" ..." if len(text) > length else "")
