@@ -1,0 +1,95 @@
+"""Text in a page or picture: escaped, measured without a font, broken into lines."""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+
+import numpy as np
+
+FONT_SIZE = 12.5  # of all text in a chart, in its own units
+LINE_HEIGHT = 16.0
+_NARROW = set("iljtfrI.,:;|!'`()[]{}/ -\u00b7")
+_BROAD = set("mwMW@%\u2026\u2014")
+
+
+def escape(text: object) -> str:
+    """`text` for HTML and SVG, without what neither may contain."""
+    return html.escape("".join(map(_allowed, str(text))), quote=True)
+
+
+def text_width(text: str, size: float = FONT_SIZE) -> float:
+    """About how wide `text` is in a sans-serif font, rather too wide than too narrow."""
+    return size * sum(map(_letter_width, text))
+
+
+def wrap(text: str, width: float, size: float = FONT_SIZE) -> list[str]:
+    """Breaks `text` into lines of at most `width`: at spaces, else between any two letters."""
+    lines, line = [], ""
+    for word in _words(text):
+        if line.strip() and text_width((line + word).rstrip(), size) > width:
+            lines.append(line.rstrip())
+            line = ""
+        for letter in word:
+            if line and text_width(line + letter.strip(), size) > width:
+                lines.append(line)
+                line = ""
+            line += letter
+    return [*lines, line.rstrip()]
+
+
+def format_number(value: float, digits: int = 4) -> str:
+    """A number with up to `digits` significant digits: `0.8712`, `12,300`, `3·10⁻⁵`."""
+    if not np.isfinite(value):
+        return {"nan": "NaN", "inf": "\u221e", "-inf": "\u2212\u221e"}[str(float(value))]
+    if value == 0:
+        return "0"
+    if abs(value) < 1e-4 or abs(value) >= 1e7:
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        front = "" if mantissa == "1" else f"{mantissa}\u00b7"
+        return minus(f"{front}10{superscript(int(exponent))}")
+    decimals = max(0, digits - 1 - int(np.floor(np.log10(abs(value)))))
+    shown = f"{value:,.{decimals}f}"
+    return minus(shown.rstrip("0").rstrip(".") if "." in shown else shown)
+
+
+def superscript(exponent: int) -> str:
+    """A whole number in raised digits."""
+    return str(exponent).translate(str.maketrans("-0123456789", "\u207b\u2070¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def minus(text: str) -> str:
+    """`text` with a true minus sign, as wide as a plus."""
+    return text.replace("-", "\u2212")
+
+
+def _allowed(letter: str) -> str:
+    if letter in "\n\t":
+        return letter
+    return "\ufffd" if unicodedata.category(letter) in ("Cc", "Cs", "Cn") else letter
+
+
+def _letter_width(letter: str) -> float:
+    if unicodedata.combining(letter):
+        return 0.0
+    if unicodedata.east_asian_width(letter) in "WF":
+        return 1.0
+    if letter in _NARROW:
+        return 0.36
+    if letter in _BROAD:
+        return 0.95
+    return 0.7 if letter.isupper() else 0.58
+
+
+def _words(text: str) -> list[str]:
+    """`text` cut after each space and around each wide letter, where a line may break."""
+    words = [""]
+    for letter in text:
+        if unicodedata.east_asian_width(letter) in "WF":
+            words += [letter, ""]
+        else:
+            words[-1] += letter
+            if letter.isspace():
+                words.append("")
+    return [word for word in words if word]

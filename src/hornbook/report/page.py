@@ -1,0 +1,182 @@
+"""One HTML file that explains itself: text, tables and pictures, nothing from outside.
+
+The page runs no script and loads nothing; its Content-Security-Policy says so to the
+browser.  Everything a caller passes is escaped, so data cannot become markup.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import numbers
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from hornbook.report.lettering import escape, format_number
+from hornbook.report.stylesheet import LANGUAGES, stylesheet
+
+_TAGS = {"en": "en", "zh": "zh-Hans"}
+_ALIGN = {"l": "", "r": ' class="right"', "c": ' class="centre"'}
+_PICTURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
+
+
+class Page:
+    """A report made of sections, written down in the order they are added.
+
+    Args:
+        title: At the top and in the browser's tab.
+        subtitle: One line below: which data, which model, when.
+        language: `"en"` or `"zh"`: decides fonts and how it is read aloud.
+
+    Example:
+        page = Page("Text matching", subtitle="2,000 pairs")
+        page.add_heading("Training")
+        page.add_chart(line_chart({"loss": (steps, losses)}, x_label="step"), "Loss")
+        text = page.html()
+    """
+
+    def __init__(self, title: str, subtitle: str | None = None, language: str = "en"):
+        if language not in LANGUAGES:
+            raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, not {language!r}")
+        self.title = title
+        self.language = language
+        self._parts = [f"<h1>{escape(title)}</h1>"]
+        if subtitle:
+            self._parts.append(f'<p class="subtitle">{escape(subtitle)}</p>')
+        self._charts: list[str] = []  # neighbours share a row where there is room
+
+    def add_heading(self, text: str, level: int = 2) -> None:
+        """Begins a section (level 2) or a part of one (level 3)."""
+        if level not in (2, 3):
+            raise ValueError(f"level must be 2 or 3, not {level!r}")
+        self._add(f"<h{level}>{escape(text)}</h{level}>")
+
+    def add_text(self, text: str) -> None:
+        """Adds a paragraph, or several, separated by empty lines."""
+        for paragraph in text.split("\n\n"):
+            if paragraph.strip():
+                self._add(f"<p>{escape(paragraph.strip())}</p>")
+
+    def add_key_values(self, pairs: Mapping[str, Any]) -> None:
+        """Adds names with their values, one below the other."""
+        items = "".join(
+            f"<dt>{escape(key)}</dt><dd>{escape(_shown(value))}</dd>"
+            for key, value in pairs.items()
+        )
+        self._add(f"<dl>{items}</dl>")
+
+    def add_table(
+        self, rows: Iterable[Sequence[Any]], header: Sequence[str], align: str | None = None
+    ) -> None:
+        """Adds a table.
+
+        Args:
+            rows: As many values each as `header`; None leaves a cell empty.
+            header: The names of the columns.
+            align: A letter for each column, `l`, `r` or `c`; None puts numbers to the right.
+
+        Raises:
+            ValueError: a row or `align` has another length than `header`.
+        """
+        table = [list(row) for row in rows]
+        for row in table:
+            if len(row) != len(header):
+                raise ValueError(f"{len(header)} columns, but a row has {len(row)}: {row}")
+        if align is None:
+            align = "".join(
+                "r" if _are_numbers(row[i] for row in table) else "l" for i in range(len(header))
+            )
+        if len(align) != len(header) or set(align) - set(_ALIGN):
+            raise ValueError(f"align needs {len(header)} letters of {', '.join(_ALIGN)}")
+        classes = [_ALIGN[letter] for letter in align]
+        head = "".join(
+            f'<th scope="col"{kind}>{escape(name)}</th>'
+            for kind, name in zip(classes, header, strict=True)
+        )
+        body = "".join(
+            "<tr>"
+            + "".join(f"<td{k}>{escape(_shown(v))}</td>" for k, v in zip(classes, row, strict=True))
+            + "</tr>\n"
+            for row in table
+        )
+        self._add(
+            f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>\n'
+            f"<tbody>{body}</tbody></table></div>"
+        )
+
+    def add_code(self, text: str) -> None:
+        """Adds text as it is, in letters of equal width."""
+        self._add(f'<pre tabindex="0"><code>{escape(text)}</code></pre>')
+
+    def add_chart(self, svg: str, caption: str) -> None:
+        """Adds a chart of this package; charts added in a row stand beside each other.
+
+        Raises:
+            ValueError: `svg` is not one of our charts.
+        """
+        if not svg.startswith('<svg class="chart') or not svg.endswith("</svg>"):
+            raise ValueError("add_chart takes the SVG that a chart function of this room returns")
+        wide = ' class="wide"' if svg.startswith('<svg class="chart wide"') else ""
+        heading = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+        self._charts.append(f"<figure{wide}>{heading}{svg}</figure>")
+
+    def add_pictures(self, pictures: Iterable[tuple[bytes, str]]) -> None:
+        """Adds PNG, JPEG or GIF files, each with a caption, inside the page.
+
+        Raises:
+            ValueError: a file is of another kind.
+        """
+        figures = []
+        for data, caption in pictures:
+            kind = next((k for start, k in _PICTURES.items() if data.startswith(start)), None)
+            if kind is None:
+                raise ValueError(f"pictures must be {', '.join(_PICTURES.values())} files")
+            source = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+            figures.append(
+                f'<figure><img src="{source}" alt="{escape(caption)}">'
+                f"<figcaption>{escape(caption)}</figcaption></figure>"
+            )
+        self._add(f'<div class="pictures">{"".join(figures)}</div>')
+
+    def html(self) -> str:
+        """The whole page, to be written as UTF-8."""
+        self._close_charts()
+        style = stylesheet(self.language)
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+        body = "\n".join(self._parts)
+        return (
+            f'<!doctype html>\n<html lang="{_TAGS[self.language]}">\n<head>\n'
+            '<meta charset="utf-8">\n'
+            '<meta http-equiv="Content-Security-Policy" content="'
+            f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+            "base-uri 'none'; form-action 'none'\">\n"
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            '<meta name="generator" content="hornbook">\n'
+            f"<title>{escape(self.title)}</title>\n<style>{style}</style>\n</head>\n"
+            f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+        )
+
+    def _add(self, part: str) -> None:
+        self._close_charts()
+        self._parts.append(part)
+
+    def _close_charts(self) -> None:
+        if self._charts:
+            self._parts.append(f'<div class="charts">{"".join(self._charts)}</div>')
+            self._charts = []
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    present = [value for value in values if value is not None]
+    return bool(present) and all(
+        isinstance(value, numbers.Real) and not isinstance(value, bool) for value in present
+    )
+
+
+def _shown(value: Any) -> str:
+    """A whole number as it is, for it may be a year or a name; others in four digits."""
+    if value is None:
+        return ""
+    if isinstance(value, numbers.Real) and not isinstance(value, bool | numbers.Integral):
+        return format_number(float(value))
+    return str(value)

@@ -1,0 +1,154 @@
+"""How a page looks: light, dark and on paper.
+
+The eight series colours keep apart for the colour-blind (they also differ in lightness) and
+have at least 4.5:1 contrast on their ground, so that names may be written in them.  The
+nine heat colours go from the ground to a strong blue.
+"""
+
+from __future__ import annotations
+
+_LIGHT = {
+    "ground": "#ffffff",
+    "panel": "#f5f6f8",
+    "ink": "#1b1f24",
+    "quiet": "#59636e",
+    "grid": "#e6e8eb",
+    "rule": "#c9ced4",
+    "on-pale": "#1b1f24",
+    "on-strong": "#ffffff",
+    "series": "#0066b3 #c2410c #047857 #a2357f #7a5c00 #5b4fc4 #0e7490 #59636e",
+    "heat": "#eef3f9 #dbe7f3 #c3d8ec #a5c5e3 #82aed8 #5e95ca #3d7bb9 #2160a0 #0b4580",
+}
+_DARK = {
+    "ground": "#14171b",
+    "panel": "#1d2228",
+    "ink": "#e8eaed",
+    "quiet": "#a3acb6",
+    "grid": "#2a3037",
+    "rule": "#46505b",
+    "on-pale": "#f3f5f7",
+    "on-strong": "#0c1116",
+    "series": "#5bb0f2 #ff9a5c #3fcf9b #ee9ad0 #e5c04b #aea6ff #4fd0e0 #a3acb6",
+    "heat": "#1c2229 #20303f #254057 #2b5372 #32688f #3f80ae #5a9bca #83b9e2 #b5d9f6",
+}
+_LETTERS = {
+    "en": '"Noto Sans", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif',
+    "zh": '"PingFang SC", "Noto Sans CJK SC", "Noto Sans SC", "Microsoft YaHei", sans-serif',
+}
+
+
+def _variables(theme: dict[str, str]) -> str:
+    """`--name: colour;` for all of a theme; lists become `--series-0` and so on."""
+    lines = []
+    for name, colours in theme.items():
+        parts = colours.split()
+        names = [name] if len(parts) == 1 else [f"{name}-{i}" for i in range(len(parts))]
+        lines += [f"--{key}: {colour};" for key, colour in zip(names, parts, strict=True)]
+    return " ".join(lines)
+
+
+def _numbered() -> str:
+    series = "".join(
+        f".series-{i} {{ --colour: var(--series-{i}); fill: var(--colour); }}\n"
+        for i in range(len(_LIGHT["series"].split()))
+    )
+    heat = "".join(
+        f".heat-{i} {{ fill: var(--heat-{i}); }}\n" for i in range(len(_LIGHT["heat"].split()))
+    )
+    return series + heat
+
+
+_RULES = """
+* { box-sizing: border-box; }
+html { background: var(--ground); color: var(--ink); -webkit-text-size-adjust: 100%; }
+body { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; line-height: 1.55;
+  overflow-wrap: anywhere; }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 0; letter-spacing: -0.01em; }
+h2 { font-size: 1.3rem; line-height: 1.3; margin: 2.6rem 0 0.8rem; padding-top: 1rem;
+  border-top: 1px solid var(--grid); }
+h3 { font-size: 1.05rem; margin: 1.8rem 0 0.5rem; }
+p { margin: 0.6rem 0; max-width: 42rem; white-space: pre-line; }
+.subtitle { color: var(--quiet); margin: 0.4rem 0 1.4rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr));
+  gap: 1.6rem 2rem; align-items: start; margin: 1.2rem 0; }
+figure { margin: 0; min-width: 0; max-width: 35rem; break-inside: avoid; }
+figure.wide { grid-column: 1 / -1; max-width: none; overflow-x: auto; }
+figcaption { font-size: 0.95rem; font-weight: 600; margin-bottom: 0.4rem; }
+.scroll { overflow-x: auto; margin: 1rem 0; }
+table { border-collapse: collapse; font-size: 0.93rem; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.35rem 0.9rem; text-align: left; vertical-align: top; white-space: pre-line;
+  border-bottom: 1px solid var(--grid); min-width: 3rem; }
+th:first-child, td:first-child { padding-left: 0; }
+th { color: var(--quiet); font-weight: 600; border-bottom-color: var(--rule); }
+th.right, td.right { text-align: right; white-space: nowrap; }
+th.centre, td.centre { text-align: center; }
+dl { display: grid; grid-template-columns: fit-content(45%) 1fr; gap: 0.3rem 1.4rem;
+  margin: 1rem 0; font-size: 0.95rem; }
+dt { color: var(--quiet); }
+dd { margin: 0; white-space: pre-line; font-variant-numeric: tabular-nums; }
+pre { background: var(--panel); border-radius: 6px; padding: 0.9rem 1.1rem; margin: 1rem 0;
+  overflow-x: auto; font: 0.86rem/1.5 ui-monospace, "SF Mono", Consolas, "Noto Sans Mono",
+  "Noto Sans Mono CJK SC", monospace; tab-size: 4; }
+.pictures { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1rem 0; }
+.pictures figure { max-width: 13rem; }
+.pictures img { display: block; max-width: 100%; height: auto; min-height: 2rem;
+  border-radius: 4px; background: var(--panel); }
+.pictures figcaption { font-weight: 400; font-size: 0.88rem; margin: 0.3rem 0 0; }
+svg.chart { display: block; width: 100%; height: auto; }
+svg.wide { min-width: 34rem; }
+svg text { font-size: 12.5px; fill: var(--ink); font-variant-numeric: tabular-nums; }
+svg .tick, svg .label, svg .faint { fill: var(--quiet); }
+svg .label { font-weight: 600; }
+svg .number { fill: var(--ink); }
+svg text.on-pale { fill: var(--on-pale); }
+svg text.on-strong { fill: var(--on-strong); }
+svg text.name { fill: var(--colour); font-weight: 600; }
+svg .halo { paint-order: stroke; stroke: var(--ground); stroke-width: 4px;
+  stroke-linejoin: round; font-weight: 600; }
+.grid { stroke: var(--grid); stroke-width: 1; }
+.axis { stroke: var(--rule); stroke-width: 1; }
+.diagonal { stroke: var(--quiet); stroke-width: 1; stroke-dasharray: 4 4; }
+.line { fill: none; stroke: var(--colour); stroke-width: 2; stroke-linejoin: round;
+  stroke-linecap: round; }
+.dashed { stroke-dasharray: 6 4; }
+.thin { stroke: var(--colour); stroke-width: 1; }
+.mark { fill: var(--ground); stroke: var(--ink); stroke-width: 2; }
+.whisker { stroke: var(--ink); stroke-width: 1.5; }
+.column { fill: var(--heat-5); }
+.point { stroke: var(--ground); stroke-width: 0.75; fill-opacity: 0.85; }
+rect.ground { fill: var(--heat-0); }
+.empty { fill: none; stroke: var(--rule); stroke-dasharray: 4 4; }
+.node { stroke: var(--heat-5); stroke-width: 1.25; }
+.edge { fill: none; stroke: var(--quiet); stroke-opacity: 0.55; }
+.arrow { fill: var(--quiet); }
+@media (max-width: 30rem) {
+  body { padding: 1.4rem 0.75rem 3rem; }
+  h1 { font-size: 1.5rem; }
+  th, td { padding: 0.35rem 0.55rem; }
+}
+@page { size: A4; margin: 16mm 15mm; }
+@media print {
+  body { max-width: none; padding: 0; font-size: 10.5pt; }
+  h2, h3, figcaption { break-after: avoid; }
+  pre, .scroll { overflow: visible; }
+  pre { white-space: pre-wrap; }
+  tr, .pictures figure { break-inside: avoid; }
+  thead { display: table-header-group; }
+  .charts { grid-template-columns: 1fr 1fr; }
+  svg.wide { min-width: 0; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
+"""
+
+
+def stylesheet(language: str) -> str:
+    """The whole style of a page in `language`."""
+    return (
+        f":root {{ color-scheme: light dark; {_variables(_LIGHT)} }}\n"
+        "@media screen and (prefers-color-scheme: dark) {"
+        f" :root {{ {_variables(_DARK)} }} }}\n"
+        f"html {{ font-family: system-ui, {_LETTERS[language]}; }}" + _RULES + _numbered()
+    )
+
+
+LANGUAGES = tuple(_LETTERS)
