@@ -20,6 +20,7 @@ from hornbook.report.lettering import (
 )
 
 WIDTH, HEIGHT = 440.0, 280.0  # two of them fit beside each other, one fits a telephone
+WIDE = 900.0  # a picture that needs the whole page
 SCALES = ("linear", "log")
 
 

@@ -64,13 +64,14 @@ def bar_chart(
         middle = bar_top + _BAR / 2
         if beside:
             canvas.text(widest + 4, middle + FONT_SIZE * 0.35, name, "tick", anchor="end")
+        # Not through a name that stands above its bar.
+        canvas.line("axis", zero, top - 2 if beside else bar_top - 2, zero, bar_top + _BAR + 4)
         _draw_bar(canvas, axis, zero, bar_top, value, f"{name}: {numbers[name]}")
         reach = _draw_whisker(canvas, axis, middle, intervals.get(name), float(axis.place(value)))
         side = "start" if not value < 0 else "end"
         gap = 6 if side == "start" else -6
         canvas.text(reach + gap, middle + FONT_SIZE * 0.35, numbers[name], "number", anchor=side)
         top += rows[number]
-    canvas.line("axis", zero, 4, zero, top)
     canvas.lines((left + axis.stop) / 2, top + LINE_HEIGHT, below, "label", anchor="middle")
     return canvas.svg()
 

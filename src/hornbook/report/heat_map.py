@@ -8,11 +8,11 @@ from math import cos, radians, sin
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hornbook.report.axes import HEIGHT, WIDTH
+from hornbook.report.axes import HEIGHT, WIDE, WIDTH
 from hornbook.report.canvas import Canvas, empty_chart, heat_class
 from hornbook.report.lettering import FONT_SIZE, LINE_HEIGHT, format_number, text_width
 
-_TURN = 45.0  # degrees by which column names are turned when they do not fit
+_TURN = 60.0  # degrees by which column names are turned when they do not fit
 _SHARES = ("matrix", "row")
 
 
@@ -52,13 +52,8 @@ def heat_map(
     numbers = [[format_number(value, 3) for value in line] for line in values.tolist()]
     number_width = max(text_width(number) for line in numbers for number in line)
     left = max(map(text_width, rows)) + 12
-    width = WIDTH if left + len(columns) * 14 <= WIDTH else 720.0
-    cell = min(56.0, (width - left - 4) / len(columns))
-    turned = max(map(text_width, columns)) + 6 > cell
+    width, cell, turned = _cell_width(columns, left)
     over = _turned_height(columns) if turned else LINE_HEIGHT
-    # The last turned name reaches beyond its column.
-    aside = max(0.0, over - cell / 2) if turned else 0.0
-    cell = min(cell, (width - left - aside - 4) / len(columns))
     tall = max(min(cell, 40.0), 6.0)
     top = 6 + (LINE_HEIGHT + 4 if row_label or column_label else 0) + over + 6
     canvas = Canvas(width, top + tall * len(rows) + 6, title)
@@ -84,6 +79,21 @@ def _shares(values: np.ndarray, colour_by: str) -> np.ndarray:
     size = np.abs(np.where(np.isfinite(values), values, 0.0))
     whole = size.sum(axis=1, keepdims=True) if colour_by == "row" else size.max()
     return size / np.where(whole > 0, whole, 1.0)
+
+
+def _cell_width(columns: Sequence[str], left: float) -> tuple[float, float, bool]:
+    """The width of the picture and of a cell, and whether the names above must be turned."""
+    longest = max(map(text_width, columns))
+    for width in (WIDTH, WIDE):
+        level = (width - left - 4) / len(columns)
+        if level >= longest + 8:
+            return width, min(level, max(56.0, longest + 8)), False
+        # The last turned name reaches beyond its column.
+        beyond = longest * cos(radians(_TURN))
+        cell = min(56.0, level, (width - left - 4 - beyond) / (len(columns) - 0.5))
+        if cell >= 24:
+            break
+    return width, max(cell, 3.0), True
 
 
 def _turned_height(names: Sequence[str]) -> float:
@@ -119,6 +129,6 @@ def _draw_names(
     for j in range(0, len(columns), every):
         x = left + (j + 0.5) * cell
         if turned:
-            canvas.text(x + 3, top - 6, columns[j], "tick", turn=-_TURN)
+            canvas.text(x + 4, top - 5, columns[j], "tick", turn=-_TURN)
         else:
             canvas.text(x, top - 7, columns[j], "tick", anchor="middle")

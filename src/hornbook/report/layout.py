@@ -12,12 +12,15 @@ import numpy as np
 _GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 
 
-def place_nodes(boxes: np.ndarray, edges: np.ndarray, *, gap: float = 18.0) -> np.ndarray:
+def place_nodes(
+    boxes: np.ndarray, edges: np.ndarray, *, widest: float, gap: float = 30.0
+) -> np.ndarray:
     """Gives each box a centre so that no two are nearer than `gap`.
 
     Args:
         boxes: `(nodes, 2)` widths and heights.
         edges: `(edges, 2)` indices of the connected nodes.
+        widest: How wide the whole should at most be; many boxes need more.
         gap: Between two boxes.
 
     Returns:
@@ -26,32 +29,35 @@ def place_nodes(boxes: np.ndarray, edges: np.ndarray, *, gap: float = 18.0) -> n
     count = len(boxes)
     turn = np.arange(count) * _GOLDEN_ANGLE
     spiral = np.sqrt(np.arange(count) + 0.5)[:, None] * np.stack([np.cos(turn), np.sin(turn)], 1)
-    # A network as wide as a page and less high: distances across count more.
-    length = float(np.sqrt((boxes + gap).prod(axis=1).mean())) * 1.1 if count else 1.0
-    places = _relax(spiral * length * 0.8, edges, length) * [1.5, 0.85]
+    places = _relax(spiral, edges) if count > 1 else spiral * 0
+    # Room for five times the boxes, wider than high like a page, as far as a page is wide.
+    area = 5 * float((boxes + gap).prod(axis=1).sum())
+    wide = min(float(np.sqrt(area * 1.8)), widest)
+    span = np.maximum(np.ptp(places, axis=0), 1e-9) if count else np.ones(2)
+    places = places / span * [wide, area / wide] * 0.8
     places = _separate(places, boxes + gap)
     return places - (places - boxes / 2).min(axis=0) if count else places
 
 
-def _relax(places: np.ndarray, edges: np.ndarray, length: float, rounds: int = 200) -> np.ndarray:
-    """Lets springs of natural `length` settle, with steps that get smaller and smaller."""
+def _relax(places: np.ndarray, edges: np.ndarray, rounds: int = 300) -> np.ndarray:
+    """Lets springs of natural length 1 settle, with steps that get smaller and smaller."""
     for round_number in range(rounds):
         away = places[:, None] - places[None]  # (nodes, nodes, 2)
-        distance = np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), length * 0.01)
-        force = (away / distance**2).sum(axis=1) * length**2
-        force -= places * 0.15  # keeps parts that are not connected on the page
+        distance = np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), 0.01)
+        force = (away / distance**2).sum(axis=1)
+        force -= places * 0.15  # keeps parts that are not connected near each other
         if len(edges):
             along = places[edges[:, 0]] - places[edges[:, 1]]
-            pull = along * np.linalg.norm(along, axis=1, keepdims=True) / length
+            pull = along * np.linalg.norm(along, axis=1, keepdims=True)
             np.subtract.at(force, edges[:, 0], pull)
             np.add.at(force, edges[:, 1], pull)
         size = np.maximum(np.linalg.norm(force, axis=1, keepdims=True), 1e-9)
-        longest = length * (1 - round_number / rounds) * 0.5 + 0.01
+        longest = 0.5 * (1 - round_number / rounds) + 0.01
         places = places + force / size * np.minimum(size, longest)
     return places
 
 
-def _separate(places: np.ndarray, boxes: np.ndarray, rounds: int = 400) -> np.ndarray:
+def _separate(places: np.ndarray, boxes: np.ndarray, rounds: int = 1000) -> np.ndarray:
     """Pushes overlapping boxes apart, each pair along the direction that needs less."""
     count = len(places)
     room = (boxes[:, None] + boxes[None]) / 2  # (nodes, nodes, 2)
@@ -68,6 +74,4 @@ def _separate(places: np.ndarray, boxes: np.ndarray, rounds: int = 400) -> np.nd
         across = np.argmin(overlap, axis=-1)[..., None] == np.arange(2)
         push = np.where(touching[..., None] & across, direction * overlap, 0.0)
         places = places + push.sum(axis=1) * 0.3
-    else:
-        places = places * 1.0
     return places

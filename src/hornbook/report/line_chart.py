@@ -47,7 +47,7 @@ def line_chart(
     if x_axis is None or y_axis is None:
         return empty_chart(title, WIDTH, HEIGHT)
     names = list(lines)
-    longest = max(map(text_width, names))
+    longest = max(map(text_width, names)) * 1.1  # they are written bold
     direct = 1 < len(names) <= 6 and longest <= WIDTH / 4
     above = 0.0 if direct or len(names) < 2 else legend_height(names, WIDTH)
     frame = Frame(

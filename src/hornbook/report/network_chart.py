@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hornbook.report.axes import HEIGHT, WIDTH
+from hornbook.report.axes import HEIGHT, WIDE, WIDTH
 from hornbook.report.canvas import Canvas, empty_chart, heat_class
 from hornbook.report.layout import place_nodes
 from hornbook.report.lettering import FONT_SIZE, LINE_HEIGHT, format_number, text_width, wrap
@@ -46,9 +46,10 @@ def network_chart(
     pairs = np.array([(number[edge[0]], number[edge[1]]) for edge in edges], dtype=int)
     names = [wrap(name, _NAME_WIDTH) for name in weights]
     boxes = np.array([(max(map(text_width, n)) + 18, len(n) * LINE_HEIGHT + 10) for n in names])
-    centres = place_nodes(boxes, pairs.reshape(-1, 2)) + 10
+    centres = place_nodes(boxes, pairs.reshape(-1, 2), widest=WIDE - 20) + 10
     width, height = (centres + boxes / 2).max(axis=0) + 10
-    canvas = Canvas(max(float(width), WIDTH), float(height), title)
+    # A few standard widths, so that the letters are as large as in the charts around.
+    canvas = Canvas(max(float(width), WIDTH if width <= WIDTH else WIDE), float(height), title)
     centres[:, 0] += (canvas.width - width) / 2
     heaviest = max((edge[2] for edge in edges if np.isfinite(edge[2])), default=0.0)
     for edge, (source, target) in zip(edges, pairs.tolist(), strict=True):
@@ -96,7 +97,7 @@ def _draw_edge(
     tip_point = _border(stop, boxes[target], bend)
     heading = tip_point - bend
     heading = heading / max(float(np.linalg.norm(heading)), 1e-9)
-    head = 5 + 1.5 * thick if directed else 0.0
+    head = 4 + 1.2 * thick if directed else 0.0
     end = tip_point - heading * head
     path = "M{:.1f} {:.1f}Q{:.1f} {:.1f} {:.1f} {:.1f}".format(*start, *bend, *end)
     canvas.add("path", "edge", d=path, stroke_width=thick, tip=tip)

@@ -84,11 +84,11 @@ def scatter_chart(
 
 
 def _shares(values: np.ndarray) -> np.ndarray:
-    """0.2 to 1 from the lowest to the highest, so that the palest is still seen."""
+    """0.3 to 1 from the lowest to the highest, so that the palest is still seen."""
     finite = values[np.isfinite(values)]
     low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
     share = (values - low) / (high - low) if high > low else np.ones_like(values)
-    return 0.2 + 0.8 * np.nan_to_num(share, nan=0.0)
+    return 0.3 + 0.7 * np.nan_to_num(share, nan=0.0)
 
 
 def _radii(sizes: np.ndarray | None, count: int) -> np.ndarray:
@@ -107,7 +107,7 @@ def _draw_scale(canvas: Canvas, values: np.ndarray, label: str) -> None:
         if words:
             canvas.text(left, baseline, words, classes)
             left += text_width(words) + 8
-    for step in range(1, HEAT_COLOURS):
+    for step in range(2, HEAT_COLOURS):
         share = step / (HEAT_COLOURS - 1)
         canvas.add("rect", heat_class(share), x=left, y=baseline - 10, width=12, height=11)
         left += 12

@@ -95,7 +95,7 @@ pre { background: var(--panel); border-radius: 6px; padding: 0.9rem 1.1rem; marg
   border-radius: 4px; background: var(--panel); }
 .pictures figcaption { font-weight: 400; font-size: 0.88rem; margin: 0.3rem 0 0; }
 svg.chart { display: block; width: 100%; height: auto; }
-svg.wide { min-width: 34rem; }
+svg.wide { min-width: 46rem; }
 svg text { font-size: 12.5px; fill: var(--ink); font-variant-numeric: tabular-nums; }
 svg .tick, svg .label, svg .faint { fill: var(--quiet); }
 svg .label { font-weight: 600; }
@@ -108,9 +108,10 @@ svg .halo { paint-order: stroke; stroke: var(--ground); stroke-width: 4px;
 .grid { stroke: var(--grid); stroke-width: 1; }
 .axis { stroke: var(--rule); stroke-width: 1; }
 .diagonal { stroke: var(--quiet); stroke-width: 1; stroke-dasharray: 4 4; }
-.line { fill: none; stroke: var(--colour); stroke-width: 2; stroke-linejoin: round;
+.line { fill: none; stroke: var(--colour); stroke-width: 1.75; stroke-linejoin: round;
   stroke-linecap: round; }
-.dashed { stroke-dasharray: 6 4; }
+.line.dashed { stroke-dasharray: 6 4; }
+circle.dashed { fill: none; stroke: var(--colour); stroke-width: 2; }
 .thin { stroke: var(--colour); stroke-width: 1; }
 .mark { fill: var(--ground); stroke: var(--ink); stroke-width: 2; }
 .whisker { stroke: var(--ink); stroke-width: 1.5; }
@@ -147,7 +148,7 @@ def stylesheet(language: str) -> str:
         f":root {{ color-scheme: light dark; {_variables(_LIGHT)} }}\n"
         "@media screen and (prefers-color-scheme: dark) {"
         f" :root {{ {_variables(_DARK)} }} }}\n"
-        f"html {{ font-family: system-ui, {_LETTERS[language]}; }}" + _RULES + _numbered()
+        f"html {{ font-family: system-ui, {_LETTERS[language]}; }}\n" + _numbered() + _RULES
     )
 
 
