@@ -1,9 +1,11 @@
 """Weights on disk: names and arrays, whoever wrote them.  Knows no model."""
 
 from hornbook.checkpoints.arrays import ArraysCheckpoint
-from hornbook.checkpoints.checkpoint import Checkpoint
+from hornbook.checkpoints.checkpoint import Checkpoint, find_checkpoint
+from hornbook.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
 from hornbook.checkpoints.tensor_bundle import TensorBundle
 from hornbook.checkpoints.tensor_bundle_writer import write_tensor_bundle
+from hornbook.checkpoints.torch_file import TorchFile
 from hornbook.checkpoints.vocabulary_rows import VocabularyRows
 from hornbook.checkpoints.weight_reading import read_weights
 from hornbook.checkpoints.weight_table import Table, transposed
@@ -12,11 +14,15 @@ from hornbook.checkpoints.weight_writing import write_weights
 __all__ = [
     "ArraysCheckpoint",
     "Checkpoint",
+    "SafetensorsFile",
     "Table",
     "TensorBundle",
+    "TorchFile",
     "VocabularyRows",
+    "find_checkpoint",
     "read_weights",
     "transposed",
+    "write_safetensors",
     "write_tensor_bundle",
     "write_weights",
 ]

@@ -1,0 +1,241 @@
+"""The one pickle that an old `pytorch_model.bin` holds, read without running anything.
+
+A pickle is a program for a small stack machine, and some of its instructions call functions
+by name.  Here the instructions that a table of tensors is made of are followed, three names
+are understood by what they mean, and everything else is refused.  Nothing is imported,
+called or built but lists, tuples, dicts and the descriptions below.
+
+Reference: the standard library's `pickletools`; `torch/_utils.py` for the three names.
+"""
+
+from __future__ import annotations
+
+import pickletools
+from dataclasses import dataclass
+from typing import Any
+
+_MOST_INSTRUCTIONS = 1_000_000  # some 30 make up a tensor
+_STORAGE_TYPES = {
+    "DoubleStorage": "float64",
+    "FloatStorage": "float32",
+    "HalfStorage": "float16",
+    "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64",
+    "IntStorage": "int32",
+    "ShortStorage": "int16",
+    "CharStorage": "int8",
+    "ByteStorage": "uint8",
+    "BoolStorage": "bool",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A row of `count` numbers, in a file of the archive called `key`."""
+
+    key: str
+    dtype: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """Where in a storage the numbers of a tensor are."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """A class or function that the pickle asks for."""
+
+    module: str
+    name: str
+
+
+_ORDERED_DICT = _Name("collections", "OrderedDict")
+_REBUILD_TENSOR = _Name("torch._utils", "_rebuild_tensor_v2")
+_REBUILD_PARAMETER = _Name("torch._utils", "_rebuild_parameter")
+_UNDERSTOOD = {_ORDERED_DICT, _REBUILD_TENSOR, _REBUILD_PARAMETER} | {
+    _Name("torch", storage) for storage in _STORAGE_TYPES
+}
+
+
+def read_tensor_pickle(data: bytes) -> dict[str, StoredTensor]:
+    """The tensors of the dict that `data` holds; what else is in it is left out.
+
+    Raises:
+        ValueError: it is damaged, or holds or asks for something other than tensors.
+    """
+    result = _Machine().run(data)
+    if not isinstance(result, dict):
+        raise ValueError("it does not hold a dict of tensors")
+    return {
+        name: value
+        for name, value in result.items()
+        if isinstance(name, str) and isinstance(value, StoredTensor)
+    }
+
+
+class _Machine:
+    """The stack machine: a stack, marks in it, and a memo of values that come up again."""
+
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, Any] = {}
+
+    def run(self, data: bytes) -> Any:
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
+            if count > _MOST_INSTRUCTIONS:
+                raise ValueError("it has too many instructions")
+            if opcode.name == "STOP":
+                return self.pop()
+            self.step(opcode.name, argument)
+        raise ValueError("it has no end")
+
+    def step(self, name: str, argument: Any) -> None:
+        if name in _CONSTANTS:
+            self.stack.append(_CONSTANTS[name])
+        elif name in _LITERALS:
+            self.stack.append(argument)
+        elif name in _EMPTY:
+            self.stack.append(_EMPTY[name]())
+        elif name in ("BINPUT", "LONG_BINPUT"):
+            self.memo[argument] = self.top()
+        elif name == "MEMOIZE":
+            self.memo[len(self.memo)] = self.top()
+        elif name in ("BINGET", "LONG_BINGET"):
+            if argument not in self.memo:
+                raise ValueError("it refers to something that is not there")
+            self.stack.append(self.memo[argument])
+        elif name in _INSTRUCTIONS:
+            _INSTRUCTIONS[name](self, argument)
+        elif name not in ("PROTO", "FRAME"):
+            raise ValueError(f"it has the instruction {name}, which no table of tensors needs")
+
+    def pop(self) -> Any:
+        if len(self.stack) <= (self.marks[-1] if self.marks else 0):
+            raise ValueError("it takes more values than there are")
+        return self.stack.pop()
+
+    def top(self) -> Any:
+        value = self.pop()
+        self.stack.append(value)
+        return value
+
+    def pop_to_mark(self) -> list[Any]:
+        if not self.marks:
+            raise ValueError("it goes back to a mark that is not there")
+        mark = self.marks.pop()
+        values = self.stack[mark:]
+        del self.stack[mark:]
+        return values
+
+    def mark(self, _: Any) -> None:
+        self.marks.append(len(self.stack))
+
+    def tuple_to_mark(self, _: Any) -> None:
+        self.stack.append(tuple(self.pop_to_mark()))
+
+    def tuple_of(self, size: int) -> None:
+        values = [self.pop() for _ in range(size)]
+        self.stack.append(tuple(reversed(values)))
+
+    def append(self, values: list[Any]) -> None:
+        _expect(self.top(), list).extend(values)
+
+    def set_items(self, values: list[Any]) -> None:
+        target = _expect(self.top(), dict)
+        if len(values) % 2:
+            raise ValueError("a name has no value")
+        for key, value in zip(values[::2], values[1::2], strict=True):
+            if type(key) not in (str, int):
+                raise ValueError("a name is not a string")
+            target[key] = value
+
+    def set_item(self, _: Any) -> None:
+        value = self.pop()
+        self.set_items([self.pop(), value])
+
+    def find(self, module: Any, name: Any) -> None:
+        wanted = _Name(_expect(module, str), _expect(name, str))
+        if wanted not in _UNDERSTOOD:
+            raise ValueError(
+                f"it asks for {module}.{name}; only tensors are read, and nothing is run"
+            )
+        self.stack.append(wanted)
+
+    def find_on_stack(self, _: Any) -> None:
+        name = self.pop()
+        self.find(self.pop(), name)
+
+    def persistent(self, _: Any) -> None:
+        """`('storage', type, key, device, count)` stands for a storage."""
+        reference = self.pop()
+        if not isinstance(reference, tuple) or len(reference) != 5 or reference[0] != "storage":
+            raise ValueError("a storage is not described as torch does it")
+        kind = _expect(reference[1], _Name).name
+        if kind not in _STORAGE_TYPES:
+            raise ValueError(f"a storage is said to be a {kind}")
+        key, count = _expect(reference[2], str), _expect(reference[4], int)
+        self.stack.append(Storage(key, _STORAGE_TYPES[kind], count))
+
+    def call(self, _: Any) -> None:
+        """Does what the three functions would do, to descriptions."""
+        arguments = _expect(self.pop(), tuple)
+        function = self.pop()
+        if function == _ORDERED_DICT and not arguments:
+            self.stack.append({})
+        elif function == _REBUILD_PARAMETER and len(arguments) == 3:
+            self.stack.append(_expect(arguments[0], StoredTensor))
+        elif function == _REBUILD_TENSOR and len(arguments) >= 6:
+            storage, offset, shape, strides = arguments[:4]
+            self.stack.append(
+                StoredTensor(
+                    _expect(storage, Storage),
+                    _expect(offset, int),
+                    tuple(_expect(size, int) for size in _expect(shape, tuple)),
+                    tuple(_expect(stride, int) for stride in _expect(strides, tuple)),
+                )
+            )
+        else:
+            raise ValueError("it calls something in a way that builds no tensor")
+
+    def set_state(self, _: Any) -> None:
+        """Attributes of a dict (`_metadata`): nothing of them is needed."""
+        self.pop()
+        _expect(self.top(), dict)
+
+
+_LITERALS = {
+    *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BININT", "BININT1", "BININT2"),
+    *("LONG1", "BINFLOAT"),
+}
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+_EMPTY = {"EMPTY_DICT": dict, "EMPTY_LIST": list}
+_INSTRUCTIONS = {
+    "MARK": _Machine.mark,
+    "TUPLE": _Machine.tuple_to_mark,
+    "TUPLE1": lambda machine, _: machine.tuple_of(1),
+    "TUPLE2": lambda machine, _: machine.tuple_of(2),
+    "TUPLE3": lambda machine, _: machine.tuple_of(3),
+    "APPEND": lambda machine, _: machine.append([machine.pop()]),
+    "APPENDS": lambda machine, _: machine.append(machine.pop_to_mark()),
+    "SETITEM": _Machine.set_item,
+    "SETITEMS": lambda machine, _: machine.set_items(machine.pop_to_mark()),
+    "GLOBAL": lambda machine, argument: machine.find(*argument.split(" ", 1)),
+    "STACK_GLOBAL": _Machine.find_on_stack,
+    "BINPERSID": _Machine.persistent,
+    "REDUCE": _Machine.call,
+    "BUILD": _Machine.set_state,
+}
+
+
+def _expect(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise ValueError(f"there is a {type(value).__name__} where a {kind.__name__} should be")
+    return value
