@@ -22,6 +22,7 @@ from hornbook.report.lettering import (
 WIDTH, HEIGHT = 440.0, 280.0  # two of them fit beside each other, one fits a telephone
 WIDE = 900.0  # a picture that needs the whole page
 SCALES = ("linear", "log")
+LARGEST, SMALLEST = 1e290, 1e-290  # between them nothing overflows on the way to the picture
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,11 @@ class Axis:
     def place(self, values: np.ndarray | float) -> np.ndarray:
         """Where `values` are; NaN for what this axis cannot show."""
         values = np.asarray(values, dtype=np.float64)
+        values = np.where(np.abs(values) < LARGEST, values, np.nan)
+        if self.scale == "log":
+            values = np.where(values > SMALLEST, values, np.nan)
         low, high = self._bend(np.array([self.low, self.high]))
-        with np.errstate(invalid="ignore"):
-            share = (self._bend(values) - low) / (high - low)
-        share = np.where(np.isfinite(share), share, np.nan)
+        share = (self._bend(values) - low) / (high - low)
         return self.start + share * (self.stop - self.start)
 
     def ticks(self, count: int = 5) -> list[tuple[float, str]]:
@@ -50,10 +52,7 @@ class Axis:
         return _linear_ticks(self.low, self.high, count)
 
     def _bend(self, values: np.ndarray) -> np.ndarray:
-        if self.scale == "linear":
-            return values
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.log10(values)
+        return np.log10(values) if self.scale == "log" else values
 
 
 def fit_axis(
@@ -74,8 +73,8 @@ def fit_axis(
     if scale not in SCALES:
         raise ValueError(f"scale must be one of {', '.join(SCALES)}, not {scale!r}")
     shown = np.concatenate([np.zeros(0), *(np.ravel(array) for array in arrays)])
-    shown = shown[np.isfinite(shown) & (np.abs(shown) < 1e300)]
-    shown = shown[shown > 0] if scale == "log" else shown
+    shown = shown[np.abs(shown) < LARGEST]  # and so not NaN
+    shown = shown[shown > SMALLEST] if scale == "log" else shown
     if not len(shown):
         return None
     shown = np.append(shown, list(include))
@@ -84,13 +83,19 @@ def fit_axis(
         if high / low < 1.5:
             low, high = low / 2, high * 2
         return Axis(low / 1.08, high * 1.08, scale)
-    if high - low <= 1e-9 * max(abs(low), abs(high)):
-        margin = abs(low) * 0.1 or 0.5
-        low, high = low - margin, high + margin
+    low, high = widen(low, high)
     if round_ends:
         step = _step(low, high, 5)
         low, high = np.floor(low / step + 1e-9) * step, np.ceil(high / step - 1e-9) * step
     return Axis(float(low), float(high))
+
+
+def widen(low: float, high: float) -> tuple[float, float]:
+    """The same range, or some room around a constant."""
+    if high - low > max(1e-9 * max(abs(low), abs(high)), SMALLEST):
+        return low, high
+    margin = abs(low) * 0.1 if abs(low) > SMALLEST else 0.5
+    return low - margin, high + margin
 
 
 class Frame:
@@ -197,7 +202,7 @@ def _in_powers(value: float, power: int, step: float) -> str:
     if not value:
         return "0"
     decimals = max(0, power - int(np.floor(np.log10(step) + 1e-9)))
-    mantissa = f"{value / 10**power if power >= 0 else value * 10**-power:.{decimals}f}"
+    mantissa = f"{value / 10.0**power:.{decimals}f}"
     mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
     front = "" if mantissa == "1" else f"{mantissa}·"
     return minus(f"{front}10{superscript(power)}")

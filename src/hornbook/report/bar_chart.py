@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hornbook.report.axes import HEIGHT, WIDTH, Axis, Frame, fit_axis
+from hornbook.report.axes import HEIGHT, LARGEST, WIDTH, Axis, Frame, fit_axis, widen
 from hornbook.report.canvas import Canvas, empty_chart, series_class
 from hornbook.report.lettering import (
     FONT_SIZE,
@@ -97,7 +97,7 @@ def histogram(
         SVG.
     """
     array = np.ravel(np.asarray(values, dtype=np.float64))
-    finite = array[np.isfinite(array)]
+    finite = array[np.abs(array) < LARGEST]
     title = title or f"{y_label} / {x_label}"
     if not len(finite):
         return empty_chart(title, WIDTH, HEIGHT)
@@ -136,19 +136,18 @@ def draw_columns(canvas: Canvas, x: Axis, y: Axis, counts: np.ndarray, edges: np
 
 def _edges(values: np.ndarray, bins: int | None) -> np.ndarray:
     low, high = float(values.min()), float(values.max())
-    if bins is None and (values == np.round(values)).all() and high - low < 1e9:
+    if bins is None and (values == np.round(values)).all() and max(-low, high) < 1e9:
         width = max(1, int(np.ceil((high - low + 1) / 40)))
         return np.arange(low, high + width + 0.5, width) - 0.5
-    if high - low <= 1e-9 * max(abs(low), abs(high)):
-        margin = abs(low) * 0.1 or 0.5
-        return np.linspace(low - margin, high + margin, 4)
+    if widen(low, high) != (low, high):
+        return np.linspace(*widen(low, high), 4)
     return np.linspace(low, high, (bins or min(40, max(5, round(2 * len(values) ** (1 / 3))))) + 1)
 
 
 def _draw_bar(canvas: Canvas, axis: Axis, zero: float, top: float, value: float, tip: str) -> None:
-    if not np.isfinite(value):
-        return
     end = float(axis.place(value))
+    if not np.isfinite(end):
+        return
     canvas.add(
         "rect",
         series_class(0),

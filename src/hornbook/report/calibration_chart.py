@@ -38,11 +38,16 @@ def calibration_chart(
 
     Returns:
         SVG.
+
+    Raises:
+        ValueError: the arrays differ in length, or a share is not between 0 and 1.
     """
     x, y = np.asarray(predicted, dtype=np.float64), np.asarray(observed, dtype=np.float64)
     n = np.asarray(counts, dtype=np.float64)
     if not x.shape == y.shape == n.shape or x.ndim != 1:
         raise ValueError(f"three arrays (bins,) are needed, not {x.shape}, {y.shape}, {n.shape}")
+    if ((x < 0) | (x > 1) | (y < 0) | (y > 1)).any():
+        raise ValueError("predicted and observed must be between 0 and 1")
     title = title or f"{y_label} / {x_label}"
     if not np.isfinite(x + y).any():
         return empty_chart(title, WIDTH, _HEIGHT)
@@ -77,8 +82,8 @@ def _draw_counts(
     canvas.line("axis", upper.left, bottom, upper.right, bottom)
     wide = min(28.0, (upper.right - upper.left) / max(len(counts), 1) * 0.7)
     for place, count in zip(left.tolist(), counts.tolist(), strict=True):
-        if np.isfinite(place) and count > 0:
-            top = float(axis.place(count))
+        top = float(axis.place(count))
+        if np.isfinite(place + top) and count > 0:
             start = min(max(place - wide / 2, upper.left), upper.right - wide)
             size = {"x": start, "y": top, "width": wide, "height": bottom - top}
             canvas.add("rect", "column", tip=f"{count:,.0f}", **size)

@@ -10,6 +10,7 @@ from hornbook.report.lettering import LINE_HEIGHT, escape
 
 SERIES_COLOURS = 8  # `series-0` to `series-7` in the stylesheet
 HEAT_COLOURS = 9  # `heat-0` to `heat-8`
+FIRST_STRONG = 6  # from this heat colour on text must be of the other kind
 
 
 class Canvas:
@@ -92,6 +93,11 @@ def series_class(number: int) -> str:
 def heat_class(share: float) -> str:
     """The class that fills a cell whose value is `share`, 0 to 1, of the highest."""
     return f"heat-{round(min(max(share, 0.0), 1.0) * (HEAT_COLOURS - 1))}"
+
+
+def ink_class(share: float) -> str:
+    """The class of text that can be read on `heat_class(share)`."""
+    return "on-strong" if int(heat_class(share)[-1]) >= FIRST_STRONG else "on-pale"
 
 
 def empty_chart(title: str, width: float, height: float) -> str:

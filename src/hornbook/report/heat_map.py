@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hornbook.report.axes import HEIGHT, WIDE, WIDTH
-from hornbook.report.canvas import Canvas, empty_chart, heat_class
+from hornbook.report.canvas import Canvas, empty_chart, heat_class, ink_class
 from hornbook.report.lettering import FONT_SIZE, LINE_HEIGHT, format_number, text_width
 
 _TURN = 60.0  # degrees by which column names are turned when they do not fit
@@ -69,9 +69,10 @@ def heat_map(
         places = {"x": x, "y": y, "width": max(cell - 1, 1), "height": max(tall - 1, 1)}
         canvas.add("rect", heat_class(shares[i, j]), tip=tip, **places)
         if with_numbers:
-            ink = "on-strong" if shares[i, j] > 0.56 else "on-pale"
             middle = y + (tall - 1) / 2 + FONT_SIZE * 0.36
-            canvas.text(x + (cell - 1) / 2, middle, numbers[i][j], ink, anchor="middle")
+            canvas.text(
+                x + (cell - 1) / 2, middle, numbers[i][j], ink_class(shares[i, j]), anchor="middle"
+            )
     return canvas.svg()
 
 

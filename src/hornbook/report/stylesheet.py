@@ -17,7 +17,7 @@ _LIGHT = {
     "on-pale": "#1b1f24",
     "on-strong": "#ffffff",
     "series": "#0066b3 #c2410c #047857 #a2357f #7a5c00 #5b4fc4 #0e7490 #59636e",
-    "heat": "#eef3f9 #dbe7f3 #c3d8ec #a5c5e3 #82aed8 #5e95ca #3d7bb9 #2160a0 #0b4580",
+    "heat": "#eef3f9 #dbe7f3 #c3d8ec #a5c5e3 #82aed8 #5e95ca #3472b0 #2160a0 #0b4580",
 }
 _DARK = {
     "ground": "#14171b",
@@ -29,7 +29,7 @@ _DARK = {
     "on-pale": "#f3f5f7",
     "on-strong": "#0c1116",
     "series": "#5bb0f2 #ff9a5c #3fcf9b #ee9ad0 #e5c04b #aea6ff #4fd0e0 #a3acb6",
-    "heat": "#1c2229 #20303f #254057 #2b5372 #32688f #3f80ae #5a9bca #83b9e2 #b5d9f6",
+    "heat": "#1c2229 #20303f #254057 #2b5372 #32688f #336f99 #5a9bca #83b9e2 #b5d9f6",
 }
 _LETTERS = {
     "en": '"Noto Sans", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif',

@@ -1,0 +1,170 @@
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from hornbook.report import Page, line_chart
+from hornbook.report.canvas import ink_class
+from hornbook.report.stylesheet import _DARK, _LIGHT
+
+EVIL = "<script>alert('1')</script> & \"quoted\" </style> \x1b\ud800\x00"
+
+
+class Reader(HTMLParser):
+    """Collects tags, attributes and text, as a browser would see them."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.attributes, self.texts, self.open = [], [], [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += attributes
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.texts.append(data)
+
+
+def full_page(text="hello"):
+    page = Page(text, subtitle=text)
+    page.add_heading(text)
+    page.add_heading(text, level=3)
+    page.add_text(text)
+    page.add_key_values({text: text})
+    page.add_table([[text, 1], [text, None]], [text, "n"])
+    page.add_code(text)
+    page.add_pictures([(b"\x89PNG\r\n\x1a\n...", text)])
+    page.add_chart(line_chart({text: ([1, 2], [3, 4]), "b": ([1], [1])}, x_label=text), text)
+    return page.html()
+
+
+def test_whatever_is_passed_stays_text():
+    plain, evil = Reader(full_page(re.sub(r"[^\w\s]", "a", EVIL))), Reader(full_page(EVIL))
+    assert plain.tags == evil.tags
+    assert [name for name, _ in plain.attributes] == [name for name, _ in evil.attributes]
+    assert not plain.open
+    assert not evil.open
+    shown = "<script>alert('1')</script> & \"quoted\" </style> \ufffd\ufffd\ufffd"
+    assert sum(shown in text for text in evil.texts) >= 10
+
+
+def test_the_page_can_be_written_as_utf_8():
+    assert "\ufffd" in full_page(EVIL).encode("utf-8").decode("utf-8")
+
+
+def test_nothing_comes_from_outside_and_nothing_runs():
+    html = full_page()
+    reader = Reader(html)
+    assert not {"script", "link", "iframe", "object", "form"} & set(reader.tags)
+    outside = [
+        (name, value)
+        for name, value in reader.attributes
+        if name in ("src", "href", "xlink:href", "style") or name.startswith("on")
+    ]
+    assert all(name == "src" and value.startswith("data:image/png;") for name, value in outside)
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_the_policy_allows_exactly_the_style_of_the_page():
+    html = full_page()
+    style = re.search(r"<style>(.*?)</style>", html, re.DOTALL).group(1)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html).group(1)
+    assert policy.startswith("default-src 'none'; ")
+    assert f"style-src 'sha256-{digest}'" in policy
+
+
+def test_parts_stand_in_the_order_they_were_added():
+    texts = " ".join(Reader(_ordered()).texts)
+    places = [texts.index(word) for word in ("one", "two", "three", "four", "five")]
+    assert places == sorted(places)
+
+
+def _ordered():
+    page = Page("one")
+    page.add_chart(line_chart({}), "two")
+    page.add_text("three")
+    page.add_heading("four")
+    page.add_chart(line_chart({}), "five")
+    assert page.html() == page.html()
+    return page.html()
+
+
+def test_charts_added_in_a_row_share_one():
+    page = Page("t")
+    for _ in range(2):
+        page.add_chart(line_chart({}), "c")
+    page.add_text("between")
+    page.add_chart(line_chart({}), "c")
+    assert page.html().count('<div class="charts">') == 2
+
+
+def test_the_language_is_declared():
+    assert '<html lang="zh-Hans">' in Page("标题", language="zh").html()
+    assert '<html lang="en">' in Page("t").html()
+    with pytest.raises(ValueError, match="en, zh"):
+        Page("t", language="fr")
+
+
+def test_numbers_stand_right_and_years_have_no_comma():
+    page = Page("t")
+    page.add_table([["a", 2026, 0.123456], ["b", None, 2e-5]], ["name", "year", "x"])
+    html = page.html()
+    assert '<td>a</td><td class="right">2026</td><td class="right">0.1235</td>' in html
+    assert '<td>b</td><td class="right"></td><td class="right">2·10⁻⁵</td>' in html
+    page.add_table([["a", 1]], ["x", "y"], align="cl")
+    assert '<td class="centre">a</td><td>1</td>' in page.html()
+
+
+def test_what_does_not_fit_is_a_value_error():
+    page = Page("t")
+    with pytest.raises(ValueError, match="2 columns, but a row has 1"):
+        page.add_table([[1]], ["a", "b"])
+    with pytest.raises(ValueError, match="1 letters of l, r, c"):
+        page.add_table([[1]], ["a"], align="x")
+    with pytest.raises(ValueError, match="png, jpeg, gif"):
+        page.add_pictures([(b"<svg onload=alert(1)>", "x")])
+    with pytest.raises(ValueError, match="chart function"):
+        page.add_chart("<script></script>", "x")
+    with pytest.raises(ValueError, match="2 or 3"):
+        page.add_heading("x", level=1)
+
+
+def _luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first, second):
+    """The ratio of WCAG 2.2."""
+    low, high = sorted([_luminance(first), _luminance(second)])
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [_LIGHT, _DARK], ids=["light", "dark"])
+def test_every_text_has_enough_contrast(theme):
+    on_ground = [theme["ink"], theme["quiet"], *theme["series"].split()]
+    assert min(contrast(colour, theme["ground"]) for colour in on_ground) >= 4.5
+    assert contrast(theme["ink"], theme["panel"]) >= 4.5
+    heat = theme["heat"].split()
+    for number, cell in enumerate(heat):
+        ink = theme[ink_class(number / (len(heat) - 1))]
+        assert contrast(ink, cell) >= 4.5, number
+
+
+def test_light_and_dark_name_the_same_colours():
+    assert {k: len(v.split()) for k, v in _LIGHT.items()} == {
+        k: len(v.split()) for k, v in _DARK.items()
+    }
