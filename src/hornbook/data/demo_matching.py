@@ -146,21 +146,25 @@ class _Writer:
         weights = list(_RELATIONS[letter].values())
         while True:
             relation = self.random.choices(relations, weights)[0]
-            first = self._claim()
-            second = self._related(first, relation)
-            if second is None or second == first:
-                continue
-            if self.split == "train":
-                if _is_held_out(first) or _is_held_out(second):
-                    continue
-            elif not _is_held_out(first):
-                continue
+            first, second = self._two_claims(relation)
             # Two texts on different topics often look alike in all that does not matter.
             alike = self._chance(0.7 if relation == "topic" else 0.2)
             frame = self._frame()
             source = self._text(first, frame, is_long=self.long[0])
             target = self._text(second, frame if alike else self._frame(), is_long=self.long[1])
             yield source, target, relation
+
+    def _two_claims(self, relation: str) -> tuple[Claim, Claim]:
+        while True:
+            first = self._claim()
+            second = self._related(first, relation)
+            if second is None or second == first:
+                continue
+            if self.split == "train":
+                if not _is_held_out(first) and not _is_held_out(second):
+                    return first, second
+            elif _is_held_out(first):
+                return first, second
 
     def _claim(self, topic: int | None = None) -> Claim:
         topic = self.random.randrange(len(self.language.topics)) if topic is None else topic
@@ -213,6 +217,10 @@ class _Writer:
             e=topic.entities[claim.entity], n=event.numbers[claim.number]
         )
 
+    def _opened(self, claim: Claim, frame: Frame) -> str:
+        sentence = frame.opening + self._sentence(claim)
+        return sentence[0].upper() + sentence[1:]
+
     def _frame(self) -> Frame:
         """What surrounds a claim and says nothing about it."""
         return Frame(
@@ -224,7 +232,7 @@ class _Writer:
     def _text(self, claim: Claim, frame: Frame, *, is_long: bool) -> str:
         """A short text is the claim; in a long one it stands among details and asides."""
         if not is_long:
-            return frame.opening + self._sentence(claim) + frame.closing
+            return self._opened(claim, frame) + frame.closing
         topic = self.language.topics[claim.topic]
         space = self.language.space
         others = [entity for number, entity in enumerate(topic.entities) if number != claim.entity]
@@ -233,7 +241,7 @@ class _Writer:
             *(aside.format(o=self.random.choice(others)) for aside in frame.asides),
         ]
         self.random.shuffle(more)
-        sentences = [frame.opening + self._sentence(claim) + ("." if space else "。")]
+        sentences = [self._opened(claim, frame) + ("." if space else "。")]
         length = self.random.randint(self.shortest, self.longest)
         for sentence in more:
             text = space.join([*sentences, sentence])

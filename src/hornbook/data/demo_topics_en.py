@@ -144,8 +144,8 @@ ENGLISH = Language(
     topics=(_WEATHER, _FOOTBALL, _PHONES, _HOUSING, _FILMS, _FOOD),
     openings=(
         "Breaking: ",
-        "We hear that ",
-        "Reports say ",
+        "Just in: ",
+        "On the radio: ",
         "A reader writes: ",
         "Seen in the Ashford Post: ",
         "From the Dunmore forum: ",
