@@ -1,12 +1,14 @@
 import base64
 import hashlib
+import itertools
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from hornbook.report import Page, line_chart
-from hornbook.report.canvas import ink_class
+from hornbook.report.canvas import SERIES_COLOURS, ink_class
 from hornbook.report.stylesheet import _DARK, _LIGHT
 
 EVIL = "<script>alert('1')</script> & \"quoted\" </style> \x1b\ud800\x00"
@@ -141,9 +143,13 @@ def test_what_does_not_fit_is_a_value_error():
         page.add_heading("x", level=1)
 
 
-def _luminance(colour):
+def _linear(colour):
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+
+
+def _luminance(colour):
+    linear = _linear(colour)
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
@@ -162,6 +168,32 @@ def test_every_text_has_enough_contrast(theme):
     for number, cell in enumerate(heat):
         ink = theme[ink_class(number / (len(heat) - 1))]
         assert contrast(ink, cell) >= 4.5, number
+
+
+# Machado et al. 2009, severity 1: what is left of linear red, green and blue.
+VISIONS = {
+    "common": np.eye(3),
+    "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def _lab(linear):
+    white = XYZ.sum(axis=1)
+    xyz = XYZ @ np.clip(linear, 0, 1) / white
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+@pytest.mark.parametrize("theme", [_LIGHT, _DARK], ids=["light", "dark"])
+def test_series_keep_apart_for_the_colour_blind(theme, vision):
+    colours = [_lab(np.array(VISIONS[vision]) @ _linear(c)) for c in theme["series"].split()]
+    assert len(colours) == SERIES_COLOURS
+    distances = [np.linalg.norm(a - b) for a, b in itertools.combinations(colours, 2)]
+    assert min(distances) > 12  # 2.3 is just seen
 
 
 def test_light_and_dark_name_the_same_colours():

@@ -8,7 +8,7 @@ import numpy as np
 
 from hornbook.report.lettering import LINE_HEIGHT, escape
 
-SERIES_COLOURS = 8  # `series-0` to `series-7` in the stylesheet
+SERIES_COLOURS = 6  # `series-0` to `series-5` in the stylesheet
 HEAT_COLOURS = 9  # `heat-0` to `heat-8`
 FIRST_STRONG = 6  # from this heat colour on text must be of the other kind
 
@@ -85,9 +85,9 @@ class Canvas:
 
 
 def series_class(number: int) -> str:
-    """The class that colours series `number`; from the ninth on lines are also dashed."""
-    dashed = " dashed" if number >= SERIES_COLOURS else ""
-    return f"series-{number % SERIES_COLOURS}{dashed}"
+    """The class that colours series `number`; where colours repeat, lines are dashed, dotted."""
+    again = min(number // SERIES_COLOURS, 2)
+    return f"series-{number % SERIES_COLOURS}" + ("", " dashed", " dotted")[again]
 
 
 def heat_class(share: float) -> str:

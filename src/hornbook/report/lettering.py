@@ -79,7 +79,7 @@ def _letter_width(letter: str) -> float:
         return 0.36
     if letter in _BROAD:
         return 0.95
-    return 0.7 if letter.isupper() else 0.58
+    return 0.7 if letter.isupper() else 0.64 if letter.isdigit() else 0.6
 
 
 def _words(text: str) -> list[str]:

@@ -1,8 +1,8 @@
 """How a page looks: light, dark and on paper.
 
-The eight series colours keep apart for the colour-blind (they also differ in lightness) and
-have at least 4.5:1 contrast on their ground, so that names may be written in them.  The
-nine heat colours go from the ground to a strong blue.
+The six series colours keep apart for the colour-blind and have at least 4.5:1 contrast on
+their ground, so that names may be written in them; the tests measure both.  The nine heat
+colours go from the ground to a strong blue.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LIGHT = {
     "rule": "#c9ced4",
     "on-pale": "#1b1f24",
     "on-strong": "#ffffff",
-    "series": "#0066b3 #c2410c #047857 #a2357f #7a5c00 #5b4fc4 #0e7490 #59636e",
+    "series": "#0066b3 #c2410c #047857 #a2357f #7d1cf0 #641400",
     "heat": "#eef3f9 #dbe7f3 #c3d8ec #a5c5e3 #82aed8 #5e95ca #3472b0 #2160a0 #0b4580",
 }
 _DARK = {
@@ -28,7 +28,7 @@ _DARK = {
     "rule": "#46505b",
     "on-pale": "#f3f5f7",
     "on-strong": "#0c1116",
-    "series": "#5bb0f2 #ff9a5c #3fcf9b #ee9ad0 #e5c04b #aea6ff #4fd0e0 #a3acb6",
+    "series": "#5bb0f2 #ff9a5c #3fcf9b #ee9ad0 #f7ee55 #8c72ff",
     "heat": "#1c2229 #20303f #254057 #2b5372 #32688f #336f99 #5a9bca #83b9e2 #b5d9f6",
 }
 _LETTERS = {
@@ -111,7 +111,9 @@ svg .halo { paint-order: stroke; stroke: var(--ground); stroke-width: 4px;
 .line { fill: none; stroke: var(--colour); stroke-width: 1.75; stroke-linejoin: round;
   stroke-linecap: round; }
 .line.dashed { stroke-dasharray: 6 4; }
-circle.dashed { fill: none; stroke: var(--colour); stroke-width: 2; }
+.line.dotted { stroke-dasharray: 1 4; }
+circle.dashed, circle.dotted { fill: none; stroke: var(--colour); stroke-width: 2; }
+circle.dotted { stroke-dasharray: 2 2; }
 .thin { stroke: var(--colour); stroke-width: 1; }
 .mark { fill: var(--ground); stroke: var(--ink); stroke-width: 2; }
 .whisker { stroke: var(--ink); stroke-width: 1.5; }
