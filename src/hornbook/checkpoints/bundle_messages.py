@@ -194,7 +194,10 @@ def _decode_slice(message: bytes) -> Iterator[tuple[int, int]]:
     for number, value in protobuf.fields(message):
         if number == 1:
             extent = dict(protobuf.fields(_bytes(value)))
-            yield _number(extent.get(1, 0)), _number(extent[2]) if 2 in extent else -1
+            begin, length = _number(extent.get(1, 0)), _number(extent.get(2, -1))
+            if begin < 0 or length < -1:
+                raise ValueError(f"a part of a variable begins at {begin} and has length {length}")
+            yield begin, length
 
 
 def _encode_extent(begin: int, length: int) -> bytes:

@@ -215,7 +215,10 @@ def write_safetensors(
     with atomic_file(path) as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for name in order:
-            array = np.asarray(tensors[name])
-            little = array.astype(dtypes[name].newbyteorder("<"), order="C", copy=False)
-            file.write(little.reshape(-1).view(np.uint8))
+            file.write(_as_bytes(np.asarray(tensors[name]), dtypes[name]))
     return path
+
+
+def _as_bytes(array: np.ndarray, dtype: np.dtype) -> memoryview:
+    little = array.astype(dtype.newbyteorder("<"), order="C", copy=False)
+    return little.reshape(-1).view(np.uint8).data

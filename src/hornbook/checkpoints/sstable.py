@@ -38,8 +38,9 @@ def read_table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         raise ValueError("it does not end as an index file does: it is cut off or something else")
     footer = data[-FOOTER_SIZE:-8]
     about, position = _handle(footer, 0)
-    index, position = _handle(footer, position)
-    if any(footer[position:]):
+    index, _ = _handle(footer, position)
+    # No checksum covers these bytes: they must be exactly what these numbers are written as.
+    if footer != _footer(*about, *index):
         raise ValueError("its last 48 bytes are damaged")
     budget = _Budget(_LARGEST_GROWTH * len(data) + 65536)
     end = 0
@@ -63,6 +64,10 @@ def read_table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         end = offset + size + _TRAILER_SIZE
     if end != len(data) - FOOTER_SIZE:
         raise ValueError("there are bytes in it that belong to no block")
+
+
+def _footer(*numbers: int) -> bytes:
+    return b"".join(map(varint, numbers)).ljust(FOOTER_SIZE - len(MAGIC), b"\0")
 
 
 class _Budget:
@@ -156,8 +161,8 @@ def write_table(entries: Iterable[tuple[bytes, bytes]]) -> bytes:
     if waiting:
         flush()
     about = _append_block(file, [])
-    footer = about + _append_block(file, index)
-    return bytes(file) + footer.ljust(FOOTER_SIZE - len(MAGIC), b"\0") + MAGIC
+    places = about + _append_block(file, index)
+    return bytes(file) + places.ljust(FOOTER_SIZE - len(MAGIC), b"\0") + MAGIC
 
 
 def _append_block(file: bytearray, entries: list[tuple[bytes, bytes]]) -> bytes:

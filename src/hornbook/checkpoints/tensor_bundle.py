@@ -25,12 +25,12 @@ from hornbook.checkpoints.bundle_messages import (
     dtype_of,
     slice_key,
 )
+from hornbook.checkpoints.bundle_parts import place_of, problem_of_parts
 from hornbook.checkpoints.byte_range import file_size, read_chunks, read_range
 from hornbook.checkpoints.crc32c import crc32c, mask
 from hornbook.errors import CheckpointError, did_you_mean
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
-_MOST_PARTS = 10_000  # each is held against each other
 
 
 def data_path(prefix: Path, shard: int, num_shards: int) -> Path:
@@ -105,8 +105,9 @@ class TensorBundle:
             return self._read_entry(name, entry, dtype)
         result = np.empty(entry.shape, dtype)
         for part in entry.slices:
-            place = _indices(part, entry.shape)
-            result[place] = self._read_entry(name, self._entries[slice_key(name, part)], dtype)
+            result[place_of(part, entry.shape)] = self._read_entry(
+                name, self._entries[slice_key(name, part)], dtype
+            )
         return result
 
     def verify(self, names: Iterable[str] | None = None) -> None:
@@ -189,7 +190,9 @@ class TensorBundle:
         """Holds every entry against its data file, before anything of it is read."""
         problems = []
         for key, entry in self._entries.items():
-            problem = self._problem_of_slices(key, entry) or self._problem_of_place(entry)
+            problem = problem_of_parts(
+                key, self._entries, sum(self._sizes)
+            ) or self._problem_of_place(entry)
             if problem:
                 name = key.decode("utf-8", "backslashreplace")
                 problems.append(f"  {name}: {problem}")
@@ -217,53 +220,3 @@ class TensorBundle:
         if dtype is not None and entry.size != math.prod(entry.shape) * dtype.itemsize:
             return f"{entry.size} bytes for the shape {entry.shape} of {dtype.name}"
         return None
-
-    def _problem_of_slices(self, key: bytes, entry: Entry) -> str | None:
-        if not entry.slices:
-            return None
-        if entry.size or key[:1] == b"\0":
-            return "it has parts and data of its own"
-        dtype = dtype_of(entry.type_number)
-        if dtype and math.prod(entry.shape) * dtype.itemsize > sum(self._sizes):
-            return "it is larger than the data files"
-        if len(entry.slices) > _MOST_PARTS:
-            return f"it has {len(entry.slices)} parts; the limit is {_MOST_PARTS}"
-        boxes = []
-        for part in entry.slices:
-            if len(part) != len(entry.shape):
-                return f"a part has {len(part)} axes of {len(entry.shape)}"
-            stored = self._entries.get(slice_key(key.decode(), part))
-            if stored is None:
-                return "a part is missing"
-            box = [
-                (begin, begin + length) if length >= 0 else (0, size)
-                for (begin, length), size in zip(part, entry.shape, strict=True)
-            ]
-            if any(not 0 <= a <= b <= size for (a, b), size in zip(box, entry.shape, strict=True)):
-                return "a part reaches beyond the variable"
-            if stored.slices or stored.type_number != entry.type_number:
-                return "a part is of another type"
-            if stored.shape != tuple(b - a for a, b in box):
-                return "a part has another shape than its place"
-            boxes.append(box)
-        return _problem_of_cover(boxes, entry.shape)
-
-
-def _problem_of_cover(boxes: list[list[tuple[int, int]]], shape: tuple[int, ...]) -> str | None:
-    """Whether `boxes`, all inside `shape`, cover it exactly once."""
-    if sum(math.prod(b - a for a, b in box) for box in boxes) != math.prod(shape):
-        return "its parts do not make up the whole variable"
-    corners = np.array(boxes, np.int64).reshape(len(boxes), len(shape), 2)
-    for number in range(len(boxes) - 1):
-        begin = np.maximum(corners[number, :, 0], corners[number + 1 :, :, 0])
-        end = np.minimum(corners[number, :, 1], corners[number + 1 :, :, 1])
-        if (begin < end).all(axis=1).any():
-            return "its parts overlap"
-    return None
-
-
-def _indices(part: tuple[tuple[int, int], ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
-    return tuple(
-        slice(begin, begin + length) if length >= 0 else slice(0, size)
-        for (begin, length), size in zip(part, shape, strict=True)
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -47,17 +47,19 @@ def write_tensor_bundle(prefix: str | Path, tensors: Mapping[str, Any]) -> list[
     entries: dict[bytes, bytes] = {HEADER_KEY: encode_header(Header())}
     with atomic_file(index_path) as index_file:
         with atomic_file(data) as data_file:
-            offset = 0
             for name, tensor in tensors.items():
-                array = np.asarray(tensor)
                 if not name or name.startswith("\0"):
                     raise ValueError(f"a tensor cannot be called {name!r}")
-                type_number = type_number_of(array.dtype)
-                little = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
-                octets = little.reshape(-1).view(np.uint8)
-                data_file.write(octets)
-                place = (0, offset, len(octets), mask(crc32c(octets)))
-                entries[name.encode()] = encode_entry(Entry(type_number, array.shape, *place))
-                offset += len(octets)
+                entries[name.encode()] = encode_entry(_append(data_file, np.asarray(tensor)))
         index_file.write(write_table(sorted(entries.items())))
     return [index_path, data]
+
+
+def _append(file: IO[bytes], array: np.ndarray) -> Entry:
+    """Writes an array at the end of the data file and describes its place."""
+    type_number = type_number_of(array.dtype)
+    little = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
+    octets = little.reshape(-1).view(np.uint8)
+    offset = file.tell()
+    file.write(octets.data)
+    return Entry(type_number, array.shape, 0, offset, len(octets), mask(crc32c(octets)))

@@ -1,0 +1,71 @@
+"""The reference implementations that the checkpoint code is held against."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "loading.py"
+
+
+def _imported(name):
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with warnings.catch_warnings():  # what others warn of while they are imported
+        warnings.simplefilter("ignore")
+        return pytest.importorskip(name)
+
+
+@pytest.fixture(scope="session")
+def tensorflow():
+    return _imported("tensorflow")
+
+
+@pytest.fixture(scope="session")
+def torch():
+    return _imported("torch")
+
+
+@pytest.fixture(scope="session")
+def google_bert_shapes():
+    """The names and shapes of a Google BERT checkpoint of any size, as a function."""
+    spec = importlib.util.spec_from_file_location("loading_benchmark", BENCHMARK)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.google_bert_shapes
+
+
+class StandIn:
+    """A variable as `read_weights` and `write_weights` need it, without Keras."""
+
+    def __init__(self, shape, dtype="float32"):
+        self.shape = shape
+        self.dtype = dtype
+        self.value = np.zeros(shape, "float32" if dtype == "bfloat16" else dtype)
+        self.assigned = 0
+
+    def assign(self, value):
+        assert value.shape == self.shape
+        self.value = np.array(value)
+        self.assigned += 1
+
+    def numpy(self):
+        return self.value
+
+
+@pytest.fixture
+def stand_ins():
+    """Makes variables from a dict of shapes, with random values when given a generator."""
+
+    def make(shapes, random=None, dtype="float32"):
+        variables = {path: StandIn(shape, dtype) for path, shape in shapes.items()}
+        if random is not None:
+            for variable in variables.values():
+                variable.value = random.normal(size=variable.shape).astype(dtype)
+        return variables
+
+    return make
