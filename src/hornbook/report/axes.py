@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from hornbook.report.canvas import Canvas
 from hornbook.report.lettering import (
@@ -37,8 +38,7 @@ class Axis:
 
     def place(self, values: np.ndarray | float) -> np.ndarray:
         """Where `values` are; NaN for what this axis cannot show."""
-        values = np.asarray(values, dtype=np.float64)
-        values = np.where(np.abs(values) < LARGEST, values, np.nan)
+        values = drawable(values)
         if self.scale == "log":
             values = np.where(values > SMALLEST, values, np.nan)
         low, high = self._bend(np.array([self.low, self.high]))
@@ -53,6 +53,12 @@ class Axis:
 
     def _bend(self, values: np.ndarray) -> np.ndarray:
         return np.log10(values) if self.scale == "log" else values
+
+
+def drawable(values: ArrayLike) -> np.ndarray:
+    """`values` as float64, with NaN for what is infinite or too large to calculate with."""
+    values = np.asarray(values, dtype=np.float64)
+    return np.where(np.abs(values) < LARGEST, values, np.nan)
 
 
 def fit_axis(
@@ -72,8 +78,8 @@ def fit_axis(
     """
     if scale not in SCALES:
         raise ValueError(f"scale must be one of {', '.join(SCALES)}, not {scale!r}")
-    shown = np.concatenate([np.zeros(0), *(np.ravel(array) for array in arrays)])
-    shown = shown[np.abs(shown) < LARGEST]  # and so not NaN
+    shown = np.concatenate([np.zeros(0), *(np.ravel(drawable(array)) for array in arrays)])
+    shown = shown[np.isfinite(shown)]
     shown = shown[shown > SMALLEST] if scale == "log" else shown
     if not len(shown):
         return None

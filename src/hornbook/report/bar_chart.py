@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hornbook.report.axes import HEIGHT, LARGEST, WIDTH, Axis, Frame, fit_axis, widen
+from hornbook.report.axes import HEIGHT, WIDTH, Axis, Frame, drawable, fit_axis, widen
 from hornbook.report.canvas import Canvas, empty_chart, series_class
 from hornbook.report.lettering import (
     FONT_SIZE,
@@ -96,8 +96,8 @@ def histogram(
     Returns:
         SVG.
     """
-    array = np.ravel(np.asarray(values, dtype=np.float64))
-    finite = array[np.abs(array) < LARGEST]
+    array = np.ravel(drawable(values))
+    finite = array[np.isfinite(array)]
     title = title or f"{y_label} / {x_label}"
     if not len(finite):
         return empty_chart(title, WIDTH, HEIGHT)

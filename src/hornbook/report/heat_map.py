@@ -8,7 +8,7 @@ from math import cos, radians, sin
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hornbook.report.axes import HEIGHT, WIDE, WIDTH
+from hornbook.report.axes import HEIGHT, WIDE, WIDTH, drawable
 from hornbook.report.canvas import Canvas, empty_chart, heat_class, ink_class
 from hornbook.report.lettering import FONT_SIZE, LINE_HEIGHT, format_number, text_width
 
@@ -41,7 +41,7 @@ def heat_map(
     Returns:
         SVG, as high as it needs.
     """
-    values = np.asarray(matrix, dtype=np.float64)
+    values = drawable(matrix)
     if values.shape != (len(rows), len(columns)):
         raise ValueError(f"{len(rows)} rows and {len(columns)} columns for {values.shape}")
     if colour_by not in _SHARES:

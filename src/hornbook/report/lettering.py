@@ -27,14 +27,14 @@ def wrap(text: str, width: float, size: float = FONT_SIZE) -> list[str]:
     """Breaks `text` into lines of at most `width`: at spaces, else between any two letters."""
     lines, line = [], ""
     for word in _words(text):
-        if line.strip() and text_width((line + word).rstrip(), size) > width:
+        if line and text_width((line + word).rstrip(), size) > width:
             lines.append(line.rstrip())
             line = ""
         for letter in word:
-            if line and text_width(line + letter.strip(), size) > width:
-                lines.append(line)
+            if line and text_width((line + letter).rstrip(), size) > width:
+                lines.append(line.rstrip())
                 line = ""
-            line += letter
+            line = (line + letter).lstrip()
     return [*lines, line.rstrip()]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hornbook.report.axes import HEIGHT, WIDTH, Frame, fit_axis
+from hornbook.report.axes import HEIGHT, WIDTH, Frame, drawable, fit_axis
 from hornbook.report.canvas import HEAT_COLOURS, Canvas, empty_chart, heat_class
 from hornbook.report.lettering import FONT_SIZE, LINE_HEIGHT, format_number, text_width
 
@@ -45,8 +45,8 @@ def scatter_chart(
         SVG.
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    colours = None if colour is None else np.asarray(colour, dtype=np.float64)
-    sizes = None if size is None else np.asarray(size, dtype=np.float64)
+    colours = None if colour is None else drawable(colour)
+    sizes = None if size is None else drawable(size)
     for name, values in (("y", y), ("colour", colours), ("size", sizes)):
         if values is not None and (values.shape != x.shape or x.ndim != 1):
             raise ValueError(f"x and {name} must be (points,), not {x.shape} and {values.shape}")
@@ -94,7 +94,7 @@ def _shares(values: np.ndarray) -> np.ndarray:
 def _radii(sizes: np.ndarray | None, count: int) -> np.ndarray:
     if sizes is None:
         return np.full(count, 4.0 if count <= 200 else 2.5)
-    safe = np.maximum(np.nan_to_num(sizes, nan=0.0, posinf=0.0, neginf=0.0), 0.0)
+    safe = np.maximum(np.nan_to_num(sizes, nan=0.0), 0.0)
     return 2.5 + 8.5 * np.sqrt(safe / (safe.max() if len(safe) and safe.max() else 1.0))
 
 
