@@ -1,0 +1,109 @@
+"""The engine: baskets of item codes in, every frequent itemset out, in columns.
+
+Items are ranked from rarest to most frequent.  The first step finds the frequent pairs,
+along the bit columns of a dense table or along the rows of a sparse one.  From there on
+`projection.descend` does the rest, whatever the data looked like.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hornbook.mining.columns import first_step_by_columns
+from hornbook.mining.found import Found
+from hornbook.mining.projection import descend
+from hornbook.mining.rows import Rows
+
+# Above this share of ones, a matrix product over bit columns counts pairs faster than
+# writing out the pairs of every row.
+DENSE = 1 / 16
+COLUMN_BYTES = 1 << 28
+
+
+def mine(
+    codes: np.ndarray,
+    lengths: np.ndarray,
+    weights: np.ndarray | None,
+    minimum: int,
+    longest: int = 2**31,
+    found: Found | None = None,
+    entries: int = 1 << 22,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every set of items that at least `minimum` baskets hold.
+
+    Args:
+        codes: `(entries,)` item codes from 0, basket after basket.
+        lengths: `(baskets,)` items in each basket.
+        weights: `(baskets,)` whole numbers, or None: one each.
+        minimum: The smallest (weighted) count that is frequent, at least 1.
+        longest: The most items a set may have.
+        found: Where to collect the sets, with its limit.
+        entries: Bound on the child rows held at a time; eight to forty bytes each.
+
+    Returns:
+        offsets, items and counts, as `Found.columns` describes them.
+    """
+    found = Found(2**62) if found is None else found
+    codes, lengths, weights, item_of_rank, supports = _rank(codes, lengths, weights, minimum)
+    number = len(item_of_rank)
+    ranks = np.arange(number, dtype=np.uint16 if number < 1 << 16 else np.int32)
+    found.announce(number)
+    found.add(ranks[:, None], supports)
+    if longest > 1 and len(lengths):
+        root = Rows(
+            codes,
+            lengths,
+            np.zeros(len(lengths), np.int64),
+            weights,
+            np.empty((1, 0), ranks.dtype),
+            np.array([number]),
+            ranks,
+        )
+        cells = number * len(lengths)
+        dense = len(codes) > DENSE * cells and cells * 8 <= COLUMN_BYTES
+        if not (dense and first_step_by_columns(root, minimum, longest, found, entries)):
+            descend(sort_rows(root), minimum, longest, found, entries)
+    return found.columns(item_of_rank)
+
+
+def _rank(codes, lengths, weights, minimum):
+    """Drops infrequent items and renames the others by rank, rarest first."""
+    counts = None if weights is None else np.repeat(weights, lengths)
+    supports = np.bincount(codes, counts).astype(np.int64)
+    frequent = np.flatnonzero(supports >= minimum)
+    frequent = frequent[np.argsort(supports[frequent], kind="stable")]
+    dtype = np.uint16 if len(frequent) < 1 << 16 else np.int32
+    absent = np.iinfo(dtype).max
+    rank = np.full(len(supports), absent, dtype)
+    rank[frequent] = np.arange(len(frequent))
+    ranks = rank.take(codes)
+    kept = ranks != absent
+    kept_entries = np.flatnonzero(kept)
+    if len(kept_entries) < len(codes):
+        ranks = ranks.take(kept_entries)
+        before = np.zeros(len(codes) + 1, np.int64)
+        np.cumsum(kept, out=before[1:])
+        ends = np.cumsum(lengths)
+        lengths = before.take(ends) - before.take(ends - lengths)
+    filled = np.flatnonzero(lengths)
+    if len(filled) < len(lengths):
+        lengths = lengths.take(filled)
+        weights = None if weights is None else weights.take(filled)
+    return ranks, lengths, weights, frequent, supports[frequent]
+
+
+def sort_rows(rows: Rows) -> Rows:
+    """Sorts each row: rows of one length are a matrix, and NumPy sorts its rows at once."""
+    firsts = rows.firsts
+    by_length = np.argsort(rows.lengths, kind="stable")
+    lengths, numbers = np.unique(rows.lengths, return_counts=True)
+    items = rows.items.copy()
+    at = 0
+    for length, number in zip(lengths.tolist(), numbers.tolist(), strict=True):
+        places = firsts.take(by_length[at : at + number])[:, None] + np.arange(length)
+        at += number
+        block = rows.items.take(places)
+        block.sort(axis=1)
+        items[places] = block
+    rows.items = items
+    return rows

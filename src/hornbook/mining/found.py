@@ -1,0 +1,63 @@
+"""Collects itemsets while they are found, and stops a flood of them.
+
+Sets of one length are kept as the rows of a matrix of item ranks: two bytes an item, no
+Python object for any set.  At the end the matrices of all lengths become one array of
+items with offsets, which is also how Arrow stores lists.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class TooManyItemsets(Exception):
+    """Raised inside the engine when the limit is passed; never seen by the caller."""
+
+
+class Found:
+    """The sets found so far, grouped by length.
+
+    Args:
+        limit: More sets than this raise `TooManyItemsets`.
+        keep: False only counts them.
+    """
+
+    def __init__(self, limit: int, keep: bool = True):
+        self.limit = limit
+        self.keep = keep
+        self.count = 0
+        self._sets: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+
+    def announce(self, number: int) -> None:
+        """Counts `number` sets that are about to be added, before memory is spent on them."""
+        self.count += number
+        if self.count > self.limit:
+            raise TooManyItemsets
+
+    def add(self, ranks: np.ndarray, counts: np.ndarray) -> None:
+        """Adds sets of one length: `ranks` is `(sets, length)`, `counts` is `(sets,)`."""
+        if self.keep and len(ranks):
+            self._sets.setdefault(ranks.shape[1], []).append((ranks, counts))
+
+    def columns(self, item_of_rank: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """All sets, shortest first.
+
+        Returns:
+            offsets `(sets + 1,)` int64, items `(sum of lengths,)` int32 and counts
+            `(sets,)` int64: set `i` is `items[offsets[i]:offsets[i + 1]]`.
+        """
+        blocks = [block for length in sorted(self._sets) for block in self._sets[length]]
+        lengths = [np.full(len(ranks), ranks.shape[1]) for ranks, _ in blocks]
+        number = sum(len(ranks) for ranks, _ in blocks)
+        offsets = np.zeros(number + 1, np.int64)
+        if number:
+            np.cumsum(np.concatenate(lengths), out=offsets[1:])
+        items = np.empty(int(offsets[-1]), np.int32)
+        counts = np.empty(number, np.int64)
+        item_of_rank = item_of_rank.astype(np.int32)
+        at = first = 0
+        for ranks, block_counts in blocks:
+            items[at : at + ranks.size] = item_of_rank.take(ranks.ravel())
+            counts[first : first + len(ranks)] = block_counts
+            at, first = at + ranks.size, first + len(ranks)
+        return offsets, items, counts
