@@ -14,7 +14,7 @@ from hornbook.checkpoints.weight_writing import LazyTensor
 
 
 def arrays(random, count):
-    dtypes = ["float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16", "bool"]
+    dtypes = ["float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "bool"]
     for number in range(count):
         shape = random.integers(0, 5, random.integers(0, 4))
         array = (50 * random.normal(size=shape)).astype(random.choice(dtypes))

@@ -11,7 +11,7 @@ UNFINISHED = (".incomplete", ".part", ".partial", ".crdownload", ".download", ".
 _GIT_LFS = b"version https://git-lfs"
 
 
-def refuse_placeholder(path: Path) -> None:
+def refuse_placeholder(path: Path, *, may_be_empty: bool = False) -> None:
     """Says so when `path` is a Git LFS pointer, a web page, or empty.
 
     Raises:
@@ -29,5 +29,5 @@ def refuse_placeholder(path: Path) -> None:
             f"{path} is a web page, probably an error message that was saved under this name.\n"
             "Download the file again and look at what the address gives."
         )
-    if size == 0:
+    if size == 0 and not may_be_empty:
         raise CheckpointError(f"{path} is empty.\nDownload or copy it again.")

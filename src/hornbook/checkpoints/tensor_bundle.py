@@ -28,6 +28,7 @@ from hornbook.checkpoints.bundle_messages import (
 from hornbook.checkpoints.bundle_parts import place_of, problem_of_parts
 from hornbook.checkpoints.byte_range import file_size, read_chunks, read_range
 from hornbook.checkpoints.crc32c import crc32c, mask
+from hornbook.checkpoints.placeholders import refuse_placeholder
 from hornbook.errors import CheckpointError, did_you_mean
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -54,6 +55,7 @@ class TensorBundle:
             prefix = prefix.with_name(prefix.name.removesuffix(".index"))
         self.prefix = prefix
         self.index_path = prefix.with_name(prefix.name + ".index")
+        refuse_placeholder(self.index_path)
         self._header, self._entries = self._read_index()
         shards = self._header.num_shards
         self._data_paths = [data_path(prefix, shard, shards) for shard in range(shards)]
@@ -63,6 +65,8 @@ class TensorBundle:
                 f"{self.index_path} needs {shards} data files next to it; missing: "
                 f"{', '.join(missing)}.\nCopy or download them too, with these names."
             )
+        for path in self._data_paths:
+            refuse_placeholder(path, may_be_empty=True)
         self._sizes = [file_size(path) for path in self._data_paths]
         self._check_places()
 
