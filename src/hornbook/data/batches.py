@@ -10,14 +10,21 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-STEPS = ((128, 16), (256, 32), (1024, 64))  # up to this length, multiples of this
-LONG_STEP = 256
+SHORTEST = 16
 
 
 def padded_length(length: int) -> int:
-    """The length a sequence is padded to: the next multiple of 16, 32, 64 or 256."""
-    step = next((step for most, step in STEPS if length <= most), LONG_STEP)
-    return max(-(-length // step) * step, step)
+    """The length a sequence is padded to: 16, 24, 32, 48, 64, 96, 128, 192, 256 and so on.
+
+    Two steps to a doubling: finer ones save padding but cost a compilation each, which takes
+    seconds on some backends.
+    """
+    power = SHORTEST
+    while True:
+        for size in (power, power * 3 // 2):
+            if length <= size:
+                return size
+        power *= 2
 
 
 def rows_per_batch(
@@ -127,6 +134,7 @@ def make_batch(
     pad_batch: bool = False,
     batch_size: int | None = None,
     batch_tokens: int | None = None,
+    max_length: int | None = None,
 ) -> dict[str, np.ndarray]:
     """Makes the arrays of one batch.
 
@@ -139,6 +147,7 @@ def make_batch(
             weigh nothing.
         batch_size: As given to `length_buckets`; needed by `pad_batch`, or
         batch_tokens: that.
+        max_length: The longest a row may get, where a model has only so many positions.
 
     Returns:
         The columns, `(rows, length)` int32 or `(rows,)` int32 or float32, and `"weight"`,
@@ -151,6 +160,8 @@ def make_batch(
     sequences = {name for name, part in parts.items() if not np.isscalar(part[0])}
     longest = max((len(row) for name in sequences for row in parts[name]), default=0)
     length = padded_length(longest)
+    if max_length is not None:
+        length = max(min(length, max_length), longest)
     rows = len(numbers)
     if pad_batch:
         full = rows_per_batch(length, batch_size=batch_size, batch_tokens=batch_tokens)

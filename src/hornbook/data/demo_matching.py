@@ -27,8 +27,8 @@ _LONG = {"zh": (60, 150), "en": (120, 400)}  # characters
 
 # How the second text relates to the first, and how often, for A and for B criteria.
 _RELATIONS = {
-    "A": {"same": 8, "entity": 6, "number": 3, "event": 8, "both": 25, "topic": 50},
-    "B": {"same": 45, "entity": 20, "number": 8, "event": 12, "both": 5, "topic": 10},
+    "A": {"same": 10, "entity": 7, "number": 3, "event": 10, "both": 20, "topic": 50},
+    "B": {"same": 60, "entity": 18, "number": 6, "event": 10, "both": 2, "topic": 4},
 }
 _ON_TOPIC = {"same", "entity", "number", "event", "both"}
 # One in so many claims (an event, told of one entity in one wording) is never trained on.
@@ -242,7 +242,7 @@ class _Writer:
         ]
         self.random.shuffle(more)
         sentences = [self._opened(claim, frame) + ("." if space else "。")]
-        length = self.random.randint(self.shortest, self.longest)
+        length = self.random.triangular(self.shortest, self.longest, self.shortest)
         for sentence in more:
             text = space.join([*sentences, sentence])
             if len(text) <= max(length, self.shortest + 20):

@@ -173,3 +173,40 @@ def _file_of(folder: Path, split: str) -> Path | None:
         names = ", ".join(file.name for file in found)
         raise DataError(f"{folder} has more than one {split} file: {names}.\nLeave one of them.")
     return found[0] if found else None
+
+
+def common_criteria(train: Iterable[Pair], valid: Iterable[Pair]) -> list[str]:
+    """The criteria of the training pairs, sorted.
+
+    Raises:
+        DataError: training and validation do not have the same ones, or the training pairs
+            of one all have the same label.
+    """
+    labels: dict[str, tuple[set[int | None], set[int | None]]] = defaultdict(lambda: (set(), set()))
+    for number, pairs in enumerate((train, valid)):
+        for pair in pairs:
+            labels[pair.criterion][number].add(pair.label)
+    problems = []
+    for criterion, (seen, held_out) in sorted(labels.items()):
+        if not seen:
+            problems.append(f"  {criterion}: no training pairs")
+        elif len(seen) == 1:
+            problems.append(f"  {criterion}: all training pairs have label {min(seen, key=str)}")
+        if not held_out:
+            problems.append(f"  {criterion}: no validation pairs")
+    if problems:
+        raise DataError(
+            "These criteria cannot be learned:\n"
+            + "\n".join(problems)
+            + "\nEach needs training pairs that match (1) and that do not (0), and validation pairs."
+        )
+    return sorted(labels)
+
+
+def fingerprint(pairs: Iterable[Pair]) -> str:
+    """A SHA-256 over everything a model sees of the pairs, to know the same data again."""
+    digest = hashlib.sha256()
+    for pair in pairs:
+        row = repr((pair.source, pair.target, pair.label, pair.criterion))
+        digest.update(row.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()

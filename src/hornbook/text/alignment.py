@@ -54,6 +54,6 @@ def spans_to_tokens(
     places = [(number, *span) for number, span in enumerate(offsets) if span is not None]
     found: list[tuple[int, int] | None] = []
     for start, end in spans:
-        touching = [n for n, begin, stop in places if begin < end and start < stop]
+        touching = [n for n, begin, stop in places if max(begin, start) < min(stop, end)]
         found.append((touching[0], touching[-1]) if touching else None)
     return found

@@ -16,7 +16,6 @@ CHINESE_BLOCKS = (  # those that BERT sets apart
 _CLINGS_LEFT = set(",.!?;:%)]}'…")  # no space before these
 _CLINGS_RIGHT = set("([{$#'@")  # no space after these
 _JOINS = set("-/_~+=*&^|\\<>")  # no space on either side
-_BETWEEN_DIGITS = set(".,:")  # 3.14, 1,000 and 12:30
 
 
 def is_chinese(character: str) -> bool:
@@ -49,8 +48,9 @@ def _space_between(text: str, token: str) -> bool:
         return False
     if right in _CLINGS_LEFT or left in _CLINGS_RIGHT:
         return False
-    between_digits = left in _BETWEEN_DIGITS and text[-2:-1].isdigit() and right.isdigit()
-    return not between_digits
+    if not (text[-2:-1].isdigit() and token.isdigit()):
+        return True
+    return left not in ".:" and not (left == "," and len(token) == 3)  # 3.14, 12:30 and 1,000
 
 
 def _is_wide(character: str) -> bool:

@@ -72,12 +72,19 @@ def _pieces_of(word: str) -> list[str]:
 
 
 def _frequent_characters(words: Counter[str], most: int) -> list[str]:
+    """The characters as pieces, `a` and `##a`; if they are too many, of the frequent ones."""
     counts: Counter[str] = Counter()
+    pieces: dict[str, set[str]] = {}
     for word, count in words.items():
-        for piece in _pieces_of(word):
-            counts[piece] += count
-    ranked = sorted(counts, key=lambda piece: (-counts[piece], piece))
-    return ranked[:most]
+        for character, piece in zip(word, _pieces_of(word), strict=True):
+            counts[character] += count
+            pieces.setdefault(character, {character}).add(piece)
+    kept: list[str] = []
+    for character in sorted(counts, key=lambda character: (-counts[character], character)):
+        if len(kept) + len(pieces[character]) > most:
+            break
+        kept += sorted(pieces[character])
+    return kept
 
 
 def _repeated(words: Counter[str], known: set[str], block: int = 1000) -> Iterator[str]:

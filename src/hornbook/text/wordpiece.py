@@ -38,7 +38,7 @@ from hornbook.text.vocabulary_file import (
 
 LONGEST_WORD = 100  # BERT: a longer word is [UNK]
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_MARK = re.compile(r"\[.+\]")
+_MARK = re.compile(r"\[.+\]$|##.")
 
 Pieces = tuple[list[int], list[tuple[int, int]]]  # ids, and where in the text each begins and ends
 
@@ -181,8 +181,8 @@ class WordPieceTokenizer:
         Raises:
             ValueError: `max_length` leaves no room for the special tokens.
         """
-        pairs = [(text,) if isinstance(text, str) else tuple(text) for text in texts]
-        if any(len(pair) not in (1, 2) for pair in pairs):
+        pairs = [(text,) if isinstance(text, str) else text for text in texts]
+        if not all(_is_text_or_pair(pair) for pair in pairs):
             raise TypeError("Each of the texts must be a str or a pair of str.")
         limit = self.max_length if max_length is None else max_length
         specials = max((len(pair) + 1 for pair in pairs), default=0)
@@ -198,13 +198,11 @@ class WordPieceTokenizer:
             if self.pre_tokenize is not None:
                 return [self._pieces_of_words(text) for text in texts]
             found = self._library.encode_batch(texts, add_special_tokens=False)
-        except (TypeError, UnicodeEncodeError):
-            if not all(isinstance(text, str) for text in texts):
-                raise TypeError("Each of the texts must be a str or a pair of str.") from None
+        except (TypeError, UnicodeEncodeError):  # what the library says to half a character
             cleaned = [_SURROGATES.sub("\ufffd", text) for text in texts]
             if cleaned == texts:
                 raise
-            return self._pieces(cleaned)  # half a UTF-16 pair is no character: BERT drops it
+            return self._pieces(cleaned)  # which BERT drops
         return [(encoding.ids, encoding.offsets) for encoding in found]
 
     def _pieces_of_words(self, text: str) -> Pieces:
@@ -219,7 +217,8 @@ class WordPieceTokenizer:
 
     def _cut_word(self, word: str) -> Pieces:
         looked_up = self._word_normalizer.normalize_str(word)
-        if looked_up in self._ids and not _MARK.fullmatch(looked_up):
+        # What a user types must not become a special token or the second half of a word.
+        if looked_up in self._ids and not _MARK.match(looked_up):
             return [self._ids[looked_up]], [(0, len(word))]
         encoding = self._library.encode(word, add_special_tokens=False)
         return encoding.ids, encoding.offsets
@@ -289,6 +288,14 @@ def truncated_lengths(lengths: Sequence[int], room: int) -> list[int]:
     if second <= room // 2:
         return [room - second, second]
     return [room - room // 2, room // 2]
+
+
+def _is_text_or_pair(pair: object) -> bool:
+    return (
+        isinstance(pair, tuple | list)
+        and len(pair) in (1, 2)
+        and all(isinstance(text, str) for text in pair)
+    )
 
 
 def _words_and_gaps(text: str, words: Iterable[str]) -> Iterable[tuple[int, str]]:
