@@ -53,7 +53,7 @@ class StandIn:
         self.value = np.array(value)
         self.assigned += 1
 
-    def numpy(self):
+    def __array__(self, dtype=None, copy=None):
         return self.value
 
 

@@ -127,10 +127,7 @@ class TensorBundle:
                 continue
             parts = [self._entries[slice_key(name, part)] for part in entry.slices] or [entry]
             for part in parts:
-                crc = 0
-                for octets in read_chunks(self._data_paths[part.shard], part.offset, part.size):
-                    crc = crc32c(octets, crc)
-                if mask(crc) != part.masked_crc:
+                if self._checksum(part) != part.masked_crc:
                     damaged.append((name, part))
         if damaged:
             raise self._damaged(damaged)
@@ -152,6 +149,12 @@ class TensorBundle:
             width = dtype.itemsize // (2 if dtype.kind == "c" else 1)
             octets = octets.reshape(-1, width)[:, ::-1].reshape(-1)
         return octets.view(dtype).reshape(entry.shape)
+
+    def _checksum(self, entry: Entry) -> int:
+        crc = 0
+        for octets in read_chunks(self._data_paths[entry.shard], entry.offset, entry.size):
+            crc = crc32c(octets, crc)
+        return mask(crc)
 
     def _damaged(self, damaged: list[tuple[str, Entry]]) -> CheckpointError:
         lines = [

@@ -40,7 +40,8 @@ def write_weights(
 
     Args:
         table: Our paths and the checkpoint's names, see `weight_table`.
-        variables: Our path to variable, which has `shape`, `dtype` and `numpy()`, or to array.
+        variables: Our path to variable or array: anything with `shape` and `dtype` that
+            `numpy.asarray` understands.
         dtype: The type to write, `"float32"`; None: each variable's own.
         allowed_missing: Regular expressions, searched for in our paths: those found may be
             left out when the table has no row for them.
@@ -86,10 +87,7 @@ def write_weights(
 
 
 def _values(row: Row, foreign: Foreign, variables: Mapping[str, Any]) -> np.ndarray:
-    arrays = [
-        variable.numpy() if hasattr(variable, "numpy") else np.asarray(variable)
-        for variable in (variables[path] for path in row.ours)
-    ]
+    arrays = [np.asarray(variables[path]) for path in row.ours]
     value = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=-1)
     return foreign.exchange(value)
 

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hornbook.checkpoints.vocabulary_rows import VocabularyRows
+
+TABLE = np.arange(12, dtype="float32").reshape(4, 3)
+
+
+def test_kept_rows_come_in_the_order_asked_for():
+    rows = VocabularyRows(keep=[3, 0, 0])
+    np.testing.assert_array_equal(rows(TABLE), TABLE[[3, 0, 0]])
+    assert rows.shape((4, 3)) == (3, 3)
+
+
+def test_new_rows_are_means_of_old_ones():
+    rows = VocabularyRows(keep=[1], compound=[[0, 2], ([1, 3], [3.0, 1.0])])
+    expected = [[3, 4, 5], [3, 4, 5], [4.5, 5.5, 6.5]]
+    np.testing.assert_array_equal(rows(TABLE), expected)
+    assert rows.shape((4, 3)) == (3, 3)
+    assert rows(TABLE).dtype == TABLE.dtype
+
+
+def test_without_kept_rows_all_stay():
+    rows = VocabularyRows(compound=[[0, 1]])
+    np.testing.assert_array_equal(rows(TABLE), [*TABLE, [1.5, 2.5, 3.5]])
+    assert rows.shape((4,)) == (5,)
+
+
+def test_the_tokens_may_be_on_another_axis():
+    rows = VocabularyRows(keep=[2], compound=[[0, 1]], axis=-1)
+    np.testing.assert_array_equal(
+        rows(TABLE.T), VocabularyRows(keep=[2], compound=[[0, 1]])(TABLE).T
+    )
+    assert rows.shape((3, 4)) == (3, 2)
+
+
+def test_biases_have_rows_too():
+    np.testing.assert_array_equal(VocabularyRows([1, 0])(np.float32([5, 6])), [6, 5])
+
+
+@pytest.mark.parametrize(
+    "rows", [VocabularyRows([4]), VocabularyRows([-1]), VocabularyRows([0], compound=[[1, 9]])]
+)
+def test_ids_that_are_not_in_the_table_are_named(rows):
+    with pytest.raises(ValueError, match=r"no row (4|-1|9) among 4"):
+        rows.shape((4, 3))
+
+
+@pytest.mark.parametrize("compound", [[[]], [([1, 2], [1.0])], [([1, 2], [1.0, -1.0])]])
+def test_new_rows_of_nothing_are_a_programmers_mistake(compound):
+    with pytest.raises(ValueError, match="neither a list of ids"):
+        VocabularyRows(compound=compound)
