@@ -14,7 +14,7 @@ FLOORS = [
     {"text", "data", "layers", "losses", "metrics", "checkpoints", "generation", "mining"},
     {"models", "training"},
     {"pretrained"},
-    {"recipes"},
+    {"recipes", "describing", "installation"},
     {"cli", "serving"},
     {"__main__", "__init__"},
 ]
@@ -108,9 +108,9 @@ def test_recipes_and_families_do_not_import_each_other():
                 continue
             prefix = "hornbook." + folder.replace("/", ".") + "."
             for name in imports_of(path):
-                if (
-                    name.startswith(prefix)
-                    and name.removeprefix(prefix).split(".")[0] not in shared
-                ):
+                other = name.removeprefix(prefix).split(".")[0]
+                # text_matching may have a text_matching_report beside it
+                known = other in shared or other.startswith(path.stem)
+                if name.startswith(prefix) and not known:
                     wrong.append(f"{path.name} imports {name}")
     assert not wrong

@@ -15,12 +15,14 @@ from pathlib import Path
 BACKENDS = ("jax", "torch", "tensorflow")  # in the order they are tried
 
 _reason = ""
-_announced = False
+_to_announce = False  # whether hornbook chose, and has not said so yet
 
 
 def choose() -> str:
     """Settles `KERAS_BACKEND` and returns its value ("" when no backend is installed)."""
-    global _reason
+    global _reason, _to_announce
+    # TensorFlow, where it is installed, talks about its own build at every start
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if "keras" in sys.modules:
         _reason = "Keras was imported before hornbook"
         return sys.modules["keras"].config.backend()
@@ -34,6 +36,7 @@ def choose() -> str:
     for name in BACKENDS:
         if _installed(name):
             os.environ["KERAS_BACKEND"] = name
+            _to_announce = True
             _reason = "it is installed and KERAS_BACKEND is not set"
             if configured:
                 _reason = f"{_keras_json()} names {configured}, which is not installed"
@@ -48,11 +51,11 @@ def reason() -> str:
 
 
 def announce() -> None:
-    """Says once, on standard error, which backend is used when the user did not choose it."""
-    global _announced
-    if not _announced and os.environ.get("KERAS_BACKEND") and "not" in _reason.split():
+    """Says once, on standard error, which backend was chosen when the user chose none."""
+    global _to_announce
+    if _to_announce:
         print(f"Keras backend: {os.environ['KERAS_BACKEND']} ({_reason})", file=sys.stderr)
-    _announced = True
+    _to_announce = False
 
 
 def _keras_json() -> Path:

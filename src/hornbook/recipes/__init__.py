@@ -1,0 +1,47 @@
+"""Recipes: from a data folder to an answer, one file each."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+from hornbook.errors import HornbookError, OptionError, did_you_mean
+
+# name on the command line -> module and class, imported when it is asked for
+RECIPES = {
+    "text-matching": "hornbook.recipes.text_matching:TextMatching",
+}
+
+
+def recipe_named(name: str):
+    """The class of the recipe called `name`.
+
+    Raises:
+        OptionError: naming the nearest one.
+    """
+    if name not in RECIPES:
+        raise OptionError(f"There is no recipe {name!r}. {did_you_mean(name, RECIPES)}")
+    module, _, attribute = RECIPES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def open_run(folder: str | Path):
+    """Opens a trained run of whatever recipe made it.
+
+    Raises:
+        HornbookError: this is no run, or it is damaged.
+    """
+    file = Path(folder) / "recipe.json"
+    if not Path(folder).is_dir():
+        raise HornbookError(f"There is no run folder {folder}.")
+    try:
+        name = json.loads(file.read_text("utf-8"))["recipe"]
+    except FileNotFoundError:
+        raise HornbookError(
+            f"{folder} is not a run: it has no recipe.json.\n"
+            "A run folder is what `hornbook train RECIPE DATA --out RUN` makes."
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise HornbookError(f"{file} is damaged: it does not name a recipe.") from None
+    return recipe_named(str(name)).load(folder)

@@ -1,0 +1,69 @@
+"""`hornbook demo`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EPOCHS = 6
+PAIRS = 1200  # of each of the six criteria
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out", metavar="RUN", type=Path, help="run folder to make (default: runs/demo-1, -2 ...)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of data and training (default: 0)")
+
+
+def run(options: argparse.Namespace) -> None:
+    from hornbook.data.demo_matching import write_demo_data
+    from hornbook.progress import print_table
+    from hornbook.recipes.text_matching import TextMatching
+
+    out = options.out or _free_folder(Path("runs"))
+    data = out.with_name(f"{out.name}-data")
+    print("One small Transformer learns six ways in which two texts can match, from scratch.")
+    print("The pairs are made by hornbook itself; nothing is downloaded.\n")
+    write_demo_data(data, pairs_per_criterion=PAIRS, seed=options.seed)
+    matching = TextMatching(epochs=EPOCHS, seed=options.seed)
+    matching.fit(data, out)
+    columns, rows = matching.table(matching.evaluate(data))
+    print_table("Validation pairs, which it never learned from", columns, rows)
+    print_table(*_predictions(matching, data / "unseen.jsonl"))
+    print(f"Run folder  {out}")
+    print(f"Report      {out / 'report.html'}\n")
+    print("Next:")
+    print(f"  hornbook predict {out} {data / 'unseen.jsonl'} --out answers.jsonl")
+    print("  hornbook train text-matching YOUR_FOLDER --out runs/mine")
+    print(f"  hornbook info {out}")
+
+
+def _free_folder(parent: Path) -> Path:
+    """`demo-1` in `parent`, or the next number that is free."""
+    number = 1
+    while (parent / f"demo-{number}").exists():
+        number += 1
+    return parent / f"demo-{number}"
+
+
+def _predictions(matching, file: Path) -> tuple[str, list[str], list[list]]:
+    """A table of one unseen pair for each criterion."""
+    answers = list(matching.predict_files([file]))
+    first = {answer["criterion"]: answer for answer in reversed(answers)}
+    rows = [
+        [
+            name,
+            _short(answer["source"]),
+            _short(answer["target"]),
+            f"{answer['probability']:.2f}",
+            "yes" if answer["label"] else "no",
+        ]
+        for name, answer in sorted(first.items())
+    ]
+    columns = ["criterion", "source", "target", "probability", "match"]
+    return "Unseen pairs", columns, rows
+
+
+def _short(text: str, length: int = 24) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,25 @@
+"""`hornbook info [FOLDER]`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=Path, nargs="?", help="a model folder or a run"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    from hornbook.progress import print_table
+
+    if options.folder is None:
+        from hornbook.installation import describe_installation
+
+        print_table("hornbook here", ["", ""], describe_installation())
+    else:
+        from hornbook.describing import describe_folder
+
+        print_table(str(options.folder), ["", ""], describe_folder(options.folder))

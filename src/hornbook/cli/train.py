@@ -1,0 +1,42 @@
+"""`hornbook train RECIPE DATA --out RUN`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from hornbook.recipes import RECIPES, recipe_named
+from hornbook.recipes.recipe import add_flags
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    recipes = parser.add_subparsers(dest="recipe", metavar="RECIPE", required=True)
+    for name in RECIPES:
+        # only the recipe on the command line is imported
+        recipe = recipe_named(name) if name in sys.argv else None
+        about = recipe.purpose if recipe else None
+        command = recipes.add_parser(name, description=about)
+        command.add_argument("data", metavar="DATA", type=Path, help="folder or file to learn from")
+        command.add_argument(
+            "--out", metavar="RUN", type=Path, required=True, help="run folder to make"
+        )
+        command.add_argument(
+            "--resume", action="store_true", help="go on with a run that was cut off"
+        )
+        if recipe is not None:
+            add_flags(command, recipe)
+
+
+def run(options: argparse.Namespace) -> None:
+    recipe_class = recipe_named(options.recipe)
+    recipe = recipe_class(**{name: getattr(options, name) for name in recipe_class.field_names()})
+
+    from hornbook.progress import print_table
+
+    recipe.fit(options.data, options.out, resume=options.resume)
+    columns, rows = recipe.table(recipe.evaluate(options.data))
+    print_table("Validation", columns, rows)
+    print(f"Run     {options.out}")
+    print(f"Report  {options.out / 'report.html'}")
+    print(f"Use it  hornbook predict {options.out} NEW --out answers.jsonl")

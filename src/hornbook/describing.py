@@ -1,0 +1,93 @@
+"""What a model folder or a run holds, without building the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hornbook.checkpoints import find_checkpoint
+from hornbook.errors import CheckpointError, HornbookError
+from hornbook.files import MANIFEST, settle, verify_manifest
+from hornbook.pretrained import KERAS_WEIGHTS, family_of, read_config_file
+from hornbook.text.wordpiece import WordPieceTokenizer
+
+
+def describe_folder(folder: Path) -> list[list[str]]:
+    """Rows of a name and a value; a part that cannot be read says why instead.
+
+    Args:
+        folder: A model folder, or a run, whose model is then described.
+
+    Raises:
+        HornbookError: there is no such folder.
+    """
+    folder = Path(folder)
+    settle(folder)
+    if not folder.is_dir():
+        raise HornbookError(f"There is no folder {folder}.")
+    rows: list[list[str]] = []
+    if (folder / "model").is_dir() and (folder / "recipe.json").is_file():
+        rows.append(["run", str(folder)])
+        folder = folder / "model"
+    for name, part in (
+        ("config", _config),
+        ("weights", _weights),
+        ("vocabulary", _vocabulary),
+        ("checksums", _checksums),
+    ):
+        try:
+            rows += part(folder)
+        except HornbookError as error:
+            rows.append([name, f"PROBLEM: {error}"])
+    return rows
+
+
+def _config(folder: Path) -> list[list[str]]:
+    file, values = read_config_file(folder)
+    family = family_of(values, None)
+    config = family.read_config(values, str(file))
+    return [
+        ["family", family.name],
+        ["configuration", file.name],
+        ["layers", str(config.num_hidden_layers)],
+        ["hidden size", str(config.hidden_size)],
+        ["attention heads", str(config.num_attention_heads)],
+        ["feed-forward size", str(config.intermediate_size)],
+        ["positions", str(config.max_position_embeddings)],
+        ["token rows", f"{config.vocab_size:,}"],
+        ["application", config.application],
+        ["condition", "none" if config.condition_size is None else str(config.condition_size)],
+    ]
+
+
+def _weights(folder: Path) -> list[list[str]]:
+    if (folder / KERAS_WEIGHTS).is_file():
+        return [["weights", f"{KERAS_WEIGHTS}, Keras's own layout"]]
+    checkpoint = find_checkpoint(folder)
+    names = checkpoint.names()
+    numbers = sum(int(np.prod(checkpoint.shape(name))) for name in names)
+    types = sorted({str(checkpoint.dtype(name)) for name in names})
+    return [
+        ["layout", checkpoint.layout],
+        ["weight files", ", ".join(file.name for file in checkpoint.files)],
+        ["tensors", f"{len(names):,}, {', '.join(types)}"],
+        ["parameters", f"{numbers:,}"],
+    ]
+
+
+def _vocabulary(folder: Path) -> list[list[str]]:
+    tokenizer = WordPieceTokenizer.from_folder(folder)
+    case = "lower-cased" if tokenizer.lowercase else "cased"
+    return [["vocabulary", f"{tokenizer.vocabulary_size:,} WordPiece tokens, {case}"]]
+
+
+def _checksums(folder: Path) -> list[list[str]]:
+    if not (folder / MANIFEST).is_file():
+        try:
+            find_checkpoint(folder).verify()
+        except CheckpointError as error:
+            return [["checksums", f"PROBLEM: {error}"]]
+        return [["checksums", f"no {MANIFEST}; what the weight files can tell is good"]]
+    verify_manifest(folder)
+    return [["checksums", "every file is as it was written"]]

@@ -1,0 +1,188 @@
+"""What every recipe is: a dataclass with five verbs.
+
+    recipe = TextMatching(epochs=3).fit("data", out="runs/first")
+    recipe.evaluate("data");  recipe.predict(pairs);  recipe.save("elsewhere")
+    TextMatching.load("runs/first")
+
+The fields of the dataclass are the Python arguments, the flags of `hornbook train`, and what
+stands in `recipe.json`: said once, in `option`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from hornbook.errors import HornbookError, OptionError, did_you_mean
+from hornbook.files import MANIFEST, settle, verify_manifest
+
+
+def option(default: Any, meaning: str, choices: tuple[str, ...] | None = None) -> Any:
+    """A field of a recipe: its default, what it means, and the values it may have."""
+    return dataclasses.field(default=default, metadata={"help": meaning, "choices": choices})
+
+
+@dataclass(kw_only=True)
+class Recipe(ABC):
+    """A task from a data folder to an answer.
+
+    Raises:
+        OptionError: a field has a value of the wrong kind.
+    """
+
+    name: ClassVar[str]  # on the command line
+    purpose: ClassVar[str]  # in one line
+
+    def __post_init__(self):
+        problems = []
+        for item in options_of(type(self)):
+            value = getattr(self, item.name)
+            if value is None and item.optional:
+                continue
+            if item.kind is float and type(value) is int:
+                setattr(self, item.name, float(value))
+            elif type(value) is not item.kind:
+                problems.append(f"  {item.name} is {value!r}, expected {item.kind.__name__}")
+            elif item.choices and value not in item.choices:
+                problems.append(f"  {item.name} is {value!r}. {did_you_mean(value, item.choices)}")
+        if problems:
+            raise OptionError(f"{type(self).__name__} cannot be made:\n" + "\n".join(problems))
+
+    @abstractmethod
+    def fit(self, data: str | Path, out: str | Path, *, resume: bool = False) -> Self:
+        """Trains on `data` and keeps everything in the run folder `out`."""
+
+    @abstractmethod
+    def evaluate(self, data: str | Path) -> dict[str, Any]:
+        """Measures the trained model on the validation split of `data`."""
+
+    @abstractmethod
+    def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
+        """What `evaluate` found, as columns and rows to print."""
+
+    @abstractmethod
+    def predict(self, samples: Iterable[Any]) -> list[Any]:
+        """Answers for each sample, in its order."""
+
+    @abstractmethod
+    def predict_files(self, sources: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
+        """Answers for what files hold, as they come: what `hornbook predict` writes."""
+
+    @abstractmethod
+    def save(self, folder: str | Path) -> None:
+        """Writes what `load` needs, whole or not at all."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Opens a run folder, or what `save` wrote."""
+
+    def fields(self) -> dict[str, Any]:
+        """The recipe's own options and their values, as they stand in `recipe.json`."""
+        return {item.name: getattr(self, item.name) for item in options_of(type(self))}
+
+    @classmethod
+    def field_names(cls) -> list[str]:
+        """The names of the recipe's options."""
+        return [item.name for item in options_of(cls)]
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """The inverse of `fields`.
+
+        Raises:
+            HornbookError: a field that this version does not have.
+        """
+        known = {item.name for item in options_of(cls)}
+        if unknown := sorted(set(fields) - known):
+            raise HornbookError(
+                f"This run was made with fields that {cls.name} does not have: "
+                f"{', '.join(unknown)}.\nOpen it with the hornbook it was made with."
+            )
+        return cls(**fields)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One field as the command line needs it."""
+
+    name: str
+    kind: type  # int, float, str or bool
+    optional: bool  # may be None
+    default: Any
+    help: str
+    choices: tuple[str, ...] | None
+
+
+_KINDS: dict[str, type] = {"bool": bool, "float": float, "int": int, "str": str}
+
+
+def options_of(recipe: type[Recipe]) -> list[Option]:
+    """The options of a recipe, from its dataclass fields."""
+    found = []
+    for item in dataclasses.fields(recipe):
+        if "help" not in item.metadata:
+            continue  # state, not an option
+        kind, _, none = str(item.type).partition(" | ")
+        found.append(
+            Option(
+                item.name,
+                _KINDS[kind],
+                none == "None",
+                item.default,
+                item.metadata["help"],
+                item.metadata["choices"],
+            )
+        )
+    return found
+
+
+def read_saved(folder: str | Path) -> tuple[dict[str, Any], Path]:
+    """What `Recipe.save` wrote, and the model folder it lies in.
+
+    Args:
+        folder: A run folder, or the model folder itself.
+
+    Raises:
+        HornbookError: it is neither, or nothing was saved in it yet.
+    """
+    folder = Path(folder)
+    for path in (folder / "model", folder):
+        settle(path)
+        if (path / MANIFEST).is_file() and (path / "recipe.json").is_file():
+            verify_manifest(path)
+            return json.loads((path / "recipe.json").read_text("utf-8")), path
+    raise HornbookError(
+        f"{folder} holds no trained model yet.\n"
+        "If its training was cut off, the same command with --resume goes on with it."
+    )
+
+
+def add_flags(parser: argparse.ArgumentParser, recipe: type[Recipe]) -> None:
+    """Gives `parser` a flag for each field of the recipe."""
+    group = parser.add_argument_group("fields of the recipe")
+    for item in options_of(recipe):
+        flag = "--" + item.name.replace("_", "-")
+        default = "" if item.default is None else f" (default: {item.default})"
+        if item.kind is bool:
+            group.add_argument(
+                flag,
+                action=argparse.BooleanOptionalAction,
+                default=item.default,
+                help=item.help,
+            )
+        else:
+            group.add_argument(
+                flag,
+                metavar=item.kind.__name__.upper(),
+                type=item.kind,
+                default=item.default,
+                choices=item.choices,
+                help=item.help + default,
+            )

@@ -1,0 +1,412 @@
+"""Do two texts match?  One model for several criteria of what matching means.
+
+The design is that of the baseline of Sohu's 2021 contest (https://kexue.fm/archives/8337):
+both texts go through one encoder as a pair, and the criterion's embedding is the condition
+of every layer normalization, so that a few thousand weights a criterion turn one network
+into several.  The tokens' mean goes to a softmax over "no" and "yes".
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from hornbook.data.batches import length_buckets, make_batch, padded_length
+from hornbook.data.pairs import (
+    Pair,
+    common_criteria,
+    fingerprint,
+    read_pairs,
+    read_pairs_to_predict,
+)
+from hornbook.errors import DataError, did_you_mean
+from hornbook.recipes.recipe import Recipe, option, read_saved
+from hornbook.recipes.text_matching_report import (
+    best_thresholds,
+    matching_metrics,
+    metrics_table,
+    write_report,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+    from hornbook.models.transformer import Transformer
+    from hornbook.text.wordpiece import Encoding, WordPieceTokenizer
+
+CHUNK = 4096  # pairs that predict holds at a time
+CONDITION_SIZE = 128  # features of a criterion's embedding, as in the contest's baseline
+HEAD_SIZE = 32  # from scratch: features of one attention head
+
+
+@dataclass(kw_only=True)
+class TextMatching(Recipe):
+    """Decides by several criteria whether two texts match.
+
+    Example:
+        matching = TextMatching(epochs=3).fit("data/matching", out="runs/matching")
+        matching.predict([("明天下雨吗", "明天会下雨么")], criterion="问句同义-LCQMC")
+    """
+
+    name: ClassVar[str] = "text-matching"
+    purpose: ClassVar[str] = "decide whether two texts match, by several criteria at once"
+
+    pretrained: str | None = option(None, "model folder to start from; without it, from scratch")
+    conditional: bool = option(True, "let the criterion steer every layer normalization")
+    hidden_size: int = option(128, "from scratch: features of a token, a multiple of 32")
+    num_hidden_layers: int = option(3, "from scratch: Transformer blocks")
+    vocabulary_size: int = option(8000, "from scratch: most tokens to learn")
+    max_length: int = option(256, "most tokens of a pair; the longer text is cut first")
+    epochs: int = option(5, "times through the training data")
+    batch_size: int = option(64, "pairs a step")
+    learning_rate: float | None = option(
+        None, "highest learning rate; without it 1e-3 from scratch, 3e-5 pretrained"
+    )
+    layer_decay: float = option(1.0, "factor on the learning rate from a layer to the one below")
+    dropout: float = option(0.1, "share of the features dropped in training")
+    ema: float = option(0.99, "how much of the weights' average stays at a step; 0: no average")
+    patience: int = option(3, "epochs without a better one before it stops; 0: never")
+    compute_dtype: str = option(
+        "float32", "what it computes in", ("float32", "bfloat16", "float16")
+    )
+    seed: int = option(0, "of the weights, the order and the dropout")
+
+    # what fitting finds out
+    criteria: list[str] = field(default_factory=list, init=False)
+    thresholds: dict[str, float] = field(default_factory=dict, init=False)
+    tokenizer: WordPieceTokenizer = field(init=False, repr=False)
+    encoder: Transformer = field(init=False, repr=False)
+    model: keras.Model = field(init=False, repr=False)
+    others: dict[str, Any] = field(init=False, repr=False)  # the layers beside the encoder
+
+    def fit(self, data: str | Path, out: str | Path, *, resume: bool = False) -> Self:
+        """Trains on a folder of pairs and keeps everything in the run folder `out`.
+
+        Args:
+            data: See `hornbook.data.pairs`.
+            out: The run folder: new, or with `resume` the one to go on with.
+            resume: Continue a run that was cut off.
+
+        Raises:
+            HornbookError: the data, a field, or the run folder is not as needed.
+        """
+        import keras
+
+        from hornbook import backend
+        from hornbook.training.loop import Loop
+        from hornbook.training.run_folder import RunFolder
+
+        train = read_pairs(data, "train", seed=self.seed).pairs
+        valid = read_pairs(data, "valid", seed=self.seed).pairs
+        self.criteria = common_criteria(train, valid)
+        description = {
+            "recipe": self.name,
+            "fields": self.fields(),
+            "data": {"train": fingerprint(train), "valid": fingerprint(valid)},
+        }
+        run = (RunFolder.resume if resume else RunFolder.create)(out, description)
+        backend.announce()
+        keras.utils.set_random_seed(self.seed)
+        self.tokenizer, self.encoder = self._start(train)
+        self.model = self.build()
+        samples, held_out = self._columns(train), self._columns(valid)
+        self._compile(steps=self.epochs * len(self._batches(samples, epoch=0)))
+
+        def evaluate() -> dict[str, Any]:
+            probabilities = self._probabilities(held_out)
+            self.thresholds = best_thresholds(valid, probabilities)
+            return matching_metrics(valid, probabilities, self.thresholds)
+
+        loop = Loop(
+            model=self.model,
+            batches=lambda epoch: self._batches(samples, epoch=epoch),
+            epochs=self.epochs,
+            evaluate=evaluate,
+            monitor="mean_f1",
+            save=lambda: self.save(run.model),
+            patience=self.patience,
+            run=run,
+            unit="pairs",
+        )
+        if resume:
+            loop.resume()
+        rows = loop.train()
+        self._restore(run.model)  # the best epoch need not be the last
+        write_report(
+            run, self.fields(), rows, valid, self._probabilities(held_out), self.thresholds
+        )
+        run.snapshots.clear()
+        return self
+
+    def _start(self, pairs: Sequence[Pair]) -> tuple[WordPieceTokenizer, Transformer]:
+        """A pretrained encoder, or a small one whose vocabulary is learned from the pairs."""
+        from hornbook.models.config import TransformerConfig
+        from hornbook.models.transformer import Transformer
+        from hornbook.pretrained import load, policy
+        from hornbook.text.vocabulary import learn_wordpiece
+        from hornbook.text.wordpiece import WordPieceTokenizer
+
+        condition_size = CONDITION_SIZE if self.conditional else None
+        if self.pretrained is not None:
+            found = load(
+                self.pretrained,
+                application="encoder",
+                heads=(),
+                condition_size=condition_size,
+                compute_dtype=self.compute_dtype,
+            )
+            return found.need_tokenizer(), found.model
+        texts = [text for pair in pairs for text in (pair.source, pair.target)]
+        tokenizer = WordPieceTokenizer(learn_wordpiece(texts, self.vocabulary_size))
+        config = TransformerConfig(
+            vocab_size=tokenizer.vocabulary_size,
+            hidden_size=self.hidden_size,
+            num_hidden_layers=self.num_hidden_layers,
+            num_attention_heads=max(self.hidden_size // HEAD_SIZE, 1),
+            intermediate_size=4 * self.hidden_size,
+            hidden_act="relu",
+            hidden_dropout_prob=self.dropout,
+            attention_probs_dropout_prob=0.0,
+            max_position_embeddings=padded_length(self.max_length),
+            # which text a token is of, and whether the other text has it too: a pretrained
+            # encoder knows how to compare, one from scratch has to be shown
+            type_vocab_size=4,
+            condition_size=condition_size,
+        )
+        return tokenizer, Transformer(config, dtype=policy(self.compute_dtype))
+
+    def build(self) -> keras.Model:
+        """The whole network: encoder, condition, pooling, classifier -> logits `(batch, 2)`."""
+        import keras
+
+        from hornbook.layers import MaskedAveragePooling
+
+        ids = {
+            name: keras.Input((None,), dtype="int32", name=name)
+            for name in ("token_ids", "segment_ids", "padding_mask")
+        }
+        criterion = keras.Input((), dtype="int32", name="criterion")
+        self.others = {}
+        condition = None
+        if self.conditional:
+            self.others["criterion_embedding"] = keras.layers.Embedding(
+                len(self.criteria), CONDITION_SIZE, name="criterion_embedding"
+            )
+            condition = self.others["criterion_embedding"](criterion)
+        x = self.encoder(**ids, condition=condition)
+        x = MaskedAveragePooling()(x, ids["padding_mask"])
+        x = keras.layers.Dropout(self.dropout)(x)
+        # in float32 whatever the rest computes in, for the softmax
+        self.others["classifier"] = keras.layers.Dense(2, dtype="float32", name="classifier")
+        return keras.Model({**ids, "criterion": criterion}, self.others["classifier"](x))
+
+    def _compile(self, steps: int) -> None:
+        import keras
+
+        from hornbook.training.optimizer import adamw, layerwise_rates
+
+        encoder = self.encoder
+        embeddings = [encoder.token_embedding, encoder.position_embedding, encoder.embedding_norm]
+        if encoder.segment_embedding is not None:
+            embeddings.append(encoder.segment_embedding)
+        rates = None
+        if self.layer_decay != 1:
+            rates = layerwise_rates(encoder.blocks, embeddings, self.layer_decay)
+        optimizer = adamw(
+            self.model,
+            steps=steps,
+            learning_rate=self.learning_rate or (3e-5 if self.pretrained else 1e-3),
+            ema=self.ema,
+            rates=rates,
+        )
+        self.model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+
+    def _columns(self, pairs: Sequence[Pair]) -> dict[str, list]:
+        """What the network reads, a value a pair; the same for training and prediction."""
+        config = self.encoder.config
+        limit = min(self.max_length, config.max_position_embeddings)
+        texts = [(pair.source, pair.target) for pair in pairs]
+        encodings = self.tokenizer.encode_batch(texts, limit)
+        marked = config.type_vocab_size == 4
+        return {
+            "token_ids": [encoding.token_ids for encoding in encodings],
+            "segment_ids": [
+                marked_segments(encoding) if marked else encoding.segment_ids
+                for encoding in encodings
+            ],
+            "padding_mask": [[1] * len(encoding.token_ids) for encoding in encodings],
+            "criterion": [self.criteria.index(pair.criterion) for pair in pairs],
+            "label": [pair.label or 0 for pair in pairs],
+            "where": [pair.where for pair in pairs],
+        }
+
+    def _batches(self, columns: dict[str, list], epoch: int) -> list[Any]:
+        """The batches of an epoch: a pure function of the seed and the epoch."""
+        from hornbook.training.loop import Batch
+
+        lengths = [len(ids) for ids in columns["token_ids"]]
+        buckets = length_buckets(lengths, batch_size=self.batch_size, seed=self.seed, epoch=epoch)
+
+        def arrays(numbers):
+            batch = self._arrays(columns, numbers, self.batch_size)
+            return batch, batch.pop("label"), batch.pop("weight")
+
+        return [
+            Batch(
+                size=len(numbers),
+                arrays=lambda numbers=numbers: arrays(numbers),
+                where=lambda numbers=numbers: [columns["where"][number] for number in numbers],
+            )
+            for numbers in buckets
+        ]
+
+    def _arrays(self, columns, numbers, batch_size) -> dict[str, np.ndarray]:
+        values = {name: column for name, column in columns.items() if name != "where"}
+        return make_batch(
+            values,
+            numbers,
+            pad_batch=True,
+            batch_size=batch_size,
+            max_length=self.encoder.config.max_position_embeddings,
+        )
+
+    def _probabilities(self, columns: dict[str, list]) -> np.ndarray:
+        """The probability of "yes" for each pair, `(pairs,)`."""
+        probabilities = np.empty(len(columns["token_ids"]))
+        rows = 2 * self.batch_size  # nothing is kept for gradients
+        lengths = [len(ids) for ids in columns["token_ids"]]
+        for numbers in length_buckets(lengths, batch_size=rows, shuffle=False):
+            inputs = self._arrays(columns, numbers, rows)
+            del inputs["label"], inputs["weight"]
+            logits = self.model.predict_on_batch(inputs)[: len(numbers)].astype("float64")
+            probabilities[numbers] = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
+        return probabilities
+
+    def evaluate(self, data: str | Path) -> dict[str, Any]:
+        """Measures on the validation split of `data`, with the thresholds found in training.
+
+        Returns:
+            `f1`, `accuracy` and `roc_auc` by criterion, `group_f1`, and `mean_f1`.
+        """
+        pairs = self._known(read_pairs(data, "valid", seed=self.seed).pairs)
+        return matching_metrics(pairs, self._probabilities(self._columns(pairs)), self.thresholds)
+
+    def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
+        return metrics_table(metrics)
+
+    def predict(
+        self, samples: Iterable[Pair | tuple[str, str]], *, criterion: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Answers for each pair, in order: see `predict_stream`."""
+        return list(self.predict_stream(samples, criterion=criterion))
+
+    def predict_stream(
+        self, samples: Iterable[Pair | tuple[str, str]], *, criterion: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Answers for each pair as it comes, in order, holding a few thousand at a time.
+
+        Args:
+            samples: `(source, target)`, or a `Pair`, whose own criterion goes first.
+            criterion: For the others; needed when the model knows several.
+
+        Yields:
+            The pair, `criterion`, `probability` and `label`.
+        """
+        default = criterion or (self.criteria[0] if len(self.criteria) == 1 else "")
+        pairs = (_as_pair(sample, number, default) for number, sample in enumerate(samples, 1))
+        while chunk := self._known(list(itertools.islice(pairs, CHUNK))):
+            probabilities = self._probabilities(self._columns(chunk))
+            for pair, probability in zip(chunk, probabilities, strict=True):
+                yield {
+                    **pair.extra,
+                    "source": pair.source,
+                    "target": pair.target,
+                    "criterion": pair.criterion,
+                    "probability": round(float(probability), 6),
+                    "label": int(probability >= self.thresholds[pair.criterion]),
+                }
+
+    def predict_files(
+        self, sources: Sequence[str | Path], *, criterion: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Answers for the pairs of files, or of `"-"`, standard input, as they come."""
+        for source in sources:
+            yield from self.predict_stream(read_pairs_to_predict(source, criterion))
+
+    def _known(self, pairs: list[Pair]) -> list[Pair]:
+        """The pairs, all of criteria the model was trained for."""
+        for pair in pairs:
+            if pair.criterion not in self.criteria:
+                what = f"the criterion {pair.criterion!r}" if pair.criterion else "no criterion"
+                raise DataError(
+                    f"{pair.where}: {what}. {did_you_mean(pair.criterion, self.criteria)}\n"
+                    "Name one with --criterion, or in a `criterion` column."
+                )
+        return pairs
+
+    def save(self, folder: str | Path) -> None:
+        """Writes weights, configuration, vocabulary and thresholds, with their checksums."""
+        from hornbook.files import atomic_folder, write_json
+        from hornbook.pretrained import write_model
+
+        with atomic_folder(folder) as temporary:
+            write_model(temporary, self.encoder, self.tokenizer, others=self.others)
+            learned = {"criteria": self.criteria, "thresholds": self.thresholds}
+            saved = {"recipe": self.name, "fields": self.fields(), "learned": learned}
+            write_json(temporary / "recipe.json", saved)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Opens a run folder, or what `save` wrote.
+
+        Raises:
+            HornbookError: it is no such folder, or something in it is damaged.
+        """
+        from hornbook.pretrained import open_folder
+
+        saved, folder = read_saved(folder)
+        recipe = cls.from_fields(saved["fields"])
+        recipe.criteria = saved["learned"]["criteria"]
+        recipe.encoder, tokenizer, _ = open_folder(
+            folder, heads=(), compute_dtype=recipe.compute_dtype
+        )
+        recipe.tokenizer = tokenizer
+        recipe.model = recipe.build()
+        recipe._restore(folder)
+        return recipe
+
+    def _restore(self, folder: str | Path) -> None:
+        """Takes the weights and thresholds that `save` wrote into the model as it is built."""
+        from hornbook.checkpoints import find_checkpoint
+        from hornbook.pretrained import read_model
+
+        saved, folder = read_saved(folder)
+        read_model(self.encoder, find_checkpoint(folder), others=self.others)
+        self.thresholds = saved["learned"]["thresholds"]
+
+
+def marked_segments(encoding: Encoding) -> list[int]:
+    """Segment ids that also say whether the other text has the token: 0, 1, or 2, 3 if so."""
+    sides: tuple[set[int], set[int]] = (set(), set())
+    for token, segment, place in zip(
+        encoding.token_ids, encoding.segment_ids, encoding.offsets, strict=True
+    ):
+        if place is not None:  # no special token
+            sides[segment].add(token)
+    shared = sides[0] & sides[1]
+    return [
+        segment + 2 * (token in shared)
+        for token, segment in zip(encoding.token_ids, encoding.segment_ids, strict=True)
+    ]
+
+
+def _as_pair(sample: Pair | tuple[str, str], number: int, criterion: str) -> Pair:
+    if isinstance(sample, Pair):
+        return sample
+    source, target = sample
+    return Pair(source, target, None, criterion, f"pair {number}")

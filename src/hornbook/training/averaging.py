@@ -1,0 +1,37 @@
+"""The running average of the weights, which evaluates better than the last step."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+
+@contextlib.contextmanager
+def averaged_weights(model: keras.Model) -> Iterator[None]:
+    """Inside the block the model has the averages its optimizer kept; after it, its own again."""
+    if not model.optimizer.use_ema:
+        yield
+        return
+    variables = model.trainable_variables
+    own = _copies(variables)
+    model.optimizer.finalize_variable_values(variables)
+    # on JAX each variable now shares its buffer with the optimizer's average, and whoever
+    # donates one of them deletes both
+    _assign(variables, _copies(variables))
+    try:
+        yield
+    finally:
+        _assign(variables, own)
+
+
+def _copies(variables: list[keras.Variable]) -> list[np.ndarray]:
+    """The values, as arrays of their own: on some backends they are views of the variables."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def _assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,212 @@
+"""The training loop: epochs of batches, evaluated, saved, and able to go on after a kill.
+
+The order of the batches is a pure function of the seed and the epoch, and a snapshot holds
+everything else, so a run that was killed and resumed ends with the very bytes of one that
+was not.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from hornbook.errors import DataError, HornbookError
+from hornbook.progress import Progress
+from hornbook.training.averaging import averaged_weights
+from hornbook.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What a step trains on, made when it is needed.
+
+    Attributes:
+        size: Real rows.
+        arrays: Gives inputs, labels and weights; a row that only fills up has weight 0.
+        where: Says where the rows come from, for a message.
+    """
+
+    size: int
+    arrays: Callable[[], tuple[Any, Any, Any]]
+    where: Callable[[], Sequence[str]]
+
+
+class Stopped(HornbookError):
+    """The user or the system asked to stop; everything is saved."""
+
+
+@dataclass(kw_only=True)
+class Loop:
+    """Trains a compiled model.
+
+    Args:
+        model: Compiled; the loss takes `(labels, outputs)` with sample weights.
+        batches: `epoch -> ` a sequence of batches, the same ones each time it is asked.
+        epochs: How many.
+        evaluate: Called with the averaged weights after each epoch; returns metrics.
+        monitor: The metric that decides which epoch is best; higher is better.
+        save: Called with the averaged weights when an epoch is the best so far.
+        patience: Epochs without a better one before it stops; 0 never stops early.
+        run: Where everything is kept.
+        unit: What the progress bar counts.
+        snapshot_seconds: The longest time of work that a kill can cost; 0 keeps each step.
+    """
+
+    model: keras.Model
+    batches: Callable[[int], Sequence[Batch]]
+    epochs: int
+    evaluate: Callable[[], dict[str, Any]]
+    monitor: str
+    save: Callable[[], None]
+    patience: int
+    run: RunFolder
+    unit: str = "samples"
+    snapshot_seconds: float = 120.0
+
+    def __post_init__(self):
+        self.state: dict[str, Any] = {
+            "step": 0,
+            "epoch": 0,  # the one under way, from 0
+            "batch": 0,  # the next one of this epoch
+            "loss_sum": 0.0,
+            "samples": 0,
+            "seconds": 0.0,
+            "best": None,
+            "best_epoch": 0,
+            "rows": [],
+        }
+        self._last_snapshot = time.monotonic()
+
+    def resume(self) -> None:
+        """Takes up the newest snapshot, if there is one."""
+        path = self.run.snapshots.newest()
+        if path is not None:
+            self.state = self.run.snapshots.state(path)
+            self.run.snapshots.restore(self.model, path)
+            self.run.log(f"resumed from {path.name}")
+
+    def train(self) -> list[dict[str, Any]]:
+        """Runs to the end and returns one row of metrics an epoch.
+
+        Raises:
+            Stopped: after Ctrl-C or SIGTERM, with a snapshot taken.
+            DataError: the loss is no longer a number.
+        """
+        with _StopSignals() as signals:
+            while self.state["epoch"] < self.epochs and not self._exhausted():
+                self._epoch(signals)
+        return self.state["rows"]
+
+    def _exhausted(self) -> bool:
+        waited = self.state["epoch"] - self.state["best_epoch"]
+        return bool(self.patience and self.state["rows"] and waited >= self.patience)
+
+    def _epoch(self, signals: _StopSignals) -> None:
+        state = self.state
+        batches = self.batches(state["epoch"])
+        total = sum(batch.size for batch in batches)
+        start = time.monotonic() - state["seconds"]
+        name = f"epoch {state['epoch'] + 1}/{self.epochs}"
+        with Progress(name, total=total, unit=self.unit) as bar:
+            if state["samples"]:
+                bar.advance(state["samples"])
+            for batch in batches[state["batch"] :]:
+                self._step(batch)
+                state["seconds"] = time.monotonic() - start
+                bar.advance(batch.size, loss=state["loss_sum"] / state["samples"])
+                self._maybe_snapshot(signals)
+        with averaged_weights(self.model):
+            metrics = self.evaluate()
+            self._finish_epoch(metrics)
+        self._snapshot()
+
+    def _step(self, batch: Batch) -> None:
+        inputs, labels, weights = batch.arrays()
+        loss = float(self.model.train_on_batch(inputs, labels, sample_weight=weights))
+        if not math.isfinite(loss):
+            rows = batch.where()
+            raise DataError(
+                f"The loss became {loss} at step {self.state['step'] + 1}, on a batch with "
+                f"{', '.join(rows[:3])}{' ...' if len(rows) > 3 else ''}.\n"
+                f"Nothing of it was saved; {self.run.path} holds the last good state.\n"
+                "A smaller learning rate is the usual remedy."
+            )
+        self.state["step"] += 1
+        self.state["batch"] += 1
+        self.state["loss_sum"] += loss * batch.size
+        self.state["samples"] += batch.size
+
+    def _finish_epoch(self, metrics: dict[str, Any]) -> None:
+        state = self.state
+        score = metrics[self.monitor]
+        row = {
+            "epoch": state["epoch"] + 1,
+            "step": state["step"],
+            "loss": state["loss_sum"] / max(state["samples"], 1),
+            **metrics,
+        }
+        state["rows"].append(row)
+        state["epoch"] += 1
+        if state["best"] is None or score > state["best"]:
+            state["best"], state["best_epoch"] = score, state["epoch"]
+            self.save()
+        rate = state["samples"] / max(state["seconds"], 1e-9)
+        self.run.log(
+            f"epoch {row['epoch']}  loss {row['loss']:.4f}  {self.monitor} {score:.4f}  "
+            f"{rate:.0f} {self.unit}/s"
+        )
+        self.run.write_metrics(state["rows"])
+        state.update(batch=0, loss_sum=0.0, samples=0, seconds=0.0)
+
+    def _maybe_snapshot(self, signals: _StopSignals) -> None:
+        if signals.received is not None:
+            self._snapshot()
+            self.run.log(f"stopped by {signals.received} after step {self.state['step']}")
+            raise Stopped(
+                f"stopped by {signals.received} after step {self.state['step']}; "
+                f"everything is saved in {self.run.path}.\n"
+                "The same command with --resume continues exactly there."
+            )
+        if time.monotonic() - self._last_snapshot >= self.snapshot_seconds:
+            self._snapshot()
+
+    def _snapshot(self) -> None:
+        self.run.snapshots.save(self.model, self.state)
+        self._last_snapshot = time.monotonic()
+
+
+class _StopSignals:
+    """Notes Ctrl-C and SIGTERM, so that the loop can stop between two steps.
+
+    A second one does what it always does.  Elsewhere than in the main thread Python delivers
+    no signals, and nothing is changed.
+    """
+
+    def __init__(self):
+        self.received: str | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *error):
+        self._restore()
+
+    def _note(self, number, frame):
+        self.received = signal.Signals(number).name
+        self._restore()
+
+    def _restore(self):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}

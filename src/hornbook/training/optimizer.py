@@ -1,0 +1,91 @@
+"""AdamW as Transformers are fine-tuned with it: warm-up, cosine decay, no decay on norms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+
+
+def adamw(
+    model: keras.Model,
+    *,
+    steps: int,
+    learning_rate: float,
+    warmup: float = 0.1,
+    weight_decay: float = 0.01,
+    ema: float = 0.99,
+    rates: Mapping[str, float] | None = None,
+) -> keras.optimizers.Optimizer:
+    """Makes the optimizer of a whole training.
+
+    Args:
+        model: Whose weights; built.
+        steps: Optimizer steps of the whole training.
+        learning_rate: The highest one, reached when the warm-up ends.
+        warmup: Share of the steps in which the rate rises; it falls to zero in the others.
+        weight_decay: Of kernels and embeddings; biases and norms are left out.
+        ema: How much of the running average of the weights stays at each step; 0 for none.
+        rates: `variable.path` -> factor on the learning rate, see `layerwise_rates`.
+    """
+    warmup_steps = int(steps * warmup)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup_steps else learning_rate,
+        decay_steps=max(steps - warmup_steps, 1),
+        warmup_target=learning_rate if warmup_steps else None,
+        warmup_steps=warmup_steps,
+    )
+    options = {
+        "weight_decay": weight_decay,
+        "global_clipnorm": 1.0,
+        "use_ema": ema > 0,
+        "ema_momentum": ema or 0.99,
+    }
+    optimizer = (
+        LayerwiseAdamW(schedule, rates=rates, **options)
+        if rates
+        else keras.optimizers.AdamW(schedule, **options)
+    )
+    optimizer.exclude_from_weight_decay(
+        var_list=[v for v in model.trainable_variables if v.name in ("bias", "beta", "gamma")]
+    )
+    return optimizer
+
+
+def layerwise_rates(
+    blocks: list[keras.layers.Layer], embeddings: list[keras.layers.Layer], decay: float
+) -> dict[str, float]:
+    """Smaller learning rates nearer to the input: each block has `decay` of the one above.
+
+    Args:
+        blocks: From the first to the last.
+        embeddings: What lies below the first block.
+        decay: Between 0 and 1.
+
+    Returns:
+        `variable.path` -> factor; a variable that is not in it has factor 1.
+
+    Reference: https://arxiv.org/abs/1801.06146
+    """
+    rates = {}
+    for depth, block in enumerate(reversed(blocks)):
+        rates |= {variable.path: decay**depth for variable in block.trainable_variables}
+    for layer in embeddings:
+        rates |= {variable.path: decay ** len(blocks) for variable in layer.trainable_variables}
+    return rates
+
+
+class LayerwiseAdamW(keras.optimizers.AdamW):
+    """AdamW with a factor on the learning rate of each variable.
+
+    Args:
+        rates: `variable.path` -> factor; 1 where nothing is said.
+    """
+
+    def __init__(self, learning_rate, *, rates: Mapping[str, float], **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.rates = dict(rates)
+
+    def update_step(self, gradient, variable, learning_rate):
+        factor = self.rates.get(variable.path, 1.0)
+        super().update_step(gradient, variable, learning_rate * factor)

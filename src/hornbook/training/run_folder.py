@@ -1,0 +1,146 @@
+"""The folder of one run: what a person opens, and what a later command needs.
+
+recipe.json       the recipe and its fields
+environment.json  versions, backend, machine
+metrics.jsonl     one line an epoch
+log.txt           what happened, with the time
+model/            the best weights so far, configuration, vocabulary, checksums
+checkpoints/      what a resumed training continues from
+report.html       the whole story on one page
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from hornbook.errors import HornbookError
+from hornbook.files import atomic_file, write_json
+from hornbook.training.snapshots import Snapshots
+
+
+class RunFolder:
+    """One run on the disk.
+
+    Args:
+        path: The folder.  `create` makes it, `resume` opens what is there.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.model = self.path / "model"
+        self.report = self.path / "report.html"
+        self.metrics_file = self.path / "metrics.jsonl"
+        self.snapshots = Snapshots(self.path / "checkpoints")
+
+    @classmethod
+    def create(cls, path: str | Path, recipe: dict[str, Any]) -> RunFolder:
+        """Makes a new run folder.
+
+        Raises:
+            HornbookError: something is there already.
+        """
+        run = cls(path)
+        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+            raise HornbookError(
+                f"{run.path} exists already, and a run is never written over.\n"
+                + (
+                    "Continue it with --resume, or name another folder with --out."
+                    if (run.path / "recipe.json").is_file()
+                    else "Name another folder with --out."
+                )
+            )
+        write_json(run.path / "recipe.json", recipe)
+        write_json(run.path / "environment.json", environment())
+        return run
+
+    @classmethod
+    def resume(cls, path: str | Path, recipe: dict[str, Any]) -> RunFolder:
+        """Opens the folder of a run that was cut off.
+
+        Raises:
+            HornbookError: there is no run, or it has other fields.
+        """
+        run = cls(path)
+        saved = run.recipe()
+        if saved != recipe:
+            before, now = saved.get("fields", {}), recipe.get("fields", {})
+            changed = [
+                f"  {name}: {before.get(name)!r} then, {now.get(name)!r} now"
+                for name in sorted({*before, *now})
+                if before.get(name) != now.get(name)
+            ]
+            raise HornbookError(
+                f"{run.path} was started with other fields:\n"
+                + "\n".join(changed or ["  the recipe or the data"])
+                + "\nResume with the same ones, or start a new run with --out."
+            )
+        return run
+
+    def recipe(self) -> dict[str, Any]:
+        """The contents of `recipe.json`.
+
+        Raises:
+            HornbookError: this is no run folder.
+        """
+        file = self.path / "recipe.json"
+        try:
+            return json.loads(file.read_text("utf-8"))
+        except FileNotFoundError:
+            raise HornbookError(
+                f"{self.path} is not a run: it has no recipe.json.\n"
+                "A run folder is what `hornbook train RECIPE DATA --out RUN` makes."
+            ) from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise HornbookError(f"{file} cannot be read: {error}") from None
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """One dictionary an epoch."""
+        if not self.metrics_file.is_file():
+            return []
+        return [json.loads(line) for line in self.metrics_file.read_text("utf-8").splitlines()]
+
+    def write_metrics(self, rows: list[dict[str, Any]]) -> None:
+        """Writes the whole history: a resumed run never holds an epoch twice."""
+        with atomic_file(self.metrics_file, "w") as file:
+            for row in rows:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def write_report(self, html: str) -> None:
+        """Writes `report.html`."""
+        with atomic_file(self.report, "w") as file:
+            file.write(html)
+
+    def log(self, message: str) -> None:
+        """Adds a line with the time to `log.txt`."""
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
+        with open(self.path / "log.txt", "a", encoding="utf-8") as file:
+            file.write(f"{now} UTC  {message}\n")
+
+
+def environment() -> dict[str, Any]:
+    """What the figures of a run depend on besides its fields."""
+    import keras
+
+    packages = ("hornbook", "keras", "jax", "torch", "tensorflow", "numpy", "tokenizers")
+    return {
+        "backend": keras.config.backend(),
+        "packages": {name: found for name in packages if (found := _version(name))},
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+        "command": " ".join(sys.argv),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

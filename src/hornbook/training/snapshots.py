@@ -1,0 +1,123 @@
+"""Everything a training needs to go on exactly where it was: the answer to a kill.
+
+A snapshot is a folder `step-00000120` with every weight, the optimizer's variables, each
+random state, and the numbers of the loop.  It is written whole or not at all, carries its
+SHA-256, and continues bit for bit: Keras's own BackupAndRestore keeps neither the place in
+the epoch nor the random states.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from hornbook.errors import CheckpointError
+from hornbook.files import atomic_folder, settle, verify_manifest, write_json
+
+_NAME = re.compile(r"step-(\d{8,})")
+
+
+class Snapshots:
+    """The snapshots of one run.
+
+    Args:
+        folder: Where they lie.
+        keep: How many of the newest are kept.
+    """
+
+    def __init__(self, folder: str | Path, *, keep: int = 2):
+        self.folder = Path(folder)
+        self.keep = keep
+
+    def save(self, model: keras.Model, state: dict[str, Any]) -> Path:
+        """Writes a snapshot; `state` has at least `step` and must survive JSON."""
+        path = self.folder / f"step-{state['step']:08d}"
+        with atomic_folder(path) as temporary:
+            save_file(
+                {name: _to_numpy(variable) for name, variable in _variables(model).items()},
+                temporary / "variables.safetensors",
+            )
+            write_json(temporary / "state.json", state)
+        for old in self._paths()[self.keep :]:
+            shutil.rmtree(old, ignore_errors=True)
+        return path
+
+    def newest(self) -> Path | None:
+        """The newest snapshot that is whole, or None.
+
+        Raises:
+            CheckpointError: there are snapshots, and each one is damaged.
+        """
+        problems = []
+        for path in self._paths():
+            try:
+                verify_manifest(path)
+                return path
+            except CheckpointError as error:
+                problems.append(str(error))
+        if problems:
+            raise CheckpointError("\n".join(problems))
+        return None
+
+    def state(self, path: Path) -> dict[str, Any]:
+        """The numbers that were saved with `save`."""
+        return json.loads((path / "state.json").read_text("utf-8"))
+
+    def restore(self, model: keras.Model, path: Path) -> None:
+        """Gives every variable of the built and compiled `model` its saved value.
+
+        Raises:
+            CheckpointError: the snapshot is of another model; nothing is changed then.
+        """
+        try:
+            saved = load_file(path / "variables.safetensors")
+        except SafetensorError as error:
+            raise CheckpointError(f"{path} cannot be read: {error}") from None
+        variables = _variables(model)
+        shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+        if {name: value.shape for name, value in saved.items()} != shapes:
+            raise CheckpointError(
+                f"{path} is of another model than this one.\n"
+                "Resume with the fields the run was started with."
+            )
+        for name, variable in variables.items():
+            variable.assign(saved[name])
+
+    def clear(self) -> None:
+        """Removes all of them: the training is over."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _paths(self) -> list[Path]:
+        """From the newest to the oldest; what a kill left half-written is removed."""
+        if not self.folder.is_dir():
+            return []
+        for path in self.folder.glob("step-*.old"):
+            settle(path.with_suffix(""))
+        for path in self.folder.glob("step-*.tmp-*"):
+            shutil.rmtree(path, ignore_errors=True)
+        paths = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)]
+        return sorted(paths, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
+
+
+def _variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Weights, random states and optimizer variables, in the order Keras made them."""
+    with contextlib.suppress(AttributeError):  # an optimizer that never stepped has no slots yet
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+    return {
+        f"{number:05d}/{variable.path}": variable
+        for number, variable in enumerate([*model.variables, *model.optimizer.variables])
+    }
+
+
+def _to_numpy(variable: keras.Variable) -> np.ndarray:
+    return np.ascontiguousarray(keras.ops.convert_to_numpy(variable.value))
