@@ -29,7 +29,7 @@ from hornbook.checkpoints.tensor_pickle import read_tensor_pickle
 from hornbook.errors import CheckpointError
 
 FUZZ = settings(
-    max_examples=int(os.environ.get("HORNBOOK_FUZZ", "300")),
+    max_examples=int(os.environ.get("HORNBOOK_FUZZ", "500")),
     derandomize="HORNBOOK_FUZZ" not in os.environ,
     database=None,
     deadline=None,

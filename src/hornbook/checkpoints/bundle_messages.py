@@ -100,7 +100,7 @@ def decode_header(message: bytes) -> Header:
             version = dict(protobuf.fields(_bytes(value)))
             if _number(version.get(2, 0)) > _OUR_VERSION:
                 raise ValueError("it was written for a newer format than is known here")
-    if not 0 < num_shards < 100_000:
+    if not 0 < num_shards <= 10_000:
         raise ValueError(f"it speaks of {num_shards} data files")
     if endianness not in (0, 1):
         raise ValueError(f"the byte order {endianness} is unknown")

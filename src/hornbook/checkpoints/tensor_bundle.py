@@ -61,9 +61,10 @@ class TensorBundle:
         self._data_paths = [data_path(prefix, shard, shards) for shard in range(shards)]
         missing = [path.name for path in self._data_paths if not path.is_file()]
         if missing:
+            named = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
             raise CheckpointError(
-                f"{self.index_path} needs {shards} data files next to it; missing: "
-                f"{', '.join(missing)}.\nCopy or download them too, with these names."
+                f"{self.index_path} needs {shards} data files next to it; missing: {named}.\n"
+                "Copy or download them too, with these names."
             )
         for path in self._data_paths:
             refuse_placeholder(path, may_be_empty=True)
