@@ -11,7 +11,7 @@ from hornbook.checkpoints.arrays import ArraysCheckpoint
 from hornbook.checkpoints.tensor_bundle import TensorBundle
 from hornbook.checkpoints.tensor_bundle_writer import write_tensor_bundle
 from hornbook.checkpoints.vocabulary_rows import VocabularyRows
-from hornbook.checkpoints.weight_reading import read_weights
+from hornbook.checkpoints.weight_reading import LEFTOVERS, read_weights
 from hornbook.checkpoints.weight_table import transposed
 from hornbook.checkpoints.weight_writing import write_weights
 from hornbook.errors import CheckpointError
@@ -123,6 +123,17 @@ def test_what_may_be_there_or_missing_can_be_said(arrays, stand_ins):
     )
     untouched = {path for path, variable in variables.items() if not variable.assigned}
     assert untouched == {"embedding_norm.condition_gamma.kernel", "embedding_norm.gamma"}
+
+
+def test_what_training_left_behind_is_known(arrays, stand_ins):
+    kernel = "bert/encoder/layer_0/attention/self/query/kernel"
+    left = [f"{kernel}/adam_m", f"{kernel}/adafactor_vr", "global_step", "beta1_power"]
+    left += ["embeddings.position_ids", "position_ids", "h.0.attn.bias", "h.0.attn.masked_bias"]
+    arrays |= {name: np.zeros(2) for name in left}
+    assert refusal(stand_ins(SHAPES), arrays).count("unexpected") == len(left)
+    read_weights(BERT, stand_ins(SHAPES), ArraysCheckpoint(arrays), ignore=LEFTOVERS)
+    arrays["bert/encoder/layer_0/adam_mixer/kernel"] = np.zeros(2)
+    assert "adam_mixer" in refusal(stand_ins(SHAPES), arrays, ignore=LEFTOVERS)
 
 
 @pytest.mark.parametrize("theirs", ["bert.", "model.", ""])

@@ -7,11 +7,12 @@ from hornbook.checkpoints.tensor_bundle import TensorBundle
 from hornbook.checkpoints.tensor_bundle_writer import write_tensor_bundle
 from hornbook.checkpoints.torch_file import TorchFile
 from hornbook.checkpoints.vocabulary_rows import VocabularyRows
-from hornbook.checkpoints.weight_reading import read_weights
+from hornbook.checkpoints.weight_reading import LEFTOVERS, read_weights
 from hornbook.checkpoints.weight_table import Table, transposed
 from hornbook.checkpoints.weight_writing import write_weights
 
 __all__ = [
+    "LEFTOVERS",
     "ArraysCheckpoint",
     "Checkpoint",
     "SafetensorsFile",

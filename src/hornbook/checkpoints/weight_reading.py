@@ -18,6 +18,14 @@ from hornbook.checkpoints.weight_table import (
 )
 from hornbook.errors import CheckpointError
 
+# What training leaves in a checkpoint besides weights, and buffers that are computed anew.
+LEFTOVERS = (
+    r"/(Adam|Adam_1|adam_[mv]|lamb_[mv]|adafactor_(v|vr|vc)|Momentum)$",
+    r"^(global_step|beta[12]_power)$",
+    r"^(_CHECKPOINTABLE_OBJECT_GRAPH$|save_counter/|optimizer/)",
+    r"(^|\.)(position_ids|inv_freq|num_batches_tracked)$",
+    r"\.attn\.(masked_)?bias$",
+)
 _MOST_LINES = 60
 
 
@@ -43,7 +51,7 @@ def read_weights(
     variables: Mapping[str, Variable],
     checkpoint: Checkpoint,
     *,
-    model: str = "the model",
+    model: str | None = None,
     ignore: Iterable[str] = (),
     allowed_missing: Iterable[str] = (),
     rows: Mapping[str, RowChoice] | None = None,
@@ -59,9 +67,9 @@ def read_weights(
         table: Our paths and the checkpoint's names, see `weight_table`.
         variables: Our path to variable.
         checkpoint: Where the values come from.
-        model: What to call the model in a message.
+        model: The family's name, for messages.
         ignore: Regular expressions, searched for in the names of tensors that no row names:
-            those found may be there.  What absent rows of the table name always may.
+            those found may be there (see `LEFTOVERS`).  What absent rows name always may.
         allowed_missing: Regular expressions, searched for in our paths: those found keep
             the value they have when the checkpoint has none.
         rows: Our path to a choice of rows, made before the shapes are compared.
@@ -178,13 +186,13 @@ def _as_type_of(variable: Any, array: np.ndarray) -> np.ndarray:
     return array.astype("float32" if dtype == "bfloat16" else dtype, copy=False)
 
 
-def _message(model: str, problems: list[tuple[str, str]]) -> str:
+def _message(model: str | None, problems: list[tuple[str, str]]) -> str:
     width = max(len("missing  "), *(len(kind) for kind, _ in problems))
     lines = [f"  {kind:<{width}} {line}" for kind, line in problems]
     if len(lines) > _MOST_LINES:
         lines[_MOST_LINES:] = [f"  ... and {len(lines) - _MOST_LINES} more"]
     return (
-        f"{len(problems)} of the tensors {model!r} needs do not fit:\n"
+        f"{len(problems)} of the tensors {repr(model) if model else 'the model'} needs do not fit:\n"
         + "\n".join(lines)
         + "\nCheck that config.json belongs to this checkpoint and names the right family."
     )
