@@ -216,12 +216,13 @@ class WordPieceTokenizer:
         return token_ids, offsets
 
     def _cut_word(self, word: str) -> Pieces:
+        encoding = self._library.encode(word, add_special_tokens=False)
+        offsets = encoding.offsets
         looked_up = self._word_normalizer.normalize_str(word)
         # What a user types must not become a special token or the second half of a word.
-        if looked_up in self._ids and not _MARK.match(looked_up):
-            return [self._ids[looked_up]], [(0, len(word))]
-        encoding = self._library.encode(word, add_special_tokens=False)
-        return encoding.ids, encoding.offsets
+        if offsets and looked_up in self._ids and not _MARK.match(looked_up):
+            return [self._ids[looked_up]], [(offsets[0][0], offsets[-1][1])]
+        return encoding.ids, offsets
 
     def _with_specials(self, parts: list[Pieces], limit: int | None) -> Encoding:
         if limit is not None:
