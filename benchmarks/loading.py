@@ -194,8 +194,8 @@ def compare(prefix: str) -> str:
     if not np.allclose(checksums, checksums[0], rtol=1e-6):
         raise SystemExit(f"the contenders did not read the same: {sorted(set(checksums))}")
     lines = [
-        f"{size / 4e6:.1f} M parameters, {size / 1e6:.0f} MB in {len(shapes)} tensors, page cache warm, "
-        f"median (best) of {ROUNDS} fresh processes in turns, after imports.",
+        f"{size / 4e6:.1f} M parameters, {size / 1e6:.0f} MB in {len(shapes)} tensors, all in the "
+        f"page cache; median (best) of {ROUNDS} fresh processes in turns, after imports.",
         "",
         "| reader | seconds | CPU seconds | peak memory / weights |",
         "|---|---|---|---|",
@@ -222,7 +222,8 @@ def keep(table: str) -> None:
     if HEADING not in text:
         text = f"{text.rstrip()}\n\n{HEADING}\n"
     before, after = text.split(HEADING, 1)
-    RESULTS.write_text(f"{before}{HEADING}\n\n{dated}{after}", "utf-8")
+    after = after.lstrip("\n")
+    RESULTS.write_text(f"{before}{HEADING}\n\n{dated}" + (after and f"\n{after}"), "utf-8")
 
 
 if __name__ == "__main__":

@@ -191,8 +191,9 @@ def _message(model: str | None, problems: list[tuple[str, str]]) -> str:
     lines = [f"  {kind:<{width}} {line}" for kind, line in problems]
     if len(lines) > _MOST_LINES:
         lines[_MOST_LINES:] = [f"  ... and {len(lines) - _MOST_LINES} more"]
+    whose = repr(model) if model else "the model"
     return (
-        f"{len(problems)} of the tensors {repr(model) if model else 'the model'} needs do not fit:\n"
+        f"{len(problems)} of the tensors {whose} needs do not fit:\n"
         + "\n".join(lines)
         + "\nCheck that config.json belongs to this checkpoint and names the right family."
     )
