@@ -17,7 +17,7 @@ import numpy as np
 from hornbook.mining.found import Found
 from hornbook.mining.projection import descend
 from hornbook.mining.rows import CODE_BITS, Rows, merge_equal
-from hornbook.mining.superset_sums import MAX_TAILS, count_all_subsets
+from hornbook.mining.superset_sums import count_all_subsets, ends_here
 
 # float64 holds whole numbers exactly up to 2 ** 53, so a product may pack this many bits.
 PRODUCT_BITS = 52
@@ -75,8 +75,9 @@ def first_step_by_columns(
         tail_counts.take(classes),
         rows.tails.take(np.nonzero(is_tail[classes])[1]),
     )
-    count_all_subsets(rows, codes, minimum, longest, found)
-    left = (rows.tail_counts > MAX_TAILS).take(owners) & (np.bitwise_count(codes) > 1)
+    small = ends_here(rows)
+    count_all_subsets(rows, codes, small, minimum, longest, found)
+    left = ~small.take(owners) & (np.bitwise_count(codes) > 1)
     chosen = np.flatnonzero(left)
     if len(chosen):
         codes, owners = codes.take(chosen), owners.take(chosen)

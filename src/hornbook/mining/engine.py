@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hornbook.mining.baskets import sort_each
 from hornbook.mining.columns import first_step_by_columns
 from hornbook.mining.found import Found
 from hornbook.mining.projection import descend
@@ -62,7 +63,8 @@ def mine(
         cells = number * len(lengths)
         dense = len(codes) > DENSE * cells and cells * 8 <= COLUMN_BYTES
         if not (dense and first_step_by_columns(root, minimum, longest, found, entries)):
-            descend(sort_rows(root), minimum, longest, found, entries)
+            root.items = sort_each(root.items, root.lengths)
+            descend(root, minimum, longest, found, entries)
     return found.columns(item_of_rank)
 
 
@@ -90,20 +92,3 @@ def _rank(codes, lengths, weights, minimum):
         lengths = lengths.take(filled)
         weights = None if weights is None else weights.take(filled)
     return ranks, lengths, weights, frequent, supports[frequent]
-
-
-def sort_rows(rows: Rows) -> Rows:
-    """Sorts each row: rows of one length are a matrix, and NumPy sorts its rows at once."""
-    firsts = rows.firsts
-    by_length = np.argsort(rows.lengths, kind="stable")
-    lengths, numbers = np.unique(rows.lengths, return_counts=True)
-    items = rows.items.copy()
-    at = 0
-    for length, number in zip(lengths.tolist(), numbers.tolist(), strict=True):
-        places = firsts.take(by_length[at : at + number])[:, None] + np.arange(length)
-        at += number
-        block = rows.items.take(places)
-        block.sort(axis=1)
-        items[places] = block
-    rows.items = items
-    return rows

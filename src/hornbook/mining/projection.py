@@ -14,7 +14,7 @@ import numpy as np
 
 from hornbook.mining.found import Found
 from hornbook.mining.rows import CODE_BITS, Rows, join, merge_equal, runs
-from hornbook.mining.superset_sums import MAX_TAILS, count_all_subsets
+from hornbook.mining.superset_sums import count_all_subsets, ends_here
 
 # Pairs written out in one go.  Small enough for the second-level cache, large enough that
 # NumPy's cost per call does not show; see docs/LOG.md for the figures.
@@ -53,8 +53,8 @@ def finish(rows: Rows, minimum: int, longest: int, found: Found, entries: int) -
     if not len(rows.items):
         return
     codes = rows.codes()
-    small = rows.tail_counts <= MAX_TAILS
-    count_all_subsets(rows, codes, minimum, longest, found)
+    small = ends_here(rows)
+    count_all_subsets(rows, codes, small, minimum, longest, found)
     if small.all():
         return
     left = np.flatnonzero(~small.take(rows.owners))

@@ -16,34 +16,50 @@ import numpy as np
 from hornbook.mining.found import Found
 from hornbook.mining.rows import Rows
 
-# 2 ** 12 numbers still fit the fastest cache, and a row of a class that is left has
-# shrunk so far by then that another step of pair counting would cost more.
-MAX_TAILS = 12
+# A table of 2 ** 11 sums is always cheaper than another step of pair counting.  A larger
+# one pays when the class has rows enough: see docs/LOG.md for the figures.
+ALWAYS = 11
+MAX_TAILS = 16
+SUMS_PER_ROW = 16
+
+
+def ends_here(rows: Rows) -> np.ndarray:
+    """`(classes,)` whether superset sums are the cheapest way to end each class."""
+    owned = rows.owners if rows.owners.min(initial=0) == 0 else rows.owners[rows.owners >= 0]
+    per_class = np.bincount(owned, minlength=len(rows.tail_counts))
+    sums = np.left_shift(1, np.minimum(rows.tail_counts, MAX_TAILS))
+    pays = (rows.tail_counts <= MAX_TAILS) & (sums <= SUMS_PER_ROW * per_class)
+    return pays | (rows.tail_counts <= ALWAYS)
 
 
 def count_all_subsets(
-    rows: Rows, codes: np.ndarray, minimum: int, longest: int, found: Found
+    rows: Rows,
+    codes: np.ndarray,
+    chosen: np.ndarray,
+    minimum: int,
+    longest: int,
+    found: Found,
 ) -> None:
     """Adds every frequent set of a class's prefix and two or more of its tails.
-
-    Classes with more than `MAX_TAILS` tails are left alone.
 
     Args:
         rows: The classes and the owners and weights of the rows; its items are not used.
         codes: `(rows,)` int64, see `Rows.codes`.
+        chosen: `(classes,)` which classes; none may have more than `MAX_TAILS` tails.
         minimum: The smallest count that is frequent.
         longest: The most items a set may have.
         found: Gets the sets.
     """
     # Classes with equally many tails lie side by side, the class running fastest, so that
     # every addition below runs over long contiguous stretches.
-    by_size = np.argsort(rows.tail_counts, kind="stable")
-    per_size = np.bincount(np.minimum(rows.tail_counts, MAX_TAILS + 1), minlength=MAX_TAILS + 2)
-    slot = np.full(len(by_size), -1)
-    stride = np.ones(len(by_size), np.int64)
+    sizes = np.where(chosen, rows.tail_counts, 0)
+    by_size = np.argsort(sizes, kind="stable")
+    per_size = np.bincount(sizes)
+    slot = np.full(len(sizes), -1)
+    stride = np.ones(len(sizes), np.int64)
     groups = []
     at = first = 0
-    for size in range(MAX_TAILS + 1):
+    for size in range(len(per_size)):
         classes = by_size[first : first + per_size[size]]
         first += len(classes)
         if size > 1 and len(classes):
@@ -94,35 +110,35 @@ def count_all_subsets(
 
 def _spell_out(rows: Rows, which, codes, counts, longest: int, found: Found) -> None:
     """Turns (class, code, count) into rows of item ranks, one matrix per length."""
-    prefixes, tails, tail_firsts = rows.prefixes, rows.tails, rows.tail_firsts
-    positions, sizes = _bit_positions()
+    positions, sizes = _bit_positions(ALWAYS if codes.max(initial=0) < 1 << ALWAYS else MAX_TAILS)
     size = sizes.take(codes)
     order = np.argsort(size, kind="stable")
-    ends = np.cumsum(np.bincount(size, minlength=MAX_TAILS + 1)).tolist()
-    depth = prefixes.shape[1]
-    most = min(MAX_TAILS, longest - depth)
+    depth = rows.prefixes.shape[1]
+    most = min(int(size.max(initial=0)), longest - depth)
+    ends = np.cumsum(np.bincount(size, minlength=2)).tolist()
     found.announce(ends[most])
     if not found.keep:
         return
+    tail_firsts = rows.tail_firsts
     for size in range(2, most + 1):
         chosen = order[ends[size - 1] : ends[size]]
         if not len(chosen):
             continue
         classes = which.take(chosen)
-        sets = np.empty((len(chosen), depth + size), tails.dtype)
-        sets[:, :depth] = prefixes.take(classes, axis=0)
-        places = positions[size].take(codes.take(chosen), axis=0)
-        sets[:, depth:] = tails.take(places + tail_firsts.take(classes)[:, None])
+        sets = np.empty((len(chosen), depth + size), rows.tails.dtype)
+        sets[:, :depth] = rows.prefixes.take(classes, axis=0)
+        places = positions.take(codes.take(chosen), axis=0)[:, :size]
+        sets[:, depth:] = rows.tails.take(tail_firsts.take(classes)[:, None] + places)
         found.add(sets, counts.take(chosen))
 
 
 @functools.cache
-def _bit_positions() -> tuple[list[np.ndarray], np.ndarray]:
-    """For each number of bits the positions of the set bits of every code, and their number."""
-    codes = np.arange(1 << MAX_TAILS)
+def _bit_positions(bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """For every code of `bits` bits the positions of the set ones, and how many are set."""
+    codes = np.arange(1 << bits)
     sizes = np.bitwise_count(codes)
-    row, bit = np.nonzero((codes[:, None] >> np.arange(MAX_TAILS)) & 1)
+    row, bit = np.nonzero((codes[:, None] >> np.arange(bits)) & 1)
     ends = np.cumsum(sizes, dtype=np.int64)
-    table = np.zeros((len(codes), MAX_TAILS), np.int64)
-    table[row, np.arange(len(row)) - (ends - sizes).take(row)] = bit
-    return [np.ascontiguousarray(table[:, :size]) for size in range(MAX_TAILS + 1)], sizes
+    positions = np.zeros((len(codes), bits), np.uint8)
+    positions[row, np.arange(len(row)) - (ends - sizes).take(row)] = bit
+    return positions, sizes

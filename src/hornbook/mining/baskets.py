@@ -1,0 +1,142 @@
+"""Baskets in columns: item codes one basket after the other, and the names of the items."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from hornbook.errors import DataError
+
+
+@dataclass
+class Baskets:
+    """Baskets of items.
+
+    Attributes:
+        codes: `(entries,)` integers: the items of the first basket, of the second, ...; no
+            item twice in one basket.
+        lengths: `(baskets,)` items in each basket; 0 is allowed, an empty basket counts.
+        labels: the name of each code; codes that never occur may have one too.
+        weights: `(baskets,)` int64, how often each basket counts, or None: once each.
+        notes: what was read, dropped or merged on the way, one sentence each.
+    """
+
+    codes: np.ndarray
+    lengths: np.ndarray
+    labels: Sequence[Any] | np.ndarray
+    weights: np.ndarray | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def total(self) -> int:
+        """The number of baskets, by weight."""
+        return len(self.lengths) if self.weights is None else int(self.weights.sum())
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        """The items of one basket."""
+        end = int(self.lengths[: index + 1].sum())
+        codes = self.codes[end - int(self.lengths[index]) : end]
+        return tuple(self.labels[code] for code in codes)
+
+    @classmethod
+    def from_lists(cls, lists: Iterable[Iterable[Any]]) -> Baskets:
+        """Baskets from any iterable of iterables of hashable items.
+
+        Raises:
+            DataError: an item is None or not a number, or a basket is a plain string.
+        """
+        lists = lists if isinstance(lists, list | tuple) else list(lists)
+        if any(isinstance(basket, str | bytes) for basket in lists[:1000]):
+            raise DataError(
+                "A basket is one string, whose letters would be its items.\n"
+                "Split it first:  [line.split(',') for line in lines]"
+            )
+        lists = [basket if hasattr(basket, "__len__") else list(basket) for basket in lists]
+        lengths = np.fromiter(map(len, lists), np.int64, len(lists))
+        flat = list(chain.from_iterable(lists))
+        codes, labels = encode(flat)
+        return cls(*without_repeats(codes, lengths), labels)
+
+
+def encode(items: list[Any]) -> tuple[np.ndarray, Any]:
+    """Codes from 0 for a flat list of items, and the item of each code.
+
+    Small whole numbers are their own codes; everything else gets its code from a dictionary.
+
+    Raises:
+        DataError: an item is None or not a number (NaN).
+    """
+    try:
+        numbers = np.frombuffer(array("q", items), np.int64)  # only takes whole numbers
+    except (TypeError, OverflowError):
+        pass
+    else:
+        return encode_integers(numbers)
+    known = dict.fromkeys(items)
+    wrong = [item for item in known if item is None or item != item]
+    if wrong:
+        raise DataError(
+            f"{sum(item is None or item != item for item in items)} of the items are "
+            f"{wrong[0]!r}, which names no item.\nLeave them out before mining."
+        )
+    labels = list(known)
+    code_of = dict(zip(labels, range(len(labels)), strict=True))
+    return np.fromiter(map(code_of.__getitem__, items), np.int64, len(items)), labels
+
+
+def encode_integers(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Codes and labels for whole numbers: themselves when small, else their place when sorted."""
+    if not len(numbers):
+        return numbers.astype(np.int64), np.empty(0, np.int64)
+    lowest, highest = int(numbers.min()), int(numbers.max())
+    if lowest >= 0 and highest < 4 * len(numbers) + (1 << 16):
+        return numbers, np.arange(highest + 1)
+    labels, codes = np.unique(numbers, return_inverse=True)
+    return codes, labels
+
+
+def without_repeats(codes: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Drops the second and later copies of an item in a basket."""
+    starts = np.zeros(len(codes) + 1, bool)
+    starts[np.cumsum(lengths) - lengths] = True
+    ascending = codes[1:] > codes[:-1]
+    ascending |= starts[1:-1]
+    if ascending.all():
+        return codes, lengths
+    codes = sort_each(codes, lengths)
+    repeated = np.zeros(len(codes), bool)
+    np.equal(codes[1:], codes[:-1], out=repeated[1:])
+    repeated &= ~starts[:-1]
+    if repeated.any():
+        before = np.zeros(len(codes) + 1, np.int64)
+        np.cumsum(repeated, out=before[1:])
+        ends = np.cumsum(lengths)
+        lengths = lengths - (before[ends] - before[ends - lengths])
+        codes = codes[~repeated]
+    return codes, lengths
+
+
+def sort_each(codes: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Sorts inside each basket: baskets of one length are the rows of a matrix."""
+    firsts = np.cumsum(lengths) - lengths
+    by_length = np.argsort(lengths, kind="stable")
+    sizes, numbers = np.unique(lengths.take(by_length), return_counts=True)
+    result = codes.copy()
+    at = 0
+    for size, number in zip(sizes.tolist(), numbers.tolist(), strict=True):
+        rows = by_length[at : at + number]
+        at += number
+        if size > 1:
+            places = firsts.take(rows)[:, None] + np.arange(size)
+            block = codes.take(places)
+            block.sort(axis=1)
+            result[places] = block
+    return result

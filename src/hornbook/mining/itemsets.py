@@ -1,0 +1,120 @@
+"""The result: frequent itemsets in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from hornbook.errors import require
+
+
+@dataclass(frozen=True, eq=False)
+class Itemsets:
+    """Frequent itemsets, shortest first.
+
+    Set `i` is `items[offsets[i]:offsets[i + 1]]`, as codes into `labels`: two flat arrays,
+    the same layout as an Arrow list column, and no Python object per set.
+
+    Attributes:
+        offsets: `(sets + 1,)` int64.
+        items: `(sum of lengths,)` int32.
+        counts: `(sets,)` int64: the baskets that hold the set, by weight.
+        labels: the item of each code.
+        total: the number of baskets, by weight.
+        minimum: the smallest count that was asked for.
+        kind: `"all"`, `"closed"` or `"maximal"`.
+    """
+
+    offsets: np.ndarray
+    items: np.ndarray
+    counts: np.ndarray
+    labels: Any
+    total: int
+    minimum: int
+    kind: str = "all"
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __iter__(self) -> Iterator[tuple[tuple[Any, ...], int]]:
+        """The sets one by one, as (items, count): convenient and slow; see `to_arrow`."""
+        return ((self[index], count) for index, count in enumerate(self.counts.tolist()))
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        codes = self.items[self.offsets[index] : self.offsets[index + 1]]
+        return tuple(self.label_of(code) for code in codes.tolist())
+
+    def label_of(self, code: int) -> Any:
+        """The name of an item as a plain Python value."""
+        label = self.labels[code]
+        return label.item() if isinstance(label, np.generic) else label
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """`(sets,)` items in each set."""
+        return np.diff(self.offsets)
+
+    @property
+    def supports(self) -> np.ndarray:
+        """`(sets,)` the share of baskets that hold each set."""
+        return self.counts / self.total
+
+    @cached_property
+    def by_length(self) -> list[tuple[int, np.ndarray]]:
+        """For each length the number of the first such set, and the sets as `(sets, length)`."""
+        lengths = self.lengths
+        matrices = []
+        for length in np.unique(lengths).tolist():
+            low, high = np.searchsorted(lengths, [length, length + 1]).tolist()
+            block = self.items[self.offsets[low] : self.offsets[high]]
+            matrices.append((low, block.reshape(high - low, length)))
+        return matrices
+
+    def take(self, indices: np.ndarray, *, kind: str | None = None) -> Itemsets:
+        """Some of the sets, in ascending order of `indices` so that lengths stay sorted."""
+        from hornbook.mining.rows import runs
+
+        lengths = self.lengths.take(indices)
+        _, places = runs(self.offsets.take(indices), lengths)
+        offsets = np.zeros(len(indices) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        return replace(
+            self,
+            offsets=offsets,
+            items=self.items.take(places),
+            counts=self.counts.take(indices),
+            kind=kind or self.kind,
+        )
+
+    def to_dict(self) -> dict[frozenset[Any], int]:
+        """`{frozenset of items: count}`."""
+        return {frozenset(items): count for items, count in self}
+
+    def to_pandas(self) -> Any:
+        """A pandas table with mlxtend's columns `support` and `itemsets`."""
+        pandas = require("pandas", extra="tables")
+        return pandas.DataFrame(
+            {
+                "support": self.supports,
+                "itemsets": pandas.Series(
+                    [frozenset(self[index]) for index in range(len(self))], dtype=object
+                ),
+            }
+        )
+
+    def to_arrow(self) -> Any:
+        """A PyArrow table with `items` (lists), `count` and `support`."""
+        arrow = require("pyarrow", extra="tables")
+        names = arrow.array(list(self.labels) if not isinstance(self.labels, np.ndarray) else self.labels)
+        items = names.take(arrow.array(self.items))
+        return arrow.table(
+            {
+                "items": arrow.LargeListArray.from_arrays(arrow.array(self.offsets), items),
+                "count": self.counts,
+                "support": self.supports,
+            }
+        )

@@ -1,0 +1,54 @@
+"""What "at least 7 % of 100 baskets" means, exactly."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from numbers import Integral, Real
+
+from hornbook.errors import OptionError
+
+
+def exact(number: Real) -> Fraction:
+    """The decimal number that was written, not the binary one next to it.
+
+    `0.07` is stored as 0.07000000000000000666; times 100 that is more than 7, and a set in
+    7 of 100 baskets would be lost.
+    """
+    return Fraction(int(number)) if isinstance(number, Integral) else Fraction(repr(float(number)))
+
+
+def minimum_count(min_support: Real, total: int, items: int) -> int:
+    """The smallest number of baskets that satisfies `min_support`.
+
+    Args:
+        min_support: A share of the baskets (a float, `0 < share <= 1`) or a number of
+            baskets (an int).
+        total: The number of baskets, by weight.
+        items: The number of different items, for the message.
+
+    Raises:
+        OptionError: 0 or less, a share above 1, a count above `total`, or not a number.
+    """
+    whole = isinstance(min_support, Integral)
+    if not whole and not math.isfinite(min_support):
+        raise OptionError(f"The minimum support is {min_support}; it must be a number.")
+    if min_support <= 0:
+        number = f"2^{items} - 1" + (f" = {2**items - 1:,}" if items <= 60 else "")
+        raise OptionError(
+            f"The minimum support is {min_support}: every one of the {number} sets of the "
+            f"{items:,} items would count as frequent.\n"
+            f"Give a share of the baskets above 0, or a number of baskets from 1 on."
+        )
+    if not whole and min_support > 1:
+        raise OptionError(
+            f"The minimum support is {min_support}, but a share of the baskets cannot exceed 1.\n"
+            f"For a number of baskets give a whole number: {math.ceil(min_support)}."
+        )
+    count = int(min_support) if whole else math.ceil(exact(min_support) * total)
+    if count > total:
+        raise OptionError(
+            f"The minimum support is {count:,} baskets, but there are only {total:,}.\n"
+            "Give fewer, or a share between 0 and 1."
+        )
+    return max(1, count)
