@@ -159,12 +159,12 @@ def make_batch(
     parts = {name: [column[number] for number in numbers] for name, column in columns.items()}
     sequences = {name for name, part in parts.items() if not np.isscalar(part[0])}
     longest = max((len(row) for name in sequences for row in parts[name]), default=0)
-    length = padded_length(longest)
+    bucket = length = padded_length(longest)
     if max_length is not None:
-        length = max(min(length, max_length), longest)
+        length = max(min(bucket, max_length), longest)
     rows = len(numbers)
     if pad_batch:
-        full = rows_per_batch(length, batch_size=batch_size, batch_tokens=batch_tokens)
+        full = rows_per_batch(bucket, batch_size=batch_size, batch_tokens=batch_tokens)
         rows = max(rows, full)
     added = rows - len(numbers)
     batch = {}

@@ -136,8 +136,8 @@ def _label(row: Mapping[str, Any], criterion: object, where: str, problems: Prob
         fitting = [name for name in named if name.endswith(group_letter(criterion) or " ")]
         named = fitting if len(fitting) == 1 else named
     if len(named) != 1:
-        found = f"{', '.join(named)} are all there" if named else "is missing"
-        problems.add(where, f"'label' {found}")
+        found = f"{' and '.join(named)} are both there" if named else "'label' is missing"
+        problems.add(where, found)
         return None
     value = row[named[0]]
     key = value.strip().lower() if isinstance(value, str) else value
@@ -148,8 +148,8 @@ def _label(row: Mapping[str, Any], criterion: object, where: str, problems: Prob
 
 
 def group_letter(criterion: object) -> str | None:
-    """A or B for criteria named `短短匹配A类`, `short-B`, `short_a` ...; else None."""
+    """A or B for criteria named `短短匹配A类`, `short-B`, `long_A` ...; else None."""
     name = str(criterion).removesuffix("类")
-    letter = name[-1:].upper()
+    letter = name[-1:]
     stands_alone = not (name[-2:-1].isascii() and name[-2:-1].isalpha())  # unlike STSB
     return letter if letter in ("A", "B") and stands_alone else None
