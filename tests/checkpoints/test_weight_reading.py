@@ -207,6 +207,17 @@ def test_rows_of_a_transposed_kernel_are_chosen_in_our_layout(stand_ins):
     np.testing.assert_array_equal(variables["logits.kernel"].value, stored[[4, 1]].T)
 
 
+def test_rows_of_parts_side_by_side_are_a_programmers_mistake(stand_ins):
+    variables = stand_ins({"a": (2,), "b": (2,)})
+    with pytest.raises(ValueError, match="side by side"):
+        read_weights(
+            {"{a,b}": "c"},
+            variables,
+            ArraysCheckpoint({"c": np.zeros(4)}),
+            rows={"b": VocabularyRows([0])},
+        )
+
+
 def test_damage_is_found_before_the_first_value_is_assigned(tmp_path, arrays, stand_ins):
     write_tensor_bundle(tmp_path / "x", arrays)
     data = tmp_path / "x.data-00000-of-00001"

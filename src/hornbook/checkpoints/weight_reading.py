@@ -164,7 +164,9 @@ class _Plan:
         if self.checkpoint.dtype(source).hasobject:
             self.problems.append(("type", f"{source}: it holds no numbers"))
             return
-        choice = self.rows.get(row.ours[0]) if len(row.ours) == 1 else None
+        choice = self.rows.get(row.ours[0])
+        if len(row.ours) > 1 and any(path in self.rows for path in row.ours):
+            raise ValueError(f"rows cannot be chosen of {row.ours}, which stand side by side")
         expected = foreign.exchanged_shape(row.shape(self.variables))
         after = ""
         chosen = found
