@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 CHUNK = 4096  # pairs that predict holds at a time
 CONDITION_SIZE = 128  # features of a criterion's embedding, as in the contest's baseline
-HEAD_SIZE = 32  # from scratch: features of one attention head
+HEAD_SIZE = 64  # from scratch: features of one attention head
 
 
 @dataclass(kw_only=True)
@@ -58,7 +58,7 @@ class TextMatching(Recipe):
 
     pretrained: str | None = option(None, "model folder to start from; without it, from scratch")
     conditional: bool = option(True, "let the criterion steer every layer normalization")
-    hidden_size: int = option(128, "from scratch: features of a token, a multiple of 32")
+    hidden_size: int = option(128, "from scratch: features of a token, a multiple of 64")
     num_hidden_layers: int = option(3, "from scratch: Transformer blocks")
     vocabulary_size: int = option(8000, "from scratch: most tokens to learn")
     max_length: int = option(256, "most tokens of a pair; the longer text is cut first")
