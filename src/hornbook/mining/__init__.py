@@ -1,0 +1,8 @@
+"""Baskets to itemsets to rules: NumPy only."""
+
+from hornbook.mining.baskets import Baskets
+from hornbook.mining.frequent import frequent_itemsets
+from hornbook.mining.itemsets import Itemsets
+from hornbook.mining.rules import Rules, association_rules
+
+__all__ = ["Baskets", "Itemsets", "Rules", "association_rules", "frequent_itemsets"]

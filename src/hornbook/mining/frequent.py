@@ -1,0 +1,252 @@
+"""`frequent_itemsets`: from any kind of baskets to the table of frequent itemsets."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hornbook.errors import DataError, OptionError
+from hornbook.mining.apriori import apriori
+from hornbook.mining.baskets import Baskets
+from hornbook.mining.condensed import KINDS, condense
+from hornbook.mining.engine import mine
+from hornbook.mining.found import Found, TooManyItemsets
+from hornbook.mining.hierarchy import with_categories, without_relatives
+from hornbook.mining.itemsets import Itemsets
+from hornbook.mining.support import minimum_count
+
+METHODS = ("projection", "apriori")
+LIMIT = 50_000_000
+# A row entry of the search costs about this much, with all that is computed from it.
+BYTES_PER_ENTRY = 64
+
+
+def frequent_itemsets(
+    baskets: Any,
+    min_support: Real = 0.01,
+    *,
+    max_length: int | None = None,
+    kind: str = "all",
+    weights: Any = None,
+    categories: Mapping[Hashable, Hashable] | None = None,
+    method: str = "projection",
+    memory: str | int = "2GB",
+    limit: int = LIMIT,
+    **columns: Any,
+) -> Itemsets:
+    """Every set of items that is in at least `min_support` of the baskets.
+
+    Args:
+        baskets: Lists of lists, a boolean NumPy array or SciPy sparse matrix
+            `(baskets, items)`, a pandas, Polars or Arrow table, a Spark table, `Baskets`,
+            or the path of a file.
+        min_support: A share of the baskets (a float up to 1.0) or a number of baskets (an
+            int).  Exact: 7 of 100 baskets are frequent at 0.07.
+        max_length: The most items a set may have; None: any number.
+        kind: `"all"`, `"closed"` (no larger set is in as many baskets) or `"maximal"` (no
+            larger set is frequent).
+        weights: `(baskets,)` whole numbers from 0 on: how often each basket counts.
+        categories: `{item: category}`; categories are mined too, see `hierarchy`.
+        method: `"projection"` (fast) or `"apriori"` (the textbook's, to compare with).
+        memory: About how much memory the search may use, like `"500MB"`; the result comes
+            on top.  A file that does not fit is mined in parts (see `out_of_core`).
+        limit: More itemsets than this stop the search.
+        **columns: For tables and files: `basket=` and `item=` name the columns of a table
+            with one row per item; see `tables.read_table` and `files.read_baskets`.
+
+    Returns:
+        The itemsets in columns.
+
+    Raises:
+        OptionError: `min_support` is 0 or too large, an unknown kind or method, or more
+            than `limit` itemsets.
+        DataError: the baskets cannot be read, or there are none.
+    """
+    for value, allowed, name in ((kind, KINDS, "kind"), (method, METHODS, "method")):
+        if value not in allowed:
+            raise OptionError(f"{name}={value!r} is not known.  Known: {', '.join(allowed)}.")
+    longest = 2**31 if max_length is None else int(max_length)
+    if longest < 1:
+        raise OptionError(f"max_length is {max_length}, but the shortest sets have 1 item.")
+    if kind != "all" and max_length is not None:
+        raise OptionError(f"kind={kind!r} looks at sets of every length: leave out max_length.")
+    memory = bytes_of(memory)
+    if is_spark(baskets):
+        from hornbook.mining.spark import mine_spark
+
+        return mine_spark(baskets, min_support, longest, kind, limit, **columns)
+    if isinstance(baskets, str | Path):
+        from hornbook.mining.out_of_core import fits, mine_file
+
+        if not columns and not fits(baskets, memory):
+            if weights is not None or categories is not None:
+                raise OptionError(
+                    f"{baskets} does not fit into {memory:,} bytes, and weights or categories "
+                    "cannot be used with a file that is mined in parts.\nAllow more memory."
+                )
+            return condense(mine_file(baskets, min_support, longest, memory, limit), kind)
+    baskets = as_baskets(baskets, **columns)
+    if weights is not None:
+        baskets = weighted(baskets, weights)
+    if not len(baskets) or not baskets.total:
+        raise DataError("There are no baskets to mine.")
+    related = np.empty((0, 2), np.int64)
+    if categories is not None:
+        baskets, related = with_categories(baskets, categories)
+    items = len(np.unique(baskets.codes))
+    minimum = minimum_count(min_support, baskets.total, items)
+    itemsets = mine_baskets(baskets, minimum, longest, method, memory, limit)
+    return condense(without_relatives(itemsets, related), kind)
+
+
+def mine_baskets(
+    baskets: Baskets,
+    minimum: int,
+    longest: int = 2**31,
+    method: str = "projection",
+    memory: int = 1 << 31,
+    limit: int = LIMIT,
+) -> Itemsets:
+    """All sets in at least `minimum` of the baskets; see `frequent_itemsets`."""
+    if method == "apriori":
+        sets = apriori(baskets, minimum, longest)
+        lengths = np.fromiter(map(len, sets), np.int64, len(sets))
+        offsets = np.zeros(len(sets) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        items = np.fromiter((code for codes in sets for code in codes), np.int32, offsets[-1])
+        counts = np.fromiter(sets.values(), np.int64, len(sets))
+    else:
+        refuse_flood(baskets, minimum, longest, limit)
+        try:
+            offsets, items, counts = mine(
+                baskets.codes,
+                baskets.lengths,
+                baskets.weights,
+                minimum,
+                longest,
+                Found(limit),
+                max(1 << 16, memory // BYTES_PER_ENTRY),
+            )
+        except TooManyItemsets:
+            raise _too_many(baskets, minimum, longest, limit) from None
+    return Itemsets(offsets, items, counts, baskets.labels, baskets.total, minimum)
+
+
+def refuse_flood(baskets: Baskets, minimum: int, longest: int, limit: int) -> None:
+    """Stops before any work when one large frequent set already proves a flood.
+
+    A frequent set of `n` items has `2 ** n - 1` frequent subsets.  Such a set is looked for
+    greedily: keep the baskets with the most frequent item, then among those ...
+    """
+    size = frequent_clique(baskets, minimum, limit.bit_length())
+    if longest >= size and 2**size - 1 > limit:
+        raise _too_many(baskets, minimum, longest, limit, at_least=2**size - 1)
+
+
+def frequent_clique(baskets: Baskets, minimum: int, enough: int) -> int:
+    """The size of some large frequent set, at most `enough`."""
+    weights = np.ones(len(baskets), np.int64) if baskets.weights is None else baskets.weights
+    supports = np.bincount(baskets.codes, np.repeat(weights, baskets.lengths))
+    if np.count_nonzero(supports >= minimum) < enough:
+        return 0  # too few items for a flood
+    owners = np.repeat(np.arange(len(baskets)), baskets.lengths)
+    codes = baskets.codes
+    size = 0
+    while size < enough:
+        supports = np.bincount(codes, weights.take(owners)) if len(codes) else np.zeros(1)
+        best = int(supports.argmax())
+        if supports[best] < minimum:
+            break
+        size += 1
+        held = np.zeros(len(baskets), bool)
+        held[owners[codes == best]] = True
+        keep = held.take(owners) & (codes != best)
+        owners, codes = owners[keep], codes[keep]
+    return size
+
+
+def _too_many(
+    baskets: Baskets, minimum: int, longest: int, limit: int, at_least: int = 0
+) -> OptionError:
+    """The message, with a support that was tried and works."""
+    larger, works = minimum, False
+    while larger < baskets.total and not works:
+        larger = min(2 * larger, baskets.total)
+        if 2 ** frequent_clique(baskets, larger, limit.bit_length()) <= limit:
+            try:
+                found = Found(limit, keep=False)
+                mine(baskets.codes, baskets.lengths, baskets.weights, larger, longest, found)
+                works = True
+            except TooManyItemsets:
+                pass
+    number = f"{at_least:,} itemsets or more" if at_least else f"more than {limit:,} itemsets"
+    support = f"a minimum support of {larger / baskets.total:.3g} ({larger:,} baskets), "
+    return OptionError(
+        f"At this support ({minimum:,} of {baskets.total:,} baskets) there are {number}.\n"
+        f"Try {support if works else ''}a maximum length, or a higher limit than {limit:,}."
+    )
+
+
+def as_baskets(baskets: Any, **columns: Any) -> Baskets:
+    """Baskets from whatever they come in; see `frequent_itemsets`."""
+    if isinstance(baskets, Baskets):
+        return baskets
+    if isinstance(baskets, str | Path):
+        from hornbook.mining.reading import read_baskets
+
+        return read_baskets(baskets, **columns)
+    if isinstance(baskets, np.ndarray) and baskets.ndim == 2:
+        from hornbook.mining.tables import from_matrix
+
+        return from_matrix(baskets, **columns)
+    if hasattr(baskets, "tocsr"):
+        from hornbook.mining.tables import from_sparse
+
+        return from_sparse(baskets, **columns)
+    if type(baskets).__module__.split(".")[0] in ("pandas", "polars", "pyarrow", "duckdb", "modin"):
+        from hornbook.mining.tables import from_frame
+
+        return from_frame(baskets, **columns)
+    if columns:
+        raise TypeError(f"{', '.join(columns)}: only for tables and files, not for lists")
+    return Baskets.from_lists(baskets)
+
+
+def weighted(baskets: Baskets, weights: Any) -> Baskets:
+    """The same baskets, each counting as often as its weight says."""
+    array = np.asarray(weights)
+    if array.shape != (len(baskets),):
+        raise DataError(f"{array.size:,} weights were given for {len(baskets):,} baskets.")
+    whole = array.astype(np.int64) if array.dtype.kind in "iufb" else None
+    if whole is None or not np.array_equal(whole, array) or (whole < 0).any():
+        raise DataError(
+            "The weights must be whole numbers from 0 on: how often each basket counts.\n"
+            "Multiply shares by 1000, say, and round them."
+        )
+    if int(whole.sum()) >= 1 << 53:
+        raise DataError("The weights add up to more than 2^53, beyond which counts are not exact.")
+    return Baskets(baskets.codes, baskets.lengths, baskets.labels, whole, baskets.notes)
+
+
+def bytes_of(memory: str | int) -> int:
+    """`"2GB"` as a number of bytes."""
+    if isinstance(memory, int):
+        return memory
+    units = {"TB": 1 << 40, "GB": 1 << 30, "MB": 1 << 20, "KB": 1 << 10, "B": 1}
+    text = memory.strip().upper().replace(" ", "")
+    for unit, size in units.items():
+        if text.endswith(unit):
+            try:
+                return int(float(text.removesuffix(unit)) * size)
+            except ValueError:
+                break
+    raise OptionError(f"memory={memory!r} is no amount of memory.  Write it like 500MB or 2GB.")
+
+
+def is_spark(value: Any) -> bool:
+    """Whether `value` is a Spark table, without importing Spark."""
+    return type(value).__module__.startswith("pyspark.")

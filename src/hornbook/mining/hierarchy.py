@@ -1,0 +1,99 @@
+"""Items that belong to categories, which belong to larger ones.
+
+Every basket also gets the categories of its items, so a category is mined like an item,
+and its support is the number of baskets with at least one of its items.  Sets that hold an
+item together with its own category say nothing new and are left out.
+
+Reference: Srikant and Agrawal, Mining Generalized Association Rules, 1995.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+import numpy as np
+
+from hornbook.errors import DataError
+from hornbook.mining.baskets import Baskets, without_repeats
+from hornbook.mining.itemsets import Itemsets
+
+
+def ancestors(categories: Mapping[Hashable, Hashable]) -> dict[Hashable, list[Hashable]]:
+    """For each item all categories above it, nearest first.
+
+    Args:
+        categories: `{item: category}`; a category may itself be a key.
+
+    Raises:
+        DataError: an item is its own ancestor.
+    """
+    result = {}
+    for item in categories:
+        above: list[Hashable] = []
+        step = item
+        while step in categories:
+            step = categories[step]
+            if step == item or step in above:
+                raise DataError(f"The categories go in a circle: {item!r} is above itself.")
+            above.append(step)
+        result[item] = above
+    return result
+
+
+def with_categories(
+    baskets: Baskets, categories: Mapping[Hashable, Hashable]
+) -> tuple[Baskets, np.ndarray]:
+    """Adds to every basket the categories of its items.
+
+    Returns:
+        The baskets, and `(pairs, 2)` item codes with the code of one of their ancestors.
+    """
+    above = ancestors(categories)
+    labels = [label.item() if isinstance(label, np.generic) else label for label in baskets.labels]
+    code_of = {label: code for code, label in enumerate(labels)}
+    pairs = []
+    waiting = [label for label in labels if label in above]
+    for label in waiting:
+        for category in above[label]:
+            if category not in code_of:
+                code_of[category] = len(labels)
+                labels.append(category)
+                if category in above:
+                    waiting.append(category)
+            pairs.append((code_of[label], code_of[category]))
+    if not pairs:
+        return baskets, np.empty((0, 2), np.int64)
+    related = np.array(sorted(set(pairs)), np.int64)
+    # Each entry is followed by its ancestors.
+    number = np.bincount(related[:, 0], minlength=len(labels))
+    start = np.cumsum(number) - number
+    copies = 1 + number.take(baskets.codes)
+    which = np.repeat(np.arange(len(baskets.codes)), copies)
+    turn = np.arange(len(which)) - np.repeat(np.cumsum(copies) - copies, copies)
+    own = baskets.codes.take(which)
+    above_code = related[:, 1].take(np.maximum(start.take(own) + turn - 1, 0), mode="clip")
+    codes = np.where(turn == 0, own, above_code)
+    ends = np.zeros(len(baskets.codes) + 1, np.int64)
+    np.cumsum(copies, out=ends[1:])
+    basket_ends = np.cumsum(baskets.lengths)
+    lengths = ends[basket_ends] - ends[basket_ends - baskets.lengths]
+    codes, lengths = without_repeats(codes, lengths)
+    return Baskets(codes, lengths, labels, baskets.weights, list(baskets.notes)), related
+
+
+def without_relatives(itemsets: Itemsets, related: np.ndarray) -> Itemsets:
+    """Drops the sets that hold an item and one of its ancestors."""
+    if not len(related):
+        return itemsets
+    size = len(itemsets.labels)
+    forbidden = np.sort(related[:, 0] * size + related[:, 1])
+    keep = np.ones(len(itemsets), bool)
+    for first, matrix in itemsets.by_length:
+        wide = matrix.astype(np.int64)
+        for left in range(matrix.shape[1]):
+            for right in range(matrix.shape[1]):
+                if left != right:
+                    pair = wide[:, left] * size + wide[:, right]
+                    place = np.searchsorted(forbidden, pair).clip(max=len(forbidden) - 1)
+                    keep[first : first + len(matrix)] &= forbidden[place] != pair
+    return itemsets.take(np.flatnonzero(keep))

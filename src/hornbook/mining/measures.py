@@ -1,0 +1,82 @@
+"""What a rule is worth: every measure a formula over whole columns.
+
+A rule "A -> C" is judged by four numbers: in how many baskets `A` is, in how many `C`,
+in how many both, and how many baskets there are.  Names and definitions follow mlxtend and
+Tan, Kumar and Srivastava, Selecting the Right Objective Measure (2004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Shares of the baskets, each `(rules,)`: with both sides, with `A`, with `C`."""
+
+    both: np.ndarray
+    antecedent: np.ndarray
+    consequent: np.ndarray
+
+    @property
+    def confidence(self) -> np.ndarray:
+        return self.both / self.antecedent
+
+    @property
+    def expected(self) -> np.ndarray:
+        """The share of baskets with both if the two sides had nothing to do with each other."""
+        return self.antecedent * self.consequent
+
+
+def leverage(s: Shares) -> np.ndarray:
+    return s.both - s.expected
+
+
+def conviction(s: Shares) -> np.ndarray:
+    """How much more often the rule would be wrong by chance; infinite if it never is."""
+    wrong = 1 - s.confidence
+    with np.errstate(divide="ignore"):
+        # A confidence of 1 is exact in the counts but 1 - both / antecedent need not be 0.
+        return np.where(s.both == s.antecedent, np.inf, (1 - s.consequent) / wrong)
+
+
+def zhang(s: Shares) -> np.ndarray:
+    """From -1 (never together) over 0 (independent) to 1 (one never without the other)."""
+    scale = np.maximum(s.both * (1 - s.antecedent), s.antecedent * (s.consequent - s.both))
+    return np.divide(leverage(s), scale, out=np.zeros_like(scale), where=scale != 0)
+
+
+def kulczynski(s: Shares) -> np.ndarray:
+    """The mean of the confidences of the rule and of its converse."""
+    return (s.both / s.antecedent + s.both / s.consequent) / 2
+
+
+def imbalance(s: Shares) -> np.ndarray:
+    """0 when both sides are equally frequent, towards 1 the less they are."""
+    return np.abs(s.antecedent - s.consequent) / (s.antecedent + s.consequent - s.both)
+
+
+def certainty(s: Shares) -> np.ndarray:
+    """How far the rule moves the consequent's share towards certainty, or away from it."""
+    change = s.confidence - s.consequent
+    room = np.where(change > 0, 1 - s.consequent, s.consequent)
+    return np.divide(change, room, out=np.zeros_like(change), where=room != 0)
+
+
+MEASURES: dict[str, Callable[[Shares], np.ndarray]] = {
+    "antecedent support": lambda s: s.antecedent,
+    "consequent support": lambda s: s.consequent,
+    "support": lambda s: s.both,
+    "confidence": lambda s: s.confidence,
+    "lift": lambda s: s.both / s.expected,
+    "leverage": leverage,
+    "conviction": conviction,
+    "zhang": zhang,
+    "jaccard": lambda s: s.both / (s.antecedent + s.consequent - s.both),
+    "certainty": certainty,
+    "kulczynski": kulczynski,
+    "imbalance": imbalance,
+}

@@ -1,0 +1,311 @@
+"""Rules "who buys A also buys C" from frequent itemsets, in columns."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from hornbook.errors import OptionError, did_you_mean, require
+from hornbook.mining.index import SetIndex, index_of
+from hornbook.mining.itemsets import Itemsets
+from hornbook.mining.measures import MEASURES, Shares
+from hornbook.mining.rows import runs
+from hornbook.mining.significance import CORRECTIONS, TESTS, chi2, correct, fisher
+from hornbook.mining.support import exact
+
+CONSEQUENTS = ("one", "any")
+LIMIT = 20_000_000
+# mlxtend's names where they differ from ours.
+_MLXTEND = {"zhang": "zhangs_metric"}
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """Rules, each three numbers of itemsets: of both sides together, and of each side.
+
+    Attributes:
+        itemsets: The frequent itemsets the numbers point into.
+        whole, antecedent, consequent: `(rules,)` int64.
+        tested: how many rules were judged before weak ones were dropped; the number that a
+            correction for multiple testing has to know.
+    """
+
+    itemsets: Itemsets
+    whole: np.ndarray
+    antecedent: np.ndarray
+    consequent: np.ndarray
+    tested: int
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+    def __iter__(self) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+        """(antecedent items, consequent items), rule by rule."""
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        return self.itemsets[self.antecedent[index]], self.itemsets[self.consequent[index]]
+
+    @property
+    def counts(self) -> np.ndarray:
+        """`(rules,)` the baskets with both sides."""
+        return self.itemsets.counts.take(self.whole)
+
+    @cached_property
+    def shares(self) -> Shares:
+        total = self.itemsets.total
+        counts = self.itemsets.counts
+        sides = (self.whole, self.antecedent, self.consequent)
+        return Shares(*(counts.take(side) / total for side in sides))
+
+    def measure(self, name: str) -> np.ndarray:
+        """`(rules,)` one of `MEASURES`, like `"lift"`."""
+        if name not in MEASURES:
+            raise OptionError(f"There is no measure {name!r}.  Known: {', '.join(MEASURES)}.")
+        return MEASURES[name](self.shares)
+
+    def measures(self) -> dict[str, np.ndarray]:
+        """All of `MEASURES`."""
+        return {name: measure(self.shares) for name, measure in MEASURES.items()}
+
+    def p_values(self, test: str = "fisher", correction: str = "none") -> np.ndarray:
+        """`(rules,)` how likely so strong a rule is by chance.
+
+        Args:
+            test: `"fisher"` (exact, one-sided) or `"chi2"`.
+            correction: For the number of rules tested; one of `CORRECTIONS`.
+        """
+        for value, allowed, name in ((test, TESTS, "test"), (correction, CORRECTIONS, "correction")):
+            if value not in allowed:
+                raise OptionError(f"{name}={value!r} is not known.  Known: {', '.join(allowed)}.")
+        counts = self.itemsets.counts
+        sides = (counts.take(side) for side in (self.whole, self.antecedent, self.consequent))
+        p_values = {"fisher": fisher, "chi2": chi2}[test](*sides, self.itemsets.total)
+        return correct(p_values, correction, self.tested)
+
+    def take(self, indices: np.ndarray) -> Rules:
+        """The rules with these numbers, in this order (or where a boolean array is true)."""
+        sides = (self.whole[indices], self.antecedent[indices], self.consequent[indices])
+        return Rules(self.itemsets, *sides, self.tested)
+
+    def sorted_by(self, measure: str = "lift") -> Rules:
+        """Best first; among equals the more frequent, then the order of the itemsets."""
+        keys = (self.antecedent, self.whole, -self.counts, -self.measure(measure))
+        return self.take(np.lexsort(keys))
+
+    def with_item(self, item: Hashable, side: str = "either") -> np.ndarray:
+        """`(rules,)` whether `item` is on a side: `"antecedent"`, `"consequent"`, `"either"`.
+
+        Raises:
+            OptionError: no rule could have that item, with the nearest one that exists.
+        """
+        holds = _sets_with(self.itemsets, item)
+        sides = {
+            "antecedent": self.antecedent,
+            "consequent": self.consequent,
+            "either": self.whole,
+        }
+        return holds.take(sides[side])
+
+    def without_redundant(self, improvement: float = 0.0) -> Rules:
+        """Drops the rules that a shorter one makes needless.
+
+        A rule is needless when some rule with the same consequent and fewer items before
+        the arrow (or the consequent's own share, with none) is as confident, up to
+        `improvement`.
+        """
+        return self.take(np.flatnonzero(_gain(self) > improvement))
+
+    def to_pandas(self) -> Any:
+        """A pandas table with mlxtend's columns, and `imbalance`."""
+        pandas = require("pandas", extra="tables")
+        sets = [frozenset(self.itemsets[index]) for index in range(len(self.itemsets))]
+        columns: dict[str, Any] = {
+            "antecedents": [sets[index] for index in self.antecedent.tolist()],
+            "consequents": [sets[index] for index in self.consequent.tolist()],
+        }
+        for name, values in self.measures().items():
+            columns[_MLXTEND.get(name, name)] = values
+        return pandas.DataFrame(columns)
+
+    def to_arrow(self) -> Any:
+        """A PyArrow table: `antecedent` and `consequent` (lists), `count`, the measures."""
+        arrow = require("pyarrow", extra="tables")
+        items = self.itemsets.to_arrow().column("items").combine_chunks()
+        columns = {
+            "antecedent": items.take(arrow.array(self.antecedent)),
+            "consequent": items.take(arrow.array(self.consequent)),
+            "count": self.counts,
+        }
+        return arrow.table(columns | self.measures())
+
+
+def association_rules(
+    itemsets: Itemsets,
+    min_confidence: Real = 0.5,
+    *,
+    consequents: str = "one",
+    min_lift: float = 0.0,
+    limit: int = LIMIT,
+) -> Rules:
+    """Every rule between frequent itemsets that is right often enough.
+
+    Args:
+        itemsets: From `frequent_itemsets` with `kind="all"`.
+        min_confidence: Share of the baskets with the antecedent that must have the
+            consequent too, from 0 to 1; exact on the boundary.
+        consequents: `"one"` item after the arrow, or `"any"` number.
+        min_lift: Only rules at least this many times as frequent as by chance.
+        limit: More rules than this stop the search.
+
+    Raises:
+        OptionError: an unknown value, itemsets that are not all, or too many rules.
+    """
+    if consequents not in CONSEQUENTS:
+        raise OptionError(
+            f"consequents={consequents!r} is not known.  Known: {', '.join(CONSEQUENTS)}."
+        )
+    if not 0 <= min_confidence <= 1:
+        raise OptionError(f"The minimum confidence is {min_confidence}; it is a share from 0 to 1.")
+    if itemsets.kind != "all":
+        raise OptionError(
+            f"Rules need the supports of all frequent itemsets, and these are the {itemsets.kind} "
+            "ones.\nUse kind='all'."
+        )
+    threshold = exact(min_confidence)
+    index = index_of(itemsets)
+    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    number = tested = 0
+    for first, matrix in itemsets.by_length:
+        if matrix.shape[1] > 1:
+            for block in _rules_of(itemsets, index, first, matrix, threshold, consequents):
+                found.append(block[:3])
+                number += len(block[0])
+                tested += block[3]
+                if number > limit:
+                    raise OptionError(
+                        f"At this confidence ({min_confidence}) there are more than {limit:,} "
+                        "rules.\nTry a higher confidence or support, or consequents='one'."
+                    )
+    sides = [np.concatenate([*part, np.empty(0, np.int64)]) for part in zip(*found, strict=True)]
+    rules = Rules(itemsets, *(side.astype(np.int64) for side in sides or [np.empty(0)] * 3), tested)
+    if min_lift > 0:
+        rules = rules.take(np.flatnonzero(rules.measure("lift") >= min_lift))
+    return rules
+
+
+def _rules_of(
+    itemsets: Itemsets,
+    index: SetIndex,
+    first: int,
+    matrix: np.ndarray,
+    threshold: Fraction,
+    consequents: str,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]]:
+    """The confident rules of all sets of one length, by growing consequents.
+
+    Moving an item from the antecedent to the consequent can only lower the confidence.  So
+    consequents grow from left to right, and only those of confident rules do.
+    """
+    length = matrix.shape[1]
+    keys = index.item_keys.take(matrix)
+    whole = np.repeat(np.arange(len(matrix)), length)
+    last = np.tile(np.arange(length), len(matrix))
+    antecedent_keys = (index.keys[first : first + len(matrix), None] - keys).ravel()
+    for size in range(1, length):
+        antecedent = index.find(antecedent_keys)
+        both = itemsets.counts.take(first + whole)
+        confident = _at_least(both, itemsets.counts.take(antecedent), threshold)
+        tested = len(whole)
+        kept = np.flatnonzero(confident)
+        whole, last = whole.take(kept), last.take(kept)
+        antecedent, antecedent_keys = antecedent.take(kept), antecedent_keys.take(kept)
+        consequent = index.find(index.keys.take(first + whole) - antecedent_keys)
+        yield first + whole, antecedent, consequent, tested
+        if consequents == "one" or size + 1 == length:
+            return
+        grows = np.flatnonzero(last < length - 1)
+        if not len(grows):
+            return
+        last = last.take(grows)
+        run, new = runs(last + 1, length - 1 - last)
+        source = grows.take(run)
+        whole, last = whole.take(source), new
+        antecedent_keys = antecedent_keys.take(source) - keys[whole, new]
+
+
+def _at_least(part: np.ndarray, base: np.ndarray, threshold: Fraction) -> np.ndarray:
+    """`part / base >= threshold` in whole numbers wherever they fit."""
+    over, under = threshold.numerator, threshold.denominator
+    largest = int(base.max(initial=1))
+    if largest * max(over, under) < 1 << 62:
+        return part * under >= base * over
+    return part / base >= float(threshold)
+
+
+def _sets_with(itemsets: Itemsets, item: Hashable) -> np.ndarray:
+    """`(sets,)` whether each set holds `item`."""
+    code = code_of(itemsets, item)
+    places = np.flatnonzero(itemsets.items == code)
+    holds = np.zeros(len(itemsets), bool)
+    holds[np.searchsorted(itemsets.offsets, places, "right") - 1] = True
+    return holds
+
+
+def code_of(itemsets: Itemsets, item: Hashable) -> int:
+    """The code of a frequent item.
+
+    Raises:
+        OptionError: it is not frequent, or does not occur; with the nearest that is.
+    """
+    present = np.unique(itemsets.items).tolist()
+    labels = {itemsets.label_of(code): code for code in present}
+    if item in labels:
+        return labels[item]
+    by_name = {str(label): code for label, code in labels.items()}
+    if str(item) in by_name:
+        return by_name[str(item)]
+    known = by_name if len(by_name) <= 20 else [n for n in by_name if _near(n, str(item))]
+    hint = did_you_mean(str(item), known) if known else f"{len(by_name):,} items are."
+    raise OptionError(f"{item!r} is not among the frequent items.  {hint}")
+
+
+def _near(name: str, wanted: str) -> bool:
+    return bool(difflib.get_close_matches(wanted.lower(), [name.lower()], n=1))
+
+
+def _gain(rules: Rules) -> np.ndarray:
+    """`(rules,)` confidence above that of the best shorter rule with the same consequent."""
+    itemsets = rules.itemsets
+    index = index_of(itemsets)
+    confidence = rules.measure("confidence")
+    # The best confidence of a rule and all shorter ones, found from short to long.
+    best = np.maximum(confidence, rules.measure("consequent support"))
+    shorter = rules.measure("consequent support").copy()
+    order = np.argsort(rules.antecedent, kind="stable")  # itemsets are sorted by length
+    pair = rules.antecedent * len(itemsets) + rules.consequent
+    by_pair = np.argsort(pair)
+    sorted_pairs = pair.take(by_pair)
+    lengths = itemsets.lengths.take(rules.antecedent)
+    for length in np.unique(lengths).tolist():
+        if length == 1:
+            continue
+        members = order[lengths.take(order) == length]
+        places = itemsets.offsets.take(rules.antecedent.take(members))
+        for column in range(length):
+            item_key = index.item_keys.take(itemsets.items.take(places + column))
+            smaller = index.find(index.keys.take(rules.antecedent.take(members)) - item_key)
+            wanted = smaller * len(itemsets) + rules.consequent.take(members)
+            place = np.searchsorted(sorted_pairs, wanted).clip(max=len(pair) - 1)
+            there = sorted_pairs.take(place) == wanted
+            value = np.where(there, best.take(by_pair.take(place)), 0)
+            shorter[members] = np.maximum(shorter[members], value)
+        best[members] = np.maximum(best[members], shorter[members])
+    return confidence - shorter

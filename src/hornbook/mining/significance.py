@@ -1,0 +1,115 @@
+"""Could a rule be chance?  P-values for all rules at once, and corrections for their number."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+TESTS = ("fisher", "chi2")
+CORRECTIONS = ("none", "bonferroni", "holm", "benjamini-hochberg")
+
+
+def fisher(both: np.ndarray, antecedent: np.ndarray, consequent: np.ndarray, total: int):
+    """One-sided p-value of Fisher's exact test: this many baskets with both sides, or more.
+
+    With both margins fixed the number of baskets with both sides is hypergeometric.  Its
+    upper tail is summed term by term from the shorter end, each term from the last by the
+    ratio of neighbours, until nothing is added any more.
+
+    Args:
+        both, antecedent, consequent: `(rules,)` counts of baskets.
+        total: The number of baskets.
+
+    Returns:
+        `(rules,)` float64.
+    """
+    low = np.maximum(0, antecedent + consequent - total)
+    high = np.minimum(antecedent, consequent)
+    upper = both > antecedent * (consequent / total)  # right of the middle: sum upwards
+    start = np.where(upper, both, both - 1)
+    nothing = start < low
+    step = np.where(upper, 1, -1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        term = np.exp(_log_probability(np.maximum(start, low), antecedent, consequent, total))
+    tail = np.where(nothing, 0.0, term)
+    term = tail.copy()
+    at = start.astype(np.float64)
+    left = np.flatnonzero(~nothing)
+    a, c = antecedent.astype(np.float64), consequent.astype(np.float64)
+    while len(left):
+        x, up = at[left], step[left] > 0
+        rising = (a[left] - x) * (c[left] - x) / ((x + 1) * (total - a[left] - c[left] + x + 1))
+        falling = x * (total - a[left] - c[left] + x) / (a[left] - x + 1) / (c[left] - x + 1)
+        term[left] *= np.where(up, rising, falling)
+        tail[left] += term[left]
+        at[left] += step[left]
+        going = (term[left] > tail[left] * 1e-17) & np.where(
+            up, at[left] < high[left], at[left] > low[left]
+        )
+        left = left[going]
+    return np.clip(np.where(upper, tail, 1 - tail), 0, 1)
+
+
+def chi2(both: np.ndarray, antecedent: np.ndarray, consequent: np.ndarray, total: int):
+    """P-value of Pearson's chi-square test of independence, one degree of freedom.
+
+    Args and Returns: as for `fisher`.  1 where a side is in every basket.
+    """
+    a, c, n = antecedent / total, consequent / total, float(total)
+    spread = a * (1 - a) * c * (1 - c)
+    deviation = both / n - a * c
+    statistic = np.divide(
+        n * deviation**2, spread, out=np.zeros(len(both)), where=spread > 0
+    )
+    erfc = np.frompyfunc(math.erfc, 1, 1)
+    return erfc(np.sqrt(statistic / 2)).astype(np.float64)
+
+
+def correct(p_values: np.ndarray, correction: str, tests: int | None = None) -> np.ndarray:
+    """P-values as if each rule were the only one tested.
+
+    Args:
+        p_values: `(rules,)`.
+        correction: One of `CORRECTIONS`.  "bonferroni" and "holm" bound the chance of any
+            false rule, "benjamini-hochberg" the expected share of false rules.
+        tests: How many rules were tested, if more than are given.
+    """
+    n = len(p_values) if tests is None else tests
+    if correction == "none" or not len(p_values):
+        return p_values
+    if correction == "bonferroni":
+        return np.minimum(1, p_values * n)
+    order = np.argsort(p_values)
+    rank = np.arange(len(order))
+    if correction == "holm":
+        adjusted = np.maximum.accumulate(p_values[order] * (n - rank))
+    else:
+        adjusted = np.minimum.accumulate((p_values[order] * n / (rank + 1))[::-1])[::-1]
+    result = np.empty_like(p_values)
+    result[order] = np.minimum(1, adjusted)
+    return result
+
+
+def _log_probability(x, antecedent, consequent, total):
+    """Logarithm of the hypergeometric probability of `x` baskets with both sides."""
+    return (
+        _log_choose(antecedent, x)
+        + _log_choose(total - antecedent, consequent - x)
+        - _log_choose(np.asarray(total), consequent)
+    )
+
+
+def _log_choose(n, k):
+    return _log_factorial(n) - _log_factorial(k) - _log_factorial(n - k)
+
+
+def _log_factorial(n: np.ndarray) -> np.ndarray:
+    """Stirling's series, from 16 on exact to the last bits; a table below."""
+    n = np.asarray(n, np.float64)
+    x = np.maximum(n, 16.0)
+    r = 1 / (x * x)
+    series = (1 / 12 - r * (1 / 360 - r * (1 / 1260 - r / 1680))) / x
+    large = (x + 0.5) * np.log(x) - x + 0.5 * math.log(2 * math.pi) + series
+    table = np.array([math.lgamma(i + 1) for i in range(17)])
+    return np.where(n < 16, table[np.clip(n, 0, 16).astype(np.int64)], large)
