@@ -1,0 +1,116 @@
+"""Every example of both READMEs runs, on small files of the names that stand in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hornbook.cli import COMMANDS, main
+
+ROOT = Path(__file__).parent.parent
+READMES = ("README.md", "README.zh.md")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# what the README asks a person to type first; CI types it
+INSTALLING = ("pip install",)
+
+
+def blocks(name: str) -> list[tuple[str, str]]:
+    return BLOCK.findall((ROOT / name).read_text("utf-8"))
+
+
+def commands(name: str) -> list[list[str]]:
+    lines = [line for kind, text in blocks(name) if not kind for line in text.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("hornbook ")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A place in which every path of the README exists, in small."""
+    from hornbook.models.config import TransformerConfig
+    from hornbook.models.transformer import Transformer
+    from hornbook.pretrained import Pretrained
+    from hornbook.text.wordpiece import WordPieceTokenizer
+
+    folder = tmp_path_factory.mktemp("readme")
+    texts = ["明天下雨吗", "明天会下雨么", "今天天气真好", "语言模型"]
+    rows = [
+        {"source": texts[i % 4], "target": texts[(i + i % 2) % 4], "label": 1 - i % 2}
+        for i in range(16)
+    ]
+    questions = folder / "data" / "questions"
+    questions.mkdir(parents=True)
+    for file in (questions / "train.jsonl", questions / "valid.jsonl", folder / "pairs.jsonl"):
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    baskets = "bread,milk\nbread,butter,milk\nbread,milk\ntea\n"
+    (folder / "baskets.csv").write_text(baskets, "utf-8")
+    words = ["[PAD]", *(f"[unused{i}]" for i in range(1, 100)), "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary = words + sorted(set("".join(texts)))
+    config = TransformerConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=768,
+        num_hidden_layers=1,
+        num_attention_heads=12,
+        intermediate_size=32,
+        max_position_embeddings=256,
+        heads=("pooler", "mlm", "nsp"),
+    )
+    model = Transformer(config)
+    model.build()
+    Pretrained(model, WordPieceTokenizer(vocabulary)).save(
+        folder / "chinese_L-12_H-768_A-12", layout="google"
+    )
+    return folder
+
+
+@pytest.fixture
+def here(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HORNBOOK_QUIET", "1")
+    return folder
+
+
+def test_both_readmes_have_the_same_examples():
+    first, second = (
+        [text for _, text in blocks(name) if "pip" not in text or "hornbook" in text]
+        for name in READMES
+    )
+    assert first == second
+    headings = [re.findall(r"^#+ ", (ROOT / name).read_text("utf-8"), re.M) for name in READMES]
+    assert headings[0] == headings[1]
+
+
+def test_every_link_of_the_readmes_leads_somewhere():
+    for name in READMES:
+        text = (ROOT / name).read_text("utf-8")
+        for target in re.findall(r"\]\(([^)]+)\)", text):
+            assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("number", range(len(commands("README.md"))))
+def test_a_command_of_the_readme_runs(here, capsys, number):
+    words = commands("README.md")[number]
+    assert words[0] in COMMANDS
+    if words[:2] == ["train", "text-matching"]:
+        # runs are never written over, and the README names one twice
+        if Path(words[words.index("--out") + 1]).exists():
+            words[words.index("--out") + 1] += f"-{number}"
+        words += ["--epochs", "1", "--hidden-size", "64", "--num-hidden-layers", "1"]
+    assert main(words) == 0, capsys.readouterr().err
+    assert capsys.readouterr().out
+
+
+def test_the_python_of_the_readme_runs(here):
+    code = "\n".join(text for kind, text in blocks("README.md") if kind == "python")
+    names: dict = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert names["vectors"].shape == (2, 768)
+    assert np.isfinite(names["vectors"]).all()
+    assert (here / "for-transformers" / "model.safetensors").is_file()
+    assert names["smaller"].config.vocab_size == 5
+    assert os.environ["KERAS_BACKEND"]
