@@ -10,11 +10,9 @@ process grew by while it read (`VmHWM`), the arrays it read into included.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import math
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -23,9 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from results import keep
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
-HEADING = "## Loading a Google checkpoint"
+HEADING = "Loading a Google checkpoint"
 ROUNDS = 5
 
 
@@ -172,7 +170,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         table = compare(str(Path(folder, "bert_model.ckpt")))
     print(table)
-    keep(table)
+    keep(HEADING, table)
 
 
 def compare(prefix: str) -> str:
@@ -208,22 +206,6 @@ def compare(prefix: str) -> str:
             f"| {np.median(cpu):.3f} ({min(cpu):.3f}) | {memory:.2f} |"
         )
     return "\n".join(lines)
-
-
-def keep(table: str) -> None:
-    """Puts the table under its heading in RESULTS.md, newest first, with date and commit."""
-    folder = Path(__file__).parent
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=folder, capture_output=True, text=True
-    ).stdout.strip()
-    where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    dated = f"### {datetime.date.today()}, commit {commit}, {where}\n\n{table}\n"
-    text = RESULTS.read_text("utf-8") if RESULTS.exists() else "# Results\n"
-    if HEADING not in text:
-        text = f"{text.rstrip()}\n\n{HEADING}\n"
-    before, after = text.split(HEADING, 1)
-    after = after.lstrip("\n")
-    RESULTS.write_text(f"{before}{HEADING}\n\n{dated}" + (after and f"\n{after}"), "utf-8")
 
 
 if __name__ == "__main__":

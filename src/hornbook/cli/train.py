@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from hornbook.recipes import RECIPES, recipe_named
@@ -13,10 +12,8 @@ from hornbook.recipes.recipe import add_flags
 def add_options(parser: argparse.ArgumentParser) -> None:
     recipes = parser.add_subparsers(dest="recipe", metavar="RECIPE", required=True)
     for name in RECIPES:
-        # only the recipe on the command line is imported
-        recipe = recipe_named(name) if name in sys.argv else None
-        about = recipe.purpose if recipe else None
-        command = recipes.add_parser(name, description=about)
+        recipe = recipe_named(name)
+        command = recipes.add_parser(name, help=recipe.purpose, description=recipe.purpose)
         command.add_argument("data", metavar="DATA", type=Path, help="folder or file to learn from")
         command.add_argument(
             "--out", metavar="RUN", type=Path, required=True, help="run folder to make"
@@ -24,8 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--resume", action="store_true", help="go on with a run that was cut off"
         )
-        if recipe is not None:
-            add_flags(command, recipe)
+        add_flags(command, recipe)
 
 
 def run(options: argparse.Namespace) -> None:

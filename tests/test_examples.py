@@ -1,0 +1,110 @@
+"""Every example runs, on toy files."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory):
+    from hornbook.models.config import TransformerConfig
+    from hornbook.models.transformer import Transformer
+    from hornbook.pretrained import Pretrained
+    from hornbook.text.wordpiece import WordPieceTokenizer
+
+    words = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *"语言模型今天气真好不错科学是生产力",
+        "天气",
+    ]
+    config = TransformerConfig(
+        vocab_size=len(words),
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        heads=("mlm",),
+    )
+    model = Transformer(config)
+    model.build()
+    folder = tmp_path_factory.mktemp("model") / "bert"
+    Pretrained(model, WordPieceTokenizer(words)).save(folder, layout="google")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pairs_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs") / "questions"
+    folder.mkdir()
+    rows = [
+        {"source": "明天", "target": "明日" if i % 2 else "昨天", "label": i % 2} for i in range(20)
+    ]
+    for split in ("train", "valid"):
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (folder / f"{split}.jsonl").write_text("".join(lines), "utf-8")
+    return folder.parent
+
+
+def run_example(name, arguments, monkeypatch, capsys):
+    path = next(path for path in EXAMPLES if path.stem == name)
+    monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
+    runpy.run_path(str(path), run_name="__main__")
+    return capsys.readouterr().out
+
+
+def test_every_example_has_a_test_here():
+    tests = Path(__file__).read_text("utf-8")
+    tested = re.findall(r'run_example\(\s*"(\w+)"', tests)
+    assert sorted(tested) == [path.stem for path in EXAMPLES]
+
+
+def test_vectors_of_a_text_are_most_like_themselves(model_folder, monkeypatch, capsys):
+    out = run_example(
+        "extract_features", [model_folder, "语言模型", "今天天气真好"], monkeypatch, capsys
+    )
+    rows = [line.split() for line in out.splitlines()]
+    assert [row[-1] for row in rows] == ["语言模型", "今天天气真好"]
+    assert [rows[0][0], rows[1][1]] == ["1.000", "1.000"]
+    assert float(rows[0][1]) < 1
+
+
+def test_each_mask_gets_five_words(model_folder, monkeypatch, capsys):
+    text = "科学[MASK][MASK]是生产力"
+    out = run_example("fill_mask", [model_folder, text], monkeypatch, capsys)
+    assert [line.split()[0] for line in out.splitlines()] == ["3", "4"]
+    assert all(len(line.split()) == 6 for line in out.splitlines())
+
+
+def test_a_smaller_vocabulary_changes_no_vector(model_folder, tmp_path, monkeypatch, capsys):
+    import hornbook
+
+    target = tmp_path / "smaller"
+    run_example("smaller_vocabulary", [model_folder, target], monkeypatch, capsys)
+    before, after = hornbook.load(model_folder), hornbook.load(target)
+    assert after.config.vocab_size == before.config.vocab_size - 1  # without the word 天气
+    texts = ["语言模型", "真好"]
+    assert abs(before.encode(texts) - after.encode(texts)).max() < 1e-6
+
+
+def test_a_matcher_is_trained_and_asked(pairs_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HORNBOOK_QUIET", "1")
+    out = run_example("text_matching", [pairs_folder, tmp_path / "run"], monkeypatch, capsys)
+    assert re.search(r"^mean F1 [01]\.\d", out)
+    assert re.search(r"^questions 0\.\d+ (match|no match)$", out, re.MULTILINE)
+
+
+def test_a_conditional_norm_learns_two_moods(monkeypatch, capsys):
+    out = run_example("conditional_norm", [], monkeypatch, capsys)
+    assert float(out.split()[-1]) < 0.02
