@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from typing import IO, Any
 from hornbook.errors import CheckpointError, HornbookError
 
 MANIFEST = "manifest.json"
+REPLACED = ".replaced-by-hornbook"  # behind the name of a folder that is being replaced
 _ENCODING = {"encoding": "utf-8", "newline": "\n"}
 
 
@@ -40,6 +42,7 @@ def atomic_file(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
     with _writing(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned(path)
             with open(temporary, mode, **({} if "b" in mode else _ENCODING)) as file:
                 yield file
                 file.flush()
@@ -63,14 +66,15 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
     Each file is flushed to the disk and listed with its SHA-256 in `manifest.json`.  An
     existing folder at `path` is replaced.  A kill between the two renames leaves the old
-    folder under the name `<path>.old`; `settle` puts it back.
+    folder under its name with `REPLACED` behind it; `settle` puts it back.
     """
-    path = Path(path)
+    path = _absolute(path)
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     old = _old(path)
     with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         settle(path)
+        _remove_abandoned(path)
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         try:
@@ -80,6 +84,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
                 _sync_file(file)
             for folder in {file.parent for file in _files(temporary)}:
                 _sync_folder(folder)
+            shutil.rmtree(old, ignore_errors=True)  # a kill after the renames left it
             if path.exists():
                 os.rename(path, old)
             os.rename(temporary, path)
@@ -91,13 +96,10 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 def settle(path: str | Path) -> None:
     """Puts back the folder that a kill in the middle of `atomic_folder` had moved aside."""
-    path = Path(path)
+    path = _absolute(path)
     old = _old(path)
-    if old.is_dir():
-        if path.exists():
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.rename(old, path)
+    if old.is_dir() and not path.exists():
+        os.rename(old, path)
 
 
 def write_manifest(folder: str | Path) -> None:
@@ -135,17 +137,19 @@ def verify_manifest(folder: str | Path, *, required: bool = True) -> bool:
             str(name): (int(entry["bytes"]), str(entry["sha256"]))
             for name, entry in entries.items()
         }
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise CheckpointError(f"{manifest} is damaged: it is not a list of checksums.") from None
     problems = []
     for name, (size, digest) in expected.items():
         file = folder / name
-        if not file.resolve().is_relative_to(folder.resolve()):
-            problems.append(f"  outside   {name}")
+        if not _is_below(file, folder):
+            problems.append(f"  outside   {name!r}")
         elif not file.is_file():
             problems.append(f"  missing   {name}")
         elif file.stat().st_size != size:
-            problems.append(f"  size      {name}: {size} bytes expected, {file.stat().st_size} found")
+            problems.append(
+                f"  size      {name}: {size} bytes expected, {file.stat().st_size} found"
+            )
         elif sha256_of(file) != digest:
             problems.append(f"  damaged   {name}: its SHA-256 is not the one in {MANIFEST}")
     if problems:
@@ -185,8 +189,42 @@ def _writing(path: Path) -> Iterator[None]:
         ) from None
 
 
+def _remove_abandoned(path: Path) -> None:
+    """Removes what killed processes left of earlier attempts to write `path`."""
+    if os.name == "nt":
+        return  # there is no asking after a process without touching it
+    for left in path.parent.glob(glob.escape(path.name) + ".tmp-*"):
+        number = left.name.rpartition("-")[2]
+        if number.isdecimal() and _is_gone(int(number)):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
+def _is_gone(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(os.path.abspath(path))  # "." and ".." have no name to put anything behind
+
+
 def _old(path: Path) -> Path:
-    return path.with_name(f"{path.name}.old")
+    return path.with_name(path.name + REPLACED)
+
+
+def _is_below(file: Path, folder: Path) -> bool:
+    try:
+        return file.resolve().is_relative_to(folder.resolve())
+    except (ValueError, OSError):  # a name that no file can have
+        return False
 
 
 def _files(folder: Path) -> list[Path]:

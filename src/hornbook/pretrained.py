@@ -11,6 +11,7 @@ import numpy as np
 
 from hornbook import backend
 from hornbook.checkpoints import (
+    ArraysCheckpoint,
     Checkpoint,
     VocabularyRows,
     find_checkpoint,
@@ -172,6 +173,11 @@ class Pretrained:
         }
         if pooling not in ways:
             raise OptionError(f"Unknown pooling {pooling!r}. {did_you_mean(pooling, ways)}")
+        if self.config.condition_size is not None:
+            raise OptionError(
+                "Every norm of this model listens to a condition, which encode() does not have.\n"
+                "Call the model itself, with condition=..., or load it without condition_size."
+            )
         if pooling == "pooler" and self.model.pooler is None:
             raise OptionError("This model has no pooler.  Load it with heads=['pooler'].")
         if pooling not in self._encoders:
@@ -208,14 +214,12 @@ def open_folder(
     keep_tokens: Sequence[int] | None = None,
     compound_tokens: Sequence[Any] = (),
     **changes: Any,
-) -> tuple[Any, WordPieceTokenizer | None, Checkpoint | Path]:
+) -> tuple[Any, WordPieceTokenizer | None, Checkpoint]:
     """The built Transformer of a folder, its tokenizer, and the checkpoint to read it from.
 
     The weights are zeros until `read_model` reads them.  The arguments are those of `load`;
     what else `changes` names replaces a field of the configuration, unless it is None.
     """
-    from hornbook.models.transformer import Transformer
-
     folder = Path(folder)
     settle(folder)
     if not folder.is_dir():
@@ -224,8 +228,10 @@ def open_folder(
     config_file, values = read_config_file(folder)
     family_data = family_of(values, family)
     config = family_data.read_config(values, str(config_file), tuple(ignore_config))
-    keras_weights = folder / KERAS_WEIGHTS
-    checkpoint = keras_weights if keras_weights.is_file() else find_checkpoint(folder)
+    if (folder / KERAS_WEIGHTS).is_file():
+        checkpoint = _keras_checkpoint(folder / KERAS_WEIGHTS, config)
+    else:
+        checkpoint = find_checkpoint(folder)
     tokenizer = _tokenizer(folder, pre_tokenize, config.vocab_size)
     if heads is None:
         heads = _heads_in(family_data, checkpoint, config)
@@ -235,16 +241,12 @@ def open_folder(
         changes["vocab_size"] = choice.shape((config.vocab_size,))[0]
     config = config.replace(heads=tuple(heads), **changes)
     backend.announce()
-    # drawing random values for weights that are about to be read takes longer than reading
-    transformer = Transformer(config.replace(initializer_range=0), dtype=policy(compute_dtype))
-    transformer.build()
-    transformer.config = config
-    return transformer, tokenizer, checkpoint
+    return _of_zeros(config, policy(compute_dtype)), tokenizer, checkpoint
 
 
 def read_model(
     transformer: Any,
-    checkpoint: Checkpoint | Path,
+    checkpoint: Checkpoint,
     *,
     others: Mapping[str, Any] | None = None,
     rows: Mapping[str, VocabularyRows] | None = None,
@@ -264,11 +266,8 @@ def read_model(
 
     family = family_named(transformer.config.family)
     variables = _all_variables(transformer, others)
-    if isinstance(checkpoint, Path):
-        _read_keras_weights(transformer, checkpoint)
-        return
     layout = checkpoint.layout
-    table = _with_own_rows(family.weights[layout], variables)
+    table = _with_own_rows(family.weights.get(layout, {}), variables)
     prefix = family.optional_prefix.get(layout, "")
     read_weights(
         table,
@@ -302,6 +301,8 @@ def write_model(
     """
     from hornbook.models.families import family_named
 
+    if others and layout == "keras":
+        raise ValueError("Keras's layout has a place for the Transformer only, not for others.")
     if layout not in LAYOUTS:
         raise OptionError(f"Unknown layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
     family = family_named(transformer.config.family)
@@ -369,7 +370,7 @@ def _heads_in(family: Any, checkpoint: Any, config: Any) -> tuple[str, ...]:
     """The heads whose weights a checkpoint has."""
     from hornbook.models.config import HEADS
 
-    if isinstance(checkpoint, Path):
+    if checkpoint.layout == "keras":
         return config.heads
     there = set(checkpoint.names())
     prefix = family.optional_prefix.get(checkpoint.layout, "")
@@ -401,6 +402,12 @@ def _tokenizer(folder: Path, pre_tokenize, vocab_size: int) -> WordPieceTokenize
     return tokenizer
 
 
+def _to_numpy(variable: Any) -> np.ndarray:
+    import keras
+
+    return keras.ops.convert_to_numpy(variable.value)
+
+
 def _all_variables(transformer: Any, others: Mapping[str, Any] | None) -> dict[str, Any]:
     from hornbook.models.variables import named_variables
 
@@ -418,11 +425,34 @@ def _with_own_rows(table: Mapping[str, Any], variables: Mapping[str, Any]) -> di
     return {**table, **{path: OWN + path for path in variables if path not in named}}
 
 
-def _read_keras_weights(transformer: Any, file: Path) -> None:
+def _of_zeros(config: Any, policy: str = "float32") -> Any:
+    """A built Transformer whose weights are about to be read.
+
+    Drawing random values for them would take longer than the reading.
+    """
+    from hornbook.models.transformer import Transformer
+
+    transformer = Transformer(config.replace(initializer_range=0), dtype=policy)
+    transformer.build()
+    transformer.config = config
+    return transformer
+
+
+def _keras_checkpoint(file: Path, config: Any) -> Checkpoint:
+    """Keras's weight file as a checkpoint under our own names.
+
+    Keras reads a file only into the model it was saved from, and leaves that half-changed
+    when the file does not fit, so it gets one of its own.
+    """
+    from hornbook.models.variables import named_variables
+
+    transformer = _of_zeros(config)
     try:
         _functional(transformer).load_weights(file)
-    except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{file} does not fit this model: {error}") from None
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise CheckpointError(f"{file} does not fit its configuration: {error}") from None
+    arrays = {OWN + path: _to_numpy(v) for path, v in named_variables(transformer).items()}
+    return ArraysCheckpoint(arrays, layout="keras")
 
 
 def _functional(transformer: Any):

@@ -32,6 +32,7 @@ def activation(name: str | None):
     """
     if name is None:
         return None
-    if name not in ACTIVATIONS:
-        raise CheckpointError(f"Unknown activation {name!r}. {did_you_mean(name, ACTIVATIONS)}")
+    if not isinstance(name, str) or name not in ACTIVATIONS:
+        near = did_you_mean(str(name), ACTIVATIONS)
+        raise CheckpointError(f"Unknown activation {name!r}. {near}")
     return ACTIVATIONS[name]

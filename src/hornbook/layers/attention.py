@@ -93,4 +93,3 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def compute_output_shape(self, x_shape, **other_shapes):
         return x_shape
-

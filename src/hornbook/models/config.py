@@ -44,14 +44,20 @@ class TransformerConfig:
         problems = []
         for name in _POSITIVE:
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            if not _is_whole(value) or value < 1:
                 problems.append(f"  {name} is {value!r}, expected a whole number of 1 or more")
         for name in _RATES:
             value = getattr(self, name)
-            if not isinstance(value, (int, float)) or not 0 <= value < 1:
+            if not _is_number(value) or not 0 <= value < 1:
                 problems.append(f"  {name} is {value!r}, expected a number from 0 to below 1")
-        if not isinstance(self.type_vocab_size, int) or self.type_vocab_size < 0:
+        if not _is_whole(self.type_vocab_size) or self.type_vocab_size < 0:
             problems.append(f"  type_vocab_size is {self.type_vocab_size!r}, expected 0 or more")
+        if not _is_number(self.layer_norm_eps) or not 0 <= self.layer_norm_eps < 1:
+            problems.append(f"  layer_norm_eps is {self.layer_norm_eps!r}, expected 1e-12 or so")
+        if self.condition_size is not None and (
+            not _is_whole(self.condition_size) or self.condition_size < 1
+        ):
+            problems.append(f"  condition_size is {self.condition_size!r}, expected 1 or more")
         if not problems and self.hidden_size % self.num_attention_heads:
             problems.append(
                 f"  hidden_size {self.hidden_size} cannot be shared by "
@@ -61,14 +67,22 @@ class TransformerConfig:
             problems.append(
                 f"  application is {self.application!r}, expected {' or '.join(APPLICATIONS)}"
             )
-        if unknown := set(self.heads) - set(HEADS):
-            problems.append(f"  heads names {sorted(unknown)}, expected any of {', '.join(HEADS)}")
+        if not isinstance(self.heads, tuple) or not all(head in HEADS for head in self.heads):
+            problems.append(f"  heads is {self.heads!r}, expected any of {', '.join(HEADS)}")
         if problems:
             raise CheckpointError("This configuration cannot be built:\n" + "\n".join(problems))
 
     def replace(self, **changes) -> TransformerConfig:
         """The same configuration with some fields changed."""
         return dataclasses.replace(self, **changes)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return _is_whole(value) or isinstance(value, float)
 
 
 _POSITIVE = (

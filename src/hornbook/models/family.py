@@ -93,7 +93,7 @@ class Family:
                     problems.append(f"  {key} is {value!r}; {self.name} computes {expected}")
                 extra[key] = value
             elif key == "hornbook":
-                known |= _own(value)
+                known |= _own(value, where)
             elif key in BOOKKEEPING or key in self.harmless or key in ignore:
                 extra[key] = value
             else:
@@ -119,6 +119,8 @@ class Family:
         back = {ours: theirs for theirs, ours in self.rename.items()}
         values = {"model_type": self.model_type, **config.extra}
         values |= {back.get(name, name): getattr(config, name) for name in FILE_FIELDS}
+        for name in ("dtype", "torch_dtype"):  # that of the file read; ours are float32
+            values.pop(name, None)
         values["hornbook"] = {
             "family": config.family,
             "application": config.application,
@@ -128,8 +130,16 @@ class Family:
         return values
 
 
-def _own(values: Any) -> dict[str, Any]:
-    """The fields hornbook itself wrote into a config.json."""
-    if not isinstance(values, dict) or not set(values) <= set(OWN_FIELDS):
-        raise CheckpointError(f"The key 'hornbook' of config.json holds {values!r}, not our fields.")
-    return {**values, "heads": tuple(values.get("heads", ()))}
+def _own(values: Any, where: str) -> dict[str, Any]:
+    """What hornbook itself wrote into a config.json; which family, the caller has settled."""
+    names = set(OWN_FIELDS) - {"extra"}
+    if not isinstance(values, dict) or not set(values) <= names:
+        raise CheckpointError(
+            f"The key 'hornbook' in {where} holds {values!r}.
+"
+            f"Expected an object with any of {', '.join(sorted(names))}."
+        )
+    own = {name: value for name, value in values.items() if name != "family"}
+    if isinstance(own.get("heads"), list):
+        own["heads"] = tuple(own["heads"])
+    return own

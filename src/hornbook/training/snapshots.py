@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from hornbook.errors import CheckpointError
-from hornbook.files import atomic_folder, settle, verify_manifest, write_json
+from hornbook.files import REPLACED, atomic_folder, settle, verify_manifest, write_json
 
 _NAME = re.compile(r"step-(\d{8,})")
 
@@ -100,8 +100,8 @@ class Snapshots:
         """From the newest to the oldest; what a kill left half-written is removed."""
         if not self.folder.is_dir():
             return []
-        for path in self.folder.glob("step-*.old"):
-            settle(path.with_suffix(""))
+        for path in self.folder.glob(f"step-*{REPLACED}"):
+            settle(path.with_name(path.name.removesuffix(REPLACED)))
         for path in self.folder.glob("step-*.tmp-*"):
             shutil.rmtree(path, ignore_errors=True)
         paths = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)]
