@@ -135,8 +135,7 @@ def _own(values: Any, where: str) -> dict[str, Any]:
     names = set(OWN_FIELDS) - {"extra"}
     if not isinstance(values, dict) or not set(values) <= names:
         raise CheckpointError(
-            f"The key 'hornbook' in {where} holds {values!r}.
-"
+            f"The key 'hornbook' in {where} holds {values!r}.\n"
             f"Expected an object with any of {', '.join(sorted(names))}."
         )
     own = {name: value for name, value in values.items() if name != "family"}
