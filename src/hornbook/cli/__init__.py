@@ -17,12 +17,18 @@ from hornbook.errors import HornbookError
 
 COMMANDS = {
     "demo": "train and use a text matcher on data that comes with hornbook",
+    "train": "train a recipe on your data",
+    "evaluate": "measure a trained run on labelled data",
+    "predict": "answer for new data with a trained run",
+    "mine": "find what goes together in baskets: frequent itemsets and rules",
+    "convert": "write a model folder in another layout",
+    "info": "show what is installed, or what a model folder or a run holds",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0, 2 (the user can fix it), or 130."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = [str(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     parser = argparse.ArgumentParser(
         prog="hornbook",
         description="Clear, fast, practical recipes and Transformers on Keras 3.",
@@ -35,14 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = commands.add_parser(name, help=help_line, description=help_line)
         if name == chosen:
             module = importlib.import_module(f"hornbook.cli.{name}")
+            command.set_defaults(run=module.run, words=words)
             module.add_options(command)
-            command.set_defaults(run=module.run)
     try:
         options = parser.parse_args(words)
         return options.run(options) or 0
     except HornbookError as error:
         print(f"hornbook: {error}", file=sys.stderr)
-        return 2
+        return error.exit_status
     except KeyboardInterrupt:
         print("\nhornbook: stopped.", file=sys.stderr)
         return 130
