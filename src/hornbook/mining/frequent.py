@@ -97,7 +97,7 @@ def frequent_itemsets(
     related = np.empty((0, 2), np.int64)
     if categories is not None:
         baskets, related = with_categories(baskets, categories)
-    items = len(np.unique(baskets.codes))
+    items = int(np.count_nonzero(np.bincount(baskets.codes)))
     minimum = minimum_count(min_support, baskets.total, items)
     itemsets = mine_baskets(baskets, minimum, longest, method, memory, limit)
     return condense(without_relatives(itemsets, related), kind)
@@ -150,9 +150,8 @@ def refuse_flood(baskets: Baskets, minimum: int, longest: int, limit: int) -> No
 def frequent_clique(baskets: Baskets, minimum: int, enough: int) -> int:
     """The size of some large frequent set, at most `enough`."""
     weights = np.ones(len(baskets), np.int64) if baskets.weights is None else baskets.weights
-    supports = np.bincount(baskets.codes, np.repeat(weights, baskets.lengths))
-    if np.count_nonzero(supports >= minimum) < enough:
-        return 0  # too few items for a flood
+    if weights[baskets.lengths >= enough].sum() < minimum:
+        return 0  # the usual case: too few baskets are that long
     owners = np.repeat(np.arange(len(baskets)), baskets.lengths)
     codes = baskets.codes
     size = 0

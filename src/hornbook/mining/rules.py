@@ -106,7 +106,7 @@ class Rules:
         Raises:
             OptionError: no rule could have that item, with the nearest one that exists.
         """
-        holds = _sets_with(self.itemsets, item)
+        holds = sets_with(self.itemsets, item)
         sides = {
             "antecedent": self.antecedent,
             "consequent": self.consequent,
@@ -250,7 +250,7 @@ def _at_least(part: np.ndarray, base: np.ndarray, threshold: Fraction) -> np.nda
     return part / base >= float(threshold)
 
 
-def _sets_with(itemsets: Itemsets, item: Hashable) -> np.ndarray:
+def sets_with(itemsets: Itemsets, item: Hashable) -> np.ndarray:
     """`(sets,)` whether each set holds `item`."""
     code = code_of(itemsets, item)
     places = np.flatnonzero(itemsets.items == code)

@@ -1,0 +1,153 @@
+"""Files larger than memory, mined in two passes over parts (SON).
+
+A set that is frequent in the whole file is at least as frequent, as a share, in some part.
+So the first pass mines each part by itself, and every truly frequent set is among what it
+finds; the second pass counts all of these in the whole file.
+
+Reference: Savasere, Omiecinski and Navathe, An Efficient Algorithm for Mining Association
+Rules in Large Databases, 1995.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hornbook.errors import DataError, OptionError
+from hornbook.mining.baskets import Baskets
+from hornbook.mining.counting import count_sets
+from hornbook.mining.itemsets import Itemsets
+from hornbook.mining.reading import find_separator, open_bytes, parse_lines, read_parts
+from hornbook.mining.support import exact, minimum_count
+
+# Memory that a byte of text takes while it is read and mined, as measured on FIMI files.
+BYTES_PER_BYTE = 40
+
+
+def fits(path: str | Path, memory: int) -> bool:
+    """Whether a text file can be read and mined at once in `memory` bytes."""
+    if str(path) == "-" or str(path).lower().endswith((".parquet", ".pq")):
+        return True
+    try:
+        size = os.path.getsize(path)
+        with open(path, "rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+    except OSError:
+        return True  # reading will say what is wrong
+    return size * (5 if packed else 1) * BYTES_PER_BYTE <= memory
+
+
+def mine_file(
+    path: str | Path, min_support: Real, longest: int, memory: int, limit: int
+) -> Itemsets:
+    """Frequent itemsets of a file with one basket per line, of any size.
+
+    Args:
+        path: The file.
+        min_support, longest, memory, limit: see `frequent_itemsets`.
+    """
+    size = max(1 << 16, memory // BYTES_PER_BYTE)
+    with open_bytes(path) as file:
+        head = file.read(20_000)
+    integers = not head.strip(b"0123456789 \t\r\n")
+    separator = None if integers else find_separator(head.decode("utf-8", "replace"))
+
+    def parts() -> Iterator[Baskets]:
+        for raw, line in read_parts(path, size):
+            if raw.strip():
+                yield parse_lines(raw, path, separator=separator, first_line=line)
+
+    total = sum(len(part) for part in parts()) if isinstance(min_support, Integral) else 0
+    share = Fraction(int(min_support), max(1, total)) if total else exact(min_support)
+    if total or not 0 < min_support <= 1:
+        minimum_count(min_support, total or 1, 0)  # complains if it cannot be
+    candidates: list[tuple[list[Any], Itemsets]] = []
+    baskets = 0
+    for part in parts():
+        baskets += len(part)
+        candidates.append(mine_part(part, share, longest, memory, limit))
+    if not baskets:
+        raise DataError(f"{path} is empty: there are no baskets to mine.")
+    union = unite(candidates, limit)
+    counts = np.zeros(len(union), np.int64)
+    for part in parts():
+        counts += count_part(union, part)
+    return keep_frequent(union, counts, minimum_count(min_support, baskets, len(union.labels)), baskets)
+
+
+def mine_part(
+    part: Baskets, share: Fraction, longest: int, memory: int, limit: int
+) -> tuple[list[Any], Itemsets]:
+    """The sets that are frequent in one part, with the names of the items that occur in them."""
+    from hornbook.mining.frequent import mine_baskets
+
+    minimum = max(1, math.ceil(share * len(part)))
+    itemsets = mine_baskets(part, minimum, longest, memory=memory, limit=limit)
+    used, codes = np.unique(itemsets.items, return_inverse=True)
+    labels = [itemsets.label_of(code) for code in used.tolist()]
+    return labels, Itemsets(
+        itemsets.offsets,
+        codes.reshape(-1).astype(np.int32),
+        itemsets.counts,
+        labels,
+        itemsets.total,
+        minimum,
+    )
+
+
+def unite(parts: Sequence[tuple[list[Any], Itemsets]], limit: int) -> Itemsets:
+    """All sets of all parts, each once, with codes that are common to all."""
+    code_of: dict[Any, int] = {}
+    by_length: dict[int, list[np.ndarray]] = {}
+    for labels, itemsets in parts:
+        common = np.array([code_of.setdefault(label, len(code_of)) for label in labels], np.int32)
+        for _, matrix in itemsets.by_length:
+            sets = np.sort(common[matrix], axis=1)
+            by_length.setdefault(matrix.shape[1], []).append(sets)
+    offsets, items = [0], [np.empty(0, np.int32)]
+    number = 0
+    for length in sorted(by_length):
+        sets = _each_once(np.concatenate(by_length[length]), len(code_of))
+        number += len(sets)
+        items.append(sets.ravel())
+        offsets += (offsets[-1] + length * np.arange(1, len(sets) + 1)).tolist()
+    if number > limit:
+        raise OptionError(
+            f"In parts of the file there are {number:,} frequent itemsets to count, more than "
+            f"{limit:,}.\nTry a larger minimum support, a maximum length or more memory."
+        )
+    counts = np.zeros(number, np.int64)
+    return Itemsets(
+        np.array(offsets, np.int64), np.concatenate(items), counts, list(code_of), 0, 1
+    )
+
+
+def _each_once(sets: np.ndarray, items: int) -> np.ndarray:
+    """The different rows of `sets`; numbering prefixes beats comparing whole rows tenfold."""
+    prefix = np.zeros(len(sets), np.int64)
+    for column in sets.T:
+        _, first, prefix = np.unique(
+            prefix * items + column, return_index=True, return_inverse=True
+        )
+    return sets[first]
+
+
+def count_part(union: Itemsets, part: Baskets) -> np.ndarray:
+    """`(sets,)` in how many baskets of one part each set of the union is."""
+    code_of = {label: code for code, label in enumerate(union.labels)}
+    labels = part.labels.tolist() if isinstance(part.labels, np.ndarray) else part.labels
+    common = np.array([code_of.get(label, -1) for label in labels], np.int64)
+    return count_sets(union, part, common)
+
+
+def keep_frequent(union: Itemsets, counts: np.ndarray, minimum: int, total: int) -> Itemsets:
+    """The sets of the union that are frequent in the whole."""
+    counted = Itemsets(union.offsets, union.items, counts, union.labels, total, minimum)
+    return counted.take(np.flatnonzero(counts >= minimum))

@@ -1,0 +1,317 @@
+"""Basket files: one basket per line, or a table, in whatever dress people have them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hornbook.errors import DataError
+from hornbook.mining.baskets import Baskets, encode, encode_integers, without_repeats
+
+SEPARATORS = {"tab": "\t", "semicolon": ";", "comma": ",", "space": None}
+MISSING = ("error", "drop")
+_DIGIT, _SPACE, _BREAK = 1, 2, 3
+
+
+def read_baskets(
+    path: str | Path,
+    *,
+    basket: str | None = None,
+    item: str | None = None,
+    table: bool = False,
+    separator: str | None = None,
+    bins: int | None = None,
+    missing: str = "error",
+) -> Baskets:
+    """Reads a file of baskets.
+
+    Without `basket`, `item` and `table` every line is a basket.  Plain and gzipped text is
+    read, UTF-8, UTF-16 or GB 18030, and Parquet; `-` is standard input.
+
+    Args:
+        path: The file.
+        basket: The column that says which basket a row belongs to ...
+        item: ... and the one that names the item: a table with a row per item.
+        table: A table with a row per basket: yes or no for each item, or categories,
+            which become the items `column=value`.
+        separator: `"tab"`, `"semicolon"`, `"comma"` or `"space"`; None finds it out.
+        bins: Cuts numeric columns of a table into that many equally full ranges.
+        missing: What to do with empty items: `"error"` or `"drop"`.
+
+    Raises:
+        DataError: the file is missing, empty or damaged, a column is not there, an item is
+            empty, or a quote is never closed.
+    """
+    from hornbook.mining import tables
+
+    if str(path).lower().endswith((".parquet", ".pq")):
+        return tables.from_frame(
+            _read_parquet(path), basket=basket, item=item, bins=bins, missing=missing
+        )
+    raw = read_bytes(path)
+    if not raw.strip():
+        raise DataError(f"{path} is empty: there are no baskets to mine.")
+    notes: list[str] = []
+    if basket or item or table:
+        columns = _read_columns(decode(raw, path, notes), path, separator)
+        return tables.from_columns(
+            columns, basket=basket, item=item, bins=bins, missing=missing, notes=notes
+        )
+    return parse_lines(raw, path, separator=separator, missing=missing)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The whole file, unpacked if it is gzipped."""
+    with open_bytes(path) as file:
+        try:
+            return file.read()
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            raise DataError(f"{path} is damaged: it cannot be unpacked to its end.") from None
+
+
+def open_bytes(path: str | Path) -> Any:
+    """The file opened for reading, unpacking what is gzipped."""
+    if str(path) == "-":
+        file: Any = sys.stdin.buffer
+    else:
+        try:
+            file = open(path, "rb")  # noqa: SIM115 (the caller closes it)
+        except (FileNotFoundError, NotADirectoryError):
+            raise DataError(f"There is no file {path}.") from None
+        except IsADirectoryError:
+            raise DataError(f"{path} is a folder; name one file in it.") from None
+        except PermissionError:
+            raise DataError(f"{path} may not be read.") from None
+    buffered = file if hasattr(file, "peek") else io.BufferedReader(file)
+    if buffered.peek(2)[:2] == b"\x1f\x8b":
+        return gzip.GzipFile(fileobj=buffered)
+    return buffered
+
+
+def parse_lines(
+    raw: bytes,
+    path: str | Path,
+    *,
+    separator: str | None = None,
+    missing: str = "error",
+    first_line: int = 1,
+) -> Baskets:
+    """Baskets from text with one per line; empty lines are none.
+
+    Args:
+        raw: Whole lines.
+        path: For messages.
+        separator, missing: see `read_baskets`.
+        first_line: The number of the first line, for messages.
+    """
+    numbers = _parse_integers(raw) if separator is None else None
+    if numbers is not None:
+        return numbers
+    notes: list[str] = []
+    text = decode(raw, path, notes)
+    name = separator or find_separator(text)
+    if name not in SEPARATORS:
+        raise DataError(f"separator={name!r} is not known.  Known: {', '.join(SEPARATORS)}.")
+    lines, fields = _split(text, SEPARATORS[name], path, first_line)
+    lengths = np.fromiter(map(len, fields), np.int64, len(fields))
+    raw_codes, raw_labels = encode([field for line in fields for field in line])
+    codes, labels = _strip(raw_codes, raw_labels)
+    baskets = Baskets(codes, lengths, labels, None, notes)
+    return _clean(baskets, np.array(lines, np.int64), path, missing)
+
+
+def decode(raw: bytes, path: str | Path, notes: list[str]) -> str:
+    """Text in UTF-8, UTF-16 (with its mark) or GB 18030."""
+    encodings = ["utf-8-sig", "gb18030"]
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encodings = ["utf-16"]
+    for encoding in encodings:
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if encoding not in ("utf-8-sig",):
+            notes.append(f"Read as {encoding.upper()}.")
+        return text
+    raise DataError(f"{path} is not text in {' or '.join(encodings)}: is it another kind of file?")
+
+
+def find_separator(text: str) -> str:
+    """The separator that most of the first lines use; blanks only when there is no other."""
+    lines = re.sub(r'"[^"]*"', "", text[:20_000]).splitlines()
+    signs = {name: sign for name, sign in SEPARATORS.items() if sign is not None}
+    used = {name: sum(sign in line for line in lines) for name, sign in signs.items()}
+    best = max(used, key=lambda name: used[name])
+    return best if used[best] else "space"
+
+
+def _split(
+    text: str, sign: str | None, path: str | Path, first_line: int
+) -> tuple[list[int], list[list[str]]]:
+    """Line numbers and fields of all lines that are not blank."""
+    if '"' not in text:
+        lines = text.splitlines()
+        numbers = [i for i, line in enumerate(lines, first_line) if line.strip()]
+        return numbers, [lines[i - first_line].split(sign) for i in numbers]
+    rows = csv.reader(
+        io.StringIO(text, newline=""), delimiter=sign or " ", skipinitialspace=True, strict=True
+    )
+    numbers, fields = [], []
+    start = first_line
+    try:
+        for row in rows:
+            row = [field for field in row if field] if sign is None else row
+            if any(field.strip() for field in row):
+                numbers.append(start)
+                fields.append(row)
+            start = first_line + rows.line_num
+    except csv.Error as error:
+        raise DataError(
+            f"{path}, line {start}: a quote is not closed as it should be ({error}).\n"
+            'Write an item that holds the separator as "salt, fine", and a quote in it twice.'
+        ) from None
+    return numbers, fields
+
+
+def _strip(codes: np.ndarray, labels: Any) -> tuple[np.ndarray, list[str]]:
+    """The same items without blanks around them; names that become equal become one."""
+    stripped = [label.strip() for label in labels]
+    unique = list(dict.fromkeys(stripped))
+    if len(unique) == len(labels):
+        return codes, stripped
+    code_of = {label: code for code, label in enumerate(unique)}
+    return np.array([code_of[label] for label in stripped])[codes], unique
+
+
+def _clean(baskets: Baskets, lines: np.ndarray, path: str | Path, missing: str) -> Baskets:
+    """Drops the padding at line ends, and empty items elsewhere or complains about them."""
+    labels = list(baskets.labels)
+    codes, lengths, notes = baskets.codes, baskets.lengths, baskets.notes
+    if "" in labels:
+        empty = codes == labels.index("")
+        ends = np.cumsum(lengths)
+        # An empty item is padding when nothing but empty ones follows in its line.
+        filled_after = np.zeros(len(codes) + 1, np.int64)
+        np.cumsum(~empty, out=filled_after[1:])
+        owner = np.repeat(np.arange(len(lengths)), lengths)
+        padding = empty & (filled_after[ends][owner] == filled_after[:-1])
+        inner = empty & ~padding
+        if inner.any() and missing == "error":
+            where = np.unique(lines[owner[inner]])
+            shown = ", ".join(map(str, where[:5])) + (", ..." if len(where) > 5 else "")
+            raise DataError(
+                f"{path}: {int(inner.sum()):,} items are empty (lines {shown}).\n"
+                "Fill them in, or leave them out with missing='drop' (--missing drop)."
+            )
+        if inner.any():
+            notes.append(f"{int(inner.sum()):,} empty items dropped.")
+        lengths = lengths - np.bincount(owner[empty], minlength=len(lengths))
+        codes = codes[~empty]
+    before = len(codes)
+    codes, lengths = without_repeats(codes, lengths)
+    if len(codes) < before:
+        notes.append(f"{before - len(codes):,} repetitions of an item in its basket dropped.")
+    return Baskets(codes, lengths, labels, None, notes)
+
+
+def _parse_integers(raw: bytes) -> Baskets | None:
+    """The fast way for files of whole numbers; None if there is anything else in them."""
+    kinds = np.zeros(256, np.uint8)
+    kinds[list(b"0123456789")] = _DIGIT
+    kinds[list(b" \t\r")] = _SPACE
+    kinds[ord("\n")] = _BREAK
+    data = np.frombuffer(raw, np.uint8)
+    kind = kinds.take(data)
+    if not kind.all():
+        return None
+    digit = np.zeros(len(data) + 2, bool)
+    np.equal(kind, _DIGIT, out=digit[1:-1])
+    starts = np.flatnonzero(digit[1:] > digit[:-1])
+    ends = np.flatnonzero(digit[1:] < digit[:-1])
+    sizes = ends - starts
+    longest = int(sizes.max(initial=0))
+    # A leading zero is part of a name, and so is a number too long for an integer.
+    if not len(starts) or longest > 18 or ((data.take(starts) == ord("0")) & (sizes > 1)).any():
+        return None
+    numbers = np.zeros(len(starts), np.int64)
+    for place in range(longest):
+        inside = sizes > place
+        if inside.all():
+            numbers += (data.take(ends - 1 - place).astype(np.int64) - 48) * 10**place
+        else:
+            has = np.flatnonzero(inside)
+            numbers[has] += (data.take(ends.take(has) - 1 - place).astype(np.int64) - 48) * 10**place
+    breaks = np.flatnonzero(kind == _BREAK)
+    lengths = np.diff(np.searchsorted(starts, breaks), prepend=0, append=len(starts))
+    lengths = lengths[lengths > 0]  # blank lines are no baskets
+    codes, labels = encode_integers(numbers)
+    before = len(codes)
+    codes, lengths = without_repeats(codes, lengths)
+    notes = []
+    if len(codes) < before:
+        notes.append(f"{before - len(codes):,} repetitions of an item in its basket dropped.")
+    return Baskets(codes, lengths, labels, None, notes)
+
+
+def _read_columns(text: str, path: str | Path, separator: str | None) -> dict[str, list[str]]:
+    """A table's columns by name; the first line has the names."""
+    sign = SEPARATORS[separator or find_separator(text.partition("\n")[0])]
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=sign or " ", strict=True)
+    try:
+        header = [name.strip() for name in next(rows)]
+        table = [row for row in rows if row]
+    except csv.Error as error:
+        raise DataError(f"{path}, line {rows.line_num}: broken table ({error}).") from None
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise DataError(f"{path} has more than one column named {', '.join(map(repr, twice))}.")
+    uneven = [i for i, row in enumerate(table, 2) if len(row) != len(header)]
+    if uneven:
+        raise DataError(
+            f"{path}: {len(uneven):,} rows do not have the {len(header)} columns of the first line "
+            f"(first at row {uneven[0]})."
+        )
+    if not table:
+        raise DataError(f"{path} has a first line with names, and no rows.")
+    return {name: list(column) for name, column in zip(header, zip(*table, strict=True), strict=True)}
+
+
+def _read_parquet(path: str | Path) -> Any:
+    from hornbook.errors import require
+
+    parquet = require("pyarrow.parquet", extra="tables", package="pyarrow")
+    try:
+        return parquet.read_table(path)
+    except FileNotFoundError:
+        raise DataError(f"There is no file {path}.") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0]}") from None
+
+
+def read_parts(path: str | Path, size: int) -> Iterator[tuple[bytes, int]]:
+    """The file in parts of whole lines of about `size` bytes, with their first line numbers."""
+    line = 1
+    rest = b""
+    with open_bytes(path) as file:
+        while True:
+            part = file.read(size)
+            if not part:
+                break
+            cut = part.rfind(b"\n") + 1
+            if not cut:
+                rest += part
+                continue
+            whole, rest = rest + part[:cut], part[cut:]
+            yield whole, line
+            line += whole.count(b"\n")
+    if rest.strip():
+        yield rest, line
