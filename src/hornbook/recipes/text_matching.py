@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 CHUNK = 4096  # pairs that predict holds at a time
 CONDITION_SIZE = 128  # features of a criterion's embedding, as in the contest's baseline
+LONGEST_RUN = 3  # from scratch: tokens in a row that both texts have, marked up to this many
+MARKED_SEGMENTS = 2 * (LONGEST_RUN + 1)
 HEAD_SIZE = 64  # from scratch: features of one attention head
 
 
@@ -58,23 +60,31 @@ class TextMatching(Recipe):
 
     pretrained: str | None = option(None, "model folder to start from; without it, from scratch")
     conditional: bool = option(True, "let the criterion steer every layer normalization")
-    hidden_size: int = option(128, "from scratch: features of a token, a multiple of 64")
-    num_hidden_layers: int = option(3, "from scratch: Transformer blocks")
-    vocabulary_size: int = option(8000, "from scratch: most tokens to learn")
-    max_length: int = option(256, "most tokens of a pair; the longer text is cut first")
-    epochs: int = option(5, "times through the training data")
-    batch_size: int = option(64, "pairs a step")
-    learning_rate: float | None = option(
-        None, "highest learning rate; without it 1e-3 from scratch, 3e-5 pretrained"
+    hidden_size: int = option(
+        128, "from scratch: features of a token", at_least=HEAD_SIZE, multiple_of=HEAD_SIZE
     )
-    layer_decay: float = option(1.0, "factor on the learning rate from a layer to the one below")
-    dropout: float = option(0.1, "share of the features dropped in training")
-    ema: float = option(0.99, "how much of the weights' average stays at a step; 0: no average")
-    patience: int = option(3, "epochs without a better one before it stops; 0: never")
+    num_hidden_layers: int = option(3, "from scratch: Transformer blocks", at_least=1)
+    vocabulary_size: int = option(8000, "from scratch: most tokens to learn", at_least=100)
+    max_length: int = option(256, "most tokens of a pair; the longer text is cut first", at_least=5)
+    epochs: int = option(5, "times through the training data", at_least=1)
+    batch_size: int = option(64, "pairs a step", at_least=1)
+    learning_rate: float | None = option(
+        None, "highest learning rate; without it 1e-3 from scratch, 3e-5 pretrained", above=0
+    )
+    layer_decay: float = option(
+        1.0, "factor on the learning rate from a layer to the one below", above=0, at_most=1
+    )
+    dropout: float = option(0.1, "share of the features dropped in training", at_least=0, below=1)
+    ema: float = option(
+        0.99, "how much of the weights' average stays at a step; 0: no average", at_least=0, below=1
+    )
+    patience: int = option(3, "epochs without a better one before it stops; 0: never", at_least=0)
     compute_dtype: str = option(
         "float32", "what it computes in", ("float32", "bfloat16", "float16")
     )
-    seed: int = option(0, "of the weights, the order and the dropout")
+    seed: int = option(
+        0, "of the weights, the order and the dropout", at_least=0, at_most=2**32 - 1
+    )
 
     # what fitting finds out
     criteria: list[str] = field(default_factory=list, init=False)
@@ -132,6 +142,7 @@ class TextMatching(Recipe):
             patience=self.patience,
             run=run,
             unit="pairs",
+            snapshot_seconds=self.snapshot_seconds,
         )
         if resume:
             loop.resume()
@@ -173,9 +184,9 @@ class TextMatching(Recipe):
             hidden_dropout_prob=self.dropout,
             attention_probs_dropout_prob=0.0,
             max_position_embeddings=padded_length(self.max_length),
-            # which text a token is of, and whether the other text has it too: a pretrained
-            # encoder knows how to compare, one from scratch has to be shown
-            type_vocab_size=4,
+            # which text a token is of, and how much around it the other text has too: a
+            # pretrained encoder knows how to compare, one from scratch has to be shown
+            type_vocab_size=MARKED_SEGMENTS,
             condition_size=condition_size,
         )
         return tokenizer, Transformer(config, dtype=policy(self.compute_dtype))
@@ -224,7 +235,10 @@ class TextMatching(Recipe):
             ema=self.ema,
             rates=rates,
         )
-        self.model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        loss = keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="mean_with_sample_weight"
+        )
+        self.model.compile(optimizer, loss)
 
     def _columns(self, pairs: Sequence[Pair]) -> dict[str, list]:
         """What the network reads, a value a pair; the same for training and prediction."""
@@ -232,7 +246,7 @@ class TextMatching(Recipe):
         limit = min(self.max_length, config.max_position_embeddings)
         texts = [(pair.source, pair.target) for pair in pairs]
         encodings = self.tokenizer.encode_batch(texts, limit)
-        marked = config.type_vocab_size == 4
+        marked = config.type_vocab_size == MARKED_SEGMENTS
         return {
             "token_ids": [encoding.token_ids for encoding in encodings],
             "segment_ids": [
@@ -391,18 +405,29 @@ class TextMatching(Recipe):
 
 
 def marked_segments(encoding: Encoding) -> list[int]:
-    """Segment ids that also say whether the other text has the token: 0, 1, or 2, 3 if so."""
-    sides: tuple[set[int], set[int]] = (set(), set())
-    for token, segment, place in zip(
-        encoding.token_ids, encoding.segment_ids, encoding.offsets, strict=True
-    ):
-        if place is not None:  # no special token
-            sides[segment].add(token)
-    shared = sides[0] & sides[1]
-    return [
-        segment + 2 * (token in shared)
-        for token, segment in zip(encoding.token_ids, encoding.segment_ids, strict=True)
-    ]
+    """Segment ids that also say how much of the other text is found around each token.
+
+    Of the runs of tokens that stand in the other text too, the longest that a token is part
+    of counts: 0, 1, 2, or 3 and more tokens.  The id is `segment + 2 * that`.
+    """
+    sides: tuple[list[int], list[int]] = ([], [])  # places of the real tokens of each text
+    for number, place in enumerate(encoding.offsets):
+        if place is not None:
+            sides[encoding.segment_ids[number]].append(number)
+    longest = [0] * len(encoding.token_ids)
+    for length in range(1, LONGEST_RUN + 1):
+        runs = [_runs([encoding.token_ids[number] for number in side], length) for side in sides]
+        for side, own, other in zip(sides, runs, reversed(runs), strict=True):
+            shared = set(own) & set(other)
+            for begin, run in enumerate(own):
+                if run in shared:
+                    longest[side[begin] : side[begin] + length] = [length] * length
+    return [segment + 2 * run for segment, run in zip(encoding.segment_ids, longest, strict=True)]
+
+
+def _runs(ids: list[int], length: int) -> list[tuple[int, ...]]:
+    """All runs of `length` ids, in the order of their beginning."""
+    return list(zip(*(ids[begin:] for begin in range(length)), strict=False))
 
 
 def _as_pair(sample: Pair | tuple[str, str], number: int, criterion: str) -> Pair:
