@@ -1,7 +1,50 @@
-"""Settings of all tests."""
+"""Settings and models of all tests."""
 
+import pytest
 from hypothesis import settings
 
 # A test says what is true, never how fast: a busy machine must not make it fail.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture
+def tiny_transformer():
+    """Makes a built Transformer of two small layers, every weight of it random.
+
+    The call takes what to change in the configuration, and `compute_dtype`.
+    """
+
+    def make(*, compute_dtype="float32", seed=0, **changes):
+        import keras
+        import numpy as np
+
+        from hornbook.models.config import TransformerConfig
+        from hornbook.models.transformer import Transformer
+        from hornbook.models.variables import named_variables
+        from hornbook.pretrained import policy
+
+        sizes = {
+            "vocab_size": 40,
+            "hidden_size": 12,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 3,
+            "intermediate_size": 20,
+            "max_position_embeddings": 24,
+            "heads": ("pooler", "mlm", "nsp"),
+        }
+        keras.utils.set_random_seed(seed)
+        config = TransformerConfig(**{**sizes, **changes})
+        transformer = Transformer(config, dtype=policy(compute_dtype))
+        transformer.build()
+        # as Keras starts them, biases are zeros and gammas ones: nothing would see them mixed up
+        random = np.random.default_rng(seed)
+        for path, variable in named_variables(transformer).items():
+            if path.endswith(("gamma_kernel", "beta_kernel")):
+                continue  # a fresh condition
+            start = 1.0 if path.endswith("gamma") else 0.0
+            value = random.normal(start, 0.2, variable.shape)
+            variable.assign(value.astype("float32"))
+        return transformer
+
+    return make

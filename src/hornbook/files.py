@@ -23,7 +23,7 @@ from hornbook.errors import CheckpointError, HornbookError
 
 MANIFEST = "manifest.json"
 REPLACED = ".replaced-by-hornbook"  # behind the name of a folder that is being replaced
-_ENCODING = {"encoding": "utf-8", "newline": "\n"}
+_TEXT: dict[str, Any] = {"encoding": "utf-8", "newline": "\n"}
 
 
 @contextlib.contextmanager
@@ -39,11 +39,11 @@ def atomic_file(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
     """
     path = Path(path)
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    with _writing(path):
+    with writing(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _remove_abandoned(path)
-            with open(temporary, mode, **({} if "b" in mode else _ENCODING)) as file:
+            with open(temporary, mode, **({} if "b" in mode else _TEXT)) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -71,7 +71,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     path = _absolute(path)
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     old = _old(path)
-    with _writing(path):
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         settle(path)
         _remove_abandoned(path)
@@ -168,7 +168,7 @@ def sha256_of(path: str | Path) -> str:
 
 
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
     """Turns what the operating system says of a failed write into a message for a person."""
     try:
         yield

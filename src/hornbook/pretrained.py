@@ -150,7 +150,9 @@ class Pretrained:
         for numbers in length_buckets(lengths, batch_tokens=batch_tokens, shuffle=False):
             length = min(padded_length(max(lengths[number] for number in numbers)), limit)
             chosen = [encodings[number] for number in numbers]
-            rows = max(len(chosen), batch_tokens // length)  # full batches: one shape a length
+            # few shapes, few compilations: a batch is full or has a power of two rows
+            power = 2 ** (len(chosen) - 1).bit_length()
+            rows = max(len(chosen), min(power, batch_tokens // length))
             chosen += [chosen[0]] * (rows - len(chosen))
             inputs = {
                 "token_ids": pad([row.token_ids for row in chosen], length),

@@ -102,9 +102,9 @@ class Family:
                     f"  unknown key {key!r}." + (f" {guess}" if guess.startswith("Did") else "")
                 )
         for item in dataclasses.fields(TransformerConfig):
-            if item.default is item.default_factory is dataclasses.MISSING:
-                if item.name not in known:
-                    problems.append(f"  missing key {item.name!r}")
+            needed = item.default is item.default_factory is dataclasses.MISSING
+            if needed and item.name not in known:
+                problems.append(f"  missing key {item.name!r}")
         if problems:
             raise CheckpointError(
                 f"{where} does not describe a {self.name} that hornbook can compute:\n"

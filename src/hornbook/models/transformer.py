@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -116,7 +118,9 @@ class Transformer(keras.layers.Layer):
         self.blocks = [
             Block(config, dtype=policy, name=f"block_{i}") for i in range(config.num_hidden_layers)
         ]
-        self.pooler = self.mlm = self.nsp = None
+        self.pooler: Any = None
+        self.mlm: Any = None
+        self.nsp: Any = None
         if "pooler" in config.heads or "nsp" in config.heads:
             self.pooler = self._dense("pooler", config.hidden_size, "tanh")
         if "nsp" in config.heads:
