@@ -14,7 +14,13 @@ from types import ModuleType
 
 
 class HornbookError(Exception):
-    """Anything a user can fix."""
+    """Anything a user can fix.
+
+    Attributes:
+        exit_status: What the command line exits with.
+    """
+
+    exit_status = 2
 
 
 class DataError(HornbookError):

@@ -12,35 +12,93 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="one basket per line, or a table; - is standard input")
+    parser.add_argument(
+        "file", metavar="FILE", help="one basket per line, or a table; - is standard input"
+    )
     read = parser.add_argument_group("what is read")
-    read.add_argument("--basket", metavar="COLUMN", help="table with a row per item: the basket's column")
-    read.add_argument("--item", metavar="COLUMN", help="table with a row per item: the item's column")
-    read.add_argument("--table", action="store_true", help="table with a row per basket: yes/no, or column=value")
-    read.add_argument("--bins", type=int, metavar="N", help="cut numeric columns into N equally full ranges")
-    read.add_argument("--separator", metavar="NAME", help="tab, semicolon, comma or space; default: found out")
-    read.add_argument("--missing", choices=["error", "drop"], default="error", help="what to do with empty items")
-    read.add_argument("--categories", metavar="FILE", help="CSV with columns item,category: mine categories too")
+    read.add_argument(
+        "--basket", metavar="COLUMN", help="table with a row per item: the basket's column"
+    )
+    read.add_argument(
+        "--item", metavar="COLUMN", help="table with a row per item: the item's column"
+    )
+    read.add_argument(
+        "--table", action="store_true", help="table with a row per basket: yes/no, or column=value"
+    )
+    read.add_argument(
+        "--bins", type=int, metavar="N", help="cut numeric columns into N equally full ranges"
+    )
+    read.add_argument(
+        "--separator", metavar="NAME", help="tab, semicolon, comma or space; default: found out"
+    )
+    read.add_argument(
+        "--missing", choices=["error", "drop"], default="error", help="what to do with empty items"
+    )
+    read.add_argument(
+        "--categories", metavar="FILE", help="CSV with columns item,category: mine categories too"
+    )
     find = parser.add_argument_group("what is found")
-    find.add_argument("--min-support", default="0.01", metavar="S", help="share (0.01, 1%%) or number (50) of baskets")
-    find.add_argument("--min-confidence", default="0.5", metavar="C", help="share of the baskets where a rule is right")
+    find.add_argument(
+        "--min-support",
+        default="0.01",
+        metavar="S",
+        help="share (0.01, 1%%) or number (50) of baskets",
+    )
+    find.add_argument(
+        "--min-confidence",
+        default="0.5",
+        metavar="C",
+        help="share of the baskets where a rule is right",
+    )
     find.add_argument("--max-length", type=int, metavar="N", help="most items in a set")
-    find.add_argument("--kind", choices=["all", "closed", "maximal"], default="all", help="which itemsets")
-    find.add_argument("--consequents", choices=["one", "any"], default="one", help="how many items after the arrow")
-    find.add_argument("--memory", default="2GB", metavar="SIZE", help="for the search; larger files go in parts")
-    find.add_argument("--limit", type=int, default=50_000_000, metavar="N", help="more itemsets stop the search")
-    find.add_argument("--spark", action="store_true", help="mine on Apache Spark (pip install 'hornbook[spark]')")
+    find.add_argument(
+        "--kind", choices=["all", "closed", "maximal"], default="all", help="which itemsets"
+    )
+    find.add_argument(
+        "--consequents",
+        choices=["one", "any"],
+        default="one",
+        help="how many items after the arrow",
+    )
+    find.add_argument(
+        "--memory", default="2GB", metavar="SIZE", help="for the search; larger files go in parts"
+    )
+    find.add_argument(
+        "--limit", type=int, default=50_000_000, metavar="N", help="more itemsets stop the search"
+    )
+    find.add_argument(
+        "--spark", action="store_true", help="mine on Apache Spark (pip install 'hornbook[spark]')"
+    )
     show = parser.add_argument_group("what is shown and written")
     show.add_argument("--consequent", metavar="ITEM", help="only rules that lead to ITEM")
     show.add_argument("--contains", metavar="ITEM", help="only rules and itemsets with ITEM")
-    show.add_argument("--exclude", metavar="ITEM", action="append", default=[], help="leave ITEM out; may be repeated")
-    show.add_argument("--prune", action="store_true", help="drop rules that a shorter one makes needless")
-    show.add_argument("--max-p-value", type=float, metavar="P", help="drop rules that may be chance (Fisher, Holm)")
-    show.add_argument("--sort", default="lift", metavar="MEASURE", help="best first by lift, confidence, ...")
+    show.add_argument(
+        "--exclude",
+        metavar="ITEM",
+        action="append",
+        default=[],
+        help="leave ITEM out; may be repeated",
+    )
+    show.add_argument(
+        "--prune", action="store_true", help="drop rules that a shorter one makes needless"
+    )
+    show.add_argument(
+        "--max-p-value",
+        type=float,
+        metavar="P",
+        help="drop rules that may be chance (Fisher, Holm)",
+    )
+    show.add_argument(
+        "--sort", default="lift", metavar="MEASURE", help="best first by lift, confidence, ..."
+    )
     show.add_argument("--top", type=int, default=20, metavar="K", help="rules to print")
-    show.add_argument("--rules", metavar="OUT", help="write all rules: .csv, .tsv, .jsonl or .parquet")
+    show.add_argument(
+        "--rules", metavar="OUT", help="write all rules: .csv, .tsv, .jsonl or .parquet"
+    )
     show.add_argument("--itemsets", metavar="OUT", help="write all itemsets, likewise")
-    show.add_argument("--report", metavar="OUT.html", help="write a page with words, pictures and tables")
+    show.add_argument(
+        "--report", metavar="OUT.html", help="write a page with words, pictures and tables"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -56,7 +114,9 @@ def run(options: argparse.Namespace) -> None:
     itemsets, notes = _mine(options)
     for line in notes:
         note(line)
-    rules = _choose(association_rules(itemsets, confidence, consequents=options.consequents), options)
+    rules = _choose(
+        association_rules(itemsets, confidence, consequents=options.consequents), options
+    )
     shown = condense(itemsets, options.kind)
     if options.contains is not None:
         from hornbook.mining.rules import sets_with
@@ -141,7 +201,9 @@ def _print(itemsets: Itemsets, rules: Rules, top: int) -> None:
 
     if len(rules):
         header = ["baskets with", "also have", "baskets", "support", "confidence", "lift"]
-        print_table(f"{min(top, len(rules)):,} of {len(rules):,} rules", header, rule_rows(rules, top))
+        print_table(
+            f"{min(top, len(rules)):,} of {len(rules):,} rules", header, rule_rows(rules, top)
+        )
     else:
         title = f"No rules.  The {min(top, len(itemsets)):,} most frequent of {len(itemsets):,} itemsets"
         print_table(title, ["items", "baskets", "support"], itemset_rows(itemsets, top))
@@ -227,7 +289,9 @@ def _read_categories(path: str) -> dict[str, str]:
     rows = list(csv.reader(io.StringIO(decode(read_bytes(path), path, []), newline="")))
     wrong = [number for number, row in enumerate(rows, 1) if row and len(row) != 2]
     if wrong or not rows:
-        raise DataError(f"{path} must have two columns, item and category (see line {(wrong or [1])[0]}).")
+        raise DataError(
+            f"{path} must have two columns, item and category (see line {(wrong or [1])[0]})."
+        )
     pairs = [(row[0].strip(), row[1].strip()) for row in rows if row]
     return dict(pairs[1:] if pairs[0] == ("item", "category") else pairs)
 

@@ -23,9 +23,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from hornbook.data.answers import print_answers, write_answers
+    from hornbook.data.answers import check_ending, print_answers, write_answers
     from hornbook.recipes import open_run
 
+    if options.out is not None:
+        check_ending(options.out)
     recipe = open_run(options.run_folder)
     choices = {} if options.criterion is None else {"criterion": options.criterion}
     answers = recipe.predict_files(options.sources, **choices)

@@ -23,6 +23,19 @@ def print_answers(answers: Iterable[Mapping[str, Any]]) -> None:
     sys.stdout.flush()
 
 
+def check_ending(path: Path) -> None:
+    """Makes sure that answers can be written to `path`, before anything is computed.
+
+    Raises:
+        OptionError: for an ending that names no format.
+    """
+    known = (*JSON_ENDINGS, *DELIMITERS)
+    if path.suffix.lower() not in known:
+        raise OptionError(
+            f"--out {path}: the ending says the format; expected one of {', '.join(known)}."
+        )
+
+
 def write_answers(path: Path, answers: Iterable[Mapping[str, Any]]) -> int:
     """Writes a file, whole or not at all, and returns how many answers it has.
 
@@ -31,12 +44,10 @@ def write_answers(path: Path, answers: Iterable[Mapping[str, Any]]) -> int:
         answers: One by one; a table's columns are those of the first.
 
     Raises:
-        OptionError: for another ending, before anything is computed.
+        OptionError: see `check_ending`.
     """
+    check_ending(path)
     ending = path.suffix.lower()
-    if ending not in (*DELIMITERS, *JSON_ENDINGS):
-        known = ", ".join((*JSON_ENDINGS, *DELIMITERS))
-        raise OptionError(f"--out {path}: the ending says the format; expected one of {known}.")
     with atomic_file(path, "w") as file:
         if ending in DELIMITERS:
             return _write_table(file, answers, DELIMITERS[ending])

@@ -13,8 +13,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -23,9 +25,29 @@ from hornbook.errors import HornbookError, OptionError, did_you_mean
 from hornbook.files import MANIFEST, settle, verify_manifest
 
 
-def option(default: Any, meaning: str, choices: tuple[str, ...] | None = None) -> Any:
-    """A field of a recipe: its default, what it means, and the values it may have."""
-    return dataclasses.field(default=default, metadata={"help": meaning, "choices": choices})
+# what a number may be limited to: name -> (how it is tested, how it is said)
+LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
+    "at_least": (operator.ge, "at least"),
+    "above": (operator.gt, "above"),
+    "at_most": (operator.le, "at most"),
+    "below": (operator.lt, "below"),
+    "multiple_of": (lambda value, limit: value % limit == 0, "a multiple of"),
+}
+
+
+def option(
+    default: Any, meaning: str, choices: tuple[str, ...] | None = None, **limits: float
+) -> Any:
+    """A field of a recipe.
+
+    Args:
+        default: None, if it may be left out.
+        meaning: For `--help`.
+        choices: The values it may have, if it is a string.
+        limits: Of a number, by the names of `LIMITS`: `at_least=1`.
+    """
+    metadata = {"help": meaning, "choices": choices, "limits": limits}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(kw_only=True)
@@ -33,24 +55,22 @@ class Recipe(ABC):
     """A task from a data folder to an answer.
 
     Raises:
-        OptionError: a field has a value of the wrong kind.
+        OptionError: naming each field that has a value it cannot have.
     """
 
     name: ClassVar[str]  # on the command line
     purpose: ClassVar[str]  # in one line
+    snapshot_seconds: ClassVar[float] = 120.0  # the longest time of work a kill can cost
 
     def __post_init__(self):
         problems = []
         for item in options_of(type(self)):
             value = getattr(self, item.name)
-            if value is None and item.optional:
-                continue
             if item.kind is float and type(value) is int:
-                setattr(self, item.name, float(value))
-            elif type(value) is not item.kind:
-                problems.append(f"  {item.name} is {value!r}, expected {item.kind.__name__}")
-            elif item.choices and value not in item.choices:
-                problems.append(f"  {item.name} is {value!r}. {did_you_mean(value, item.choices)}")
+                value = float(value)
+                setattr(self, item.name, value)
+            if problem := item.problem(value):
+                problems.append(f"  {item.name} is {value!r}{problem}")
         if problems:
             raise OptionError(f"{type(self).__name__} cannot be made:\n" + "\n".join(problems))
 
@@ -118,8 +138,24 @@ class Option:
     default: Any
     help: str
     choices: tuple[str, ...] | None
+    limits: Mapping[str, float]
+
+    def problem(self, value: Any) -> str:
+        """Why the field cannot have this value, to be put behind it; "" when it can."""
+        if value is None and self.optional:
+            return ""
+        if type(value) is not self.kind or (self.kind is float and not math.isfinite(value)):
+            return f", expected {_NAMES[self.kind]}"
+        if self.choices and value not in self.choices:
+            return f". {did_you_mean(value, self.choices)}"
+        if all(LIMITS[name][0](value, limit) for name, limit in self.limits.items()):
+            return ""
+        return ", expected " + " and ".join(
+            f"{LIMITS[name][1]} {limit}" for name, limit in self.limits.items()
+        )
 
 
+_NAMES = {bool: "True or False", float: "a number", int: "a whole number", str: "a text"}
 _KINDS: dict[str, type] = {"bool": bool, "float": float, "int": int, "str": str}
 
 
@@ -138,6 +174,7 @@ def options_of(recipe: type[Recipe]) -> list[Option]:
                 item.default,
                 item.metadata["help"],
                 item.metadata["choices"],
+                item.metadata["limits"],
             )
         )
     return found

@@ -29,7 +29,7 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
 
 def _copies(variables: list[keras.Variable]) -> list[np.ndarray]:
     """The values, as arrays of their own: on some backends they are views of the variables."""
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+    return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
 
 
 def _assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:

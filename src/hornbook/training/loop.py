@@ -41,6 +41,8 @@ class Batch:
 class Stopped(HornbookError):
     """The user or the system asked to stop; everything is saved."""
 
+    exit_status = 130  # as after any Ctrl-C
+
 
 @dataclass(kw_only=True)
 class Loop:
@@ -170,9 +172,8 @@ class Loop:
             self._snapshot()
             self.run.log(f"stopped by {signals.received} after step {self.state['step']}")
             raise Stopped(
-                f"stopped by {signals.received} after step {self.state['step']}; "
-                f"everything is saved in {self.run.path}.\n"
-                "The same command with --resume continues exactly there."
+                f"stopped by {signals.received} after step {self.state['step']}; with resume it "
+                f"goes on exactly there.  Everything is saved in {self.run.path}."
             )
         if time.monotonic() - self._last_snapshot >= self.snapshot_seconds:
             self._snapshot()

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 import keras
 
 
+UNDECAYED = ("bias", "beta", "gamma")
+
+
 def adamw(
     model: keras.Model,
     *,
@@ -35,20 +38,13 @@ def adamw(
         warmup_target=learning_rate if warmup_steps else None,
         warmup_steps=warmup_steps,
     )
-    options = {
-        "weight_decay": weight_decay,
-        "global_clipnorm": 1.0,
-        "use_ema": ema > 0,
-        "ema_momentum": ema or 0.99,
-    }
-    optimizer = (
-        LayerwiseAdamW(schedule, rates=rates, **options)
-        if rates
-        else keras.optimizers.AdamW(schedule, **options)
-    )
-    optimizer.exclude_from_weight_decay(
-        var_list=[v for v in model.trainable_variables if v.name in ("bias", "beta", "gamma")]
-    )
+    options = {"global_clipnorm": 1.0, "use_ema": ema > 0, "ema_momentum": ema or 0.99}
+    variables = model.trainable_variables
+    if rates:
+        decays = {v.path: weight_decay for v in variables if v.name not in UNDECAYED}
+        return LayerwiseAdamW(schedule, rates=rates, decays=decays, **options)
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay, **options)
+    optimizer.exclude_from_weight_decay(var_list=[v for v in variables if v.name in UNDECAYED])
     return optimizer
 
 
@@ -75,17 +71,27 @@ def layerwise_rates(
     return rates
 
 
-class LayerwiseAdamW(keras.optimizers.AdamW):
-    """AdamW with a factor on the learning rate of each variable.
+class LayerwiseAdamW(keras.optimizers.Adam):
+    """AdamW with a factor on the learning rate of each variable, its decay included.
+
+    Keras's own AdamW decays every variable at the same rate, so a layer that hardly learns
+    would still be pulled to zero.
 
     Args:
         rates: `variable.path` -> factor; 1 where nothing is said.
+        decays: `variable.path` -> weight decay; 0 where nothing is said.
     """
 
-    def __init__(self, learning_rate, *, rates: Mapping[str, float], **kwargs):
+    def __init__(
+        self, learning_rate, *, rates: Mapping[str, float], decays: Mapping[str, float], **kwargs
+    ):
         super().__init__(learning_rate, **kwargs)
         self.rates = dict(rates)
+        self.decays = dict(decays)
 
     def update_step(self, gradient, variable, learning_rate):
-        factor = self.rates.get(variable.path, 1.0)
-        super().update_step(gradient, variable, learning_rate * factor)
+        learning_rate = learning_rate * self.rates.get(variable.path, 1.0)
+        if decay := self.decays.get(variable.path, 0.0):
+            kept = keras.ops.cast(1 - learning_rate * decay, variable.dtype)
+            variable.assign(variable * kept)
+        super().update_step(gradient, variable, learning_rate)

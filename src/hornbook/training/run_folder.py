@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hornbook.errors import HornbookError
-from hornbook.files import atomic_file, write_json
+from hornbook.files import atomic_file, write_json, writing
 from hornbook.training.snapshots import Snapshots
 
 
@@ -47,7 +47,7 @@ class RunFolder:
             HornbookError: something is there already.
         """
         run = cls(path)
-        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+        if run.path.exists() and (not run.path.is_dir() or _holds_something(run.path)):
             raise HornbookError(
                 f"{run.path} exists already, and a run is never written over.\n"
                 + (
@@ -65,7 +65,7 @@ class RunFolder:
         """Opens the folder of a run that was cut off.
 
         Raises:
-            HornbookError: there is no run, or it has other fields.
+            HornbookError: there is no run, it has other fields, or it is finished.
         """
         run = cls(path)
         saved = run.recipe()
@@ -80,6 +80,11 @@ class RunFolder:
                 f"{run.path} was started with other fields:\n"
                 + "\n".join(changed or ["  the recipe or the data"])
                 + "\nResume with the same ones, or start a new run with --out."
+            )
+        if run.report.is_file():
+            raise HornbookError(
+                f"{run.path} is finished; there is nothing to resume.\n"
+                "Train something else in another folder, with --out."
             )
         return run
 
@@ -120,8 +125,14 @@ class RunFolder:
     def log(self, message: str) -> None:
         """Adds a line with the time to `log.txt`."""
         now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
-        with open(self.path / "log.txt", "a", encoding="utf-8") as file:
-            file.write(f"{now} UTC  {message}\n")
+        file = self.path / "log.txt"
+        with writing(file), open(file, "a", encoding="utf-8") as lines:
+            lines.write(f"{now} UTC  {message}\n")
+
+
+def _holds_something(folder: Path) -> bool:
+    """Whether more is there than what a kill in the first instant left half-written."""
+    return any(".tmp-" not in file.name for file in folder.iterdir())
 
 
 def environment() -> dict[str, Any]:

@@ -65,7 +65,11 @@ class Snapshots:
             except CheckpointError as error:
                 problems.append(str(error))
         if problems:
-            raise CheckpointError("\n".join(problems))
+            raise CheckpointError(
+                f"Every snapshot in {self.folder} is damaged:\n"
+                + "\n".join(problems)
+                + f"\nRemove {self.folder} to begin again with --resume, or start a new run."
+            )
         return None
 
     def state(self, path: Path) -> dict[str, Any]:
