@@ -266,18 +266,17 @@ class TextMatching(Recipe):
         lengths = [len(ids) for ids in columns["token_ids"]]
         buckets = length_buckets(lengths, batch_size=self.batch_size, seed=self.seed, epoch=epoch)
 
-        def arrays(numbers):
-            batch = self._arrays(columns, numbers, self.batch_size)
-            return batch, batch.pop("label"), batch.pop("weight")
+        def batch(numbers: np.ndarray) -> Batch:
+            def arrays():
+                inputs = self._arrays(columns, numbers, self.batch_size)
+                return inputs, inputs.pop("label"), inputs.pop("weight")
 
-        return [
-            Batch(
-                size=len(numbers),
-                arrays=lambda numbers=numbers: arrays(numbers),
-                where=lambda numbers=numbers: [columns["where"][number] for number in numbers],
-            )
-            for numbers in buckets
-        ]
+            def where():
+                return [columns["where"][number] for number in numbers]
+
+            return Batch(size=len(numbers), arrays=arrays, where=where)
+
+        return [batch(numbers) for numbers in buckets]
 
     def _arrays(self, columns, numbers, batch_size) -> dict[str, np.ndarray]:
         values = {name: column for name, column in columns.items() if name != "where"}
@@ -389,6 +388,7 @@ class TextMatching(Recipe):
         recipe.encoder, tokenizer, _ = open_folder(
             folder, heads=(), compute_dtype=recipe.compute_dtype
         )
+        assert tokenizer is not None  # the manifest has just said that everything is there
         recipe.tokenizer = tokenizer
         recipe.model = recipe.build()
         recipe._restore(folder)
