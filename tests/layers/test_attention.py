@@ -1,0 +1,116 @@
+"""Attention, held against its formula written out in NumPy."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from hornbook.layers import MultiHeadAttention
+
+pytestmark = pytest.mark.backend
+
+HEADS, FEATURES = 2, 6
+
+
+@pytest.fixture
+def attention():
+    keras.utils.set_random_seed(0)
+    layer = MultiHeadAttention(num_heads=HEADS, dropout=0.5)
+    layer.build((None, None, FEATURES))
+    random = np.random.default_rng(0)
+    for variable in layer.weights:
+        variable.assign(random.normal(size=variable.shape).astype("float32"))
+    return layer
+
+
+def normal(*shape, seed=1):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def reference(layer, x, context=None, mask=None, bias=0.0):
+    """The paper's formula, one head at a time."""
+    context = x if context is None else context
+    dense = {
+        name: [ops.convert_to_numpy(v.value) for v in getattr(layer, name).weights]
+        for name in ("query", "key", "value", "output_dense")
+    }
+    query, key, value = (
+        inputs @ dense[name][0] + dense[name][1]
+        for name, inputs in (("query", x), ("key", context), ("value", context))
+    )
+    size = x.shape[-1] // layer.num_heads
+    heads = []
+    for head in range(layer.num_heads):
+        part = slice(head * size, (head + 1) * size)
+        scores = query[..., part] @ key[..., part].swapaxes(1, 2) / np.sqrt(size) + bias
+        if mask is not None:
+            scores = np.where(mask, scores, -np.inf)
+        weights = np.exp(scores - scores.max(-1, keepdims=True))
+        heads.append(weights / weights.sum(-1, keepdims=True) @ value[..., part])
+    return np.concatenate(heads, -1) @ dense["output_dense"][0] + dense["output_dense"][1]
+
+
+def test_it_computes_the_formula(attention):
+    x = normal(3, 5, FEATURES)
+    computed = ops.convert_to_numpy(attention(x))
+    np.testing.assert_allclose(computed, reference(attention, x), rtol=1e-4, atol=1e-5)
+
+
+def test_it_attends_to_another_sequence_under_mask_and_bias(attention):
+    x, context = normal(2, 3, FEATURES), normal(2, 4, FEATURES, seed=2)
+    mask = np.array([[True, True, False, True], [True, False, False, False]])
+    bias = normal(2, 3, 4, seed=3)
+    computed = attention(
+        x, context, attention_mask=mask[:, None, None], attention_bias=bias[:, None]
+    )
+    expected = reference(attention, x, context, mask[:, None], bias)
+    np.testing.assert_allclose(ops.convert_to_numpy(computed), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_masked_has_exactly_no_influence(attention):
+    x, context = normal(1, 3, FEATURES), normal(1, 4, FEATURES, seed=2)
+    mask = np.array([True, True, False, False])[None, None, None]
+    before = ops.convert_to_numpy(attention(x, context, attention_mask=mask))
+    context[:, 2:] = 1e4
+    after = ops.convert_to_numpy(attention(x, context, attention_mask=mask))
+    np.testing.assert_array_equal(before, after)
+
+
+def test_a_query_that_sees_nothing_stays_finite(attention):
+    x = normal(1, 3, FEATURES)
+    nothing = np.zeros((1, 1, 1, 3), "bool")
+    assert np.isfinite(ops.convert_to_numpy(attention(x, attention_mask=nothing))).all()
+
+
+def test_dropout_works_in_training_only(attention):
+    x = normal(1, 3, FEATURES)
+    still = [ops.convert_to_numpy(attention(x, training=False)) for _ in range(2)]
+    np.testing.assert_array_equal(*still)
+    first, second = (ops.convert_to_numpy(attention(x, training=True)) for _ in range(2))
+    assert np.abs(first - second).max() > 1e-3
+
+
+def test_the_four_kernels_start_differently():
+    keras.utils.set_random_seed(0)
+    layer = MultiHeadAttention(
+        num_heads=HEADS, kernel_initializer=keras.initializers.GlorotUniform()
+    )
+    layer.build((None, None, FEATURES))
+    kernels = [ops.convert_to_numpy(v.value) for v in layer.weights if v.name == "kernel"]
+    assert len({kernel.tobytes() for kernel in kernels}) == 4
+
+
+def test_features_that_the_heads_cannot_share_are_a_programmers_mistake():
+    with pytest.raises(ValueError, match="7 features cannot be shared by 2 heads"):
+        MultiHeadAttention(num_heads=2).build((None, None, 7))
+
+
+def test_it_can_be_saved_inside_a_keras_model(tmp_path):
+    inputs = keras.Input((None, FEATURES))
+    model = keras.Model(inputs, MultiHeadAttention(num_heads=HEADS)(inputs))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    x = normal(2, 3, FEATURES)
+    np.testing.assert_array_equal(model.predict_on_batch(x), again.predict_on_batch(x))

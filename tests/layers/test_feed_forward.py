@@ -1,0 +1,25 @@
+"""The feed-forward network of a block."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from keras import ops
+
+from hornbook.layers import FeedForward
+
+pytestmark = pytest.mark.backend
+
+
+def test_it_widens_applies_the_activation_and_narrows():
+    layer = FeedForward(intermediate_size=7, activation="relu")
+    layer.build((None, None, 4))
+    random = np.random.default_rng(0)
+    values = [random.normal(size=variable.shape).astype("float32") for variable in layer.weights]
+    for variable, value in zip(layer.weights, values, strict=True):
+        variable.assign(value)
+    wide, wide_bias, narrow, narrow_bias = values
+    x = random.normal(size=(2, 3, 4)).astype("float32")
+    expected = np.maximum(x @ wide + wide_bias, 0) @ narrow + narrow_bias
+    np.testing.assert_allclose(ops.convert_to_numpy(layer(x)), expected, rtol=1e-4, atol=1e-5)
+    assert [value.shape for value in values] == [(4, 7), (7,), (7, 4), (4,)]
