@@ -1,4 +1,4 @@
-"""Settings and models of all tests."""
+"""Settings of all tests, and the small models and the training that many of them look at."""
 
 import pytest
 from hypothesis import settings
@@ -6,6 +6,41 @@ from hypothesis import settings
 # A test says what is true, never how fast: a busy machine must not make it fail.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session")
+def tiny_fields():
+    """Fields of a text matcher that trains in seconds: four steps an epoch, two lengths."""
+    return {
+        "hidden_size": 64,
+        "num_hidden_layers": 1,
+        "vocabulary_size": 300,
+        "max_length": 32,
+        "epochs": 3,
+        "batch_size": 16,
+        "patience": 0,
+        "seed": 1,
+    }
+
+
+@pytest.fixture(scope="session")
+def matching_data(tmp_path_factory):
+    """A folder of demo data: six criteria, ten training and ten validation pairs of each."""
+    from hornbook.data.demo_matching import write_demo_data
+
+    folder = tmp_path_factory.mktemp("matching") / "data"
+    write_demo_data(folder, pairs_per_criterion=10)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def matching_run(tmp_path_factory, matching_data, tiny_fields):
+    """The run folder of a finished training; nobody writes into it."""
+    from hornbook.recipes.text_matching import TextMatching
+
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    TextMatching(**tiny_fields).fit(matching_data, out)
+    return out
 
 
 @pytest.fixture
