@@ -79,7 +79,7 @@ class MultiHeadAttention(keras.layers.Layer):
         if attention_mask is not None:
             # far below any score, yet finite: a row that sees nothing stays free of NaN
             scores = ops.where(attention_mask, scores, ops.cast(-1e30, scores.dtype))
-        probabilities = ops.cast(ops.softmax(scores, axis=-1), self.compute_dtype)
+        probabilities = ops.cast(_softmax(scores), self.compute_dtype)
         probabilities = self.dropout(probabilities, training=training)
         return self.output_dense(self._join(ops.matmul(probabilities, value)))
 
@@ -93,3 +93,9 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def compute_output_shape(self, x_shape, **other_shapes):
         return x_shape
+
+
+def _softmax(scores):
+    if scores.shape[-1] == 1:
+        return ops.ones_like(scores)  # the only key has all the weight; Keras would warn
+    return ops.softmax(scores, axis=-1)

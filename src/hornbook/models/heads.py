@@ -24,7 +24,8 @@ class MaskedLanguageModelHead(keras.layers.Layer):
         condition: `(batch, condition_size)` or None.
 
     Returns:
-        Logits `(batch, length, vocab_size)`.
+        Logits `(batch, length, vocab_size)`, in float32 also when the rest computes in half
+        precision, which is too coarse for a softmax over a vocabulary.
     """
 
     def __init__(
@@ -49,11 +50,14 @@ class MaskedLanguageModelHead(keras.layers.Layer):
         self.dense.build(x_shape)
         self.norm.build(x_shape)
         words = self._shared[0].input_dim
-        self.bias = self.add_weight(name="bias", shape=(words,), initializer="zeros")
+        self.bias = self.add_weight(
+            name="bias", shape=(words,), initializer="zeros", autocast=False
+        )
 
     def call(self, x, condition=None):
         x = self.norm(self.dense(x), condition)
-        return self._shared[0](x, reverse=True) + ops.cast(self.bias, self.compute_dtype)
+        logits = self._shared[0](x, reverse=True)
+        return logits + ops.cast(self.bias, logits.dtype)
 
     def compute_output_shape(self, x_shape, condition_shape=None):
         return (*x_shape[:-1], self._shared[0].input_dim)

@@ -1,0 +1,56 @@
+"""A configuration that cannot be built is refused, with everything that is wrong in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from hornbook.errors import CheckpointError
+from hornbook.models.config import APPLICATIONS, HEADS, TransformerConfig
+
+SIZES = {
+    "vocab_size": 10,
+    "hidden_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+}
+
+
+@pytest.mark.parametrize("application", APPLICATIONS)
+def test_sizes_that_can_be_built_are_taken(application):
+    config = TransformerConfig(**SIZES, application=application, heads=HEADS, condition_size=3)
+    assert config.replace(hidden_size=4).hidden_size == 4
+    assert config.hidden_size == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("vocab_size", 0),
+        ("vocab_size", "10"),
+        ("hidden_size", 7),
+        ("num_hidden_layers", True),
+        ("num_attention_heads", None),
+        ("intermediate_size", 2.0),
+        ("max_position_embeddings", -1),
+        ("type_vocab_size", -1),
+        ("hidden_dropout_prob", 1),
+        ("attention_probs_dropout_prob", "0.1"),
+        ("layer_norm_eps", "1e-12"),
+        ("condition_size", 0),
+        ("application", "decoder"),
+        ("heads", ("mlm", "span")),
+        ("heads", "mlm"),
+        ("heads", ([],)),
+    ],
+)
+def test_what_cannot_be_built_is_named(name, value):
+    with pytest.raises(CheckpointError, match=f"{name} ") as caught:
+        TransformerConfig(**{**SIZES, name: value})
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_all_problems_are_named_at_once():
+    with pytest.raises(CheckpointError) as caught:
+        TransformerConfig(**{**SIZES, "vocab_size": 0, "application": "x", "heads": ("y",)})
+    assert len(str(caught.value).splitlines()) == 4

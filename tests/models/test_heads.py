@@ -1,0 +1,39 @@
+"""The masked-language-model head."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from keras import ops
+
+from hornbook.models.variables import named_variables
+
+pytestmark = pytest.mark.backend
+
+
+def test_the_head_scores_with_the_token_embedding_it_shares(tiny_transformer):
+    transformer = tiny_transformer(hidden_act="relu")
+    x = np.random.default_rng(0).normal(size=(2, 3, 12)).astype("float32")
+    weights = {
+        path: ops.convert_to_numpy(variable.value)
+        for path, variable in named_variables(transformer).items()
+    }
+    h = np.maximum(x @ weights["mlm.dense.kernel"] + weights["mlm.dense.bias"], 0)
+    h = (h - h.mean(-1, keepdims=True)) / h.std(-1, keepdims=True)
+    h = h * weights["mlm.norm.gamma"] + weights["mlm.norm.beta"]
+    expected = h @ weights["token_embedding.embeddings"].T + weights["mlm.bias"]
+    logits = transformer.mlm(x)
+    np.testing.assert_allclose(ops.convert_to_numpy(logits), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("compute_dtype", ["float16", "bfloat16"])
+def test_logits_are_float32_in_half_precision_too(tiny_transformer, compute_dtype):
+    transformer = tiny_transformer(compute_dtype=compute_dtype)
+    logits = transformer.mlm(transformer(np.array([[1, 2, 3]])))
+    assert "float32" in str(logits.dtype)
+
+
+def test_shared_weights_are_not_counted_twice(tiny_transformer):
+    transformer = tiny_transformer()
+    assert len({id(v) for v in transformer.weights}) == len(transformer.weights)
+    assert not any("embeddings" in path for path in named_variables(transformer.mlm))

@@ -1,0 +1,189 @@
+"""Who may look at whom, what a condition reaches, and what half precision leaves alone."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from hornbook.models.variables import named_variables
+
+pytestmark = pytest.mark.backend
+
+IDS = np.array([[5, 6, 7, 8, 9, 10]])
+SEGMENTS = np.array([[0, 0, 0, 1, 1, 1]])
+LENGTH = IDS.shape[1]
+
+
+def to_numpy(x):
+    return ops.convert_to_numpy(ops.cast(x, "float32"))
+
+
+def changed_rows(transformer, column, **inputs):
+    """The positions whose output changes when the token at `column` does."""
+    other = IDS.copy()
+    other[0, column] = 20
+    before, after = (to_numpy(transformer(ids, **inputs))[0] for ids in (IDS, other))
+    return [row for row in range(LENGTH) if not np.array_equal(before[row], after[row])]
+
+
+@pytest.mark.parametrize("column", range(LENGTH))
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("application", ["encoder", "causal_lm", "prefix_lm"])
+def test_a_token_changes_exactly_what_may_see_it(tiny_transformer, application, padded, column):
+    transformer = tiny_transformer(application=application)
+    real = np.ones((1, LENGTH), "int32")
+    if padded:
+        real[0, [2, 5]] = 0  # one inside the prefix, one at the end
+    may_see = {
+        "encoder": lambda query: True,
+        "causal_lm": lambda query: column <= query,
+        "prefix_lm": lambda query: (
+            SEGMENTS[0, column] == 0 or (SEGMENTS[0, query] == 1 and column <= query)
+        ),
+    }[application]
+    expected = [
+        query
+        for query in range(LENGTH)
+        if query == column or (real[0, column] and may_see(query))  # it always sees its own input
+    ]
+    inputs = {"segment_ids": SEGMENTS, "padding_mask": real if padded else None}
+    assert changed_rows(transformer, column, **inputs) == expected
+
+
+def test_padding_changes_nothing_at_real_positions(tiny_transformer):
+    transformer = tiny_transformer()
+    alone = to_numpy(transformer(IDS))
+    padded = np.pad(IDS, ((0, 0), (0, 3)))
+    mask = (padded > 0).astype("int32")
+    first = to_numpy(transformer(padded, padding_mask=mask))[:, :LENGTH]
+    np.testing.assert_allclose(alone, first, atol=1e-6, rtol=1e-6)
+    padded[:, LENGTH:] = 33
+    second = to_numpy(transformer(padded, padding_mask=mask.astype("bool")))[:, :LENGTH]
+    np.testing.assert_array_equal(first, second)
+
+
+def test_what_is_left_out_is_zeros_and_counting(tiny_transformer):
+    transformer = tiny_transformer()
+    short = to_numpy(transformer(IDS))
+    spelled_out = transformer(
+        IDS,
+        segment_ids=np.zeros_like(IDS),
+        position_ids=np.arange(LENGTH)[None],
+        padding_mask=np.ones_like(IDS),
+    )
+    np.testing.assert_allclose(short, to_numpy(spelled_out), atol=1e-6)
+    for name, value in {
+        "segment_ids": np.ones_like(IDS),
+        "position_ids": np.arange(LENGTH)[None] + 1,
+    }.items():
+        assert np.abs(to_numpy(transformer(IDS, **{name: value})) - short).max() > 1e-3
+
+
+def test_a_prefix_language_model_needs_segments(tiny_transformer):
+    with pytest.raises(ValueError, match="needs segment_ids"):
+        tiny_transformer(application="prefix_lm")(IDS)
+
+
+def test_a_fresh_condition_changes_nothing(tiny_transformer):
+    plain = tiny_transformer()
+    conditional = tiny_transformer(condition_size=5)
+    ours, theirs = named_variables(conditional), named_variables(plain)
+    for path, variable in theirs.items():
+        ours[path].assign(variable.value)
+    condition = np.random.default_rng(0).normal(size=(1, 5)).astype("float32")
+    computed = conditional(IDS, condition=condition)
+    np.testing.assert_array_equal(to_numpy(computed), to_numpy(plain(IDS)))
+    np.testing.assert_array_equal(
+        to_numpy(conditional.mlm(computed, condition)), to_numpy(plain.mlm(plain(IDS)))
+    )
+
+
+def test_the_condition_reaches_every_norm(tiny_transformer):
+    transformer = tiny_transformer(condition_size=5)
+    variables = named_variables(transformer)
+    norms = [path.removesuffix("gamma") for path in variables if path.endswith("norm.gamma")]
+    assert len(norms) == 2 + 2 * len(transformer.blocks)
+    conditions = np.eye(5, dtype="float32")[[0, 1]]
+
+    def logits():
+        ids = np.repeat(IDS, 2, axis=0)
+        x = transformer(ids, condition=conditions)
+        return to_numpy(transformer.mlm(x, conditions))
+
+    for norm in norms:
+        for name in ("gamma_kernel", "beta_kernel"):
+            kernel = variables[norm + name]
+            kernel.assign(np.random.default_rng(0).normal(size=kernel.shape).astype("float32"))
+            first, second = logits()
+            assert np.abs(first - second).max() > 1e-4, norm + name
+            kernel.assign(np.zeros(kernel.shape, "float32"))
+    first, second = logits()
+    np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+@pytest.mark.parametrize("compute_dtype", ["float16", "bfloat16"])
+def test_ids_stay_exact_in_half_precision(tiny_transformer, compute_dtype):
+    """float16 counts to 2048 and bfloat16 to 256 before it skips numbers."""
+    transformer = tiny_transformer(
+        vocab_size=5000, max_position_embeddings=2100, compute_dtype=compute_dtype
+    )
+    # one id beside the next: what rounds to the same number would give the same vector
+    for name, values in {
+        "token_ids": np.array([[4001, 4002, 4003, 2049, 257]]),
+        "position_ids": np.array([[2051, 2052, 2053, 2049, 257]]),
+    }.items():
+        inputs = {"token_ids": np.full((1, 5), 7), "position_ids": np.zeros((1, 5), "int32")}
+        x = transformer.embed(
+            **(inputs | {name: values}), segment_ids=None, condition=None, training=False
+        )
+        assert compute_dtype in str(x.dtype)
+        rows = to_numpy(x)[0]
+        for first in range(5):
+            for second in range(first):
+                assert np.abs(rows[first] - rows[second]).max() > 1e-2
+    # and the same through a compiled model, whose inputs Keras casts
+    ids = keras.Input((None,), dtype="int32")
+    model = keras.Model(ids, transformer(ids))
+    rows = model.predict_on_batch(np.array([[4001], [4002], [4003]]))[:, 0].astype("float32")
+    assert np.abs(rows[0] - rows[1]).max() > 1e-2
+    assert np.abs(rows[1] - rows[2]).max() > 1e-2
+
+
+def test_half_precision_computes_nearly_the_same_with_weights_in_float32(tiny_transformer):
+    exact = to_numpy(tiny_transformer()(IDS))
+    transformer = tiny_transformer(compute_dtype="bfloat16")
+    np.testing.assert_allclose(to_numpy(transformer(IDS)), exact, atol=0.08)
+    assert {str(variable.dtype) for variable in transformer.weights} == {"float32"}
+
+
+def test_the_first_tokens_vector_goes_through_the_pooler(tiny_transformer):
+    transformer = tiny_transformer()
+    x = transformer(IDS)
+    kernel, bias = (to_numpy(v.value) for v in transformer.pooler.weights)
+    expected = np.tanh(to_numpy(x)[:, 0] @ kernel + bias)
+    np.testing.assert_allclose(to_numpy(transformer.pool(x)), expected, atol=1e-5)
+
+
+def test_there_are_only_the_heads_that_were_asked_for(tiny_transformer):
+    transformer = tiny_transformer(heads=())
+    assert transformer.pooler is transformer.mlm is transformer.nsp is None
+    transformer = tiny_transformer(heads=("nsp",))
+    assert transformer.pooler is not None  # what the next-sentence head reads
+    assert transformer.mlm is None
+
+
+def test_a_model_without_segments_has_no_segment_embedding(tiny_transformer):
+    transformer = tiny_transformer(type_vocab_size=0)
+    assert not any(path.startswith("segment") for path in named_variables(transformer))
+    np.testing.assert_array_equal(
+        to_numpy(transformer(IDS)), to_numpy(transformer(IDS, segment_ids=SEGMENTS))
+    )
+
+
+def test_dropout_works_in_training_only(tiny_transformer):
+    transformer = tiny_transformer()
+    np.testing.assert_array_equal(*(to_numpy(transformer(IDS)) for _ in range(2)))
+    first, second = (to_numpy(transformer(IDS, training=True)) for _ in range(2))
+    assert np.abs(first - second).max() > 1e-3
