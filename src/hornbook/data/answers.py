@@ -62,7 +62,8 @@ def _write_lines(file: Any, answers: Iterable[Mapping[str, Any]]) -> Iterator[No
 
 def _write_table(file: Any, answers: Iterable[Mapping[str, Any]], delimiter: str) -> int:
     writer, count = None, 0
-    for count, answer in enumerate(answers, 1):
+    for answer in answers:
+        count += 1
         if writer is None:
             writer = csv.DictWriter(
                 file, list(answer), delimiter=delimiter, restval="", extrasaction="ignore"

@@ -24,7 +24,6 @@ from typing import Any, ClassVar, Self
 from hornbook.errors import HornbookError, OptionError, did_you_mean
 from hornbook.files import MANIFEST, settle, verify_manifest
 
-
 # what a number may be limited to: name -> (how it is tested, how it is said)
 LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "at_least": (operator.ge, "at least"),

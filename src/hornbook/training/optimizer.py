@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import keras
 
-
 UNDECAYED = ("bias", "beta", "gamma")
 
 

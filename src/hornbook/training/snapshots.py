@@ -113,15 +113,18 @@ class Snapshots:
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Weights, random states and optimizer variables, in the order Keras made them."""
+    """Weights, random states and optimizer variables, numbered in the order Keras made them.
+
+    Their paths would not do: Keras counts up the names of layers within a session, so the
+    same model made again has others.
+    """
     with contextlib.suppress(AttributeError):  # an optimizer that never stepped has no slots yet
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-    return {
-        f"{number:05d}/{variable.path}": variable
-        for number, variable in enumerate([*model.variables, *model.optimizer.variables])
-    }
+    variables = [*model.variables, *model.optimizer.variables]
+    return {f"{number:05d}": variable for number, variable in enumerate(variables)}
 
 
 def _to_numpy(variable: keras.Variable) -> np.ndarray:
-    return np.ascontiguousarray(keras.ops.convert_to_numpy(variable.value))
+    # np.ascontiguousarray would make a number, such as the optimizer's step, an array of one
+    return np.array(keras.ops.convert_to_numpy(variable.value), order="C")

@@ -1,0 +1,333 @@
+"""The loop on a model of one matrix, whose arithmetic NumPy can follow."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+from hornbook.errors import DataError, HornbookError
+from hornbook.training.averaging import averaged_weights
+from hornbook.training.loop import Batch, Loop, Stopped
+from hornbook.training.optimizer import adamw
+from hornbook.training.run_folder import RunFolder
+
+pytestmark = pytest.mark.backend
+
+BATCHES, ROWS, EPOCHS = 3, 4, 3
+
+
+def make_batches(epoch, seen=None, nan_at=None):
+    """The batches of an epoch: different ones in each, the same ones each time."""
+    random = np.random.default_rng(epoch)
+    found = []
+    for number in range(BATCHES):
+        x = random.normal(size=(ROWS, 5)).astype("float32")
+        y = x.sum(axis=1, keepdims=True)
+        if nan_at == (epoch, number):
+            x[:] = np.nan
+
+        def arrays(x=x, y=y, number=number):
+            if seen is not None:
+                seen.append((epoch, number))
+            return x, y, np.ones(ROWS, "float32")
+
+        where = [f"data:{epoch}-{number}-{row}" for row in range(ROWS)]
+        found.append(Batch(size=ROWS, arrays=arrays, where=lambda where=where: where))
+    return found
+
+
+def make_model(ema=0.9, dropout=0.3):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential(
+        [keras.Input((5,)), keras.layers.Dropout(dropout), keras.layers.Dense(1)]
+    )
+    model.compile(adamw(model, steps=BATCHES * EPOCHS, learning_rate=0.1, ema=ema), "mse")
+    return model
+
+
+def make_loop(path, model=None, scores=None, batches=make_batches, resume=False, **changes):
+    """A loop whose scores are given by epoch, and the list of epochs it saved."""
+    fields = {"recipe": "none", "fields": {"a": 1}}
+    run = RunFolder.resume(path, fields) if resume else RunFolder.create(path, fields)
+    saved = []
+    loop = Loop(
+        model=model or make_model(),
+        batches=batches,
+        epochs=changes.pop("epochs", EPOCHS),
+        evaluate=changes.pop(
+            "evaluate", lambda: {"score": (scores or [0.1, 0.2, 0.3])[loop.state["epoch"]]}
+        ),
+        monitor="score",
+        save=lambda: saved.append(loop.state["epoch"]),
+        patience=changes.pop("patience", 0),
+        run=run,
+        **{"snapshot_seconds": 0, **changes},
+    )
+    if resume:
+        loop.resume()
+    return loop, saved
+
+
+def weights_of(model):
+    return [np.array(keras.ops.convert_to_numpy(v.value)) for v in model.trainable_variables]
+
+
+def assert_equal_weights(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_each_epoch_asks_for_its_own_batches_once(tmp_path):
+    seen = []
+    loop, _ = make_loop(tmp_path / "run", batches=lambda epoch: make_batches(epoch, seen))
+    rows = loop.train()
+    assert seen == [(epoch, number) for epoch in range(EPOCHS) for number in range(BATCHES)]
+    assert [row["step"] for row in rows] == [3, 6, 9]
+    assert loop.run.metrics() == rows
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_its_rows(tmp_path):
+    losses = []
+
+    class Recorder:
+        """Stands for the model: only the loop's arithmetic is looked at."""
+
+        def __init__(self, model):
+            self.__dict__["model"] = model
+
+        def __getattr__(self, name):
+            return getattr(self.model, name)
+
+        def train_on_batch(self, *inputs, **options):
+            losses.append(float(self.model.train_on_batch(*inputs, **options)))
+            return losses[-1]
+
+    loop, _ = make_loop(tmp_path / "run", model=Recorder(make_model()), epochs=1)
+    assert loop.train()[0]["loss"] == pytest.approx(np.mean(losses))
+
+
+def test_the_best_epoch_is_what_is_saved(tmp_path):
+    loop, saved = make_loop(tmp_path / "run", scores=[0.5, 0.9, 0.7])
+    loop.train()
+    assert saved == [1, 2]
+    assert loop.state["best_epoch"] == 2
+
+
+def test_an_equal_score_is_no_better_one(tmp_path):
+    loop, saved = make_loop(tmp_path / "run", scores=[0.5, 0.5, 0.5])
+    loop.train()
+    assert saved == [1]
+
+
+def test_training_stops_after_as_many_epochs_without_a_better_one_as_patience_says(tmp_path):
+    loop, saved = make_loop(
+        tmp_path / "run", scores=[0.5, 0.9, 0.7, 0.8, 0.95], epochs=5, patience=2
+    )
+    assert len(loop.train()) == 4
+    assert saved == [1, 2]
+
+
+def test_a_run_cut_off_at_any_step_ends_as_if_it_had_not_been(tmp_path):
+    whole, _ = make_loop(tmp_path / "whole")
+    whole.train()
+
+    class Cut(Exception):
+        pass
+
+    for epoch, number in ((0, 0), (0, 2), (1, 0), (2, 1)):
+
+        def cut_batches(asked, place=(epoch, number)):
+            def fail():
+                raise Cut
+
+            batches = make_batches(asked)
+            if asked == place[0]:
+                batches[place[1]] = Batch(size=ROWS, arrays=fail, where=list)
+            return batches
+
+        path = tmp_path / f"cut-{epoch}-{number}"
+        loop, _ = make_loop(path, batches=cut_batches)
+        with pytest.raises(Cut):
+            loop.train()
+        resumed, _ = make_loop(path, resume=True)
+        assert resumed.state["step"] == epoch * BATCHES + number
+        resumed.train()
+        assert_equal_weights(weights_of(resumed.model), weights_of(whole.model))
+        assert resumed.run.metrics_file.read_bytes() == whole.run.metrics_file.read_bytes()
+
+
+def test_without_dropouts_random_state_a_resumed_run_would_end_elsewhere(tmp_path):
+    ends = []
+    for seed in (1, 2):
+        loop, _ = make_loop(tmp_path / str(seed))
+        for variable in loop.model.non_trainable_variables:
+            if "seed" in variable.path:
+                variable.assign([seed, 0])
+        loop.train()
+        ends.append(weights_of(loop.model))
+    assert not np.array_equal(ends[0][0], ends[1][0])
+
+
+def test_evaluation_has_the_running_average_and_training_keeps_its_own(tmp_path):
+    own, averages = [], []
+    model = make_model(ema=0.9)
+
+    def one_batch(epoch):
+        first = make_batches(epoch)[0]
+
+        def arrays():
+            own.append(weights_of(model))  # as the last step left them
+            return first.arrays()
+
+        return [Batch(size=ROWS, arrays=arrays, where=first.where)]
+
+    def evaluate():
+        averages.append(weights_of(model))
+        return {"score": float(len(averages))}
+
+    loop, _ = make_loop(tmp_path / "run", model, batches=one_batch, epochs=5, evaluate=evaluate)
+    loop.train()
+    own.append(weights_of(model))
+    for place in range(2):  # kernel and bias
+        expected = own[1][place]  # the average begins with the weights after the first step
+        for step, found in enumerate(averages, 1):
+            if step > 1:
+                expected = 0.9 * expected + 0.1 * own[step][place]
+            np.testing.assert_allclose(found[place], expected, rtol=1e-5, atol=1e-7)
+    assert not np.allclose(averages[-1][0], own[-1][0])
+
+
+def test_looking_at_the_average_changes_no_step(tmp_path):
+    plain, looking = make_model(), make_model()
+    for number, batch in enumerate(make_batches(0)):
+        x, y, weights = batch.arrays()
+        for model in (plain, looking):
+            model.train_on_batch(x, y, sample_weight=weights)
+        with averaged_weights(looking):
+            looking.predict_on_batch(x)
+            if number:
+                assert not np.array_equal(weights_of(looking)[0], weights_of(plain)[0])
+        assert_equal_weights(weights_of(looking), weights_of(plain))
+
+
+def test_without_an_average_evaluation_has_the_weights_themselves(tmp_path):
+    model = make_model(ema=0)
+    batch = make_batches(0)[0]
+    model.train_on_batch(*batch.arrays()[:2])
+    before = weights_of(model)
+    with averaged_weights(model):
+        assert_equal_weights(weights_of(model), before)
+
+
+def test_an_infinite_loss_names_its_rows_and_nothing_of_it_is_kept(tmp_path):
+    loop, _ = make_loop(
+        tmp_path / "run", batches=lambda epoch: make_batches(epoch, nan_at=(1, 1))
+    )
+    with pytest.raises(DataError, match=r"nan at step 5, on a batch with\sdata:1-1-0, ") as found:
+        loop.train()
+    assert "learning rate" in str(found.value)
+    resumed, _ = make_loop(tmp_path / "run", resume=True)
+    assert resumed.state["step"] == 4
+    assert all(np.isfinite(value).all() for value in weights_of(resumed.model))
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_the_step_and_is_resumed_exactly(tmp_path, name):
+    before = signal.getsignal(getattr(signal, name))
+    whole, _ = make_loop(tmp_path / "whole")
+    whole.train()
+
+    def batches(epoch):
+        found = make_batches(epoch)
+        first = found[1]
+
+        def arrays():
+            os.kill(os.getpid(), getattr(signal, name))
+            return first.arrays()
+
+        if epoch == 1:
+            found[1] = Batch(size=ROWS, arrays=arrays, where=first.where)
+        return found
+
+    loop, _ = make_loop(tmp_path / "run", batches=batches, snapshot_seconds=1e9)
+    with pytest.raises(Stopped, match=f"stopped by {name} after step 5") as found:
+        loop.train()
+    assert found.value.exit_status == 130
+    assert signal.getsignal(getattr(signal, name)) == before
+    resumed, _ = make_loop(tmp_path / "run", resume=True)
+    assert resumed.state["step"] == 5
+    resumed.train()
+    assert_equal_weights(weights_of(resumed.model), weights_of(whole.model))
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path):
+    def batches(epoch):
+        def arrays():
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            raise AssertionError("the second one was not at once")
+
+        return [Batch(size=ROWS, arrays=arrays, where=list)]
+
+    loop, _ = make_loop(tmp_path / "run", batches=batches)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train()
+
+
+def test_a_damaged_snapshot_falls_back_to_the_one_before(tmp_path):
+    whole, _ = make_loop(tmp_path / "run")
+    whole.train()
+    newest, before = whole.run.snapshots._paths()
+    file = newest / "variables.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    resumed, _ = make_loop(tmp_path / "run", resume=True)
+    assert f"step-{resumed.state['step']:08d}" == before.name
+    resumed.train()
+    assert_equal_weights(weights_of(resumed.model), weights_of(whole.model))
+
+
+def test_when_every_snapshot_is_damaged_each_is_named_with_what_to_do(tmp_path):
+    loop, _ = make_loop(tmp_path / "run")
+    loop.train()
+    for path in loop.run.snapshots._paths():
+        (path / "state.json").write_text("{")
+    with pytest.raises(HornbookError, match="Every snapshot") as found:
+        make_loop(tmp_path / "run", resume=True)
+    assert "step-00000009" in str(found.value)
+    assert "step-00000008" in str(found.value)
+    assert "Remove" in str(found.value)
+
+
+def test_a_snapshot_of_another_model_changes_nothing(tmp_path):
+    loop, _ = make_loop(tmp_path / "run", epochs=1)
+    loop.train()
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
+    model.compile("adam", "mse")
+    before = weights_of(model)
+    with pytest.raises(HornbookError, match="of another model"):
+        loop.run.snapshots.restore(model, loop.run.snapshots.newest())
+    assert_equal_weights(weights_of(model), before)
+
+
+def test_only_the_newest_snapshots_are_kept(tmp_path):
+    loop, _ = make_loop(tmp_path / "run")
+    loop.train()
+    names = sorted(path.name for path in loop.run.snapshots.folder.iterdir())
+    assert names == ["step-00000008", "step-00000009"]
+    loop.run.snapshots.clear()
+    assert not loop.run.snapshots.folder.exists()
+
+
+def test_the_log_has_a_line_an_epoch(tmp_path):
+    loop, _ = make_loop(tmp_path / "run")
+    loop.train()
+    lines = (tmp_path / "run" / "log.txt").read_text("utf-8").splitlines()
+    assert len(lines) == EPOCHS
+    assert all(" UTC  epoch " in line for line in lines)
+    assert [row["epoch"] for row in loop.run.metrics()] == [1, 2, 3]

@@ -1,0 +1,70 @@
+"""A run that is killed again and again ends with the very bytes of one that was left alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.backend,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="the child processes are forked"),
+]
+
+SCRIPT = Path(__file__).with_name("killed_training.py")
+KILLED = -signal.SIGKILL
+COMPARED = ("model/model.safetensors", "model/recipe.json", "model/vocab.txt", "metrics.jsonl")
+
+
+def train(data, run, fields, *moments, hash_seed):
+    """Runs the script and returns what it printed, with the exit status at each moment."""
+    child = subprocess.run(
+        [sys.executable, SCRIPT, data, run, json.dumps(fields), *moments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONHASHSEED": str(hash_seed), "HORNBOOK_QUIET": "1"},
+    )
+    assert child.returncode == 0, child.stderr
+    ends = [line.split(" ") for line in child.stdout.splitlines() if line.split(" ")[0] in moments]
+    return {moment: int(status) for moment, status in ends}, child
+
+
+def digests(run):
+    return {name: hashlib.sha256((run / name).read_bytes()).hexdigest() for name in COMPARED}
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_hash_seed(
+    matching_data, matching_run, tiny_fields, tmp_path
+):
+    ends, _ = train(matching_data, tmp_path / "run", tiny_fields, "never", hash_seed=1)
+    assert ends == {"never": 0}
+    assert digests(tmp_path / "run") == digests(matching_run)
+
+
+def test_a_run_killed_at_six_moments_and_stopped_once_ends_with_the_same_bytes(
+    matching_data, matching_run, tiny_fields, tmp_path
+):
+    run = tmp_path / "run"
+    deadly = (
+        "step:2",  # in the first epoch
+        "writing:3",  # in the middle of a snapshot
+        "replacing:step-00000004",  # the first epoch's end: its snapshot replaces the last step's
+        "replacing:model",  # between two epochs: the best model is saved again
+        "step:7",  # in a later epoch
+    )
+    moments = (*deadly, "stop:9", "report", "never")
+    ends, child = train(matching_data, run, tiny_fields, *moments, hash_seed=2)
+    assert ends == {**dict.fromkeys(deadly, KILLED), "stop:9": 130, "report": KILLED, "never": 0}
+    assert digests(run) == digests(matching_run)
+    assert sorted(path.name for path in run.iterdir()) == sorted(
+        path.name for path in matching_run.iterdir()
+    )
+    [line] = [line for line in child.stderr.splitlines() if line.startswith("Go on with:")]
+    assert line.startswith("Go on with:  hornbook train text-matching ")
+    assert line.count("--resume") == 1
