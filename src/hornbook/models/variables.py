@@ -20,7 +20,8 @@ def _walk(layer: keras.layers.Layer, prefix: str) -> Iterator[tuple[str, keras.V
     for variable in layer.weights:
         if variable.path == f"{layer.path}/{variable.name}":  # its own, not a sublayer's
             yield prefix + variable.name, variable
-    for name, value in vars(layer).items():
+    # on torch a layer is a torch.nn.Module too, which keeps its layers in a dict of their own
+    for name, value in {**vars(layer), **vars(layer).get("_modules", {})}.items():
         if name.startswith("_"):
             continue  # shared with another owner, or Keras's own bookkeeping
         if isinstance(value, keras.layers.Layer):

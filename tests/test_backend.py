@@ -1,0 +1,130 @@
+"""Who decides which backend Keras runs on, in fresh processes."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from hornbook.backend import BACKENDS
+
+INSTALLED = [name for name in BACKENDS if importlib.util.find_spec(name)]
+
+PROGRAM = """
+import importlib.abc, sys
+
+class Missing(importlib.abc.MetaPathFinder):  # as if these were not installed
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {missing!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+
+import importlib.util
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, package=None: (
+    None if name.split(".")[0] in {missing!r} else find_spec(name, package)
+)
+sys.meta_path.insert(0, Missing())
+{program}
+"""
+
+
+def run(program, home, *, missing=(), **environment):
+    """Runs a program in a process where the `missing` packages are not installed."""
+    kept = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(program=program, missing=set(missing))],
+        env={**kept, "KERAS_HOME": str(home), "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+ASK = """
+import hornbook, os
+from hornbook import backend
+backend.announce()
+backend.announce()
+assert "keras" not in sys.modules, "choosing must not import anything slow"
+print(os.environ.get("KERAS_BACKEND"), backend.reason(), sep="; ")
+"""
+
+
+def ask(home, **options):
+    done = run(ASK, home, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip(), done.stderr.splitlines()
+
+
+def test_the_first_installed_backend_is_taken_and_said_in_one_line(tmp_path):
+    name = INSTALLED[0]
+    answer, said = ask(tmp_path)
+    assert answer == f"{name}; it is installed and KERAS_BACKEND is not set"
+    assert said == [f"Keras backend: {name} (it is installed and KERAS_BACKEND is not set)"]
+
+
+@pytest.mark.skipif(len(INSTALLED) < 2, reason="needs two installed backends")
+def test_without_the_first_the_next_one_is_taken(tmp_path):
+    answer, said = ask(tmp_path, missing=INSTALLED[:1])
+    assert answer.startswith(INSTALLED[1])
+    assert len(said) == 1
+
+
+def test_the_users_word_decides_and_nothing_is_said(tmp_path):
+    (tmp_path / "keras.json").write_text(json.dumps({"backend": "jax"}))
+    answer, said = ask(tmp_path, KERAS_BACKEND="torch")
+    assert answer == "torch; KERAS_BACKEND says so"
+    assert said == []
+
+
+def test_keras_json_decides_where_keras_backend_is_silent(tmp_path):
+    (tmp_path / "keras.json").write_text(json.dumps({"backend": INSTALLED[-1]}))
+    answer, said = ask(tmp_path)
+    assert answer == f"None; {tmp_path / 'keras.json'} says so"
+    assert said == []
+
+
+@pytest.mark.skipif(len(INSTALLED) < 2, reason="needs two installed backends")
+def test_a_missing_backend_in_keras_json_is_passed_over_and_said(tmp_path):
+    (tmp_path / "keras.json").write_text(json.dumps({"backend": "tensorflow"}))
+    answer, said = ask(tmp_path, missing=["tensorflow"])
+    assert answer.startswith(INSTALLED[0])
+    assert said == [
+        f"Keras backend: {INSTALLED[0]} ({tmp_path / 'keras.json'} names tensorflow, "
+        "which is not installed)"
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"backend": 3}', '{"backend": "abacus"}'])
+def test_a_keras_json_that_names_no_backend_is_passed_over(tmp_path, text):
+    (tmp_path / "keras.json").write_text(text)
+    answer, _ = ask(tmp_path)
+    assert answer.startswith(INSTALLED[0])
+
+
+def test_nothing_is_chosen_where_nothing_is_installed(tmp_path):
+    answer, said = ask(tmp_path, missing=BACKENDS)
+    assert answer == "None; no backend is installed"
+    assert said == []
+
+
+def test_keras_imported_before_has_decided(tmp_path):
+    program = "import keras, hornbook; from hornbook import backend; print(backend.reason())"
+    done = run(program, tmp_path, KERAS_BACKEND=INSTALLED[0])
+    assert done.stdout.strip() == "Keras was imported before hornbook", done.stderr
+
+
+@pytest.mark.parametrize("name", [name for name in INSTALLED if name != "tensorflow"])
+def test_tensorflow_is_not_needed(tmp_path, name):
+    program = (
+        "import hornbook, keras; from hornbook.models.transformer import Transformer; "
+        "print(keras.config.backend(), 'tensorflow' in sys.modules)"
+    )
+    others = set(BACKENDS) - {name}
+    done = run(program, tmp_path, missing=others)
+    assert done.stdout.strip() == f"{name} False", done.stderr
