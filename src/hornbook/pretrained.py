@@ -141,7 +141,7 @@ class Pretrained:
         Returns:
             `(len(texts), hidden_size)` float32, in the order of the texts.
         """
-        positions = self.config.max_position_embeddings
+        positions = self.config.max_length
         limit = min(max_length or positions, positions)
         encoder = self._encoder(pooling)
         encodings = self.need_tokenizer().encode_batch(texts, limit)
@@ -308,6 +308,9 @@ def write_model(
     if layout not in LAYOUTS:
         raise OptionError(f"Unknown layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
     family = family_named(transformer.config.family)
+    if layout != "keras" and layout not in family.weights:
+        known = ", ".join([*family.weights, "keras"])
+        raise OptionError(f"{family.name} has no {layout} layout.  It has: {known}.")
     values = family.write_config(transformer.config)
     variables = _all_variables(transformer, others)
     if layout == "google":
@@ -356,11 +359,15 @@ def family_of(values: Mapping[str, Any], name: str | None):
     own = values.get("hornbook")
     if isinstance(own, dict) and "family" in own:
         return family_named(str(own["family"]))
-    model_type = values.get("model_type", "bert")  # Google's first files do not say
+    said = values.get("model_type")  # Google's files do not say
     for family in FAMILIES.values():
-        if family.model_type == model_type:
+        if family.has_signs(values) and said in (None, family.model_type):
             return family
-    known = sorted(family.model_type for family in FAMILIES.values())
+    model_type = said or "bert"
+    for family in FAMILIES.values():
+        if model_type == family.model_type or model_type in family.aliases:
+            return family
+    known = sorted({family.model_type for family in FAMILIES.values()})
     raise CheckpointError(
         f"This is a model of type {model_type!r}, which hornbook does not know.\n"
         f"Known types: {', '.join(known)}.  If it computes the same as one of them, say which "
@@ -382,12 +389,14 @@ def _heads_in(family: Any, checkpoint: Any, config: Any) -> tuple[str, ...]:
         plain = [name if isinstance(name, str) else name.name for name in names]
         return any(name in there or name.removeprefix(prefix) in there for name in plain)
 
-    table = family.weights[checkpoint.layout]
+    table = family.weights.get(checkpoint.layout, {})
+    own = {name.removeprefix(OWN) for name in there if name.startswith(OWN)}
     return tuple(
         head
         for head in HEADS
-        if any(path.startswith(f"{head}.") for path in table)
-        and any(has(names) for path, names in table.items() if path.startswith(f"{head}."))
+        if any(has(names) for path, names in table.items() if path.startswith(f"{head}."))
+        or any(path.startswith(f"{head}.") for path in own)
+        or (head == "mlm" and config.language_head == "tied")  # it has no weights of its own
     )
 
 

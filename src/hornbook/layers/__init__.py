@@ -4,10 +4,14 @@ from hornbook.layers.attention import MultiHeadAttention
 from hornbook.layers.feed_forward import FeedForward
 from hornbook.layers.normalization import ConditionalLayerNormalization
 from hornbook.layers.pooling import MaskedAveragePooling
+from hornbook.layers.relative_positions import RelativePositions
+from hornbook.layers.rotary import RotaryPositions
 
 __all__ = [
     "ConditionalLayerNormalization",
     "FeedForward",
     "MaskedAveragePooling",
     "MultiHeadAttention",
+    "RelativePositions",
+    "RotaryPositions",
 ]

@@ -7,6 +7,9 @@ import math
 import keras
 from keras import ops
 
+from hornbook.layers.relative_positions import relative_scores, relative_values
+from hornbook.layers.rotary import rotate
+
 
 @keras.saving.register_keras_serializable("hornbook")
 class MultiHeadAttention(keras.layers.Layer):
@@ -17,6 +20,7 @@ class MultiHeadAttention(keras.layers.Layer):
         dropout: Rate on the attention probabilities in training.
         use_bias: Whether the four projections have a bias.
         kernel_initializer: Of the four projections.
+        rotary_pairs: See `rotate`.
 
     Call arguments:
         x: `(batch, queries, features)`.
@@ -24,6 +28,8 @@ class MultiHeadAttention(keras.layers.Layer):
         attention_mask: Boolean, broadcasts to `(batch, heads, queries, keys)`; True may be
             seen.  What is masked has exactly zero influence.
         attention_bias: Added to the scores; same shape.
+        rotary: From `RotaryPositions`; query and key are turned by it.
+        relative: From `RelativePositions`; added to keys and values.
 
     Returns:
         `(batch, queries, features)`.
@@ -38,10 +44,12 @@ class MultiHeadAttention(keras.layers.Layer):
         dropout: float = 0.0,
         use_bias: bool = True,
         kernel_initializer="glorot_uniform",
+        rotary_pairs: str = "interleaved",
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.num_heads = num_heads
+        self.rotary_pairs = rotary_pairs
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
@@ -67,12 +75,27 @@ class MultiHeadAttention(keras.layers.Layer):
         dense.build(shape)
         return dense
 
-    def call(self, x, context=None, attention_mask=None, attention_bias=None, training=None):
+    def call(
+        self,
+        x,
+        context=None,
+        attention_mask=None,
+        attention_bias=None,
+        rotary=None,
+        relative=None,
+        training=None,
+    ):
         context = x if context is None else context
         query = self._split(self.query(x))
         key = self._split(self.key(context))
         value = self._split(self.value(context))
-        scores = ops.matmul(query * (1 / math.sqrt(self.head_size)), ops.swapaxes(key, 2, 3))
+        if rotary is not None:
+            query = rotate(query, rotary, self.rotary_pairs)
+            key = rotate(key, rotary, self.rotary_pairs)
+        query = query * (1 / math.sqrt(self.head_size))
+        scores = ops.matmul(query, ops.swapaxes(key, 2, 3))
+        if relative is not None:
+            scores = scores + relative_scores(query, relative)
         scores = ops.cast(scores, "float64" if self.compute_dtype == "float64" else "float32")
         if attention_bias is not None:
             scores = scores + ops.cast(attention_bias, scores.dtype)
@@ -81,7 +104,10 @@ class MultiHeadAttention(keras.layers.Layer):
             scores = ops.where(attention_mask, scores, ops.cast(-1e30, scores.dtype))
         probabilities = ops.cast(_softmax(scores), self.compute_dtype)
         probabilities = self.dropout(probabilities, training=training)
-        return self.output_dense(self._join(ops.matmul(probabilities, value)))
+        mixed = ops.matmul(probabilities, value)
+        if relative is not None:
+            mixed = mixed + relative_values(probabilities, relative)
+        return self.output_dense(self._join(mixed))
 
     def _split(self, x):
         x = ops.reshape(x, (*ops.shape(x)[:2], self.num_heads, self.head_size))

@@ -14,6 +14,7 @@ class FeedForward(keras.layers.Layer):
     Args:
         intermediate_size: Features in between.
         activation: Name of the activation, see `activation`.
+        use_bias: Whether both projections have a bias.
         kernel_initializer: Of both projections.
 
     Call arguments:
@@ -28,12 +29,14 @@ class FeedForward(keras.layers.Layer):
         *,
         intermediate_size: int,
         activation: str = "gelu",
+        use_bias: bool = True,
         kernel_initializer="glorot_uniform",
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.intermediate_size = intermediate_size
         self.activation = activation
+        self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, x_shape):
@@ -46,6 +49,7 @@ class FeedForward(keras.layers.Layer):
         return keras.layers.Dense(
             units,
             activation=activation(activation_name),
+            use_bias=self.use_bias,
             kernel_initializer=self.kernel_initializer.clone(),  # else equal kernels
             dtype=self.dtype_policy,
             name=name,

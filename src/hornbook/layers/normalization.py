@@ -12,10 +12,15 @@ class ConditionalLayerNormalization(keras.layers.Layer):
 
     `y = norm(x) * (gamma + W c) + (beta + V c)`.  `W` and `V` start at zero, so a
     pretrained model computes exactly what it did before the condition was added.
+    Without a `gamma` or a `beta` of its own, a norm shifts 1 and 0 instead.
 
     Args:
         epsilon: Added to the variance.  Google checkpoints use `1e-12`.
         condition_size: Features of the condition; None for plain layer normalization.
+        kind: `"layer"`, or `"rms"`, which divides by the root of the mean square and subtracts
+            no mean.
+        scale: Whether there is a `gamma`.
+        offset: Whether there is a `beta`.
 
     Call arguments:
         x: `(batch, length, features)`.
@@ -27,15 +32,31 @@ class ConditionalLayerNormalization(keras.layers.Layer):
     Reference: https://kexue.fm/archives/7124
     """
 
-    def __init__(self, *, epsilon: float = 1e-12, condition_size: int | None = None, **kwargs):
+    def __init__(
+        self,
+        *,
+        epsilon: float = 1e-12,
+        condition_size: int | None = None,
+        kind: str = "layer",
+        scale: bool = True,
+        offset: bool = True,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
+        if kind not in ("layer", "rms"):
+            raise ValueError(f"kind is {kind!r}, expected 'layer' or 'rms'.")
+        self.kind = kind
+        self.scale = scale
+        self.offset = offset
         self.epsilon = epsilon
         self.condition_size = condition_size
 
     def build(self, x_shape):
         features = (x_shape[-1],)
-        self.gamma = self.add_weight(name="gamma", shape=features, initializer="ones")
-        self.beta = self.add_weight(name="beta", shape=features, initializer="zeros")
+        if self.scale:
+            self.gamma = self.add_weight(name="gamma", shape=features, initializer="ones")
+        if self.offset:
+            self.beta = self.add_weight(name="beta", shape=features, initializer="zeros")
         if self.condition_size is not None:
             shape = (self.condition_size, *features)
             self.gamma_kernel = self.add_weight(
@@ -52,12 +73,13 @@ class ConditionalLayerNormalization(keras.layers.Layer):
         # half precision loses the variance of long vectors, and 1e-12 with it
         dtype = "float64" if self.compute_dtype == "float64" else "float32"
         x = ops.cast(x, dtype)
-        gamma, beta = ops.cast(self.gamma, dtype), ops.cast(self.beta, dtype)
+        gamma = ops.cast(self.gamma, dtype) if self.scale else 1.0
+        beta = ops.cast(self.beta, dtype) if self.offset else 0.0
         if condition is not None:
             condition = ops.cast(condition, dtype)[:, None, :]  # (batch, 1, condition_size)
             gamma = gamma + ops.matmul(condition, ops.cast(self.gamma_kernel, dtype))
             beta = beta + ops.matmul(condition, ops.cast(self.beta_kernel, dtype))
-        centred = x - ops.mean(x, axis=-1, keepdims=True)
+        centred = x - ops.mean(x, axis=-1, keepdims=True) if self.kind == "layer" else x
         variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
         y = centred * ops.rsqrt(variance + self.epsilon) * gamma + beta
         return ops.cast(y, self.compute_dtype)

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hornbook.errors import CheckpointError, did_you_mean
-from hornbook.models.config import FILE_FIELDS, OWN_FIELDS, TransformerConfig
+from hornbook.models.config import (
+    CHOICES,
+    FAMILY_WORDS,
+    FILE_FIELDS,
+    HEADS,
+    OWN_FIELDS,
+    TransformerConfig,
+)
 
 # Keys that tools write into every config.json and that change nothing in the mathematics.
 BOOKKEEPING = {
@@ -47,9 +54,12 @@ class Family:
         aliases: Other names of the same mathematics.
         paper: Where it comes from.
         choices: Values of `TransformerConfig` that define the family.
+        words: Those of `FAMILY_WORDS` that stand in its config.
+        signs: Config keys, and the values they must have (None: any), that tell this family
+            from others with the same `model_type`, or when none is given.
         rename: Its config's words -> ours, where they differ.
         required: Config keys that may be there, and the values that this family computes.
-        harmless: Further config keys that change nothing.
+        harmless: Further config keys that change nothing, in this family at least.
         weights: For each layout, our attribute path -> the foreign name.
         optional_prefix: What some files leave out at the start of a foreign name, by layout.
         ignore: Regular expressions of foreign tensors that are no weights, by layout.
@@ -60,6 +70,8 @@ class Family:
     aliases: tuple[str, ...] = ()
     paper: str
     choices: Mapping[str, Any] = field(default_factory=dict)
+    words: frozenset[str] = frozenset()
+    signs: Mapping[str, Any] = field(default_factory=dict)
     rename: Mapping[str, str] = field(default_factory=dict)
     required: Mapping[str, tuple] = field(default_factory=dict)
     harmless: frozenset[str] = frozenset()
@@ -82,10 +94,13 @@ class Family:
             CheckpointError: listing every missing and every unknown key.
         """
         known: dict[str, Any] = {"family": self.name, **self.choices}
+        fields = {*FILE_FIELDS, *self.words}
         extra, problems = {}, []
         for key, value in values.items():
             field_name = self.rename.get(key, key)
-            if field_name in FILE_FIELDS:
+            if key in self.harmless:
+                extra[key] = value
+            elif field_name in fields:
                 known[field_name] = value
             elif key in self.required:
                 if value not in self.required[key]:
@@ -94,10 +109,10 @@ class Family:
                 extra[key] = value
             elif key == "hornbook":
                 known |= _own(value, where)
-            elif key in BOOKKEEPING or key in self.harmless or key in ignore:
+            elif key in BOOKKEEPING or key in ignore:
                 extra[key] = value
             else:
-                guess = did_you_mean(key, {*FILE_FIELDS, *self.rename})
+                guess = did_you_mean(key, {*fields, *self.rename})
                 problems.append(
                     f"  unknown key {key!r}." + (f" {guess}" if guess.startswith("Did") else "")
                 )
@@ -118,7 +133,10 @@ class Family:
         """The inverse of `read_config`: what stands in the written `config.json`."""
         back = {ours: theirs for theirs, ours in self.rename.items()}
         values = {"model_type": self.model_type, **config.extra}
-        values |= {back.get(name, name): getattr(config, name) for name in FILE_FIELDS}
+        fields = (*FILE_FIELDS, *sorted(self.words))
+        values |= {back.get(name, name): getattr(config, name) for name in fields}
+        if "embedding_size" in self.words:  # others take a missing one for their own default
+            values["embedding_size"] = config.embedding_size or config.hidden_size
         for name in ("dtype", "torch_dtype"):  # that of the file read; ours are float32
             values.pop(name, None)
         values["hornbook"] = {
@@ -127,12 +145,34 @@ class Family:
             "heads": list(config.heads),
             "condition_size": config.condition_size,
         }
+        defaults = {item.name: item.default for item in dataclasses.fields(config)}
+        for name in (*CHOICES, *FAMILY_WORDS):  # what this family does not choose by itself
+            value = getattr(config, name)
+            if name not in self.words and value != self.choices.get(name, defaults[name]):
+                values["hornbook"][name] = value
         return values
+
+    def heads_in(self, layout: str) -> tuple[str, ...]:
+        """The heads that a layout has a place for; a tied language head needs none."""
+        paths = self.weights.get(layout, {})
+        return tuple(
+            head
+            for head in HEADS
+            if any(path.startswith(f"{head}.") for path in paths)
+            or (head == "mlm" and self.choices.get("language_head") == "tied")
+        )
+
+    def has_signs(self, values: Mapping[str, Any]) -> bool:
+        """Whether a config.json has every sign of this family; False for one without signs."""
+        return bool(self.signs) and all(
+            key in values and (wanted is None or values[key] == wanted)
+            for key, wanted in self.signs.items()
+        )
 
 
 def _own(values: Any, where: str) -> dict[str, Any]:
     """What hornbook itself wrote into a config.json; which family, the caller has settled."""
-    names = set(OWN_FIELDS) - {"extra"}
+    names = {*OWN_FIELDS, *CHOICES, *FAMILY_WORDS} - {"extra"}
     if not isinstance(values, dict) or not set(values) <= names:
         raise CheckpointError(
             f"The key 'hornbook' in {where} holds {values!r}.\n"

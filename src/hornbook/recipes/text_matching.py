@@ -222,12 +222,9 @@ class TextMatching(Recipe):
         from hornbook.training.optimizer import adamw, layerwise_rates
 
         encoder = self.encoder
-        embeddings = [encoder.token_embedding, encoder.position_embedding, encoder.embedding_norm]
-        if encoder.segment_embedding is not None:
-            embeddings.append(encoder.segment_embedding)
         rates = None
         if self.layer_decay != 1:
-            rates = layerwise_rates(encoder.blocks, embeddings, self.layer_decay)
+            rates = layerwise_rates(encoder.blocks, encoder.embedding_layers, self.layer_decay)
         optimizer = adamw(
             self.model,
             steps=steps,
@@ -243,7 +240,7 @@ class TextMatching(Recipe):
     def _columns(self, pairs: Sequence[Pair]) -> dict[str, list]:
         """What the network reads, a value a pair; the same for training and prediction."""
         config = self.encoder.config
-        limit = min(self.max_length, config.max_position_embeddings)
+        limit = min(self.max_length, config.max_length)
         texts = [(pair.source, pair.target) for pair in pairs]
         encodings = self.tokenizer.encode_batch(texts, limit)
         marked = config.type_vocab_size == MARKED_SEGMENTS
@@ -285,7 +282,7 @@ class TextMatching(Recipe):
             numbers,
             pad_batch=True,
             batch_size=batch_size,
-            max_length=self.encoder.config.max_position_embeddings,
+            max_length=self.encoder.config.max_length,
         )
 
     def _probabilities(self, columns: dict[str, list]) -> np.ndarray:

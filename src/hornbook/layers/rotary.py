@@ -1,0 +1,67 @@
+"""Rotary positions: query and key are turned by an angle that grows with the position."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("hornbook")
+class RotaryPositions(keras.layers.Layer):
+    """The cosines and sines by which `rotate` turns pairs of features.
+
+    The product of a turned query and a turned key depends on their distance only, so there
+    is nothing to learn and no last position.
+
+    Args:
+        head_size: Features of a head, an even number.
+        base: Pair `i` turns by `base ** (-2 i / head_size)` a position.
+
+    Call arguments:
+        position_ids: Integers `(batch or 1, length)`.
+
+    Returns:
+        Cosines and sines, each `(batch or 1, 1, length, head_size / 2)`, in float32.
+
+    Reference: https://kexue.fm/archives/8265
+    """
+
+    def __init__(self, *, head_size: int, base: float = 10000.0, **kwargs):
+        super().__init__(**kwargs)
+        if head_size % 2:
+            raise ValueError(f"{head_size} features of a head do not make pairs.")
+        self.head_size = head_size
+        self.base = base
+
+    def call(self, position_ids):
+        speeds = self.base ** (-np.arange(0, self.head_size, 2) / self.head_size)
+        positions = ops.cast(position_ids, "float32")[:, None, :, None]
+        angles = positions * ops.convert_to_tensor(speeds.astype("float32"))
+        return ops.cos(angles), ops.sin(angles)
+
+
+def rotate(x, rotary, pairs: str = "interleaved"):
+    """Turns every pair of features by its angle.
+
+    Args:
+        x: `(batch, heads, length, head_size)`.
+        rotary: What `RotaryPositions` returned.
+        pairs: `"interleaved"`: features 0 and 1, 2 and 3 ... (RoFormer); `"halves"`: feature
+            `i` of the first half and feature `i` of the second.
+
+    Returns:
+        The shape and type of `x`.
+    """
+    cos, sin = rotary
+    turned = ops.cast(x, cos.dtype)
+    if pairs == "interleaved":
+        one, other = turned[..., ::2], turned[..., 1::2]
+    else:
+        one, other = ops.split(turned, 2, axis=-1)
+    parts = [one * cos - other * sin, other * cos + one * sin]
+    if pairs == "interleaved":
+        turned = ops.reshape(ops.stack(parts, axis=-1), ops.shape(x))
+    else:
+        turned = ops.concatenate(parts, axis=-1)
+    return ops.cast(turned, x.dtype)
