@@ -41,7 +41,7 @@ class TransformerConfig:
     hidden_size: int
     num_hidden_layers: int
     num_attention_heads: int
-    intermediate_size: int | None  # None: four times hidden_size
+    intermediate_size: int  # given as None: four times hidden_size
     hidden_act: str = "gelu"
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.1
@@ -128,19 +128,17 @@ class TransformerConfig:
                 f"  embedding_size is {self.embedding_size}, but the {self.family} head needs "
                 f"hidden_size, {self.hidden_size}"
             )
-        if self.first_position == "after_pad" and not (
-            _is_whole(self.pad_token_id)
-            and 0 <= self.pad_token_id < self.max_position_embeddings - 1
+        pad, positions = self.pad_token_id, self.max_position_embeddings
+        if self.first_position == "after_pad" and (
+            not isinstance(pad, int) or not 0 <= pad < positions - 1
         ):
-            problems.append(
-                f"  pad_token_id is {self.pad_token_id!r}, but positions begin after it"
-            )
+            problems.append(f"  pad_token_id is {pad!r}, but the positions begin after it")
         return problems
 
     @property
     def position_offset(self) -> int:
         """The number of the first position."""
-        return self.pad_token_id + 1 if self.first_position == "after_pad" else 0  # type: ignore[operator]
+        return (self.pad_token_id or 0) + 1 if self.first_position == "after_pad" else 0
 
     @property
     def max_length(self) -> int:

@@ -95,6 +95,8 @@ class Family:
         """
         known: dict[str, Any] = {"family": self.name, **self.choices}
         fields = {*FILE_FIELDS, *self.words}
+        signs = {key: (value,) for key, value in self.signs.items() if value is not None}
+        computed = {**self.required, **signs}
         extra, problems = {}, []
         for key, value in values.items():
             field_name = self.rename.get(key, key)
@@ -102,9 +104,9 @@ class Family:
                 extra[key] = value
             elif field_name in fields:
                 known[field_name] = value
-            elif key in self.required:
-                if value not in self.required[key]:
-                    expected = " or ".join(repr(choice) for choice in self.required[key])
+            elif key in computed:
+                if value not in computed[key]:
+                    expected = " or ".join(repr(choice) for choice in computed[key])
                     problems.append(f"  {key} is {value!r}; {self.name} computes {expected}")
                 extra[key] = value
             elif key == "hornbook":
@@ -133,6 +135,7 @@ class Family:
         """The inverse of `read_config`: what stands in the written `config.json`."""
         back = {ours: theirs for theirs, ours in self.rename.items()}
         values = {"model_type": self.model_type, **config.extra}
+        values |= {key: value for key, value in self.signs.items() if value is not None}
         fields = (*FILE_FIELDS, *sorted(self.words))
         values |= {back.get(name, name): getattr(config, name) for name in fields}
         if "embedding_size" in self.words:  # others take a missing one for their own default

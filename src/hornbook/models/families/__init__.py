@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 from hornbook.errors import CheckpointError, did_you_mean
+from hornbook.models.families.albert import ALBERT, ALBERT_UNSHARED
 from hornbook.models.families.bert import BERT
+from hornbook.models.families.electra import ELECTRA, ELECTRA_GENERATOR
+from hornbook.models.families.gpt import GPT
+from hornbook.models.families.gpt2 import GPT2
+from hornbook.models.families.gpt2_ml import GPT2_ML
+from hornbook.models.families.nezha import NEZHA
+from hornbook.models.families.roberta import ROBERTA
+from hornbook.models.families.roformer import ROFORMER, ROFORMER_V2
 from hornbook.models.family import Family
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (BERT,)}
+# in the order of the documentation; of those that a config.json fits, the first is taken
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        BERT,
+        ROBERTA,
+        ALBERT,
+        ALBERT_UNSHARED,
+        ELECTRA,
+        ELECTRA_GENERATOR,
+        NEZHA,
+        ROFORMER,
+        ROFORMER_V2,
+        GPT,
+        GPT2,
+        GPT2_ML,
+    )
+}
 
 
 def family_named(name: str) -> Family:

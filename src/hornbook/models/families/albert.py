@@ -1,0 +1,120 @@
+"""ALBERT: one block used again and again, and embeddings narrower than the blocks."""
+
+from dataclasses import replace
+
+from hornbook.checkpoints.weight_reading import LEFTOVERS
+from hornbook.checkpoints.weight_table import transposed
+from hornbook.models.bert_tables import (
+    ENCODER_REQUIRED,
+    google_denses,
+    google_norm,
+    google_table,
+    huggingface_denses,
+    huggingface_norm,
+    huggingface_table,
+    without,
+)
+from hornbook.models.family import Family
+
+
+def google_blocks(group: str) -> dict:
+    """Google's names of the blocks; `group` numbers them, or is 0 for all."""
+    block = f"bert/encoder/transformer/group_{group}/inner_group_0"
+    return {
+        **google_denses(
+            {
+                "blocks.{i}.attention.query": f"{block}/attention_1/self/query",
+                "blocks.{i}.attention.key": f"{block}/attention_1/self/key",
+                "blocks.{i}.attention.value": f"{block}/attention_1/self/value",
+                "blocks.{i}.attention.output_dense": f"{block}/attention_1/output/dense",
+                "blocks.{i}.feed_forward.intermediate": f"{block}/ffn_1/intermediate/dense",
+                "blocks.{i}.feed_forward.output_dense": f"{block}/ffn_1/intermediate/output/dense",
+            }
+        ),
+        **google_norm("blocks.{i}.attention_norm", f"{block}/LayerNorm"),
+        **google_norm("blocks.{i}.feed_forward_norm", f"{block}/LayerNorm_1"),
+    }
+
+
+def huggingface_blocks(group: str) -> dict:
+    """Hugging Face's names of the blocks."""
+    block = f"albert.encoder.albert_layer_groups.{group}.albert_layers.0"
+    return {
+        **huggingface_denses(
+            {
+                "blocks.{i}.attention.query": f"{block}.attention.query",
+                "blocks.{i}.attention.key": f"{block}.attention.key",
+                "blocks.{i}.attention.value": f"{block}.attention.value",
+                "blocks.{i}.attention.output_dense": f"{block}.attention.dense",
+                "blocks.{i}.feed_forward.intermediate": f"{block}.ffn",
+                "blocks.{i}.feed_forward.output_dense": f"{block}.ffn_output",
+            }
+        ),
+        **huggingface_norm("blocks.{i}.attention_norm", f"{block}.attention.LayerNorm"),
+        **huggingface_norm("blocks.{i}.feed_forward_norm", f"{block}.full_layer_layer_norm"),
+    }
+
+
+def tables(group: str) -> dict:
+    """Both layouts, the blocks numbered by `group`."""
+    shared = without(huggingface_table("albert"), "blocks", "pooler", "mlm", "nsp")
+    return {
+        "google": {
+            **without(google_table(), "blocks"),
+            **google_denses({"embedding_projection": "bert/encoder/embedding_hidden_mapping_in"}),
+            **google_blocks(group),
+        },
+        "huggingface": {
+            **shared,
+            **huggingface_denses(
+                {"embedding_projection": "albert.encoder.embedding_hidden_mapping_in"}
+            ),
+            **huggingface_blocks(group),
+            "pooler.kernel": transposed("albert.pooler.weight"),
+            "pooler.bias": "albert.pooler.bias",
+            **huggingface_denses({"mlm.dense": "predictions.dense"}),
+            **huggingface_norm("mlm.norm", "predictions.LayerNorm"),
+            "mlm.bias": "predictions.bias",
+            # which of two sentences came first
+            **huggingface_denses({"nsp": "sop_classifier.classifier"}),
+        },
+    }
+
+
+REQUIRED = {
+    **ENCODER_REQUIRED,
+    "down_scale_factor": (1,),
+    "gap_size": (0,),
+    "inner_group_num": (1,),
+    "layers_to_keep": ([],),
+    "ln_type": ("postln",),
+    "net_structure_type": (0,),
+    "num_memory_blocks": (0,),
+}
+ALBERT = Family(
+    name="albert",
+    paper="https://arxiv.org/abs/1909.11942",
+    model_type="albert",
+    choices={"num_hidden_groups": 1},
+    words=frozenset({"embedding_size", "num_hidden_groups"}),
+    signs={"num_hidden_groups": None},
+    required=REQUIRED,
+    harmless=frozenset({"classifier_dropout_prob"}),
+    weights=tables("{i}"),
+    optional_prefix={"huggingface": "albert."},
+    ignore={
+        "google": LEFTOVERS,
+        "huggingface": (*LEFTOVERS, r"^predictions\.decoder\.(weight|bias)$"),
+    },
+)
+
+# The same checkpoints into blocks that may then differ: a BERT that starts as an ALBERT.
+ALBERT_UNSHARED = replace(
+    ALBERT,
+    name="albert-unshared",
+    choices={},
+    words=frozenset({"embedding_size"}),
+    signs={},
+    required={**REQUIRED, "num_hidden_groups": (1,)},
+    weights=tables("0"),
+)

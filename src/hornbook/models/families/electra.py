@@ -1,0 +1,86 @@
+"""ELECTRA: a discriminator, and the small generator that it learned from."""
+
+from dataclasses import replace
+
+from hornbook.checkpoints.weight_reading import LEFTOVERS
+from hornbook.models.bert_tables import (
+    ENCODER_REQUIRED,
+    google_denses,
+    google_norm,
+    google_table,
+    huggingface_denses,
+    huggingface_norm,
+    huggingface_table,
+    without,
+)
+from hornbook.models.family import Family
+
+BARE = ("pooler", "mlm", "nsp")
+EMBEDDINGS = ("token_embedding", "segment_embedding", "position_embedding", "embedding_norm")
+
+DISCRIMINATOR = {
+    **without(google_table("electra"), *BARE),
+    **google_denses(
+        {
+            "embedding_projection": "electra/embeddings_project",
+            "discriminator.dense": "discriminator_predictions/dense",
+            "discriminator.prediction": "discriminator_predictions/dense_1",
+        }
+    ),
+}
+# One checkpoint of Google's holds both models, which share the embeddings.
+GENERATOR = {
+    **without(google_table("electra"), *BARE, "blocks"),
+    **without(google_table("generator"), *BARE, *EMBEDDINGS),
+    **google_denses(
+        {
+            "embedding_projection": "generator/embeddings_project",
+            "mlm.dense": "generator_predictions/dense",
+        }
+    ),
+    **google_norm("mlm.norm", "generator_predictions/LayerNorm"),
+    "mlm.bias": "generator_predictions/output_bias",
+}
+HUGGINGFACE = {
+    **without(huggingface_table("electra"), *BARE),
+    **huggingface_denses(
+        {
+            "embedding_projection": "electra.embeddings_project",
+            "discriminator.dense": "discriminator_predictions.dense",
+            "discriminator.prediction": "discriminator_predictions.dense_prediction",
+            "mlm.dense": "generator_predictions.dense",
+        }
+    ),
+    **huggingface_norm("mlm.norm", "generator_predictions.LayerNorm"),
+    "mlm.bias": "generator_lm_head.bias",
+}
+IGNORE_HUGGINGFACE = (*LEFTOVERS, r"^generator_lm_head\.weight$")
+
+ELECTRA = Family(
+    name="electra",
+    aliases=("electra-discriminator",),
+    paper="https://arxiv.org/abs/2003.10555",
+    model_type="electra",
+    words=frozenset({"embedding_size"}),
+    required=ENCODER_REQUIRED,
+    harmless=frozenset(
+        {"summary_activation", "summary_last_dropout", "summary_type", "summary_use_proj"}
+    ),
+    weights={"google": DISCRIMINATOR, "huggingface": HUGGINGFACE},
+    optional_prefix={"huggingface": "electra."},
+    ignore={
+        "google": (*LEFTOVERS, r"^generator(_predictions)?/"),
+        "huggingface": IGNORE_HUGGINGFACE,
+    },
+)
+
+ELECTRA_GENERATOR = replace(
+    ELECTRA,
+    name="electra-generator",
+    aliases=(),
+    weights={"google": GENERATOR, "huggingface": HUGGINGFACE},
+    ignore={
+        "google": (*LEFTOVERS, r"^electra/", r"^discriminator_predictions/"),
+        "huggingface": IGNORE_HUGGINGFACE,
+    },
+)

@@ -1,0 +1,45 @@
+"""GPT2_ML, the Chinese 1.5-billion-parameter model: called GPT-2, built like Grover."""
+
+from hornbook.checkpoints.weight_reading import LEFTOVERS
+from hornbook.models.bert_tables import google_denses, google_norm
+from hornbook.models.family import Family
+
+GPT2_ML = Family(
+    name="gpt2-ml",
+    aliases=("grover", "newslm"),
+    paper="https://github.com/imcaspar/gpt2-ml",
+    model_type="gpt2-ml",
+    choices={
+        "application": "causal_lm",
+        # its training never had one, whatever its configuration says
+        "attention_probs_dropout_prob": 0.0,
+        "language_head": "tied",
+        "layer_norm_eps": 1e-5,
+        "norm_placement": "grover",
+        "type_vocab_size": 0,
+    },
+    harmless=frozenset({"attention_probs_dropout_prob"}),
+    weights={
+        "google": {
+            "token_embedding.embeddings": "newslm/embeddings/word_embed",
+            "position_embedding.embeddings": "newslm/embeddings/pos_embed",
+            **google_norm("embedding_norm", "newslm/embeddings/LayerNorm_embed_norm"),
+            **google_denses(
+                {
+                    f"blocks.{{i}}.{ours}": f"newslm/layer{{i:02d}}/{theirs}"
+                    for ours, theirs in {
+                        "attention.query": "query_layer",
+                        "attention.key": "key_layer",
+                        "attention.value": "value_layer",
+                        "attention.output_dense": "context_projection_layer",
+                        "feed_forward.intermediate": "intermediate",
+                        "feed_forward.output_dense": "output",
+                    }.items()
+                }
+            ),
+            **google_norm("blocks.{i}.attention_norm", "newslm/layer{i:02d}/LayerNorm_mlp_ln0"),
+            **google_norm("blocks.{i}.feed_forward_norm", "newslm/layer{i:02d}/LayerNorm_mlp_ln1"),
+        }
+    },
+    ignore={"google": LEFTOVERS},
+)

@@ -1,0 +1,37 @@
+"""RoBERTa as Facebook and Hugging Face write it: no segments, positions begin behind padding."""
+
+from hornbook.checkpoints.weight_reading import LEFTOVERS
+from hornbook.models.bert_tables import (
+    ENCODER_REQUIRED,
+    huggingface_denses,
+    huggingface_norm,
+    huggingface_table,
+    without,
+)
+from hornbook.models.family import Family
+
+ROBERTA = Family(
+    name="roberta",
+    # the Chinese models called roberta-zh and roberta-wwm are BERT's family
+    aliases=("camembert", "xlm-roberta"),
+    paper="https://arxiv.org/abs/1907.11692",
+    model_type="roberta",
+    choices={
+        "first_position": "after_pad",
+        "layer_norm_eps": 1e-5,
+        "max_position_embeddings": 514,
+        "pad_token_id": 1,
+        "type_vocab_size": 1,
+    },
+    required=ENCODER_REQUIRED,
+    weights={
+        "huggingface": {
+            **without(huggingface_table("roberta"), "mlm", "nsp"),
+            **huggingface_denses({"mlm.dense": "lm_head.dense"}),
+            **huggingface_norm("mlm.norm", "lm_head.layer_norm"),
+            "mlm.bias": "lm_head.bias",
+        }
+    },
+    optional_prefix={"huggingface": "roberta."},
+    ignore={"huggingface": (*LEFTOVERS, r"^lm_head\.decoder\.(weight|bias)$")},
+)

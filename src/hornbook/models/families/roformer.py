@@ -1,0 +1,68 @@
+"""RoFormer: BERT with rotary positions.
+
+The second version leaves out more: no bias, no weights in its norms, which are RMS norms, and
+the token embedding alone as its language head.
+"""
+
+from hornbook.checkpoints.weight_reading import LEFTOVERS
+from hornbook.models.bert_tables import (
+    ENCODER_REQUIRED,
+    TIED_COPIES,
+    google_denses,
+    google_table,
+    huggingface_denses,
+    huggingface_table,
+    without,
+)
+from hornbook.models.family import Family
+
+REQUIRED = {**ENCODER_REQUIRED, "rotary_value": (False,)}
+GOOGLE = {
+    **without(google_table(), "position_embedding"),
+    **google_denses({"embedding_projection": "bert/encoder/embedding_hidden_mapping_in"}),
+}
+HUGGINGFACE = {
+    **without(huggingface_table("roformer"), "position_embedding", "pooler", "nsp"),
+    **huggingface_denses({"embedding_projection": "roformer.embeddings_project"}),
+}
+# the sines and cosines are written too; they are computed anew
+IGNORE = {
+    "google": LEFTOVERS,
+    "huggingface": (*LEFTOVERS, TIED_COPIES, r"encoder\.embed_positions\.weight$"),
+}
+
+ROFORMER = Family(
+    name="roformer",
+    aliases=("roformer-sim",),
+    paper="https://arxiv.org/abs/2104.09864",
+    model_type="roformer",
+    choices={"position_kind": "rotary", "max_position_embeddings": 1536},
+    words=frozenset({"embedding_size"}),
+    required=REQUIRED,
+    weights={"google": GOOGLE, "huggingface": HUGGINGFACE},
+    optional_prefix={"huggingface": "roformer."},
+    ignore=IGNORE,
+)
+
+ABSENT = ("bias", "gamma", "beta", "pooler", "mlm", "nsp", "embedding_projection")
+
+ROFORMER_V2 = Family(
+    name="roformer-v2",
+    paper="https://kexue.fm/archives/8998",
+    model_type="roformer",
+    choices={
+        "position_kind": "rotary",
+        "max_position_embeddings": 1536,
+        "norm_kind": "rms",
+        "norm_scale": False,
+        "norm_offset": False,
+        "use_bias": False,
+        "language_head": "tied",
+    },
+    words=frozenset({"embedding_size"}),
+    signs={"norm_type": "rms_norm", "use_bias": False},
+    required=REQUIRED,
+    weights={"google": without(GOOGLE, *ABSENT), "huggingface": without(HUGGINGFACE, *ABSENT)},
+    optional_prefix={"huggingface": "roformer."},
+    ignore=IGNORE,
+)
