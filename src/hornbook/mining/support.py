@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from numbers import Integral, Real
+from numbers import Integral
 
 from hornbook.errors import OptionError
 
 
-def exact(number: Real) -> Fraction:
+def exact(number: float) -> Fraction:
     """The decimal number that was written, not the binary one next to it.
 
     `0.07` is stored as 0.07000000000000000666; times 100 that is more than 7, and a set in
@@ -18,7 +18,7 @@ def exact(number: Real) -> Fraction:
     return Fraction(int(number)) if isinstance(number, Integral) else Fraction(repr(float(number)))
 
 
-def minimum_count(min_support: Real, total: int, items: int) -> int:
+def minimum_count(min_support: float, total: int, items: int) -> int:
     """The smallest number of baskets that satisfies `min_support`.
 
     Args:
