@@ -77,7 +77,7 @@ def frequent_itemsets(
     if is_spark(baskets):
         from hornbook.mining.spark import mine_spark
 
-        return mine_spark(baskets, min_support, longest, kind, limit, **columns)
+        return condense(mine_spark(baskets, min_support, longest, limit, **columns), kind)
     if isinstance(baskets, str | Path):
         from hornbook.mining.out_of_core import fits, mine_file
 

@@ -64,10 +64,8 @@ def mine_file(
             if raw.strip():
                 yield parse_lines(raw, path, separator=separator, first_line=line)
 
-    total = sum(len(part) for part in parts()) if isinstance(min_support, Integral) else 0
-    share = Fraction(int(min_support), max(1, total)) if total else exact(min_support)
-    if total or not 0 < min_support <= 1:
-        minimum_count(min_support, total or 1, 0)  # complains if it cannot be
+    total = sum(len(part) for part in parts()) if isinstance(min_support, Integral) else 1
+    share = share_of(min_support, max(1, total))
     candidates: list[tuple[list[Any], Itemsets]] = []
     baskets = 0
     for part in parts():
@@ -81,6 +79,16 @@ def mine_file(
         counts += count_part(union, part)
     return keep_frequent(
         union, counts, minimum_count(min_support, baskets, len(union.labels)), baskets
+    )
+
+
+def share_of(min_support: float, total: int) -> Fraction:
+    """The minimum support as an exact share of `total` baskets; see `minimum_count`."""
+    minimum_count(min_support, total, 0)  # complains if it cannot be
+    return (
+        Fraction(int(min_support), total)
+        if isinstance(min_support, Integral)
+        else exact(min_support)
     )
 
 
