@@ -3,8 +3,6 @@
 import pytest
 from hypothesis import settings
 
-import hornbook  # noqa: F401  settles the backend before any test imports Keras
-
 import hornbook  # noqa: F401 - chooses the backend before a test imports Keras
 
 # A test says what is true, never how fast: a busy machine must not make it fail.
