@@ -40,7 +40,7 @@ def test_fields_flags_and_saved_json_are_the_same(recipe):
     arguments = {item.name for item in dataclasses.fields(recipe) if item.init}
     parser = argparse.ArgumentParser()
     add_flags(parser, recipe)
-    flags = {name: value for name, value in vars(parser.parse_args([])).items()}
+    flags = vars(parser.parse_args([]))
     assert set(flags) == set(recipe().fields()) == arguments == set(recipe.field_names())
     assert flags == recipe().fields()
     saved = json.loads(json.dumps(recipe().fields()))
