@@ -48,7 +48,7 @@ def one_criterion(tmp_path_factory):
 def test_it_learns(tmp_path, tiny_fields):
     """Which of the same few words stand on the other side is what has to be found out."""
     random = np.random.default_rng(0)
-    words = "red blue green cold warm small large early late quiet".split()
+    words = ["red", "blue", "green", "cold", "warm", "small", "large", "early", "late", "quiet"]
     rows = []
     for number in range(400):
         source = random.choice(words, 3, replace=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import keras
@@ -245,7 +244,7 @@ def test_a_signal_ends_the_step_and_is_resumed_exactly(tmp_path, name):
         first = found[1]
 
         def arrays():
-            os.kill(os.getpid(), getattr(signal, name))
+            signal.raise_signal(getattr(signal, name))
             return first.arrays()
 
         if epoch == 1:
@@ -266,8 +265,8 @@ def test_a_signal_ends_the_step_and_is_resumed_exactly(tmp_path, name):
 def test_a_second_ctrl_c_stops_at_once(tmp_path):
     def batches(epoch):
         def arrays():
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             raise AssertionError("the second one was not at once")
 
         return [Batch(size=ROWS, arrays=arrays, where=list)]
