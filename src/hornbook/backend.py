@@ -10,7 +10,12 @@ import importlib.util
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 BACKENDS = ("jax", "torch", "tensorflow")  # in the order they are tried
 
@@ -56,6 +61,32 @@ def announce() -> None:
     if _to_announce:
         print(f"Keras backend: {os.environ['KERAS_BACKEND']} ({_reason})", file=sys.stderr)
     _to_announce = False
+
+
+def random_states() -> dict[str, np.ndarray]:
+    """The backend's own random states, by name: PyTorch's dropout draws from no other.
+
+    JAX and TensorFlow draw from Keras's variables, which are saved with the model.
+    """
+    if sys.modules["keras"].config.backend() != "torch":
+        return {}
+    import torch
+
+    states = {"random/torch": torch.get_rng_state().numpy()}
+    if torch.cuda.is_available():
+        states["random/torch-cuda"] = torch.cuda.get_rng_state().numpy()
+    return states
+
+
+def set_random_states(states: Mapping[str, np.ndarray]) -> None:
+    """The inverse of `random_states`; what is not named stays as it is."""
+    if not states:
+        return
+    import torch
+
+    torch.set_rng_state(torch.from_numpy(states["random/torch"].copy()))
+    if "random/torch-cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(torch.from_numpy(states["random/torch-cuda"].copy()))
 
 
 def _keras_json() -> Path:

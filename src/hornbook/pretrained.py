@@ -11,17 +11,18 @@ import numpy as np
 
 from hornbook import backend
 from hornbook.checkpoints import (
+    LEFTOVERS,
     ArraysCheckpoint,
     Checkpoint,
     VocabularyRows,
     find_checkpoint,
-    read_weights,
+    weight_values,
     write_safetensors,
     write_tensor_bundle,
     write_weights,
 )
 from hornbook.data.batches import length_buckets, pad, padded_length
-from hornbook.errors import CheckpointError, OptionError, did_you_mean
+from hornbook.errors import CheckpointError, HornbookError, OptionError, did_you_mean
 from hornbook.files import atomic_folder, settle, verify_manifest, write_json
 from hornbook.text.wordpiece import WordPieceTokenizer
 
@@ -217,9 +218,9 @@ def open_folder(
     compound_tokens: Sequence[Any] = (),
     **changes: Any,
 ) -> tuple[Any, WordPieceTokenizer | None, Checkpoint]:
-    """The built Transformer of a folder, its tokenizer, and the checkpoint to read it from.
+    """The Transformer of a folder, its tokenizer, and the checkpoint to read it from.
 
-    The weights are zeros until `read_model` reads them.  The arguments are those of `load`;
+    It has no weights until `read_model` reads them.  The arguments are those of `load`;
     what else `changes` names replaces a field of the configuration, unless it is None.
     """
     folder = Path(folder)
@@ -243,7 +244,7 @@ def open_folder(
         changes["vocab_size"] = choice.shape((config.vocab_size,))[0]
     config = config.replace(heads=tuple(heads), **changes)
     backend.announce()
-    return _of_zeros(config, policy(compute_dtype)), tokenizer, checkpoint
+    return _unbuilt(config, policy(compute_dtype)), tokenizer, checkpoint
 
 
 def read_model(
@@ -253,10 +254,11 @@ def read_model(
     others: Mapping[str, Any] | None = None,
     rows: Mapping[str, VocabularyRows] | None = None,
 ) -> None:
-    """Gives a built Transformer, and other layers beside it, the weights of a checkpoint.
+    """Gives a Transformer, and other layers beside it, the weights of a checkpoint.
 
     Args:
-        transformer: Built.
+        transformer: Built, or not: then each weight is made with its value, and the memory
+            is never needed twice.
         checkpoint: From `open_folder` or `find_checkpoint`.
         others: Name -> layer that hornbook saved with the Transformer.
         rows: See `VocabularyRows`.
@@ -264,24 +266,57 @@ def read_model(
     Raises:
         CheckpointError: naming everything that does not fit; nothing is changed then.
     """
+    import keras
+
+    if transformer.built:
+        variables = _all_variables(transformer, others)
+        for path, value in _values(transformer, variables, checkpoint, rows).items():
+            variables[path].assign(value())
+        return
+    failures: list[Exception] = []
+    with keras.StatelessScope():  # in here Keras puts off making values until the block ends
+        transformer.build()
+        variables = _all_variables(transformer, others)
+        for path, value in _values(transformer, variables, checkpoint, rows).items():
+            variables[path]._initializer = _initializer(value, failures)
+    if failures:
+        raise failures[0]
+
+
+def _values(
+    transformer: Any, variables: dict[str, Any], checkpoint: Checkpoint, rows: Any
+) -> dict[str, Callable[[], np.ndarray]]:
+    """For every variable a function that reads its value; everything is checked already."""
     from hornbook.models.families import family_named
 
     family = family_named(transformer.config.family)
-    variables = _all_variables(transformer, others)
     layout = checkpoint.layout
-    table = _with_own_rows(family.weights.get(layout, {}), variables)
     prefix = family.optional_prefix.get(layout, "")
-    read_weights(
-        table,
+    return weight_values(
+        _with_own_rows(family.weights.get(layout, {}), variables),
         variables,
         checkpoint,
         model=family.name,
         rows=rows,
         prefixes=[prefix] if prefix else [],
-        ignore=[*family.ignore.get(layout, ()), rf"^{OWN}"],
+        ignore=[*LEFTOVERS, *family.ignore.get(layout, ()), rf"^{OWN}"],
         # the kernels of a condition start at zero, which changes nothing
         allowed_missing=[r"(gamma|beta)_kernel$"],
     )
+
+
+def _initializer(value: Callable[[], np.ndarray], failures: list[Exception]):
+    """`value` as Keras wants it.  An error inside would leave Keras with half of its variables
+    made, so it is kept for later."""
+
+    def initialize(shape, dtype):
+        try:
+            return value()
+        except (HornbookError, OSError) as error:
+            failures.append(error)
+            return np.zeros(shape, "float32")
+
+    return initialize
 
 
 def write_model(
@@ -436,15 +471,14 @@ def _with_own_rows(table: Mapping[str, Any], variables: Mapping[str, Any]) -> di
     return {**table, **{path: OWN + path for path in variables if path not in named}}
 
 
-def _of_zeros(config: Any, policy: str = "float32") -> Any:
-    """A built Transformer whose weights are about to be read.
+def _unbuilt(config: Any, policy: str = "float32") -> Any:
+    """A Transformer whose weights are about to be read.
 
     Drawing random values for them would take longer than the reading.
     """
     from hornbook.models.transformer import Transformer
 
     transformer = Transformer(config.replace(initializer_range=0), dtype=policy)
-    transformer.build()
     transformer.config = config
     return transformer
 
@@ -457,7 +491,8 @@ def _keras_checkpoint(file: Path, config: Any) -> Checkpoint:
     """
     from hornbook.models.variables import named_variables
 
-    transformer = _of_zeros(config)
+    transformer = _unbuilt(config)
+    transformer.build()
     try:
         _functional(transformer).load_weights(file)
     except (OSError, ValueError, KeyError, RuntimeError) as error:

@@ -67,7 +67,7 @@ def arrange(moment: str) -> None:
         def then_ask(loop, batch):
             step(loop, batch)
             if loop.state["step"] == int(detail):
-                os.kill(os.getpid(), signal.SIGTERM)
+                signal.raise_signal(signal.SIGTERM)
 
         Loop._step = then_ask
     else:

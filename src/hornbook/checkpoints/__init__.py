@@ -7,7 +7,7 @@ from hornbook.checkpoints.tensor_bundle import TensorBundle
 from hornbook.checkpoints.tensor_bundle_writer import write_tensor_bundle
 from hornbook.checkpoints.torch_file import TorchFile
 from hornbook.checkpoints.vocabulary_rows import VocabularyRows
-from hornbook.checkpoints.weight_reading import LEFTOVERS, read_weights
+from hornbook.checkpoints.weight_reading import LEFTOVERS, read_weights, weight_values
 from hornbook.checkpoints.weight_table import Table, transposed
 from hornbook.checkpoints.weight_writing import write_weights
 
@@ -23,6 +23,7 @@ __all__ = [
     "find_checkpoint",
     "read_weights",
     "transposed",
+    "weight_values",
     "write_safetensors",
     "write_tensor_bundle",
     "write_weights",

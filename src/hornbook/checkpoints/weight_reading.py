@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -47,8 +48,21 @@ class RowChoice(Protocol):
 
 
 def read_weights(
+    table: Table, variables: Mapping[str, Variable], checkpoint: Checkpoint, **options: Any
+) -> None:
+    """Gives every variable its value from the checkpoint.
+
+    Names and shapes are all compared first, then the checksums of every tensor needed are
+    verified in a pass of their own; only then is the first value assigned.  One tensor is in
+    memory at a time.  Arguments and errors are those of `weight_values`.
+    """
+    for path, value in weight_values(table, variables, checkpoint, **options).items():
+        variables[path].assign(value())
+
+
+def weight_values(
     table: Table,
-    variables: Mapping[str, Variable],
+    variables: Mapping[str, Any],
     checkpoint: Checkpoint,
     *,
     model: str | None = None,
@@ -56,29 +70,25 @@ def read_weights(
     allowed_missing: Iterable[str] = (),
     rows: Mapping[str, RowChoice] | None = None,
     prefixes: Sequence[str] = (),
-) -> None:
-    """Gives every variable its value from the checkpoint.
-
-    Names and shapes are all compared first, then the checksums of every tensor needed are
-    verified in a pass of their own; only then is the first value assigned.  One tensor is in
-    memory at a time.
+) -> dict[str, Callable[[], np.ndarray]]:
+    """For every variable a function that reads its value; all that can be checked is checked.
 
     Args:
         table: Our paths and the checkpoint's names, see `weight_table`.
-        variables: Our path to variable.
+        variables: Our path to variable, of which only the shape and the type are used.
         checkpoint: Where the values come from.
         model: The family's name, for messages.
         ignore: Regular expressions, searched for in the names of tensors that no row names:
             those found may be there (see `LEFTOVERS`).  What absent rows name always may.
-        allowed_missing: Regular expressions, searched for in our paths: those found keep
-            the value they have when the checkpoint has none.
+        allowed_missing: Regular expressions, searched for in our paths: those found are left
+            out when the checkpoint has none.
         rows: Our path to a choice of rows, made before the shapes are compared.
         prefixes: Beginnings that a name in the checkpoint may have or lack, against the
             table: `"bert."`.
 
     Raises:
         CheckpointError: naming everything that is missing, unexpected, or of another shape;
-            or all that is damaged.  No variable has changed.
+            or all that is damaged.
         ValueError: the table itself is wrong.
     """
     plan = _Plan(table, variables, checkpoint, rows or {}, prefixes)
@@ -86,19 +96,11 @@ def read_weights(
     if plan.problems:
         raise CheckpointError(_message(model, plan.problems))
     checkpoint.verify(sorted({source for _, _, source in plan.steps}))
-    for row, foreign, source in plan.steps:
-        value = foreign.exchange(checkpoint.read(source))
-        begin = 0
-        for path in row.ours:
-            variable = variables[path]
-            part = value
-            if len(row.ours) > 1:
-                part = value[..., begin : begin + variable.shape[-1]]
-                begin += variable.shape[-1]
-            if rows and path in rows:
-                part = rows[path](part)
-            variable.assign(_as_type_of(variable, part))
-        del value, part  # before the next is read
+    return {
+        path: functools.partial(plan.value, row, foreign, source, path)
+        for row, foreign, source in plan.steps
+        for path in row.ours
+    }
 
 
 class _Plan:
@@ -146,6 +148,20 @@ class _Plan:
                 absent.fullmatch(spelling) for spelling in self._spellings(name)
             ):
                 self.problems.append(("unexpected", name))
+
+    def value(self, row: Row, foreign: Foreign, source: str, path: str) -> np.ndarray:
+        """Reads what belongs to the variable at `path`, which may be one of several in `row`."""
+        value = foreign.exchange(self.checkpoint.read(source))
+        begin = 0
+        for other in row.ours:
+            if other == path:
+                break
+            begin += self.variables[other].shape[-1]
+        if len(row.ours) > 1:
+            value = value[..., begin : begin + self.variables[path].shape[-1]]
+        if path in self.rows:
+            value = self.rows[path](value)
+        return _as_type_of(self.variables[path], value)
 
     def _spellings(self, name: str) -> list[str]:
         """The name, and with each prefix put before it or taken away."""

@@ -205,7 +205,8 @@ def _print(itemsets: Itemsets, rules: Rules, top: int) -> None:
             f"{min(top, len(rules)):,} of {len(rules):,} rules", header, rule_rows(rules, top)
         )
     else:
-        title = f"No rules.  The {min(top, len(itemsets)):,} most frequent of {len(itemsets):,} itemsets"
+        some = f"The {min(top, len(itemsets)):,} most frequent of {len(itemsets):,} itemsets"
+        title = f"No rules.  {some}"
         print_table(title, ["items", "baskets", "support"], itemset_rows(itemsets, top))
 
 

@@ -29,12 +29,12 @@ def apriori(baskets: Baskets, minimum: int, longest: int) -> dict[tuple[int, ...
     weights = np.ones(len(baskets), np.int64) if baskets.weights is None else baskets.weights
     # One column of booleans per item: in which baskets it is.
     owner = np.repeat(np.arange(len(baskets)), baskets.lengths)
-    columns = {}
+    columns: dict[tuple[int, ...], np.ndarray] = {}
     for code in np.unique(baskets.codes).tolist():
         columns[code,] = np.zeros(len(baskets), bool)
         columns[code,][owner[baskets.codes == code]] = True
 
-    frequent = {}
+    frequent: dict[tuple[int, ...], int] = {}
     while columns:
         counts = {items: int(weights[column].sum()) for items, column in columns.items()}
         level = {items: count for items, count in counts.items() if count >= minimum}

@@ -59,9 +59,9 @@ class Baskets:
                 "A basket is one string, whose letters would be its items.\n"
                 "Split it first:  [line.split(',') for line in lines]"
             )
-        lists = [basket if hasattr(basket, "__len__") else list(basket) for basket in lists]
-        lengths = np.fromiter(map(len, lists), np.int64, len(lists))
-        flat = list(chain.from_iterable(lists))
+        sized: list[Any] = [b if hasattr(b, "__len__") else list(b) for b in lists]
+        lengths = np.fromiter(map(len, sized), np.int64, len(sized))
+        flat = list(chain.from_iterable(sized))
         codes, labels = encode(flat)
         return cls(*without_repeats(codes, lengths), labels)
 

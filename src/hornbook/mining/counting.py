@@ -8,6 +8,8 @@ sets stay in memory together.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from hornbook.mining.baskets import Baskets
@@ -34,7 +36,7 @@ def count_sets(itemsets: Itemsets, baskets: Baskets, code_of: np.ndarray) -> np.
         return counts
     index = index_of(itemsets)
     (_, singles), *longer = itemsets.by_length
-    row_of = np.full(int(itemsets.items.max()) + 1, -1)
+    row_of = np.full(int(max(itemsets.items.max(), code_of.max(initial=0))) + 1, -1)
     row_of[singles[:, 0]] = np.arange(len(singles))
     levels = []
     for first, matrix in longer:
@@ -48,7 +50,7 @@ def count_sets(itemsets: Itemsets, baskets: Baskets, code_of: np.ndarray) -> np.
     rows, owners = rows.take(held), owners.take(held)
     step = max(64, _BYTES * 8 // len(itemsets) // 64 * 64)
     edges = np.searchsorted(owners, np.arange(0, len(baskets) + step, step)).tolist()
-    for number, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for number, (low, high) in enumerate(pairwise(edges)):
         table = np.zeros((len(singles), step), bool)
         table[rows[low:high], owners[low:high] - number * step] = True
         bits = np.empty((len(itemsets), step // 64), np.uint64)

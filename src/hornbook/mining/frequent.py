@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from numbers import Real
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,12 @@ BYTES_PER_ENTRY = 64
 
 def frequent_itemsets(
     baskets: Any,
-    min_support: Real = 0.01,
+    min_support: float = 0.01,
     *,
     max_length: int | None = None,
     kind: str = "all",
     weights: Any = None,
-    categories: Mapping[Hashable, Hashable] | None = None,
+    categories: Mapping[Any, Any] | None = None,
     method: str = "projection",
     memory: str | int = "2GB",
     limit: int = LIMIT,
@@ -78,7 +77,7 @@ def frequent_itemsets(
     if is_spark(baskets):
         from hornbook.mining.spark import mine_spark
 
-        return mine_spark(baskets, min_support, longest, kind, limit, **columns)
+        return condense(mine_spark(baskets, min_support, longest, limit, **columns), kind)
     if isinstance(baskets, str | Path):
         from hornbook.mining.out_of_core import fits, mine_file
 

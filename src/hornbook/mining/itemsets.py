@@ -109,7 +109,9 @@ class Itemsets:
     def to_arrow(self) -> Any:
         """A PyArrow table with `items` (lists), `count` and `support`."""
         arrow = require("pyarrow", extra="tables")
-        names = arrow.array(list(self.labels) if not isinstance(self.labels, np.ndarray) else self.labels)
+        names = arrow.array(
+            list(self.labels) if not isinstance(self.labels, np.ndarray) else self.labels
+        )
         items = names.take(arrow.array(self.items))
         return arrow.table(
             {

@@ -37,10 +37,8 @@ def leverage(s: Shares) -> np.ndarray:
 
 def conviction(s: Shares) -> np.ndarray:
     """How much more often the rule would be wrong by chance; infinite if it never is."""
-    wrong = 1 - s.confidence
-    with np.errstate(divide="ignore"):
-        # A confidence of 1 is exact in the counts but 1 - both / antecedent need not be 0.
-        return np.where(s.both == s.antecedent, np.inf, (1 - s.consequent) / wrong)
+    never = np.full_like(s.both, np.inf)
+    return np.divide(1 - s.consequent, 1 - s.confidence, out=never, where=s.both < s.antecedent)
 
 
 def zhang(s: Shares) -> np.ndarray:
@@ -60,7 +58,10 @@ def imbalance(s: Shares) -> np.ndarray:
 
 
 def certainty(s: Shares) -> np.ndarray:
-    """How far the rule moves the consequent's share towards certainty, or away from it."""
+    """How far the rule moves the consequent's share towards certainty, or towards never.
+
+    From -1 to 1 as in Berzal et al. (2002); mlxtend divides by the room above in both cases.
+    """
     change = s.confidence - s.consequent
     room = np.where(change > 0, 1 - s.consequent, s.consequent)
     return np.divide(change, room, out=np.zeros_like(change), where=room != 0)

@@ -14,7 +14,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def fits(path: str | Path, memory: int) -> bool:
 
 
 def mine_file(
-    path: str | Path, min_support: Real, longest: int, memory: int, limit: int
+    path: str | Path, min_support: float, longest: int, memory: int, limit: int
 ) -> Itemsets:
     """Frequent itemsets of a file with one basket per line, of any size.
 
@@ -64,10 +64,8 @@ def mine_file(
             if raw.strip():
                 yield parse_lines(raw, path, separator=separator, first_line=line)
 
-    total = sum(len(part) for part in parts()) if isinstance(min_support, Integral) else 0
-    share = Fraction(int(min_support), max(1, total)) if total else exact(min_support)
-    if total or not 0 < min_support <= 1:
-        minimum_count(min_support, total or 1, 0)  # complains if it cannot be
+    total = sum(len(part) for part in parts()) if isinstance(min_support, Integral) else 1
+    share = share_of(min_support, max(1, total))
     candidates: list[tuple[list[Any], Itemsets]] = []
     baskets = 0
     for part in parts():
@@ -79,7 +77,19 @@ def mine_file(
     counts = np.zeros(len(union), np.int64)
     for part in parts():
         counts += count_part(union, part)
-    return keep_frequent(union, counts, minimum_count(min_support, baskets, len(union.labels)), baskets)
+    return keep_frequent(
+        union, counts, minimum_count(min_support, baskets, len(union.labels)), baskets
+    )
+
+
+def share_of(min_support: float, total: int) -> Fraction:
+    """The minimum support as an exact share of `total` baskets; see `minimum_count`."""
+    minimum_count(min_support, total, 0)  # complains if it cannot be
+    return (
+        Fraction(int(min_support), total)
+        if isinstance(min_support, Integral)
+        else exact(min_support)
+    )
 
 
 def mine_part(
@@ -90,11 +100,12 @@ def mine_part(
 
     minimum = max(1, math.ceil(share * len(part)))
     itemsets = mine_baskets(part, minimum, longest, memory=memory, limit=limit)
-    used, codes = np.unique(itemsets.items, return_inverse=True)
+    used = np.flatnonzero(np.bincount(itemsets.items))
+    number = np.cumsum(np.bincount(itemsets.items) > 0, dtype=np.int32) - 1
     labels = [itemsets.label_of(code) for code in used.tolist()]
     return labels, Itemsets(
         itemsets.offsets,
-        codes.reshape(-1).astype(np.int32),
+        number.take(itemsets.items),
         itemsets.counts,
         labels,
         itemsets.total,
@@ -124,9 +135,7 @@ def unite(parts: Sequence[tuple[list[Any], Itemsets]], limit: int) -> Itemsets:
             f"{limit:,}.\nTry a larger minimum support, a maximum length or more memory."
         )
     counts = np.zeros(number, np.int64)
-    return Itemsets(
-        np.array(offsets, np.int64), np.concatenate(items), counts, list(code_of), 0, 1
-    )
+    return Itemsets(np.array(offsets, np.int64), np.concatenate(items), counts, list(code_of), 0, 1)
 
 
 def _each_once(sets: np.ndarray, items: int) -> np.ndarray:

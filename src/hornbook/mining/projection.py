@@ -9,6 +9,7 @@ a class of its own, whose rows are the partners just written out.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,6 +20,28 @@ from hornbook.mining.superset_sums import count_all_subsets, ends_here
 # Pairs written out in one go.  Small enough for the second-level cache, large enough that
 # NumPy's cost per call does not show; see docs/LOG.md for the figures.
 BATCH = 1 << 17
+# With more cells than this for a pair, sorting the pairs is cheaper than a table of cells.
+CELLS_PER_PAIR = 16
+
+
+@dataclass(slots=True)
+class Batch:
+    """The entries of some consecutive children: pairs of a class and a first tail.
+
+    Attributes:
+        entries: `(entries,)` where they are in `Rows.items`.
+        behind: `(entries,)` how many entries follow in the same row, at least 1.
+        children: `(entries,)` the child of each, as the number of its tail in `Rows.tails`.
+        rows: `(entries,)` the row of each, if rows have weights.
+        low, high: the first child and the one after the last.
+    """
+
+    entries: np.ndarray
+    behind: np.ndarray
+    children: np.ndarray
+    rows: np.ndarray | None
+    low: int
+    high: int
 
 
 def descend(rows: Rows, minimum: int, longest: int, found: Found, entries: int) -> None:
@@ -37,7 +60,7 @@ def descend(rows: Rows, minimum: int, longest: int, found: Found, entries: int) 
     waiting: list[Rows] = []
     size = 0
     for batch in _batches(rows):
-        children = _count_pairs(rows, *batch, minimum, longest, found)
+        children = _count_pairs(rows, batch, minimum, longest, found)
         if children is not None:
             waiting.append(children)
             size += len(children.items)
@@ -69,59 +92,55 @@ def finish(rows: Rows, minimum: int, longest: int, found: Found, entries: int) -
     descend(rows, minimum, longest, found, entries)
 
 
-def _batches(rows: Rows) -> Iterator[tuple[np.ndarray, ...]]:
-    """Cuts the entries that have others behind them into batches of whole children.
-
-    A child is a pair (class, first tail).  Yields, for the entries of some consecutive
-    children: where they are, how many entries follow in the row, their child, the row; and
-    the first and last child.
-    """
+def _batches(rows: Rows) -> Iterator[Batch]:
+    """Cuts the entries that have others behind them into batches of whole children."""
     long = np.flatnonzero((rows.lengths > 1) & (rows.owners >= 0))
     lengths = rows.lengths.take(long)
     firsts = rows.firsts.take(long)
-    run, entry = runs(firsts, lengths - 1)
+    run, entries = runs(firsts, lengths - 1)
     behind = (firsts + lengths - 1).take(run)
-    behind -= entry
-    child = rows.items.take(entry).astype(np.int64)
+    behind -= entries
+    children = rows.items.take(entries).astype(np.int64)
     if len(rows.tail_counts) > 1:
-        child += rows.tail_firsts.take(rows.owners.take(long)).take(run)
+        children += rows.tail_firsts.take(rows.owners.take(long)).take(run)
     row = None if rows.weights is None else long.take(run)
     number = len(rows.tails)
     widths = _widths(rows)
-    if len(entry) and behind.sum() <= BATCH and widths.sum() <= BATCH:
-        yield entry, behind, child, row, 0, number
+    if behind.sum() <= BATCH and widths.sum() <= BATCH:
+        if len(entries):
+            yield Batch(entries, behind, children, row, 0, number)
         return
     # Sixteen-bit keys are sorted by radix, ten times faster than by comparison.
-    key = child.astype(np.uint16) if number <= 1 << 16 else child
-    order = np.argsort(key, kind="stable")
+    keys = children.astype(np.uint16) if number <= 1 << 16 else children
+    order = np.argsort(keys, kind="stable")
     # Half as wide, twice as much of them in the cache that the jumps below go through.
-    entry = entry.astype(np.int32).take(order)
+    entries = entries.astype(np.int32).take(order)
     behind = behind.astype(np.int32).take(order)
     row = None if row is None else row.take(order)
-    entries = np.zeros(number + 1, np.int64)
-    np.cumsum(np.bincount(child, minlength=number), out=entries[1:])
-    child = np.repeat(np.arange(number), np.diff(entries))
-    pairs = np.zeros(len(behind) + 1, np.int64)
-    np.cumsum(behind, out=pairs[1:])
-    pairs = pairs.take(entries)
-    cells = np.zeros(number + 1, np.int64)
-    np.cumsum(widths, out=cells[1:])
+    starts = _sums(np.bincount(children, minlength=number))
+    children = np.repeat(np.arange(number), np.diff(starts))
+    pairs = _sums(behind).take(starts)
+    cells = _sums(widths)
     low = 0
     while low < number:
-        high = np.searchsorted(pairs, pairs[low] + BATCH, "right") - 1
-        high = min(high, np.searchsorted(cells, cells[low] + BATCH, "right") - 1)
-        high = max(low + 1, int(high))
-        part = slice(entries[low], entries[high])
+        by_pairs, by_cells = (
+            int(np.searchsorted(sums, sums[low] + BATCH, "right")) - 1 for sums in (pairs, cells)
+        )
+        # Among very many items most cells stay empty; then cells are no reason to stop.
+        empty = pairs[min(by_cells, number)] - pairs[low] < BATCH // CELLS_PER_PAIR
+        high = max(low + 1, by_pairs if empty else min(by_pairs, by_cells))
+        part = slice(starts[low], starts[high])
         if part.stop > part.start:
-            yield (
-                entry[part],
-                behind[part],
-                child[part],
-                None if row is None else row[part],
-                low,
-                high,
-            )
+            some_rows = None if row is None else row[part]
+            yield Batch(entries[part], behind[part], children[part], some_rows, low, high)
         low = high
+
+
+def _sums(numbers: np.ndarray) -> np.ndarray:
+    """`(numbers + 1,)` the sums of the first 0, 1, 2, ... numbers."""
+    sums = np.zeros(len(numbers) + 1, np.int64)
+    np.cumsum(numbers, out=sums[1:])
+    return sums
 
 
 def _widths(rows: Rows) -> np.ndarray:
@@ -130,73 +149,92 @@ def _widths(rows: Rows) -> np.ndarray:
     return np.repeat(ends, rows.tail_counts) - np.arange(len(rows.tails)) - 1
 
 
-def _count_pairs(
-    rows: Rows,
-    entry: np.ndarray,
-    behind: np.ndarray,
-    child: np.ndarray,
-    row: np.ndarray | None,
-    low: int,
-    high: int,
-    minimum: int,
-    longest: int,
-    found: Found,
-) -> Rows | None:
+def _count_pairs(rows: Rows, batch: Batch, minimum: int, longest: int, found: Found) -> Rows | None:
     """Counts the pairs of one batch, adds the frequent ones, and returns the child classes."""
     # Cell of the pair (child, later tail): one stretch per child, as long as the tails
     # behind it.  `origin + position` is the cell, so the first position behind counts 0.
-    widths = _widths(rows)[low:high]
+    widths = _widths(rows)[batch.low : batch.high]
     cells = np.cumsum(widths) - widths
-    size = int(widths.sum())
-    run, other = runs(entry + 1, behind)
-    origin = cells.take(child - low) - rows.items.take(entry) - 1
+    run, other = runs(batch.entries + 1, batch.behind)
+    origin = cells.take(batch.children - batch.low) - rows.items.take(batch.entries) - 1
     cell = origin.take(run)
     cell += rows.items.take(other)
-    weights = None if row is None else rows.weights.take(row)
+    weights = None
+    if rows.weights is not None and batch.rows is not None:
+        weights = rows.weights.take(batch.rows)
+    size = int(widths.sum())
+    cell_of = None
+    if size > CELLS_PER_PAIR * len(cell):
+        cell_of, cell = np.unique(cell, return_inverse=True)
+        size = len(cell_of)
     counts = np.bincount(cell, None if weights is None else weights.take(run), minlength=size)
     frequent = np.flatnonzero(counts >= minimum)
     if not len(frequent):
         return None
     found.announce(len(frequent))
-    # The sets: prefix, first tail, second tail.
+    pair = frequent if cell_of is None else cell_of.take(frequent)
     filled = np.flatnonzero(widths)
-    first_tail = filled.take(np.searchsorted(cells.take(filled), frequent, "right") - 1)
-    second_tail = low + first_tail + 1 + frequent - cells.take(first_tail)
-    parent = np.searchsorted(np.cumsum(rows.tail_counts), low + first_tail, "right")
-    depth = rows.prefixes.shape[1]
-    sets = np.empty((len(frequent), depth + 2), rows.tails.dtype)
-    sets[:, :depth] = rows.prefixes.take(parent, axis=0)
-    sets[:, depth] = rows.tails.take(low + first_tail)
-    sets[:, depth + 1] = rows.tails.take(second_tail)
+    first_tail = filled.take(np.searchsorted(cells.take(filled), pair, "right") - 1)
+    sets = _spell_out(rows, batch.low + first_tail, pair - cells.take(first_tail))
     found.add(sets, counts.take(frequent))
-    if depth + 3 > longest:
+    if sets.shape[1] + 1 > longest:
         return None
-    # The children with two or more tails, and their rows of two or more entries.
-    partners = np.bincount(first_tail, minlength=high - low)
+    return _children(batch, sets, first_tail, frequent, cell, run, weights, size)
+
+
+def _spell_out(rows: Rows, first_tail: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """`(sets, depth + 2)` prefix, first tail, and the tail `distance` + 1 places behind it."""
+    parent = np.searchsorted(np.cumsum(rows.tail_counts), first_tail, "right")
+    depth = rows.prefixes.shape[1]
+    sets = np.empty((len(first_tail), depth + 2), rows.tails.dtype)
+    sets[:, :depth] = rows.prefixes.take(parent, axis=0)
+    sets[:, depth] = rows.tails.take(first_tail)
+    sets[:, depth + 1] = rows.tails.take(first_tail + 1 + distance)
+    return sets
+
+
+def _children(
+    batch: Batch,
+    sets: np.ndarray,
+    first_tail: np.ndarray,
+    frequent: np.ndarray,
+    cell: np.ndarray,
+    run: np.ndarray,
+    weights: np.ndarray | None,
+    size: int,
+) -> Rows | None:
+    """The children with two or more tails, and of their rows those of two or more entries.
+
+    Args:
+        batch, sets, first_tail: The entries, the frequent pairs, the first tail of each.
+        frequent: The cell of each frequent pair.
+        cell, run: For every pair written out its cell and the entry it starts from.
+        weights: `(entries,)` or None.
+        size: The number of cells.
+    """
+    partners = np.bincount(first_tail, minlength=batch.high - batch.low)
     grows = partners > 1
-    inside = grows.take(first_tail)
-    if not inside.any():
+    inside = np.flatnonzero(grows.take(first_tail))
+    if not len(inside):
         return None
     starts = np.cumsum(partners) - partners
     place = np.full(size, -1, np.int32)
-    place[frequent] = np.arange(len(frequent)) - starts.take(first_tail)
-    place[frequent[~inside]] = -1
-    new_items = place.take(cell)
-    kept = np.flatnonzero(new_items >= 0)
+    place[frequent.take(inside)] = inside - starts.take(first_tail.take(inside))
+    items = place.take(cell)
+    kept = np.flatnonzero(items >= 0)
     run = run.take(kept)
-    lengths = np.bincount(run, minlength=len(entry))
+    lengths = np.bincount(run, minlength=len(batch.entries))
     long = lengths > 1
     kept = kept.take(np.flatnonzero(long.take(run)))
     source = np.flatnonzero(long)
-    number = np.cumsum(grows) - 1
     classes = np.flatnonzero(grows)
-    inside = np.flatnonzero(inside)
+    number = np.cumsum(grows) - 1
     return Rows(
-        new_items.take(kept),
+        items.take(kept),
         lengths.take(source),
-        number.take(child.take(source) - low),
+        number.take(batch.children.take(source) - batch.low),
         None if weights is None else weights.take(source),
-        sets.take(starts.take(classes), axis=0)[:, : depth + 1],
+        sets.take(starts.take(classes), axis=0)[:, :-1],
         partners.take(classes),
-        sets[:, depth + 1].take(inside),
+        sets[:, -1].take(inside),
     )

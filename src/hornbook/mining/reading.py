@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
@@ -72,29 +73,29 @@ def read_baskets(
 def read_bytes(path: str | Path) -> bytes:
     """The whole file, unpacked if it is gzipped."""
     with open_bytes(path) as file:
+        return file.read()
+
+
+@contextlib.contextmanager
+def open_bytes(path: str | Path) -> Iterator[Any]:
+    """The file opened for reading, unpacking what is gzipped."""
+    with contextlib.ExitStack() as stack:
+        if str(path) == "-":
+            file: Any = sys.stdin.buffer
+        else:
+            try:
+                file = stack.enter_context(open(path, "rb"))
+            except (FileNotFoundError, NotADirectoryError):
+                raise DataError(f"There is no file {path}.") from None
+            except IsADirectoryError:
+                raise DataError(f"{path} is a folder; name one file in it.") from None
+            except PermissionError:
+                raise DataError(f"{path} may not be read.") from None
+        packed = file.peek(2)[:2] == b"\x1f\x8b"
         try:
-            return file.read()
+            yield stack.enter_context(gzip.GzipFile(fileobj=file)) if packed else file
         except (gzip.BadGzipFile, EOFError, zlib.error):
             raise DataError(f"{path} is damaged: it cannot be unpacked to its end.") from None
-
-
-def open_bytes(path: str | Path) -> Any:
-    """The file opened for reading, unpacking what is gzipped."""
-    if str(path) == "-":
-        file: Any = sys.stdin.buffer
-    else:
-        try:
-            file = open(path, "rb")  # noqa: SIM115 (the caller closes it)
-        except (FileNotFoundError, NotADirectoryError):
-            raise DataError(f"There is no file {path}.") from None
-        except IsADirectoryError:
-            raise DataError(f"{path} is a folder; name one file in it.") from None
-        except PermissionError:
-            raise DataError(f"{path} may not be read.") from None
-    buffered = file if hasattr(file, "peek") else io.BufferedReader(file)
-    if buffered.peek(2)[:2] == b"\x1f\x8b":
-        return gzip.GzipFile(fileobj=buffered)
-    return buffered
 
 
 def parse_lines(
@@ -249,7 +250,9 @@ def _parse_integers(raw: bytes) -> Baskets | None:
             numbers += (data.take(ends - 1 - place).astype(np.int64) - 48) * 10**place
         else:
             has = np.flatnonzero(inside)
-            numbers[has] += (data.take(ends.take(has) - 1 - place).astype(np.int64) - 48) * 10**place
+            numbers[has] += (
+                data.take(ends.take(has) - 1 - place).astype(np.int64) - 48
+            ) * 10**place
     breaks = np.flatnonzero(kind == _BREAK)
     lengths = np.diff(np.searchsorted(starts, breaks), prepend=0, append=len(starts))
     lengths = lengths[lengths > 0]  # blank lines are no baskets
@@ -282,7 +285,9 @@ def _read_columns(text: str, path: str | Path, separator: str | None) -> dict[st
         )
     if not table:
         raise DataError(f"{path} has a first line with names, and no rows.")
-    return {name: list(column) for name, column in zip(header, zip(*table, strict=True), strict=True)}
+    return {
+        name: list(column) for name, column in zip(header, zip(*table, strict=True), strict=True)
+    }
 
 
 def _read_parquet(path: str | Path) -> Any:

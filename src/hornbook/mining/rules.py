@@ -7,7 +7,6 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -62,8 +61,11 @@ class Rules:
     def shares(self) -> Shares:
         total = self.itemsets.total
         counts = self.itemsets.counts
-        sides = (self.whole, self.antecedent, self.consequent)
-        return Shares(*(counts.take(side) / total for side in sides))
+        return Shares(
+            counts.take(self.whole) / total,
+            counts.take(self.antecedent) / total,
+            counts.take(self.consequent) / total,
+        )
 
     def measure(self, name: str) -> np.ndarray:
         """`(rules,)` one of `MEASURES`, like `"lift"`."""
@@ -82,12 +84,19 @@ class Rules:
             test: `"fisher"` (exact, one-sided) or `"chi2"`.
             correction: For the number of rules tested; one of `CORRECTIONS`.
         """
-        for value, allowed, name in ((test, TESTS, "test"), (correction, CORRECTIONS, "correction")):
+        for value, allowed, name in (
+            (test, TESTS, "test"),
+            (correction, CORRECTIONS, "correction"),
+        ):
             if value not in allowed:
                 raise OptionError(f"{name}={value!r} is not known.  Known: {', '.join(allowed)}.")
         counts = self.itemsets.counts
-        sides = (counts.take(side) for side in (self.whole, self.antecedent, self.consequent))
-        p_values = {"fisher": fisher, "chi2": chi2}[test](*sides, self.itemsets.total)
+        p_values = {"fisher": fisher, "chi2": chi2}[test](
+            self.counts,
+            counts.take(self.antecedent),
+            counts.take(self.consequent),
+            self.itemsets.total,
+        )
         return correct(p_values, correction, self.tested)
 
     def take(self, indices: np.ndarray) -> Rules:
@@ -149,7 +158,7 @@ class Rules:
 
 def association_rules(
     itemsets: Itemsets,
-    min_confidence: Real = 0.5,
+    min_confidence: float = 0.5,
     *,
     consequents: str = "one",
     min_lift: float = 0.0,
@@ -194,8 +203,9 @@ def association_rules(
                         f"At this confidence ({min_confidence}) there are more than {limit:,} "
                         "rules.\nTry a higher confidence or support, or consequents='one'."
                     )
-    sides = [np.concatenate([*part, np.empty(0, np.int64)]) for part in zip(*found, strict=True)]
-    rules = Rules(itemsets, *(side.astype(np.int64) for side in sides or [np.empty(0)] * 3), tested)
+    nothing = [(np.empty(0, np.int64),) * 3]
+    whole, antecedent, consequent = map(np.concatenate, zip(*(found or nothing), strict=True))
+    rules = Rules(itemsets, whole, antecedent, consequent, tested)
     if min_lift > 0:
         rules = rules.take(np.flatnonzero(rules.measure("lift") >= min_lift))
     return rules
@@ -285,10 +295,12 @@ def _gain(rules: Rules) -> np.ndarray:
     """`(rules,)` confidence above that of the best shorter rule with the same consequent."""
     itemsets = rules.itemsets
     index = index_of(itemsets)
-    confidence = rules.measure("confidence")
+    # From counts, so that equal confidences are equal numbers.
+    counts = itemsets.counts
+    confidence = rules.counts / counts.take(rules.antecedent)
     # The best confidence of a rule and all shorter ones, found from short to long.
-    best = np.maximum(confidence, rules.measure("consequent support"))
-    shorter = rules.measure("consequent support").copy()
+    shorter = counts.take(rules.consequent) / itemsets.total
+    best = np.maximum(confidence, shorter)
     order = np.argsort(rules.antecedent, kind="stable")  # itemsets are sorted by length
     pair = rules.antecedent * len(itemsets) + rules.consequent
     by_pair = np.argsort(pair)

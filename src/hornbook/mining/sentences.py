@@ -75,7 +75,9 @@ def report(itemsets: Itemsets, rules: Rules, title: str, facts: Mapping[str, Any
         page.add_text("\n\n".join(sentence(rules, i) for i in range(min(5, len(rules)))))
         page.add_heading("In pictures")
         page.add_chart(_scatter(rules), _scatter_caption(rules))
-        page.add_chart(_network(rules), "The first rules: an arrow leads from each item before to each after")
+        page.add_chart(
+            _network(rules), "The first rules: an arrow leads from each item before to each after"
+        )
         page.add_heading("The rules")
         page.add_table(
             rule_rows(rules, top),
@@ -89,7 +91,8 @@ def report(itemsets: Itemsets, rules: Rules, title: str, facts: Mapping[str, Any
 
 def _scatter_caption(rules: Rules) -> str:
     number = min(POINTS, len(rules))
-    return f"Support, confidence and lift of {'all' if number == len(rules) else 'the first'} {number:,} rules"
+    which = "all" if number == len(rules) else "the first"
+    return f"Support, confidence and lift of {which} {number:,} rules"
 
 
 def _scatter(rules: Rules) -> str:

@@ -59,11 +59,9 @@ def chi2(both: np.ndarray, antecedent: np.ndarray, consequent: np.ndarray, total
     a, c, n = antecedent / total, consequent / total, float(total)
     spread = a * (1 - a) * c * (1 - c)
     deviation = both / n - a * c
-    statistic = np.divide(
-        n * deviation**2, spread, out=np.zeros(len(both)), where=spread > 0
-    )
+    statistic = np.divide(n * deviation**2, spread, out=np.zeros(len(both)), where=spread > 0)
     erfc = np.frompyfunc(math.erfc, 1, 1)
-    return erfc(np.sqrt(statistic / 2)).astype(np.float64)
+    return np.asarray(erfc(np.sqrt(statistic / 2)), np.float64)
 
 
 def correct(p_values: np.ndarray, correction: str, tests: int | None = None) -> np.ndarray:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from numbers import Integral, Real
+from numbers import Integral
 
 from hornbook.errors import OptionError
 
 
-def exact(number: Real) -> Fraction:
+def exact(number: float) -> Fraction:
     """The decimal number that was written, not the binary one next to it.
 
     `0.07` is stored as 0.07000000000000000666; times 100 that is more than 7, and a set in
@@ -18,14 +18,14 @@ def exact(number: Real) -> Fraction:
     return Fraction(int(number)) if isinstance(number, Integral) else Fraction(repr(float(number)))
 
 
-def minimum_count(min_support: Real, total: int, items: int) -> int:
+def minimum_count(min_support: float, total: int, items: int) -> int:
     """The smallest number of baskets that satisfies `min_support`.
 
     Args:
         min_support: A share of the baskets (a float, `0 < share <= 1`) or a number of
             baskets (an int).
         total: The number of baskets, by weight.
-        items: The number of different items, for the message.
+        items: The number of different items, for the message; 0: unknown.
 
     Raises:
         OptionError: 0 or less, a share above 1, a count above `total`, or not a number.
@@ -35,9 +35,9 @@ def minimum_count(min_support: Real, total: int, items: int) -> int:
         raise OptionError(f"The minimum support is {min_support}; it must be a number.")
     if min_support <= 0:
         number = f"2^{items} - 1" + (f" = {2**items - 1:,}" if items <= 60 else "")
+        every = f"one of the {number} sets of the {items:,} items" if items else "set of items"
         raise OptionError(
-            f"The minimum support is {min_support}: every one of the {number} sets of the "
-            f"{items:,} items would count as frequent.\n"
+            f"The minimum support is {min_support}: every {every} would count as frequent.\n"
             f"Give a share of the baskets above 0, or a number of baskets from 1 on."
         )
     if not whole and min_support > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,9 @@ def from_columns(
         raise DataError("The table has no rows: there are no baskets to mine.")
     if basket or item:
         if not (basket and item):
-            raise OptionError("Name both columns: the one with the basket and the one with the item.")
+            raise OptionError(
+                "Name both columns: the one with the basket and the one with the item."
+            )
         for name in (basket, item):
             if name not in columns:
                 raise DataError(f"There is no column {name!r}.  {did_you_mean(name, columns)}")
@@ -101,7 +104,9 @@ def _from_long(
 ) -> Baskets:
     notes = list(notes)
     ids, items = _blank_to_none(ids), _blank_to_none(items)
-    gaps = np.fromiter((_is_missing(a) or _is_missing(b) for a, b in zip(ids, items, strict=True)), bool)
+    gaps = np.fromiter(
+        (_is_missing(a) or _is_missing(b) for a, b in zip(ids, items, strict=True)), bool
+    )
     if gaps.any():
         if missing == "error":
             rows = ", ".join(map(str, np.flatnonzero(gaps)[:5] + 1))
@@ -130,7 +135,8 @@ def _from_categories(
     columns: Mapping[str, list[Any]], bins: int | None, notes: Sequence[str]
 ) -> Baskets:
     """Items `column=value`; a missing value is no item."""
-    parts, labels = [], []
+    parts: list[np.ndarray] = []
+    labels: list[str] = []
     size = len(next(iter(columns.values())))
     for name, column in columns.items():
         numbers = _numbers(column) if bins else None
@@ -151,7 +157,7 @@ def _in_ranges(numbers: np.ndarray, bins: int) -> list[str | None]:
     edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, bins + 1)))
     if len(edges) < 2:
         return [None if np.isnan(x) else f"{x:g}" for x in numbers]
-    names = [f"{low:g}..{high:g}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    names = [f"{low:g}..{high:g}" for low, high in pairwise(edges)]
     place = np.searchsorted(edges[1:-1], numbers, "right")
     return [None if np.isnan(x) else names[i] for x, i in zip(numbers, place, strict=True)]
 
@@ -201,7 +207,9 @@ def _is_missing(value: Any) -> bool:
 
 
 def _is_yes_or_no(column: Sequence[Any]) -> bool:
-    return all(value is None or str(value).lower() in _YES | _NO | {"0.0", "1.0"} for value in column)
+    return all(
+        value is None or str(value).lower() in _YES | _NO | {"0.0", "1.0"} for value in column
+    )
 
 
 def _said_yes(column: Sequence[Any]) -> list[bool]:

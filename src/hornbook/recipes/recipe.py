@@ -45,6 +45,8 @@ def option(
         choices: The values it may have, if it is a string.
         limits: Of a number, by the names of `LIMITS`: `at_least=1`.
     """
+    if unknown := set(limits) - set(LIMITS):
+        raise ValueError(f"Limits are {', '.join(LIMITS)}, not {', '.join(unknown)}.")
     metadata = {"help": meaning, "choices": choices, "limits": limits}
     return dataclasses.field(default=default, metadata=metadata)
 

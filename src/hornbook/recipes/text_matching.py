@@ -61,9 +61,9 @@ class TextMatching(Recipe):
     pretrained: str | None = option(None, "model folder to start from; without it, from scratch")
     conditional: bool = option(True, "let the criterion steer every layer normalization")
     hidden_size: int = option(
-        128, "from scratch: features of a token", at_least=HEAD_SIZE, multiple_of=HEAD_SIZE
+        64, "from scratch: features of a token", at_least=HEAD_SIZE, multiple_of=HEAD_SIZE
     )
-    num_hidden_layers: int = option(3, "from scratch: Transformer blocks", at_least=1)
+    num_hidden_layers: int = option(2, "from scratch: Transformer blocks", at_least=1)
     vocabulary_size: int = option(8000, "from scratch: most tokens to learn", at_least=100)
     max_length: int = option(256, "most tokens of a pair; the longer text is cut first", at_least=5)
     epochs: int = option(5, "times through the training data", at_least=1)
@@ -74,7 +74,7 @@ class TextMatching(Recipe):
     layer_decay: float = option(
         1.0, "factor on the learning rate from a layer to the one below", above=0, at_most=1
     )
-    dropout: float = option(0.1, "share of the features dropped in training", at_least=0, below=1)
+    dropout: float = option(0.2, "share of the features dropped in training", at_least=0, below=1)
     ema: float = option(
         0.99, "how much of the weights' average stays at a step; 0: no average", at_least=0, below=1
     )

@@ -88,9 +88,16 @@ class LayerwiseAdamW(keras.optimizers.Adam):
         self.rates = dict(rates)
         self.decays = dict(decays)
 
+    def build(self, variables):
+        # by number, because update_step may be given the backend's own variables
+        self._rates = [self.rates.get(variable.path, 1.0) for variable in variables]
+        self._decays = [self.decays.get(variable.path, 0.0) for variable in variables]
+        super().build(variables)
+
     def update_step(self, gradient, variable, learning_rate):
-        learning_rate = learning_rate * self.rates.get(variable.path, 1.0)
-        if decay := self.decays.get(variable.path, 0.0):
-            kept = keras.ops.cast(1 - learning_rate * decay, variable.dtype)
-            variable.assign(variable * kept)
+        number = self._get_variable_index(variable)
+        learning_rate = learning_rate * self._rates[number]
+        if decay := self._decays[number]:
+            lost = keras.ops.cast(learning_rate * decay, variable.dtype)
+            self.assign_sub(variable, variable * lost)
         super().update_step(gradient, variable, learning_rate)

@@ -96,7 +96,7 @@ class RunFolder:
         """
         file = self.path / "recipe.json"
         try:
-            return json.loads(file.read_text("utf-8"))
+            saved = json.loads(file.read_text("utf-8"))
         except FileNotFoundError:
             raise HornbookError(
                 f"{self.path} is not a run: it has no recipe.json.\n"
@@ -104,6 +104,9 @@ class RunFolder:
             ) from None
         except (OSError, ValueError, RecursionError) as error:
             raise HornbookError(f"{file} cannot be read: {error}") from None
+        if not isinstance(saved, dict) or not isinstance(saved.get("fields"), dict):
+            raise HornbookError(f"{file} is damaged: it holds no fields of a recipe.")
+        return saved
 
     def metrics(self) -> list[dict[str, Any]]:
         """One dictionary an epoch."""

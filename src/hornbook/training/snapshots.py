@@ -20,6 +20,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from hornbook import backend
 from hornbook.errors import CheckpointError
 from hornbook.files import REPLACED, atomic_folder, settle, verify_manifest, write_json
 
@@ -42,10 +43,9 @@ class Snapshots:
         """Writes a snapshot; `state` has at least `step` and must survive JSON."""
         path = self.folder / f"step-{state['step']:08d}"
         with atomic_folder(path) as temporary:
-            save_file(
-                {name: _to_numpy(variable) for name, variable in _variables(model).items()},
-                temporary / "variables.safetensors",
-            )
+            values = {name: _to_numpy(variable) for name, variable in _variables(model).items()}
+            values |= backend.random_states()
+            save_file(values, temporary / "variables.safetensors")
             write_json(temporary / "state.json", state)
         for old in self._paths()[self.keep :]:
             shutil.rmtree(old, ignore_errors=True)
@@ -86,6 +86,7 @@ class Snapshots:
             saved = load_file(path / "variables.safetensors")
         except SafetensorError as error:
             raise CheckpointError(f"{path} cannot be read: {error}") from None
+        random_states = {name: saved.pop(name) for name in backend.random_states() if name in saved}
         variables = _variables(model)
         shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
         if {name: value.shape for name, value in saved.items()} != shapes:
@@ -95,6 +96,7 @@ class Snapshots:
             )
         for name, variable in variables.items():
             variable.assign(saved[name])
+        backend.set_random_states(random_states)
 
     def clear(self) -> None:
         """Removes all of them: the training is over."""

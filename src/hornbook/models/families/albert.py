@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from hornbook.checkpoints.weight_reading import LEFTOVERS
 from hornbook.checkpoints.weight_table import transposed
 from hornbook.models.bert_tables import (
     ENCODER_REQUIRED,
@@ -103,8 +102,7 @@ ALBERT = Family(
     weights=tables("{i}"),
     optional_prefix={"huggingface": "albert."},
     ignore={
-        "google": LEFTOVERS,
-        "huggingface": (*LEFTOVERS, r"^predictions\.decoder\.(weight|bias)$"),
+        "huggingface": (r"^predictions\.decoder\.(weight|bias)$",),
     },
 )
 

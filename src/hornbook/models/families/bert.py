@@ -41,9 +41,7 @@ BERT = Family(
     # a bare BertModel, as sentence-transformers saves it, leaves this out
     optional_prefix={"huggingface": "bert."},
     ignore={
-        # the optimizer's own variables in a checkpoint that was never cleaned
-        "google": (r"/(adam|lamb)_[mv]$", r"^global_step$"),
-        # buffers, and tied copies of the token embedding and of the bias
-        "huggingface": (r"position_ids$", TIED_COPIES),
+        # tied copies of the token embedding and of the bias
+        "huggingface": (TIED_COPIES,),
     },
 )

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from hornbook.checkpoints.weight_reading import LEFTOVERS
 from hornbook.models.bert_tables import (
     ENCODER_REQUIRED,
     google_denses,
@@ -54,7 +53,7 @@ HUGGINGFACE = {
     **huggingface_norm("mlm.norm", "generator_predictions.LayerNorm"),
     "mlm.bias": "generator_lm_head.bias",
 }
-IGNORE_HUGGINGFACE = (*LEFTOVERS, r"^generator_lm_head\.weight$")
+IGNORE_HUGGINGFACE = (r"^generator_lm_head\.weight$",)
 
 ELECTRA = Family(
     name="electra",
@@ -69,7 +68,7 @@ ELECTRA = Family(
     weights={"google": DISCRIMINATOR, "huggingface": HUGGINGFACE},
     optional_prefix={"huggingface": "electra."},
     ignore={
-        "google": (*LEFTOVERS, r"^generator(_predictions)?/"),
+        "google": (r"^generator(_predictions)?/",),
         "huggingface": IGNORE_HUGGINGFACE,
     },
 )
@@ -80,7 +79,7 @@ ELECTRA_GENERATOR = replace(
     aliases=(),
     weights={"google": GENERATOR, "huggingface": HUGGINGFACE},
     ignore={
-        "google": (*LEFTOVERS, r"^electra/", r"^discriminator_predictions/"),
+        "google": (r"^electra/", r"^discriminator_predictions/"),
         "huggingface": IGNORE_HUGGINGFACE,
     },
 )

@@ -1,6 +1,5 @@
 """GPT, the first one: norms after each part, as in BERT, and none after the embeddings."""
 
-from hornbook.checkpoints.weight_reading import LEFTOVERS
 from hornbook.models.bert_tables import google_table, huggingface_norm, without
 from hornbook.models.family import Family
 
@@ -69,5 +68,5 @@ GPT = Family(
         },
     },
     optional_prefix={"huggingface": "transformer."},
-    ignore={"google": LEFTOVERS, "huggingface": (*LEFTOVERS, r"^lm_head\.weight$")},
+    ignore={"huggingface": (r"^lm_head\.weight$",)},
 )

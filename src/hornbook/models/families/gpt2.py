@@ -1,6 +1,5 @@
 """GPT-2: norms before each part and after the last block."""
 
-from hornbook.checkpoints.weight_reading import LEFTOVERS
 from hornbook.models.bert_tables import google_norm, google_table, huggingface_norm, without
 from hornbook.models.family import Family
 
@@ -85,5 +84,5 @@ GPT2 = Family(
         },
     },
     optional_prefix={"huggingface": "transformer."},
-    ignore={"google": LEFTOVERS, "huggingface": (*LEFTOVERS, r"^lm_head\.weight$")},
+    ignore={"huggingface": (r"^lm_head\.weight$",)},
 )

@@ -1,6 +1,5 @@
 """GPT2_ML, the Chinese 1.5-billion-parameter model: called GPT-2, built like Grover."""
 
-from hornbook.checkpoints.weight_reading import LEFTOVERS
 from hornbook.models.bert_tables import google_denses, google_norm
 from hornbook.models.family import Family
 
@@ -41,5 +40,4 @@ GPT2_ML = Family(
             **google_norm("blocks.{i}.feed_forward_norm", "newslm/layer{i:02d}/LayerNorm_mlp_ln1"),
         }
     },
-    ignore={"google": LEFTOVERS},
 )

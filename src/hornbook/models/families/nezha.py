@@ -1,6 +1,5 @@
 """NEZHA: BERT with a fixed vector for each distance instead of one for each position."""
 
-from hornbook.checkpoints.weight_reading import LEFTOVERS
 from hornbook.models.bert_tables import (
     ENCODER_REQUIRED,
     TIED_COPIES,
@@ -26,9 +25,8 @@ NEZHA = Family(
     optional_prefix={"huggingface": "nezha."},
     ignore={
         # a table that BERT's code makes and NEZHA's does not look at
-        "google": (*LEFTOVERS, r"^bert/embeddings/position_embeddings$"),
+        "google": (r"^bert/embeddings/position_embeddings$",),
         "huggingface": (
-            *LEFTOVERS,
             TIED_COPIES,
             r"\.relative_positions_encoding\.positions_encoding$",
         ),

@@ -1,6 +1,5 @@
 """RoBERTa as Facebook and Hugging Face write it: no segments, positions begin behind padding."""
 
-from hornbook.checkpoints.weight_reading import LEFTOVERS
 from hornbook.models.bert_tables import (
     ENCODER_REQUIRED,
     huggingface_denses,
@@ -33,5 +32,5 @@ ROBERTA = Family(
         }
     },
     optional_prefix={"huggingface": "roberta."},
-    ignore={"huggingface": (*LEFTOVERS, r"^lm_head\.decoder\.(weight|bias)$")},
+    ignore={"huggingface": (r"^lm_head\.decoder\.(weight|bias)$",)},
 )

@@ -4,7 +4,6 @@ The second version leaves out more: no bias, no weights in its norms, which are 
 the token embedding alone as its language head.
 """
 
-from hornbook.checkpoints.weight_reading import LEFTOVERS
 from hornbook.models.bert_tables import (
     ENCODER_REQUIRED,
     TIED_COPIES,
@@ -27,8 +26,7 @@ HUGGINGFACE = {
 }
 # the sines and cosines are written too; they are computed anew
 IGNORE = {
-    "google": LEFTOVERS,
-    "huggingface": (*LEFTOVERS, TIED_COPIES, r"encoder\.embed_positions\.weight$"),
+    "huggingface": (TIED_COPIES, r"encoder\.embed_positions\.weight$"),
 }
 
 ROFORMER = Family(

@@ -1,0 +1,321 @@
+"""The commands of text matching from end to end, and one message for whatever is wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hornbook.cli import COMMANDS, main
+from hornbook.recipes import RECIPES, recipe_named
+
+pytestmark = pytest.mark.backend
+
+
+def run_python(code, *arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        **options,
+    )
+
+
+def flags_of(fields):
+    return [
+        word for name, value in fields.items() for word in (f"--{name.replace('_', '-')}", value)
+    ]
+
+
+def train_words(data, out, tiny_fields, **changes):
+    return ["train", "text-matching", data, "--out", out, *flags_of({**tiny_fields, **changes})]
+
+
+@pytest.fixture
+def refused(capsys):
+    """Runs a command that has to end with status 2 and exactly one message, which it returns."""
+
+    def refused(*words):
+        assert main(words) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.count("hornbook: ") == 1
+        assert captured.err.startswith("hornbook: ")
+        assert "Traceback" not in captured.err
+        return captured.err
+
+    return refused
+
+
+@pytest.fixture
+def names():
+    """Everything below a folder, to see that nothing was left there."""
+    return lambda folder: sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def write_pairs(path, *lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes("\n".join(lines).encode("utf-8"))
+    return path
+
+
+GOOD = [
+    json.dumps({"source": f"text {n}", "target": f"text {n + n % 2}", "label": 1 - n % 2})
+    for n in range(40)
+]
+
+
+def test_train_evaluate_and_predict(matching_data, tiny_fields, tmp_path, monkeypatch, capsys):
+    run, answers = tmp_path / "run", tmp_path / "answers.jsonl"
+    assert main(train_words(matching_data, run, tiny_fields, epochs=1)) == 0
+    out = capsys.readouterr().out
+    assert "ROC AUC" in out
+    assert f"hornbook predict {run}" in out
+    assert {path.name for path in run.iterdir()} == {
+        "recipe.json", "environment.json", "metrics.jsonl", "log.txt", "model", "report.html"
+    }  # fmt: skip
+
+    assert main(["evaluate", run, matching_data, "--json"]) == 0
+    metrics = json.loads(capsys.readouterr().out)
+    saved = json.loads((run / "metrics.jsonl").read_text("utf-8"))
+    assert metrics["mean_f1"] == saved["mean_f1"]
+    assert main(["evaluate", run, matching_data]) == 0
+    assert "accuracy" in capsys.readouterr().out
+
+    unseen = matching_data / "unseen.jsonl"
+    questions = [json.loads(line) for line in unseen.read_text("utf-8").splitlines()]
+    assert main(["predict", run, unseen, "--out", answers]) == 0
+    found = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
+    assert [{name: row[name] for name in questions[0]} for row in found] == questions
+    assert all(row["label"] in (0, 1) and 0 <= row["probability"] <= 1 for row in found)
+    capsys.readouterr()
+
+    assert main(["predict", run, unseen]) == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == found
+
+    lines = "".join(line + "\n" for line in unseen.read_text("utf-8").splitlines()[:3])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+    assert main(["predict", run, "--out", tmp_path / "answers.csv"]) == 0
+    with open(tmp_path / "answers.csv", encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["source"] for row in table] == [row["source"] for row in questions[:3]]
+
+    assert main(["info", run]) == 0
+    assert "every file is as it was written" in capsys.readouterr().out
+
+
+def test_python_m_hornbook_is_the_command_line(matching_run, matching_data):
+    child = subprocess.run(
+        [sys.executable, "-m", "hornbook", "predict", matching_run, matching_data / "unseen.jsonl"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+    assert child.returncode == 0, child.stderr
+    assert len([json.loads(line) for line in child.stdout.splitlines()]) == 60
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([], "no pairs"),
+        ([*GOOD[:4], '{"source": "a", '], "train.jsonl:5"),
+        ([*GOOD[:4], '{"source": "a", "target": "b", "label": 2}'], "expected 0 or 1"),
+        ([*GOOD[:4], '{"text": "a", "target": "b", "label": 1}'], "'source' is missing"),
+        ([line.replace('"label": 0', '"label": 1') for line in GOOD], "label 1"),
+    ],
+    ids=["empty", "broken line", "unknown label", "wrong column", "one label"],
+)
+def test_data_that_cannot_be_learned_from_are_refused(
+    tmp_path, tiny_fields, refused, names, lines, expected
+):
+    write_pairs(tmp_path / "data" / "train.jsonl", *lines)
+    message = refused(*train_words(tmp_path / "data", tmp_path / "run", tiny_fields))
+    assert expected in message
+    assert names(tmp_path) == ["data", "data/train.jsonl"]
+
+
+def test_a_missing_folder_is_refused(tmp_path, tiny_fields, refused, names, matching_run):
+    assert "nowhere" in refused(*train_words(tmp_path / "nowhere", tmp_path / "run", tiny_fields))
+    assert "nowhere" in refused("evaluate", matching_run, tmp_path / "nowhere")
+    assert "nowhere" in refused("predict", matching_run, tmp_path / "nowhere.jsonl")
+    assert "nowhere" in refused("predict", tmp_path / "nowhere", tmp_path / "x.jsonl")
+    assert "nowhere" in refused("info", tmp_path / "nowhere")
+    assert names(tmp_path) == []
+
+
+def test_a_field_that_cannot_work_is_refused_before_anything_is_written(
+    tmp_path, tiny_fields, refused, names, matching_data
+):
+    words = train_words(matching_data, tmp_path / "run", tiny_fields, epochs=0, hidden_size=100)
+    message = refused(*words, "--dropout", "1.5")
+    assert all(name in message for name in ("epochs", "hidden_size", "dropout"))
+    assert names(tmp_path) == []
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path, matching_run, capsys):
+    criterion = json.loads((matching_run / "model" / "recipe.json").read_text("utf-8"))["learned"][
+        "criteria"
+    ][0]
+    file = tmp_path / "pairs.jsonl"
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(GOOD[:3]).encode())
+    assert main(["predict", matching_run, file, "--criterion", criterion]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["source"] for row in found] == ["text 0", "text 1", "text 2"]
+
+
+def test_an_existing_run_is_refused(matching_run, matching_data, tiny_fields, refused, names):
+    before = names(matching_run)
+    assert "--resume" in refused(*train_words(matching_data, matching_run, tiny_fields))
+    assert names(matching_run) == before
+
+
+def test_what_is_no_run_is_refused(tmp_path, refused, matching_data):
+    assert "not a run" in refused("predict", matching_data, matching_data / "unseen.jsonl")
+    assert "not a run" in refused("evaluate", tmp_path, matching_data)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "recipe.json", "vocab.txt", "manifest.json"])
+def test_a_damaged_run_is_refused(tmp_path, matching_run, matching_data, refused, name):
+    run = tmp_path / "run"
+    shutil.copytree(matching_run, run)
+    content = bytearray((run / "model" / name).read_bytes())
+    content[len(content) // 2] ^= 4
+    (run / "model" / name).write_bytes(content)
+    message = refused("predict", run, matching_data / "unseen.jsonl", "--out", tmp_path / "a.csv")
+    assert name in message
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
+
+
+def test_a_recipe_json_cut_short_is_refused(tmp_path, matching_run, matching_data, refused):
+    run = tmp_path / "run"
+    shutil.copytree(matching_run, run)
+    (run / "recipe.json").write_text((run / "recipe.json").read_text("utf-8")[:20], "utf-8")
+    assert "recipe.json" in refused("evaluate", run, matching_data)
+
+
+def test_a_row_that_is_no_pair_leaves_no_answers(tmp_path, matching_run, refused, names):
+    criterion = recipe_criteria(matching_run)[0]
+    file = write_pairs(tmp_path / "pairs.jsonl", *GOOD[:2], '{"source": 3}')
+    out = tmp_path / "answers.jsonl"
+    message = refused("predict", matching_run, file, "--out", out, "--criterion", criterion)
+    assert "pairs.jsonl:3" in message
+    assert names(tmp_path) == ["pairs.jsonl"]
+
+
+def recipe_criteria(run):
+    return json.loads((run / "model" / "recipe.json").read_text("utf-8"))["learned"]["criteria"]
+
+
+def test_an_unknown_criterion_is_refused(tmp_path, matching_run, refused):
+    file = write_pairs(tmp_path / "pairs.jsonl", *GOOD[:2])
+    assert "Did you mean" in refused(
+        "predict", matching_run, file, "--criterion", recipe_criteria(matching_run)[0] + "x"
+    )
+
+
+def test_an_unknown_ending_is_refused(tmp_path, matching_run, matching_data, refused, names):
+    words = ["predict", matching_run, matching_data / "unseen.jsonl"]
+    assert ".jsonl" in refused(*words, "--out", tmp_path / "answers.xlsx")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "soup", "data", "--out", "run"],
+        ["train", "text-matching", "data", "--out", "run", "--wings", "2"],
+        ["train", "text-matching", "data", "--out", "run", "--epochs", "many"],
+        ["train", "text-matching", "data", "--out", "run", "--compute-dtype", "int3"],
+        ["fly"],
+        [],
+    ],
+)
+def test_argparse_answers_what_it_does_not_know(words, capsys):
+    with pytest.raises(SystemExit) as found:
+        main(words)
+    assert found.value.code == 2
+    assert capsys.readouterr().err.count("error:") == 1
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused(
+    tmp_path, matching_data, matching_run, tiny_fields, refused, names
+):
+    if os.name == "nt" or os.geteuid() == 0:
+        pytest.skip("an administrator may write everywhere")
+    tmp_path.chmod(0o500)
+    try:
+        assert "may not" in refused(*train_words(matching_data, tmp_path / "run", tiny_fields))
+        words = ["predict", matching_run, matching_data / "unseen.jsonl"]
+        assert "may not" in refused(*words, "--out", tmp_path / "answers.csv")
+        assert names(tmp_path) == []
+    finally:
+        tmp_path.chmod(0o700)
+
+
+FULL_DISK = """
+import resource, sys
+from hornbook.cli import main
+limit = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no limit on the size of files there")
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, matching_data, tiny_fields):
+    words = train_words(matching_data, tmp_path / "run", tiny_fields)
+    child = run_python(FULL_DISK, 60_000, *words, env={**os.environ, "HORNBOOK_QUIET": "1"})
+    assert child.returncode == 2, child.stderr
+    assert "no space left" in child.stderr
+    assert child.stderr.count("hornbook: ") == 1
+    assert "Traceback" not in child.stderr
+    left = {path.name for path in tmp_path.rglob("*")}
+    assert not [name for name in left if ".tmp-" in name]
+    assert "model.safetensors" not in left
+
+
+LOADED = """
+import sys
+from hornbook.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as stopped:
+    assert not stopped.code, stopped.code
+slow = {"keras", "jax", "torch", "tensorflow", "rich", "numpy"} & set(sys.modules)
+print("loaded", *sorted(slow), file=sys.stderr)
+"""
+
+
+def test_help_is_there_at_once():
+    child = run_python(LOADED, "--help")
+    assert child.stderr.strip() == "loaded"
+    assert all(f"    {name} " in child.stdout for name in COMMANDS)
+
+
+def test_each_commands_help_is_there_without_keras():
+    code = LOADED.replace("    main(sys.argv[1:])", "    main([sys.argv[1], '--help'])")
+    for name in COMMANDS:
+        child = run_python(code, name)
+        assert child.returncode == 0, child.stderr
+        assert "keras" not in child.stderr
+        assert COMMANDS[name] in " ".join(child.stdout.split())
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_help_of_a_recipe_lists_every_field_without_keras(name):
+    child = run_python(LOADED, "train", name, "--help")
+    assert "keras" not in child.stderr
+    for field in recipe_named(name).field_names():
+        assert f"--{field.replace('_', '-')}" in child.stdout
+
+
+def test_the_script_of_this_file_is_where_commands_are():
+    folder = Path(sys.modules["hornbook.cli"].__file__).parent
+    assert {path.stem for path in folder.glob("*.py")} >= set(COMMANDS)

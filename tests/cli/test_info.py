@@ -1,0 +1,99 @@
+"""`hornbook info`: what is installed, and what a folder holds."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+
+from hornbook.checkpoints import find_checkpoint
+from hornbook.cli import main
+from hornbook.describing import describe_folder
+from hornbook.files import MANIFEST
+from hornbook.installation import describe_installation, installed_version, usable_cores
+from hornbook.pretrained import LAYOUTS, Pretrained
+from hornbook.text.wordpiece import WordPieceTokenizer
+
+pytestmark = pytest.mark.backend
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]
+
+
+@pytest.fixture
+def make_folder(tiny_transformer, tmp_path):
+    def make(layout="huggingface"):
+        model = Pretrained(tiny_transformer(condition_size=3), WordPieceTokenizer(WORDS))
+        model.save(tmp_path / "model", layout=layout)
+        return tmp_path / "model"
+
+    return make
+
+
+def test_what_is_installed_is_shown(capsys):
+    assert main(["info"]) == 0
+    shown = capsys.readouterr().out
+    for word in (version("keras"), version("numpy"), platform.python_version()):
+        assert word in shown
+
+
+def test_the_installation_is_described_by_names_and_values():
+    rows = dict(describe_installation())
+    assert rows["keras"] == version("keras")
+    assert rows["backend"].partition(":")[0] in ("jax", "torch", "tensorflow")
+    assert int(rows["cores"]) == usable_cores() >= 1
+    assert installed_version("no-such-package") is None
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_a_model_folder_holds_is_shown(make_folder, layout):
+    folder = make_folder(layout)
+    rows = dict(describe_folder(folder))
+    expected = {
+        "family": "bert",
+        "layers": "2",
+        "hidden size": "12",
+        "token rows": "40",
+        "condition": "3",
+        "vocabulary": "7 WordPiece tokens, lower-cased",
+        "checksums": "every file is as it was written",
+    }
+    assert expected.items() <= rows.items()
+    if layout != "keras":
+        checkpoint = find_checkpoint(folder)
+        numbers = sum(int(np.prod(checkpoint.shape(name))) for name in checkpoint.names())
+        assert rows["parameters"] == f"{numbers:,}"
+        assert rows["layout"] == layout
+
+
+def test_each_part_that_cannot_be_read_says_why(make_folder, capsys):
+    folder = make_folder()
+    octets = bytearray((folder / "model.safetensors").read_bytes())
+    octets[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(octets)
+    (folder / "config.json").write_text("{")
+    (folder / "vocab.txt").unlink()
+    rows = describe_folder(folder)
+    problems = {name: value for name, value in rows if value.startswith("PROBLEM")}
+    assert set(problems) == {"config", "vocabulary", "checksums"}
+    assert "damaged   model.safetensors" in problems["checksums"]
+    assert "missing   vocab.txt" in problems["checksums"]
+    assert main(["info", str(folder)]) == 0
+    assert "PROBLEM" in capsys.readouterr().out
+
+
+def test_damage_that_a_checkpoint_knows_of_is_shown_without_a_manifest(make_folder):
+    folder = make_folder("google")
+    (folder / MANIFEST).unlink()
+    assert dict(describe_folder(folder))["checksums"].startswith("no manifest.json")
+    data = folder / "bert_model.ckpt.data-00000-of-00001"
+    octets = bytearray(data.read_bytes())
+    octets[0] ^= 1
+    data.write_bytes(octets)
+    assert dict(describe_folder(folder))["checksums"].startswith("PROBLEM")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path, capsys):
+    assert main(["info", str(tmp_path / "nowhere")]) == 2
+    assert "There is no folder" in capsys.readouterr().err

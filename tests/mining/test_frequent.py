@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hornbook.errors import DataError, OptionError
+from hornbook.mining import frequent_itemsets
+from hornbook.mining.frequent import bytes_of
+from hornbook.mining.support import minimum_count
+
+BASKETS = st.lists(st.lists(st.sampled_from("abcdef")), min_size=1, max_size=20)
+SHOP = [["beer", "chips"], ["beer", "wine"], ["milk"]]
+
+
+def test_seven_of_a_hundred_baskets_are_frequent_at_seven_percent():
+    # 0.07 * 100 is 7.000000000000001 in floating point
+    baskets = [["a", "b"]] * 7 + [["c"]] * 93
+    found = frequent_itemsets(baskets, 0.07).to_dict()
+    assert found[frozenset("ab")] == 7
+    assert frozenset("ab") not in frequent_itemsets(baskets, 0.0700001).to_dict()
+
+
+@given(st.integers(1, 5000), st.data())
+def test_a_share_written_with_decimals_is_exact_on_the_boundary(total, data):
+    thousandths = data.draw(st.integers(1, 1000))
+    count = minimum_count(thousandths / 1000, total, 5)
+    assert count == max(1, -(-thousandths * total // 1000))
+
+
+@pytest.mark.parametrize(
+    ("support", "words"),
+    [
+        (0, ["2^4 - 1 = 15", "4 items"]),
+        (0.0, ["2^4 - 1"]),
+        (-1, ["would count as frequent"]),
+        (1.5, ["cannot exceed 1", "whole number: 2"]),
+        (4, ["only 3"]),
+        (float("nan"), ["must be a number"]),
+    ],
+)
+def test_a_support_that_cannot_be_is_refused(support, words):
+    with pytest.raises(OptionError) as error:
+        frequent_itemsets(SHOP, support)
+    assert all(word in str(error.value) for word in words)
+
+
+def test_one_is_a_count_and_one_point_zero_is_everything():
+    assert len(frequent_itemsets(SHOP, 1)) == 6
+    assert len(frequent_itemsets(SHOP, 1.0)) == 0
+
+
+@given(BASKETS, st.integers(1, 4))
+def test_a_closed_set_is_in_more_baskets_than_any_larger_one(baskets, minimum):
+    if not any(baskets) or minimum > len(baskets):
+        return
+    everything = frequent_itemsets(baskets, minimum).to_dict()
+    closed = frequent_itemsets(baskets, minimum, kind="closed").to_dict()
+    maximal = frequent_itemsets(baskets, minimum, kind="maximal").to_dict()
+    assert closed == {
+        s: n
+        for s, n in everything.items()
+        if not any(s < t and n == everything[t] for t in everything)
+    }
+    assert maximal == {s: n for s, n in everything.items() if not any(s < t for t in everything)}
+
+
+@given(BASKETS, st.data())
+def test_a_weight_is_as_good_as_repeating_the_basket(baskets, data):
+    weights = data.draw(st.lists(st.integers(0, 3), min_size=len(baskets), max_size=len(baskets)))
+    if not sum(weights):
+        return
+    repeated = [basket for basket, n in zip(baskets, weights, strict=True) for _ in range(n)]
+    found = frequent_itemsets(baskets, 1, weights=weights)
+    assert found.to_dict() == frequent_itemsets(repeated, 1).to_dict()
+    assert found.total == len(repeated)
+
+
+@pytest.mark.parametrize("weights", [[1, 2], [1, 2, -1], [0.5, 1, 1], ["a", "b", "c"]])
+def test_weights_that_count_nothing_are_refused(weights):
+    with pytest.raises(DataError):
+        frequent_itemsets(SHOP, 1, weights=weights)
+
+
+def test_the_support_of_a_category_is_that_of_baskets_with_any_of_its_items():
+    above = {"beer": "alcohol", "wine": "alcohol", "alcohol": "drink", "milk": "drink"}
+    found = frequent_itemsets(SHOP, 1, categories=above).to_dict()
+    assert found[frozenset(["alcohol"])] == 2
+    assert found[frozenset(["drink"])] == 3
+    assert found[frozenset(["drink", "chips"])] == 1
+    assert frozenset(["beer", "alcohol"]) not in found
+    assert frozenset(["beer", "drink"]) not in found
+
+
+def test_categories_that_go_in_a_circle_are_refused():
+    with pytest.raises(DataError, match="circle"):
+        frequent_itemsets(SHOP, 1, categories={"beer": "wine", "wine": "beer"})
+
+
+def test_a_flood_is_refused_before_it_starts():
+    with pytest.raises(OptionError, match=r"itemsets or more(.|\n)*maximum length"):
+        frequent_itemsets([range(40)] * 50, 2)
+
+
+def test_a_flood_that_comes_unannounced_is_stopped_with_a_support_that_works():
+    rng = np.random.default_rng(0)
+    baskets = [rng.choice(14, 8, replace=False).tolist() for _ in range(60)]
+    with pytest.raises(OptionError, match="more than 500 itemsets") as error:
+        frequent_itemsets(baskets, 2, limit=500)
+    works = int(str(error.value).split("(")[-1].split()[0])
+    assert 0 < len(frequent_itemsets(baskets, works, limit=500)) <= 500
+
+
+@pytest.mark.parametrize("options", [{"kind": "open"}, {"method": "magic"}, {"max_length": 0}])
+def test_unknown_options_are_refused(options):
+    with pytest.raises(OptionError):
+        frequent_itemsets(SHOP, 1, **options)
+
+
+def test_no_baskets_and_strings_for_baskets_are_refused():
+    with pytest.raises(DataError, match="no baskets"):
+        frequent_itemsets([], 1)
+    with pytest.raises(DataError, match="letters"):
+        frequent_itemsets(["milk", "bread"], 1)
+
+
+@pytest.mark.parametrize("wrong", [None, float("nan")])
+def test_items_that_are_nothing_are_refused(wrong):
+    with pytest.raises(DataError, match="names no item"):
+        frequent_itemsets([["a", wrong], ["a"]], 1)
+
+
+def test_items_may_be_anything_hashable_and_repeat():
+    baskets = [["a", 1, ("x", 2), "a"], (1, "a"), {("x", 2)}, []]
+    itemsets = frequent_itemsets(baskets, 2)
+    assert itemsets.to_dict() == {
+        frozenset(["a"]): 2,
+        frozenset([1]): 2,
+        frozenset([("x", 2)]): 2,
+        frozenset([1, "a"]): 2,
+    }
+    assert itemsets.total == 4
+
+
+def test_the_result_converts_to_other_tables():
+    itemsets = frequent_itemsets(SHOP, 1)
+    frame = itemsets.to_pandas()
+    assert list(frame.columns) == ["support", "itemsets"]
+    pairs = dict(zip(frame["itemsets"], frame["support"], strict=True))
+    assert pairs == {s: n / 3 for s, n in itemsets.to_dict().items()}
+    rows = itemsets.to_arrow().to_pylist()
+    assert {frozenset(row["items"]): row["count"] for row in rows} == itemsets.to_dict()
+
+
+def test_memory_is_written_as_people_write_it():
+    assert bytes_of("2GB") == 2 << 30
+    assert bytes_of("1.5 mb") == 3 << 19
+    assert bytes_of(100) == 100
+    with pytest.raises(OptionError, match="500MB"):
+        bytes_of("a lot")

@@ -1,0 +1,81 @@
+"""On a small local Spark, if there is one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import warnings
+
+import pytest
+
+from hornbook.errors import DataError
+from hornbook.mining import frequent_itemsets
+
+pytest.importorskip("pyspark", reason="needs pyspark")
+if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
+    pytest.skip("needs Java", allow_module_level=True)
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+
+LISTS = [["milk", "bread"], ["milk", "bread", "jam"], ["bread"], ["milk"], ["jam", "bread"]] * 7
+
+
+@pytest.fixture(scope="module")
+def spark():
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        session = (
+            SparkSession.builder.master("local[2]")
+            .config("spark.ui.enabled", "false")
+            .config("spark.driver.bindAddress", "127.0.0.1")
+            .config("spark.driver.host", "127.0.0.1")
+            .config("spark.sql.shuffle.partitions", "2")
+            .getOrCreate()
+        )
+        yield session
+        session.stop()
+
+
+def test_partitions_find_what_one_machine_finds(spark):
+    frame = spark.createDataFrame([(basket,) for basket in LISTS], ["items"]).repartition(3)
+    for support in (0.2, 9):
+        wanted = frequent_itemsets(LISTS, support)
+        found = frequent_itemsets(frame, support)
+        assert found.to_dict() == wanted.to_dict()
+        assert (found.total, found.minimum) == (wanted.total, wanted.minimum)
+    closed = frequent_itemsets(frame, 3, kind="closed").to_dict()
+    assert closed == frequent_itemsets(LISTS, 3, kind="closed").to_dict()
+
+
+def test_rows_of_items_are_grouped_and_the_result_is_that_of_mllib(spark):
+    from pyspark.ml.fpm import FPGrowth
+
+    rows = [(i, item) for i, basket in enumerate(LISTS) for item in basket]
+    frame = spark.createDataFrame(rows, ["order", "product"])
+    found = frequent_itemsets(frame, 0.2, basket="order", item="product").to_dict()
+    baskets = spark.createDataFrame([(basket,) for basket in LISTS], ["items"])
+    theirs = FPGrowth(itemsCol="items", minSupport=0.2).fit(baskets).freqItemsets.collect()
+    assert found == {frozenset(row["items"]): row["freq"] for row in theirs}
+
+
+def test_a_wrong_column_is_named(spark):
+    frame = spark.createDataFrame([(1, "a")], ["order", "product"])
+    with pytest.raises(DataError, match="Did you mean 'order'"):
+        frequent_itemsets(frame, 0.2, basket="ordr", item="product")
+    with pytest.raises(DataError, match="0 columns of arrays"):
+        frequent_itemsets(frame, 0.2)
+
+
+def test_the_command_line_mines_files_on_spark(spark, tmp_path, capsys):
+    from hornbook.cli import main
+
+    path = tmp_path / "shop.csv"
+    path.write_text("\n".join(",".join(basket) for basket in LISTS))
+    out = tmp_path / "sets.csv"
+    assert main(["mine", str(path), "--spark", "--min-support", "3", "--itemsets", str(out)]) == 0
+    assert len(out.read_text().splitlines()) == 1 + len(frequent_itemsets(LISTS, 3))
+    capsys.readouterr()

@@ -1,0 +1,156 @@
+"""What holds for every recipe, because its fields are said once."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+
+import pytest
+
+from hornbook.errors import HornbookError, OptionError
+from hornbook.recipes import RECIPES, open_run, recipe_named
+from hornbook.recipes.recipe import LIMITS, add_flags, option, options_of
+
+# a value on the wrong side of each kind of limit
+BEYOND = {
+    "at_least": lambda limit: limit - 1,
+    "above": lambda limit: limit,
+    "at_most": lambda limit: limit + 1,
+    "below": lambda limit: limit,
+    "multiple_of": lambda limit: limit * 3 // 2,
+}
+
+
+@pytest.fixture(params=RECIPES)
+def recipe(request):
+    return recipe_named(request.param)
+
+
+def options_with(recipe, *names):
+    return [item for item in options_of(recipe) if set(names) & set(item.limits)]
+
+
+def test_a_recipe_has_the_name_it_is_found_by(recipe):
+    assert RECIPES[recipe.name].endswith(f":{recipe.__name__}")
+    assert recipe.purpose
+
+
+def test_fields_flags_and_saved_json_are_the_same(recipe):
+    arguments = {item.name for item in dataclasses.fields(recipe) if item.init}
+    parser = argparse.ArgumentParser()
+    add_flags(parser, recipe)
+    flags = vars(parser.parse_args([]))
+    assert set(flags) == set(recipe().fields()) == arguments == set(recipe.field_names())
+    assert flags == recipe().fields()
+    saved = json.loads(json.dumps(recipe().fields()))
+    assert recipe.from_fields(saved).fields() == recipe().fields()
+
+
+def test_each_flag_sets_its_field(recipe):
+    parser = argparse.ArgumentParser()
+    add_flags(parser, recipe)
+    for item in options_of(recipe):
+        flag = "--" + item.name.replace("_", "-")
+        if item.kind is bool:
+            words, expected = ["--no-" + flag[2:]], False
+        else:
+            expected = item.choices[-1] if item.choices else item.kind(64)
+            words = [flag, str(expected)]
+        assert getattr(parser.parse_args(words), item.name) == expected
+
+
+def test_every_field_says_what_it_means(recipe):
+    assert all(item.help for item in options_of(recipe))
+
+
+def test_the_defaults_are_allowed(recipe):
+    assert not [item.name for item in options_of(recipe) if item.problem(item.default)]
+
+
+def test_a_value_of_the_wrong_kind_is_refused_and_named(recipe):
+    for item in options_of(recipe):
+        wrong = 3.5 if item.kind in (bool, int) else "many" if item.kind is float else 3
+        with pytest.raises(OptionError, match=f"{item.name} is {wrong!r}, expected a|True"):
+            recipe(**{item.name: wrong})
+
+
+def test_true_is_no_number(recipe):
+    for item in options_of(recipe):
+        if item.kind in (int, float):
+            with pytest.raises(OptionError, match=item.name):
+                recipe(**{item.name: True})
+
+
+def test_every_number_is_limited_below(recipe):
+    numbers = {item.name for item in options_of(recipe) if item.kind in (int, float)}
+    assert numbers == {item.name for item in options_with(recipe, "at_least", "above")}
+    assert all(item.problem(-1) for item in options_with(recipe, "at_least", "above"))
+
+
+def test_a_value_beyond_a_limit_is_refused_with_the_limit(recipe):
+    for item in options_with(recipe, *LIMITS):
+        for name, limit in item.limits.items():
+            wrong = item.kind(BEYOND[name](limit))
+            with pytest.raises(OptionError, match=f"  {item.name} is .*{LIMITS[name][1]} {limit}"):
+                recipe(**{item.name: wrong})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_finite_number_is_refused(recipe, value):
+    for item in options_of(recipe):
+        if item.kind is float:
+            with pytest.raises(OptionError, match=f"{item.name} is {value}"):
+                recipe(**{item.name: value})
+
+
+def test_an_unknown_choice_is_answered_with_the_nearest(recipe):
+    for item in options_of(recipe):
+        if item.choices:
+            with pytest.raises(OptionError, match=f"mean '{item.choices[0]}'"):
+                recipe(**{item.name: item.choices[0] + "x"})
+
+
+def test_all_problems_are_named_at_once(recipe):
+    items = options_with(recipe, "at_least")
+    with pytest.raises(OptionError) as found:
+        recipe(**{item.name: item.kind(-7) for item in items})
+    assert all(f"  {item.name} is -7" in str(found.value) for item in items)
+
+
+def test_a_whole_number_will_do_for_any_number(recipe):
+    for item in options_of(recipe):
+        if item.kind is float and not item.problem(1.0):
+            assert type(getattr(recipe(**{item.name: 1}), item.name)) is float
+
+
+def test_a_field_of_another_version_is_named(recipe):
+    with pytest.raises(HornbookError, match="wings"):
+        recipe.from_fields({**recipe().fields(), "wings": 2})
+
+
+def test_an_unknown_recipe_is_answered_with_the_nearest():
+    with pytest.raises(OptionError, match="Did you mean 'text-matching'"):
+        recipe_named("text-maching")
+
+
+def test_a_limit_nobody_knows_is_a_programmers_mistake():
+    with pytest.raises(ValueError, match="at_most"):
+        option(1, "a number", largest=3)
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", "{}", '{"recipe": "soup"}'])
+def test_what_is_no_run_is_not_opened(tmp_path, content):
+    if content is not None:
+        (tmp_path / "recipe.json").write_text(content)
+    with pytest.raises(HornbookError):
+        open_run(tmp_path)
+    with pytest.raises(HornbookError):
+        open_run(tmp_path / "nowhere")
+
+
+def test_a_run_without_a_model_says_that_its_training_goes_on_with_resume(tmp_path, recipe):
+    values = {"recipe": recipe.name, "fields": recipe().fields()}
+    (tmp_path / "recipe.json").write_text(json.dumps(values))
+    with pytest.raises(HornbookError, match="--resume"):
+        open_run(tmp_path)

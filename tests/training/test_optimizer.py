@@ -1,0 +1,77 @@
+"""One step of the optimizer, computed again with NumPy."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from hornbook.training.optimizer import adamw, layerwise_rates
+
+pytestmark = pytest.mark.backend
+
+RATE, DECAY, EPSILON = 0.01, 0.1, 1e-7
+
+
+def make_model():
+    keras.utils.set_random_seed(5)
+    layers = [keras.layers.Dense(3), keras.layers.LayerNormalization(), keras.layers.Dense(2)]
+    return keras.Sequential([keras.Input((4,)), *layers]), layers
+
+
+def values(variables):
+    return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
+
+
+def expected_step(weight, gradient, rate, decay):
+    """The first step of AdamW: both moments begin at zero, and the bias correction undoes it."""
+    weight = weight - rate * decay * weight
+    return weight - rate * gradient / (np.abs(gradient) + EPSILON)
+
+
+@pytest.mark.parametrize("layer_decay", [1.0, 0.5])
+def test_a_step_is_that_of_adamw_with_a_rate_for_each_layer(layer_decay):
+    model, (first, norm, last) = make_model()
+    rates = None
+    if layer_decay != 1:
+        rates = layerwise_rates([last], [first, norm], layer_decay)
+        assert {rates[v.path] for v in first.trainable_variables} == {layer_decay}
+        assert {rates[v.path] for v in last.trainable_variables} == {1.0}
+    optimizer = adamw(
+        model, steps=10, learning_rate=RATE, warmup=0, weight_decay=DECAY, ema=0, rates=rates
+    )
+    variables = model.trainable_variables
+    before = values(variables)
+    random = np.random.default_rng(0)
+    gradients = [random.normal(size=value.shape).astype("float32") for value in before]
+    optimizer.apply_gradients(
+        [(keras.ops.convert_to_tensor(g), v) for g, v in zip(gradients, variables, strict=True)]
+    )
+    norm_of_all = np.sqrt(sum((gradient**2).sum() for gradient in gradients))
+    assert norm_of_all > 1  # so the gradients were clipped to a norm of 1
+    for variable, old, gradient, new in zip(
+        variables, before, gradients, values(variables), strict=True
+    ):
+        rate = RATE * (rates or {}).get(variable.path, 1)
+        decay = DECAY if variable.name == "kernel" else 0
+        expected = expected_step(old, gradient / norm_of_all, rate, decay)
+        np.testing.assert_allclose(new, expected, rtol=2e-5, atol=1e-6)
+
+
+def test_rates_shrink_from_block_to_block_towards_the_input():
+    model, (first, norm, last) = make_model()
+    rates = layerwise_rates([norm, last], [first], 0.8)
+    by_layer = [{rates[v.path] for v in layer.trainable_variables} for layer in model.layers]
+    assert by_layer == [{0.8**2}, {0.8}, {1.0}]
+
+
+def test_the_rate_rises_to_the_highest_and_falls_to_zero():
+    model, _ = make_model()
+    schedule = adamw(model, steps=100, learning_rate=RATE, warmup=0.1)._learning_rate
+    found = [float(schedule(step)) for step in range(101)]
+    assert found[0] == 0
+    assert found[10] == pytest.approx(RATE)
+    assert max(found) == pytest.approx(RATE)
+    assert found[:11] == sorted(found[:11])
+    assert found[10:] == sorted(found[10:], reverse=True)
+    assert found[100] == pytest.approx(0, abs=1e-9)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hornbook.errors import HornbookError
+from hornbook.training.run_folder import RunFolder
+
+RECIPE = {"recipe": "some", "fields": {"epochs": 3, "seed": 1}, "data": {"train": "abc"}}
+
+
+def test_a_new_run_says_what_it_is_and_where_it_was_made(tmp_path):
+    run = RunFolder.create(tmp_path / "deep" / "run", RECIPE)
+    assert run.recipe() == RECIPE
+    environment = json.loads((run.path / "environment.json").read_text("utf-8"))
+    assert {"backend", "packages", "python", "system", "cores", "command"} <= set(environment)
+
+
+@pytest.mark.parametrize("name", ["recipe.json", "thesis.txt"])
+def test_a_folder_with_anything_in_it_is_never_written_over(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(HornbookError, match="never written over") as found:
+        RunFolder.create(tmp_path, RECIPE)
+    assert ("--resume" in str(found.value)) == (name == "recipe.json")
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_file_is_never_written_over(tmp_path):
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(HornbookError, match="never written over"):
+        RunFolder.create(tmp_path / "run", RECIPE)
+
+
+def test_what_a_kill_in_the_first_instant_left_is_in_nobodys_way(tmp_path):
+    (tmp_path / "recipe.json.tmp-123").write_text("{")
+    assert RunFolder.create(tmp_path, RECIPE).recipe() == RECIPE
+
+
+def test_other_fields_are_refused_and_each_is_named(tmp_path):
+    RunFolder.create(tmp_path / "run", RECIPE)
+    other = {**RECIPE, "fields": {"epochs": 4, "seed": 1, "dropout": 0.5}}
+    with pytest.raises(HornbookError) as found:
+        RunFolder.resume(tmp_path / "run", other)
+    lines = str(found.value).splitlines()
+    assert "  epochs: 3 then, 4 now" in lines
+    assert any(line.startswith("  dropout:") for line in lines)
+    assert not any(line.startswith("  seed:") for line in lines)
+
+
+def test_other_data_are_refused(tmp_path):
+    RunFolder.create(tmp_path / "run", RECIPE)
+    with pytest.raises(HornbookError, match="the data"):
+        RunFolder.resume(tmp_path / "run", {**RECIPE, "data": {"train": "xyz"}})
+
+
+def test_a_finished_run_is_not_resumed(tmp_path):
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    run.write_report("<html></html>")
+    with pytest.raises(HornbookError, match="is finished"):
+        RunFolder.resume(tmp_path / "run", RECIPE)
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[1]", '{"fields": 3}'])
+def test_what_is_no_run_is_not_resumed(tmp_path, content):
+    if content is not None:
+        (tmp_path / "recipe.json").write_text(content)
+    with pytest.raises(HornbookError):
+        RunFolder.resume(tmp_path, RECIPE)
+
+
+def test_metrics_are_written_whole(tmp_path):
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    assert run.metrics() == []
+    run.write_metrics([{"epoch": 1, "f1": {"甲": 0.5}}])
+    run.write_metrics([{"epoch": 1}, {"epoch": 2}])
+    assert run.metrics() == [{"epoch": 1}, {"epoch": 2}]
