@@ -1,0 +1,142 @@
+"""Families against Hugging Face's implementations, on the same weights, in both directions."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from keras import ops
+
+from hornbook.pretrained import load
+
+pytestmark = pytest.mark.backend
+
+SIZES = {
+    "vocab_size": 40,
+    "hidden_size": 12,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 3,
+    "intermediate_size": 20,
+    "max_position_embeddings": 24,
+    "initializer_range": 0.5,
+}
+NARROW = {**SIZES, "embedding_size": 8}
+GPT = {
+    "vocab_size": 40,
+    "n_embd": 12,
+    "n_layer": 2,
+    "n_head": 3,
+    "n_positions": 24,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+# family, architecture, configuration, the head whose logits come first
+MODELS = {
+    "bert": ("bert", "BertForPreTraining", SIZES, "mlm"),
+    "roberta": ("roberta", "RobertaForMaskedLM", {**SIZES, "type_vocab_size": 1}, "mlm"),
+    "roberta-bare": ("roberta", "RobertaModel", {**SIZES, "type_vocab_size": 1}, None),
+    "albert": ("albert", "AlbertForPreTraining", NARROW, "mlm"),
+    "albert-groups": ("albert", "AlbertModel", {**NARROW, "num_hidden_groups": 2}, None),
+    "albert-unshared": ("albert-unshared", "AlbertForPreTraining", NARROW, "mlm"),
+    "electra": ("electra", "ElectraForPreTraining", NARROW, "discriminator"),
+    "electra-wide": ("electra", "ElectraModel", {**SIZES, "embedding_size": 12}, None),
+    "electra-generator": ("electra-generator", "ElectraForMaskedLM", NARROW, "mlm"),
+    "roformer": ("roformer", "RoFormerForMaskedLM", NARROW, "mlm"),
+    "gpt": ("gpt", "OpenAIGPTLMHeadModel", GPT, "mlm"),
+    "gpt2": ("gpt2", "GPT2LMHeadModel", GPT, "mlm"),
+    "gpt2-wide": ("gpt2", "GPT2LMHeadModel", {**GPT, "n_inner": 20}, "mlm"),
+}
+NO_SEGMENTS = ("roberta", "gpt", "gpt2")
+IDS = np.array([[5, 6, 7, 8, 9, 12], [9, 10, 11, 0, 0, 0]])
+SEGMENTS = np.array([[0, 0, 1, 1, 1, 1], [0, 1, 1, 0, 0, 0]])
+REAL = IDS > 0
+
+
+@pytest.fixture(scope="module")
+def transformers():
+    with warnings.catch_warnings():  # what others warn of while they are imported
+        warnings.simplefilter("ignore")
+        pytest.importorskip("torch")
+        library = pytest.importorskip("transformers")
+        library.logging.set_verbosity_error()
+        library.logging.disable_progress_bar()
+        yield library
+
+
+@pytest.fixture(params=MODELS)
+def pair(request, transformers, tmp_path):
+    """Their model, ours read from the files they wrote, the family and the head."""
+    import torch
+
+    family, architecture, values, head = MODELS[request.param]
+    theirs = getattr(transformers, architecture)
+    torch.manual_seed(0)
+    model = theirs(theirs.config_class(**values)).eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.requires_grad:  # not computed tables
+                weight.copy_(torch.randn_like(weight) * 0.3 + (0.5 if weight.ndim == 1 else 0))
+    model.save_pretrained(tmp_path / "theirs")
+    return model, load(tmp_path / "theirs", family=family), family, head
+
+
+def logits_of(model, family, ids):
+    """What Hugging Face computes first: logits, or the last hidden state."""
+    import torch
+
+    inputs = {"attention_mask": torch.tensor(REAL.astype("int64"))}
+    if family not in NO_SEGMENTS:
+        inputs["token_type_ids"] = torch.tensor(SEGMENTS)
+    with torch.no_grad():
+        return model(torch.tensor(ids), **inputs)[0].numpy()
+
+
+def ids_for(family):
+    return np.where(REAL, IDS, 1) if family == "roberta" else IDS  # its padding is 1
+
+
+def assert_equal(ours, theirs):
+    """Within 1e-5 of the largest number, where tokens are real."""
+    ours, theirs = ops.convert_to_numpy(ours)[REAL], theirs[REAL]
+    assert np.abs(theirs).max() > 0.1
+    assert np.abs(ours - theirs).max() < 1e-5 * np.abs(theirs).max()
+
+
+def test_what_they_write_computes_the_same_here(pair):
+    model, loaded, family, head = pair
+    ids = ids_for(family)
+    x = loaded(ids, segment_ids=SEGMENTS, padding_mask=REAL)
+    assert loaded.config.family == family
+    assert_equal(getattr(loaded.model, head)(x) if head else x, logits_of(model, family, ids))
+
+
+def test_what_we_write_computes_the_same_there(pair, tmp_path):
+    model, loaded, family, _ = pair
+    loaded.save(tmp_path / "ours")
+    again, report = type(model).from_pretrained(tmp_path / "ours", output_loading_info=True)
+    missing = set(report["missing_keys"]) - {"roformer.encoder.embed_positions.weight"}  # computed
+    assert not missing
+    assert not report["unexpected_keys"]
+    assert not report["mismatched_keys"]
+    ids = ids_for(family)
+    expected = logits_of(model, family, ids)
+    np.testing.assert_array_equal(logits_of(again.eval(), family, ids), expected)
+
+
+def test_pooled_vectors_and_sentence_order_agree_too(transformers, tmp_path):
+    import torch
+
+    torch.manual_seed(0)
+    for name in ("Bert", "Albert"):
+        config = getattr(transformers, f"{name}Config")(**SIZES)
+        model = getattr(transformers, f"{name}ForPreTraining")(config).eval()
+        if name == "Albert":  # which has a projection even where nothing is to be projected
+            config.embedding_size = 8
+            model = transformers.AlbertForPreTraining(config).eval()
+        model.save_pretrained(tmp_path / name)
+        loaded = load(tmp_path / name)
+        with torch.no_grad():
+            expected = model(torch.tensor(IDS[:1]))[1].numpy()
+        ours = loaded.model.nsp(loaded.model.pool(loaded(IDS[:1])))
+        np.testing.assert_allclose(ops.convert_to_numpy(ours), expected, rtol=1e-4, atol=1e-5)
