@@ -23,3 +23,9 @@ def test_it_widens_applies_the_activation_and_narrows():
     expected = np.maximum(x @ wide + wide_bias, 0) @ narrow + narrow_bias
     np.testing.assert_allclose(ops.convert_to_numpy(layer(x)), expected, rtol=1e-4, atol=1e-5)
     assert [value.shape for value in values] == [(4, 7), (7,), (7, 4), (4,)]
+
+
+def test_it_has_no_bias_when_told_so():
+    layer = FeedForward(intermediate_size=4, use_bias=False)
+    layer.build((None, None, 3))
+    assert [weight.name for weight in layer.weights] == ["kernel", "kernel"]

@@ -72,3 +72,24 @@ def test_half_precision_keeps_the_variance_of_large_values(dtype):
     np.testing.assert_allclose(
         ops.convert_to_numpy(ops.cast(y, "float32")), reference(layer), atol=0.03
     )
+
+
+@pytest.mark.parametrize("kind", ["layer", "rms"])
+@pytest.mark.parametrize("scale", [True, False])
+@pytest.mark.parametrize("offset", [True, False])
+def test_it_has_the_weights_it_was_told_to_have(kind, scale, offset):
+    layer = built(kind=kind, scale=scale, offset=offset, condition_size=5)
+    weights = {v.name: ops.convert_to_numpy(v.value) for v in layer.weights}
+    assert ("gamma" in weights, "beta" in weights) == (scale, offset)
+    x = X - X.mean(-1, keepdims=True) if kind == "layer" else X
+    x = x / np.sqrt((x**2).mean(-1, keepdims=True))
+    # a condition shifts 1 and 0 where there is nothing else to shift
+    gamma = weights.get("gamma", 1.0) + (CONDITION @ weights["gamma_kernel"])[:, None]
+    beta = weights.get("beta", 0.0) + (CONDITION @ weights["beta_kernel"])[:, None]
+    computed = ops.convert_to_numpy(layer(X, CONDITION))
+    np.testing.assert_allclose(computed, x * gamma + beta, rtol=1e-4, atol=1e-5)
+
+
+def test_an_unknown_kind_is_a_programmers_mistake():
+    with pytest.raises(ValueError, match="kind is 'batch'"):
+        ConditionalLayerNormalization(kind="batch")

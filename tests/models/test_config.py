@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hornbook.errors import CheckpointError
-from hornbook.models.config import APPLICATIONS, HEADS, TransformerConfig
+from hornbook.models.config import APPLICATIONS, CHOICES, HEADS, TransformerConfig
 
 SIZES = {
     "vocab_size": 10,
@@ -54,3 +54,28 @@ def test_all_problems_are_named_at_once():
     with pytest.raises(CheckpointError) as caught:
         TransformerConfig(**{**SIZES, "vocab_size": 0, "application": "x", "heads": ("y",)})
     assert len(str(caught.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_choice_that_nobody_offers_is_refused_with_those_that_are(name):
+    with pytest.raises(CheckpointError, match=f"{name} is 'odd', expected {CHOICES[name][0]!r}"):
+        TransformerConfig(**SIZES, **{name: "odd"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hidden_size": 6, "position_kind": "rotary"}, "an even number of features in a head"),
+        ({"num_hidden_groups": 2}, "num_hidden_groups is 2, but there are only 1 layers"),
+        ({"embedding_size": 4, "language_head": "tied"}, "head needs hidden_size, 8"),
+        ({"pad_token_id": None, "first_position": "after_pad"}, "pad_token_id is None"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(changes, message):
+    with pytest.raises(CheckpointError, match=message):
+        TransformerConfig(**{**SIZES, **changes})
+
+
+def test_sizes_that_follow_from_others_need_not_be_said():
+    config = TransformerConfig(**{**SIZES, "intermediate_size": None, "embedding_size": 8})
+    assert (config.intermediate_size, config.embedding_size) == (32, None)

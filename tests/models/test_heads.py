@@ -37,3 +37,19 @@ def test_shared_weights_are_not_counted_twice(tiny_transformer):
     transformer = tiny_transformer()
     assert len({id(v) for v in transformer.weights}) == len(transformer.weights)
     assert not any("embeddings" in path for path in named_variables(transformer.mlm))
+
+
+def test_the_tied_head_is_the_token_embedding_and_nothing_else(tiny_transformer):
+    transformer = tiny_transformer(language_head="tied")
+    assert not named_variables(transformer.mlm)
+    x = np.random.default_rng(0).normal(size=(2, 3, 12)).astype("float32")
+    table = ops.convert_to_numpy(transformer.token_embedding.embeddings.value)
+    logits = ops.convert_to_numpy(transformer.mlm(x))
+    np.testing.assert_allclose(logits, x @ table.T, rtol=1e-4, atol=1e-5)
+
+
+def test_the_discriminator_gives_one_number_a_token_in_float32(tiny_transformer):
+    transformer = tiny_transformer(heads=("discriminator",), compute_dtype="bfloat16")
+    logits = transformer.discriminator(transformer(np.array([[1, 2, 3]])))
+    assert tuple(logits.shape) == (1, 3)
+    assert "float32" in str(logits.dtype)

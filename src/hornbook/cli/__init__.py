@@ -22,6 +22,7 @@ COMMANDS = {
     "predict": "answer for new data with a trained run",
     "mine": "find what goes together in baskets: frequent itemsets and rules",
     "convert": "write a model folder in another layout",
+    "families": "list the model families and what each can be",
     "info": "show what is installed, or what a model folder or a run holds",
 }
 
