@@ -17,7 +17,7 @@ from hornbook.metrics import (
     precision_recall_f1,
     roc_auc,
 )
-from hornbook.report import Page, calibration_chart, heat_map, histogram, line_chart
+from hornbook.report import Page, calibration_chart, heat_map, line_chart
 
 WORST = 5  # mistakes shown for each criterion
 LONGEST = 120  # characters of a text shown
@@ -159,9 +159,6 @@ def _add_certainty(page: Page, pairs, probabilities, thresholds) -> None:
     page.add_chart(
         calibration_chart(*calibration_curve(labels, probabilities)),
         f"Of the pairs it gives 80 %, 80 % should match (mean distance: {error:.3f})",
-    )
-    page.add_chart(
-        histogram(probabilities, x_label="probability"), "How often it gives which probability"
     )
     limits = np.array([thresholds[pair.criterion] for pair in pairs])
     counts = confusion_matrix(labels, (probabilities >= limits).astype(int))
