@@ -49,10 +49,11 @@ def first_step_by_columns(
     columns[rows.items, np.repeat(np.arange(len(rows.lengths)), rows.lengths)] = True
     counts = count_pairs(columns, rows.weights)
     is_tail = np.triu(counts >= minimum, 1)
+    first, second = np.nonzero(is_tail)
+    is_tail = in_triples(is_tail)
     tail_counts = is_tail.sum(axis=1)
     if tail_counts.max() > CODE_BITS:
         return False
-    first, second = np.nonzero(is_tail)
     found.announce(len(first))
     pairs = np.stack([rows.tails.take(first), rows.tails.take(second)], axis=1)
     found.add(pairs, counts[first, second])
@@ -93,6 +94,22 @@ def first_step_by_columns(
         rows.lengths = np.bitwise_count(codes).astype(np.int64)
         descend(rows, minimum, longest, found, entries)
     return True
+
+
+def in_triples(is_pair: np.ndarray) -> np.ndarray:
+    """`(items, items)` the pairs that belong to a triple all of whose pairs are frequent.
+
+    The others have no frequent superset, and need not be tails.
+
+    Args:
+        is_pair: `(items, items)` booleans above the diagonal: the frequent pairs.
+    """
+    both_ways = is_pair | is_pair.T
+    result = np.zeros_like(is_pair)
+    for item in range(len(is_pair)):
+        tails = np.flatnonzero(is_pair[item])
+        result[item, tails] = both_ways[tails[:, None], tails].any(axis=1)
+    return result
 
 
 def count_pairs(columns: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
