@@ -21,7 +21,7 @@ pytestmark = pytest.mark.backend
 
 def run_python(code, *arguments, **options):
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
+        [sys.executable, "-c", code, *map(str, arguments)],
         capture_output=True,
         text=True,
         **options,
