@@ -1,7 +1,7 @@
 """Frequent itemsets: hornbook and its peers on the same baskets, in CPU seconds.
 
     python benchmarks/mining.py [--sets chess,retail] [--peers pyfim,rusket] [--limit 60]
-    python benchmarks/mining.py --growth       # 10^4 to 10^7 baskets
+    python benchmarks/mining.py --growth [MOST]  # 10^4 to 10^7 baskets
     python benchmarks/mining.py --rules        # a million rules
     python benchmarks/mining.py --spark        # against Spark MLlib on the same rows
 
@@ -354,8 +354,8 @@ def ratios(results, chosen, files, mode) -> list[str]:
     return rows
 
 
-def growth() -> str:
-    """CPU seconds of the engine for 10^4 to 10^7 generated baskets, and a plot of it."""
+def growth(most: int) -> str:
+    """CPU seconds of the engine for 10^4 to `most` generated baskets, and a plot of it."""
     from hornbook.files import atomic_file
     from hornbook.mining import Baskets, frequent_itemsets
     from hornbook.report import Page, line_chart
@@ -366,6 +366,8 @@ def growth() -> str:
     ]
     numbers, seconds = [], []
     for number in (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000):
+        if number > most:
+            break
         codes, lengths = quest(number, 6, 3)
         baskets = Baskets(codes, lengths, np.arange(1000))
         best = math.inf
@@ -481,7 +483,7 @@ def main() -> None:
     parser.add_argument("--peers", default=",".join({peer.split()[0] for peer in PEERS}))
     parser.add_argument("--limit", type=int, default=60, help="CPU seconds")
     parser.add_argument("--workers", type=int, default=1, help="peers that run at a time")
-    parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--growth", type=int, nargs="?", const=10**7, metavar="BASKETS")
     parser.add_argument("--rules", action="store_true")
     parser.add_argument("--spark", action="store_true")
     parser.add_argument("--keep", action="store_true", help="put the table into RESULTS.md")
@@ -491,7 +493,7 @@ def main() -> None:
         child(peer, mode, path, int(minimum))
         return
     if options.growth:
-        table = growth()
+        table = growth(options.growth)
     elif options.rules:
         table = rules()
     elif options.spark:
