@@ -277,10 +277,14 @@ def read_model(
     with keras.StatelessScope():  # in here Keras puts off making values until the block ends
         transformer.build()
         variables = _all_variables(transformer, others)
-        for path, value in _values(transformer, variables, checkpoint, rows).items():
-            variables[path]._initializer = _initializer(value, failures)
+        values = _values(transformer, variables, checkpoint, rows)
+        built = {path for path in values if variables[path]._value is not None}  # of the others
+        for path in values.keys() - built:
+            variables[path]._initializer = _initializer(values[path], failures)
     if failures:
         raise failures[0]
+    for path in built:
+        variables[path].assign(values[path]())
 
 
 def _values(

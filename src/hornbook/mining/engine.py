@@ -10,15 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from hornbook.mining.baskets import sort_each
-from hornbook.mining.columns import first_step_by_columns
+from hornbook.mining.columns import first_step_by_columns, is_cheaper
 from hornbook.mining.found import Found
 from hornbook.mining.projection import descend
 from hornbook.mining.rows import Rows
-
-# Above this share of ones, a matrix product over bit columns counts pairs faster than
-# writing out the pairs of every row.
-DENSE = 1 / 16
-COLUMN_BYTES = 1 << 28
 
 
 def mine(
@@ -60,9 +55,10 @@ def mine(
             np.array([number]),
             ranks,
         )
-        cells = number * len(lengths)
-        dense = len(codes) > DENSE * cells and cells * 8 <= COLUMN_BYTES
-        if not (dense and first_step_by_columns(root, minimum, longest, found, entries)):
+        if not (
+            is_cheaper(number, lengths)
+            and first_step_by_columns(root, minimum, longest, found, entries)
+        ):
             root.items = sort_each(root.items, root.lengths)
             descend(root, minimum, longest, found, entries)
     return found.columns(item_of_rank)

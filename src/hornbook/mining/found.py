@@ -7,7 +7,11 @@ items with offsets, which is also how Arrow stores lists.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+
+MANY = 1_000_000
 
 
 class TooManyItemsets(Exception):
@@ -20,11 +24,14 @@ class Found:
     Args:
         limit: More sets than this raise `TooManyItemsets`.
         keep: False only counts them.
+        when_many: Called once, when a million sets are passed: the moment to find out
+            whether this is hopeless.
     """
 
-    def __init__(self, limit: int, keep: bool = True):
+    def __init__(self, limit: int, keep: bool = True, when_many: Callable[[], None] | None = None):
         self.limit = limit
         self.keep = keep
+        self.when_many = when_many
         self.count = 0
         self._sets: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
 
@@ -33,6 +40,9 @@ class Found:
         self.count += number
         if self.count > self.limit:
             raise TooManyItemsets
+        if self.when_many is not None and self.count > MANY:
+            when_many, self.when_many = self.when_many, None
+            when_many()
 
     def add(self, ranks: np.ndarray, counts: np.ndarray) -> None:
         """Adds sets of one length: `ranks` is `(sets, length)`, `counts` is `(sets,)`."""

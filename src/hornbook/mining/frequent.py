@@ -119,7 +119,10 @@ def mine_baskets(
         items = np.fromiter((code for codes in sets for code in codes), np.int32, offsets[-1])
         counts = np.fromiter(sets.values(), np.int64, len(sets))
     else:
-        refuse_flood(baskets, minimum, longest, limit)
+
+        def refuse() -> None:
+            refuse_flood(baskets, minimum, longest, limit)
+
         try:
             offsets, items, counts = mine(
                 baskets.codes,
@@ -127,7 +130,7 @@ def mine_baskets(
                 baskets.weights,
                 minimum,
                 longest,
-                Found(limit),
+                Found(limit, when_many=refuse),
                 max(1 << 16, memory // BYTES_PER_ENTRY),
             )
         except TooManyItemsets:
@@ -136,7 +139,7 @@ def mine_baskets(
 
 
 def refuse_flood(baskets: Baskets, minimum: int, longest: int, limit: int) -> None:
-    """Stops before any work when one large frequent set already proves a flood.
+    """Stops early when one large frequent set already proves a flood.
 
     A frequent set of `n` items has `2 ** n - 1` frequent subsets.  Such a set is looked for
     greedily: keep the baskets with the most frequent item, then among those ...

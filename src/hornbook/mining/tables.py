@@ -79,8 +79,8 @@ def from_matrix(matrix: np.ndarray, labels: Sequence[Any] | None = None) -> Bask
         if not np.isin(matrix, (0, 1)).all():
             raise DataError("The matrix must hold only 0 and 1, or booleans.")
         matrix = matrix.astype(bool)
-    rows, codes = np.nonzero(matrix)
-    lengths = np.bincount(rows, minlength=len(matrix))
+    codes = np.flatnonzero(matrix) % matrix.shape[1]
+    lengths = np.count_nonzero(matrix, axis=1)
     return Baskets(codes, lengths, np.arange(matrix.shape[1]) if labels is None else labels)
 
 

@@ -145,10 +145,10 @@ class Option:
         """Why the field cannot have this value, to be put behind it; "" when it can."""
         if value is None and self.optional:
             return ""
-        if type(value) is not self.kind or (self.kind is float and not math.isfinite(value)):
+        if type(value) is not self.kind or (isinstance(value, float) and not math.isfinite(value)):
             return f", expected {_NAMES[self.kind]}"
         if self.choices and value not in self.choices:
-            return f". {did_you_mean(value, self.choices)}"
+            return f". {did_you_mean(str(value), self.choices)}"
         if all(LIMITS[name][0](value, limit) for name, limit in self.limits.items()):
             return ""
         return ", expected " + " and ".join(

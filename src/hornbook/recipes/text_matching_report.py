@@ -17,9 +17,10 @@ from hornbook.metrics import (
     precision_recall_f1,
     roc_auc,
 )
-from hornbook.report import Page, calibration_chart, heat_map, histogram, line_chart
+from hornbook.report import Page, calibration_chart, heat_map, line_chart
 
-WORST = 20  # mistakes shown
+WORST = 5  # mistakes shown for each criterion
+LONGEST = 120  # characters of a text shown
 
 
 def best_thresholds(pairs: Sequence[Pair], probabilities: np.ndarray) -> dict[str, float]:
@@ -69,7 +70,9 @@ def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]
     groups = metrics["group_f1"]
     if len(groups) > 1:
         rows += [[f"mean of group {group}", None, f1, None, None] for group, f1 in groups.items()]
-    rows.append(["mean", None, metrics["mean_f1"], None, None])
+    rows.append(
+        ["mean of the groups" if len(groups) > 1 else "mean", None, metrics["mean_f1"], None, None]
+    )
     return ["criterion", "pairs", "F1", "accuracy", "ROC AUC"], rows
 
 
@@ -92,54 +95,104 @@ def write_report(
         thresholds: Of the best epoch.
     """
     metrics = matching_metrics(pairs, probabilities, thresholds)
-    labels = np.array([pair.label for pair in pairs])
-    limits = np.array([thresholds[pair.criterion] for pair in pairs])
     page = Page(
         "Text matching",
         subtitle=f"{run.path.name} · {len(pairs):,} validation pairs · "
         f"mean F1 {metrics['mean_f1']:.3f}",
     )
+    _add_results(page, metrics, thresholds)
+    _add_training(page, rows)
+    _add_certainty(page, pairs, probabilities, thresholds)
+    _add_mistakes(page, pairs, probabilities, thresholds)
+    page.add_heading("Settings")
+    page.add_key_values({name: "none" if x is None else x for name, x in fields.items()})
+    page.add_heading("How to use this run")
+    page.add_code(
+        f"hornbook predict {run.path} pairs.jsonl --out answers.jsonl\n"
+        f"hornbook evaluate {run.path} DATA\n\n"
+        "from hornbook.recipes.text_matching import TextMatching\n"
+        f"matching = TextMatching.load({str(run.path)!r})\n"
+        f'matching.predict([("...", "...")], criterion={min(thresholds)!r})'
+    )
+    run.write_report(page.html())
+
+
+def _add_results(page: Page, metrics: Mapping[str, Any], thresholds: Mapping[str, float]) -> None:
     page.add_heading("Results on the validation pairs")
     columns, table = metrics_table(metrics)
-    page.add_table(table, columns)
+    rows = [[name, pairs, thresholds.get(name), *figures] for name, pairs, *figures in table]
+    shown = [
+        [f"{value:.3f}" if isinstance(value, float) else value for value in row] for row in rows
+    ]
+    page.add_table(shown, [*columns[:2], "threshold", *columns[2:]], "l" + "r" * len(columns))
     page.add_text(
-        "The thresholds were chosen on these same pairs, so figures on new ones will be a "
-        "little lower; ROC AUC does not depend on a threshold."
+        "The model gives each pair a probability and answers yes from the threshold on. "
+        "F1 weighs two things equally: how many of its yes are right, and how many of the pairs "
+        "that match it finds. Accuracy is the share of right answers. ROC AUC is the chance that "
+        "a pair that matches gets a higher probability than one that does not: 0.5 is guessing, "
+        "1 is perfect.\n\n"
+        "The thresholds were chosen for the best F1 on these same pairs, so F1 and accuracy on "
+        "new ones will be a little lower; ROC AUC does not depend on a threshold."
     )
+
+
+def _add_training(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     page.add_heading("Training")
+    page.add_text(
+        "The loss is measured on the training pairs and should fall; F1 is measured on the "
+        "validation pairs after each epoch and should rise. Where the loss falls and F1 does "
+        "too, the model learns its training pairs by heart. The best epoch is the one kept: "
+        f"here epoch {max(rows, key=lambda row: row['mean_f1'])['epoch']}."
+    )
     epochs = [row["epoch"] for row in rows]
     page.add_chart(
         line_chart({"loss": (epochs, [row["loss"] for row in rows])}, x_label="epoch"),
         "Training loss",
     )
     page.add_chart(line_chart(_f1_curves(rows, epochs), x_label="epoch"), "F1 on validation")
+
+
+def _add_certainty(page: Page, pairs, probabilities, thresholds) -> None:
+    labels = np.array([pair.label for pair in pairs])
     page.add_heading("How sure it is")
     error = expected_calibration_error(labels, probabilities)
     page.add_chart(
         calibration_chart(*calibration_curve(labels, probabilities)),
-        f"Of the pairs it gives 80 %, 80 % should match (expected calibration error {error:.3f})",
+        f"Of the pairs it gives 80 %, 80 % should match (mean distance: {error:.3f})",
     )
-    page.add_chart(histogram(probabilities, x_label="probability"), "All probabilities")
+    limits = np.array([thresholds[pair.criterion] for pair in pairs])
     counts = confusion_matrix(labels, (probabilities >= limits).astype(int))
     page.add_chart(
-        heat_map(counts, rows=["no", "yes"], columns=["no", "yes"]), "Label (rows) and answer"
+        heat_map(counts, rows=["no", "yes"], columns=["no", "yes"]),
+        "Do they match (rows), and its answer (columns)",
     )
+
+
+def _add_mistakes(page: Page, pairs, probabilities, thresholds) -> None:
+    """The pairs farthest on the wrong side of the threshold of their criterion."""
     page.add_heading("Worst mistakes")
-    page.add_table(
-        _mistakes(pairs, labels, probabilities, limits),
-        ["criterion", "source", "target", "label", "probability"],
-    )
-    page.add_heading("Settings")
-    page.add_key_values({**fields, **{f"threshold {name}": x for name, x in thresholds.items()}})
-    page.add_heading("How to use this run")
-    page.add_code(
-        f"hornbook predict {run.path} pairs.jsonl --out answers.jsonl\n"
-        f"hornbook evaluate {run.path} DATA\n\n"
-        "from hornbook.recipes.text_matching import TextMatching\n"
-        f'matching = TextMatching.load("{run.path}")\n'
-        'matching.predict([("...", "...")], criterion="...")'
-    )
-    run.write_report(page.html())
+    for criterion, threshold in sorted(thresholds.items()):
+        wrong = [
+            (abs(probability - threshold), number)
+            for number, (pair, probability) in enumerate(zip(pairs, probabilities, strict=True))
+            if pair.criterion == criterion and pair.label != int(probability >= threshold)
+        ]
+        page.add_heading(f"{criterion}: {len(wrong)} wrong", 3)
+        if wrong:
+            worst = sorted(wrong, key=lambda item: (-item[0], item[1]))[:WORST]
+            page.add_table(
+                [_mistake(pairs[number], probabilities[number]) for _, number in worst],
+                ["source", "target", "match", "probability"],
+                "llcr",
+            )
+
+
+def _mistake(pair: Pair, probability: float) -> list[str]:
+    texts = [
+        text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+        for text in (pair.source, pair.target)
+    ]
+    return [*texts, "yes" if pair.label else "no", f"{probability:.3f}"]
 
 
 def _by_criterion(pairs: Sequence[Pair], probabilities: np.ndarray):
@@ -155,20 +208,3 @@ def _f1_curves(rows: Sequence[Mapping[str, Any]], epochs: list[int]) -> dict[str
     for criterion in rows[0]["f1"]:
         curves[criterion] = (epochs, [row["f1"][criterion] for row in rows])
     return curves
-
-
-def _mistakes(pairs, labels, probabilities, limits) -> list[list[Any]]:
-    """The pairs farthest on the wrong side of their threshold."""
-    wrong = np.where(labels == 1, limits - probabilities, probabilities - limits)
-    worst = np.argsort(-wrong, kind="stable")[:WORST]
-    return [
-        [
-            pairs[number].criterion,
-            pairs[number].source,
-            pairs[number].target,
-            int(labels[number]),
-            float(probabilities[number]),
-        ]
-        for number in worst
-        if wrong[number] > 0 or (wrong[number] == 0 and labels[number] == 0)
-    ]

@@ -35,6 +35,7 @@ class Axis:
     scale: str = "linear"
     start: float = 0.0
     stop: float = 1.0
+    least: float = 0.0  # between two ticks: 1 for what is counted
 
     def place(self, values: np.ndarray | float) -> np.ndarray:
         """Where `values` are; NaN for what this axis cannot show."""
@@ -49,7 +50,7 @@ class Axis:
         """About `count` round values inside the range, with what to write beside them."""
         if self.scale == "log":
             return _log_ticks(self.low, self.high, count)
-        return _linear_ticks(self.low, self.high, count)
+        return _linear_ticks(self.low, self.high, count, self.least)
 
     def _bend(self, values: np.ndarray) -> np.ndarray:
         return np.log10(values) if self.scale == "log" else values
@@ -188,8 +189,10 @@ def _step(low: float, high: float, count: int) -> float:
     return float(next(power * k for k in (1, 2, 2.5, 5, 10) if rough <= power * k * 1.0001))
 
 
-def _linear_ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
-    step = _step(low, high, count)
+def _linear_ticks(
+    low: float, high: float, count: int, least: float = 0.0
+) -> list[tuple[float, str]]:
+    step = max(_step(low, high, count), least)
     first, last = np.ceil(low / step - 1e-6), np.floor(high / step + 1e-6)
     values = (np.arange(first, last + 1) * step).tolist()
     largest = max(map(abs, values), default=0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -46,6 +47,8 @@ def line_chart(
     y_axis = fit_axis([y for _, y in lines.values()], y_scale, round_ends=True)
     if x_axis is None or y_axis is None:
         return empty_chart(title, WIDTH, HEIGHT)
+    if all(np.array_equal(x, np.round(x)) for x, _ in lines.values()):
+        x_axis = replace(x_axis, least=1.0)  # there is no epoch 1.5
     names = list(lines)
     longest = max(map(text_width, names)) * 1.1  # they are written bold
     direct = 1 < len(names) <= 6 and longest <= WIDTH / 4

@@ -79,7 +79,8 @@ table { border-collapse: collapse; font-size: 0.93rem; font-variant-numeric: tab
 th, td { padding: 0.35rem 0.9rem; text-align: left; vertical-align: top; white-space: pre-line;
   border-bottom: 1px solid var(--grid); min-width: 3rem; }
 th:first-child, td:first-child { padding-left: 0; }
-th { color: var(--quiet); font-weight: 600; border-bottom-color: var(--rule); }
+th { color: var(--quiet); font-weight: 600; border-bottom-color: var(--rule);
+  overflow-wrap: normal; }
 th.right, td.right { text-align: right; white-space: nowrap; }
 th.centre, td.centre { text-align: center; }
 dl { display: grid; grid-template-columns: fit-content(45%) 1fr; gap: 0.3rem 1.4rem;

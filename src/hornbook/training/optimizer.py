@@ -62,7 +62,7 @@ def layerwise_rates(
 
     Reference: https://arxiv.org/abs/1801.06146
     """
-    rates = {}
+    rates: dict[str, float] = {}
     for depth, block in enumerate(reversed(blocks)):
         rates |= {variable.path: decay**depth for variable in block.trainable_variables}
     for layer in embeddings:

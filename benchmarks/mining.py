@@ -1,0 +1,513 @@
+"""Frequent itemsets: hornbook and its peers on the same baskets, in CPU seconds.
+
+    python benchmarks/mining.py [--sets chess,retail] [--peers pyfim,rusket] [--limit 60]
+    python benchmarks/mining.py --growth [MOST]  # 10^4 to 10^7 baskets
+    python benchmarks/mining.py --rules        # a million rules
+    python benchmarks/mining.py --spark        # against Spark MLlib on the same rows
+
+Real sets are read from the folder in HORNBOOK_DATA (default: `../shared/data`); the others
+are generated.  Every peer runs in a process of its own, with one thread where that can be
+asked for and a limit on CPU seconds, up to three times, best counts: from a text file to
+the finished table, and from a list of tuples of integers to the finished table.  What is
+not installed is left out.  Peers whose minimum is a share get half a basket less, so that
+rounding decides nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import math
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+DATA = Path(os.environ.get("HORNBOOK_DATA", Path(__file__).parents[2] / "shared" / "data"))
+THREADS = dict.fromkeys(("OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
+# Name: the file, or how to generate it; the minimum count, or share, of the hard support.
+SETS: dict[str, tuple[str | dict, float]] = {
+    "Groceries": ("Groceries", 0.0005),
+    "chess": ("chess", 0.60),
+    "mushroom": ("mushroom", 0.05),
+    "accidents": ("accidents_part", 0.40),
+    "retail": ("retail", 0.0005),
+    "T10I4D100K": ("T10I4D100K", 0.0005),
+    "T40I10D100K": ({"baskets": 100_000, "size": 40, "pattern": 10}, 0.01),
+    "T10I4D1000K": ({"baskets": 1_000_000, "size": 10, "pattern": 4}, 0.001),
+}
+
+
+def quest(baskets: int, size: int, pattern: int, items: int = 1000, seed: int = 0):
+    """Baskets in the manner of IBM's Quest generator, as (codes, lengths).
+
+    A basket is filled with patterns of items that were drawn beforehand, some more popular
+    than others, each losing some of its items on the way.
+    """
+    rng = np.random.default_rng(seed)
+    number = 2000
+    sizes = np.maximum(1, rng.poisson(pattern, number))
+    popularity = rng.exponential(size=number)
+    popularity /= popularity.sum()
+    weight = rng.exponential(size=items)
+    weight /= weight.sum()
+    patterns = [rng.choice(items, min(n, items), replace=False, p=weight) for n in sizes]
+    starts = np.cumsum(sizes) - sizes
+    flat = np.concatenate(patterns)
+    loss = rng.normal(0.5, 0.1, number).clip(0, 1)
+    codes, lengths = [], []
+    for first in range(0, baskets, 50_000):
+        here = min(50_000, baskets - first)
+        draws = max(1, rng.poisson(size / (pattern * 0.5)))
+        picks = rng.choice(number, (here, draws), p=popularity).ravel()
+        wanted = rng.poisson(size / (pattern * 0.5), here)
+        used = (np.arange(draws) < np.maximum(1, wanted)[:, None]).ravel()
+        owner = np.repeat(np.arange(here), draws)[used]
+        picks = picks[used]
+        run = np.repeat(np.arange(len(picks)), sizes[picks])
+        turn = np.arange(len(run)) - np.repeat(np.cumsum(sizes[picks]) - sizes[picks], sizes[picks])
+        kept = rng.random(len(run)) >= loss[picks][run]
+        keys = owner[run][kept] * items + flat[starts[picks][run][kept] + turn[kept]]
+        keys = np.unique(keys)
+        codes.append(keys % items)
+        lengths.append(np.bincount(keys // items, minlength=here))
+    return np.concatenate(codes), np.concatenate(lengths)
+
+
+def materialize(name: str, folder: Path) -> tuple[Path, int, int]:
+    """The text file of a set, its number of baskets and its minimum count."""
+    source, share = SETS[name]
+    path = folder / f"{name}.dat"
+    if isinstance(source, str):
+        packed = DATA / "baskets" / f"{source}.dat.gz"
+        if not path.exists():
+            path.write_bytes(gzip.decompress(packed.read_bytes()))
+    elif not path.exists():
+        codes, lengths = quest(**source)
+        words = [str(code) for code in codes.tolist()]
+        ends = np.cumsum(lengths).tolist()
+        with open(path, "w") as file:
+            start = 0
+            for end in ends:
+                if end > start:
+                    file.write(" ".join(words[start:end]) + "\n")
+                start = end
+    with open(path, "rb") as file:
+        baskets = sum(1 for line in file if line.strip())
+    return path, baskets, math.ceil(share * baskets - 1e-9)
+
+
+def as_lists(path: Path) -> list[tuple[int, ...]]:
+    with open(path) as file:
+        return [tuple(map(int, line.split())) for line in file if line.strip()]
+
+
+def hornbook(source, minimum):
+    from hornbook.mining import frequent_itemsets
+
+    return len(frequent_itemsets(source, minimum))
+
+
+def pyfim(algorithm: str) -> Callable:
+    def run(source, minimum):
+        import fim
+
+        if isinstance(source, Path):
+            with open(source) as file:
+                source = [line.split() for line in file]
+        return len(getattr(fim, algorithm)(source, target="s", supp=-minimum, report="a"))
+
+    return run
+
+
+def one_hot(source):
+    """A SciPy matrix `(baskets, items)` and the names of its columns."""
+    from itertools import chain
+
+    from scipy.sparse import csr_matrix
+
+    lists = as_lists(source) if isinstance(source, Path) else source
+    lengths = np.fromiter(map(len, lists), np.int64, len(lists))
+    flat = np.fromiter(chain.from_iterable(lists), np.int64)
+    names, columns = np.unique(flat, return_inverse=True)
+    pointers = np.concatenate([[0], np.cumsum(lengths)])
+    shape = (len(lists), len(names))
+    return csr_matrix((np.ones(len(flat), np.uint8), columns, pointers), shape), names
+
+
+def rusket(algorithm: str) -> Callable:
+    def run(source, minimum):
+        import rusket
+
+        matrix, names = one_hot(source)
+        share = (minimum - 0.5) / matrix.shape[0]
+        function = getattr(rusket, algorithm)
+        return len(function(matrix, min_support=share, column_names=[str(n) for n in names]))
+
+    return run
+
+
+def mlxtend(algorithm: str) -> Callable:
+    def run(source, minimum):
+        import pandas
+        from mlxtend import frequent_patterns
+
+        matrix, names = one_hot(source)
+        frame = pandas.DataFrame.sparse.from_spmatrix(
+            matrix.astype(bool), columns=names.astype(str)
+        )
+        if algorithm == "hmine":
+            frame = frame.sparse.to_dense()
+        share = (minimum - 0.5) / len(frame)
+        return len(getattr(frequent_patterns, algorithm)(frame, min_support=share))
+
+    return run
+
+
+def efficient_apriori(source, minimum):
+    from efficient_apriori import itemsets_from_transactions
+
+    lists = as_lists(source) if isinstance(source, Path) else source
+    itemsets, _ = itemsets_from_transactions(lists, min_support=minimum / len(lists))
+    return sum(map(len, itemsets.values()))
+
+
+def orange(source, minimum):
+    from orangecontrib.associate.fpgrowth import frequent_itemsets
+
+    lists = as_lists(source) if isinstance(source, Path) else source
+    return sum(1 for _ in frequent_itemsets([list(basket) for basket in lists], minimum))
+
+
+def pami(algorithm: str) -> Callable:
+    def run(source, minimum):
+        import contextlib
+        import importlib
+        import io
+
+        if not isinstance(source, Path):
+            raise ModuleNotFoundError("reads files only")
+        module = importlib.import_module(f"PAMI.frequentPattern.basic.{algorithm}")
+        miner = getattr(module, algorithm)(iFile=str(source), minSup=int(minimum), sep=" ")
+        with contextlib.redirect_stdout(io.StringIO()):
+            miner.mine()
+        return len(miner.getPatterns())
+
+    return run
+
+
+PEERS: dict[str, Callable] = {
+    "hornbook": hornbook,
+    **{f"pyfim {a}": pyfim(a) for a in ("eclat", "fpgrowth", "apriori", "sam", "relim")},
+    **{f"rusket {a}": rusket(a) for a in ("fpgrowth", "eclat")},
+    **{f"mlxtend {a}": mlxtend(a) for a in ("fpgrowth", "hmine", "apriori", "fpmax")},
+    "efficient-apriori": efficient_apriori,
+    "Orange fpgrowth": orange,
+    **{f"PAMI {a}": pami(a) for a in ("FPGrowth", "ECLATbitset")},
+}
+
+
+def child(peer: str, mode: str, path: str, minimum: int) -> None:
+    """Runs one peer up to three times and prints what it took as JSON."""
+    source = Path(path) if mode == "file" else as_lists(Path(path))
+    run = PEERS[peer]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    best, number = math.inf, 0
+    spent = time.process_time()
+    for _ in range(3):
+        start = time.process_time()
+        try:
+            number = run(source, minimum)
+        except ImportError as error:
+            print(json.dumps({"missing": str(error)}))
+            return
+        best = min(best, time.process_time() - start)
+        if time.process_time() - spent > 8:
+            break
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = {
+        "seconds": best,
+        "itemsets": number,
+        "peak": peak / 1024,
+        "grown": (peak - before) / 1024,
+    }
+    print(json.dumps(result))
+
+
+def measure(peer: str, mode: str, path: Path, minimum: int, limit: int) -> dict:
+    """What `child` printed, or why it did not."""
+    words = [sys.executable, __file__, "--child", peer, mode, str(path), str(minimum)]
+    done = subprocess.run(
+        words,
+        capture_output=True,
+        text=True,
+        env=os.environ | THREADS,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit + 8, limit + 9)),
+    )
+    try:
+        return json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        if "MemoryError" in done.stderr or "Unable to allocate" in done.stderr:
+            return {"failed": "out of memory"}
+        if done.returncode < 0:
+            return {"failed": f"> {limit} s"}
+        return {"failed": (done.stderr.strip().splitlines() or ["?"])[-1][:40]}
+
+
+def shown(result: dict | None, key: str = "seconds") -> str:
+    if result is None or "missing" in result:
+        return ""
+    if "failed" in result:
+        return result["failed"]
+    return f"{result[key]:.3f}" if key == "seconds" else f"{result[key]:,.0f}"
+
+
+def compare(sets: Iterable[str], peers: Iterable[str], limit: int, workers: int) -> str:
+    """The tables of all peers on all sets, as Markdown."""
+    chosen = [p for p in PEERS if p == "hornbook" or any(p.startswith(word) for word in peers)]
+    results: dict[tuple[str, str, str], dict] = {}
+    counts = {}
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(workers) as pool:
+        files = {name: materialize(name, Path(folder)) for name in sets}
+        jobs = {}
+        for name, (path, _, minimum) in files.items():
+            for mode in ("memory", "file"):
+                for peer in chosen:
+                    slow = peer.split()[0] in ("mlxtend", "efficient-apriori", "Orange")
+                    if not (slow and mode == "file"):
+                        job = pool.submit(measure, peer, mode, path, minimum, limit)
+                        jobs[peer, name, mode] = job
+        for key, job in jobs.items():
+            results[key] = job.result()
+            print(*key, results[key], file=sys.stderr, flush=True)
+        for name in files:
+            counts[name] = results["hornbook", name, "memory"].get("itemsets")
+    lines = []
+    for mode, title in (
+        ("memory", "From a list of tuples to the table"),
+        ("file", "From a text file to the table"),
+    ):
+        lines += [f"{title}, CPU seconds:", "", "| peer | " + " | ".join(files) + " |"]
+        lines += ["|---|" + "---:|" * len(files)]
+        for peer in chosen:
+            cells = [results.get((peer, name, mode)) for name in files]
+            if any(cell and "missing" not in cell for cell in cells):
+                texts = []
+                for name, cell in zip(files, cells, strict=True):
+                    other = cell and "itemsets" in cell and cell["itemsets"] != counts[name]
+                    texts.append(shown(cell) + (f" ({cell['itemsets']:,} sets)" if other else ""))
+                lines.append(f"| {peer} | " + " | ".join(texts) + " |")
+        lines += [*ratios(results, chosen, files, mode), ""]
+    lines += ["Peak memory of the process from memory to the table, MiB:", ""]
+    lines += ["| peer | " + " | ".join(files) + " |", "|---|" + "---:|" * len(files)]
+    for peer in chosen:
+        cells = [shown(results.get((peer, name, "memory")), "peak") for name in files]
+        if any(cells):
+            lines.append(f"| {peer} | " + " | ".join(cells) + " |")
+    about = [
+        f"{name}: {baskets:,} baskets, minimum {minimum:,}, {counts[name]:,} itemsets"
+        for name, (_, baskets, minimum) in files.items()
+    ]
+    return "\n".join([*lines, "", "; ".join(about) + "."])
+
+
+def ratios(results, chosen, files, mode) -> list[str]:
+    """Rows: how many times as long as hornbook the fastest of each kind took."""
+    rows = []
+    kinds = {
+        "fastest C or Rust": ("pyfim", "rusket"),
+        "fastest mlxtend": ("mlxtend",),
+        "efficient-apriori": ("efficient-apriori",),
+    }
+    for kind, starts in kinds.items():
+        factors, texts = [], []
+        for name in files:
+            ours = results["hornbook", name, mode].get("seconds")
+            # fpmax finds only maximal sets and is no answer to the same question
+            times = [
+                results[p, name, mode]["seconds"]
+                for p in chosen
+                if p.startswith(starts)
+                and p != "mlxtend fpmax"
+                and "seconds" in results.get((p, name, mode), {})
+            ]
+            if times and ours:
+                factors.append(min(times) / ours)
+                texts.append(f"{factors[-1]:.2f}x")
+            else:
+                texts.append("not finished" if any(p.startswith(starts) for p in chosen) else "")
+        if factors:
+            mean = math.exp(sum(map(math.log, factors)) / len(factors))
+            rows.append(
+                f"| **{kind} / hornbook** (geometric mean {mean:.2f}x) | "
+                + " | ".join(texts)
+                + " |"
+            )
+    return rows
+
+
+def growth(most: int) -> str:
+    """CPU seconds of the engine for 10^4 to `most` generated baskets, and a plot of it."""
+    from hornbook.files import atomic_file
+    from hornbook.mining import Baskets, frequent_itemsets
+    from hornbook.report import Page, line_chart
+
+    lines = [
+        "| baskets | entries | itemsets | CPU seconds | microseconds a basket |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    numbers, seconds = [], []
+    for number in (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000):
+        if number > most:
+            break
+        codes, lengths = quest(number, 6, 3)
+        baskets = Baskets(codes, lengths, np.arange(1000))
+        best = math.inf
+        for _ in range(3 if number <= 1_000_000 else 1):
+            start = time.process_time()
+            found = len(frequent_itemsets(baskets, 0.002))
+            best = min(best, time.process_time() - start)
+        numbers.append(number)
+        seconds.append(best)
+        lines.append(
+            f"| {number:,} | {len(codes):,} | {found:,} | {best:.3f} | {best / number * 1e6:.2f} |"
+        )
+        print(lines[-1], file=sys.stderr, flush=True)
+    steady = [seconds[-1] * number / numbers[-1] for number in numbers]
+    chart = line_chart(
+        {"measured": (numbers, seconds), "linear": (numbers, steady)},
+        x_label="baskets",
+        y_label="CPU seconds",
+        x_scale="log",
+        y_scale="log",
+    )
+    page = Page(
+        "Cost grows linearly in baskets", subtitle="generated baskets, minimum support 0.2 %"
+    )
+    page.add_chart(chart, "CPU seconds of hornbook, from columns in memory to the table")
+    with atomic_file(Path(__file__).with_name("mining_growth.html"), "w") as file:
+        file.write(page.html())
+    return "\n".join([*lines, "", "Plotted in `benchmarks/mining_growth.html`."])
+
+
+def rules() -> str:
+    """CPU seconds and memory for a million rules with all measures."""
+    from hornbook.mining import association_rules, frequent_itemsets
+
+    with tempfile.TemporaryDirectory() as folder:
+        path, _, _ = materialize("chess", Path(folder))
+        itemsets = frequent_itemsets(path, 0.60)
+    best, number = math.inf, 0
+    for _ in range(3):
+        itemsets.__dict__.pop("_index", None)
+        start = time.process_time()
+        found = association_rules(itemsets, 0.9)
+        columns = found.measures()
+        best = min(best, time.process_time() - start)
+        number = len(found)
+    start = time.process_time()
+    found.p_values("chi2", "holm")
+    chi2_seconds = time.process_time() - start
+    start = time.process_time()
+    found.p_values("fisher", "holm")
+    fisher_seconds = time.process_time() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return (
+        f"{number:,} rules of chess at 60 % with confidence 0.9 and {len(columns)} measures: "
+        f"{best:.3f} CPU seconds, {best / number * 1e6:.3f} s a million; peak of the whole process "
+        f"{peak:,.0f} MiB.  P-values on top: chi-square {chi2_seconds:.2f}, "
+        f"Fisher {fisher_seconds:.2f} s."
+    )
+
+
+def spark() -> str:
+    """Wall seconds of hornbook on Spark and of MLlib's FPGrowth, in one local cluster."""
+    from pyspark.ml.fpm import FPGrowth
+    from pyspark.sql import SparkSession, functions
+
+    from hornbook.mining import frequent_itemsets
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    session = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.memory", "4g")
+        .config("spark.driver.host", "127.0.0.1")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("ERROR")
+    lines = [
+        "| set | itemsets | hornbook on Spark | MLlib FPGrowth | hornbook alone |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("retail", "T10I4D100K"):
+            path, baskets, minimum = materialize(name, Path(folder))
+            words = functions.split(functions.trim(functions.col("value")), " ")
+            frame = session.read.text(str(path)).select(words.alias("items")).repartition(4).cache()
+            frame.count()
+            start = time.perf_counter()
+            ours = frequent_itemsets(frame, minimum)
+            first = time.perf_counter()
+            model = FPGrowth(
+                itemsCol="items", minSupport=(minimum - 0.5) / baskets, numPartitions=4
+            )
+            theirs = model.fit(frame).freqItemsets.collect()
+            second = time.perf_counter()
+            alone = frequent_itemsets(path, minimum)
+            third = time.perf_counter()
+            same = ours.to_dict() == {frozenset(row["items"]): row["freq"] for row in theirs}
+            assert same, "hornbook and MLlib disagree"
+            assert len(alone) == len(ours)
+            walls = [first - start, second - first, third - second]
+            cells = " | ".join(f"{seconds:.2f}" for seconds in walls)
+            lines.append(f"| {name} | {len(ours):,} | {cells} |")
+    session.stop()
+    return "\n".join(
+        ["Wall seconds, local[2], the same cached rows, equal itemsets and counts:", "", *lines]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--child", nargs=4, metavar=("PEER", "MODE", "PATH", "MINIMUM"))
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--peers", default=",".join({peer.split()[0] for peer in PEERS}))
+    parser.add_argument("--limit", type=int, default=60, help="CPU seconds")
+    parser.add_argument("--workers", type=int, default=1, help="peers that run at a time")
+    parser.add_argument("--growth", type=int, nargs="?", const=10**7, metavar="BASKETS")
+    parser.add_argument("--rules", action="store_true")
+    parser.add_argument("--spark", action="store_true")
+    parser.add_argument("--keep", action="store_true", help="put the table into RESULTS.md")
+    options = parser.parse_args()
+    if options.child:
+        peer, mode, path, minimum = options.child
+        child(peer, mode, path, int(minimum))
+        return
+    if options.growth:
+        table = growth(options.growth)
+    elif options.rules:
+        table = rules()
+    elif options.spark:
+        table = spark()
+    else:
+        table = compare(
+            options.sets.split(","), options.peers.split(","), options.limit, options.workers
+        )
+    print(table)
+    if options.keep:
+        from results import keep
+
+        keep("Frequent itemsets", table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hornbook.data.pairs import Pair
+from hornbook.recipes.text_matching_report import (
+    best_thresholds,
+    matching_metrics,
+    metrics_table,
+    write_report,
+)
+
+PAIRS = [
+    Pair(f"source {number}", f"<b>target</b> {number}", label, criterion, f"here:{number}")
+    for number, (criterion, label) in enumerate(
+        [("短A", 1), ("短A", 0), ("短A", 1), ("长B", 0), ("长B", 1), ("长B", 0)]
+    )
+]
+PROBABILITIES = np.array([0.9, 0.8, 0.3, 0.2, 0.6, 0.1])
+THRESHOLDS = {"短A": 0.5, "长B": 0.5}
+
+
+class Run:
+    path = Path("runs") / "some"
+
+    def write_report(self, html):
+        self.html = html
+
+
+def test_figures_are_by_criterion_and_their_mean_is_over_the_groups():
+    metrics = matching_metrics(PAIRS, PROBABILITIES, THRESHOLDS)
+    assert metrics["f1"] == {"短A": 0.5, "长B": 1.0}
+    assert metrics["accuracy"] == {"短A": pytest.approx(1 / 3), "长B": 1.0}
+    assert metrics["roc_auc"] == {"短A": 0.5, "长B": 1.0}
+    assert metrics["pairs"] == {"短A": 3, "长B": 3}
+    assert metrics["group_f1"] == {"A": 0.5, "B": 1.0}
+    assert metrics["mean_f1"] == 0.75
+
+
+def test_the_table_has_a_row_a_criterion_a_group_and_their_mean():
+    columns, rows = metrics_table(matching_metrics(PAIRS, PROBABILITIES, THRESHOLDS))
+    assert [row[0] for row in rows] == [
+        "短A", "长B", "mean of group A", "mean of group B", "mean of the groups"
+    ]  # fmt: skip
+    assert all(len(row) == len(columns) for row in rows)
+    assert rows[-1][columns.index("F1")] == 0.75
+
+
+def test_a_threshold_is_chosen_for_each_criterion():
+    found = best_thresholds(PAIRS, PROBABILITIES)
+    assert found["短A"] <= 0.3  # saying yes to all three is best here: F1 is 0.8
+    assert 0.2 < found["长B"] <= 0.6
+
+
+def test_the_page_shows_figures_mistakes_settings_and_how_to_go_on():
+    rows = [
+        {"epoch": 1, "loss": 0.7, "mean_f1": 0.8, "f1": {"短A": 0.6, "长B": 1.0}},
+        {"epoch": 2, "loss": 0.5, "mean_f1": 0.75, "f1": {"短A": 0.5, "长B": 1.0}},
+    ]
+    run = Run()
+    write_report(run, {"epochs": 2, "pretrained": None}, rows, PAIRS, PROBABILITIES, THRESHOLDS)
+    assert "here epoch 1." in run.html
+    assert "短A: 2 wrong" in run.html
+    assert "长B: 0 wrong" in run.html
+    mistakes = run.html.partition("Worst mistakes")[2]
+    assert mistakes.index("source 1") < mistakes.index("source 2")  # 0.3 over it, 0.2 under it
+    assert "source 0" not in mistakes
+    assert "&lt;b&gt;target&lt;/b&gt; 1" in mistakes
+    assert "<b>target" not in run.html
+    assert "hornbook predict runs/some" in run.html
+    assert "<dt>pretrained</dt><dd>none</dd>" in run.html
