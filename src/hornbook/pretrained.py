@@ -24,6 +24,7 @@ from hornbook.checkpoints import (
 from hornbook.data.batches import length_buckets, pad, padded_length
 from hornbook.errors import CheckpointError, HornbookError, OptionError, did_you_mean
 from hornbook.files import atomic_folder, settle, verify_manifest, write_json
+from hornbook.text.folder import has_another_tokenizer
 from hornbook.text.wordpiece import WordPieceTokenizer
 
 LAYOUTS = ("huggingface", "google", "keras")
@@ -113,7 +114,8 @@ class Pretrained:
         if self.tokenizer is None:
             raise OptionError(
                 "This model came without its vocabulary, so it takes token ids and no text.\n"
-                "Put the vocab.txt it was trained with into its folder."
+                "Put the vocab.txt it was trained with into its folder.  Other tokenizers than "
+                "WordPiece, BERT's kind, are not read."
             )
         return self.tokenizer
 
@@ -442,6 +444,8 @@ def _heads_in(family: Any, checkpoint: Any, config: Any) -> tuple[str, ...]:
 def _tokenizer(folder: Path, pre_tokenize, vocab_size: int) -> WordPieceTokenizer | None:
     if not any((folder / name).is_file() for name in ("vocab.txt", "tokenizer.json")):
         return None
+    if has_another_tokenizer(folder):
+        return None  # the model is of use without it
     tokenizer = WordPieceTokenizer.from_folder(folder, pre_tokenize=pre_tokenize)
     # fewer tokens than rows is common: rows are rounded up, or their words were never written
     if tokenizer.vocabulary_size > vocab_size:

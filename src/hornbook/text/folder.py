@@ -39,6 +39,18 @@ def find_vocabulary(folder: str | Path) -> list[str]:
     return tokens
 
 
+def has_another_tokenizer(folder: str | Path) -> bool:
+    """Whether a folder's only tokenizer is of another kind than WordPiece, such as GPT-2's.
+
+    Raises:
+        VocabularyError: `tokenizer.json` cannot be read.
+    """
+    path = Path(folder) / "tokenizer.json"
+    if (Path(folder) / "vocab.txt").is_file() or not path.is_file():
+        return False
+    return _entry(_read_json(path), "model").get("type") not in ("WordPiece", None)
+
+
 def is_marked_lowercase(folder: str | Path) -> tuple[bool | None, bool | None]:
     """Whether the folder's own files say to lower-case, and to strip accents; None: silent.
 

@@ -67,6 +67,21 @@ def outputs(transformer):
     return [ops.convert_to_numpy(y) for y in results]
 
 
+def assert_same(first, second):
+    """The same weights to the last bit, and outputs up to what rounding does to them."""
+    weights = [named_variables(transformer) for transformer in (first, second)]
+    assert list(weights[0]) == list(weights[1])
+    for path, variable in weights[0].items():
+        one, other = (ops.convert_to_numpy(v.value) for v in (variable, weights[1][path]))
+        np.testing.assert_array_equal(one, other, err_msg=path)
+    assert_close(first, second)
+
+
+def assert_close(first, second):
+    for one, other in zip(outputs(first), outputs(second), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize(("name", "layout"), TABLES)
 def test_every_parameter_is_named_in_every_table_exactly_once(make, name, layout):
     family = FAMILIES[name]
@@ -92,8 +107,7 @@ def test_what_is_written_is_read_exactly(make, name, layout):
     table = family.weights[layout]
     tensors = write_weights(table, named_variables(first))
     read_weights(table, named_variables(second), ArraysCheckpoint(tensors, layout=layout))
-    for one, other in zip(outputs(first), outputs(second), strict=True):
-        np.testing.assert_array_equal(one, other)
+    assert_same(first, second)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -106,8 +120,17 @@ def test_saving_and_loading_changes_nothing(make, tmp_path, family, layout):
     Pretrained(transformer, None).save(tmp_path / "model", layout=layout)
     loaded = load(tmp_path / "model")
     assert loaded.config.replace(extra={}) == transformer.config
-    for one, other in zip(outputs(transformer), outputs(loaded.model), strict=True):
-        np.testing.assert_array_equal(one, other)
+    assert_same(transformer, loaded.model)
+
+
+def test_a_model_with_another_kind_of_tokenizer_takes_ids(make, tmp_path):
+    transformer = make(FAMILIES["gpt2"])
+    Pretrained(transformer, None).save(tmp_path / "model")
+    (tmp_path / "model" / "tokenizer.json").write_text('{"model": {"type": "BPE", "vocab": {}}}')
+    loaded = load(tmp_path / "model")
+    assert_same(transformer, loaded.model)
+    with pytest.raises(OptionError, match="Other tokenizers than WordPiece"):
+        loaded.encode(["text"])
 
 
 def test_a_choice_that_is_not_the_familys_own_is_saved_too(tiny_transformer, tmp_path):
@@ -115,8 +138,7 @@ def test_a_choice_that_is_not_the_familys_own_is_saved_too(tiny_transformer, tmp
     Pretrained(transformer, None).save(tmp_path / "model", layout="keras")
     loaded = load(tmp_path / "model")
     assert loaded.config.replace(extra={}) == transformer.config
-    for one, other in zip(outputs(transformer), outputs(loaded.model), strict=True):
-        np.testing.assert_array_equal(one, other)
+    assert_same(transformer, loaded.model)
 
 
 @pytest.mark.parametrize("application", APPLICATIONS)
@@ -157,13 +179,12 @@ def test_the_order_of_the_tokens_matters(make, family):
 
 def test_a_fresh_condition_changes_nothing_and_another_does(make, family):
     plain, conditional = make(family), make(family, condition_size=3)
-    for one, other in zip(outputs(plain), outputs(conditional), strict=True):
-        np.testing.assert_array_equal(one, other)
+    assert_close(plain, conditional)
     random = np.random.default_rng(0)
     for path, variable in named_variables(conditional).items():
         if path.endswith(("gamma_kernel", "beta_kernel")):
             variable.assign(random.normal(size=variable.shape).astype("float32"))
-    assert not np.array_equal(outputs(plain)[0], outputs(conditional)[0])
+    assert np.abs(outputs(plain)[0] - outputs(conditional)[0]).max() > 1e-2
 
 
 @pytest.mark.parametrize("compute_dtype", ["bfloat16", "float16"])
