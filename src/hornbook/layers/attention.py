@@ -7,6 +7,9 @@ import math
 import keras
 from keras import ops
 
+# far below any score, yet finite: a row that sees nothing stays free of NaN
+HIDDEN = -1e30
+
 
 @keras.saving.register_keras_serializable("hornbook")
 class MultiHeadAttention(keras.layers.Layer):
@@ -72,16 +75,36 @@ class MultiHeadAttention(keras.layers.Layer):
         query = self._split(self.query(x))
         key = self._split(self.key(context))
         value = self._split(self.value(context))
+        if keras.config.backend() == "torch" and not (training and self.dropout.rate):
+            attended = self._fused(query, key, value, attention_mask, attention_bias)
+        else:
+            attended = self._attend(query, key, value, attention_mask, attention_bias, training)
+        return self.output_dense(self._join(attended))
+
+    def _attend(self, query, key, value, attention_mask, attention_bias, training):
+        """Scores, softmax, weighted sum -> `(batch, heads, queries, head_size)`."""
         scores = ops.matmul(query * (1 / math.sqrt(self.head_size)), ops.swapaxes(key, 2, 3))
         scores = ops.cast(scores, "float64" if self.compute_dtype == "float64" else "float32")
         if attention_bias is not None:
             scores = scores + ops.cast(attention_bias, scores.dtype)
         if attention_mask is not None:
-            # far below any score, yet finite: a row that sees nothing stays free of NaN
-            scores = ops.where(attention_mask, scores, ops.cast(-1e30, scores.dtype))
+            scores = ops.where(attention_mask, scores, ops.cast(HIDDEN, scores.dtype))
         probabilities = ops.cast(_softmax(scores), self.compute_dtype)
-        probabilities = self.dropout(probabilities, training=training)
-        return self.output_dense(self._join(ops.matmul(probabilities, value)))
+        return ops.matmul(self.dropout(probabilities, training=training), value)
+
+    def _fused(self, query, key, value, attention_mask, attention_bias):
+        """The same in PyTorch's one kernel, which has no compiler to join the steps.
+
+        On JAX's CPU the steps above are twice as fast as the kernel there.
+        """
+        if attention_bias is not None and attention_mask is not None:
+            attention_bias = ops.where(attention_mask, attention_bias, HIDDEN)
+            attention_mask = None
+        query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
+        attended = ops.dot_product_attention(
+            query, key, value, bias=attention_bias, mask=attention_mask
+        )
+        return ops.transpose(attended, (0, 2, 1, 3))
 
     def _split(self, x):
         x = ops.reshape(x, (*ops.shape(x)[:2], self.num_heads, self.head_size))

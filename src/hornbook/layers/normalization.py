@@ -53,13 +53,13 @@ class ConditionalLayerNormalization(keras.layers.Layer):
         dtype = "float64" if self.compute_dtype == "float64" else "float32"
         x = ops.cast(x, dtype)
         gamma, beta = ops.cast(self.gamma, dtype), ops.cast(self.beta, dtype)
-        if condition is not None:
+        if condition is None:
+            y = ops.layer_normalization(x, gamma, beta, axis=-1, epsilon=self.epsilon)
+        else:
             condition = ops.cast(condition, dtype)[:, None, :]  # (batch, 1, condition_size)
             gamma = gamma + ops.matmul(condition, ops.cast(self.gamma_kernel, dtype))
             beta = beta + ops.matmul(condition, ops.cast(self.beta_kernel, dtype))
-        centred = x - ops.mean(x, axis=-1, keepdims=True)
-        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
-        y = centred * ops.rsqrt(variance + self.epsilon) * gamma + beta
+            y = ops.layer_normalization(x, axis=-1, epsilon=self.epsilon) * gamma + beta
         return ops.cast(y, self.compute_dtype)
 
     def compute_output_shape(self, x_shape, condition_shape=None):
