@@ -107,10 +107,29 @@ def test_a_keras_json_that_names_no_backend_is_passed_over(tmp_path, text):
     assert answer.startswith(INSTALLED[0])
 
 
-def test_nothing_is_chosen_where_nothing_is_installed(tmp_path):
-    answer, said = ask(tmp_path, missing=BACKENDS)
-    assert answer == "None; no backend is installed"
-    assert said == []
+def refusal(home, **options):
+    """The one message with which the program is refused."""
+    program = (
+        "from hornbook import backend, errors\n"
+        "try:\n    backend.announce()\n"
+        "except errors.MissingExtraError as error:\n    print(error)"
+    )
+    done = run(program, home, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_where_nothing_is_installed_it_says_what_to_install(tmp_path):
+    said = refusal(tmp_path, missing=BACKENDS)
+    assert "no backend is installed" in said
+    assert "pip install 'hornbook[torch]'" in said
+
+
+def test_a_chosen_backend_that_is_missing_is_named_with_two_ways_out(tmp_path):
+    said = refusal(tmp_path, missing=["tensorflow"], KERAS_BACKEND="tensorflow")
+    assert "KERAS_BACKEND says so, but tensorflow is not installed" in said
+    assert "pip install 'hornbook[tensorflow]'" in said
+    assert f"export KERAS_BACKEND={INSTALLED[0]}" in said
 
 
 def test_keras_imported_before_has_decided(tmp_path):

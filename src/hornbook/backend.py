@@ -14,10 +14,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hornbook.errors import MissingExtraError
+
 if TYPE_CHECKING:
     import numpy as np
 
 BACKENDS = ("jax", "torch", "tensorflow")  # in the order they are tried
+
+NONE_INSTALLED = "no backend is installed"
 
 _reason = ""
 _to_announce = False  # whether hornbook chose, and has not said so yet
@@ -46,7 +50,7 @@ def choose() -> str:
             if configured:
                 _reason = f"{_keras_json()} names {configured}, which is not installed"
             return name
-    _reason = "no backend is installed"
+    _reason = NONE_INSTALLED
     return ""
 
 
@@ -56,8 +60,21 @@ def reason() -> str:
 
 
 def announce() -> None:
-    """Says once, on standard error, which backend was chosen when the user chose none."""
+    """Says once, on standard error, which backend was chosen when the user chose none.
+
+    Raises:
+        MissingExtraError: the user chose a backend that is not installed, or none is.
+    """
     global _to_announce
+    chosen = os.environ.get("KERAS_BACKEND", "")
+    if _reason == NONE_INSTALLED or (chosen in BACKENDS and not _installed(chosen)):
+        missing = f"{_reason}, but {chosen} is not installed" if chosen else NONE_INSTALLED
+        there = [name for name in BACKENDS if _installed(name)]
+        raise MissingExtraError(
+            f"Keras has nothing to run on: {missing}.\n"
+            f"Install it with:  pip install 'hornbook[{chosen or 'torch'}]'"
+            + (f"\nOr say  export KERAS_BACKEND={there[0]}" if there else "")
+        )
     if _to_announce:
         print(f"Keras backend: {os.environ['KERAS_BACKEND']} ({_reason})", file=sys.stderr)
     _to_announce = False

@@ -35,6 +35,12 @@ class OptionError(HornbookError):
     """An option or field with a value that cannot work."""
 
 
+class Stopped(HornbookError):
+    """The user or the system asked to stop; everything is saved."""
+
+    exit_status = 130  # as after any Ctrl-C
+
+
 class MissingExtraError(HornbookError):
     """A package that an optional feature needs is not installed."""
 

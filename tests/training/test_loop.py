@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from hornbook.errors import DataError, HornbookError
+from hornbook.errors import DataError, HornbookError, Stopped
 from hornbook.training.averaging import averaged_weights
-from hornbook.training.loop import Batch, Loop, Stopped
+from hornbook.training.loop import Batch, Loop
 from hornbook.training.optimizer import adamw
 from hornbook.training.run_folder import RunFolder
 

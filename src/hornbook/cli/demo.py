@@ -17,10 +17,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from hornbook import backend
     from hornbook.data.demo_matching import write_demo_data
     from hornbook.progress import print_table
     from hornbook.recipes.text_matching import TextMatching
 
+    backend.announce()
     out = options.out or _free_folder(Path("runs"))
     data = out.with_name(f"{out.name}-data")
     print("One small Transformer learns six ways in which two texts can match, from scratch.")

@@ -29,8 +29,8 @@ def run(options: argparse.Namespace) -> None:
     recipe_class = recipe_named(options.recipe)
     recipe = recipe_class(**{name: getattr(options, name) for name in recipe_class.field_names()})
 
+    from hornbook.errors import Stopped
     from hornbook.progress import print_table
-    from hornbook.training.loop import Stopped
 
     try:
         recipe.fit(options.data, options.out, resume=options.resume)

@@ -198,7 +198,7 @@ def common_criteria(train: Iterable[Pair], valid: Iterable[Pair]) -> list[str]:
         raise DataError(
             "These criteria cannot be learned:\n"
             + "\n".join(problems)
-            + "\nEach needs training pairs that match (1) and that do not (0), and validation pairs."
+            + "\nEach needs training pairs of both labels, 1 and 0, and validation pairs."
         )
     return sorted(labels)
 

@@ -10,6 +10,9 @@ from keras import ops
 from hornbook.layers.relative_positions import relative_scores, relative_values
 from hornbook.layers.rotary import rotate
 
+# far below any score, yet finite: a row that sees nothing stays free of NaN
+HIDDEN = -1e30
+
 
 @keras.saving.register_keras_serializable("hornbook")
 class MultiHeadAttention(keras.layers.Layer):
@@ -92,6 +95,17 @@ class MultiHeadAttention(keras.layers.Layer):
         if rotary is not None:
             query = rotate(query, rotary, self.rotary_pairs)
             key = rotate(key, rotary, self.rotary_pairs)
+        plain = relative is None and not (training and self.dropout.rate)
+        if plain and keras.config.backend() == "torch":
+            attended = self._fused(query, key, value, attention_mask, attention_bias)
+        else:
+            attended = self._attend(
+                query, key, value, attention_mask, attention_bias, relative, training
+            )
+        return self.output_dense(self._join(attended))
+
+    def _attend(self, query, key, value, attention_mask, attention_bias, relative, training):
+        """Scores, softmax, weighted sum -> `(batch, heads, queries, head_size)`."""
         query = query * (1 / math.sqrt(self.head_size))
         scores = ops.matmul(query, ops.swapaxes(key, 2, 3))
         if relative is not None:
@@ -100,14 +114,25 @@ class MultiHeadAttention(keras.layers.Layer):
         if attention_bias is not None:
             scores = scores + ops.cast(attention_bias, scores.dtype)
         if attention_mask is not None:
-            # far below any score, yet finite: a row that sees nothing stays free of NaN
-            scores = ops.where(attention_mask, scores, ops.cast(-1e30, scores.dtype))
+            scores = ops.where(attention_mask, scores, ops.cast(HIDDEN, scores.dtype))
         probabilities = ops.cast(_softmax(scores), self.compute_dtype)
         probabilities = self.dropout(probabilities, training=training)
-        mixed = ops.matmul(probabilities, value)
-        if relative is not None:
-            mixed = mixed + relative_values(probabilities, relative)
-        return self.output_dense(self._join(mixed))
+        attended = ops.matmul(probabilities, value)
+        return attended if relative is None else attended + relative_values(probabilities, relative)
+
+    def _fused(self, query, key, value, attention_mask, attention_bias):
+        """The same in PyTorch's one kernel, which has no compiler to join the steps.
+
+        On JAX's CPU the steps above are twice as fast as the kernel there.
+        """
+        if attention_bias is not None and attention_mask is not None:
+            attention_bias = ops.where(attention_mask, attention_bias, HIDDEN)
+            attention_mask = None
+        query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
+        attended = ops.dot_product_attention(
+            query, key, value, bias=attention_bias, mask=attention_mask
+        )
+        return ops.transpose(attended, (0, 2, 1, 3))
 
     def _split(self, x):
         x = ops.reshape(x, (*ops.shape(x)[:2], self.num_heads, self.head_size))

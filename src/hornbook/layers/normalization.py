@@ -73,16 +73,23 @@ class ConditionalLayerNormalization(keras.layers.Layer):
         # half precision loses the variance of long vectors, and 1e-12 with it
         dtype = "float64" if self.compute_dtype == "float64" else "float32"
         x = ops.cast(x, dtype)
-        gamma = ops.cast(self.gamma, dtype) if self.scale else 1.0
-        beta = ops.cast(self.beta, dtype) if self.offset else 0.0
-        if condition is not None:
+        gamma = ops.cast(self.gamma, dtype) if self.scale else None
+        beta = ops.cast(self.beta, dtype) if self.offset else None
+        if condition is None:
+            y = self._normalize(x, gamma, beta)
+        else:
             condition = ops.cast(condition, dtype)[:, None, :]  # (batch, 1, condition_size)
-            gamma = gamma + ops.matmul(condition, ops.cast(self.gamma_kernel, dtype))
-            beta = beta + ops.matmul(condition, ops.cast(self.beta_kernel, dtype))
-        centred = x - ops.mean(x, axis=-1, keepdims=True) if self.kind == "layer" else x
-        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
-        y = centred * ops.rsqrt(variance + self.epsilon) * gamma + beta
+            shift = ops.matmul(condition, ops.cast(self.gamma_kernel, dtype))
+            y = self._normalize(x) * ((1.0 if gamma is None else gamma) + shift)
+            shift = ops.matmul(condition, ops.cast(self.beta_kernel, dtype))
+            y = y + (shift if beta is None else beta + shift)
         return ops.cast(y, self.compute_dtype)
+
+    def _normalize(self, x, gamma=None, beta=None):
+        if self.kind == "layer":
+            return ops.layer_normalization(x, gamma, beta, axis=-1, epsilon=self.epsilon)
+        y = ops.rms_normalization(x, gamma, axis=-1, epsilon=self.epsilon)
+        return y if beta is None else y + beta
 
     def compute_output_shape(self, x_shape, condition_shape=None):
         return x_shape

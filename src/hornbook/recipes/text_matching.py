@@ -105,9 +105,11 @@ class TextMatching(Recipe):
         Raises:
             HornbookError: the data, a field, or the run folder is not as needed.
         """
+        from hornbook import backend
+
+        backend.announce()  # before Keras is imported, which fails without one
         import keras
 
-        from hornbook import backend
         from hornbook.training.loop import Loop
         from hornbook.training.run_folder import RunFolder
 
@@ -120,7 +122,6 @@ class TextMatching(Recipe):
             "data": {"train": fingerprint(train), "valid": fingerprint(valid)},
         }
         run = (RunFolder.resume if resume else RunFolder.create)(out, description)
-        backend.announce()
         keras.utils.set_random_seed(self.seed)
         self.tokenizer, self.encoder = self._start(train)
         self.model = self.build()

@@ -17,8 +17,8 @@ from typing import Any
 
 import keras
 
-from hornbook.errors import DataError, HornbookError
-from hornbook.progress import Progress
+from hornbook.errors import DataError, Stopped
+from hornbook.progress import Progress, note
 from hornbook.training.averaging import averaged_weights
 from hornbook.training.run_folder import RunFolder
 
@@ -36,12 +36,6 @@ class Batch:
     size: int
     arrays: Callable[[], tuple[Any, Any, Any]]
     where: Callable[[], Sequence[str]]
-
-
-class Stopped(HornbookError):
-    """The user or the system asked to stop; everything is saved."""
-
-    exit_status = 130  # as after any Ctrl-C
 
 
 @dataclass(kw_only=True)
@@ -101,6 +95,8 @@ class Loop:
             Stopped: after Ctrl-C or SIGTERM, with a snapshot taken.
             DataError: the loss is no longer a number.
         """
+        if keras.config.backend() != "torch":
+            note("Each length is compiled when it first comes, so the start is the slowest part.")
         with _StopSignals() as signals:
             while self.state["epoch"] < self.epochs and not self._exhausted():
                 self._epoch(signals)
