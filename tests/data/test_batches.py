@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hornbook.data.batches import (
@@ -26,6 +26,7 @@ def test_each_sample_is_in_one_batch(lengths, size, epoch, shuffle):
 
 
 @given(LENGTHS, SIZES)
+@example([1, 1, 1, 257], {"batch_tokens": 512})
 def test_batches_fit_and_at_most_one_is_not_full(lengths, size):
     partial = 0
     for batch in length_buckets(lengths, **size):

@@ -53,7 +53,8 @@ def length_buckets(
     """Puts samples of like length into batches, each sample into exactly one.
 
     What is left of a bucket when its last batch is not full moves up to the next longer one,
-    so at most one batch of an epoch has fewer rows than the others of its bucket.
+    so with `batch_size` at most one batch of an epoch has fewer rows than the others, and with
+    `batch_tokens` at most one of each length.
 
     Args:
         lengths: Tokens of each sample.
@@ -76,8 +77,11 @@ def length_buckets(
     batches: list[np.ndarray] = []
     waiting = order[:0]
     for length in np.unique(buckets):
-        waiting = np.concatenate([waiting, order[buckets == length]])
         rows = rows_per_batch(int(length), batch_size=batch_size, batch_tokens=batch_tokens)
+        if len(waiting) >= rows:  # so long a bucket has batches of its own for them only
+            batches.append(waiting)
+            waiting = waiting[:0]
+        waiting = np.concatenate([waiting, order[buckets == length]])
         full = len(waiting) // rows * rows
         batches += list(waiting[:full].reshape(-1, rows))
         waiting = waiting[full:]
