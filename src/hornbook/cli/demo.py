@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-EPOCHS = 6
-PAIRS = 1200  # of each of the six criteria
+EPOCHS = 5
+PAIRS = 1000  # of each of the six criteria
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
