@@ -76,9 +76,9 @@ def test_without_the_first_the_next_one_is_taken(tmp_path):
 
 
 def test_the_users_word_decides_and_nothing_is_said(tmp_path):
-    (tmp_path / "keras.json").write_text(json.dumps({"backend": "jax"}))
-    answer, said = ask(tmp_path, KERAS_BACKEND="torch")
-    assert answer == "torch; KERAS_BACKEND says so"
+    (tmp_path / "keras.json").write_text(json.dumps({"backend": INSTALLED[0]}))
+    answer, said = ask(tmp_path, KERAS_BACKEND=INSTALLED[-1])
+    assert answer == f"{INSTALLED[-1]}; KERAS_BACKEND says so"
     assert said == []
 
 
