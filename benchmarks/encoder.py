@@ -11,12 +11,10 @@ printed and kept in RESULTS.md.
 from __future__ import annotations
 
 import argparse
-import datetime
 import gzip
 import importlib.util
 import json
 import os
-import platform
 import re
 import resource
 import subprocess
@@ -26,9 +24,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+from results import keep
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
-HEADING = "## Encoder"
+HEADING = "Encoder"
 THREADS = 2
 FORWARD = {"forward 32x128": (32, 128), "forward 8x128": (8, 128)}
 TRAINING = {"training 16x128": (16, 128)}
@@ -358,23 +356,7 @@ def main() -> None:
     )
     print(table)
     if not options.no_keep:
-        keep(table)
-
-
-def keep(table: str) -> None:
-    """Puts the table under its heading in RESULTS.md, newest first, with date and commit."""
-    folder = Path(__file__).parent
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=folder, capture_output=True, text=True
-    ).stdout.strip()
-    where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    dated = f"### {datetime.date.today()}, commit {commit}, {where}\n\n{table}\n"
-    text = RESULTS.read_text("utf-8") if RESULTS.exists() else "# Results\n"
-    if HEADING not in text:
-        text = f"{text.rstrip()}\n\n{HEADING}\n"
-    before, after = text.split(HEADING, 1)
-    after = after.lstrip("\n")
-    RESULTS.write_text(f"{before}{HEADING}\n\n{dated}" + (after and f"\n{after}"), "utf-8")
+        keep(HEADING, table)
 
 
 if __name__ == "__main__":
