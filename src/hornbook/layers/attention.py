@@ -121,10 +121,7 @@ class MultiHeadAttention(keras.layers.Layer):
         return attended if relative is None else attended + relative_values(probabilities, relative)
 
     def _fused(self, query, key, value, attention_mask, attention_bias):
-        """The same in PyTorch's one kernel, which has no compiler to join the steps.
-
-        On JAX's CPU the steps above are twice as fast as the kernel there.
-        """
+        """The same in one kernel of PyTorch, which has no compiler to join the steps."""
         if attention_bias is not None and attention_mask is not None:
             attention_bias = ops.where(attention_mask, attention_bias, HIDDEN)
             attention_mask = None
