@@ -1,0 +1,29 @@
+"""A model folder <-> a model with its tokenizer."""
+
+from hornbook.pretrained.folder import (
+    CONFIG_NAMES,
+    KERAS_WEIGHTS,
+    LAYOUTS,
+    family_of,
+    open_folder,
+    policy,
+    read_config_file,
+    write_model,
+)
+from hornbook.pretrained.loading import load
+from hornbook.pretrained.model import Pretrained
+from hornbook.pretrained.weights import read_model
+
+__all__ = [
+    "CONFIG_NAMES",
+    "KERAS_WEIGHTS",
+    "LAYOUTS",
+    "Pretrained",
+    "family_of",
+    "load",
+    "open_folder",
+    "policy",
+    "read_config_file",
+    "read_model",
+    "write_model",
+]

@@ -1,0 +1,229 @@
+"""What lies in a model folder: a configuration, weights, and a vocabulary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hornbook import backend
+from hornbook.checkpoints import (
+    Checkpoint,
+    VocabularyRows,
+    find_checkpoint,
+    write_safetensors,
+    write_tensor_bundle,
+    write_weights,
+)
+from hornbook.errors import CheckpointError, OptionError, did_you_mean
+from hornbook.files import settle, verify_manifest, write_json
+from hornbook.pretrained.weights import (
+    OWN,
+    all_variables,
+    functional,
+    keras_checkpoint,
+    unbuilt,
+    with_own_rows,
+)
+from hornbook.text.folder import has_another_tokenizer
+from hornbook.text.wordpiece import WordPieceTokenizer
+
+LAYOUTS = ("huggingface", "google", "keras")
+CONFIG_NAMES = ("config.json", "bert_config.json")
+KERAS_WEIGHTS = "model.weights.h5"
+
+
+def open_folder(
+    folder: str | Path,
+    *,
+    family: str | None = None,
+    heads: Sequence[str] | None = None,
+    compute_dtype: str = "float32",
+    pre_tokenize: Callable[[str], Iterable[str]] | None = None,
+    ignore_config: Sequence[str] = (),
+    keep_tokens: Sequence[int] | None = None,
+    compound_tokens: Sequence[Any] = (),
+    **changes: Any,
+) -> tuple[Any, WordPieceTokenizer | None, Checkpoint]:
+    """The Transformer of a folder, its tokenizer, and the checkpoint to read it from.
+
+    It has no weights until `read_model` reads them.  The arguments are those of `load`;
+    what else `changes` names replaces a field of the configuration, unless it is None.
+    """
+    folder = Path(folder)
+    settle(folder)
+    if not folder.is_dir():
+        raise CheckpointError(f"There is no model folder {folder}.")
+    verify_manifest(folder, required=False)
+    config_file, values = read_config_file(folder)
+    family_data = family_of(values, family)
+    config = family_data.read_config(values, str(config_file), tuple(ignore_config))
+    if (folder / KERAS_WEIGHTS).is_file():
+        checkpoint = keras_checkpoint(folder / KERAS_WEIGHTS, config)
+    else:
+        checkpoint = find_checkpoint(folder)
+    tokenizer = _tokenizer(folder, pre_tokenize, config.vocab_size)
+    if heads is None:
+        heads = _heads_in(family_data, checkpoint, config)
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if keep_tokens is not None or compound_tokens:
+        choice = VocabularyRows(keep_tokens, compound=compound_tokens)
+        changes["vocab_size"] = choice.shape((config.vocab_size,))[0]
+    config = config.replace(heads=tuple(heads), **changes)
+    backend.announce()
+    return unbuilt(config, policy(compute_dtype)), tokenizer, checkpoint
+
+
+def read_config_file(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The configuration file of a model folder and what stands in it.
+
+    Raises:
+        CheckpointError: there is none, or it is no JSON object.
+    """
+    for name in CONFIG_NAMES:
+        file = folder / name
+        if not file.is_file():
+            continue
+        try:
+            values = json.loads(file.read_text("utf-8-sig"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise CheckpointError(f"{file} cannot be read as JSON: {error}") from None
+        if not isinstance(values, dict):
+            raise CheckpointError(f"{file} should hold one JSON object.")
+        return file, values
+    raise CheckpointError(
+        f"{folder} has no configuration.\nExpected {' or '.join(CONFIG_NAMES)} in it."
+    )
+
+
+def family_of(values: Mapping[str, Any], name: str | None):
+    """The family a configuration belongs to; `name`, if given, decides."""
+    from hornbook.models.families import FAMILIES, family_named
+
+    if name is not None:
+        return family_named(name)
+    own = values.get("hornbook")
+    if isinstance(own, dict) and "family" in own:
+        return family_named(str(own["family"]))
+    said = values.get("model_type")  # Google's files do not say
+    for family in FAMILIES.values():
+        if family.has_signs(values) and said in (None, family.model_type):
+            return family
+    model_type = said or "bert"
+    for family in FAMILIES.values():
+        if model_type == family.model_type or model_type in family.aliases:
+            return family
+    known = sorted({family.model_type for family in FAMILIES.values()})
+    raise CheckpointError(
+        f"This is a model of type {model_type!r}, which hornbook does not know.\n"
+        f"Known types: {', '.join(known)}.  If it computes the same as one of them, say which "
+        f"with family=..."
+    )
+
+
+def _heads_in(family: Any, checkpoint: Any, config: Any) -> tuple[str, ...]:
+    """The heads whose weights a checkpoint has."""
+    from hornbook.models.config import HEADS
+
+    if checkpoint.layout == "keras":
+        return config.heads
+    there = set(checkpoint.names())
+    prefix = family.optional_prefix.get(checkpoint.layout, "")
+
+    def has(names) -> bool:
+        names = names if isinstance(names, tuple) else (names,)
+        plain = [name if isinstance(name, str) else name.name for name in names]
+        return any(name in there or name.removeprefix(prefix) in there for name in plain)
+
+    table = family.weights.get(checkpoint.layout, {})
+    own = {name.removeprefix(OWN) for name in there if name.startswith(OWN)}
+    return tuple(
+        head
+        for head in HEADS
+        if any(has(names) for path, names in table.items() if path.startswith(f"{head}."))
+        or any(path.startswith(f"{head}.") for path in own)
+        or (head == "mlm" and config.language_head == "tied")  # it has no weights of its own
+    )
+
+
+def _tokenizer(folder: Path, pre_tokenize, vocab_size: int) -> WordPieceTokenizer | None:
+    if not any((folder / name).is_file() for name in ("vocab.txt", "tokenizer.json")):
+        return None
+    if has_another_tokenizer(folder):
+        return None  # the model is of use without it
+    tokenizer = WordPieceTokenizer.from_folder(folder, pre_tokenize=pre_tokenize)
+    # fewer tokens than rows is common: rows are rounded up, or their words were never written
+    if tokenizer.vocabulary_size > vocab_size:
+        raise CheckpointError(
+            f"The vocabulary of {folder} has {tokenizer.vocabulary_size} tokens, but the model "
+            f"only {vocab_size} rows for them.\nTake vocab.txt from where the weights are from."
+        )
+    return tokenizer
+
+
+def policy(compute_dtype: str) -> str:
+    """Keras's name for computing in `compute_dtype` with weights in float32."""
+    policies = {
+        "float32": "float32",
+        "bfloat16": "mixed_bfloat16",
+        "float16": "mixed_float16",
+    }
+    if compute_dtype not in policies:
+        raise OptionError(
+            f"Unknown compute_dtype {compute_dtype!r}. {did_you_mean(compute_dtype, policies)}"
+        )
+    return policies[compute_dtype]
+
+
+def write_model(
+    folder: Path,
+    transformer: Any,
+    tokenizer: WordPieceTokenizer | None,
+    *,
+    layout: str = "huggingface",
+    others: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes configuration, weights and vocabulary into an existing folder.
+
+    Args:
+        folder: Usually the temporary one of `atomic_folder`.
+        transformer: Built.
+        tokenizer: Or None.
+        layout: One of `LAYOUTS`.
+        others: Name -> layer to save with it, under names of our own.
+    """
+    from hornbook.models.families import family_named
+
+    if others and layout == "keras":
+        raise ValueError("Keras's layout has a place for the Transformer only, not for others.")
+    if layout not in LAYOUTS:
+        raise OptionError(f"Unknown layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
+    family = family_named(transformer.config.family)
+    if layout != "keras" and layout not in family.weights:
+        known = ", ".join([*family.weights, "keras"])
+        raise OptionError(f"{family.name} has no {layout} layout.  It has: {known}.")
+    values = family.write_config(transformer.config)
+    variables = all_variables(transformer, others)
+    if layout == "google":
+        write_json(folder / "bert_config.json", values)
+        table = with_own_rows(family.weights[layout], variables)
+        write_tensor_bundle(folder / "bert_model.ckpt", write_weights(table, variables))
+    elif layout == "huggingface":
+        write_json(folder / "config.json", values)
+        table = with_own_rows(family.weights[layout], variables)
+        write_safetensors(folder / "model.safetensors", write_weights(table, variables))
+    else:
+        write_json(folder / "config.json", values)
+        functional(transformer).save_weights(folder / KERAS_WEIGHTS)
+    if tokenizer is not None:
+        tokenizer.save(folder)
+
+
+def replaceable(folder: str | Path) -> Path:
+    """`folder`, unless something else than a model lies there."""
+    folder = Path(folder)
+    is_model = any((folder / name).is_file() for name in CONFIG_NAMES)
+    if folder.exists() and not is_model and not (folder.is_dir() and not any(folder.iterdir())):
+        raise OptionError(f"{folder} holds something else than a model.  Name another folder.")
+    return folder

@@ -1,0 +1,136 @@
+"""A Transformer and its tokenizer: text to vectors, and saving."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hornbook.data.batches import length_buckets, pad, padded_length
+from hornbook.errors import OptionError, did_you_mean
+from hornbook.files import atomic_folder
+from hornbook.pretrained.folder import replaceable, write_model
+from hornbook.text.wordpiece import WordPieceTokenizer
+
+
+class Pretrained:
+    """A Transformer and its tokenizer.
+
+    Args:
+        model: The Keras layer, built.
+        tokenizer: Or None, when the vocabulary is the caller's business.
+    """
+
+    def __init__(self, model: Any, tokenizer: WordPieceTokenizer | None):
+        self.model = model
+        self.tokenizer = tokenizer
+        self._encoders: dict[str, Any] = {}
+
+    @property
+    def config(self):
+        """The `TransformerConfig`."""
+        return self.model.config
+
+    def need_tokenizer(self) -> WordPieceTokenizer:
+        """The tokenizer.
+
+        Raises:
+            OptionError: the model came without one.
+        """
+        if self.tokenizer is None:
+            raise OptionError(
+                "This model came without its vocabulary, so it takes token ids and no text.\n"
+                "Put the vocab.txt it was trained with into its folder.  Other tokenizers than "
+                "WordPiece, BERT's kind, are not read."
+            )
+        return self.tokenizer
+
+    def __call__(self, *inputs, **options):
+        """The model itself: see `Transformer`."""
+        return self.model(*inputs, **options)
+
+    def encode(
+        self,
+        texts: Sequence[str | tuple[str, str]],
+        *,
+        pooling: str = "mean",
+        max_length: int | None = None,
+        batch_tokens: int = 4096,
+    ) -> np.ndarray:
+        """One vector for each text.
+
+        Texts of like length are computed together, so little time goes into padding.
+
+        Args:
+            texts: Texts or pairs of texts.
+            pooling: `"mean"` over the tokens, `"first"` token, or `"pooler"`.
+            max_length: Tokens at most; None: as many as the model has positions.
+            batch_tokens: Tokens computed at a time, padding included.
+
+        Returns:
+            `(len(texts), hidden_size)` float32, in the order of the texts.
+        """
+        positions = self.config.max_length
+        limit = min(max_length or positions, positions)
+        encoder = self._encoder(pooling)
+        encodings = self.need_tokenizer().encode_batch(texts, limit)
+        lengths = [len(encoding.token_ids) for encoding in encodings]
+        vectors = np.empty((len(encodings), self.config.hidden_size), "float32")
+        for numbers in length_buckets(lengths, batch_tokens=batch_tokens, shuffle=False):
+            length = min(padded_length(max(lengths[number] for number in numbers)), limit)
+            chosen = [encodings[number] for number in numbers]
+            # few shapes, few compilations: a batch is full or has a power of two rows
+            power = 2 ** (len(chosen) - 1).bit_length()
+            rows = max(len(chosen), min(power, batch_tokens // length))
+            chosen += [chosen[0]] * (rows - len(chosen))
+            inputs = {
+                "token_ids": pad([row.token_ids for row in chosen], length),
+                "segment_ids": pad([row.segment_ids for row in chosen], length),
+                "padding_mask": pad([[1] * len(row.token_ids) for row in chosen], length),
+            }
+            vectors[numbers] = encoder.predict_on_batch(inputs)[: len(numbers)]
+        return vectors
+
+    def _encoder(self, pooling: str):
+        """A Keras model from ids to one vector a text, compiled once."""
+        import keras
+
+        from hornbook.layers import MaskedAveragePooling
+
+        ways = {
+            "mean": lambda x, mask: MaskedAveragePooling()(x, mask),
+            "first": lambda x, mask: x[:, 0],
+            "pooler": lambda x, mask: self.model.pool(x),
+        }
+        if pooling not in ways:
+            raise OptionError(f"Unknown pooling {pooling!r}. {did_you_mean(pooling, ways)}")
+        if self.config.condition_size is not None:
+            raise OptionError(
+                "Every norm of this model listens to a condition, which encode() does not have.\n"
+                "Call the model itself, with condition=..., or load it without condition_size."
+            )
+        if pooling == "pooler" and self.model.pooler is None:
+            raise OptionError("This model has no pooler.  Load it with heads=['pooler'].")
+        if pooling not in self._encoders:
+            names = ("token_ids", "segment_ids", "padding_mask")
+            inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in names}
+            x = self.model(**inputs)
+            outputs = keras.ops.cast(ways[pooling](x, inputs["padding_mask"]), "float32")
+            self._encoders[pooling] = keras.Model(inputs, outputs)
+        return self._encoders[pooling]
+
+    def save(self, folder: str | Path, *, layout: str = "huggingface") -> None:
+        """Writes a model folder, whole or not at all, with its checksums.
+
+        Args:
+            folder: Made, or replaced if it is a model folder.
+            layout: `"huggingface"` (transformers opens it), `"google"` (TensorFlow's
+                checkpoint format) or `"keras"` (Keras's own `.weights.h5`).
+
+        Raises:
+            HornbookError: the layout has no place for a weight, or the disk is full.
+        """
+        with atomic_folder(replaceable(folder)) as temporary:
+            write_model(temporary, self.model, self.tokenizer, layout=layout)
