@@ -24,22 +24,32 @@ def is_chinese(character: str) -> bool:
     return any(first <= code <= last for first, last in CHINESE_BLOCKS)
 
 
-def join_tokens(tokens: Iterable[str]) -> str:
-    """Joins tokens: `##` pieces to their word, Chinese without spaces, English with."""
-    text = ""
-    quoted = opening = False  # inside "...", and right after the first of the two
-    for token in tokens:
+class JoinedTokens:
+    """A growing text: `##` pieces join their word, Chinese has no spaces, English has."""
+
+    def __init__(self) -> None:
+        self._end = ""  # the last two characters
+        self._quoted = self._opening = False  # inside "...", and right after the first of the two
+
+    def add(self, token: str) -> str:
+        """What `token` adds to the text: itself, perhaps behind a space."""
         if token.startswith("##") and len(token) > 2:
-            text += token[2:]
-            opening = False
-            continue
-        closing = token == '"' and quoted
-        if text and not opening and not closing and _space_between(text, token):
-            text += " "
-        text += token
-        opening = token == '"' and not quoted
-        quoted ^= token == '"'
-    return text
+            self._opening = False
+            return self._grown(token[2:])
+        closing = token == '"' and self._quoted
+        space = self._end and not self._opening and not closing and _space_between(self._end, token)
+        self._opening = token == '"' and not self._quoted
+        self._quoted ^= token == '"'
+        return self._grown(f" {token}" if space else token)
+
+    def _grown(self, text: str) -> str:
+        self._end = (self._end + text)[-2:]
+        return text
+
+
+def join_tokens(tokens: Iterable[str]) -> str:
+    """Joins all tokens of a text."""
+    return "".join(map(JoinedTokens().add, tokens))
 
 
 def _space_between(text: str, token: str) -> bool:

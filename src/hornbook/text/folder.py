@@ -1,123 +1,121 @@
-"""Finds what a model folder says about its tokenizer, whoever wrote the folder."""
+"""Opens the tokenizer of a model folder, whatever its kind and whoever wrote it."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hornbook.text.vocabulary_file import VocabularyError, check_vocabulary, read_vocabulary
+from hornbook.errors import OptionError
+from hornbook.text.json_file import object_in, read_object
+from hornbook.text.vocabulary_file import SPECIAL_TOKENS, VocabularyError
+
+if TYPE_CHECKING:
+    from hornbook.text.tokenizer import Tokenizer
+
+MERGES_OF = {"vocab.json": "merges.txt", "encoder.json": "vocab.bpe"}  # Hugging Face's, OpenAI's
+SENTENCEPIECE_NAMES = (
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "sentencepiece.model",
+    "tokenizer.model",
+)
 
 
-def find_vocabulary(folder: str | Path) -> list[str]:
-    """The tokens of a folder in the order of their ids: `vocab.txt`, else `tokenizer.json`.
+def tokenizer_from_folder(
+    folder: str | Path,
+    *,
+    pre_tokenize: Callable[[str], Iterable[str]] | None = None,
+    max_length: int | None = None,
+    add_special_tokens: bool = True,
+) -> Tokenizer | None:
+    """The tokenizer of a folder, or None when it has none.
+
+    Looked for in this order: `vocab.txt` or a `tokenizer.json` with BERT's WordPiece; any
+    other `tokenizer.json`; `vocab.json` with `merges.txt`, or OpenAI's `encoder.json` with
+    `vocab.bpe`; a SentencePiece `*.model`.
+
+    Args:
+        folder: A model folder.
+        pre_tokenize: Cuts a text into words first; for WordPiece and for CPM.
+        max_length: What `encode` cuts to when it is not told otherwise; None: never.
+        add_special_tokens: Whether `encode` puts them around a text when it is not told
+            otherwise.  GPT2_ML is used without.
 
     Raises:
-        VocabularyError: neither is there, or `tokenizer.json` is not a BERT-like WordPiece.
+        VocabularyError: a file is broken, or asks for something that is not done here.
+        MissingExtraError: a SentencePiece model, and the package for it is not installed.
+        OptionError: `pre_tokenize` for a tokenizer that has no use for it.
     """
     folder = Path(folder)
-    if (folder / "vocab.txt").is_file():
-        return read_vocabulary(folder / "vocab.txt")
-    path = folder / "tokenizer.json"
-    if not path.is_file():
-        raise VocabularyError(
-            f"{folder} has no vocabulary.\n"
-            "Expected vocab.txt (one token per line) or tokenizer.json in it."
+    options: dict[str, Any] = {"max_length": max_length, "add_special_tokens": add_special_tokens}
+    if _is_wordpiece(folder):
+        from hornbook.text.wordpiece import WordPieceTokenizer
+
+        return WordPieceTokenizer.from_folder(folder, pre_tokenize=pre_tokenize, **options)
+    if (path := _sentencepiece_model(folder)) is not None:
+        from hornbook.text.sentencepiece_folder import sentencepiece_from_folder
+
+        return sentencepiece_from_folder(path, pre_tokenize=pre_tokenize, **options)
+    if pre_tokenize is not None and has_another_tokenizer(folder):
+        raise OptionError(
+            f"The tokenizer of {folder} cuts words itself; pre_tokenize is for WordPiece and CPM."
         )
-    model = _entry(_read_json(path), "model")
-    kind = model.get("type")
-    if kind not in ("WordPiece", None) or not isinstance(model.get("vocab"), dict):
-        raise VocabularyError(
-            f"{path} holds a tokenizer of type {kind or 'unknown'}.\n"
-            "Only WordPiece, BERT's kind, can be read here."
-        )
-    prefix = model.get("continuing_subword_prefix", "##")
-    if prefix != "##":
-        raise VocabularyError(f"{path} marks word parts with {prefix!r}; only '##' can be read.")
-    tokens = _in_order_of_ids(model["vocab"], path)
-    check_vocabulary(tokens, where=str(path))
-    return tokens
+    if (folder / "tokenizer.json").is_file():
+        from hornbook.text.library_tokenizer import LibraryTokenizer
+
+        return LibraryTokenizer.from_folder(folder, **options)
+    if (vocabulary := _byte_pair_vocabulary(folder)) is not None:
+        from hornbook.text.byte_pairs import byte_pairs_from_folder
+
+        return byte_pairs_from_folder(folder, vocabulary, MERGES_OF[vocabulary], **options)
+    return None
 
 
 def has_another_tokenizer(folder: str | Path) -> bool:
-    """Whether a folder's only tokenizer is of another kind than WordPiece, such as GPT-2's.
+    """Whether a folder has a tokenizer of another kind than WordPiece, such as GPT-2's.
 
     Raises:
-        VocabularyError: `tokenizer.json` cannot be read.
-    """
-    path = Path(folder) / "tokenizer.json"
-    if (Path(folder) / "vocab.txt").is_file() or not path.is_file():
-        return False
-    return _entry(_read_json(path), "model").get("type") not in ("WordPiece", None)
-
-
-def is_marked_lowercase(folder: str | Path) -> tuple[bool | None, bool | None]:
-    """Whether the folder's own files say to lower-case, and to strip accents; None: silent.
-
-    Raises:
-        VocabularyError: the files ask for something that this tokenizer does not do.
+        VocabularyError: `tokenizer.json` cannot be read, or files are missing or too many.
     """
     folder = Path(folder)
-    said: dict[str, Any] = {}
+    if _is_wordpiece(folder):
+        return False
+    return (
+        (folder / "tokenizer.json").is_file()
+        or _byte_pair_vocabulary(folder) is not None
+        or _sentencepiece_model(folder) is not None
+    )
+
+
+def _is_wordpiece(folder: Path) -> bool:
+    """Whether it is BERT's: other WordPieces, with `<s>` for [CLS] say, are read as they are."""
     path = folder / "tokenizer.json"
-    if path.is_file():
-        normalizer = _entry(_read_json(path), "normalizer")
-        if normalizer.get("type") == "BertNormalizer":
-            said = {
-                "do_lower_case": normalizer.get("lowercase"),
-                "strip_accents": normalizer.get("strip_accents"),
-                "tokenize_chinese_chars": normalizer.get("handle_chinese_chars"),
-            }
-    path = folder / "tokenizer_config.json"
-    if path.is_file():
-        config = _read_json(path)
-        said |= {name: config[name] for name in _SWITCHES if config.get(name) is not None}
-    wrong = [f"{name}: {value!r}" for name, value in said.items() if not _is_switch(value)]
-    if said.get("tokenize_chinese_chars") is False:
-        wrong.append("tokenize_chinese_chars: False (only True can be read)")
-    if wrong:
-        raise VocabularyError(
-            f"The tokenizer settings in {folder} cannot be used:\n"
-            + "\n".join(f"  {line}" for line in wrong)
-        )
-    return said.get("do_lower_case"), said.get("strip_accents")
+    if not path.is_file():
+        return (folder / "vocab.txt").is_file()
+    model = object_in(read_object(path), "model")
+    if model.get("type") not in ("WordPiece", None):
+        return False
+    vocabulary = model.get("vocab")
+    return not isinstance(vocabulary, dict) or vocabulary.keys() >= set(SPECIAL_TOKENS[:4])
 
 
-_SWITCHES = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
+def _byte_pair_vocabulary(folder: Path) -> str | None:
+    for vocabulary, merges in MERGES_OF.items():
+        if (folder / vocabulary).is_file():
+            if not (folder / merges).is_file():
+                raise VocabularyError(f"{folder} has {vocabulary}, but not its {merges}.")
+            return vocabulary
+    return None
 
 
-def _is_switch(value: Any) -> bool:
-    return value is None or isinstance(value, bool)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise VocabularyError(f"Could not read {path}: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise VocabularyError(f"{path} is not UTF-8 text (byte {error.start + 1}).") from None
-    except json.JSONDecodeError as error:
-        raise VocabularyError(f"{path}:{error.lineno}: not JSON: {error.msg}.") from None
-    except (ValueError, RecursionError):
-        raise VocabularyError(f"{path} is not JSON that can be read.") from None
-    if not isinstance(content, dict):
-        raise VocabularyError(f"{path} must hold a JSON object, {{...}}.")
-    return content
-
-
-def _entry(content: dict[str, Any], name: str) -> dict[str, Any]:
-    value = content.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _in_order_of_ids(vocabulary: dict[str, Any], path: Path) -> list[str]:
-    tokens: list[str | None] = [None] * len(vocabulary)
-    for token, token_id in vocabulary.items():
-        if type(token_id) is not int or not 0 <= token_id < len(tokens) or tokens[token_id]:
-            raise VocabularyError(
-                f"{path}: the id of {token!r} is {token_id!r}; ids must be 0 to "
-                f"{len(tokens) - 1}, each once."
-            )
-        tokens[token_id] = token
-    return [token or "" for token in tokens]
+def _sentencepiece_model(folder: Path) -> Path | None:
+    """The only tokenizer of the folder, or None."""
+    if (folder / "tokenizer.json").is_file() or _byte_pair_vocabulary(folder) is not None:
+        return None
+    found = [folder / name for name in SENTENCEPIECE_NAMES if (folder / name).is_file()]
+    found = found or sorted(folder.glob("*.model"))
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise VocabularyError(f"{folder} has several SentencePiece models: {names}.")
+    return found[0] if found else None

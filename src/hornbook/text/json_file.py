@@ -1,0 +1,47 @@
+"""Reads the JSON files of a tokenizer, and says clearly what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hornbook.text.vocabulary_file import VocabularyError
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, without a byte order mark.
+
+    Raises:
+        VocabularyError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise VocabularyError(f"Could not read {path}: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise VocabularyError(f"{path} is not UTF-8 text (byte {error.start + 1}).") from None
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object of a file.
+
+    Raises:
+        VocabularyError: it cannot be read, is not JSON, or holds something else.
+    """
+    text = read_text(path)
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise VocabularyError(f"{path}:{error.lineno}: not JSON: {error.msg}.") from None
+    except (ValueError, RecursionError):
+        raise VocabularyError(f"{path} is not JSON that can be read.") from None
+    if not isinstance(content, dict):
+        raise VocabularyError(f"{path} must hold a JSON object, {{...}}.")
+    return content
+
+
+def object_in(content: dict[str, Any], name: str) -> dict[str, Any]:
+    """The object under a name; an empty one when there is something else or nothing."""
+    value = content.get(name)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,144 @@
+"""Any tokenizer of the `tokenizers` library: a `tokenizer.json` as it is.
+
+GPT-2, RoBERTa, BART, T5, Llama, Qwen, SmolLM, ModernBERT and most others are published so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hornbook.files import atomic_file
+from hornbook.text.json_file import read_text
+from hornbook.text.special_tokens import (
+    SETTINGS,
+    named_special_tokens,
+    read_settings,
+    special_ids,
+    usual_special_tokens,
+)
+from hornbook.text.template import Pieces, Template, processor_template
+from hornbook.text.tokenizer import Tokenizer, checked_ids
+from hornbook.text.vocabulary_file import VocabularyError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Library
+
+FILE = "tokenizer.json"
+
+
+class LibraryTokenizer(Tokenizer):
+    """A tokenizer that the `tokenizers` library runs.
+
+    Special tokens that stand in a text are read as such, as Hugging Face does: prompts of chat
+    models and T5's `<extra_id_0>` need it.  Where strangers' texts go to a model, set
+    `split_special_tokens`.
+
+    Args:
+        library: `tokenizers.Tokenizer`.  Its truncation and padding are switched off.
+        special_tokens: Purpose -> token; None: the usual names.
+        split_special_tokens: Reads special tokens that stand in a text as the letters they are.
+        max_length: What `encode` cuts to when it is not told otherwise; None: never.
+        add_special_tokens: Whether `encode` adds them when it is not told otherwise.
+        files: Name -> content of the files it came from, which `save` writes back.
+
+    Raises:
+        VocabularyError: a special token is not in the vocabulary.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        *,
+        special_tokens: Mapping[str, str] | None = None,
+        split_special_tokens: bool = False,
+        max_length: int | None = None,
+        add_special_tokens: bool = True,
+        files: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self._files = files or {FILE: library.to_str(pretty=True).encode()}
+        library.no_truncation()
+        library.no_padding()
+        library.encode_special_tokens = split_special_tokens
+        self._library = library
+        # the usual name of a purpose may be anything, unless the vocabulary calls it special
+        special = {t.content for t in library.get_added_tokens_decoder().values() if t.special}
+        if special_tokens is None:
+            special_tokens = usual_special_tokens(
+                lambda token: library.token_to_id(token) if token in special else None
+            )
+        super().__init__(
+            template=_template(library),
+            special_ids=special_ids(special_tokens, library.token_to_id, FILE),
+            max_length=max_length,
+            add_special_tokens=add_special_tokens,
+        )
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: str | Path,
+        *,
+        max_length: int | None = None,
+        add_special_tokens: bool = True,
+    ) -> LibraryTokenizer:
+        """Opens the `tokenizer.json` of a folder.
+
+        What its special tokens are for is in `tokenizer_config.json` or
+        `special_tokens_map.json`; where neither says so, the usual names count.
+
+        Raises:
+            VocabularyError: a file cannot be read, or they do not fit together.
+        """
+        from tokenizers import Tokenizer as Library
+
+        folder = Path(folder)
+        text = read_text(folder / FILE)
+        try:
+            library = Library.from_str(text)
+        except Exception as error:  # the library has no class of its own for this
+            raise VocabularyError(f"{folder / FILE} is no tokenizer: {error}.") from None
+        settings = read_settings(folder)
+        return cls(
+            library,
+            special_tokens=named_special_tokens(settings) or None,
+            split_special_tokens=settings.get("split_special_tokens") is True,
+            max_length=max_length,
+            add_special_tokens=add_special_tokens,
+            files=read_files(folder, FILE, *SETTINGS),
+        )
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the files it came from, unchanged."""
+        for name, content in self._files.items():
+            with atomic_file(Path(folder) / name) as file:
+                file.write(content)
+
+    def _pieces(self, texts: list[str]) -> list[Pieces]:
+        found = self._library.encode_batch(texts, add_special_tokens=False)
+        return [(encoding.ids, encoding.offsets) for encoding in found]
+
+    def tokens(self, token_ids: Iterable[int]) -> list[str]:
+        return [self._library.id_to_token(token_id) for token_id in token_ids]
+
+    def decode(self, token_ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
+        ids = [token_id for token_id in checked_ids(token_ids) if token_id < self.vocabulary_size]
+        return self._library.decode(ids, skip_special_tokens=skip_special_tokens)
+
+    @cached_property
+    def vocabulary_size(self) -> int:
+        return max(self._library.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+
+def _template(library: Library) -> Template:
+    processor = library.post_processor
+    # the state of a processor is its part of tokenizer.json
+    return processor_template(None if processor is None else json.loads(processor.__getstate__()))
+
+
+def read_files(folder: Path, *names: str) -> dict[str, bytes]:
+    """Name -> content, for the files that are there."""
+    return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}

@@ -1,0 +1,111 @@
+"""Which token is for what: padding, beginning, end, mask ..., as a folder's files say it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hornbook.text.json_file import object_in, read_object
+from hornbook.text.vocabulary_file import VocabularyError
+
+CONFIG = "tokenizer_config.json"
+SPECIAL_TOKENS_MAP = "special_tokens_map.json"
+ADDED_TOKENS = "added_tokens.json"
+SETTINGS = (CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS)  # what may lie beside any vocabulary
+
+# The usual names, for vocabularies without a word about it.
+USUAL_NAMES = {
+    "pad": ("[PAD]", "<pad>", "<|padding|>"),
+    "unk": ("[UNK]", "<unk>"),
+    "bos": ("<s>", "<bos>", "<|begin_of_text|>", "<|endoftext|>"),
+    "eos": ("</s>", "<eos>", "<|end_of_text|>", "<|endoftext|>"),
+    "cls": ("[CLS]", "<cls>"),
+    "sep": ("[SEP]", "<sep>"),
+    "mask": ("[MASK]", "<mask>"),
+}
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What `tokenizer_config.json` says, and under it `special_tokens_map.json`.
+
+    Raises:
+        VocabularyError: one of the files cannot be read.
+    """
+    files = [folder / name for name in (SPECIAL_TOKENS_MAP, CONFIG)]
+    return {name: value for f in files if f.is_file() for name, value in read_object(f).items()}
+
+
+def named_special_tokens(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Purpose -> token, for those that the settings name.
+
+    Raises:
+        VocabularyError: a token is given as something else than text.
+    """
+    named = {}
+    for purpose in USUAL_NAMES:
+        token = settings.get(f"{purpose}_token")
+        if isinstance(token, dict):  # with how it is found in a text, which is not asked here
+            token = token.get("content")
+        if token is not None and not isinstance(token, str):
+            raise VocabularyError(f"{CONFIG}: {purpose}_token is {token!r}, not a text.")
+        if token is not None:
+            named[purpose] = token
+    return named
+
+
+def usual_special_tokens(id_of: Callable[[str], int | None]) -> dict[str, str]:
+    """Purpose -> token, for the usual names that a vocabulary has."""
+    return {
+        purpose: next(name for name in names if id_of(name) is not None)
+        for purpose, names in USUAL_NAMES.items()
+        if any(id_of(name) is not None for name in names)
+    }
+
+
+def special_ids(
+    tokens: Mapping[str, str], id_of: Callable[[str], int | None], where: str
+) -> dict[str, int]:
+    """Purpose -> id.
+
+    Raises:
+        VocabularyError: naming the tokens that are not in the vocabulary.
+    """
+    ids = {purpose: id_of(token) for purpose, token in tokens.items()}
+    if missing := [repr(tokens[purpose]) for purpose, found in ids.items() if found is None]:
+        raise VocabularyError(
+            f"{where}: the vocabulary has no {', '.join(missing)}, which its settings name."
+        )
+    return {purpose: found for purpose, found in ids.items() if found is not None}
+
+
+class Added(NamedTuple):
+    """A token that was added behind a vocabulary."""
+
+    token: str
+    options: dict[str, bool]  # whether it is special, takes the spaces beside it ...
+
+
+def added_tokens(folder: Path, settings: Mapping[str, Any]) -> dict[int, Added]:
+    """Id -> token, in the order of the ids.
+
+    Raises:
+        VocabularyError: an id is no number, a token no text.
+    """
+    found: dict[Any, Any] = {}
+    if (folder / ADDED_TOKENS).is_file():
+        found = {number: token for token, number in read_object(folder / ADDED_TOKENS).items()}
+    for number, token in object_in(dict(settings), "added_tokens_decoder").items():
+        found[int(number) if number.isdecimal() else number] = token
+    added = {}
+    for number, token in found.items():
+        details = token if isinstance(token, dict) else {"content": token}
+        content = details.get("content")
+        if type(number) is not int or not isinstance(content, str):
+            raise VocabularyError(f"{folder}: the added token {number!r}: {token!r} is no token.")
+        options = {name: details[name] for name in _OPTIONS if type(details.get(name)) is bool}
+        added[number] = Added(content, options)
+    return dict(sorted(added.items()))
+
+
+_OPTIONS = ("special", "lstrip", "rstrip", "single_word", "normalized")

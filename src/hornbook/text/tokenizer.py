@@ -1,0 +1,220 @@
+"""What every tokenizer can do, and what model code may rely on."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from hornbook.text.streaming import TextStream, WindowStream
+from hornbook.text.template import Pieces, Template
+from hornbook.text.vocabulary_file import VocabularyError
+
+_BARE = Template.written("$A", "$A $B:1")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Encoding(NamedTuple):
+    """One text, or a pair, as a model reads it.  All four lists have the same length.
+
+    Attributes:
+        token_ids: The text, and the special tokens around it: `[CLS] first [SEP] second [SEP]`.
+        segment_ids: Which of the two texts a token is of, as the tokenizer's template says.
+        offsets: `text[start:end]` is what the token was made of, counted in characters of the
+            original text it is of; None for the special tokens around it.
+        tokens: The tokens as the vocabulary has them.
+    """
+
+    token_ids: list[int]
+    segment_ids: list[int]
+    offsets: list[tuple[int, int] | None]
+    tokens: list[str]
+
+
+class Tokenizer(ABC):
+    """Strings <-> ids, whatever the kind of the vocabulary.
+
+    Args:
+        template: Where the special tokens stand.
+        special_ids: The ids of the special tokens that this vocabulary has, by what they are
+            for: `"pad"`, `"unk"`, `"bos"`, `"eos"`, `"cls"`, `"sep"`, `"mask"`.
+        max_length: What `encode` cuts to when it is not told otherwise; None: never.
+        add_special_tokens: Whether `encode` puts them around a text when it is not told
+            otherwise.  GPT2_ML is used without.
+    """
+
+    def __init__(
+        self,
+        *,
+        template: Template,
+        special_ids: Mapping[str, int],
+        max_length: int | None = None,
+        add_special_tokens: bool = True,
+    ) -> None:
+        self.template = template
+        self.special_ids = dict(special_ids)
+        self.max_length = max_length
+        self.add_special_tokens = add_special_tokens
+
+    def encode(
+        self,
+        first: str,
+        second: str | None = None,
+        *,
+        max_length: int | None = None,
+        add_special_tokens: bool | None = None,
+    ) -> Encoding:
+        """Encodes a text or a pair of texts; `encode_batch` says how it is cut."""
+        text = first if second is None else (first, second)
+        return self.encode_batch([text], max_length, add_special_tokens=add_special_tokens)[0]
+
+    def encode_batch(
+        self,
+        texts: Iterable[str | tuple[str, str]],
+        max_length: int | None = None,
+        *,
+        add_special_tokens: bool | None = None,
+    ) -> list[Encoding]:
+        """Encodes many texts or pairs at once, on all cores.
+
+        A pair that is too long loses tokens from the end of the longer text, one by one; when
+        both are equally long, from the second.  Special tokens are never cut off.
+
+        Args:
+            texts: Each a text, or a pair of texts.
+            max_length: The most tokens of one result, specials included; None: the
+                tokenizer's own `max_length`.
+            add_special_tokens: None: the tokenizer's own.
+
+        Raises:
+            ValueError: `max_length` leaves no room for the special tokens.
+            VocabularyError: a pair, and the vocabulary has nothing to put between two texts.
+        """
+        pairs = [(text,) if isinstance(text, str) else text for text in texts]
+        if not all(_is_text_or_pair(pair) for pair in pairs):
+            raise TypeError("Each of the texts must be a str or a pair of str.")
+        wanted = self.add_special_tokens if add_special_tokens is None else add_special_tokens
+        template = self.template if wanted else _BARE
+        limit = self.max_length if max_length is None else max_length
+        specials = max(
+            (template.num_special_tokens(size) for size in set(map(len, pairs))), default=0
+        )
+        if limit is not None and limit < specials:
+            raise ValueError(f"max_length={limit} leaves no room for {specials} special tokens.")
+        pieces = iter(self._pieces_of_any([text for pair in pairs for text in pair]))
+        encodings = []
+        for pair in pairs:
+            arranged = template.arrange([next(pieces) for _ in pair], limit)
+            encodings.append(Encoding(*arranged, self.tokens(arranged[0])))
+        return encodings
+
+    def _pieces_of_any(self, texts: list[str]) -> list[Pieces]:
+        try:
+            return self._pieces(texts)
+        except (TypeError, UnicodeEncodeError):  # what the libraries say to half a character
+            cleaned = [_SURROGATES.sub("\ufffd", text) for text in texts]
+            if cleaned == texts:
+                raise
+            return self._pieces(cleaned)
+
+    @abstractmethod
+    def _pieces(self, texts: list[str]) -> list[Pieces]:
+        """The ids of each text without special tokens, and their offsets."""
+
+    @abstractmethod
+    def tokens(self, token_ids: Iterable[int]) -> list[str]:
+        """The tokens of ids that the vocabulary has, as it has them."""
+
+    @abstractmethod
+    def decode(self, token_ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
+        """Readable text.
+
+        An id that the vocabulary does not have is no text: many models have more rows than
+        tokens, and may produce one of them.
+
+        Raises:
+            ValueError: an id is negative.
+        """
+
+    def text_stream(self, *, skip_special_tokens: bool = True) -> TextStream:
+        """Decodes a text while it is generated, id by id."""
+        return WindowStream(partial(self.decode, skip_special_tokens=skip_special_tokens))
+
+    @abstractmethod
+    def save(self, folder: str | Path) -> None:
+        """Writes the tokenizer's files into a folder, for us and for Hugging Face's tools."""
+
+    def keep(self, token_ids: Iterable[int]) -> Tokenizer:
+        """A tokenizer with these tokens only, numbered in this order, for a smaller model.
+
+        Raises:
+            VocabularyError: this kind of vocabulary cannot be cut.
+        """
+        raise VocabularyError(
+            "Tokens can only be left out of a WordPiece or a SentencePiece vocabulary."
+        )
+
+    @property
+    @abstractmethod
+    def vocabulary_size(self) -> int:
+        """How many rows the table of a model needs: the highest id and one."""
+
+    @property
+    def pad_token_id(self) -> int:
+        return self.special_id("pad")
+
+    @property
+    def unknown_token_id(self) -> int:
+        return self.special_id("unk")
+
+    @property
+    def bos_token_id(self) -> int:
+        return self.special_id("bos")
+
+    @property
+    def eos_token_id(self) -> int:
+        return self.special_id("eos")
+
+    @property
+    def cls_token_id(self) -> int:
+        return self.special_id("cls")
+
+    @property
+    def sep_token_id(self) -> int:
+        return self.special_id("sep")
+
+    @property
+    def mask_token_id(self) -> int:
+        return self.special_id("mask")
+
+    def special_id(self, purpose: str) -> int:
+        """The id of a special token that cannot be done without.
+
+        Raises:
+            VocabularyError: the vocabulary has none for this purpose.
+        """
+        if purpose not in self.special_ids:
+            has = ", ".join(self.special_ids) or "none at all"
+            raise VocabularyError(
+                f"This vocabulary has no special token for {purpose!r}.  It has: {has}."
+            )
+        return self.special_ids[purpose]
+
+
+def checked_ids(token_ids: Iterable[int]) -> list[int]:
+    """`token_ids` as a list of Python's integers, none of them negative."""
+    ids = [int(token_id) for token_id in token_ids]
+    if any(token_id < 0 for token_id in ids):
+        raise ValueError(f"Token ids are 0 or more; {min(ids)} is none.")
+    return ids
+
+
+def _is_text_or_pair(pair: object) -> bool:
+    return (
+        isinstance(pair, tuple | list)
+        and len(pair) in (1, 2)
+        and all(isinstance(text, str) for text in pair)
+    )
