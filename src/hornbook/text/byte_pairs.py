@@ -6,7 +6,7 @@ OpenAI's first GPT cuts lower-cased words, whose last piece ends in `</w>`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -216,19 +216,19 @@ def _enclose(
 ) -> None:
     from tokenizers import processors
 
-    def known(purposes: Iterable[str]) -> list[tuple[str, int]]:
-        tokens = [special_tokens.get(purpose, purpose) for purpose in purposes]
-        found = [(token, library.token_to_id(token)) for token in tokens]
-        if missing := [token for token, number in found if number is None]:
-            raise VocabularyError(f"{folder}: the vocabulary has no {' and no '.join(missing)}.")
-        return found
+    def known(purpose: str) -> tuple[str, int]:
+        token = special_tokens.get(purpose, purpose)
+        token_id = library.token_to_id(token)
+        if token_id is None:
+            raise VocabularyError(f"{folder}: the vocabulary has no {token!r} to put at an end.")
+        return token, token_id
 
     if way.encloses:
-        start, end = known(("cls", "sep"))
+        start, end = known("cls"), known("sep")
         space = settings.get("add_prefix_space") is True
         library.post_processor = processors.RobertaProcessing(end, start, add_prefix_space=space)
     elif settings.get("add_bos_token") is True:
-        [start] = known(["bos"])
+        start = known("bos")
         library.post_processor = processors.TemplateProcessing(
             single=[start[0], "$A"], special_tokens=[start]
         )

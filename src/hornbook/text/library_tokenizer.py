@@ -122,7 +122,7 @@ class LibraryTokenizer(Tokenizer):
         return [(encoding.ids, encoding.offsets) for encoding in found]
 
     def tokens(self, token_ids: Iterable[int]) -> list[str]:
-        return [self._library.id_to_token(token_id) for token_id in token_ids]
+        return [self._library.id_to_token(token_id) or "" for token_id in token_ids]
 
     def decode(self, token_ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
         ids = [token_id for token_id in checked_ids(token_ids) if token_id < self.vocabulary_size]

@@ -59,5 +59,8 @@ class WindowStream:
         known = len(self._decode(self._context))
         text = self._decode([*self._context, *final])[known:]
         if text:
-            self._context, self._new = final, self._new[count:]
+            # white space alone is no context: at a beginning it would be dropped
+            blank = not self._decode(final).strip()
+            self._context = [*self._context, *final] if blank else final
+            self._new = self._new[count:]
         return text

@@ -107,8 +107,8 @@ class Tokenizer(ABC):
         pieces = iter(self._pieces_of_any([text for pair in pairs for text in pair]))
         encodings = []
         for pair in pairs:
-            arranged = template.arrange([next(pieces) for _ in pair], limit)
-            encodings.append(Encoding(*arranged, self.tokens(arranged[0])))
+            ids, segments, offsets = template.arrange([next(pieces) for _ in pair], limit)
+            encodings.append(Encoding(ids, segments, offsets, self.tokens(ids)))
         return encodings
 
     def _pieces_of_any(self, texts: list[str]) -> list[Pieces]:

@@ -39,6 +39,7 @@ from hornbook.text.vocabulary_file import (
     write_vocabulary,
 )
 from hornbook.text.wordpiece_files import find_vocabulary, is_marked_lowercase
+from hornbook.text.words import words_and_gaps
 
 _PURPOSES = {"pad": PAD, "unk": UNKNOWN, "cls": CLS, "sep": SEP, "mask": MASK}
 LONGEST_WORD = 100  # BERT: a longer word is [UNK]
@@ -167,7 +168,7 @@ class WordPieceTokenizer(Tokenizer):
         assert self.pre_tokenize is not None
         token_ids: list[int] = []
         offsets: list[tuple[int, int]] = []
-        for start, word in _words_and_gaps(text, self.pre_tokenize(text)):
+        for start, word in words_and_gaps(text, self.pre_tokenize(text)):
             ids, spans = self._pieces_of_word(word)
             token_ids += ids
             offsets += [(start + begin, start + end) for begin, end in spans]
@@ -225,22 +226,3 @@ class _WordStream:
 
     def finish(self) -> str:
         return ""
-
-
-def _words_and_gaps(text: str, words: Iterable[str]) -> Iterable[tuple[int, str]]:
-    """Each word with its place in the text, and whatever the cutter left out between them."""
-    position = 0
-    for word in words:
-        start = text.find(word, position)
-        if start < 0:
-            raise ValueError(
-                f"pre_tokenize returned {word!r}, which does not follow in the text after "
-                f"character {position}.  It must cut the text, not change it."
-            )
-        if start > position:
-            yield position, text[position:start]
-        if word:
-            yield start, word
-        position = start + len(word)
-    if position < len(text):
-        yield position, text[position:]

@@ -1,14 +1,18 @@
-"""Cuts Chinese into words, for models whose vocabulary has words (RoFormer, WoBERT)."""
+"""Cuts Chinese into words, for models whose vocabulary has words (RoFormer, WoBERT, CPM)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from hornbook.errors import require
 
 
-def chinese_words() -> Callable[[str], list[str]]:
-    """Gives the word cutter these models were trained with: jieba's dictionary, no guessing.
+def chinese_words(*, guess: bool = False) -> Callable[[str], list[str]]:
+    """Gives the word cutter these models were trained with: jieba's dictionary.
+
+    Args:
+        guess: Whether words that the dictionary does not have are guessed, as CPM needs;
+            RoFormer and WoBERT were trained without.
 
     Raises:
         MissingExtraError: rjieba is not installed.
@@ -19,6 +23,25 @@ def chinese_words() -> Callable[[str], list[str]]:
     rjieba = require("rjieba", extra="chinese")
 
     def cut(text: str) -> list[str]:
-        return rjieba.cut(text, hmm=False)
+        return rjieba.cut(text, hmm=guess)
 
     return cut
+
+
+def words_and_gaps(text: str, words: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Each word with its place in the text, and whatever the cutter left out between them."""
+    position = 0
+    for word in words:
+        start = text.find(word, position)
+        if start < 0:
+            raise ValueError(
+                f"pre_tokenize returned {word!r}, which does not follow in the text after "
+                f"character {position}.  It must cut the text, not change it."
+            )
+        if start > position:
+            yield position, text[position:start]
+        if word:
+            yield start, word
+        position = start + len(word)
+    if position < len(text):
+        yield position, text[position:]

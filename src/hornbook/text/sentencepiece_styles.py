@@ -1,0 +1,121 @@
+"""How each family uses its SentencePiece model: special tokens around a text, and letter case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from hornbook.text.vocabulary_file import VocabularyError
+
+
+class Style(NamedTuple):
+    """A family's way.
+
+    Attributes:
+        tokenizer_class: What Hugging Face's `tokenizer_config.json` calls it.
+        single: The template of one text, with purposes in braces; see `Template`.
+        pair: That of two texts; None: two texts cannot be joined.
+        special_tokens: What the special tokens are for.
+        cleans: Whether ``quotes'' become plain ones first, and accents and capitals may go.
+        keep_accents: When it is cleaned: whether accents stay.
+        lowercase: When it is cleaned: whether it is lower-cased.
+        extra_ids: How many of T5's `<extra_id_...>` stand behind the pieces, the last one 0.
+        fairseq: Whether ids are numbered as fairseq does.
+    """
+
+    tokenizer_class: str
+    single: str
+    pair: str | None
+    special_tokens: Mapping[str, str]
+    cleans: bool = False
+    keep_accents: bool = False
+    lowercase: bool = False
+    extra_ids: int = 0
+    fairseq: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """What a `tokenizer_config.json` has to say, for us and for Hugging Face's tools."""
+        settings: dict[str, Any] = {"tokenizer_class": self.tokenizer_class}
+        settings |= {f"{purpose}_token": token for purpose, token in self.special_tokens.items()}
+        if self.cleans:
+            settings |= {"do_lower_case": self.lowercase, "keep_accents": self.keep_accents}
+        if self.tokenizer_class == "T5Tokenizer":
+            settings["extra_ids"] = self.extra_ids
+        if self.tokenizer_class == "LlamaTokenizer":
+            settings["add_bos_token"] = self.single.startswith("{bos}")
+            settings["add_eos_token"] = self.single.endswith("{eos}")
+        return settings
+
+
+_COMMON = {"pad": "<pad>", "unk": "<unk>"}
+T5 = Style(
+    "T5Tokenizer",
+    "$A {eos}",
+    "$A {eos} $B {eos}",
+    {**_COMMON, "eos": "</s>"},
+    extra_ids=100,
+)
+ALBERT = Style(
+    "AlbertTokenizer",
+    "{cls} $A {sep}",
+    "{cls} $A {sep} $B:1 {sep}:1",
+    {**_COMMON, "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"},
+    cleans=True,
+    lowercase=True,
+)
+XLNET = Style(
+    "XLNetTokenizer",
+    "$A {sep} {cls}:2",
+    "$A {sep} $B:1 {sep}:1 {cls}:2",
+    {**_COMMON, "bos": "<s>", "eos": "</s>", "cls": "<cls>", "sep": "<sep>", "mask": "<mask>"},
+    cleans=True,
+)
+CPM = XLNET._replace(
+    tokenizer_class="CpmTokenizer",
+    single="$A",  # CPM is a language model: nothing is around its texts
+    pair=None,
+    special_tokens={**XLNET.special_tokens, "eos": "<eod>"},
+    cleans=False,
+)
+LLAMA = Style(
+    "LlamaTokenizer",
+    "{bos} $A",
+    "{bos} $A {bos}:1 $B:1",
+    {"bos": "<s>", "eos": "</s>", "unk": "<unk>"},
+)
+XLM_ROBERTA = Style(
+    "XLMRobertaTokenizer",
+    "{cls} $A {sep}",
+    "{cls} $A {sep} {sep} $B {sep}",
+    {**_COMMON, "bos": "<s>", "eos": "</s>", "cls": "<s>", "sep": "</s>", "mask": "<mask>"},
+    fairseq=True,
+)
+STYLES = {
+    "MT5Tokenizer": T5,
+    **{style.tokenizer_class: style for style in (T5, ALBERT, XLNET, CPM, LLAMA, XLM_ROBERTA)},
+}
+
+SPACE, NEWLINE = "▂", "▃"  # as CPM writes them
+_SIGNS = [  # pieces by which a model without settings is known
+    (("[CLS]", "[SEP]"), ALBERT),
+    (("<eod>", SPACE, NEWLINE), CPM),
+    (("<cls>", "<sep>"), XLNET),
+    (("<s>", "</s>"), LLAMA),
+    (("</s>",), T5),
+]
+
+
+def style_of(has: Callable[[str], bool], where: str) -> Style:
+    """The style that the pieces of a model speak for.
+
+    Raises:
+        VocabularyError: they speak for none.
+    """
+    for pieces, style in _SIGNS:
+        if all(has(piece) for piece in pieces):
+            return style
+    raise VocabularyError(
+        f"{where} has none of the special tokens that tell how it is used.\n"
+        "Name its tokenizer_class in a tokenizer_config.json beside it: one of "
+        f"{', '.join(sorted(STYLES))}."
+    )

@@ -1,0 +1,239 @@
+"""SentencePiece vocabularies: T5, mT5, ALBERT, XLNet, Llama 1, XLM-RoBERTa.
+
+The work is done by the `sentencepiece` package, on the model file as it was published.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from hornbook.files import atomic_file, write_json
+from hornbook.text.sentencepiece_model import (
+    CONTROL,
+    USER_DEFINED,
+    has_piece,
+    in_fairseq_order,
+    kept_pieces,
+    new_piece,
+    open_model,
+    with_pieces,
+)
+from hornbook.text.sentencepiece_styles import Style, style_of
+from hornbook.text.special_tokens import CONFIG, Added, special_ids
+from hornbook.text.template import Pieces, Template
+from hornbook.text.tokenizer import Tokenizer, checked_ids
+from hornbook.text.vocabulary_file import VocabularyError
+
+WORD_START = "▁"
+_QUOTES = re.compile("``|''|.", re.DOTALL)
+_SENTINEL = re.compile(f"{WORD_START}?<extra_id_[0-9]+>")
+
+# A text as the model is to see it, and of each of its characters where it was; None: as it is.
+Prepared = tuple[str, list[tuple[int, int]] | None]
+
+
+class SentencePieceTokenizer(Tokenizer):
+    """A tokenizer that the `sentencepiece` package runs.
+
+    What a user types is text: `</s>` in it is brackets and letters, never the special token.
+    Only T5's `<extra_id_0>` and the like are found, because its prompts are written with them.
+    White space at the beginning of a token does not count into its offsets.
+
+    Args:
+        model: The content of a model file, or its path.
+        style: How it is used; None: what its special tokens speak for.
+        added: Id -> token, for those that stand behind the pieces.
+        max_length: What `encode` cuts to when it is not told otherwise; None: never.
+        add_special_tokens: Whether `encode` adds them when it is not told otherwise.
+        settings: Name -> content of the files beside it, which `save` writes back.
+        name: The name of the model file.
+
+    Raises:
+        VocabularyError: the model is damaged, or lacks a special token of its style.
+        MissingExtraError: the `sentencepiece` package is not installed.
+    """
+
+    def __init__(
+        self,
+        model: bytes | str | Path,
+        *,
+        style: Style | None = None,
+        added: Mapping[int, Added] | None = None,
+        max_length: int | None = None,
+        add_special_tokens: bool = True,
+        settings: Mapping[str, bytes] | None = None,
+        name: str = "spiece.model",
+    ) -> None:
+        where = name if isinstance(model, bytes) else str(model)
+        if not isinstance(model, bytes):
+            model = _read_model(Path(model))
+        self._model = model
+        self._settings = settings
+        self._name = name
+        self._processor = open_model(model, where)
+        self.style = style or style_of(self._has, where)
+        self._complete(added or {}, where)
+        tokens = {p: t for p, t in self.style.special_tokens.items() if self._has(t)}
+        ids = special_ids(tokens, self._processor.piece_to_id, where)
+        single, pair = self.style.single, self.style.pair
+        names = self.style.special_tokens
+        by_token = {token: ids[purpose] for purpose, token in tokens.items()}
+        super().__init__(
+            template=Template.written(
+                single.format(**names), None if pair is None else pair.format(**names), by_token
+            ),
+            special_ids=ids,
+            max_length=max_length,
+            add_special_tokens=add_special_tokens,
+        )
+
+    def _has(self, piece: str) -> bool:
+        return has_piece(self._processor, piece)
+
+    def _complete(self, added: Mapping[int, Added], where: str) -> None:
+        """Makes pieces of what belongs to the vocabulary and is not in the file."""
+        model = self._model
+        if self.style.fairseq and not self._has("<mask>"):
+            if [self._processor.id_to_piece(i) for i in range(3)] != ["<unk>", "<s>", "</s>"]:
+                raise VocabularyError(f"{where} does not begin with <unk>, <s> and </s>.")
+            model = in_fairseq_order(model)
+            self._processor = open_model(model, where)
+        more = [
+            new_piece(token, CONTROL if options.get("special") else USER_DEFINED)
+            for token, options in added.values()
+            if not self._has(token) and not _SENTINEL.fullmatch(token)
+        ]
+        if not any(self._has(f"{start}<extra_id_0>") for start in ("", WORD_START)):
+            count = max(
+                (int(token[10:-1]) + 1 for token, _ in added.values() if _SENTINEL.match(token)),
+                default=self.style.extra_ids,
+            )
+            sentinels = [f"<extra_id_{number}>" for number in reversed(range(count))]
+            more = [*(new_piece(token, USER_DEFINED) for token in sentinels), *more]
+        if more:
+            self._processor = open_model(with_pieces(model, more), where)
+        self._completed = with_pieces(model, more)
+        for token_id, (token, _) in added.items():
+            if self._processor.piece_to_id(token) != token_id:
+                raise VocabularyError(
+                    f"{where}: the added token {token!r} has the id {token_id}, but its place "
+                    f"behind the pieces is {self._processor.piece_to_id(token)}."
+                )
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the model file as it was, and the settings beside it."""
+        folder = Path(folder)
+        files = {self._name: self._model, **(self._settings or {})}
+        for name, content in files.items():
+            with atomic_file(folder / name) as file:
+                file.write(content)
+        if self._settings is None:
+            write_json(folder / CONFIG, self.style.settings())
+
+    def keep(self, token_ids: Iterable[int]) -> SentencePieceTokenizer:
+        """A tokenizer with these pieces only, numbered in this order.
+
+        Texts are cut into the pieces that are left, so few become unknown.
+        """
+        style = self.style._replace(extra_ids=0)  # those that are kept are pieces now
+        model = kept_pieces(self._completed, checked_ids(token_ids))
+        return type(self)(model, style=style, name=self._name, **self._options())
+
+    def _options(self) -> dict[str, Any]:
+        return {"max_length": self.max_length, "add_special_tokens": self.add_special_tokens}
+
+    def _prepared(self, text: str) -> Prepared:
+        """The text as the model is to see it."""
+        if not self.style.cleans:
+            return text, None
+        characters, spans = [], []
+        for found in _QUOTES.finditer(text):
+            character = '"' if len(found[0]) == 2 else found[0]
+            if not self.style.keep_accents:
+                character = unicodedata.normalize("NFKD", character)
+                character = "".join(c for c in character if not unicodedata.combining(c))
+            if self.style.lowercase:
+                character = character.lower()
+            characters.append(character)
+            spans += [found.span()] * len(character)
+        return "".join(characters), spans
+
+    def _pieces(self, texts: list[str]) -> list[Pieces]:
+        prepared = [self._prepared(text) for text in texts]
+        found = self._processor.encode([text for text, _ in prepared], return_type="offset_mapping")
+        return [
+            self._without_lone_spaces(pieces["ids"], _original(text, spans, pieces["offsets"]))
+            for text, (_, spans), pieces in zip(texts, prepared, found, strict=True)
+        ]
+
+    def _without_lone_spaces(self, ids: list[int], offsets: list[tuple[int, int]]) -> Pieces:
+        """Drops a space that stands alone before `<extra_id_0>`, as in T5's own training."""
+        kept = [
+            number
+            for number, token_id in enumerate(ids)
+            if not (
+                number + 1 < len(ids)
+                and self._processor.id_to_piece(token_id) == WORD_START
+                and _SENTINEL.fullmatch(self._processor.id_to_piece(ids[number + 1]))
+            )
+        ]
+        if len(kept) == len(ids):
+            return ids, offsets
+        return [ids[number] for number in kept], [offsets[number] for number in kept]
+
+    def tokens(self, token_ids: Iterable[int]) -> list[str]:
+        return [self._processor.id_to_piece(token_id) for token_id in token_ids]
+
+    def decode(self, token_ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
+        ids = [token_id for token_id in checked_ids(token_ids) if token_id < self.vocabulary_size]
+        if skip_special_tokens:
+            return self._processor.decode([i for i in ids if not self._is_special(i)])
+        text = ""
+        for special, run in groupby(ids, self._is_special):
+            part = list(run)
+            pieces = self.tokens(part)
+            if special:
+                text += "".join(pieces)
+            else:
+                # the package takes the space at the beginning for its own
+                text += " " if text and pieces[0].startswith(WORD_START) else ""
+                text += self._processor.decode(part)
+        return text
+
+    def _is_special(self, token_id: int) -> bool:
+        processor = self._processor
+        if processor.is_control(token_id) or processor.is_unknown(token_id):
+            return True
+        return _SENTINEL.fullmatch(processor.id_to_piece(token_id)) is not None
+
+    @property
+    def vocabulary_size(self) -> int:
+        return self._processor.get_piece_size()
+
+
+def _original(
+    text: str, spans: list[tuple[int, int]] | None, offsets: Iterable[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Offsets in the text as the user has it, without white space in front."""
+    found = []
+    for start, end in offsets:
+        if spans is not None and start < end:
+            start, end = spans[start][0], spans[end - 1][1]
+        elif spans is not None:
+            start = end = spans[start][0] if start < len(spans) else len(text)
+        while start < end and text[start].isspace():
+            start += 1
+        found.append((start, end))
+    return found
+
+
+def _read_model(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise VocabularyError(f"Could not read {path}: {error.strerror}.") from None
