@@ -56,8 +56,8 @@ def tiny_transformer():
         import keras
         import numpy as np
 
+        from hornbook.models.building import make_model
         from hornbook.models.config import TransformerConfig
-        from hornbook.models.transformer import Transformer
         from hornbook.models.variables import named_variables
         from hornbook.pretrained import policy
 
@@ -72,7 +72,7 @@ def tiny_transformer():
         }
         keras.utils.set_random_seed(seed)
         config = TransformerConfig(**{**sizes, **changes})
-        transformer = Transformer(config, dtype=policy(compute_dtype))
+        transformer = make_model(config, dtype=policy(compute_dtype))
         transformer.build()
         # as Keras starts them, biases are zeros and gammas ones: nothing would see them mixed up
         random = np.random.default_rng(seed)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hornbook.errors import CheckpointError
-from hornbook.models.config import APPLICATIONS, CHOICES, HEADS, TransformerConfig
+from hornbook.models.choices import APPLICATIONS, CHOICES, HEADS
+from hornbook.models.config import TransformerConfig
 
 SIZES = {
     "vocab_size": 10,
@@ -18,7 +19,13 @@ SIZES = {
 
 @pytest.mark.parametrize("application", APPLICATIONS)
 def test_sizes_that_can_be_built_are_taken(application):
-    config = TransformerConfig(**SIZES, application=application, heads=HEADS, condition_size=3)
+    config = TransformerConfig(
+        **SIZES,
+        application=application,
+        encoder_decoder=application == "seq2seq",
+        heads=HEADS,
+        condition_size=3,
+    )
     assert config.replace(hidden_size=4).hidden_size == 4
     assert config.hidden_size == 8
 

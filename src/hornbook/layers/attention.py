@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
+from hornbook.layers.attention_memory import add_scores_below, put_in_memory
+from hornbook.layers.attention_probabilities import HIDDEN, attention_probabilities
+from hornbook.layers.normalization import ConditionalLayerNormalization
 from hornbook.layers.relative_positions import relative_scores, relative_values
 from hornbook.layers.rotary import rotate
-
-# far below any score, yet finite: a row that sees nothing stays free of NaN
-HIDDEN = -1e30
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -19,11 +20,17 @@ class MultiHeadAttention(keras.layers.Layer):
     """Attends from `x` to `context` with several heads.
 
     Args:
-        num_heads: Heads; divides the features of `x`.
+        num_heads: Heads of the query.
+        num_key_value_heads: Heads of key and value, each shared by several of the query
+            (grouped-query attention); None: as many.
+        head_size: Features of a head; None: those of `x`, divided by the heads.
         dropout: Rate on the attention probabilities in training.
-        use_bias: Whether the four projections have a bias.
+        use_bias: Whether the four projections have a bias; `"query_key_value"`: all but the last.
         kernel_initializer: Of the four projections.
         rotary_pairs: See `rotate`.
+        scale: Whether scores are divided by the root of `head_size`.
+        normalization: From scores to probabilities: see `attention_probabilities`.
+        query_key_norm: The epsilon of a norm of each head of query and key; None: no such norm.
 
     Call arguments:
         x: `(batch, queries, features)`.
@@ -33,9 +40,14 @@ class MultiHeadAttention(keras.layers.Layer):
         attention_bias: Added to the scores; same shape.
         rotary: From `RotaryPositions`; query and key are turned by it.
         relative: From `RelativePositions`; added to keys and values.
+        memory: What earlier calls left, a dict of any of
+            `scores`, of the block below, to be added to these (RealFormer);
+            `key` and `value`, `(batch, key_value_heads, slots, head_size)`.  With `index`, key
+            and value of these tokens are put there from that slot on, and all slots attended
+            to; without it, they are used in place of those of `context`.
 
     Returns:
-        `(batch, queries, features)`.
+        `(batch, queries, features)`; with `memory` also what it holds now.
 
     Reference: https://arxiv.org/abs/1706.03762
     """
@@ -44,39 +56,68 @@ class MultiHeadAttention(keras.layers.Layer):
         self,
         *,
         num_heads: int,
+        num_key_value_heads: int | None = None,
+        head_size: int | None = None,
         dropout: float = 0.0,
-        use_bias: bool = True,
+        use_bias: bool | str = True,
         kernel_initializer="glorot_uniform",
         rotary_pairs: str = "interleaved",
+        scale: bool = True,
+        normalization: str = "softmax",
+        query_key_norm: float | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.num_heads = num_heads
-        self.rotary_pairs = rotary_pairs
+        self.num_key_value_heads = num_key_value_heads or num_heads
+        self.head_size: Any = head_size
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.rotary_pairs = rotary_pairs
+        self.scale = scale
+        self.normalization = normalization
+        self.query_key_norm = query_key_norm
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def build(self, x_shape):
         features = x_shape[-1]
-        if features % self.num_heads:
-            raise ValueError(f"{features} features cannot be shared by {self.num_heads} heads.")
-        self.head_size = features // self.num_heads
-        self.query = self._projection("query", x_shape)
-        self.key = self._projection("key", x_shape)
-        self.value = self._projection("value", x_shape)
-        self.output_dense = self._projection("output_dense", x_shape)
+        if self.head_size is None:
+            if features % self.num_heads:
+                raise ValueError(f"{features} features cannot be shared by {self.num_heads} heads.")
+            self.head_size = features // self.num_heads
+        queries = self.num_heads * self.head_size
+        keys = self.num_key_value_heads * self.head_size
+        self.query = self._projection("query", features, queries, bool(self.use_bias))
+        self.key = self._projection("key", features, keys, bool(self.use_bias))
+        self.value = self._projection("value", features, keys, bool(self.use_bias))
+        self.output_dense = self._projection(
+            "output_dense", queries, features, self.use_bias is True
+        )
+        if self.query_key_norm is not None:
+            self.query_norm = self._head_norm("query_norm")
+            self.key_norm = self._head_norm("key_norm")
 
-    def _projection(self, name, shape):
+    def _projection(self, name, features, units, use_bias):
         dense = keras.layers.Dense(
-            shape[-1],
-            use_bias=self.use_bias,
+            units,
+            use_bias=use_bias,
             kernel_initializer=self.kernel_initializer.clone(),  # else equal kernels
             dtype=self.dtype_policy,
             name=name,
         )
-        dense.build(shape)
+        dense.build((None, None, features))
         return dense
+
+    def _head_norm(self, name):
+        norm = ConditionalLayerNormalization(
+            epsilon=self.query_key_norm or 0.0,
+            kind="rms",
+            offset=False,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        norm.build((None, None, None, self.head_size))
+        return norm
 
     def call(
         self,
@@ -86,39 +127,74 @@ class MultiHeadAttention(keras.layers.Layer):
         attention_bias=None,
         rotary=None,
         relative=None,
+        memory=None,
         training=None,
     ):
-        context = x if context is None else context
+        memory = None if memory is None else dict(memory)
         query = self._split(self.query(x))
-        key = self._split(self.key(context))
-        value = self._split(self.value(context))
+        if self.query_key_norm is not None:
+            query = self.query_norm(query)
         if rotary is not None:
             query = rotate(query, rotary, self.rotary_pairs)
-            key = rotate(key, rotary, self.rotary_pairs)
-        plain = relative is None and not (training and self.dropout.rate)
-        if plain and keras.config.backend() == "torch":
+        key, value = self._key_and_value(x if context is None else context, rotary, memory)
+        if self._is_plain(relative, memory, training) and keras.config.backend() == "torch":
             attended = self._fused(query, key, value, attention_mask, attention_bias)
         else:
-            attended = self._attend(
-                query, key, value, attention_mask, attention_bias, relative, training
-            )
-        return self.output_dense(self._join(attended))
+            scores = add_scores_below(memory, self._scores(query, key, relative))
+            if attention_bias is not None:
+                scores = scores + ops.cast(attention_bias, scores.dtype)
+            attended = self._mix(scores, attention_mask, value, relative, training)
+        y = self.output_dense(self._join(attended))
+        return y if memory is None else (y, memory)
 
-    def _attend(self, query, key, value, attention_mask, attention_bias, relative, training):
-        """Scores, softmax, weighted sum -> `(batch, heads, queries, head_size)`."""
-        query = query * (1 / math.sqrt(self.head_size))
-        scores = ops.matmul(query, ops.swapaxes(key, 2, 3))
+    def _key_and_value(self, context, rotary, memory):
+        """Of the context, of the memory, or of both; the memory is brought up to date."""
+        if memory is not None and "key" in memory and "index" not in memory:
+            return memory["key"], memory["value"]
+        key = self._split(self.key(context))
+        value = self._split(self.value(context))
+        if self.query_key_norm is not None:
+            key = self.key_norm(key)
+        if rotary is not None:
+            key = rotate(key, rotary, self.rotary_pairs)
+        return put_in_memory(memory, key, value)
+
+    def _scores(self, query, key, relative):
+        """How well each query and key match -> `(batch, heads, queries, keys)`, in float32."""
+        if self.scale:
+            query = query * (1 / math.sqrt(self.head_size))
+        scores = self._of_groups(query, ops.swapaxes(key, 2, 3))
         if relative is not None:
             scores = scores + relative_scores(query, relative)
-        scores = ops.cast(scores, "float64" if self.compute_dtype == "float64" else "float32")
-        if attention_bias is not None:
-            scores = scores + ops.cast(attention_bias, scores.dtype)
-        if attention_mask is not None:
-            scores = ops.where(attention_mask, scores, ops.cast(HIDDEN, scores.dtype))
-        probabilities = ops.cast(_softmax(scores), self.compute_dtype)
+        return ops.cast(scores, "float64" if self.compute_dtype == "float64" else "float32")
+
+    def _mix(self, scores, attention_mask, value, relative, training):
+        """The weighted sum of the values -> `(batch, heads, queries, head_size)`."""
+        probabilities = attention_probabilities(scores, attention_mask, self.normalization)
+        probabilities = ops.cast(probabilities, self.compute_dtype)
         probabilities = self.dropout(probabilities, training=training)
-        attended = ops.matmul(probabilities, value)
+        attended = self._of_groups(probabilities, value)
         return attended if relative is None else attended + relative_values(probabilities, relative)
+
+    def _of_groups(self, per_query_head, per_key_head):
+        """The matrix product, when several heads of the query share one of key and value."""
+        if self.num_key_value_heads == self.num_heads:
+            return ops.matmul(per_query_head, per_key_head)
+        batch, _, queries, size = ops.shape(per_query_head)
+        together = (self.num_heads // self.num_key_value_heads) * queries
+        product = ops.matmul(
+            ops.reshape(per_query_head, (batch, self.num_key_value_heads, together, size)),
+            per_key_head,
+        )
+        return ops.reshape(product, (batch, self.num_heads, queries, ops.shape(product)[-1]))
+
+    def _is_plain(self, relative, memory, training) -> bool:
+        """Whether nothing happens between scores and sum but softmax."""
+        scores_are_shown = memory is not None and "scores" in memory
+        dropping = training and self.dropout.rate
+        return not (relative is not None or scores_are_shown or dropping) and (
+            self.normalization == "softmax"
+        )
 
     def _fused(self, query, key, value, attention_mask, attention_bias):
         """The same in one kernel of PyTorch, which has no compiler to join the steps."""
@@ -127,12 +203,17 @@ class MultiHeadAttention(keras.layers.Layer):
             attention_mask = None
         query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
         attended = ops.dot_product_attention(
-            query, key, value, bias=attention_bias, mask=attention_mask
+            query,
+            key,
+            value,
+            bias=attention_bias,
+            mask=attention_mask,
+            scale=None if self.scale else 1.0,
         )
         return ops.transpose(attended, (0, 2, 1, 3))
 
     def _split(self, x):
-        x = ops.reshape(x, (*ops.shape(x)[:2], self.num_heads, self.head_size))
+        x = ops.reshape(x, (*ops.shape(x)[:2], -1, self.head_size))
         return ops.transpose(x, (0, 2, 1, 3))  # (batch, heads, length, head_size)
 
     def _join(self, x):
@@ -141,9 +222,3 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def compute_output_shape(self, x_shape, **other_shapes):
         return x_shape
-
-
-def _softmax(scores):
-    if scores.shape[-1] == 1:
-        return ops.ones_like(scores)  # the only key has all the weight; Keras would warn
-    return ops.softmax(scores, axis=-1)

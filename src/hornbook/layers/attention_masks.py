@@ -35,3 +35,12 @@ def prefix_attention_mask(segment_ids):
     """
     written = ops.cumsum(segment_ids, axis=1)
     return (written[:, None, :] <= written[:, :, None])[:, None]
+
+
+def window_attention_mask(num_queries, num_keys, farthest):
+    """Each position sees those at most `farthest` away, on both sides -> `(1, 1, queries, keys)`.
+
+    The last query is aligned with the last key.
+    """
+    queries = ops.arange(num_queries)[:, None] + (num_keys - num_queries)
+    return (ops.abs(ops.arange(num_keys)[None, :] - queries) <= farthest)[None, None]

@@ -14,8 +14,10 @@ class FeedForward(keras.layers.Layer):
     Args:
         intermediate_size: Features in between.
         activation: Name of the activation, see `activation`.
-        use_bias: Whether both projections have a bias.
-        kernel_initializer: Of both projections.
+        gated: Whether a second widening, the `gate`, is activated instead, and multiplies the
+            first (GLU, https://arxiv.org/abs/2002.05202).
+        use_bias: Whether the projections have a bias.
+        kernel_initializer: Of the projections.
 
     Call arguments:
         x: `(batch, length, features)`.
@@ -29,6 +31,7 @@ class FeedForward(keras.layers.Layer):
         *,
         intermediate_size: int,
         activation: str = "gelu",
+        gated: bool = False,
         use_bias: bool = True,
         kernel_initializer="glorot_uniform",
         **kwargs,
@@ -36,13 +39,18 @@ class FeedForward(keras.layers.Layer):
         super().__init__(**kwargs)
         self.intermediate_size = intermediate_size
         self.activation = activation
+        self.gated = gated
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, x_shape):
-        self.intermediate = self._dense("intermediate", self.intermediate_size, self.activation)
-        self.output_dense = self._dense("output_dense", x_shape[-1], None)
+        wide, activated = self.intermediate_size, self.activation
+        self.intermediate = self._dense("intermediate", wide, None if self.gated else activated)
         self.intermediate.build(x_shape)
+        if self.gated:
+            self.gate = self._dense("gate", wide, activated)
+            self.gate.build(x_shape)
+        self.output_dense = self._dense("output_dense", x_shape[-1], None)
         self.output_dense.build((*x_shape[:-1], self.intermediate_size))
 
     def _dense(self, name, units, activation_name):
@@ -56,7 +64,8 @@ class FeedForward(keras.layers.Layer):
         )
 
     def call(self, x):
-        return self.output_dense(self.intermediate(x))
+        wide = self.intermediate(x)
+        return self.output_dense(self.gate(x) * wide if self.gated else wide)
 
     def compute_output_shape(self, x_shape):
         return x_shape

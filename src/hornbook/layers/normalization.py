@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from hornbook.layers.activations import activation
+
 
 @keras.saving.register_keras_serializable("hornbook")
 class ConditionalLayerNormalization(keras.layers.Layer):
@@ -17,6 +19,9 @@ class ConditionalLayerNormalization(keras.layers.Layer):
     Args:
         epsilon: Added to the variance.  Google checkpoints use `1e-12`.
         condition_size: Features of the condition; None for plain layer normalization.
+        condition_hidden_size: Features of a layer that the condition goes through first, in each
+            norm its own; None for none.
+        condition_hidden_act: What that layer ends with.
         kind: `"layer"`, or `"rms"`, which divides by the root of the mean square and subtracts
             no mean.
         scale: Whether there is a `gamma`.
@@ -37,6 +42,8 @@ class ConditionalLayerNormalization(keras.layers.Layer):
         *,
         epsilon: float = 1e-12,
         condition_size: int | None = None,
+        condition_hidden_size: int | None = None,
+        condition_hidden_act: str = "swish",
         kind: str = "layer",
         scale: bool = True,
         offset: bool = True,
@@ -50,6 +57,8 @@ class ConditionalLayerNormalization(keras.layers.Layer):
         self.offset = offset
         self.epsilon = epsilon
         self.condition_size = condition_size
+        self.condition_hidden_size = condition_hidden_size
+        self.condition_hidden_act = condition_hidden_act
 
     def build(self, x_shape):
         features = (x_shape[-1],)
@@ -58,7 +67,13 @@ class ConditionalLayerNormalization(keras.layers.Layer):
         if self.offset:
             self.beta = self.add_weight(name="beta", shape=features, initializer="zeros")
         if self.condition_size is not None:
-            shape = (self.condition_size, *features)
+            if self.condition_hidden_size is not None:
+                self.hidden_kernel = self.add_weight(
+                    name="hidden_kernel",
+                    shape=(self.condition_size, self.condition_hidden_size),
+                    initializer="glorot_uniform",
+                )
+            shape = (self.condition_hidden_size or self.condition_size, *features)
             self.gamma_kernel = self.add_weight(
                 name="gamma_kernel", shape=shape, initializer="zeros"
             )
@@ -79,6 +94,9 @@ class ConditionalLayerNormalization(keras.layers.Layer):
             y = self._normalize(x, gamma, beta)
         else:
             condition = ops.cast(condition, dtype)[:, None, :]  # (batch, 1, condition_size)
+            if self.condition_hidden_size is not None:
+                condition = ops.matmul(condition, ops.cast(self.hidden_kernel, dtype))
+                condition = activation(self.condition_hidden_act)(condition)
             shift = ops.matmul(condition, ops.cast(self.gamma_kernel, dtype))
             y = self._normalize(x) * ((1.0 if gamma is None else gamma) + shift)
             shift = ops.matmul(condition, ops.cast(self.beta_kernel, dtype))

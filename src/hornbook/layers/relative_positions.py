@@ -18,10 +18,11 @@ class RelativePositions(keras.layers.Layer):
         max_distance: Farther tokens count as this far away.
 
     Call arguments:
-        position_ids: Integers `(batch or 1, length)`.
+        position_ids: Integers `(batch or 1, queries)`.
+        key_position_ids: Integers `(batch or 1, keys)`; None: those of the queries.
 
     Returns:
-        `(batch or 1, length, length, head_size)` for queries and keys, in the compute dtype.
+        `(batch or 1, queries, keys, head_size)`, in the compute dtype.
 
     Reference: https://arxiv.org/abs/1909.00204
     """
@@ -33,8 +34,10 @@ class RelativePositions(keras.layers.Layer):
         self.head_size = head_size
         self.max_distance = max_distance
 
-    def call(self, position_ids):
-        distances = position_ids[:, None, :] - position_ids[:, :, None]  # key minus query
+    def call(self, position_ids, key_position_ids=None):
+        if key_position_ids is None:
+            key_position_ids = position_ids
+        distances = key_position_ids[:, None, :] - position_ids[:, :, None]
         distances = ops.clip(distances, -self.max_distance, self.max_distance)
         table = ops.cast(ops.convert_to_tensor(self._table()), self.compute_dtype)
         return ops.take(table, distances + self.max_distance, axis=0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import keras
-import numpy as np
 from keras import ops
+
+from hornbook.layers.rotary_scaling import rotary_speeds
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -16,7 +17,7 @@ class RotaryPositions(keras.layers.Layer):
 
     Args:
         head_size: Features of a head, an even number.
-        base: Pair `i` turns by `base ** (-2 i / head_size)` a position.
+        base, scaling: See `rotary_speeds`.
 
     Call arguments:
         position_ids: Integers `(batch or 1, length)`.
@@ -27,15 +28,16 @@ class RotaryPositions(keras.layers.Layer):
     Reference: https://kexue.fm/archives/8265
     """
 
-    def __init__(self, *, head_size: int, base: float = 10000.0, **kwargs):
+    def __init__(self, *, head_size: int, base: float = 10000.0, scaling=None, **kwargs):
         super().__init__(**kwargs)
         if head_size % 2:
             raise ValueError(f"{head_size} features of a head do not make pairs.")
         self.head_size = head_size
         self.base = base
+        self.scaling = scaling
 
     def call(self, position_ids):
-        speeds = self.base ** (-np.arange(0, self.head_size, 2) / self.head_size)
+        speeds = rotary_speeds(self.head_size, self.base, self.scaling)
         positions = ops.cast(position_ids, "float32")[:, None, :, None]
         angles = positions * ops.convert_to_tensor(speeds.astype("float32"))
         return ops.cos(angles), ops.sin(angles)

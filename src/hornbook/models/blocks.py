@@ -4,64 +4,113 @@ from __future__ import annotations
 
 import keras
 
-from hornbook.layers import ConditionalLayerNormalization, FeedForward, MultiHeadAttention
+from hornbook.layers import (
+    ConditionalLayerNormalization,
+    FeedForward,
+    GatedAttentionUnit,
+    MultiHeadAttention,
+)
 from hornbook.models.config import TransformerConfig
 
 
 class Block(keras.layers.Layer):
     """Attention, then feed-forward, each added to its input and normalized after (post-norm).
 
+    The decoder of two stacks looks at the encoder's output in between.
+
     Call arguments:
         x: `(batch, length, hidden_size)`.
+        encoded: `(batch, keys, hidden_size)`, what `cross_attention` looks at.
+        encoded_mask: Boolean, broadcasts to `(batch, heads, length, keys)`.
         condition: `(batch, condition_size)` or None.
-        attention: What else `MultiHeadAttention` takes: `attention_mask`, `rotary`, `relative`.
+        memory: See `MultiHeadAttention`; `cross_key` and `cross_value` are those of `encoded`.
+        attention: What else `MultiHeadAttention` takes: `attention_mask`, `attention_bias`,
+            `rotary`, `relative`.
 
     Returns:
-        `(batch, length, hidden_size)`.
+        `(batch, length, hidden_size)`; with `memory` also what it holds now.
     """
 
     def __init__(self, config: TransformerConfig, **kwargs):
         super().__init__(**kwargs)
-        policy = self.dtype_policy
-        self.attention = MultiHeadAttention(
-            num_heads=config.num_attention_heads,
-            dropout=config.attention_probs_dropout_prob,
-            use_bias=config.use_bias,
-            rotary_pairs=config.rotary_pairs,
-            kernel_initializer=normal(config),
-            dtype=policy,
-            name="attention",
-        )
-        self.attention_norm = norm(config, policy, "attention_norm")
+        self.config = config
+        self.attention = self._attention("attention")
+        self.attention_norm = self._norm("attention_norm")
+        if config.cross_attention:
+            self.cross_attention = self._attention("cross_attention")
+            self.cross_attention_norm = self._norm("cross_attention_norm")
         self.feed_forward = FeedForward(
             intermediate_size=config.intermediate_size,
             activation=config.hidden_act,
-            use_bias=config.use_bias,
+            gated=config.gated_feed_forward,
+            use_bias=config.use_bias is True,
             kernel_initializer=normal(config),
-            dtype=policy,
+            dtype=self.dtype_policy,
             name="feed_forward",
         )
-        self.feed_forward_norm = norm(config, policy, "feed_forward_norm")
-        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=policy)
+        self.feed_forward_norm = self._norm("feed_forward_norm")
+        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=self.dtype_policy)
+
+    def _attention(self, name):
+        config = self.config
+        return MultiHeadAttention(
+            num_heads=config.num_attention_heads,
+            num_key_value_heads=config.num_key_value_heads,
+            head_size=config.attention_head_size,
+            dropout=config.attention_probs_dropout_prob,
+            use_bias=config.use_bias,
+            kernel_initializer=normal(config),
+            rotary_pairs=config.rotary_pairs,
+            scale=config.scale_attention,
+            normalization=config.attention_normalization,
+            query_key_norm=config.layer_norm_eps if config.query_key_norm else None,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def _norm(self, name):
+        return norm(self.config, self.dtype_policy, name)
 
     def build(self, x_shape):
-        for layer in (
-            self.attention,
-            self.attention_norm,
-            self.feed_forward,
-            self.feed_forward_norm,
-        ):
-            layer.build(x_shape)
+        names = ["attention", "attention_norm", "feed_forward", "feed_forward_norm"]
+        if self.config.cross_attention:
+            names += ["cross_attention", "cross_attention_norm"]
+        for name in names:
+            getattr(self, name).build(x_shape)
 
-    def call(self, x, condition=None, training=None, **attention):
-        x = x + self.attend(x, training, attention)
-        x = self.attention_norm(x, condition)
-        x = x + self.feed(x, training)
-        return self.feed_forward_norm(x, condition)
+    def call(
+        self,
+        x,
+        encoded=None,
+        encoded_mask=None,
+        condition=None,
+        memory=None,
+        training=None,
+        **attention,
+    ):
+        attended, memory = self.attend(x, memory, training, attention)
+        x = self.attention_norm(x + attended, condition)
+        if self.config.cross_attention:
+            seen = self.look_at(encoded, encoded_mask, x, memory, training)
+            x = self.cross_attention_norm(x + seen, condition)
+        x = self.feed_forward_norm(x + self.feed(x, training), condition)
+        return x if memory is None else (x, memory)
 
-    def attend(self, x, training, attention):
-        """What the tokens learn of each other, to be added to `x`."""
-        return self.dropout(self.attention(x, training=training, **attention), training=training)
+    def attend(self, x, memory, training, attention):
+        """What the tokens learn of each other, to be added to `x`, and the memory after it."""
+        attended = self.attention(x, memory=memory, training=training, **attention)
+        attended, memory = (attended, None) if memory is None else attended
+        return self.dropout(attended, training=training), memory
+
+    def look_at(self, encoded, encoded_mask, x, memory, training):
+        """What the tokens learn of the encoder's output, to be added to `x`."""
+        kept = None
+        if memory is not None and "cross_key" in memory:
+            kept = {"key": memory["cross_key"], "value": memory["cross_value"]}
+        seen = self.cross_attention(
+            x, encoded, attention_mask=encoded_mask, memory=kept, training=training
+        )
+        return self.dropout(seen if kept is None else seen[0], training=training)
 
     def feed(self, x, training):
         """What each token makes of it, to be added to `x`."""
@@ -72,11 +121,26 @@ class Block(keras.layers.Layer):
 
 
 class PreNormBlock(Block):
-    """Each part gets the normalized `x` and is added to the `x` that is not (GPT-2)."""
+    """Each part gets the normalized `x` and is added to the `x` that is not (GPT-2, Llama, T5)."""
 
-    def call(self, x, condition=None, training=None, **attention):
-        x = x + self.attend(self.attention_norm(x, condition), training, attention)
-        return x + self.feed(self.feed_forward_norm(x, condition), training)
+    def call(
+        self,
+        x,
+        encoded=None,
+        encoded_mask=None,
+        condition=None,
+        memory=None,
+        training=None,
+        **attention,
+    ):
+        normalized = self.attention_norm(x, condition)
+        attended, memory = self.attend(normalized, memory, training, attention)
+        x = x + attended
+        if self.config.cross_attention:
+            normalized = self.cross_attention_norm(x, condition)
+            x = x + self.look_at(encoded, encoded_mask, normalized, memory, training)
+        x = x + self.feed(self.feed_forward_norm(x, condition), training)
+        return x if memory is None else (x, memory)
 
 
 class GroverBlock(Block):
@@ -85,14 +149,68 @@ class GroverBlock(Block):
     Reference: https://github.com/rowanz/grover
     """
 
-    def call(self, x, condition=None, training=None, **attention):
-        x = x + self.attend(x, training, attention)
+    def call(
+        self,
+        x,
+        encoded=None,
+        encoded_mask=None,
+        condition=None,
+        memory=None,
+        training=None,
+        **attention,
+    ):
+        attended, memory = self.attend(x, memory, training, attention)
+        x = x + attended
         x = x + self.feed(self.attention_norm(x, condition), training)
-        return self.feed_forward_norm(x, condition)
+        x = self.feed_forward_norm(x, condition)
+        return x if memory is None else (x, memory)
 
 
-# by the configuration's `norm_placement`
-BLOCKS = {"post": Block, "pre": PreNormBlock, "grover": GroverBlock}
+class GatedAttentionBlock(keras.layers.Layer):
+    """One gated attention unit in place of attention and feed-forward, normalized after.
+
+    Takes and returns what `Block` does, less what belongs to an encoder.
+
+    Reference: https://kexue.fm/archives/9052
+    """
+
+    def __init__(self, config: TransformerConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.attention = GatedAttentionUnit(
+            intermediate_size=config.intermediate_size,
+            head_size=config.head_size,
+            activation=config.hidden_act,
+            dropout=config.attention_probs_dropout_prob,
+            kernel_initializer=normal(config),
+            rotary_pairs=config.rotary_pairs,
+            normalization=config.attention_normalization,
+            dtype=self.dtype_policy,
+            name="attention",
+        )
+        self.attention_norm = norm(config, self.dtype_policy, "attention_norm")
+        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=self.dtype_policy)
+
+    def build(self, x_shape):
+        self.attention.build(x_shape)
+        self.attention_norm.build(x_shape)
+
+    def call(self, x, condition=None, memory=None, training=None, **attention):
+        attended = self.attention(x, memory=memory, training=training, **attention)
+        attended, memory = (attended, None) if memory is None else attended
+        x = self.attention_norm(x + self.dropout(attended, training=training), condition)
+        return x if memory is None else (x, memory)
+
+    def compute_output_shape(self, x_shape, **other_shapes):
+        return x_shape
+
+
+# by the configuration's `block`
+BLOCKS = {
+    "post": Block,
+    "pre": PreNormBlock,
+    "grover": GroverBlock,
+    "gau": GatedAttentionBlock,
+}
 
 
 def normal(config: TransformerConfig):
@@ -107,6 +225,8 @@ def norm(config: TransformerConfig, policy, name: str):
     return ConditionalLayerNormalization(
         epsilon=config.layer_norm_eps,
         condition_size=config.condition_size,
+        condition_hidden_size=config.condition_hidden_size,
+        condition_hidden_act=config.condition_hidden_act,
         kind=config.norm_kind,
         scale=config.norm_scale,
         offset=config.norm_offset,

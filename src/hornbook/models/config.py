@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hornbook.errors import CheckpointError
-
-APPLICATIONS = ("encoder", "causal_lm", "prefix_lm")
-HEADS = ("pooler", "mlm", "nsp", "discriminator")
-
-# What families choose, and what there is to choose from.
-CHOICES: dict[str, tuple] = {
-    "position_kind": ("learned", "rotary", "relative"),
-    "first_position": ("zero", "after_pad"),
-    "rotary_pairs": ("interleaved", "halves"),
-    "norm_kind": ("layer", "rms"),
-    "norm_scale": (True, False),
-    "norm_offset": (True, False),
-    "norm_placement": ("post", "pre", "grover"),
-    "embedding_norm": (True, False),
-    "use_bias": (True, False),
-    "language_head": ("transform", "tied"),
-}
-# Words that stand in the config.json of some families only.
-FAMILY_WORDS = ("embedding_size", "num_hidden_groups", "max_relative_position")
+from hornbook.models.choices import CHOICES, FAMILY_WORDS
+from hornbook.models.config_problems import problems_of
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -52,123 +36,126 @@ class TransformerConfig:
     pad_token_id: int | None = 0
 
     embedding_size: int | None = None  # features of the embeddings; None: hidden_size
+    attention_head_size: int | None = None  # features of a head; None: what the heads share
+    num_key_value_heads: int | None = None  # several queries share a key; None: each has its own
     num_hidden_groups: int | None = None  # blocks with weights of their own; None: every one
     max_relative_position: int = 64  # for `relative`: farther tokens count as this far away
+    rope_theta: float = 10000.0  # for `rotary`: the slowest pair turns about once in so many
+    rope_scaling: Mapping[str, Any] | None = None  # more positions than trained: see `rotary`
+    local_rope_theta: float | None = None  # of sliding attention; None: rope_theta
+    attention_window: int | None = None  # the farthest token that sliding attention sees
+    layer_types: tuple[str, ...] | None = None  # which layers slide; None: none, or all
+    relative_attention_num_buckets: int = 32  # for `buckets`: distances that are told apart
+    relative_attention_max_distance: int = 128  # ... up to here
+    num_decoder_layers: int | None = None  # None: as the encoder
+    decoder_num_attention_heads: int | None = None
+    decoder_intermediate_size: int | None = None
+    decoder_start_token_id: int | None = None  # what writing begins with; None: pad_token_id
 
-    position_kind: str = "learned"  # added vectors, rotated query and key, or NEZHA's table
-    first_position: str = "zero"  # of `learned`: 0, or RoBERTa's pad_token_id + 1
+    encoder_decoder: bool = False  # whether there is a second stack, that writes
+    block: str = "post"  # see `blocks`; `pre` also has a norm after the last one
+    position_kind: str = "learned"  # added vectors, turned query and key, NEZHA's table, T5's
+    first_position: str = "zero"  # of `learned`: 0, RoBERTa's pad_token_id + 1, or BART's 2
     rotary_pairs: str = "interleaved"  # of `rotary`: features (0, 1), (2, 3) ... or (0, half) ...
     norm_kind: str = "layer"  # `rms` subtracts no mean
     norm_scale: bool = True  # whether a norm has a weight for it; a condition brings its own
     norm_offset: bool = True
-    norm_placement: str = "post"  # see `blocks`; `pre` also has a norm after the last block
     embedding_norm: bool = True
-    use_bias: bool = True  # in attention and feed-forward
-    language_head: str = "transform"  # `tied` is the token embedding alone, without a bias
+    embedding_dropout: str = "after_norm"
+    use_bias: bool | str = True  # in attention and feed-forward, or with query, key, value only
+    query_key_norm: bool = False  # the features of each head are normalized before they meet
+    scale_attention: bool = True  # by 1 / sqrt(features of a head)
+    attention_normalization: str = "softmax"  # see `attention_probabilities`
+    residual_attention_scores: bool = False  # each block adds the scores below (RealFormer)
+    gated_feed_forward: bool = False  # one projection multiplies another (GLU)
+    share_segment_embedding: bool = False  # segment ids are looked up among the tokens
+    language_head: str = "transform"  # `tied`: the token embedding alone; `untied`: its own
+    language_head_bias: bool = False  # of `tied`; `transform` has one, `untied` none
+    language_head_scale: bool = False  # of `tied`: its input shrinks by 1 / sqrt(hidden_size)
 
     application: str = "encoder"  # who may look at whom: one of APPLICATIONS
     heads: tuple[str, ...] = ()  # what stands on top: any of HEADS
+    cross_attention: bool = False  # whether blocks also look at an encoder's output
+    hierarchical_positions: float | None = None  # of `learned`: see that layer; 0.4, say
     condition_size: int | None = None  # features of the condition of every norm
+    condition_hidden_size: int | None = None  # features of a layer between it and the norm
+    condition_hidden_act: str = "swish"
     extra: dict[str, Any] = field(default_factory=dict)  # keys of the file that change nothing
 
     def __post_init__(self):
-        if self.intermediate_size is None and _is_whole(self.hidden_size):
+        if self.intermediate_size is None and isinstance(self.hidden_size, int):
             object.__setattr__(self, "intermediate_size", 4 * self.hidden_size)
         if self.embedding_size == self.hidden_size:
             object.__setattr__(self, "embedding_size", None)
-        problems = []
-        for name in _POSITIVE:
-            value = getattr(self, name)
-            if not _is_whole(value) or value < 1:
-                problems.append(f"  {name} is {value!r}, expected a whole number of 1 or more")
-        for name in _RATES:
-            value = getattr(self, name)
-            if not _is_number(value) or not 0 <= value < 1:
-                problems.append(f"  {name} is {value!r}, expected a number from 0 to below 1")
-        if not _is_whole(self.type_vocab_size) or self.type_vocab_size < 0:
-            problems.append(f"  type_vocab_size is {self.type_vocab_size!r}, expected 0 or more")
-        if not _is_number(self.layer_norm_eps) or not 0 <= self.layer_norm_eps < 1:
-            problems.append(f"  layer_norm_eps is {self.layer_norm_eps!r}, expected 1e-12 or so")
-        for name in ("condition_size", "embedding_size", "num_hidden_groups"):
-            value = getattr(self, name)
-            if value is not None and (not _is_whole(value) or value < 1):
-                problems.append(f"  {name} is {value!r}, expected 1 or more")
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                expected = " or ".join(repr(value) for value in allowed)
-                problems.append(f"  {name} is {getattr(self, name)!r}, expected {expected}")
-        if not problems and self.hidden_size % self.num_attention_heads:
-            problems.append(
-                f"  hidden_size {self.hidden_size} cannot be shared by "
-                f"{self.num_attention_heads} attention heads"
-            )
-        if not problems:
-            problems += self._contradictions()
-        if self.application not in APPLICATIONS:
-            problems.append(
-                f"  application is {self.application!r}, expected {' or '.join(APPLICATIONS)}"
-            )
-        if not isinstance(self.heads, tuple) or not all(head in HEADS for head in self.heads):
-            problems.append(f"  heads is {self.heads!r}, expected any of {', '.join(HEADS)}")
+        if isinstance(self.layer_types, list):  # as JSON has it
+            object.__setattr__(self, "layer_types", tuple(self.layer_types))
+        problems = problems_of(self)
         if problems:
             raise CheckpointError("This configuration cannot be built:\n" + "\n".join(problems))
 
-    def _contradictions(self) -> list[str]:
-        """What is right by itself and impossible together."""
-        problems = []
-        if self.position_kind == "rotary" and self.hidden_size // self.num_attention_heads % 2:
-            problems.append("  rotary positions need an even number of features in a head")
-        if self.num_hidden_groups is not None and self.num_hidden_groups > self.num_hidden_layers:
-            problems.append(
-                f"  num_hidden_groups is {self.num_hidden_groups}, but there are only "
-                f"{self.num_hidden_layers} layers"
-            )
-        if self.language_head == "tied" and self.embedding_size is not None:
-            problems.append(
-                f"  embedding_size is {self.embedding_size}, but the {self.family} head needs "
-                f"hidden_size, {self.hidden_size}"
-            )
-        pad, positions = self.pad_token_id, self.max_position_embeddings
-        if self.first_position == "after_pad" and (
-            not isinstance(pad, int) or not 0 <= pad < positions - 1
-        ):
-            problems.append(f"  pad_token_id is {pad!r}, but the positions begin after it")
-        return problems
+    @property
+    def head_size(self) -> int:
+        """Features of a head."""
+        return self.attention_head_size or self.hidden_size // self.num_attention_heads
 
     @property
     def position_offset(self) -> int:
         """The number of the first position."""
-        return (self.pad_token_id or 0) + 1 if self.first_position == "after_pad" else 0
+        after_pad = (self.pad_token_id or 0) + 1
+        return {"zero": 0, "after_pad": after_pad, "two": 2}[self.first_position]
+
+    @property
+    def position_rows(self) -> int:
+        """Rows of the position table; BART does not count the first two."""
+        return self.max_position_embeddings + (2 if self.first_position == "two" else 0)
 
     @property
     def max_length(self) -> int:
         """Tokens that have a position."""
-        return self.max_position_embeddings - self.position_offset
+        rows = self.position_rows - self.position_offset
+        return rows if self.hierarchical_positions is None else rows**2
+
+    def slides(self, number: int) -> bool:
+        """Whether layer `number` sees no farther than `attention_window`."""
+        if self.attention_window is None:
+            return False
+        return self.layer_types is None or self.layer_types[number] == "sliding_attention"
+
+    @property
+    def of_encoder(self) -> TransformerConfig:
+        """What the first stack of two is built from."""
+        return self.replace(application="encoder", encoder_decoder=False, heads=())
+
+    @property
+    def of_decoder(self) -> TransformerConfig:
+        """What the second stack of two is built from."""
+        return self.replace(
+            application="causal_lm",
+            encoder_decoder=False,
+            cross_attention=True,
+            heads=(),
+            num_hidden_layers=self.num_decoder_layers or self.num_hidden_layers,
+            num_attention_heads=self.decoder_num_attention_heads or self.num_attention_heads,
+            intermediate_size=self.decoder_intermediate_size or self.intermediate_size,
+        )
 
     def replace(self, **changes) -> TransformerConfig:
         """The same configuration with some fields changed."""
         return dataclasses.replace(self, **changes)
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return _is_whole(value) or isinstance(value, float)
-
-
-_POSITIVE = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-    "max_relative_position",
+# Which no other tool's config.json has: they stand under the key "hornbook".
+OWN_FIELDS = (
+    "family",
+    "application",
+    "heads",
+    "cross_attention",
+    "hierarchical_positions",
+    "condition_size",
+    "condition_hidden_size",
+    "condition_hidden_act",
+    "extra",
 )
-_RATES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
-OWN_FIELDS = ("family", "application", "heads", "condition_size", "extra")
 FILE_FIELDS = tuple(
     item.name
     for item in dataclasses.fields(TransformerConfig)

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hornbook.errors import CheckpointError, did_you_mean
-from hornbook.models.config import (
-    CHOICES,
-    FAMILY_WORDS,
-    FILE_FIELDS,
-    HEADS,
-    OWN_FIELDS,
-    TransformerConfig,
-)
+from hornbook.models.choices import CHOICES, FAMILY_WORDS, HEADS, ONE_STACK
+from hornbook.models.config import FILE_FIELDS, OWN_FIELDS, TransformerConfig
 
 # Keys that tools write into every config.json and that change nothing in the mathematics.
 BOOKKEEPING = {
@@ -58,6 +52,9 @@ class Family:
         signs: Config keys, and the values they must have (None: any), that tell this family
             from others with the same `model_type`, or when none is given.
         rename: Its config's words -> ours, where they differ.
+        translate: The contents of its config.json -> the same in words that the others know,
+            for what `rename` cannot say.  Choices it makes so stand in `words`.
+        translate_back: The inverse.
         required: Config keys that may be there, and the values that this family computes.
         harmless: Further config keys that change nothing, in this family at least.
         weights: For each layout, our attribute path -> the foreign name.
@@ -73,6 +70,8 @@ class Family:
     words: frozenset[str] = frozenset()
     signs: Mapping[str, Any] = field(default_factory=dict)
     rename: Mapping[str, str] = field(default_factory=dict)
+    translate: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    translate_back: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     required: Mapping[str, tuple] = field(default_factory=dict)
     harmless: frozenset[str] = frozenset()
     weights: Mapping[str, Mapping[str, Any]]
@@ -93,6 +92,8 @@ class Family:
         Raises:
             CheckpointError: listing every missing and every unknown key.
         """
+        if self.translate is not None:
+            values = self.translate(dict(values))
         known: dict[str, Any] = {"family": self.name, **self.choices}
         fields = {*FILE_FIELDS, *self.words}
         signs = {key: (value,) for key, value in self.signs.items() if value is not None}
@@ -153,7 +154,18 @@ class Family:
             value = getattr(config, name)
             if name not in self.words and value != self.choices.get(name, defaults[name]):
                 values["hornbook"][name] = value
-        return values
+        return values if self.translate_back is None else self.translate_back(values)
+
+    def configure(self, **values: Any) -> TransformerConfig:
+        """A configuration of this family: its choices, and what `values` says or changes."""
+        return TransformerConfig(**{"family": self.name, **self.choices, **values})
+
+    @property
+    def applications(self) -> tuple[str, ...]:
+        """What it can be, its own first."""
+        able = ("seq2seq", "encoder") if self.choices.get("encoder_decoder") else ONE_STACK
+        own = self.choices.get("application", able[0])
+        return (own, *(name for name in able if name != own))
 
     def heads_in(self, layout: str) -> tuple[str, ...]:
         """The heads that a layout has a place for; a tied language head needs none."""

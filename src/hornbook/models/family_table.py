@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from hornbook.models.config import APPLICATIONS, CHOICES, TransformerConfig
+from hornbook.models.choices import CHOICES
+from hornbook.models.config import TransformerConfig
 from hornbook.models.families import FAMILIES
 from hornbook.models.family import Family
 
@@ -19,7 +20,7 @@ def family_rows() -> list[list[str]]:
             ", ".join(family.aliases),
             ", ".join(family.weights),
             "; ".join(f"{layout}: {', '.join(heads)}" for layout, heads in _heads(family)),
-            ", ".join(_applications(family)),
+            ", ".join(family.applications),
             ", ".join(f"{name}={value}" for name, value in _choices(family)),
             family.paper,
         ]
@@ -35,8 +36,7 @@ def markdown() -> str:
         "Written by `hornbook families --markdown` from the data in `models/families/`.",
         "`hornbook.load(folder, family=...)` takes a name of the first two columns; without it "
         "the configuration decides.",
-        "Every family is an encoder, a causal language model or a prefix language model as the "
-        "keyword `application` says; its own comes first.",
+        "The keyword `application` says what it is to be; its own comes first.",
         "Any of them can also be saved in the layout `keras`, takes `condition_size`, and "
         "computes in float32, bfloat16 or float16.",
         "",
@@ -58,11 +58,6 @@ def markdown() -> str:
 
 def _heads(family: Family):
     return [(layout, family.heads_in(layout)) for layout in family.weights]
-
-
-def _applications(family: Family) -> list[str]:
-    own = family.choices.get("application", APPLICATIONS[0])
-    return [own, *(name for name in APPLICATIONS if name != own)]
 
 
 def _choices(family: Family) -> list[tuple[str, object]]:

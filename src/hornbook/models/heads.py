@@ -65,10 +65,12 @@ class MaskedLanguageModelHead(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("hornbook")
 class TiedLanguageModelHead(keras.layers.Layer):
-    """Scores every word of the vocabulary with the tied token embedding and nothing else.
+    """Scores every word of the vocabulary with the tied token embedding.
 
     Args:
         token_embedding: A built `keras.layers.ReversibleEmbedding`; shared, not owned.
+        scale: What its input is multiplied by.
+        use_bias: Whether there is a bias for each word.
 
     Call arguments:
         x: `(batch, length, features)`.
@@ -78,15 +80,49 @@ class TiedLanguageModelHead(keras.layers.Layer):
         Logits `(batch, length, vocab_size)`, in float32.
     """
 
-    def __init__(self, token_embedding, **kwargs):
+    def __init__(self, token_embedding, *, scale: float = 1.0, use_bias: bool = False, **kwargs):
         super().__init__(**kwargs)
         self._shared = (token_embedding,)
+        self.scale = scale
+        self.use_bias = use_bias
+
+    def build(self, x_shape):
+        if self.use_bias:
+            words = self._shared[0].input_dim
+            self.bias = self.add_weight(
+                name="bias", shape=(words,), initializer="zeros", autocast=False
+            )
 
     def call(self, x, condition=None):
-        return self._shared[0](x, reverse=True)
+        logits = self._shared[0](x if self.scale == 1.0 else x * self.scale, reverse=True)
+        return logits + ops.cast(self.bias, logits.dtype) if self.use_bias else logits
 
     def compute_output_shape(self, x_shape, condition_shape=None):
         return (*x_shape[:-1], self._shared[0].input_dim)
+
+
+@keras.saving.register_keras_serializable("hornbook")
+class UntiedLanguageModelHead(keras.layers.Dense):
+    """Scores every word of the vocabulary with a kernel `(features, vocab_size)` of its own.
+
+    Call arguments:
+        x: `(batch, length, features)`.
+        condition: Not used, the head has no norm.
+
+    Returns:
+        Logits `(batch, length, vocab_size)`, in float32.
+    """
+
+    def __init__(self, vocab_size: int, *, kernel_initializer, **kwargs):
+        super().__init__(
+            vocab_size, use_bias=False, kernel_initializer=kernel_initializer, **kwargs
+        )
+
+    def call(self, x, condition=None):
+        return ops.cast(super().call(x), "float32")
+
+    def compute_output_shape(self, x_shape, condition_shape=None):
+        return (*x_shape[:-1], self.units)
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -131,3 +167,35 @@ class DiscriminatorHead(keras.layers.Layer):
 
     def compute_output_shape(self, x_shape):
         return x_shape[:-1]
+
+
+def make_language_head(config, token_embedding, *, kernel_initializer, dtype):
+    """The head of `config.language_head`; it is called with the blocks' output.
+
+    Args:
+        config: The `TransformerConfig`.
+        token_embedding: What the head shares, if it does.
+        kernel_initializer: Of a kernel of its own.
+        dtype: Keras's data type policy.
+    """
+    if config.language_head == "untied":
+        return UntiedLanguageModelHead(
+            config.vocab_size, kernel_initializer=kernel_initializer, dtype=dtype, name="mlm"
+        )
+    if config.language_head == "tied":
+        return TiedLanguageModelHead(
+            token_embedding,
+            scale=config.hidden_size**-0.5 if config.language_head_scale else 1.0,
+            use_bias=config.language_head_bias,
+            dtype=dtype,
+            name="mlm",
+        )
+    return MaskedLanguageModelHead(
+        token_embedding,
+        hidden_act=config.hidden_act,
+        epsilon=config.layer_norm_eps,
+        kernel_initializer=kernel_initializer,
+        condition_size=config.condition_size,
+        dtype=dtype,
+        name="mlm",
+    )

@@ -7,19 +7,17 @@ from typing import Any
 import keras
 from keras import ops
 
-from hornbook.layers import RelativePositions, RotaryPositions
 from hornbook.layers.attention_masks import (
     causal_attention_mask,
     padding_attention_mask,
     prefix_attention_mask,
+    window_attention_mask,
 )
+from hornbook.layers.hierarchical_positions import hierarchical_positions
 from hornbook.models.blocks import BLOCKS, norm, normal
 from hornbook.models.config import TransformerConfig
-from hornbook.models.heads import (
-    DiscriminatorHead,
-    MaskedLanguageModelHead,
-    TiedLanguageModelHead,
-)
+from hornbook.models.heads import DiscriminatorHead, make_language_head
+from hornbook.models.positions import ARGUMENTS, make_positions
 
 
 class Transformer(keras.layers.Layer):
@@ -31,7 +29,7 @@ class Transformer(keras.layers.Layer):
     them that `config.heads` names.
 
     What a family does not have is None: `segment_embedding`, `position_embedding` (its
-    `positions` are then rotary or relative), `embedding_norm`, `embedding_projection` (from
+    `positions` are then what attention gets), `embedding_norm`, `embedding_projection` (from
     the features of the embeddings to those of the blocks), `final_norm`.
 
     Call arguments:
@@ -41,40 +39,36 @@ class Transformer(keras.layers.Layer):
         padding_mask: `(batch, length)`, True or 1 at real tokens; None when all are real.
             What stands in a padded place has exactly zero influence on the real ones.
         condition: `(batch, condition_size)`, required exactly when the configuration has it.
+        attention_bias: Added to the scores of every block; broadcasts to
+            `(batch, heads, length, length)`.
+        encoded: `(batch, keys, hidden_size)`, what blocks with cross-attention look at.
+        encoded_padding_mask: `(batch, keys)`, as `padding_mask`, of `encoded`.
 
     Returns:
         `(batch, length, hidden_size)`.
     """
 
-    def __init__(self, config: TransformerConfig, **kwargs):
+    def __init__(self, config: TransformerConfig, *, token_embedding=None, **kwargs):
         kwargs.setdefault("name", config.family)
         super().__init__(**kwargs)
         self.config = config
         policy = self.dtype_policy
-
-        def embedding(name, rows, layer=keras.layers.Embedding):
-            return layer(
-                rows,
-                config.embedding_size or config.hidden_size,
-                embeddings_initializer=normal(config),
-                dtype=policy,
-                name=name,
-            )
-
-        self.token_embedding = embedding(
-            "token_embedding", config.vocab_size, keras.layers.ReversibleEmbedding
-        )
-        self.segment_embedding = (
-            embedding("segment_embedding", config.type_vocab_size)
-            if config.type_vocab_size
+        if token_embedding is None:
+            self.token_embedding = make_token_embedding(config, policy)
+        # a shared one is in a tuple, so that Keras does not count its weights twice
+        self._shared: tuple[Any] = (token_embedding or self.token_embedding,)
+        self.segment_embedding: Any = (
+            self._embedding("segment_embedding", config.type_vocab_size)
+            if config.type_vocab_size and not config.share_segment_embedding
             else None
         )
-        self.position_embedding = (
-            embedding("position_embedding", config.max_position_embeddings)
+        self.position_embedding: Any = (
+            self._embedding("position_embedding", config.position_rows)
             if config.position_kind == "learned"
             else None
         )
-        self.positions = self._positions()
+        self.positions = make_positions(config, policy)
+        self.local_positions = make_positions(config, policy, local=True)
         self.embedding_norm = (
             norm(config, policy, "embedding_norm") if config.embedding_norm else None
         )
@@ -84,59 +78,40 @@ class Transformer(keras.layers.Layer):
             else None
         )
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=policy)
-        block = BLOCKS[config.norm_placement]
+        block: Any = BLOCKS[config.block]
         self.blocks = [
             block(config, dtype=policy, name=f"block_{i}")
             for i in range(config.num_hidden_groups or config.num_hidden_layers)
         ]
-        self.final_norm = (
-            norm(config, policy, "final_norm") if config.norm_placement == "pre" else None
-        )
+        self.final_norm = norm(config, policy, "final_norm") if config.block == "pre" else None
         self.pooler: Any = None
         self.mlm: Any = None
         self.nsp: Any = None
         self.discriminator: Any = None
         self._make_heads()
 
-    def _positions(self):
-        """The layer that tells attention where the tokens are; None when vectors are added."""
-        config = self.config
-        head_size = config.hidden_size // config.num_attention_heads
-        if config.position_kind == "rotary":
-            return RotaryPositions(head_size=head_size, dtype=self.dtype_policy)
-        if config.position_kind == "relative":
-            return RelativePositions(
-                head_size=head_size,
-                max_distance=config.max_relative_position,
-                dtype=self.dtype_policy,
-            )
-        return None
-
     def _make_heads(self):
-        config, policy = self.config, self.dtype_policy
+        config = self.config
+        made = {"kernel_initializer": normal(config), "dtype": self.dtype_policy}
         if "pooler" in config.heads or "nsp" in config.heads:
             self.pooler = self._dense("pooler", config.hidden_size, "tanh")
         if "nsp" in config.heads:
             self.nsp = self._dense("nsp", 2, None)
-        if "mlm" in config.heads and config.language_head == "tied":
-            self.mlm = TiedLanguageModelHead(self.token_embedding, dtype=policy, name="mlm")
-        elif "mlm" in config.heads:
-            self.mlm = MaskedLanguageModelHead(
-                self.token_embedding,
-                hidden_act=config.hidden_act,
-                epsilon=config.layer_norm_eps,
-                kernel_initializer=normal(config),
-                condition_size=config.condition_size,
-                dtype=policy,
-                name="mlm",
-            )
+        if "mlm" in config.heads:
+            self.mlm = make_language_head(config, self._shared[0], **made)
         if "discriminator" in config.heads:
             self.discriminator = DiscriminatorHead(
-                hidden_act=config.hidden_act,
-                kernel_initializer=normal(config),
-                dtype=policy,
-                name="discriminator",
+                hidden_act=config.hidden_act, name="discriminator", **made
             )
+
+    def _embedding(self, name, rows):
+        return keras.layers.Embedding(
+            rows,
+            self.config.embedding_size or self.config.hidden_size,
+            embeddings_initializer=normal(self.config),
+            dtype=self.dtype_policy,
+            name=name,
+        )
 
     def _dense(self, name, units, activation):
         return keras.layers.Dense(
@@ -151,12 +126,13 @@ class Transformer(keras.layers.Layer):
         ids, vectors = (None, None), (None, None, self.config.hidden_size)
         embedded = (None, None, self.config.embedding_size or self.config.hidden_size)
         for shape, layers in (
-            (ids, (self.token_embedding, self.segment_embedding, self.position_embedding)),
+            (ids, (*self._shared, self.segment_embedding, self.position_embedding)),
+            (ids, (self.positions, self.local_positions)),
             (embedded, (self.embedding_norm, self.embedding_projection)),
             (vectors, (*self.blocks, self.final_norm, self.mlm, self.discriminator)),
         ):
             for layer in layers:
-                if layer is not None:
+                if layer is not None and not layer.built:
                     layer.build(shape)
         for layer in (self.pooler, self.nsp):
             if layer is not None:
@@ -170,46 +146,91 @@ class Transformer(keras.layers.Layer):
         position_ids=None,
         padding_mask=None,
         condition=None,
+        attention_bias=None,
+        encoded=None,
+        encoded_padding_mask=None,
         training=None,
     ):
         if position_ids is None:
             position_ids = ops.arange(ops.shape(token_ids)[1])[None] + self.config.position_offset
         x = self.embed(token_ids, segment_ids, position_ids, condition, training)
-        attention = {"attention_mask": self.attention_mask(token_ids, segment_ids, padding_mask)}
-        if self.positions is not None:
-            attention[self.config.position_kind] = self.positions(position_ids)
+        mask = self.attention_mask(token_ids, segment_ids, padding_mask)
+        everywhere, nearby = self._attention_arguments(position_ids, mask, attention_bias)
+        if encoded is not None:
+            encoded_mask = None
+            if encoded_padding_mask is not None:
+                encoded_mask = padding_attention_mask(encoded_padding_mask)
+            seen = {"encoded": encoded, "encoded_mask": encoded_mask}
+            everywhere, nearby = everywhere | seen, nearby | seen
+        memory = None
+        if self.config.residual_attention_scores:
+            memory = {"scores": ops.zeros((1, 1, 1, 1))}
         layers = self.config.num_hidden_layers
         for number in range(layers):
             block = self.blocks[number * len(self.blocks) // layers]  # several may share one
-            x = block(x, condition=condition, training=training, **attention)
+            attention = nearby if self.config.slides(number) else everywhere
+            x = block(x, condition=condition, memory=memory, training=training, **attention)
+            x, memory = (x, None) if memory is None else x
         return x if self.final_norm is None else self.final_norm(x, condition)
+
+    def _attention_arguments(self, position_ids, mask, bias):
+        """What attention is called with, in blocks that see everything and in those that slide."""
+        everywhere = {"attention_mask": mask, "attention_bias": bias}
+        if self.positions is not None:
+            name = ARGUMENTS[self.config.position_kind]
+            where = self.positions(position_ids)
+            everywhere[name] = where if everywhere.get(name) is None else everywhere[name] + where
+        nearby = dict(everywhere)
+        if self.config.attention_window is not None:
+            length = ops.shape(position_ids)[1]
+            window = window_attention_mask(length, length, self.config.attention_window)
+            nearby["attention_mask"] = window if mask is None else ops.logical_and(mask, window)
+        if self.local_positions is not None:
+            nearby["rotary"] = self.local_positions(position_ids)
+        return everywhere, nearby
 
     def embed(self, token_ids, segment_ids, position_ids, condition, training):
         """The sum of the token, segment and position vectors, normalized."""
-        x = self.token_embedding(token_ids)
-        if self.segment_embedding is not None:
+        x = self._shared[0](token_ids)
+        segment_embedding = self.segment_embedding
+        if self.config.share_segment_embedding and segment_ids is not None:
+            segment_embedding = self._shared[0]
+        if segment_embedding is not None:
             # RoBERTa has one row: it tells pairs apart by their separators only
             if segment_ids is None or self.config.type_vocab_size == 1:
                 segment_ids = ops.zeros_like(token_ids)
-            x = x + self.segment_embedding(segment_ids)
+            x = x + segment_embedding(segment_ids)
         if self.position_embedding is not None:
-            x = x + self.position_embedding(position_ids)
+            x = x + self._position_vectors(position_ids)
+        before_norm = self.config.embedding_dropout == "before_norm"
+        if before_norm:
+            x = self.dropout(x, training=training)
         if self.embedding_norm is not None:
             x = self.embedding_norm(x, condition)
-        x = self.dropout(x, training=training)
+        if not before_norm:
+            x = self.dropout(x, training=training)
         return x if self.embedding_projection is None else self.embedding_projection(x)
+
+    def _position_vectors(self, position_ids):
+        alpha, first = self.config.hierarchical_positions, self.config.position_offset
+        if alpha is None:
+            return self.position_embedding(position_ids)
+        table = ops.convert_to_tensor(self.position_embedding.embeddings)[first:]
+        vectors = hierarchical_positions(table, position_ids - first, alpha)
+        return ops.cast(vectors, self.compute_dtype)
 
     @property
     def embedding_layers(self):
         """Every layer between the ids and the blocks that has weights."""
         layers = (
-            self.token_embedding,
+            *self._shared,
             self.segment_embedding,
             self.position_embedding,
+            self.positions,
             self.embedding_norm,
             self.embedding_projection,
         )
-        return [layer for layer in layers if layer is not None]
+        return [layer for layer in layers if layer is not None and layer.weights]
 
     def attention_mask(self, token_ids, segment_ids, padding_mask):
         """Boolean `(batch or 1, 1, length or 1, length)`, or None when all see all."""
@@ -233,3 +254,14 @@ class Transformer(keras.layers.Layer):
 
     def compute_output_shape(self, token_ids_shape, **other_shapes):
         return (*token_ids_shape, self.config.hidden_size)
+
+
+def make_token_embedding(config: TransformerConfig, policy):
+    """One vector a word, which a tied language head uses too."""
+    return keras.layers.ReversibleEmbedding(
+        config.vocab_size,
+        config.embedding_size or config.hidden_size,
+        embeddings_initializer=normal(config),
+        dtype=policy,
+        name="token_embedding",
+    )

@@ -124,7 +124,7 @@ def family_of(values: Mapping[str, Any], name: str | None):
 
 def _heads_in(family: Any, checkpoint: Any, config: Any) -> tuple[str, ...]:
     """The heads whose weights a checkpoint has."""
-    from hornbook.models.config import HEADS
+    from hornbook.models.choices import HEADS
 
     if checkpoint.layout == "keras":
         return config.heads

@@ -118,9 +118,9 @@ def unbuilt(config: Any, policy: str = "float32") -> Any:
 
     Drawing random values for them would take longer than the reading.
     """
-    from hornbook.models.transformer import Transformer
+    from hornbook.models.building import make_model
 
-    transformer = Transformer(config.replace(initializer_range=0), dtype=policy)
+    transformer = make_model(config.replace(initializer_range=0), dtype=policy)
     transformer.config = config
     return transformer
 

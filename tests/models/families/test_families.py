@@ -10,7 +10,7 @@ from keras import ops
 from hornbook.checkpoints import ArraysCheckpoint, read_weights, write_weights
 from hornbook.checkpoints.weight_table import names_of_absent_rows, rows_for
 from hornbook.errors import OptionError
-from hornbook.models.config import APPLICATIONS, HEADS
+from hornbook.models.choices import HEADS, ONE_STACK
 from hornbook.models.families import FAMILIES
 from hornbook.models.variables import named_variables
 from hornbook.pretrained import LAYOUTS, Pretrained, load
@@ -141,7 +141,7 @@ def test_a_choice_that_is_not_the_familys_own_is_saved_too(tiny_transformer, tmp
     assert_same(transformer, loaded.model)
 
 
-@pytest.mark.parametrize("application", APPLICATIONS)
+@pytest.mark.parametrize("application", ONE_STACK)
 def test_padding_changes_nothing(make, family, application):
     transformer = make(family, application=application)
     segments = {"segment_ids": SEGMENTS[1:, :3]}

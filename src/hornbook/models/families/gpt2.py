@@ -15,7 +15,7 @@ GPT2 = Family(
         "intermediate_size": None,
         "language_head": "tied",
         "layer_norm_eps": 1e-5,
-        "norm_placement": "pre",
+        "block": "pre",
         "pad_token_id": None,
         "type_vocab_size": 0,
     },

@@ -14,7 +14,7 @@ GPT2_ML = Family(
         "attention_probs_dropout_prob": 0.0,
         "language_head": "tied",
         "layer_norm_eps": 1e-5,
-        "norm_placement": "grover",
+        "block": "grover",
         "type_vocab_size": 0,
     },
     harmless=frozenset({"attention_probs_dropout_prob"}),

@@ -1,0 +1,53 @@
+"""From scores to the weights of a mean: softmax and what has been put in its place."""
+
+from __future__ import annotations
+
+import math
+
+from keras import ops
+
+# far below any score, yet finite: a row that sees nothing stays free of NaN
+HIDDEN = -1e30
+KINDS = ("softmax", "softmax_plus", "squared_relu")
+
+
+def attention_probabilities(scores, attention_mask=None, kind: str = "softmax"):
+    """How much each query takes of each key.
+
+    Args:
+        scores: `(..., queries, keys)`.
+        attention_mask: Boolean, broadcasts to `scores`; False gets exactly no weight.
+        kind: `"softmax"`; `"softmax_plus"`, which sharpens the scores by log(n) / log(512) where
+            a query sees n keys, so that long texts stay as focused as short ones; or
+            `"squared_relu"`: the squares of the positive scores over n, which need not sum to 1.
+
+    Returns:
+        The shape and type of `scores`.
+
+    References: https://kexue.fm/archives/8823, https://arxiv.org/abs/2202.10447
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind is {kind!r}, expected {' or '.join(KINDS)}.")
+    if kind == "squared_relu":
+        squares = ops.square(ops.relu(scores))
+        if attention_mask is not None:
+            squares = ops.where(attention_mask, squares, 0.0)
+        return squares / _visible(scores, attention_mask, at_least=1)
+    if kind == "softmax_plus":
+        # very short texts would only get blurred
+        visible = _visible(scores, attention_mask, at_least=16)
+        scores = scores * (ops.log(visible) / math.log(512))
+    if attention_mask is not None:
+        scores = ops.where(attention_mask, scores, ops.cast(HIDDEN, scores.dtype))
+    if scores.shape[-1] == 1:
+        return ops.ones_like(scores)  # the only key has all the weight; Keras would warn
+    return ops.softmax(scores, axis=-1)
+
+
+def _visible(scores, attention_mask, at_least: int):
+    """How many keys each query sees, broadcasting to `scores`."""
+    if attention_mask is None:
+        visible = ops.convert_to_tensor(ops.shape(scores)[-1])
+    else:
+        visible = ops.sum(ops.cast(attention_mask, "int32"), axis=-1, keepdims=True)
+    return ops.cast(ops.maximum(visible, at_least), scores.dtype)

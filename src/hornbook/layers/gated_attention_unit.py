@@ -1,0 +1,120 @@
+"""Attention and feed-forward in one: the gated attention unit."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import ops
+
+from hornbook.layers.activations import activation
+from hornbook.layers.attention_memory import add_scores_below, put_in_memory
+from hornbook.layers.attention_probabilities import attention_probabilities
+from hornbook.layers.rotary import rotate
+
+
+@keras.saving.register_keras_serializable("hornbook")
+class GatedAttentionUnit(keras.layers.Layer):
+    """One head of attention over wide values, multiplied by a gate.
+
+    One projection makes gate, value and a narrow base; query and key are that base, each
+    feature scaled by a weight of its own.
+
+    Args:
+        intermediate_size: Features of gate and value.
+        head_size: Features of query and key.
+        activation: Of the projection that makes all three, see `activation`.
+        dropout: Rate on the attention probabilities in training.
+        kernel_initializer: Of both projections.
+        rotary_pairs: See `rotate`.
+        normalization: From scores to probabilities: see `attention_probabilities`.
+
+    Call arguments:
+        x: `(batch, length, features)`.
+        attention_mask, attention_bias, rotary, memory: See `MultiHeadAttention`; there is one
+            head, and `key` and `value` of the memory differ in their last axis.
+
+    Returns:
+        `(batch, length, features)`; with `memory` also what it holds now.
+
+    References: https://arxiv.org/abs/2202.10447, https://kexue.fm/archives/8934
+    """
+
+    def __init__(
+        self,
+        *,
+        intermediate_size: int,
+        head_size: int,
+        activation: str = "swish",
+        dropout: float = 0.0,
+        kernel_initializer="glorot_uniform",
+        rotary_pairs: str = "interleaved",
+        normalization: str = "squared_relu",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.intermediate_size = intermediate_size
+        self.head_size = head_size
+        self.activation = activation
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.rotary_pairs = rotary_pairs
+        self.normalization = normalization
+        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+
+    def build(self, x_shape):
+        features, wide = x_shape[-1], self.intermediate_size
+        self.input_dense = self._dense(
+            "input_dense", features, 2 * wide + self.head_size, self.activation
+        )
+        self.output_dense = self._dense("output_dense", wide, features, None)
+        self.query_scale = self.add_weight(
+            name="query_scale", shape=(self.head_size,), initializer="ones"
+        )
+        self.key_scale = self.add_weight(
+            name="key_scale", shape=(self.head_size,), initializer="ones"
+        )
+
+    def _dense(self, name, features, units, activation_name):
+        dense = keras.layers.Dense(
+            units,
+            activation=activation(activation_name),
+            use_bias=False,
+            kernel_initializer=self.kernel_initializer.clone(),  # else equal kernels
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        dense.build((None, None, features))
+        return dense
+
+    def call(
+        self,
+        x,
+        attention_mask=None,
+        attention_bias=None,
+        rotary=None,
+        memory=None,
+        training=None,
+    ):
+        memory = None if memory is None else dict(memory)
+        wide = self.intermediate_size
+        gate, value, base = ops.split(self.input_dense(x), [wide, 2 * wide], axis=-1)
+        # one head, on the axis where MultiHeadAttention has its several
+        query, key = (base * scale for scale in (self.query_scale, self.key_scale))
+        query, key, value = query[:, None], key[:, None], value[:, None]
+        if rotary is not None:
+            query = rotate(query, rotary, self.rotary_pairs)
+            key = rotate(key, rotary, self.rotary_pairs)
+        key, value = put_in_memory(memory, key, value)
+        scores = ops.matmul(query, ops.swapaxes(key, 2, 3)) * (1 / math.sqrt(self.head_size))
+        scores = ops.cast(scores, "float64" if self.compute_dtype == "float64" else "float32")
+        scores = add_scores_below(memory, scores)
+        if attention_bias is not None:
+            scores = scores + ops.cast(attention_bias, scores.dtype)
+        probabilities = attention_probabilities(scores, attention_mask, self.normalization)
+        probabilities = ops.cast(probabilities, self.compute_dtype)
+        probabilities = self.dropout(probabilities, training=training)
+        y = self.output_dense(gate * ops.matmul(probabilities, value)[:, 0])
+        return y if memory is None else (y, memory)
+
+    def compute_output_shape(self, x_shape, **other_shapes):
+        return x_shape

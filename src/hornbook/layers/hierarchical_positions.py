@@ -1,0 +1,28 @@
+"""More positions than a table has rows: two rows for each position."""
+
+from __future__ import annotations
+
+from keras import ops
+
+
+def hierarchical_positions(table, position_ids, alpha: float = 0.4):
+    """Vectors for `rows ** 2` positions out of a table that was trained for `rows`.
+
+    Position `k` is `alpha * u[k // rows] + (1 - alpha) * u[k % rows]`, and `u` is chosen so
+    that the first `rows` positions keep the vectors they have.
+
+    Args:
+        table: `(rows, features)`.
+        position_ids: Integers of any shape, from 0 to below `rows ** 2`.
+        alpha: Between 0 and 1, not 0.5, which would mix up two positions.
+
+    Returns:
+        The shape of `position_ids`, and `features`.
+
+    Reference: https://kexue.fm/archives/7947
+    """
+    rows = table.shape[0]
+    base = (table - alpha * table[:1]) / (1 - alpha)
+    coarse = ops.take(base, position_ids // rows, axis=0)
+    fine = ops.take(base, position_ids % rows, axis=0)
+    return alpha * coarse + (1 - alpha) * fine

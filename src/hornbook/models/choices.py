@@ -1,0 +1,51 @@
+"""What families choose, what users may ask for, and what there is to choose from."""
+
+from __future__ import annotations
+
+ONE_STACK = ("encoder", "causal_lm", "prefix_lm")
+APPLICATIONS = (*ONE_STACK, "seq2seq")
+HEADS = ("pooler", "mlm", "nsp", "discriminator")
+
+# What families choose, and what there is to choose from.
+CHOICES: dict[str, tuple] = {
+    "encoder_decoder": (False, True),
+    "block": ("post", "pre", "grover", "gau"),
+    "position_kind": ("learned", "rotary", "relative", "buckets"),
+    "first_position": ("zero", "after_pad", "two"),
+    "rotary_pairs": ("interleaved", "halves"),
+    "norm_kind": ("layer", "rms"),
+    "norm_scale": (True, False),
+    "norm_offset": (True, False),
+    "embedding_norm": (True, False),
+    "embedding_dropout": ("after_norm", "before_norm"),
+    "use_bias": (True, False, "query_key_value"),
+    "query_key_norm": (False, True),
+    "scale_attention": (True, False),
+    "attention_normalization": ("softmax", "softmax_plus", "squared_relu"),
+    "residual_attention_scores": (False, True),
+    "gated_feed_forward": (False, True),
+    "share_segment_embedding": (False, True),
+    "language_head": ("transform", "tied", "untied"),
+    "language_head_bias": (False, True),
+    "language_head_scale": (False, True),
+}
+# Words that stand in the config.json of some families only.
+FAMILY_WORDS = (
+    "embedding_size",
+    "num_hidden_groups",
+    "max_relative_position",
+    "num_key_value_heads",
+    "attention_head_size",
+    "rope_theta",
+    "local_rope_theta",
+    "rope_scaling",
+    "attention_window",
+    "layer_types",
+    "relative_attention_num_buckets",
+    "relative_attention_max_distance",
+    "num_decoder_layers",
+    "decoder_num_attention_heads",
+    "decoder_intermediate_size",
+    "decoder_start_token_id",
+)
+LAYER_TYPES = ("full_attention", "sliding_attention")

@@ -1,0 +1,139 @@
+"""What is wrong with a configuration, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hornbook.models.choices import APPLICATIONS, CHOICES, HEADS, LAYER_TYPES, ONE_STACK
+
+
+def problems_of(config: Any) -> list[str]:
+    """Every problem of a `TransformerConfig`, a line each; none when it can be built."""
+    problems = [*_wrong_values(config)]
+    return problems or [*_contradictions(config)]
+
+
+def _wrong_values(config: Any) -> Iterator[str]:
+    for name in _POSITIVE:
+        value = getattr(config, name)
+        if not _is_whole(value) or value < 1:
+            yield f"  {name} is {value!r}, expected a whole number of 1 or more"
+    for name in _POSITIVE_OR_NONE:
+        value = getattr(config, name)
+        if value is not None and (not _is_whole(value) or value < 1):
+            yield f"  {name} is {value!r}, expected 1 or more"
+    for name in _RATES:
+        value = getattr(config, name)
+        if not _is_number(value) or not 0 <= value < 1:
+            yield f"  {name} is {value!r}, expected a number from 0 to below 1"
+    if not _is_whole(config.type_vocab_size) or config.type_vocab_size < 0:
+        yield f"  type_vocab_size is {config.type_vocab_size!r}, expected 0 or more"
+    if not _is_number(config.layer_norm_eps) or not 0 <= config.layer_norm_eps < 1:
+        yield f"  layer_norm_eps is {config.layer_norm_eps!r}, expected 1e-12 or so"
+    for name in ("rope_theta", "local_rope_theta"):
+        value = getattr(config, name)
+        if value is not None and (not _is_number(value) or value <= 1):
+            yield f"  {name} is {value!r}, expected 10000.0 or so"
+    alpha = config.hierarchical_positions
+    if alpha is not None and (not _is_number(alpha) or not 0 < alpha < 1):
+        yield f"  hierarchical_positions is {alpha!r}, expected a number between 0 and 1, or None"
+    if config.rope_scaling is not None and not isinstance(config.rope_scaling, Mapping):
+        yield f"  rope_scaling is {config.rope_scaling!r}, expected an object or null"
+    for name, allowed in CHOICES.items():
+        if not any(_same(getattr(config, name), value) for value in allowed):
+            expected = " or ".join(repr(value) for value in allowed)
+            yield f"  {name} is {getattr(config, name)!r}, expected {expected}"
+    if config.application not in APPLICATIONS:
+        yield f"  application is {config.application!r}, expected {' or '.join(APPLICATIONS)}"
+    if not isinstance(config.heads, tuple) or not all(head in HEADS for head in config.heads):
+        yield f"  heads is {config.heads!r}, expected any of {', '.join(HEADS)}"
+    kinds = config.layer_types
+    if kinds is not None and not (
+        isinstance(kinds, tuple) and all(kind in LAYER_TYPES for kind in kinds)
+    ):
+        yield f"  layer_types is {kinds!r}, expected a list of {' or '.join(LAYER_TYPES)}"
+
+
+def _contradictions(config: Any) -> Iterator[str]:
+    """What is right by itself and impossible together."""
+    heads = config.num_attention_heads
+    if config.attention_head_size is None and config.hidden_size % heads:
+        yield f"  hidden_size {config.hidden_size} cannot be shared by {heads} attention heads"
+    elif config.position_kind == "rotary" and config.head_size % 2:
+        yield "  rotary positions need an even number of features in a head"
+    keys = config.num_key_value_heads
+    if keys is not None and heads % keys:
+        yield f"  {heads} attention heads cannot share num_key_value_heads {keys} evenly"
+    groups, layers = config.num_hidden_groups, config.num_hidden_layers
+    if groups is not None and groups > layers:
+        yield f"  num_hidden_groups is {groups}, but there are only {layers} layers"
+    if config.layer_types is not None and len(config.layer_types) < layers:
+        yield f"  layer_types names {len(config.layer_types)} layers, but there are {layers}"
+    if config.language_head != "transform" and config.embedding_size is not None:
+        yield (
+            f"  embedding_size is {config.embedding_size}, but the {config.family} head needs "
+            f"hidden_size, {config.hidden_size}"
+        )
+    pad, positions = config.pad_token_id, config.max_position_embeddings
+    if config.first_position == "after_pad" and (
+        not isinstance(pad, int) or not 0 <= pad < positions - 1
+    ):
+        yield f"  pad_token_id is {pad!r}, but the positions begin after it"
+    if config.hierarchical_positions is not None and config.position_kind != "learned":
+        yield (
+            "  hierarchical_positions is for learned positions; these are "
+            f"{config.position_kind}" + _INSTEAD.get(config.position_kind, "")
+        )
+    if config.encoder_decoder != (config.application == "seq2seq") and not (
+        config.encoder_decoder and config.application == "encoder"
+    ):
+        can = "seq2seq or encoder" if config.encoder_decoder else " or ".join(ONE_STACK)
+        yield f"  application is {config.application!r}; {config.family} can be {can}"
+    if config.block in ("gau", "grover") and config.cross_attention:
+        yield f"  {config.block} blocks do not look at an encoder"
+    if config.block == "gau" and config.position_kind == "relative":
+        yield "  gated attention units have no vectors for relative positions"
+
+
+_POSITIVE = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "max_relative_position",
+    "relative_attention_num_buckets",
+    "relative_attention_max_distance",
+)
+_POSITIVE_OR_NONE = (
+    "embedding_size",
+    "attention_head_size",
+    "num_key_value_heads",
+    "num_hidden_groups",
+    "attention_window",
+    "num_decoder_layers",
+    "decoder_num_attention_heads",
+    "decoder_intermediate_size",
+    "condition_size",
+    "condition_hidden_size",
+)
+_RATES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
+_INSTEAD = {
+    "rotary": ".  Use rope_scaling={'rope_type': 'ntk', 'factor': 8.0}",
+    "relative": " and have no last one",
+    "buckets": " and have no last one",
+}
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return _is_whole(value) or isinstance(value, float)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and one == other  # 1 == True, but it is no such choice

@@ -1,0 +1,89 @@
+"""Two Transformers: one reads, the other writes what it has read about (T5, BART)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from hornbook.models.blocks import normal
+from hornbook.models.config import TransformerConfig
+from hornbook.models.heads import make_language_head
+from hornbook.models.transformer import Transformer, make_token_embedding
+
+
+class EncoderDecoder(keras.layers.Layer):
+    """Token ids to read, and token ids written so far, to one vector for each of the latter.
+
+    Both stacks share `token_embedding`.  With the application `encoder` there is no `decoder`
+    (it is None), and the call returns what the encoder makes of the tokens.
+
+    Call arguments:
+        token_ids: Integers `(batch, length)`, the text to read.
+        decoder_token_ids: Integers `(batch, written)`.
+        padding_mask: `(batch, length)`, see `Transformer`.
+        decoder_padding_mask: `(batch, written)`.
+        condition: `(batch, condition_size)`, required exactly when the configuration has it.
+        segment_ids: Not used, these families tell pairs apart by their separators only.
+
+    Returns:
+        `(batch, written, hidden_size)`, or `(batch, length, hidden_size)` of the encoder alone.
+        `mlm`, if `config.heads` names it, makes logits of it.
+    """
+
+    def __init__(self, config: TransformerConfig, **kwargs):
+        kwargs.setdefault("name", config.family)
+        super().__init__(**kwargs)
+        self.config = config
+        policy = self.dtype_policy
+        self.token_embedding = make_token_embedding(config, policy)
+        shared = {"token_embedding": self.token_embedding, "dtype": policy}
+        self.encoder = Transformer(config.of_encoder, name="encoder", **shared)
+        self.decoder: Any = None
+        self.mlm: Any = None
+        self.pooler: Any = None
+        if config.application == "seq2seq":
+            self.decoder = Transformer(config.of_decoder, name="decoder", **shared)
+            if "mlm" in config.heads:
+                self.mlm = make_language_head(
+                    config, self.token_embedding, kernel_initializer=normal(config), dtype=policy
+                )
+
+    def build(self, token_ids_shape=None, decoder_token_ids_shape=None):
+        self.token_embedding.build((None, None))
+        for stack in (self.encoder, self.decoder):
+            if stack is not None:
+                stack.build()
+        if self.mlm is not None:
+            self.mlm.build((None, None, self.config.hidden_size))
+        self.built = True
+
+    def call(
+        self,
+        token_ids,
+        decoder_token_ids=None,
+        padding_mask=None,
+        decoder_padding_mask=None,
+        condition=None,
+        segment_ids=None,
+        training=None,
+    ):
+        encoded = self.encoder(
+            token_ids, padding_mask=padding_mask, condition=condition, training=training
+        )
+        if self.decoder is None:
+            return encoded
+        if decoder_token_ids is None:
+            raise ValueError("A model that writes needs decoder_token_ids: what is written so far.")
+        return self.decoder(
+            decoder_token_ids,
+            padding_mask=decoder_padding_mask,
+            condition=condition,
+            encoded=encoded,
+            encoded_padding_mask=padding_mask,
+            training=training,
+        )
+
+    def compute_output_shape(self, token_ids_shape, decoder_token_ids_shape=None, **other_shapes):
+        shape = token_ids_shape if self.decoder is None else decoder_token_ids_shape
+        return (*shape, self.config.hidden_size)
