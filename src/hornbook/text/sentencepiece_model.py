@@ -36,7 +36,9 @@ def open_model(model: bytes, where: str) -> Any:
         processor = sentencepiece.SentencePieceProcessor(model_proto=model)
     except RuntimeError as error:
         reason = str(error).partition("\n")[0]
-        raise VocabularyError(f"{where} is no SentencePiece model: {reason}.") from None
+        raise VocabularyError(
+            f"{where} cannot be used as a SentencePiece model: {reason}."
+        ) from None
     if not processor.get_piece_size():
         raise VocabularyError(f"{where} has no pieces.")
     return processor

@@ -166,10 +166,22 @@ class SentencePieceTokenizer(Tokenizer):
     def _pieces(self, texts: list[str]) -> list[Pieces]:
         prepared = [self._prepared(text) for text in texts]
         found = self._processor.encode([text for text, _ in prepared], return_type="offset_mapping")
-        return [
-            self._without_lone_spaces(pieces["ids"], _original(text, spans, pieces["offsets"]))
-            for text, (_, spans), pieces in zip(texts, prepared, found, strict=True)
-        ]
+        encoded = []
+        for text, (_, spans), pieces in zip(texts, prepared, found, strict=True):
+            offsets = self._widened(pieces["ids"], pieces["offsets"])
+            encoded.append(
+                self._without_lone_spaces(pieces["ids"], _original(text, spans, offsets))
+            )
+        return encoded
+
+    def _widened(self, ids: list[int], offsets: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Gives each byte of a character its whole place, which only the last has so far."""
+        widened = list(offsets)
+        for number in range(len(ids) - 2, -1, -1):
+            start, end = widened[number]
+            if start == end == widened[number + 1][0] and self._processor.is_byte(ids[number]):
+                widened[number] = widened[number + 1]
+        return widened
 
     def _without_lone_spaces(self, ids: list[int], offsets: list[tuple[int, int]]) -> Pieces:
         """Drops a space that stands alone before `<extra_id_0>`, as in T5's own training."""
