@@ -14,15 +14,19 @@ pytestmark = pytest.mark.backend
 HEADS, FEATURES = 2, 6
 
 
-@pytest.fixture
-def attention():
+def make(**options):
     keras.utils.set_random_seed(0)
-    layer = MultiHeadAttention(num_heads=HEADS, dropout=0.5)
+    layer = MultiHeadAttention(**{"num_heads": HEADS, "dropout": 0.5, **options})
     layer.build((None, None, FEATURES))
     random = np.random.default_rng(0)
     for variable in layer.weights:
         variable.assign(random.normal(size=variable.shape).astype("float32"))
     return layer
+
+
+@pytest.fixture
+def attention():
+    return make()
 
 
 def normal(*shape, seed=1):
@@ -40,15 +44,18 @@ def reference(layer, x, context=None, mask=None, bias=0.0):
         inputs @ dense[name][0] + dense[name][1]
         for name, inputs in (("query", x), ("key", context), ("value", context))
     )
-    size = x.shape[-1] // layer.num_heads
+    size = layer.head_size
     heads = []
     for head in range(layer.num_heads):
         part = slice(head * size, (head + 1) * size)
-        scores = query[..., part] @ key[..., part].swapaxes(1, 2) / np.sqrt(size) + bias
+        shared = head * layer.num_key_value_heads // layer.num_heads
+        their = slice(shared * size, (shared + 1) * size)
+        scores = query[..., part] @ key[..., their].swapaxes(1, 2)
+        scores = scores / (np.sqrt(size) if layer.scale else 1) + bias
         if mask is not None:
             scores = np.where(mask, scores, -np.inf)
         weights = np.exp(scores - scores.max(-1, keepdims=True))
-        heads.append(weights / weights.sum(-1, keepdims=True) @ value[..., part])
+        heads.append(weights / weights.sum(-1, keepdims=True) @ value[..., their])
     return np.concatenate(heads, -1) @ dense["output_dense"][0] + dense["output_dense"][1]
 
 
@@ -67,6 +74,59 @@ def test_it_attends_to_another_sequence_under_mask_and_bias(attention):
     )
     expected = reference(attention, x, context, mask[:, None], bias)
     np.testing.assert_allclose(ops.convert_to_numpy(computed), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_heads": 4, "num_key_value_heads": 2, "head_size": 3},
+        {"num_heads": 3, "num_key_value_heads": 1, "head_size": 2},
+        {"head_size": 5, "scale": False},
+    ],
+)
+def test_heads_share_keys_and_have_a_size_of_their_own(options):
+    layer = make(**options)
+    x = normal(2, 3, FEATURES)
+    mask = np.array([[True, True, False], [True, False, False]])
+    computed = ops.convert_to_numpy(layer(x, attention_mask=mask[:, None, None]))
+    expected = reference(layer, x, mask=mask[:, None])
+    np.testing.assert_allclose(computed, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_keys_of_earlier_calls_are_attended_to_as_if_they_were_there(attention):
+    x = normal(2, 4, FEATURES)
+    causal = np.tril(np.ones((4, 4), "bool"))[None, None]
+    whole = ops.convert_to_numpy(attention(x, attention_mask=causal))
+    slots = 6
+    empty = np.zeros((2, HEADS, slots, FEATURES // HEADS), "float32")
+    memory = {"key": empty, "value": empty}
+    parts = []
+    for first, end in ((0, 3), (3, 4)):
+        visible = np.arange(slots)[None, :] <= np.arange(first, end)[:, None]
+        memory["index"] = np.array(first)
+        part, memory = attention(x[:, first:end], attention_mask=visible[None, None], memory=memory)
+        parts.append(ops.convert_to_numpy(part))
+    np.testing.assert_allclose(np.concatenate(parts, 1), whole, atol=1e-5, rtol=1e-5)
+
+
+def test_keys_that_are_kept_replace_those_of_the_context(attention):
+    x, context = normal(2, 3, FEATURES), normal(2, 4, FEATURES, seed=2)
+    kept = {name: attention._split(getattr(attention, name)(context)) for name in ("key", "value")}
+    computed, _ = attention(x, memory=kept)
+    expected = ops.convert_to_numpy(attention(x, context))
+    np.testing.assert_allclose(ops.convert_to_numpy(computed), expected, atol=1e-6, rtol=1e-6)
+
+
+def test_scores_add_up_from_block_to_block(attention):
+    """RealFormer: the sum of all below, not the last one's only."""
+    x, below = normal(1, 3, FEATURES), normal(1, HEADS, 3, 3, seed=2)
+    zeros = np.zeros((1, 1, 1, 1), "float32")
+    _, alone = attention(x, memory={"scores": zeros})
+    y, summed = attention(x, memory={"scores": below})
+    own, total = (ops.convert_to_numpy(one["scores"]) for one in (alone, summed))
+    np.testing.assert_allclose(total, own + below, atol=1e-5)
+    expected = ops.convert_to_numpy(attention(x, attention_bias=below))
+    np.testing.assert_allclose(ops.convert_to_numpy(y), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_what_is_masked_has_exactly_no_influence(attention):

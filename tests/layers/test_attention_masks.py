@@ -10,6 +10,7 @@ from hornbook.layers.attention_masks import (
     causal_attention_mask,
     padding_attention_mask,
     prefix_attention_mask,
+    window_attention_mask,
 )
 
 pytestmark = pytest.mark.backend
@@ -44,3 +45,10 @@ def test_prefix_reads_segment_0_both_ways_and_writes_segment_1_from_left_to_righ
         [[[may_see(row, query, key) for key in range(5)] for query in range(5)]] for row in range(4)
     ]
     assert to_lists(prefix_attention_mask(segments)) == expected
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(5, 5), (1, 5), (2, 6)])
+def test_a_window_shows_what_is_near_on_both_sides(queries, keys):
+    before = keys - queries
+    expected = [[abs(key - query - before) <= 2 for key in range(keys)] for query in range(queries)]
+    assert to_lists(window_attention_mask(queries, keys, 2)) == [[expected]]

@@ -25,6 +25,21 @@ def test_it_widens_applies_the_activation_and_narrows():
     assert [value.shape for value in values] == [(4, 7), (7,), (7, 4), (4,)]
 
 
+def test_a_gate_multiplies_the_wide_vector():
+    layer = FeedForward(intermediate_size=7, activation="relu", gated=True, use_bias=False)
+    layer.build((None, None, 4))
+    random = np.random.default_rng(0)
+    kernels = {}
+    for name in ("intermediate", "gate", "output_dense"):
+        kernel = getattr(layer, name).kernel
+        kernels[name] = random.normal(size=kernel.shape).astype("float32")
+        kernel.assign(kernels[name])
+    x = random.normal(size=(2, 3, 4)).astype("float32")
+    wide = np.maximum(x @ kernels["gate"], 0) * (x @ kernels["intermediate"])
+    expected = wide @ kernels["output_dense"]
+    np.testing.assert_allclose(ops.convert_to_numpy(layer(x)), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_it_has_no_bias_when_told_so():
     layer = FeedForward(intermediate_size=4, use_bias=False)
     layer.build((None, None, 3))

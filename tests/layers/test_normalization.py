@@ -49,8 +49,19 @@ def test_it_computes_the_formula_with_a_condition():
     )
 
 
-def test_a_fresh_condition_changes_nothing():
-    plain, conditional = built(random=False), built(random=False, condition_size=5)
+def test_the_condition_can_go_through_a_layer_first():
+    layer = built(condition_size=5, condition_hidden_size=3, condition_hidden_act="tanh")
+    kernel = ops.convert_to_numpy(layer.hidden_kernel.value)
+    assert kernel.shape == (5, 3)
+    expected = reference(layer, np.tanh(CONDITION @ kernel))
+    computed = ops.convert_to_numpy(layer(X, CONDITION))
+    np.testing.assert_allclose(computed, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("hidden", [None, 3])
+def test_a_fresh_condition_changes_nothing(hidden):
+    plain = built(random=False)
+    conditional = built(random=False, condition_size=5, condition_hidden_size=hidden)
     np.testing.assert_array_equal(
         ops.convert_to_numpy(plain(X)), ops.convert_to_numpy(conditional(X, CONDITION))
     )

@@ -9,8 +9,8 @@ def put_in_memory(memory, key, value):
     """Writes key and value of some tokens into the slots from `index` on, and returns all slots.
 
     Args:
-        memory: A dict with `key` and `value`, `(batch, heads, slots, features)`, and `index`;
-            brought up to date.  None, or without a key: nothing is remembered.
+        memory: A dict with `key` and `value`, `(batch, heads, slots, features)`, and `index`, a
+            scalar tensor; brought up to date.  None, or without a key: nothing is remembered.
         key: `(batch, heads, tokens, features)`.
         value: Likewise.
     """
