@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hornbook.mining import Baskets, engine, frequent_itemsets, projection, superset_sums
+from hornbook.mining import (
+    Baskets,
+    columns,
+    frequent_itemsets,
+    matrices,
+    projection,
+    superset_sums,
+    triples,
+)
 from hornbook.mining.engine import mine
 
 BASKETS = st.lists(st.lists(st.integers(0, 8), max_size=9), min_size=1, max_size=20)
@@ -34,15 +42,15 @@ def by_hand(baskets, minimum, longest=99, weights=None):
 
 
 def by_engine(baskets, minimum, longest=99, weights=None, entries=1 << 20):
-    columns = Baskets.from_lists([list(basket) for basket in baskets])
+    given = Baskets.from_lists([list(basket) for basket in baskets])
     weights = None if weights is None else np.array(weights)
     offsets, items, counts = mine(
-        columns.codes, columns.lengths, weights, minimum, longest, entries=entries
+        given.codes, given.lengths, weights, minimum, longest, entries=entries
     )
     sets = {}
     for i, count in enumerate(counts.tolist()):
         items_of_set = items[offsets[i] : offsets[i + 1]].tolist()
-        sets[frozenset(columns.labels[code] for code in items_of_set)] = count
+        sets[frozenset(given.labels[code] for code in items_of_set)] = count
     assert len(sets) == len(counts)  # none twice
     return sets
 
@@ -53,7 +61,7 @@ def test_supports_are_those_of_counting_by_hand(baskets, minimum, longest):
     assert by_engine(baskets, minimum, longest) == by_hand(baskets, minimum, longest)
 
 
-@pytest.mark.parametrize("dense", [True, False], ids=["columns first", "rows first"])
+@pytest.mark.parametrize("layout", ["columns", "rows", "matrices", "matrices and triples"])
 @pytest.mark.parametrize(("always", "per_row"), [(1, 0), (3, 16)])
 @pytest.mark.parametrize("batch", [1, 9])
 @given(
@@ -61,11 +69,16 @@ def test_supports_are_those_of_counting_by_hand(baskets, minimum, longest):
 )
 @settings(max_examples=12)
 def test_neither_layout_nor_batches_nor_weights_change_the_result(
-    dense, always, per_row, batch, baskets, minimum, data, entries
+    layout, always, per_row, batch, baskets, minimum, data, entries
 ):
     weights = data.draw(st.lists(st.integers(0, 4), min_size=len(baskets), max_size=len(baskets)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "is_cheaper", lambda number, lengths: dense)
+        patch.setattr(columns, "is_cheaper", lambda number, lengths: layout == "columns")
+        patch.setattr(matrices, "is_cheaper", lambda *sizes: layout.startswith("matrices"))
+        patch.setattr(matrices, "_BASKETS", batch)
+        patch.setattr(matrices, "_COUNTED", batch)
+        worth = layout == "matrices and triples"
+        patch.setattr(triples, "_worth_checking", lambda s, *rest: np.full(len(s), worth))
         patch.setattr(superset_sums, "ALWAYS", always)
         patch.setattr(superset_sums, "SUMS_PER_ROW", per_row)
         patch.setattr(projection, "BATCH", batch)

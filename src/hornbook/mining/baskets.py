@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -53,13 +53,15 @@ class Baskets:
         Raises:
             DataError: an item is None or not a number, or a basket is a plain string.
         """
-        lists = lists if isinstance(lists, list | tuple) else list(lists)
-        if any(isinstance(basket, str | bytes) for basket in lists[:1000]):
+        sized: Any = lists if isinstance(lists, list | tuple) else list(lists)
+        kinds = set(map(type, sized))
+        if any(issubclass(kind, str | bytes) for kind in kinds):
             raise DataError(
                 "A basket is one string, whose letters would be its items.\n"
                 "Split it first:  [line.split(',') for line in lines]"
             )
-        sized: list[Any] = [b if hasattr(b, "__len__") else list(b) for b in lists]
+        if not all(hasattr(kind, "__len__") for kind in kinds):
+            sized = list(map(list, sized))
         lengths = np.fromiter(map(len, sized), np.int64, len(sized))
         flat = list(chain.from_iterable(sized))
         codes, labels = encode(flat)
@@ -125,18 +127,31 @@ def without_repeats(codes: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray,
 
 
 def sort_each(codes: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Sorts inside each basket: baskets of one length are the rows of a matrix."""
-    firsts = np.cumsum(lengths) - lengths
-    by_length = np.argsort(lengths, kind="stable")
-    sizes, numbers = np.unique(lengths.take(by_length), return_counts=True)
+    """Sorts inside each basket."""
     result = codes.copy()
-    at = 0
-    for size, number in zip(sizes.tolist(), numbers.tolist(), strict=True):
-        rows = by_length[at : at + number]
-        at += number
-        if size > 1:
-            places = firsts.take(rows)[:, None] + np.arange(size)
+    for _, places in same_length(lengths):
+        if places.shape[1] > 1:
             block = codes.take(places)
             block.sort(axis=1)
             result[places] = block
     return result
+
+
+def same_length(
+    lengths: np.ndarray, most: int | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Baskets of one length together, at most `most` at a time.
+
+    Yields:
+        `(baskets,)` their numbers, and `(baskets, length)` where their items are.
+    """
+    firsts = np.cumsum(lengths) - lengths
+    narrow = lengths.astype(np.uint16) if lengths.max(initial=0) < 1 << 16 else lengths
+    by_length = np.argsort(narrow, kind="stable")
+    sizes, numbers = np.unique(narrow.take(by_length), return_counts=True)
+    at = 0
+    for size, number in zip(sizes.tolist(), numbers.tolist(), strict=True):
+        for start in range(at, at + number, most or number):
+            baskets = by_length[start : min(start + (most or number), at + number)]
+            yield baskets, firsts.take(baskets)[:, None] + np.arange(size)
+        at += number

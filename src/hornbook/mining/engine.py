@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from hornbook.mining import columns, matrices
 from hornbook.mining.baskets import sort_each
-from hornbook.mining.columns import first_step_by_columns, is_cheaper
 from hornbook.mining.found import Found
 from hornbook.mining.projection import descend
 from hornbook.mining.rows import Rows
@@ -56,11 +56,14 @@ def mine(
             ranks,
         )
         if not (
-            is_cheaper(number, lengths)
-            and first_step_by_columns(root, minimum, longest, found, entries)
+            columns.is_cheaper(number, lengths)
+            and columns.first_step_by_columns(root, minimum, longest, found, entries)
         ):
-            root.items = sort_each(root.items, root.lengths)
-            descend(root, minimum, longest, found, entries)
+            if weights is None and matrices.is_cheaper(number, lengths, entries):
+                matrices.first_step_by_matrices(root, minimum, longest, found, entries)
+            else:
+                root.items = sort_each(root.items, root.lengths)
+                descend(root, minimum, longest, found, entries)
     return found.columns(item_of_rank)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hornbook.mining.found import Found
-from hornbook.mining.rows import CODE_BITS, Rows, join, merge_equal, runs
+from hornbook.mining.rows import CODE_BITS, Rows, join, merge_equal, runs, sums_of
 from hornbook.mining.superset_sums import count_all_subsets, ends_here
 
 # Pairs written out in one go.  Small enough for the second-level cache, large enough that
@@ -59,14 +59,15 @@ def descend(rows: Rows, minimum: int, longest: int, found: Found, entries: int) 
         return
     waiting: list[Rows] = []
     size = 0
-    for batch in _batches(rows):
-        children = _count_pairs(rows, batch, minimum, longest, found)
-        if children is not None:
-            waiting.append(children)
-            size += len(children.items)
-        if size > entries:
-            finish(join(waiting), minimum, longest, found, entries)
-            waiting, size = [], 0
+    for part in _parts(rows):
+        for batch in _batches(part):
+            children = _count_pairs(part, batch, minimum, longest, found)
+            if children is not None:
+                waiting.append(children)
+                size += len(children.items)
+            if size > entries:
+                finish(join(waiting), minimum, longest, found, entries)
+                waiting, size = [], 0
     if waiting:
         finish(join(waiting), minimum, longest, found, entries)
 
@@ -75,26 +76,53 @@ def finish(rows: Rows, minimum: int, longest: int, found: Found, entries: int) -
     """Ends small classes by superset sums and descends into the others."""
     if not len(rows.items):
         return
-    codes = rows.codes()
     small = ends_here(rows)
-    count_all_subsets(rows, codes, small, minimum, longest, found)
-    if small.all():
+    ends = small.take(rows.owners)
+    ending = rows if ends.all() else rows.take(np.flatnonzero(ends))
+    count_all_subsets(ending, ending.codes(), minimum, longest, found)
+    if ending is rows:
         return
-    left = np.flatnonzero(~small.take(rows.owners))
+    left = rows.take(np.flatnonzero(~ends))
     # Long rows cost most, and are most often alike when the data is dense.
-    if len(rows.items) > 4 * len(rows.lengths) and rows.tail_counts.max() <= CODE_BITS:
-        weights = None if rows.weights is None else rows.weights.take(left)
-        kept, weights = merge_equal(codes.take(left), rows.owners.take(left), weights)
-        rows = rows.take(left.take(kept))
-        rows.weights = weights
-    else:
-        rows.owners = np.where(small.take(rows.owners), -1, rows.owners)
-    descend(rows, minimum, longest, found, entries)
+    if len(left.items) > 4 * len(left.lengths) and left.tail_counts.max() <= CODE_BITS:
+        kept, weights = merge_equal(left.codes(), left.owners, left.weights)
+        left = left.take(kept)
+        left.weights = weights
+    if (left.owners[1:] < left.owners[:-1]).any():
+        owners = left.owners.astype(np.uint16) if len(small) < 1 << 16 else left.owners
+        left = left.take(np.argsort(owners, kind="stable"))
+    descend(left, minimum, longest, found, entries)
+
+
+def _parts(rows: Rows) -> Iterator[Rows]:
+    """Cuts rows between classes into parts that fit the cache with all that is made of them."""
+    pairs = rows.lengths * (rows.lengths - 1) // 2
+    per_class = np.bincount(rows.owners, pairs, minlength=len(rows.tail_counts))
+    cells = rows.tail_counts * (rows.tail_counts - 1) // 2
+    sums = sums_of(np.maximum(per_class.astype(np.int64), cells))
+    row_ends = sums_of(np.bincount(rows.owners, minlength=len(rows.tail_counts)))
+    entry_ends = sums_of(rows.lengths).take(row_ends)
+    tail_ends = sums_of(rows.tail_counts)
+    low = 0
+    while low < len(rows.tail_counts):
+        high = max(low + 1, int(np.searchsorted(sums, sums[low] + BATCH, "right")) - 1)
+        some = slice(row_ends[low], row_ends[high])
+        if some.stop > some.start:
+            yield Rows(
+                rows.items[entry_ends[low] : entry_ends[high]],
+                rows.lengths[some],
+                rows.owners[some] - low,
+                None if rows.weights is None else rows.weights[some],
+                rows.prefixes[low:high],
+                rows.tail_counts[low:high],
+                rows.tails[tail_ends[low] : tail_ends[high]],
+            )
+        low = high
 
 
 def _batches(rows: Rows) -> Iterator[Batch]:
     """Cuts the entries that have others behind them into batches of whole children."""
-    long = np.flatnonzero((rows.lengths > 1) & (rows.owners >= 0))
+    long = np.flatnonzero(rows.lengths > 1)
     lengths = rows.lengths.take(long)
     firsts = rows.firsts.take(long)
     run, entries = runs(firsts, lengths - 1)
@@ -117,10 +145,10 @@ def _batches(rows: Rows) -> Iterator[Batch]:
     entries = entries.astype(np.int32).take(order)
     behind = behind.astype(np.int32).take(order)
     row = None if row is None else row.take(order)
-    starts = _sums(np.bincount(children, minlength=number))
+    starts = sums_of(np.bincount(children, minlength=number))
     children = np.repeat(np.arange(number), np.diff(starts))
-    pairs = _sums(behind).take(starts)
-    cells = _sums(widths)
+    pairs = sums_of(behind).take(starts)
+    cells = sums_of(widths)
     low = 0
     while low < number:
         by_pairs, by_cells = (
@@ -136,13 +164,6 @@ def _batches(rows: Rows) -> Iterator[Batch]:
         low = high
 
 
-def _sums(numbers: np.ndarray) -> np.ndarray:
-    """`(numbers + 1,)` the sums of the first 0, 1, 2, ... numbers."""
-    sums = np.zeros(len(numbers) + 1, np.int64)
-    np.cumsum(numbers, out=sums[1:])
-    return sums
-
-
 def _widths(rows: Rows) -> np.ndarray:
     """`(tails,)` how many tails of the same class lie behind each tail."""
     ends = np.cumsum(rows.tail_counts)
@@ -156,8 +177,9 @@ def _count_pairs(rows: Rows, batch: Batch, minimum: int, longest: int, found: Fo
     widths = _widths(rows)[batch.low : batch.high]
     cells = np.cumsum(widths) - widths
     run, other = runs(batch.entries + 1, batch.behind)
-    origin = cells.take(batch.children - batch.low) - rows.items.take(batch.entries) - 1
-    cell = origin.take(run)
+    place = np.arange(len(rows.tails)) - np.repeat(rows.tail_firsts, rows.tail_counts)
+    origin = cells - place[batch.low : batch.high] - 1
+    cell = origin.take(batch.children - batch.low).take(run)
     cell += rows.items.take(other)
     weights = None
     if rows.weights is not None and batch.rows is not None:

@@ -25,7 +25,7 @@ class Rows:
         items: `(entries,)` the rows one after the other; an entry is a position in its
             class's tails, ascending inside a row; no row is empty.
         lengths: `(rows,)` entries in each row.
-        owners: `(rows,)` the class of each row; -1: its class is done.
+        owners: `(rows,)` the class of each row.
         weights: `(rows,)` how many baskets a row stands for (float64), or None: one each.
         prefixes: `(classes, depth)` ranks of the items of each class's set.
         tail_counts: `(classes,)` number of tails of each class.
@@ -93,6 +93,13 @@ def runs(firsts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return run, numbers
 
 
+def sums_of(numbers: np.ndarray) -> np.ndarray:
+    """`(numbers + 1,)` the sums of the first 0, 1, 2, ... numbers."""
+    sums = np.zeros(len(numbers) + 1, np.int64)
+    np.cumsum(numbers, out=sums[1:])
+    return sums
+
+
 def join(parts: Sequence[Rows]) -> Rows:
     """One `Rows` of several whose prefixes have the same length."""
     if len(parts) == 1:
@@ -122,7 +129,7 @@ def merge_equal(
 
     Args:
         codes: `(rows,)` int64.
-        owners: `(rows,)` the class of each row; -1: its class is done.
+        owners: `(rows,)` the class of each row.
         weights: `(rows,)` float64, or None.
 
     Returns:

@@ -25,8 +25,7 @@ SUMS_PER_ROW = 16
 
 def ends_here(rows: Rows) -> np.ndarray:
     """`(classes,)` whether superset sums are the cheapest way to end each class."""
-    owned = rows.owners if rows.owners.min(initial=0) == 0 else rows.owners[rows.owners >= 0]
-    per_class = np.bincount(owned, minlength=len(rows.tail_counts))
+    per_class = np.bincount(rows.owners, minlength=len(rows.tail_counts))
     sums = np.left_shift(1, np.minimum(rows.tail_counts, MAX_TAILS))
     pays = (rows.tail_counts <= MAX_TAILS) & (sums <= SUMS_PER_ROW * per_class)
     return pays | (rows.tail_counts <= ALWAYS)
@@ -35,7 +34,6 @@ def ends_here(rows: Rows) -> np.ndarray:
 def count_all_subsets(
     rows: Rows,
     codes: np.ndarray,
-    chosen: np.ndarray,
     minimum: int,
     longest: int,
     found: Found,
@@ -44,15 +42,16 @@ def count_all_subsets(
 
     Args:
         rows: The classes and the owners and weights of the rows; its items are not used.
+            Classes without rows are left alone; no other may have more than `MAX_TAILS` tails.
         codes: `(rows,)` int64, see `Rows.codes`.
-        chosen: `(classes,)` which classes; none may have more than `MAX_TAILS` tails.
         minimum: The smallest count that is frequent.
         longest: The most items a set may have.
         found: Gets the sets.
     """
     # Classes with equally many tails lie side by side, the class running fastest, so that
     # every addition below runs over long contiguous stretches.
-    sizes = np.where(chosen, rows.tail_counts, 0)
+    present = np.bincount(rows.owners, minlength=len(rows.tail_counts)) > 0
+    sizes = np.where(present, rows.tail_counts, 0)
     by_size = np.argsort(sizes, kind="stable")
     per_size = np.bincount(sizes)
     slot = np.full(len(sizes), -1)
@@ -69,17 +68,9 @@ def count_all_subsets(
             at += len(classes) << size
     if not groups:
         return
-    start = slot.take(rows.owners)
     weights = rows.weights
-    if start.min(initial=0) < 0:
-        ending = np.flatnonzero(start >= 0)
-        start, codes = start.take(ending), codes.take(ending)
-        owners = rows.owners.take(ending)
-        weights = None if weights is None else weights.take(ending)
-    else:
-        owners = rows.owners
-    keys = codes * stride.take(owners)
-    keys += start
+    keys = codes * stride.take(rows.owners)
+    keys += slot.take(rows.owners)
     table = np.bincount(keys, weights, minlength=at)
     if len(keys) < 2**31 and (weights is None or weights.sum() < 2**31):
         table = table.astype(np.int32)  # half the memory to move
