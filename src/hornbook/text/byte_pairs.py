@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hornbook.errors import did_you_mean
-from hornbook.text.json_file import read_object, read_text
+from hornbook.text.json_file import read_object
 from hornbook.text.library_tokenizer import LibraryTokenizer, read_files
+from hornbook.text.merges import check_merges, read_merges
 from hornbook.text.special_tokens import (
     SETTINGS,
     Added,
@@ -91,12 +92,15 @@ def byte_pairs_from_folder(
     folder = Path(folder)
     ids = _checked_ids(read_object(folder / vocabulary), folder / vocabulary)
     pairs = read_merges(folder / merges)
+    check_merges(pairs, ids, str(folder / merges))
     settings = read_settings(folder)
     way = _way_of(ids, settings)
+    if way.end_of_word and "<unk>" not in ids:
+        raise VocabularyError(f"{folder / vocabulary} has no <unk>, which words need.")
     special_tokens = dict(named_special_tokens(settings)) or {
         purpose: token for purpose, token in way.special_tokens.items() if token in ids
     }
-    library = _library(ids, pairs, way, settings, str(folder / merges))
+    library = _library(ids, pairs, way, settings)
     _add_tokens(library, added_tokens(folder, settings), folder)
     _mark_special(library, special_tokens)
     _enclose(library, special_tokens, way, settings, folder)
@@ -109,24 +113,6 @@ def byte_pairs_from_folder(
         add_special_tokens=add_special_tokens,
         files={published.get(name, name): content for name, content in contents.items()},
     )
-
-
-def read_merges(path: Path) -> list[tuple[str, str]]:
-    """The merges of a file in their order, one `left right` a line.
-
-    Raises:
-        VocabularyError: naming the first line that is something else.
-    """
-    merges = []
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        line = line.removesuffix("\r")
-        if not line or (number == 1 and line.startswith("#version")):
-            continue
-        parts = line.split(" ")
-        if len(parts) != 2 or not all(parts):
-            raise VocabularyError(f"{path}:{number}: expected two pieces to merge, found {line!r}.")
-        merges.append((parts[0], parts[1]))
-    return merges
 
 
 def _checked_ids(content: dict[str, Any], path: Path) -> dict[str, int]:
@@ -160,7 +146,6 @@ def _library(
     merges: list[tuple[str, str]],
     way: Way,
     settings: Mapping[str, Any],
-    where: str,
 ) -> Library:
     from tokenizers import Tokenizer as Library
     from tokenizers import decoders, models, normalizers, pre_tokenizers
@@ -168,10 +153,7 @@ def _library(
     options: dict[str, Any] = {}
     if way.end_of_word:
         options = {"end_of_word_suffix": way.end_of_word, "unk_token": "<unk>"}
-    try:
-        library = Library(models.BPE(vocab=ids, merges=merges, **options))
-    except Exception as error:  # the library has no class of its own for this
-        raise VocabularyError(f"{where} does not fit its vocabulary: {error}.") from None
+    library = Library(models.BPE(vocab=ids, merges=merges, **options))
     if way.end_of_word:
         library.normalizer = normalizers.BertNormalizer(lowercase=True)
         library.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

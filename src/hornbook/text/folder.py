@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hornbook.errors import OptionError
 from hornbook.text.json_file import object_in, read_object
-from hornbook.text.vocabulary_file import SPECIAL_TOKENS, VocabularyError
+from hornbook.text.vocabulary_file import REQUIRED_TOKENS, VocabularyError
 
 if TYPE_CHECKING:
     from hornbook.text.tokenizer import Tokenizer
@@ -94,10 +94,9 @@ def _is_wordpiece(folder: Path) -> bool:
     if not path.is_file():
         return (folder / "vocab.txt").is_file()
     model = object_in(read_object(path), "model")
-    if model.get("type") not in ("WordPiece", None):
-        return False
-    vocabulary = model.get("vocab")
-    return not isinstance(vocabulary, dict) or vocabulary.keys() >= set(SPECIAL_TOKENS[:4])
+    if model.get("type") not in ("WordPiece", None) or "merges" in model:
+        return False  # early files name no type; merges are those of byte pairs
+    return object_in(model, "vocab").keys() >= set(REQUIRED_TOKENS)
 
 
 def _byte_pair_vocabulary(folder: Path) -> str | None:

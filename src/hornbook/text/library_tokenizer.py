@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hornbook.files import atomic_file
-from hornbook.text.json_file import read_text
+from hornbook.text.json_file import object_in, read_object, read_text
+from hornbook.text.merges import check_merges
 from hornbook.text.special_tokens import (
     SETTINGS,
     named_special_tokens,
@@ -93,14 +94,8 @@ class LibraryTokenizer(Tokenizer):
         Raises:
             VocabularyError: a file cannot be read, or they do not fit together.
         """
-        from tokenizers import Tokenizer as Library
-
         folder = Path(folder)
-        text = read_text(folder / FILE)
-        try:
-            library = Library.from_str(text)
-        except Exception as error:  # the library has no class of its own for this
-            raise VocabularyError(f"{folder / FILE} is no tokenizer: {error}.") from None
+        library = _open(folder / FILE)
         settings = read_settings(folder)
         return cls(
             library,
@@ -118,7 +113,12 @@ class LibraryTokenizer(Tokenizer):
                 file.write(content)
 
     def _pieces(self, texts: list[str]) -> list[Pieces]:
-        found = self._library.encode_batch(texts, add_special_tokens=False)
+        try:
+            found = self._library.encode_batch(texts, add_special_tokens=False)
+        except (TypeError, UnicodeEncodeError):
+            raise
+        except Exception as error:  # the library has no class of its own for this
+            raise VocabularyError(f"This tokenizer cannot read a text: {error}.") from None
         return [(encoding.ids, encoding.offsets) for encoding in found]
 
     def tokens(self, token_ids: Iterable[int]) -> list[str]:
@@ -131,6 +131,19 @@ class LibraryTokenizer(Tokenizer):
     @cached_property
     def vocabulary_size(self) -> int:
         return max(self._library.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+
+def _open(path: Path) -> Library:
+    from tokenizers import Tokenizer as Library
+
+    model = object_in(read_object(path), "model")
+    if isinstance(model.get("merges"), list):
+        prefix = str(model.get("continuing_subword_prefix") or "")
+        check_merges(model["merges"], object_in(model, "vocab"), str(path), prefix)
+    try:
+        return Library.from_str(read_text(path))
+    except Exception as error:  # the library has no class of its own for this
+        raise VocabularyError(f"{path} is no tokenizer: {error}.") from None
 
 
 def _template(library: Library) -> Template:

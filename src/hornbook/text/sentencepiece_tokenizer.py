@@ -42,7 +42,7 @@ class SentencePieceTokenizer(Tokenizer):
 
     What a user types is text: `</s>` in it is brackets and letters, never the special token.
     Only T5's `<extra_id_0>` and the like are found, because its prompts are written with them.
-    White space at the beginning of a token does not count into its offsets.
+    White space in front of a token does not count into its offsets, unless it is all there is.
 
     Args:
         model: The content of a model file, or its path.
@@ -231,16 +231,16 @@ class SentencePieceTokenizer(Tokenizer):
 def _original(
     text: str, spans: list[tuple[int, int]] | None, offsets: Iterable[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    """Offsets in the text as the user has it, without white space in front."""
+    """Offsets in the text as the user has it, without white space in front of anything else."""
     found = []
     for start, end in offsets:
         if spans is not None and start < end:
             start, end = spans[start][0], spans[end - 1][1]
         elif spans is not None:
             start = end = spans[start][0] if start < len(spans) else len(text)
-        while start < end and text[start].isspace():
-            start += 1
-        found.append((start, end))
+        part = text[start:end]
+        spaces = len(part) - len(part.lstrip())
+        found.append((start + spaces if spaces < len(part) else start, end))
     return found
 
 

@@ -123,7 +123,11 @@ def processor_template(processor: Mapping[str, Any] | None) -> Template:
     [part] = found
     if part["type"] == "TemplateProcessing":
         ids = {name: token["ids"] for name, token in part["special_tokens"].items()}
-        return Template(_library_places(part["single"], ids), _library_places(part["pair"], ids))
+        try:
+            single, pair = (list(_library_places(part[kind], ids)) for kind in ("single", "pair"))
+        except KeyError as error:
+            raise VocabularyError(f"The post-processor does not give the ids of {error}.") from None
+        return Template(single, pair)
     (start, start_id), (end, end_id) = part["cls"], part["sep"]
     between, second = ("", 1) if part["type"] == "BertProcessing" else (f" {end}", 0)
     return Template.written(
