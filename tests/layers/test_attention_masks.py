@@ -9,7 +9,6 @@ from keras import ops
 from hornbook.layers.attention_masks import (
     causal_attention_mask,
     padding_attention_mask,
-    prefix_attention_mask,
     window_attention_mask,
 )
 
@@ -26,14 +25,18 @@ def test_only_real_tokens_may_be_seen(dtype):
     assert to_lists(mask) == [[[[True, True, False]]], [[[True, False, False]]]]
 
 
+def order(first, end):
+    return np.arange(first, end)[None]
+
+
 @pytest.mark.parametrize(("queries", "keys"), [(4, 4), (1, 4), (2, 5)])
 def test_causal_sees_itself_and_what_came_before(queries, keys):
-    before = keys - queries
-    expected = [[key <= query + before for key in range(keys)] for query in range(queries)]
-    assert to_lists(causal_attention_mask(queries, keys)) == [[expected]]
+    first = keys - queries
+    expected = [[key <= query for key in range(keys)] for query in range(first, keys)]
+    assert to_lists(causal_attention_mask(order(first, keys), order(0, keys))) == [[expected]]
 
 
-def test_prefix_reads_segment_0_both_ways_and_writes_segment_1_from_left_to_right():
+def test_segment_0_is_read_both_ways_and_segment_1_written_from_left_to_right():
     segments = np.array([[0, 0, 0, 1, 1], [0, 1, 1, 1, 1], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]])
 
     def may_see(row, query, key):
@@ -44,11 +47,12 @@ def test_prefix_reads_segment_0_both_ways_and_writes_segment_1_from_left_to_righ
     expected = [
         [[[may_see(row, query, key) for key in range(5)] for query in range(5)]] for row in range(4)
     ]
-    assert to_lists(prefix_attention_mask(segments)) == expected
+    written = segments.cumsum(1)
+    assert to_lists(causal_attention_mask(written, written)) == expected
 
 
 @pytest.mark.parametrize(("queries", "keys"), [(5, 5), (1, 5), (2, 6)])
 def test_a_window_shows_what_is_near_on_both_sides(queries, keys):
-    before = keys - queries
-    expected = [[abs(key - query - before) <= 2 for key in range(keys)] for query in range(queries)]
-    assert to_lists(window_attention_mask(queries, keys, 2)) == [[expected]]
+    first = keys - queries
+    expected = [[abs(key - query) <= 2 for key in range(keys)] for query in range(first, keys)]
+    assert to_lists(window_attention_mask(order(first, keys), order(0, keys), 2)) == [[expected]]

@@ -136,7 +136,7 @@ class MultiHeadAttention(keras.layers.Layer):
             query = self.query_norm(query)
         if rotary is not None:
             query = rotate(query, rotary, self.rotary_pairs)
-        key, value = self._key_and_value(x if context is None else context, rotary, memory)
+        key, value = self.key_and_value(x if context is None else context, rotary, memory)
         if self._is_plain(relative, memory, training) and keras.config.backend() == "torch":
             attended = self._fused(query, key, value, attention_mask, attention_bias)
         else:
@@ -147,7 +147,7 @@ class MultiHeadAttention(keras.layers.Layer):
         y = self.output_dense(self._join(attended))
         return y if memory is None else (y, memory)
 
-    def _key_and_value(self, context, rotary, memory):
+    def key_and_value(self, context, rotary=None, memory=None):
         """Of the context, of the memory, or of both; the memory is brought up to date."""
         if memory is not None and "key" in memory and "index" not in memory:
             return memory["key"], memory["value"]

@@ -13,34 +13,33 @@ def padding_attention_mask(padding_mask):
     return ops.cast(padding_mask, "bool")[:, None, None, :]
 
 
-def causal_attention_mask(num_queries, num_keys):
-    """Each position sees itself and what came before -> `(1, 1, queries, keys)`.
+def causal_attention_mask(query_order, key_order):
+    """A query sees the keys whose number is not above its own.
 
-    The last query is aligned with the last key.
-    """
-    queries = ops.arange(num_queries)[:, None] + (num_keys - num_queries)
-    return (ops.arange(num_keys)[None, :] <= queries)[None, None]
-
-
-def prefix_attention_mask(segment_ids):
-    """Segment 0 is read both ways, segment 1 is written from left to right (UniLM).
+    With the numbers 0, 1, 2 ... each token sees itself and what came before.  With the running
+    sum of segment ids 0 and 1, segment 0 is read both ways and segment 1 written from left to
+    right (UniLM, https://kexue.fm/archives/6933).
 
     Args:
-        segment_ids: `(batch, length)` of 0 and 1.
+        query_order: Integers `(batch or 1, queries)`.
+        key_order: Integers `(batch or 1, keys)`.
 
     Returns:
-        `(batch, 1, length, length)`.
-
-    Reference: https://kexue.fm/archives/6933
+        `(batch or 1, 1, queries, keys)`.
     """
-    written = ops.cumsum(segment_ids, axis=1)
-    return (written[:, None, :] <= written[:, :, None])[:, None]
+    return (key_order[:, None, :] <= query_order[:, :, None])[:, None]
 
 
-def window_attention_mask(num_queries, num_keys, farthest):
-    """Each position sees those at most `farthest` away, on both sides -> `(1, 1, queries, keys)`.
+def window_attention_mask(query_positions, key_positions, farthest: int):
+    """A query sees the keys that are at most `farthest` away, on both sides.
 
-    The last query is aligned with the last key.
+    Args:
+        query_positions: Integers `(batch or 1, queries)`.
+        key_positions: Integers `(batch or 1, keys)`.
+        farthest: How far, in positions.
+
+    Returns:
+        `(batch or 1, 1, queries, keys)`.
     """
-    queries = ops.arange(num_queries)[:, None] + (num_keys - num_queries)
-    return (ops.abs(ops.arange(num_keys)[None, :] - queries) <= farthest)[None, None]
+    distances = ops.abs(key_positions[:, None, :] - query_positions[:, :, None])
+    return (distances <= farthest)[:, None]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
 from hornbook.models.blocks import normal
+from hornbook.models.cache import empty_cache
 from hornbook.models.config import TransformerConfig
 from hornbook.models.heads import make_language_head
 from hornbook.models.transformer import Transformer, make_token_embedding
@@ -83,6 +85,25 @@ class EncoderDecoder(keras.layers.Layer):
             encoded_padding_mask=padding_mask,
             training=training,
         )
+
+    def start(self, token_ids, slots: int, padding_mask=None, condition=None):
+        """A cache for `decoder` that has read a text and written nothing.
+
+        Args:
+            token_ids: Integers `(batch, length)`, the text to read.
+            slots: Tokens that can be written.
+            padding_mask: `(batch, length)`.
+            condition: `(batch, condition_size)`.
+        """
+        encoded = self.encoder(token_ids, padding_mask=padding_mask, condition=condition)
+        batch = ops.shape(token_ids)[0]
+        cache = empty_cache(self.decoder.config, batch, slots, self.compute_dtype)
+        for block, kept in zip(self.decoder.blocks, cache["blocks"], strict=True):
+            key, value = block.cross_attention.key_and_value(encoded)
+            kept |= {"cross_key": key, "cross_value": value}
+        if padding_mask is None:
+            padding_mask = ops.ones_like(token_ids)
+        return cache | {"encoded_real": ops.cast(padding_mask, "bool")}
 
     def compute_output_shape(self, token_ids_shape, decoder_token_ids_shape=None, **other_shapes):
         shape = token_ids_shape if self.decoder is None else decoder_token_ids_shape

@@ -8,9 +8,6 @@ from hornbook.layers import RelativePositionBuckets, RelativePositions, RotaryPo
 from hornbook.models.blocks import normal
 from hornbook.models.config import TransformerConfig
 
-# what attention calls the output of each kind of positions
-ARGUMENTS = {"rotary": "rotary", "relative": "relative", "buckets": "attention_bias"}
-
 
 def make_positions(config: TransformerConfig, policy, *, local: bool = False) -> Any:
     """The layer of `config.position_kind`; None when vectors are added to the tokens'.

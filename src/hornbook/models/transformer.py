@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -10,14 +11,14 @@ from keras import ops
 from hornbook.layers.attention_masks import (
     causal_attention_mask,
     padding_attention_mask,
-    prefix_attention_mask,
     window_attention_mask,
 )
 from hornbook.layers.hierarchical_positions import hierarchical_positions
 from hornbook.models.blocks import BLOCKS, norm, normal
+from hornbook.models.cache import add_tokens
 from hornbook.models.config import TransformerConfig
 from hornbook.models.heads import DiscriminatorHead, make_language_head
-from hornbook.models.positions import ARGUMENTS, make_positions
+from hornbook.models.positions import make_positions
 
 
 class Transformer(keras.layers.Layer):
@@ -43,9 +44,11 @@ class Transformer(keras.layers.Layer):
             `(batch, heads, length, length)`.
         encoded: `(batch, keys, hidden_size)`, what blocks with cross-attention look at.
         encoded_padding_mask: `(batch, keys)`, as `padding_mask`, of `encoded`.
+        cache: From `empty_cache` or an earlier call: what came before these tokens, which then
+            need not be computed again.  A token's position is how many real ones came before.
 
     Returns:
-        `(batch, length, hidden_size)`.
+        `(batch, length, hidden_size)`; with `cache` also the cache that these tokens are in.
     """
 
     def __init__(self, config: TransformerConfig, *, token_embedding=None, **kwargs):
@@ -149,44 +152,92 @@ class Transformer(keras.layers.Layer):
         attention_bias=None,
         encoded=None,
         encoded_padding_mask=None,
+        cache=None,
         training=None,
     ):
-        if position_ids is None:
-            position_ids = ops.arange(ops.shape(token_ids)[1])[None] + self.config.position_offset
-        x = self.embed(token_ids, segment_ids, position_ids, condition, training)
-        mask = self.attention_mask(token_ids, segment_ids, padding_mask)
-        everywhere, nearby = self._attention_arguments(position_ids, mask, attention_bias)
-        if encoded is not None:
+        tokens = self._tokens(token_ids, segment_ids, position_ids, padding_mask, cache)
+        keys = tokens if cache is None else add_tokens(cache, tokens)
+        everywhere, nearby = self._attention_arguments(tokens, keys, attention_bias)
+        if self.config.cross_attention:
+            if cache is not None:
+                encoded_padding_mask = cache["encoded_real"]
             encoded_mask = None
             if encoded_padding_mask is not None:
                 encoded_mask = padding_attention_mask(encoded_padding_mask)
             seen = {"encoded": encoded, "encoded_mask": encoded_mask}
             everywhere, nearby = everywhere | seen, nearby | seen
-        memory = None
+        x = self.embed(token_ids, segment_ids, tokens["position"], condition, training)
+        scores = {}
         if self.config.residual_attention_scores:
-            memory = {"scores": ops.zeros((1, 1, 1, 1))}
-        layers = self.config.num_hidden_layers
+            scores = {"scores": ops.zeros((1, 1, 1, 1))}
+        layers, cached = self.config.num_hidden_layers, []
         for number in range(layers):
             block = self.blocks[number * len(self.blocks) // layers]  # several may share one
             attention = nearby if self.config.slides(number) else everywhere
-            x = block(x, condition=condition, memory=memory, training=training, **attention)
-            x, memory = (x, None) if memory is None else x
-        return x if self.final_norm is None else self.final_norm(x, condition)
+            memory = dict(scores)
+            if cache is not None:
+                memory |= cache["blocks"][number] | {"index": cache["index"]}
+            x = block(x, condition=condition, memory=memory or None, training=training, **attention)
+            if memory:
+                x, memory = x
+                scores = {name: memory.pop(name) for name in scores}
+                memory.pop("index", None)
+                cached.append(memory)
+        if self.final_norm is not None:
+            x = self.final_norm(x, condition)
+        if cache is None:
+            return x
+        index = cache["index"] + ops.shape(token_ids)[1]
+        return x, cache | {"index": index, "tokens": keys, "blocks": cached}
 
-    def _attention_arguments(self, position_ids, mask, bias):
+    def _tokens(self, token_ids, segment_ids, position_ids, padding_mask, cache):
+        """What decides who sees whom: `position`, `order`, and `real` or None for all."""
+        length, first = ops.shape(token_ids)[1], self.config.position_offset
+        order = ops.arange(length)[None]
+        if cache is not None:
+            if self.config.application == "encoder":
+                raise ValueError("An encoder sees what comes later, so it has no cache.")
+            if padding_mask is None:
+                padding_mask = ops.ones_like(token_ids)
+            if position_ids is None:
+                before = ops.cast(cache["tokens"]["real"], "int32")
+                numbers = ops.cumsum(ops.cast(padding_mask, "int32"), axis=1) - 1
+                numbers = numbers + ops.sum(before, axis=1, keepdims=True)
+                position_ids = ops.maximum(numbers, 0) + first
+            order = ops.broadcast_to(order + cache["index"], ops.shape(token_ids))
+        elif position_ids is None:
+            position_ids = order + first
+        if self.config.application == "prefix_lm":
+            if segment_ids is None:
+                raise ValueError("A prefix language model needs segment_ids: 0 read, 1 written.")
+            order = ops.cumsum(segment_ids, axis=1)
+            if cache is not None:
+                order = order + ops.max(cache["tokens"]["order"], axis=1, keepdims=True)
+        return {"position": position_ids, "order": order, "real": padding_mask}
+
+    def _attention_arguments(self, tokens, keys, bias):
         """What attention is called with, in blocks that see everything and in those that slide."""
-        everywhere = {"attention_mask": mask, "attention_bias": bias}
-        if self.positions is not None:
-            name = ARGUMENTS[self.config.position_kind]
-            where = self.positions(position_ids)
-            everywhere[name] = where if everywhere.get(name) is None else everywhere[name] + where
+        masks = []
+        if self.config.application != "encoder":
+            masks.append(causal_attention_mask(tokens["order"], keys["order"]))
+        if keys["real"] is not None:
+            masks.append(padding_attention_mask(keys["real"]))
+        everywhere = {"attention_mask": _all_of(masks), "attention_bias": bias}
+        if self.config.position_kind == "rotary":
+            everywhere["rotary"] = self.positions(tokens["position"])
+        elif self.config.position_kind == "relative":
+            everywhere["relative"] = self.positions(tokens["position"], keys["position"])
+        elif self.config.position_kind == "buckets":
+            distances = self.positions(tokens["position"], keys["position"])
+            everywhere["attention_bias"] = distances if bias is None else distances + bias
         nearby = dict(everywhere)
         if self.config.attention_window is not None:
-            length = ops.shape(position_ids)[1]
-            window = window_attention_mask(length, length, self.config.attention_window)
-            nearby["attention_mask"] = window if mask is None else ops.logical_and(mask, window)
+            window = window_attention_mask(
+                tokens["position"], keys["position"], self.config.attention_window
+            )
+            nearby["attention_mask"] = _all_of([*masks, window])
         if self.local_positions is not None:
-            nearby["rotary"] = self.local_positions(position_ids)
+            nearby["rotary"] = self.local_positions(tokens["position"])
         return everywhere, nearby
 
     def embed(self, token_ids, segment_ids, position_ids, condition, training):
@@ -232,28 +283,17 @@ class Transformer(keras.layers.Layer):
         )
         return [layer for layer in layers if layer is not None and layer.weights]
 
-    def attention_mask(self, token_ids, segment_ids, padding_mask):
-        """Boolean `(batch or 1, 1, length or 1, length)`, or None when all see all."""
-        application = self.config.application
-        mask = None
-        if application == "causal_lm":
-            length = ops.shape(token_ids)[1]
-            mask = causal_attention_mask(length, length)
-        elif application == "prefix_lm":
-            if segment_ids is None:
-                raise ValueError("A prefix language model needs segment_ids: 0 read, 1 written.")
-            mask = prefix_attention_mask(segment_ids)
-        if padding_mask is not None:
-            padding = padding_attention_mask(padding_mask)
-            mask = padding if mask is None else ops.logical_and(mask, padding)
-        return mask
-
     def pool(self, x):
         """The first token's vector through the pooler -> `(batch, hidden_size)`."""
         return self.pooler(x[:, 0])
 
     def compute_output_shape(self, token_ids_shape, **other_shapes):
         return (*token_ids_shape, self.config.hidden_size)
+
+
+def _all_of(masks):
+    """What every mask allows; None when there is none."""
+    return functools.reduce(ops.logical_and, masks) if masks else None
 
 
 def make_token_embedding(config: TransformerConfig, policy):

@@ -1,0 +1,87 @@
+"""What a Transformer keeps of the tokens it has seen, so that each is computed once.
+
+A cache is a dict of tensors, which every backend can pass through a compiled function:
+
+    index: how many slots are filled, a scalar
+    tokens: what is known of the token in each slot, `(batch, slots)`: whether it is `real`, its
+        `position`, and for prefix language models the running sum of segment ids, `order`
+    blocks: for each layer `key` and `value`, and `cross_key` and `cross_value` of a decoder
+    encoded_real: `(batch, keys)`, which tokens of the text to read are real (decoders)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from hornbook.models.config import TransformerConfig
+
+
+def empty_cache(config: TransformerConfig, batch: int, slots: int, dtype: str) -> dict[str, Any]:
+    """A cache that has seen nothing.
+
+    Args:
+        config: Of the Transformer.
+        batch: Rows.
+        slots: Tokens that fit, padding included.
+        dtype: Of keys and values: what the model computes in.
+    """
+    one_head = config.block == "gau"
+    heads = 1 if one_head else config.num_key_value_heads or config.num_attention_heads
+    values = config.intermediate_size if one_head else config.head_size
+    return {
+        "index": ops.zeros((), "int32"),
+        "tokens": {
+            "real": ops.zeros((batch, slots), "bool"),
+            "position": ops.zeros((batch, slots), "int32"),
+            "order": ops.zeros((batch, slots), "int32"),
+        },
+        "blocks": [
+            {
+                "key": ops.zeros((batch, heads, slots, config.head_size), dtype),
+                "value": ops.zeros((batch, heads, slots, values), dtype),
+            }
+            for _ in range(config.num_hidden_layers)
+        ],
+    }
+
+
+def add_tokens(cache: dict[str, Any], tokens: dict[str, Any]) -> dict[str, Any]:
+    """What is known of every slot once these tokens are in theirs.
+
+    Args:
+        cache: Of `empty_cache`, or a later one.
+        tokens: `(batch, new)` each, as in the cache.
+    """
+    return {
+        name: ops.slice_update(held, (0, cache["index"]), ops.cast(tokens[name], held.dtype))
+        for name, held in cache["tokens"].items()
+    }
+
+
+def take_rows(cache: dict[str, Any], rows) -> dict[str, Any]:
+    """The cache whose row `i` is row `rows[i]` of this one: beams, and several of one prompt."""
+
+    def take(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: take(one) for name, one in value.items()}
+        if isinstance(value, list):
+            return [take(one) for one in value]
+        return value if len(value.shape) == 0 else ops.take(value, rows, axis=0)
+
+    return take(cache)
+
+
+def forget(cache: dict[str, Any], counts) -> dict[str, Any]:
+    """The cache less the last `counts[i]` real tokens of row `i`; their slots stay empty.
+
+    Args:
+        cache: Any.
+        counts: Integers `(batch,)`.
+    """
+    tokens = dict(cache["tokens"])
+    real = ops.cast(tokens["real"], "int32")
+    from_the_end = ops.flip(ops.cumsum(ops.flip(real, axis=1), axis=1), axis=1)
+    tokens["real"] = ops.logical_and(tokens["real"], from_the_end > counts[:, None])
+    return cache | {"tokens": tokens}

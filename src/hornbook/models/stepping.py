@@ -1,0 +1,88 @@
+"""A model's step, compiled: tokens in, logits of the next token out, with what is kept between.
+
+The same `call` that trains is compiled here with a cache, once for each shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from hornbook.models.cache import empty_cache, forget, take_rows
+
+
+class CompiledSteps:
+    """The compiled functions of one model; they live as long as this object.
+
+    Args:
+        model: A built `Transformer` or `EncoderDecoder` with the head `mlm`.
+    """
+
+    def __init__(self, model: Any):
+        self.model = model
+        self.writer = model.decoder if model.config.encoder_decoder else model
+        # the cache comes last and is given away: it is changed in place where a backend can
+        self.read = _compiled(model, self._read)
+        self.begin = _compiled(model, self._begin, gives_last_away=True)
+        self.step = _compiled(model, self._step, gives_last_away=True)
+        self.forget = _compiled(model, lambda counts, cache: forget(cache, counts))
+        self.take_rows = _compiled(model, lambda rows, cache: take_rows(cache, rows))
+
+    def empty(self, batch: int, slots: int) -> dict[str, Any]:
+        """A cache that has seen nothing."""
+        return empty_cache(self.writer.config, batch, slots, self.model.compute_dtype)
+
+    def _read(self, token_ids, padding_mask, slots):
+        """A decoder's cache that has read a text; `slots` is an array of as many elements."""
+        return self.model.start(token_ids, slots.shape[0], padding_mask)
+
+    def _begin(self, token_ids, padding_mask, segment_ids, cache):
+        """Puts a prompt that ends at the last column into the cache; see `_step`."""
+        x, cache = self._write(token_ids, padding_mask, segment_ids, cache)
+        return self.model.mlm(x[:, -1:]), x[:, -1:], cache
+
+    def _step(self, token_ids, padding_mask, segment_ids, cache):
+        """Puts tokens into the cache.
+
+        Returns:
+            Logits `(batch, tokens, vocabulary)` of what comes after each; the hidden vectors
+            they were made of; the cache.
+        """
+        x, cache = self._write(token_ids, padding_mask, segment_ids, cache)
+        return self.model.mlm(x), x, cache
+
+    def _write(self, token_ids, padding_mask, segment_ids, cache):
+        return self.writer(
+            token_ids, segment_ids=segment_ids, padding_mask=padding_mask, cache=cache
+        )
+
+
+def _compiled(model: Any, function: Callable, *, gives_last_away: bool = False) -> Callable:
+    """`function` of arrays, as the backend compiles it; it may use the model's weights."""
+    backend = keras.config.backend()
+    if backend == "jax":
+        import jax
+
+        # the weights are an argument, or they would become constants of what is compiled
+        def pure(values, *arguments):
+            with keras.StatelessScope(list(zip(model.variables, values, strict=True))):
+                return function(*arguments)
+
+        count = function.__code__.co_argcount - (1 if hasattr(function, "__self__") else 0)
+        jitted = jax.jit(pure, donate_argnums=(count,) if gives_last_away else ())
+        return lambda *arguments: jitted([v.value for v in model.variables], *arguments)
+    if backend == "tensorflow":
+        import tensorflow
+
+        return tensorflow.function(function)
+    import torch
+
+    def without_gradients(*arguments):
+        with torch.inference_mode():
+            arguments = keras.tree.map_structure(ops.convert_to_tensor, arguments)
+            return function(*arguments)
+
+    return without_gradients
