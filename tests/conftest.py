@@ -56,10 +56,10 @@ def tiny_transformer():
         import keras
         import numpy as np
 
-        from hornbook.models.building import make_model
         from hornbook.models.config import TransformerConfig
         from hornbook.models.variables import named_variables
         from hornbook.pretrained import policy
+        from hornbook.pretrained.weights import unbuilt
 
         sizes = {
             "vocab_size": 40,
@@ -72,7 +72,7 @@ def tiny_transformer():
         }
         keras.utils.set_random_seed(seed)
         config = TransformerConfig(**{**sizes, **changes})
-        transformer = make_model(config, dtype=policy(compute_dtype))
+        transformer = unbuilt(config, policy(compute_dtype))
         transformer.build()
         # as Keras starts them, biases are zeros and gammas ones: nothing would see them mixed up
         random = np.random.default_rng(seed)
@@ -82,6 +82,33 @@ def tiny_transformer():
             start = 1.0 if path.endswith("gamma") else 0.0
             value = random.normal(start, 0.2, variable.shape)
             variable.assign(value.astype("float32"))
+        return transformer
+
+    return make
+
+
+@pytest.fixture
+def tiny_family(tiny_transformer):
+    """Makes a tiny model of a family, with all that one of its layouts can hold."""
+
+    def make(family, layout=None, **changes):
+        from keras import ops
+
+        from hornbook.models.choices import HEADS
+        from hornbook.models.variables import named_variables
+
+        layouts = list(family.weights) if layout is None else [layout]
+        of_family = {"family": family.name, **family.choices}
+        heads = {head for one in layouts for head in family.heads_in(one)}
+        of_family["heads"] = tuple(head for head in HEADS if head in heads)
+        if "embedding_size" in family.words and "language_head" not in family.choices:
+            of_family["embedding_size"] = 8
+        transformer = tiny_transformer(**{**of_family, **changes})
+        if family.name == "albert-unshared":  # its files have one block for all
+            first, *others = (named_variables(block) for block in transformer.blocks)
+            for path, variable in first.items():
+                for other in others:
+                    other[path].assign(ops.convert_to_numpy(variable.value))
         return transformer
 
     return make

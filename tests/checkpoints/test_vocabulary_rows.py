@@ -40,6 +40,31 @@ def test_biases_have_rows_too():
     np.testing.assert_array_equal(VocabularyRows([1, 0])(np.float32([5, 6])), [6, 5])
 
 
+def test_rows_beyond_a_size_are_left_out():
+    rows = VocabularyRows(size=3)
+    np.testing.assert_array_equal(rows(TABLE), TABLE[:3])
+    assert rows.shape((4, 3)) == (3, 3)
+
+
+def test_rows_short_of_a_size_are_near_the_mean_of_the_old_ones_and_differ():
+    random = np.random.default_rng(1)
+    table = random.normal(3, 2, (500, 6)).astype("float32")
+    rows = VocabularyRows([7, 8], size=1002)
+    grown = rows(table)
+    assert grown.shape == rows.shape((500, 6)) == (1002, 6)
+    assert grown.dtype == table.dtype
+    np.testing.assert_array_equal(grown[:2], table[[7, 8]])
+    np.testing.assert_allclose(grown[2:].mean(0), table.mean(0), atol=0.05)
+    np.testing.assert_allclose(grown[2:].std(0), 0.1 * table.std(0), rtol=0.15)
+    np.testing.assert_array_equal(grown, rows(table))
+
+
+def test_columns_grow_as_rows_do():
+    np.testing.assert_array_equal(
+        VocabularyRows(size=6, axis=-1)(TABLE.T), VocabularyRows(size=6)(TABLE).T
+    )
+
+
 @pytest.mark.parametrize(
     "rows", [VocabularyRows([4]), VocabularyRows([-1]), VocabularyRows([0], compound=[[1, 9]])]
 )

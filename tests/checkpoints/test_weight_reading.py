@@ -247,7 +247,7 @@ def test_values_come_in_the_variables_type(stored, wanted, stand_ins):
     variables = stand_ins({"a": (3,)}, dtype=wanted)
     read_weights({"a": "A"}, variables, ArraysCheckpoint({"A": np.array([1, 2, 3], dtype)}))
     assert variables["a"].value.tolist() == [1, 2, 3]
-    assert variables["a"].value.dtype == ("float32" if wanted == "bfloat16" else wanted)
+    assert variables["a"].value.dtype.name == wanted
 
 
 def test_strings_are_not_numbers(tensorflow, tmp_path, stand_ins):

@@ -64,6 +64,9 @@ def test_rows_of_what_the_model_lacks_are_left_out_and_their_names_known():
     for name in ("old_poolerXkernel", "layer_x/cross", "layer_3/self", "bert/pooler/kernel2", ""):
         assert not known.fullmatch(name)
     assert not names_of_absent_rows({"a": "b"}, ["a"]).fullmatch("")
+    fewer = names_of_absent_rows(table, paths, fewer_blocks=True)
+    assert fewer.fullmatch("layer_3/self")
+    assert not fewer.fullmatch("layer_3/self/adam_m")
 
 
 @pytest.mark.parametrize(

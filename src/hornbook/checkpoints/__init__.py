@@ -2,6 +2,7 @@
 
 from hornbook.checkpoints.arrays import ArraysCheckpoint
 from hornbook.checkpoints.checkpoint import Checkpoint, find_checkpoint
+from hornbook.checkpoints.dtypes import numpy_dtype
 from hornbook.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
 from hornbook.checkpoints.tensor_bundle import TensorBundle
 from hornbook.checkpoints.tensor_bundle_writer import write_tensor_bundle
@@ -9,18 +10,20 @@ from hornbook.checkpoints.torch_file import TorchFile
 from hornbook.checkpoints.vocabulary_rows import VocabularyRows
 from hornbook.checkpoints.weight_reading import LEFTOVERS, read_weights, weight_values
 from hornbook.checkpoints.weight_table import Table, transposed
-from hornbook.checkpoints.weight_writing import write_weights
+from hornbook.checkpoints.weight_writing import LazyTensor, write_weights
 
 __all__ = [
     "LEFTOVERS",
     "ArraysCheckpoint",
     "Checkpoint",
+    "LazyTensor",
     "SafetensorsFile",
     "Table",
     "TensorBundle",
     "TorchFile",
     "VocabularyRows",
     "find_checkpoint",
+    "numpy_dtype",
     "read_weights",
     "transposed",
     "weight_values",

@@ -1,4 +1,4 @@
-"""Keeping some rows of a vocabulary, and making new ones from old ones, while loading."""
+"""Keeping some rows of a vocabulary, and making new ones, while loading."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+SPREAD = 0.1  # of made-up rows, beside that of the old ones
 
 
 class VocabularyRows:
@@ -15,11 +17,17 @@ class VocabularyRows:
         keep: The old ids to keep, in their new order; None keeps all.
         compound: New tokens that follow them.  Each is a list of old ids, whose mean it
             becomes, or a pair of ids and weights, whose weighted mean it becomes.
+        size: Rows in all; None: as many as these are.  Those beyond it are left out.  Those
+            that are short of it are made up and follow the others: the mean of all old rows
+            and a tenth of their standard deviation as noise, the same at every call.  A mean
+            is the least surprising row to a trained model, and the noise tells them apart.
         axis: The axis that counts tokens: 0 for embeddings and output biases, -1 for a
             `(features, vocabulary)` kernel.
 
     Example:
         rows = {"token_embedding.embeddings": VocabularyRows(keep=[0, 100, 101, 102])}
+
+    Reference: https://nlp.stanford.edu/~johnhew/vocab-expansion.html
     """
 
     def __init__(
@@ -27,10 +35,12 @@ class VocabularyRows:
         keep: Sequence[int] | None = None,
         *,
         compound: Sequence[Any] = (),
+        size: int | None = None,
         axis: int = 0,
     ):
         self.keep = None if keep is None else np.array(keep, np.int64).reshape(-1)
         self.compound = [_ids_and_weights(one) for one in compound]
+        self.size = size
         self.axis = axis
 
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -45,7 +55,8 @@ class VocabularyRows:
         if len(outside):
             raise ValueError(f"there is no row {outside[0]} among {size}")
         result = list(shape)
-        result[self.axis] = len(self._kept(size)) + len(self.compound)
+        chosen = len(self._kept(size)) + len(self.compound)
+        result[self.axis] = chosen if self.size is None else self.size
         return tuple(result)
 
     def __call__(self, table: np.ndarray) -> np.ndarray:
@@ -55,10 +66,20 @@ class VocabularyRows:
         for ids, weights in self.compound:
             mean = np.tensordot(weights, by_token[ids].astype(np.float64), axes=1)
             parts.append(mean[None].astype(table.dtype))
-        return np.moveaxis(np.concatenate(parts), 0, self.axis)
+        rows = np.concatenate(parts)[: self.size]
+        if self.size is not None and len(rows) < self.size:
+            rows = np.concatenate([rows, _made_up(by_token, self.size - len(rows))])
+        return np.moveaxis(rows, 0, self.axis)
 
     def _kept(self, size: int) -> np.ndarray:
         return np.arange(size) if self.keep is None else self.keep
+
+
+def _made_up(old: np.ndarray, number: int) -> np.ndarray:
+    """New rows around the mean of the old ones."""
+    mean, deviation = old.mean(0, dtype=np.float64), old.std(0, dtype=np.float64)
+    noise = np.random.default_rng(0).normal(size=(number, *old.shape[1:]))
+    return (mean + SPREAD * deviation * noise).astype(old.dtype)
 
 
 def _ids_and_weights(one: Any) -> tuple[np.ndarray, np.ndarray]:

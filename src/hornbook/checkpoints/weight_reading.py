@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hornbook.checkpoints.checkpoint import Checkpoint
+from hornbook.checkpoints.dtypes import numpy_dtype
 from hornbook.checkpoints.weight_table import (
     Foreign,
     Row,
@@ -70,6 +71,7 @@ def weight_values(
     allowed_missing: Iterable[str] = (),
     rows: Mapping[str, RowChoice] | None = None,
     prefixes: Sequence[str] = (),
+    fewer_blocks: bool = False,
 ) -> dict[str, Callable[[], np.ndarray]]:
     """For every variable a function that reads its value; all that can be checked is checked.
 
@@ -85,6 +87,7 @@ def weight_values(
         rows: Our path to a choice of rows, made before the shapes are compared.
         prefixes: Beginnings that a name in the checkpoint may have or lack, against the
             table: `"bert."`.
+        fewer_blocks: Whether the checkpoint may have blocks that the variables do not.
 
     Raises:
         CheckpointError: naming everything that is missing, unexpected, or of another shape;
@@ -92,7 +95,7 @@ def weight_values(
         ValueError: the table itself is wrong.
     """
     plan = _Plan(table, variables, checkpoint, rows or {}, prefixes)
-    plan.compare(list(ignore), list(allowed_missing))
+    plan.compare(list(ignore), list(allowed_missing), fewer_blocks)
     if plan.problems:
         raise CheckpointError(_message(model, plan.problems))
     checkpoint.verify(sorted({source for _, _, source in plan.steps}))
@@ -122,7 +125,7 @@ class _Plan:
         self.steps: list[tuple[Row, Foreign, str]] = []
         self.problems: list[tuple[str, str]] = []
 
-    def compare(self, ignore: list[str], allowed_missing: list[str]) -> None:
+    def compare(self, ignore: list[str], allowed_missing: list[str], fewer_blocks: bool) -> None:
         """Fills `steps` and `problems` from names and shapes alone."""
         there = set(self.checkpoint.names())
         known: set[str] = set()
@@ -142,7 +145,7 @@ class _Plan:
             elif not all(found_in(path, allowed_missing) for path in row.ours):
                 self.problems.append(("missing", row.foreign[0].name))
         self._find_unnamed(rows, allowed_missing)
-        absent = names_of_absent_rows(self.table, self.variables)
+        absent = names_of_absent_rows(self.table, self.variables, fewer_blocks=fewer_blocks)
         for name in sorted(there - known):
             if not found_in(name, ignore) and not any(
                 absent.fullmatch(spelling) for spelling in self._spellings(name)
@@ -199,9 +202,8 @@ class _Plan:
 
 
 def _as_type_of(variable: Any, array: np.ndarray) -> np.ndarray:
-    """`array` as the variable's type, or float32 for bfloat16, which not every backend takes."""
-    dtype = str(getattr(variable, "dtype", array.dtype))
-    return array.astype("float32" if dtype == "bfloat16" else dtype, copy=False)
+    dtype = numpy_dtype(str(getattr(variable, "dtype", array.dtype)))
+    return array.astype(dtype, copy=False)
 
 
 def _message(model: str | None, problems: list[tuple[str, str]]) -> str:

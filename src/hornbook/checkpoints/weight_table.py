@@ -105,14 +105,19 @@ def rows_for(table: Table, paths: Iterable[str]) -> list[Row]:
     return rows
 
 
-def names_of_absent_rows(table: Table, paths: Iterable[str]) -> re.Pattern[str]:
-    """Matches the foreign names of rows of which `paths` has nothing, such as absent heads."""
+def names_of_absent_rows(
+    table: Table, paths: Iterable[str], *, fewer_blocks: bool = False
+) -> re.Pattern[str]:
+    """Matches the foreign names of rows of which `paths` has nothing, such as absent heads.
+
+    With `fewer_blocks` it also matches those that are repeated for blocks, with any number.
+    """
     paths = set(paths)
     absent = [
         _as_pattern(foreign.name)
         for left, right in table.items()
-        if not _numbers_in(left, paths)
         for foreign in _names(right)
+        if not _numbers_in(left, paths) or (fewer_blocks and "{" in foreign.name)
     ]
     return re.compile("|".join(f"(?:{pattern})" for pattern in absent) or r"(?!)")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 from hornbook import backend
 from hornbook.checkpoints import (
     Checkpoint,
-    VocabularyRows,
     find_checkpoint,
     write_safetensors,
     write_tensor_bundle,
@@ -18,6 +18,8 @@ from hornbook.checkpoints import (
 )
 from hornbook.errors import CheckpointError, OptionError, did_you_mean
 from hornbook.files import settle, verify_manifest, write_json
+from hornbook.pretrained.adapting import merged_variables
+from hornbook.pretrained.selection import Selection
 from hornbook.pretrained.weights import (
     OWN,
     all_variables,
@@ -39,11 +41,12 @@ def open_folder(
     *,
     family: str | None = None,
     heads: Sequence[str] | None = None,
-    compute_dtype: str = "float32",
+    compute_dtype: str | None = None,
+    variable_dtype: str = "float32",
+    name: str | None = None,
     pre_tokenize: Callable[[str], Iterable[str]] | None = None,
     ignore_config: Sequence[str] = (),
-    keep_tokens: Sequence[int] | None = None,
-    compound_tokens: Sequence[Any] = (),
+    selection: Selection | None = None,
     **changes: Any,
 ) -> tuple[Any, WordPieceTokenizer | None, Checkpoint]:
     """The Transformer of a folder, its tokenizer, and the checkpoint to read it from.
@@ -66,13 +69,15 @@ def open_folder(
     tokenizer = _tokenizer(folder, pre_tokenize, config.vocab_size)
     if heads is None:
         heads = _heads_in(family_data, checkpoint, config)
-    changes = {name: value for name, value in changes.items() if value is not None}
-    if keep_tokens is not None or compound_tokens:
-        choice = VocabularyRows(keep_tokens, compound=compound_tokens)
-        changes["vocab_size"] = choice.shape((config.vocab_size,))[0]
+    changes = {field: value for field, value in changes.items() if value is not None}
+    _check_fields(config, changes)
     config = config.replace(heads=tuple(heads), **changes)
+    if selection is not None:
+        config = selection.config(config)
+        if tokenizer is not None and not selection.keeps_numbers(tokenizer.vocabulary_size):
+            tokenizer = None  # it numbers the old vocabulary; the caller has the new one
     backend.announce()
-    return unbuilt(config, policy(compute_dtype)), tokenizer, checkpoint
+    return unbuilt(config, policy(compute_dtype, variable_dtype), name), tokenizer, checkpoint
 
 
 def read_config_file(folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -147,6 +152,13 @@ def _heads_in(family: Any, checkpoint: Any, config: Any) -> tuple[str, ...]:
     )
 
 
+def _check_fields(config: Any, changes: Mapping[str, Any]) -> None:
+    fields = {field.name for field in dataclasses.fields(config)}
+    for name in changes:
+        if name not in fields:
+            raise OptionError(f"A model has no {name!r} to change. {did_you_mean(name, fields)}")
+
+
 def _tokenizer(folder: Path, pre_tokenize, vocab_size: int) -> WordPieceTokenizer | None:
     if not any((folder / name).is_file() for name in ("vocab.txt", "tokenizer.json")):
         return None
@@ -162,18 +174,32 @@ def _tokenizer(folder: Path, pre_tokenize, vocab_size: int) -> WordPieceTokenize
     return tokenizer
 
 
-def policy(compute_dtype: str) -> str:
-    """Keras's name for computing in `compute_dtype` with weights in float32."""
+def policy(compute_dtype: str | None = None, variable_dtype: str = "float32") -> str:
+    """Keras's name for computing in `compute_dtype` with weights in `variable_dtype`.
+
+    Args:
+        compute_dtype: None: as the weights.
+        variable_dtype: One of half precision cannot compute in another.
+
+    Raises:
+        OptionError: there is no such type, or the two do not go together.
+    """
     policies = {
         "float32": "float32",
         "bfloat16": "mixed_bfloat16",
         "float16": "mixed_float16",
     }
-    if compute_dtype not in policies:
+    compute_dtype = compute_dtype or variable_dtype
+    for option, dtype in (("compute_dtype", compute_dtype), ("variable_dtype", variable_dtype)):
+        if dtype not in policies:
+            raise OptionError(f"Unknown {option} {dtype!r}. {did_you_mean(dtype, policies)}")
+    if variable_dtype == "float32":
+        return policies[compute_dtype]
+    if variable_dtype != compute_dtype:
         raise OptionError(
-            f"Unknown compute_dtype {compute_dtype!r}. {did_you_mean(compute_dtype, policies)}"
+            f"Weights in {variable_dtype} compute in {variable_dtype}, not in {compute_dtype}."
         )
-    return policies[compute_dtype]
+    return variable_dtype
 
 
 def write_model(
@@ -204,7 +230,7 @@ def write_model(
         known = ", ".join([*family.weights, "keras"])
         raise OptionError(f"{family.name} has no {layout} layout.  It has: {known}.")
     values = family.write_config(transformer.config)
-    variables = all_variables(transformer, others)
+    variables = all_variables(transformer, others, merged_variables)
     if layout == "google":
         write_json(folder / "bert_config.json", values)
         table = with_own_rows(family.weights[layout], variables)

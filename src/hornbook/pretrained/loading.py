@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hornbook.checkpoints import VocabularyRows
+from hornbook.errors import OptionError
+from hornbook.pretrained.adapting import add_lora
+from hornbook.pretrained.adapting import freeze as freeze_weights
 from hornbook.pretrained.folder import open_folder
 from hornbook.pretrained.model import Pretrained
+from hornbook.pretrained.selection import Selection
 from hornbook.pretrained.weights import read_model
 
 
@@ -19,11 +22,20 @@ def load(
     application: str | None = None,
     heads: Sequence[str] | None = None,
     condition_size: int | None = None,
-    compute_dtype: str = "float32",
+    compute_dtype: str | None = None,
+    variable_dtype: str = "float32",
+    num_hidden_layers: int | None = None,
+    blocks: Sequence[int] | None = None,
+    vocab_size: int | None = None,
     keep_tokens: Sequence[int] | None = None,
     compound_tokens: Sequence[Any] = (),
+    freeze: str | Sequence[str] = (),
+    lora: str | Sequence[str] = (),
+    lora_rank: int = 8,
+    name: str | None = None,
     pre_tokenize: Callable[[str], Iterable[str]] | None = None,
     ignore_config: Sequence[str] = (),
+    **changes: Any,
 ) -> Pretrained:
     """Opens a model folder in Google's, Hugging Face's or hornbook's layout.
 
@@ -36,31 +48,51 @@ def load(
             encoder.
         heads: Any of `"pooler"`, `"mlm"`, `"nsp"`; None: those the checkpoint has.
         condition_size: Makes every norm conditional; the new weights start at zero.
-        compute_dtype: `"float32"`, `"bfloat16"` or `"float16"`; weights stay float32.
+        compute_dtype: `"float32"`, `"bfloat16"` or `"float16"`; None: as the weights.
+        variable_dtype: What the weights are kept in; in half precision they need half the
+            memory, and compute in it too.
+        num_hidden_layers: Takes that many of the checkpoint's blocks, from the first on.
+        blocks: Numbers of the blocks to take, in their new order: `[0, 3, 6, 9]`.
+        vocab_size: Tokens of the vocabulary: the last rows are left out, or new ones follow
+            that are like the mean of the old; see `VocabularyRows`.
         keep_tokens: Old ids of the vocabulary to keep, in their new order.
         compound_tokens: New tokens behind them, each a list of old ids to average.
+        freeze: Regular expressions of weights that training leaves alone, see `freeze`.
+        lora: Regular expressions of layers that learn through LoRA, see `add_lora`.
+        lora_rank: Its rank.
+        name: Before the names of Keras, so that two models of a kind fit into one graph.
         pre_tokenize: See `WordPieceTokenizer`.
         ignore_config: Keys of the configuration that are known to change nothing.
+        changes: Other fields of `TransformerConfig`: `hidden_dropout_prob=0.2`.
 
     Raises:
         HornbookError: listing everything that is missing, damaged, or does not fit.
     """
+    if num_hidden_layers is not None and blocks is not None:
+        raise OptionError("Say either num_hidden_layers or blocks, not both.")
+    selection = Selection(
+        blocks=num_hidden_layers if blocks is None else blocks,
+        keep_tokens=keep_tokens,
+        compound_tokens=compound_tokens,
+        vocab_size=vocab_size,
+    )
     transformer, tokenizer, checkpoint = open_folder(
         folder,
         family=family,
         heads=heads,
         compute_dtype=compute_dtype,
+        variable_dtype=variable_dtype,
+        name=name,
         pre_tokenize=pre_tokenize,
         ignore_config=ignore_config,
+        selection=selection,
         application=application,
         condition_size=condition_size,
-        keep_tokens=keep_tokens,
-        compound_tokens=compound_tokens,
+        **changes,
     )
-    rows = {}
-    if keep_tokens is not None or compound_tokens:
-        choice = VocabularyRows(keep_tokens, compound=compound_tokens)
-        rows = {"token_embedding.embeddings": choice, "mlm.bias": choice}
-        tokenizer = None  # it numbers the old vocabulary; the caller has the new one
-    read_model(transformer, checkpoint, rows=rows)
+    read_model(transformer, checkpoint, selection=selection)
+    if freeze:
+        freeze_weights(transformer, freeze)
+    if lora:
+        add_lora(transformer, lora, lora_rank)
     return Pretrained(transformer, tokenizer)

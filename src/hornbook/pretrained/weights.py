@@ -12,10 +12,12 @@ from hornbook.checkpoints import (
     LEFTOVERS,
     ArraysCheckpoint,
     Checkpoint,
-    VocabularyRows,
+    numpy_dtype,
     weight_values,
 )
 from hornbook.errors import CheckpointError, HornbookError
+from hornbook.pretrained.adapting import reset_lora, without_lora
+from hornbook.pretrained.selection import Selection
 
 OWN = "hornbook."  # before the names of weights that no other layout knows
 
@@ -25,7 +27,7 @@ def read_model(
     checkpoint: Checkpoint,
     *,
     others: Mapping[str, Any] | None = None,
-    rows: Mapping[str, VocabularyRows] | None = None,
+    selection: Selection | None = None,
 ) -> None:
     """Gives a Transformer, and other layers beside it, the weights of a checkpoint.
 
@@ -34,23 +36,27 @@ def read_model(
             is never needed twice.
         checkpoint: From `open_folder` or `find_checkpoint`.
         others: Name -> layer that hornbook saved with the Transformer.
-        rows: See `VocabularyRows`.
+        selection: The part of the checkpoint that the Transformer is; None for all of it.
 
     Raises:
         CheckpointError: naming everything that does not fit; nothing is changed then.
     """
     import keras
 
+    from hornbook.models.variables import named_variables
+
+    selection = selection or Selection()
     if transformer.built:
-        variables = all_variables(transformer, others)
-        for path, value in _values(transformer, variables, checkpoint, rows).items():
+        variables = all_variables(transformer, others, named_variables)
+        for path, value in _values(transformer, variables, checkpoint, selection).items():
             variables[path].assign(value())
+        reset_lora(variables)
         return
     failures: list[Exception] = []
     with keras.StatelessScope():  # in here Keras puts off making values until the block ends
         transformer.build()
-        variables = all_variables(transformer, others)
-        values = _values(transformer, variables, checkpoint, rows)
+        variables = all_variables(transformer, others, named_variables)
+        values = _values(transformer, variables, checkpoint, selection)
         built = {path for path in values if variables[path]._value is not None}  # of the others
         for path in values.keys() - built:
             variables[path]._initializer = _initializer(values[path], failures)
@@ -61,7 +67,7 @@ def read_model(
 
 
 def _values(
-    transformer: Any, variables: dict[str, Any], checkpoint: Checkpoint, rows: Any
+    transformer: Any, variables: dict[str, Any], checkpoint: Checkpoint, selection: Selection
 ) -> dict[str, Callable[[], np.ndarray]]:
     """For every variable a function that reads its value; everything is checked already."""
     from hornbook.models.families import family_named
@@ -69,17 +75,24 @@ def _values(
     family = family_named(transformer.config.family)
     layout = checkpoint.layout
     prefix = family.optional_prefix.get(layout, "")
-    return weight_values(
-        with_own_rows(family.weights.get(layout, {}), variables),
-        variables,
+    ours = {
+        selection.path_in_checkpoint(path, transformer.config): path
+        for path in without_lora(variables)
+    }
+    there = {path: variables[own] for path, own in ours.items()}
+    values = weight_values(
+        with_own_rows(family.weights.get(layout, {}), there),
+        there,
         checkpoint,
         model=family.name,
-        rows=rows,
+        rows=selection.rows(there),
+        fewer_blocks=selection.blocks is not None,
         prefixes=[prefix] if prefix else [],
         ignore=[*LEFTOVERS, *family.ignore.get(layout, ()), rf"^{OWN}"],
         # the kernels of a condition start at zero, which changes nothing
         allowed_missing=[r"(gamma|beta)_kernel$"],
     )
+    return {ours[path]: value for path, value in values.items()}
 
 
 def _initializer(value: Callable[[], np.ndarray], failures: list[Exception]):
@@ -91,17 +104,18 @@ def _initializer(value: Callable[[], np.ndarray], failures: list[Exception]):
             return value()
         except (HornbookError, OSError) as error:
             failures.append(error)
-            return np.zeros(shape, "float32")
+            return np.zeros(shape, numpy_dtype(dtype))
 
     return initialize
 
 
-def all_variables(transformer: Any, others: Mapping[str, Any] | None) -> dict[str, Any]:
-    from hornbook.models.variables import named_variables
-
-    variables = named_variables(transformer)
+def all_variables(
+    transformer: Any, others: Mapping[str, Any] | None, named: Callable[[Any], dict[str, Any]]
+) -> dict[str, Any]:
+    """What `named` gives of a Transformer and of the layers beside it."""
+    variables = named(transformer)
     for name, layer in (others or {}).items():
-        variables |= {f"{name}.{path}": v for path, v in named_variables(layer).items()}
+        variables |= {f"{name}.{path}": variable for path, variable in named(layer).items()}
     return variables
 
 
@@ -113,15 +127,21 @@ def with_own_rows(table: Mapping[str, Any], variables: Mapping[str, Any]) -> dic
     return {**table, **{path: OWN + path for path in variables if path not in named}}
 
 
-def unbuilt(config: Any, policy: str = "float32") -> Any:
+def unbuilt(config: Any, policy: str = "float32", name: str | None = None) -> Any:
     """A Transformer whose weights are about to be read.
 
     Drawing random values for them would take longer than the reading.
     """
     from hornbook.models.building import make_model
 
-    transformer = make_model(config.replace(initializer_range=0), dtype=policy)
+    transformer = make_model(
+        config.replace(initializer_range=0), dtype=policy, name=name or config.family
+    )
     transformer.config = config
+    if name is not None:  # heads are called in the user's graph, where no two may have one name
+        for layer in (getattr(transformer, head) for head in config.heads):
+            if layer is not None:
+                layer.name = f"{name}_{layer.name}"
     return transformer
 
 
@@ -153,6 +173,9 @@ def functional(transformer: Any):
     if transformer.config.condition_size is not None:
         options["condition"] = keras.Input((transformer.config.condition_size,))
         inputs.append(options["condition"])
+    if transformer.config.application == "seq2seq":
+        options["decoder_token_ids"] = keras.Input((None,), dtype="int32")
+        inputs.append(options["decoder_token_ids"])
     if transformer.config.application == "prefix_lm":
         options["segment_ids"] = keras.Input((None,), dtype="int32")
         inputs.append(options["segment_ids"])

@@ -10,7 +10,7 @@ from keras import ops
 from hornbook.checkpoints import ArraysCheckpoint, read_weights, write_weights
 from hornbook.checkpoints.weight_table import names_of_absent_rows, rows_for
 from hornbook.errors import OptionError
-from hornbook.models.choices import HEADS, ONE_STACK
+from hornbook.models.choices import ONE_STACK
 from hornbook.models.families import FAMILIES
 from hornbook.models.variables import named_variables
 from hornbook.pretrained import LAYOUTS, Pretrained, load
@@ -29,25 +29,8 @@ def family(request):
 
 
 @pytest.fixture
-def make(tiny_transformer):
-    """Makes a tiny model of a family, with all that one of its layouts can hold."""
-
-    def make_one(family, layout=None, **changes):
-        layouts = list(family.weights) if layout is None else [layout]
-        of_family = {"family": family.name, **family.choices}
-        heads = {head for one in layouts for head in family.heads_in(one)}
-        of_family["heads"] = tuple(head for head in HEADS if head in heads)
-        if "embedding_size" in family.words and "language_head" not in family.choices:
-            of_family["embedding_size"] = 8
-        transformer = tiny_transformer(**{**of_family, **changes})
-        if family.name == "albert-unshared":  # its files have one block for all
-            first, *others = (named_variables(block) for block in transformer.blocks)
-            for path, variable in first.items():
-                for other in others:
-                    other[path].assign(ops.convert_to_numpy(variable.value))
-        return transformer
-
-    return make_one
+def make(tiny_family):
+    return tiny_family
 
 
 def outputs(transformer):

@@ -1,0 +1,43 @@
+"""Tiny models of every family in folders of their own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hornbook.models.families import FAMILIES
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request):
+    return FAMILIES[request.param]
+
+
+@pytest.fixture
+def weights_of():
+    """The values of all weights of a layer, by path."""
+    from keras import ops
+
+    from hornbook.models.variables import named_variables
+
+    def values(layer):
+        return {
+            path: np.array(ops.convert_to_numpy(variable.value))
+            for path, variable in named_variables(layer).items()
+        }
+
+    return values
+
+
+@pytest.fixture
+def outputs_of():
+    """What a Transformer computes for a small batch, up to the scores of its language head."""
+    from keras import ops
+
+    def outputs(transformer):
+        ids = np.array([[5, 6, 7, 8], [9, 10, 11, 12]])
+        x = transformer(ids, segment_ids=np.array([[0, 0, 1, 1], [0, 1, 1, 1]]))
+        x = x if transformer.mlm is None else transformer.mlm(x)
+        return ops.convert_to_numpy(ops.cast(x, "float32"))
+
+    return outputs
