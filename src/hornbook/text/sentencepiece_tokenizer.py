@@ -168,10 +168,11 @@ class SentencePieceTokenizer(Tokenizer):
         found = self._processor.encode([text for text, _ in prepared], return_type="offset_mapping")
         encoded = []
         for text, (_, spans), pieces in zip(texts, prepared, found, strict=True):
-            offsets = self._widened(pieces["ids"], pieces["offsets"])
-            encoded.append(
-                self._without_lone_spaces(pieces["ids"], _original(text, spans, offsets))
-            )
+            ids = pieces["ids"]
+            offsets = _original(text, spans, self._widened(ids, pieces["offsets"]))
+            if "<extra_id_" in text:
+                ids, offsets = self._without_lone_spaces(ids, offsets)
+            encoded.append((ids, offsets))
         return encoded
 
     def _widened(self, ids: list[int], offsets: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -194,12 +195,10 @@ class SentencePieceTokenizer(Tokenizer):
                 and _SENTINEL.fullmatch(self._processor.id_to_piece(ids[number + 1]))
             )
         ]
-        if len(kept) == len(ids):
-            return ids, offsets
         return [ids[number] for number in kept], [offsets[number] for number in kept]
 
     def tokens(self, token_ids: Iterable[int]) -> list[str]:
-        return [self._processor.id_to_piece(token_id) for token_id in token_ids]
+        return self._processor.id_to_piece(list(token_ids))
 
     def decode(self, token_ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
         ids = [token_id for token_id in checked_ids(token_ids) if token_id < self.vocabulary_size]
@@ -232,16 +231,21 @@ def _original(
     text: str, spans: list[tuple[int, int]] | None, offsets: Iterable[tuple[int, int]]
 ) -> list[tuple[int, int]]:
     """Offsets in the text as the user has it, without white space in front of anything else."""
-    found = []
-    for start, end in offsets:
-        if spans is not None and start < end:
-            start, end = spans[start][0], spans[end - 1][1]
-        elif spans is not None:
-            start = end = spans[start][0] if start < len(spans) else len(text)
-        part = text[start:end]
-        spaces = len(part) - len(part.lstrip())
-        found.append((start + spaces if spaces < len(part) else start, end))
-    return found
+    if spans is not None:
+        nothing = [*((start, start) for start, _ in spans), (len(text), len(text))]
+        offsets = [
+            (spans[start][0], spans[end - 1][1]) if start < end else nothing[start]
+            for start, end in offsets
+        ]
+    return [
+        _without_space(text, *span) if span[1] - span[0] > 1 and text[span[0]].isspace() else span
+        for span in offsets
+    ]
+
+
+def _without_space(text: str, start: int, end: int) -> tuple[int, int]:
+    part = text[start:end].lstrip()
+    return (end - len(part), end) if part else (start, end)
 
 
 def _read_model(path: Path) -> bytes:
