@@ -83,10 +83,10 @@ def test_neither_layout_nor_batches_nor_weights_change_the_result(
         patch.setattr(superset_sums, "SUMS_PER_ROW", per_row)
         patch.setattr(projection, "BATCH", batch)
         patch.setattr(projection, "CELLS_PER_PAIR", batch)
-        superset_sums._bit_positions.cache_clear()
+        superset_sums.bit_positions.cache_clear()
         found = by_engine(baskets, minimum, weights=weights, entries=entries)
         plain = by_engine(baskets, minimum, entries=entries)
-    superset_sums._bit_positions.cache_clear()
+    superset_sums.bit_positions.cache_clear()
     assert found == by_hand(baskets, minimum, weights=weights)
     assert plain == by_hand(baskets, minimum)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hornbook.errors import DataError, OptionError
-from hornbook.mining import frequent_itemsets
+from hornbook.mining import closed, frequent, frequent_itemsets
 from hornbook.mining.frequent import bytes_of
 from hornbook.mining.support import minimum_count
 
@@ -64,6 +64,49 @@ def test_a_closed_set_is_in_more_baskets_than_any_larger_one(baskets, minimum):
         if not any(s < t and n == everything[t] for t in everything)
     }
     assert maximal == {s: n for s, n in everything.items() if not any(s < t for t in everything)}
+
+
+@given(
+    st.one_of(BASKETS, st.lists(st.sets(st.integers(0, 9), min_size=6), min_size=1, max_size=12)),
+    st.integers(1, 4),
+    st.sampled_from(["closed", "maximal"]),
+    st.sampled_from([0, 3, 10]),
+    st.data(),
+)
+def test_what_is_found_directly_is_what_is_left_of_all_sets(baskets, minimum, kind, always, data):
+    size = len(baskets)
+    weights = data.draw(
+        st.none() | st.lists(st.integers(0, 3), min_size=size, max_size=size).filter(sum)
+    )
+    if not any(baskets) or minimum > (size if weights is None else sum(weights)):
+        return
+    among_all = frequent_itemsets(baskets, minimum, kind=kind, weights=weights)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frequent, "MANY", 0)
+        patch.setattr(closed, "_ALWAYS", always)
+        patch.setattr(closed, "_SUMS_PER_ROW", 0)
+        patch.setattr(closed, "_PRODUCT", 1000 * (always == 3))
+        patch.setattr(closed, "_CHUNK", 5)
+        directly = frequent_itemsets(baskets, minimum, kind=kind, weights=weights)
+    assert len(directly) == len(among_all)
+    assert directly.to_dict() == among_all.to_dict()
+    assert directly.kind == among_all.kind == kind
+
+
+def test_closed_sets_are_found_where_all_sets_are_a_flood():
+    baskets = [list(range(40)), list(range(35))] * 3 + [[1, 2], [2, 3, 39]]
+    found = frequent_itemsets(baskets, 3, kind="closed").to_dict()
+    assert found == {
+        frozenset(range(40)): 3,
+        frozenset(range(35)): 6,
+        frozenset([39, 2, 3]): 4,
+        frozenset([1, 2]): 7,
+        frozenset([2, 3]): 7,
+        frozenset([2]): 8,
+    }
+    assert frequent_itemsets(baskets, 3, kind="maximal").to_dict() == {frozenset(range(40)): 3}
+    with pytest.raises(OptionError, match="more than 5 closed"):
+        frequent_itemsets(baskets, 3, kind="closed", limit=5)
 
 
 @given(BASKETS, st.data())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hornbook.mining import columns, matrices
+from hornbook.mining import closed, columns, matrices
 from hornbook.mining.baskets import sort_each
 from hornbook.mining.found import Found
 from hornbook.mining.projection import descend
@@ -40,31 +40,65 @@ def mine(
         offsets, items and counts, as `Found.columns` describes them.
     """
     found = Found(2**62) if found is None else found
+    root, supports, item_of_rank = _root(codes, lengths, weights, minimum)
+    number = len(root.tails)
+    found.announce(number)
+    found.add(root.tails[:, None], supports)
+    if longest > 1 and len(root.lengths):
+        _find_larger(root, minimum, longest, found, entries)
+    return found.columns(item_of_rank)
+
+
+def _find_larger(root: Rows, minimum: int, longest: int, found: Found, entries: int) -> None:
+    """Finds all sets of two or more items, starting in the layout that costs least."""
+    number = len(root.tails)
+    if columns.is_cheaper(number, root.lengths) and columns.first_step_by_columns(
+        root, minimum, longest, found, entries
+    ):
+        return
+    if root.weights is None and matrices.is_cheaper(number, root.lengths, entries):
+        matrices.first_step_by_matrices(root, minimum, longest, found, entries)
+    else:
+        root.items = sort_each(root.items, root.lengths)
+        descend(root, minimum, longest, found, entries)
+
+
+def mine_condensed(
+    codes: np.ndarray,
+    lengths: np.ndarray,
+    weights: np.ndarray | None,
+    minimum: int,
+    maximal: bool,
+    found: Found,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Every closed or maximal frequent set; see `mine` and `closed`.
+
+    Returns:
+        As `mine`; None if there are too many items and baskets for a table of bits.
+    """
+    root, _, item_of_rank = _root(codes, lengths, weights, minimum)
+    if len(root.tails) * len(root.lengths) > closed.LARGEST:
+        return None
+    total = len(lengths) if weights is None else int(weights.sum())
+    closed.find_condensed(root, total, minimum, maximal, found)
+    return found.columns(item_of_rank)
+
+
+def _root(codes, lengths, weights, minimum) -> tuple[Rows, np.ndarray, np.ndarray]:
+    """The one class of all baskets, the supports of its tails, and the item of each rank."""
     codes, lengths, weights, item_of_rank, supports = _rank(codes, lengths, weights, minimum)
     number = len(item_of_rank)
     ranks = np.arange(number, dtype=np.uint16 if number < 1 << 16 else np.int32)
-    found.announce(number)
-    found.add(ranks[:, None], supports)
-    if longest > 1 and len(lengths):
-        root = Rows(
-            codes,
-            lengths,
-            np.zeros(len(lengths), np.int64),
-            weights,
-            np.empty((1, 0), ranks.dtype),
-            np.array([number]),
-            ranks,
-        )
-        if not (
-            columns.is_cheaper(number, lengths)
-            and columns.first_step_by_columns(root, minimum, longest, found, entries)
-        ):
-            if weights is None and matrices.is_cheaper(number, lengths, entries):
-                matrices.first_step_by_matrices(root, minimum, longest, found, entries)
-            else:
-                root.items = sort_each(root.items, root.lengths)
-                descend(root, minimum, longest, found, entries)
-    return found.columns(item_of_rank)
+    root = Rows(
+        codes,
+        lengths,
+        np.zeros(len(lengths), np.int64),
+        weights,
+        np.empty((1, 0), ranks.dtype),
+        np.array([number]),
+        ranks,
+    )
+    return root, supports, item_of_rank
 
 
 def _rank(codes, lengths, weights, minimum):

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from hornbook.errors import DataError, OptionError
+from hornbook.mining import engine
 from hornbook.mining.apriori import apriori
 from hornbook.mining.baskets import Baskets
 from hornbook.mining.condensed import KINDS, condense
-from hornbook.mining.engine import mine
-from hornbook.mining.found import Found, TooManyItemsets
+from hornbook.mining.flood import refuse_flood, too_many
+from hornbook.mining.found import MANY, Found, TooManyItemsets
 from hornbook.mining.hierarchy import with_categories, without_relatives
 from hornbook.mining.itemsets import Itemsets
 from hornbook.mining.support import minimum_count
@@ -98,8 +99,37 @@ def frequent_itemsets(
         baskets, related = with_categories(baskets, categories)
     items = int(np.count_nonzero(np.bincount(baskets.codes)))
     minimum = minimum_count(min_support, baskets.total, items)
+    if kind != "all" and method == "projection" and not len(related):
+        return mine_condensed(baskets, minimum, kind, memory, limit)
     itemsets = mine_baskets(baskets, minimum, longest, method, memory, limit)
     return condense(without_relatives(itemsets, related), kind)
+
+
+def mine_condensed(baskets: Baskets, minimum: int, kind: str, memory: int, limit: int) -> Itemsets:
+    """The closed or maximal sets: among all when these are few, else found directly."""
+    try:
+        columns = _mine(baskets, minimum, 2**31, Found(min(limit, MANY)), memory)
+    except TooManyItemsets:
+        pass
+    else:
+        return condense(Itemsets(*columns, baskets.labels, baskets.total, minimum), kind)
+    try:
+        found = engine.mine_condensed(
+            baskets.codes,
+            baskets.lengths,
+            baskets.weights,
+            minimum,
+            kind == "maximal",
+            Found(limit),
+        )
+    except TooManyItemsets:
+        raise OptionError(
+            f"At this support ({minimum:,} of {baskets.total:,} baskets) there are more than "
+            f"{limit:,} {kind} itemsets.\nTry a larger minimum support, or a higher limit."
+        ) from None
+    if found is None:  # too many items and baskets for a table of bits
+        return condense(mine_baskets(baskets, minimum, memory=memory, limit=limit), kind)
+    return Itemsets(*found, baskets.labels, baskets.total, minimum, kind)
 
 
 def mine_baskets(
@@ -123,72 +153,20 @@ def mine_baskets(
         def refuse() -> None:
             refuse_flood(baskets, minimum, longest, limit)
 
+        found = Found(limit, when_many=refuse)
         try:
-            offsets, items, counts = mine(
-                baskets.codes,
-                baskets.lengths,
-                baskets.weights,
-                minimum,
-                longest,
-                Found(limit, when_many=refuse),
-                max(1 << 16, memory // BYTES_PER_ENTRY),
-            )
+            offsets, items, counts = _mine(baskets, minimum, longest, found, memory)
         except TooManyItemsets:
-            raise _too_many(baskets, minimum, longest, limit) from None
+            raise too_many(baskets, minimum, longest, limit) from None
     return Itemsets(offsets, items, counts, baskets.labels, baskets.total, minimum)
 
 
-def refuse_flood(baskets: Baskets, minimum: int, longest: int, limit: int) -> None:
-    """Stops early when one large frequent set already proves a flood.
-
-    A frequent set of `n` items has `2 ** n - 1` frequent subsets.  Such a set is looked for
-    greedily: keep the baskets with the most frequent item, then among those ...
-    """
-    size = frequent_clique(baskets, minimum, limit.bit_length())
-    if longest >= size and 2**size - 1 > limit:
-        raise _too_many(baskets, minimum, longest, limit, at_least=2**size - 1)
-
-
-def frequent_clique(baskets: Baskets, minimum: int, enough: int) -> int:
-    """The size of some large frequent set, at most `enough`."""
-    weights = np.ones(len(baskets), np.int64) if baskets.weights is None else baskets.weights
-    if weights[baskets.lengths >= enough].sum() < minimum:
-        return 0  # the usual case: too few baskets are that long
-    owners = np.repeat(np.arange(len(baskets)), baskets.lengths)
-    codes = baskets.codes
-    size = 0
-    while size < enough:
-        supports = np.bincount(codes, weights.take(owners)) if len(codes) else np.zeros(1)
-        best = int(supports.argmax())
-        if supports[best] < minimum:
-            break
-        size += 1
-        held = np.zeros(len(baskets), bool)
-        held[owners[codes == best]] = True
-        keep = held.take(owners) & (codes != best)
-        owners, codes = owners[keep], codes[keep]
-    return size
-
-
-def _too_many(
-    baskets: Baskets, minimum: int, longest: int, limit: int, at_least: int = 0
-) -> OptionError:
-    """The message, with a support that was tried and works."""
-    larger, works = minimum, False
-    while larger < baskets.total and not works:
-        larger = min(2 * larger, baskets.total)
-        if 2 ** frequent_clique(baskets, larger, limit.bit_length()) <= limit:
-            try:
-                found = Found(limit, keep=False)
-                mine(baskets.codes, baskets.lengths, baskets.weights, larger, longest, found)
-                works = True
-            except TooManyItemsets:
-                pass
-    number = f"{at_least:,} itemsets or more" if at_least else f"more than {limit:,} itemsets"
-    support = f"a minimum support of {larger / baskets.total:.3g} ({larger:,} baskets), "
-    return OptionError(
-        f"At this support ({minimum:,} of {baskets.total:,} baskets) there are {number}.\n"
-        f"Try {support if works else ''}a maximum length, or a higher limit than {limit:,}."
+def _mine(
+    baskets: Baskets, minimum: int, longest: int, found: Found, memory: int = 1 << 31
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    entries = max(1 << 16, memory // BYTES_PER_ENTRY)
+    return engine.mine(
+        baskets.codes, baskets.lengths, baskets.weights, minimum, longest, found, entries
     )
 
 

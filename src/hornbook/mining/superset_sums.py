@@ -101,7 +101,7 @@ def count_all_subsets(
 
 def _spell_out(rows: Rows, which, codes, counts, longest: int, found: Found) -> None:
     """Turns (class, code, count) into rows of item ranks, one matrix per length."""
-    positions, sizes = _bit_positions(ALWAYS if codes.max(initial=0) < 1 << ALWAYS else MAX_TAILS)
+    positions, sizes = bit_positions(ALWAYS if codes.max(initial=0) < 1 << ALWAYS else MAX_TAILS)
     size = sizes.take(codes)
     order = np.argsort(size, kind="stable")
     depth = rows.prefixes.shape[1]
@@ -124,7 +124,7 @@ def _spell_out(rows: Rows, which, codes, counts, longest: int, found: Found) -> 
 
 
 @functools.cache
-def _bit_positions(bits: int) -> tuple[np.ndarray, np.ndarray]:
+def bit_positions(bits: int) -> tuple[np.ndarray, np.ndarray]:
     """For every code of `bits` bits the positions of the set ones, and how many are set."""
     codes = np.arange(1 << bits)
     sizes = np.bitwise_count(codes)
