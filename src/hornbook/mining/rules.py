@@ -15,6 +15,7 @@ from hornbook.errors import OptionError, did_you_mean, require
 from hornbook.mining.index import SetIndex, index_of
 from hornbook.mining.itemsets import Itemsets
 from hornbook.mining.measures import MEASURES, Shares
+from hornbook.mining.redundancy import gain
 from hornbook.mining.rows import runs
 from hornbook.mining.significance import CORRECTIONS, TESTS, chi2, correct, fisher
 from hornbook.mining.support import exact
@@ -130,7 +131,8 @@ class Rules:
         the arrow (or the consequent's own share, with none) is as confident, up to
         `improvement`.
         """
-        return self.take(np.flatnonzero(_gain(self) > improvement))
+        gains = gain(self.itemsets, self.antecedent, self.consequent)
+        return self.take(np.flatnonzero(gains > improvement))
 
     def to_pandas(self) -> Any:
         """A pandas table with mlxtend's columns, and `imbalance`."""
@@ -289,35 +291,3 @@ def code_of(itemsets: Itemsets, item: Hashable) -> int:
 
 def _near(name: str, wanted: str) -> bool:
     return bool(difflib.get_close_matches(wanted.lower(), [name.lower()], n=1))
-
-
-def _gain(rules: Rules) -> np.ndarray:
-    """`(rules,)` confidence above that of the best shorter rule with the same consequent."""
-    itemsets = rules.itemsets
-    index = index_of(itemsets)
-    # From counts, so that equal confidences are equal numbers.
-    counts = itemsets.counts
-    confidence = rules.counts / counts.take(rules.antecedent)
-    # The best confidence of a rule and all shorter ones, found from short to long.
-    shorter = counts.take(rules.consequent) / itemsets.total
-    best = np.maximum(confidence, shorter)
-    order = np.argsort(rules.antecedent, kind="stable")  # itemsets are sorted by length
-    pair = rules.antecedent * len(itemsets) + rules.consequent
-    by_pair = np.argsort(pair)
-    sorted_pairs = pair.take(by_pair)
-    lengths = itemsets.lengths.take(rules.antecedent)
-    for length in np.unique(lengths).tolist():
-        if length == 1:
-            continue
-        members = order[lengths.take(order) == length]
-        places = itemsets.offsets.take(rules.antecedent.take(members))
-        for column in range(length):
-            item_key = index.item_keys.take(itemsets.items.take(places + column))
-            smaller = index.find(index.keys.take(rules.antecedent.take(members)) - item_key)
-            wanted = smaller * len(itemsets) + rules.consequent.take(members)
-            place = np.searchsorted(sorted_pairs, wanted).clip(max=len(pair) - 1)
-            there = sorted_pairs.take(place) == wanted
-            value = np.where(there, best.take(by_pair.take(place)), 0)
-            shorter[members] = np.maximum(shorter[members], value)
-        best[members] = np.maximum(best[members], shorter[members])
-    return confidence - shorter
