@@ -98,6 +98,7 @@ def test_what_is_forgotten_was_never_written(tiny_transformer):
     ids[1, 3] = 31
     _, _, cache = steps.step(ids, np.ones_like(ids), np.zeros_like(ids), steps.empty(2, 8))
     cache = steps.forget(np.array([2, 1], "int32"), cache)
+    assert int(to_numpy(cache["index"])) == 3
     for row, position in ((0, 2), (1, 3)):
         alone = steps.take_rows(np.array([row]), cache)
         one = np.ones((1, 1), "int32")

@@ -74,7 +74,9 @@ def take_rows(cache: dict[str, Any], rows) -> dict[str, Any]:
 
 
 def forget(cache: dict[str, Any], counts) -> dict[str, Any]:
-    """The cache less the last `counts[i]` real tokens of row `i`; their slots stay empty.
+    """The cache less the last `counts[i]` real tokens of row `i`.
+
+    Slots at the end that are free in every row will be used again.
 
     Args:
         cache: Any.
@@ -84,4 +86,5 @@ def forget(cache: dict[str, Any], counts) -> dict[str, Any]:
     real = ops.cast(tokens["real"], "int32")
     from_the_end = ops.flip(ops.cumsum(ops.flip(real, axis=1), axis=1), axis=1)
     tokens["real"] = ops.logical_and(tokens["real"], from_the_end > counts[:, None])
-    return cache | {"tokens": tokens}
+    used = ops.where(tokens["real"], ops.arange(1, real.shape[1] + 1)[None], 0)
+    return cache | {"tokens": tokens, "index": ops.cast(ops.max(used), "int32")}

@@ -85,6 +85,12 @@ def _contradictions(config: Any) -> Iterator[str]:
             "  hierarchical_positions is for learned positions; these are "
             f"{config.position_kind}" + _INSTEAD.get(config.position_kind, "")
         )
+    if config.rope_scaling is not None and config.position_kind != "rotary":
+        yield f"  rope_scaling is for rotary positions; these are {config.position_kind}"
+    if config.block == "gau" and config.gated_feed_forward:
+        yield "  gated attention units have no feed-forward to be gated"
+    if config.encoder_decoder and config.share_segment_embedding:
+        yield f"  {config.family} has no segments to share an embedding with the tokens"
     if config.encoder_decoder != (config.application == "seq2seq") and not (
         config.encoder_decoder and config.application == "encoder"
     ):
