@@ -135,6 +135,16 @@ def test_a_resumed_training_keeps_lora(folder, tmp_path, weights_of):
         np.testing.assert_array_equal(weights_of(resumed)[name], value, err_msg=name)
 
 
+def test_a_snapshot_keeps_weights_of_half_precision(folder, tmp_path, weights_of):
+    options = {"lora": "query", "lora_rank": 2, "heads": ["mlm"], "variable_dtype": "bfloat16"}
+    transformer, other = (hornbook.load(folder, **options).model for _ in range(2))
+    learn(transformer)
+    path = Snapshots(tmp_path / "snapshots").save(compiled(transformer), {"step": 1})
+    Snapshots(tmp_path / "snapshots").restore(compiled(other), path)
+    for name, value in weights_of(transformer).items():
+        np.testing.assert_array_equal(weights_of(other)[name], value, err_msg=name)
+
+
 def test_weights_read_into_a_model_with_lora_are_what_it_then_computes(
     folder, weights_of, outputs_of
 ):

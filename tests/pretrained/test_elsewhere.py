@@ -129,6 +129,36 @@ def test_we_compute_the_same_with_what_transformers_saved(torch, transformers, t
     assert_same(ours(loaded), theirs(torch, bert))
 
 
+def test_transformers_opens_our_shards(torch, transformers, model, tmp_path):
+    model.save(tmp_path / "model", shard_size=5_000)
+    files = sorted(file.name for file in (tmp_path / "model").glob("*.safetensors"))
+    assert len(files) > 3
+    assert files[0] == f"model-00001-of-{len(files):05d}.safetensors"
+    bert, report = transformers.BertForPreTraining.from_pretrained(
+        tmp_path / "model", output_loading_info=True
+    )
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    assert_same(ours(model), theirs(torch, bert))
+    assert_same(ours(model), ours(hornbook.load(tmp_path / "model")))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_of_transformers_is_read_and_ours_is_opened(
+    torch, transformers, tmp_path, dtype
+):
+    bert = random_bert(torch, transformers).to(getattr(torch, dtype))
+    bert.save_pretrained(tmp_path / "theirs", max_shard_size="5KB")
+    wide = hornbook.load(tmp_path / "theirs")
+    assert_same(ours(wide), theirs(torch, bert.to(torch.float32)))
+    half = hornbook.load(tmp_path / "theirs", variable_dtype=dtype)
+    half.save(tmp_path / "ours", shard_size=5_000)
+    again = transformers.BertForPreTraining.from_pretrained(tmp_path / "ours")
+    assert again.dtype == getattr(torch, dtype)
+    for name, parameter in again.to(torch.float32).state_dict().items():
+        assert torch.equal(parameter, bert.state_dict()[name]), name
+
+
 @pytest.mark.parametrize("old_words", [False, True])
 def test_an_old_pytorch_file_is_read(torch, transformers, tmp_path, old_words):
     bert = random_bert(torch, transformers)

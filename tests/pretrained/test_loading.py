@@ -170,6 +170,46 @@ def test_half_precision_computes_nearly_the_same(make_folder, compute_dtype):
     assert {str(variable.dtype) for variable in model.model.weights} == {"float32"}
 
 
+@pytest.mark.parametrize("variable_dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_weights_can_be_kept_in_half_precision(make_folder, layout, variable_dtype):
+    folder = make_folder(layout)
+    exact = hornbook.load(folder)
+    model = hornbook.load(folder, variable_dtype=variable_dtype)
+    assert {str(variable.dtype) for variable in model.model.weights} == {variable_dtype}
+    assert {
+        str(variable.value.dtype).removeprefix("torch.") for variable in model.model.weights
+    } <= {
+        variable_dtype,
+        f"<dtype: '{variable_dtype}'>",
+    }
+    for path, value in weights_of(model.model).items():
+        expected = weights_of(exact.model)[path].astype(value.dtype)
+        np.testing.assert_array_equal(value, expected, err_msg=path)
+    np.testing.assert_allclose(model.encode(["a b c"]), exact.encode(["a b c"]), atol=0.06)
+    model.save(folder.with_name("half"), layout=layout)
+    half = hornbook.load(folder.with_name("half"), variable_dtype=variable_dtype)
+    wide = hornbook.load(folder.with_name("half"))
+    for path, value in weights_of(model.model).items():
+        np.testing.assert_array_equal(weights_of(half.model)[path], value, err_msg=path)
+        np.testing.assert_array_equal(weights_of(wide.model)[path], value.astype("float32"))
+
+
+def test_types_that_do_not_go_together_are_named(make_folder):
+    folder = make_folder()
+    message = refusal(folder, variable_dtype="bfloat16", compute_dtype="float16")
+    assert "Weights in bfloat16 compute in bfloat16, not in float16" in message
+    assert "Did you mean 'bfloat16'" in refusal(folder, variable_dtype="bflot16")
+    assert "Unknown compute_dtype 'int8'" in refusal(folder, compute_dtype="int8")
+
+
+def test_any_field_of_the_configuration_can_be_changed_and_no_other(make_folder):
+    folder = make_folder()
+    assert hornbook.load(folder, hidden_dropout_prob=0.3).config.hidden_dropout_prob == 0.3
+    message = refusal(folder, hiden_dropout_prob=0.3)
+    assert "no 'hiden_dropout_prob' to change. Did you mean 'hidden_dropout_prob'?" in message
+
+
 # Encoding texts
 
 

@@ -4,6 +4,7 @@ from hornbook.checkpoints.arrays import ArraysCheckpoint
 from hornbook.checkpoints.checkpoint import Checkpoint, find_checkpoint
 from hornbook.checkpoints.dtypes import numpy_dtype
 from hornbook.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
+from hornbook.checkpoints.sharded_writing import SHARD_SIZE, write_shards
 from hornbook.checkpoints.tensor_bundle import TensorBundle
 from hornbook.checkpoints.tensor_bundle_writer import write_tensor_bundle
 from hornbook.checkpoints.torch_file import TorchFile
@@ -14,6 +15,7 @@ from hornbook.checkpoints.weight_writing import LazyTensor, write_weights
 
 __all__ = [
     "LEFTOVERS",
+    "SHARD_SIZE",
     "ArraysCheckpoint",
     "Checkpoint",
     "LazyTensor",
@@ -28,6 +30,7 @@ __all__ = [
     "transposed",
     "weight_values",
     "write_safetensors",
+    "write_shards",
     "write_tensor_bundle",
     "write_weights",
 ]

@@ -10,9 +10,10 @@ from typing import Any
 
 from hornbook import backend
 from hornbook.checkpoints import (
+    SHARD_SIZE,
     Checkpoint,
     find_checkpoint,
-    write_safetensors,
+    write_shards,
     write_tensor_bundle,
     write_weights,
 )
@@ -208,6 +209,7 @@ def write_model(
     tokenizer: WordPieceTokenizer | None,
     *,
     layout: str = "huggingface",
+    shard_size: int = SHARD_SIZE,
     others: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes configuration, weights and vocabulary into an existing folder.
@@ -217,6 +219,7 @@ def write_model(
         transformer: Built.
         tokenizer: Or None.
         layout: One of `LAYOUTS`.
+        shard_size: See `write_shards`.
         others: Name -> layer to save with it, under names of our own.
     """
     from hornbook.models.families import family_named
@@ -230,6 +233,8 @@ def write_model(
         known = ", ".join([*family.weights, "keras"])
         raise OptionError(f"{family.name} has no {layout} layout.  It has: {known}.")
     values = family.write_config(transformer.config)
+    if transformer.variable_dtype != "float32":
+        values["dtype"] = transformer.variable_dtype  # what others open it in
     variables = all_variables(transformer, others, merged_variables)
     if layout == "google":
         write_json(folder / "bert_config.json", values)
@@ -238,7 +243,7 @@ def write_model(
     elif layout == "huggingface":
         write_json(folder / "config.json", values)
         table = with_own_rows(family.weights[layout], variables)
-        write_safetensors(folder / "model.safetensors", write_weights(table, variables))
+        write_shards(folder, write_weights(table, variables), shard_size=shard_size)
     else:
         write_json(folder / "config.json", values)
         functional(transformer).save_weights(folder / KERAS_WEIGHTS)

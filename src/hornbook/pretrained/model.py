@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hornbook.checkpoints import SHARD_SIZE
 from hornbook.data.batches import length_buckets, pad, padded_length
 from hornbook.errors import OptionError, did_you_mean
 from hornbook.files import atomic_folder
@@ -121,16 +122,19 @@ class Pretrained:
             self._encoders[pooling] = keras.Model(inputs, outputs)
         return self._encoders[pooling]
 
-    def save(self, folder: str | Path, *, layout: str = "huggingface") -> None:
+    def save(
+        self, folder: str | Path, *, layout: str = "huggingface", shard_size: int = SHARD_SIZE
+    ) -> None:
         """Writes a model folder, whole or not at all, with its checksums.
 
         Args:
             folder: Made, or replaced if it is a model folder.
             layout: `"huggingface"` (transformers opens it), `"google"` (TensorFlow's
                 checkpoint format) or `"keras"` (Keras's own `.weights.h5`).
+            shard_size: Bytes in a file at most, in the first of these layouts.
 
         Raises:
             HornbookError: the layout has no place for a weight, or the disk is full.
         """
         with atomic_folder(replaceable(folder)) as temporary:
-            write_model(temporary, self.model, self.tokenizer, layout=layout)
+            write_model(temporary, self.model, self.tokenizer, layout=layout, shard_size=shard_size)
