@@ -33,6 +33,7 @@ WITHOUT_KERAS = {
 # The few files that may name a backend's own package, each with its reason.
 BACKEND_FILES = {
     "backend.py": "chooses the backend",
+    "models/stepping.py",
 }
 BACKENDS = {"jax", "torch", "tensorflow"}
 

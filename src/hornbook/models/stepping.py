@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from hornbook.models.cache import empty_cache, forget, take_rows
+from hornbook.models.config import TransformerConfig
 
 
 class CompiledSteps:
@@ -34,6 +35,16 @@ class CompiledSteps:
     def empty(self, batch: int, slots: int) -> dict[str, Any]:
         """A cache that has seen nothing."""
         return empty_cache(self.writer.config, batch, slots, self.model.compute_dtype)
+
+    @property
+    def positions(self) -> int | None:
+        """Tokens that the writing stack has positions for; None: no last one."""
+        return _positions(self.writer.config)
+
+    @property
+    def encoder_positions(self) -> int | None:
+        """The same of the stack that reads, where there are two."""
+        return _positions(self.model.encoder.config)
 
     def _read(self, token_ids, padding_mask, slots):
         """A decoder's cache that has read a text; `slots` is an array of as many elements."""
@@ -58,6 +69,10 @@ class CompiledSteps:
         return self.writer(
             token_ids, segment_ids=segment_ids, padding_mask=padding_mask, cache=cache
         )
+
+
+def _positions(config: TransformerConfig) -> int | None:
+    return config.max_length if config.position_kind == "learned" else None
 
 
 def _compiled(model: Any, function: Callable, *, gives_last_away: bool = False) -> Callable:
