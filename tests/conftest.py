@@ -103,6 +103,10 @@ def tiny_family(tiny_transformer):
         of_family["heads"] = tuple(head for head in HEADS if head in heads)
         if "embedding_size" in family.words and "language_head" not in family.choices:
             of_family["embedding_size"] = 8
+        if "use_bias" in family.words:
+            biased = [path for one in layouts for path in family.weights[one] if "bias" in path]
+            everywhere = any("feed_forward" in path for path in biased)
+            of_family["use_bias"] = True if everywhere else "attention"
         transformer = tiny_transformer(**{**of_family, **changes})
         if family.name == "albert-unshared":  # its files have one block for all
             first, *others = (named_variables(block) for block in transformer.blocks)

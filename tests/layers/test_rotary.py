@@ -59,3 +59,11 @@ def test_half_precision_turns_in_full_precision():
 def test_an_odd_head_is_a_programmers_mistake():
     with pytest.raises(ValueError, match="5 features of a head do not make pairs"):
         RotaryPositions(head_size=5)
+
+
+def test_an_attention_factor_makes_query_and_key_longer():
+    scaling = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}
+    rotary = RotaryPositions(head_size=HEAD, scaling=scaling)(np.arange(5)[None])
+    turned = ops.convert_to_numpy(rotate(ops.convert_to_tensor(X), rotary))
+    lengths = np.linalg.norm(turned, axis=-1) / np.linalg.norm(X, axis=-1)
+    np.testing.assert_allclose(lengths, 0.1 * np.log(4) + 1, rtol=1e-5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from hornbook.layers.rotary_scaling import rotary_speeds
+from hornbook.layers.rotary_scaling import rotary_attention_factor, rotary_speeds
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -23,7 +23,8 @@ class RotaryPositions(keras.layers.Layer):
         position_ids: Integers `(batch or 1, length)`.
 
     Returns:
-        Cosines and sines, each `(batch or 1, 1, length, head_size / 2)`, in float32.
+        Cosines and sines, each `(batch or 1, 1, length, head_size / 2)`, in float32; longer
+        than 1 where the scaling has an attention factor.
 
     Reference: https://kexue.fm/archives/8265
     """
@@ -32,15 +33,13 @@ class RotaryPositions(keras.layers.Layer):
         super().__init__(**kwargs)
         if head_size % 2:
             raise ValueError(f"{head_size} features of a head do not make pairs.")
-        self.head_size = head_size
-        self.base = base
-        self.scaling = scaling
+        self.speeds = rotary_speeds(head_size, base, scaling).astype("float32")
+        self.attention_factor = rotary_attention_factor(scaling)
 
     def call(self, position_ids):
-        speeds = rotary_speeds(self.head_size, self.base, self.scaling)
         positions = ops.cast(position_ids, "float32")[:, None, :, None]
-        angles = positions * ops.convert_to_tensor(speeds.astype("float32"))
-        return ops.cos(angles), ops.sin(angles)
+        angles = positions * ops.convert_to_tensor(self.speeds)
+        return ops.cos(angles) * self.attention_factor, ops.sin(angles) * self.attention_factor
 
 
 def rotate(x, rotary, pairs: str = "interleaved"):

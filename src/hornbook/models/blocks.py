@@ -58,7 +58,7 @@ class Block(keras.layers.Layer):
             num_key_value_heads=config.num_key_value_heads,
             head_size=config.attention_head_size,
             dropout=config.attention_probs_dropout_prob,
-            use_bias=config.use_bias,
+            use_bias=True if config.use_bias == "attention" else config.use_bias,
             kernel_initializer=normal(config),
             rotary_pairs=config.rotary_pairs,
             scale=config.scale_attention,

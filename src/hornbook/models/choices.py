@@ -18,7 +18,7 @@ CHOICES: dict[str, tuple] = {
     "norm_offset": (True, False),
     "embedding_norm": (True, False),
     "embedding_dropout": ("after_norm", "before_norm"),
-    "use_bias": (True, False, "query_key_value"),
+    "use_bias": (True, False, "attention", "query_key_value"),
     "query_key_norm": (False, True),
     "scale_attention": (True, False),
     "attention_normalization": ("softmax", "softmax_plus", "squared_relu"),

@@ -62,7 +62,7 @@ class TransformerConfig:
     norm_offset: bool = True
     embedding_norm: bool = True
     embedding_dropout: str = "after_norm"
-    use_bias: bool | str = True  # in attention and feed-forward, or with query, key, value only
+    use_bias: bool | str = True  # or in `attention` only, or there with `query_key_value`
     query_key_norm: bool = False  # the features of each head are normalized before they meet
     scale_attention: bool = True  # by 1 / sqrt(features of a head)
     attention_normalization: str = "softmax"  # see `attention_probabilities`
@@ -92,6 +92,11 @@ class TransformerConfig:
         problems = problems_of(self)
         if problems:
             raise CheckpointError("This configuration cannot be built:\n" + "\n".join(problems))
+        # the same said in other words
+        if self.num_key_value_heads == self.num_attention_heads:
+            object.__setattr__(self, "num_key_value_heads", None)
+        if self.head_size * self.num_attention_heads == self.hidden_size:
+            object.__setattr__(self, "attention_head_size", None)
 
     @property
     def head_size(self) -> int:

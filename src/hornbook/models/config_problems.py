@@ -70,6 +70,8 @@ def _contradictions(config: Any) -> Iterator[str]:
         yield f"  num_hidden_groups is {groups}, but there are only {layers} layers"
     if config.layer_types is not None and len(config.layer_types) < layers:
         yield f"  layer_types names {len(config.layer_types)} layers, but there are {layers}"
+    if "sliding_attention" in (config.layer_types or ()) and config.attention_window is None:
+        yield "  layer_types has sliding attention, but no attention_window says how far it sees"
     if config.language_head != "transform" and config.embedding_size is not None:
         yield (
             f"  embedding_size is {config.embedding_size}, but the {config.family} head needs "

@@ -139,8 +139,14 @@ class Family:
         values |= {key: value for key, value in self.signs.items() if value is not None}
         fields = (*FILE_FIELDS, *sorted(self.words))
         values |= {back.get(name, name): getattr(config, name) for name in fields}
-        if "embedding_size" in self.words:  # others take a missing one for their own default
-            values["embedding_size"] = config.embedding_size or config.hidden_size
+        spelled_out = {  # others take a missing one for their own default
+            "attention_head_size": config.head_size,
+            "embedding_size": config.embedding_size or config.hidden_size,
+            "num_key_value_heads": config.num_key_value_heads or config.num_attention_heads,
+        }
+        values |= {
+            back.get(name, name): value for name, value in spelled_out.items() if name in self.words
+        }
         for name in ("dtype", "torch_dtype"):  # that of the file read; ours are float32
             values.pop(name, None)
         values["hornbook"] = {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import numpy as np
 import pytest
 from keras import ops
 
+from hornbook.errors import CheckpointError
+from hornbook.models.families import FAMILIES
 from hornbook.pretrained import load
 
 pytestmark = pytest.mark.backend
@@ -31,6 +34,24 @@ GPT = {
     "bos_token_id": 1,
     "eos_token_id": 2,
 }
+LLAMA = {
+    **SIZES,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 6,
+    "hidden_size": 24,
+    "num_key_value_heads": 2,
+    "attention_dropout": 0.0,
+}
+SLIDING = {"use_sliding_window": True, "sliding_window": 3, "max_window_layers": 1}
+LLAMA3 = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 24,
+    "rope_theta": 500.0,
+}
+YARN = {"rope_type": "yarn", "factor": 4.0, "rope_theta": 30.0}
 # family, architecture, configuration, the head whose logits come first
 MODELS = {
     "bert": ("bert", "BertForPreTraining", SIZES, "mlm"),
@@ -46,8 +67,34 @@ MODELS = {
     "gpt": ("gpt", "OpenAIGPTLMHeadModel", GPT, "mlm"),
     "gpt2": ("gpt2", "GPT2LMHeadModel", GPT, "mlm"),
     "gpt2-wide": ("gpt2", "GPT2LMHeadModel", {**GPT, "n_inner": 20}, "mlm"),
+    "llama": ("llama", "LlamaForCausalLM", LLAMA, "mlm"),
+    "llama-bare": ("llama", "LlamaModel", {**LLAMA, "rope_parameters": YARN}, None),
+    "llama-tied": (
+        *("llama", "LlamaForCausalLM"),
+        {**LLAMA, "tie_word_embeddings": True, "head_dim": 6, "attention_bias": True},
+        "mlm",
+    ),
+    "llama-3": (
+        *("llama", "LlamaForCausalLM"),
+        {**LLAMA, "rope_parameters": LLAMA3, "attention_bias": True, "mlp_bias": True},
+        "mlm",
+    ),
+    "mistral": ("mistral", "MistralForCausalLM", {**LLAMA, "sliding_window": 3}, "mlm"),
+    "mistral-everywhere": (
+        *("mistral", "MistralForCausalLM"),
+        {**LLAMA, "sliding_window": None, "rope_parameters": {"rope_theta": 99.0}},
+        "mlm",
+    ),
+    "qwen2": ("qwen2", "Qwen2ForCausalLM", {**LLAMA, "tie_word_embeddings": True}, "mlm"),
+    "qwen2-sliding": ("qwen2", "Qwen2ForCausalLM", {**LLAMA, **SLIDING}, "mlm"),
+    "qwen3": ("qwen3", "Qwen3ForCausalLM", {**LLAMA, "head_dim": 6}, "mlm"),
+    "qwen3-bias": (
+        *("qwen3", "Qwen3ForCausalLM"),
+        {**LLAMA, **SLIDING, "head_dim": 4, "attention_bias": True},
+        "mlm",
+    ),
 }
-NO_SEGMENTS = ("roberta", "gpt", "gpt2")
+NO_SEGMENTS = ("roberta", "gpt", "gpt2", "llama", "mistral", "qwen2", "qwen3")
 IDS = np.array([[5, 6, 7, 8, 9, 12], [9, 10, 11, 0, 0, 0]])
 SEGMENTS = np.array([[0, 0, 1, 1, 1, 1], [0, 1, 1, 0, 0, 0]])
 REAL = IDS > 0
@@ -122,6 +169,50 @@ def test_what_we_write_computes_the_same_there(pair, tmp_path):
     ids = ids_for(family)
     expected = logits_of(model, family, ids)
     np.testing.assert_array_equal(logits_of(again.eval(), family, ids), expected)
+
+
+def test_a_folder_of_several_weight_files_opens_too(transformers, tmp_path):
+    import torch
+
+    torch.manual_seed(0)
+    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**LLAMA)).eval()
+    model.save_pretrained(tmp_path, max_shard_size="10KB")
+    assert len(list(tmp_path.glob("model-*.safetensors"))) > 2
+    loaded = load(tmp_path)
+    x = loaded(IDS, padding_mask=REAL)
+    assert_equal(loaded.model.mlm(x), logits_of(model, "llama", IDS))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("Llama", {"rope_scaling": {"type": "dynamic", "factor": 2.0}}, "asks for 'dynamic'"),
+        ("Llama", {"mlp_bias": True}, "mlp_bias is True; llama computes False"),
+        ("Llama", {"quantization_config": {}}, "unknown key 'quantization_config'"),
+        ("Qwen2", {"use_mrope": True}, "use_mrope is True; qwen2 computes False"),
+    ],
+)
+def test_what_the_llamas_do_not_compute_is_named(transformers, tmp_path, name, change, message):
+    model = getattr(transformers, f"{name}ForCausalLM")
+    model(model.config_class(**LLAMA)).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, **change}))
+    with pytest.raises(CheckpointError, match=message):
+        load(tmp_path)
+
+
+def test_the_words_of_transformers_4_say_the_same():
+    values = {**LLAMA, "model_type": "llama", "rope_theta": 500.0}
+    scaling = {key: value for key, value in LLAMA3.items() if key != "rope_theta"}
+    family = FAMILIES["llama"]
+    old = family.read_config({**values, "rope_scaling": scaling}, "config.json")
+    del values["rope_theta"]
+    new = family.read_config({**values, "rope_parameters": LLAMA3}, "config.json")
+    assert old == new
+    assert new.rope_theta == 500
+    written = family.write_config(new)
+    assert written["rope_parameters"] == LLAMA3
+    assert (written["rope_theta"], written["rope_scaling"]) == (500, scaling)
 
 
 def test_pooled_vectors_and_sentence_order_agree_too(transformers, tmp_path):

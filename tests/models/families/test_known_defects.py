@@ -23,6 +23,12 @@ SIZES = {
 }
 
 
+EPSILONS = {
+    **dict.fromkeys(("roberta", "gpt", "gpt2", "gpt2-ml"), 1e-5),
+    **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3"), 1e-6),
+}
+
+
 @pytest.fixture(params=FAMILIES)
 def family(request):
     return FAMILIES[request.param]
@@ -31,7 +37,7 @@ def family(request):
 def test_the_epsilon_of_every_norm_is_the_papers(tiny_transformer, family):
     """They drifted to 1e-7 in ALBERT, NEZHA and RoFormer, and to 1e-12 in GPT."""
     config = family.read_config({**SIZES}, "bert_config.json")  # Google's files do not say
-    expected = 1e-5 if family.name in ("roberta", "gpt", "gpt2", "gpt2-ml") else 1e-12
+    expected = EPSILONS.get(family.name, 1e-12)
     assert config.layer_norm_eps == expected
     transformer = tiny_transformer(**{"family": family.name, **family.choices})
     norms = [transformer.embedding_norm, transformer.final_norm]
@@ -62,6 +68,8 @@ def test_a_frozen_layer_is_saved_and_loaded_like_any_other(tiny_transformer, fam
 @pytest.mark.parametrize("key", ["hiden_act", "rope_theta", "sliding_window", "logit_scale"])
 def test_a_config_key_that_nobody_reads_is_named(family, key):
     """Unknown keys vanished, and with them what they would have changed."""
+    if key in family.words or (key == "sliding_window" and "attention_window" in family.words):
+        pytest.skip("which this family reads")
     with pytest.raises(CheckpointError, match=f"unknown key '{key}'"):
         family.read_config({**SIZES, key: 1}, "config.json")
 

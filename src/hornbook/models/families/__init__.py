@@ -9,7 +9,9 @@ from hornbook.models.families.electra import ELECTRA, ELECTRA_GENERATOR
 from hornbook.models.families.gpt import GPT
 from hornbook.models.families.gpt2 import GPT2
 from hornbook.models.families.gpt2_ml import GPT2_ML
+from hornbook.models.families.llama import LLAMA, MISTRAL
 from hornbook.models.families.nezha import NEZHA
+from hornbook.models.families.qwen import QWEN2, QWEN3
 from hornbook.models.families.roberta import ROBERTA
 from hornbook.models.families.roformer import ROFORMER, ROFORMER_V2
 from hornbook.models.family import Family
@@ -30,6 +32,10 @@ FAMILIES: dict[str, Family] = {
         GPT,
         GPT2,
         GPT2_ML,
+        LLAMA,
+        MISTRAL,
+        QWEN2,
+        QWEN3,
     )
 }
 

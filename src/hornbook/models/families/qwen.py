@@ -1,0 +1,81 @@
+"""Qwen 2, 2.5 and 3: Llama with other biases, and in the third one normalized queries and keys."""
+
+from dataclasses import replace
+from typing import Any
+
+from hornbook.models.family import Family
+from hornbook.models.llama_tables import (
+    LAYER,
+    LLAMA_CHOICES,
+    LLAMA_HARMLESS,
+    LLAMA_RENAME,
+    LLAMA_REQUIRED,
+    LLAMA_WORDS,
+    PREFIX,
+    llama_table,
+    read_layer_types,
+    read_llama,
+    write_layer_types,
+    write_llama,
+)
+
+CHOICES = {**LLAMA_CHOICES, "max_position_embeddings": 32768}
+WORDS = LLAMA_WORDS | {"attention_window", "layer_types"}
+
+
+def read(values: dict[str, Any]) -> dict[str, Any]:
+    """Qwen 2's words."""
+    return read_layer_types(read_llama(values))
+
+
+def write(values: dict[str, Any]) -> dict[str, Any]:
+    """The inverse."""
+    return write_layer_types(write_llama(values))
+
+
+def read_3(values: dict[str, Any]) -> dict[str, Any]:
+    """Qwen 3's words."""
+    values["use_bias"] = "attention" if values.pop("attention_bias", False) else False
+    return read(values)
+
+
+def write_3(values: dict[str, Any]) -> dict[str, Any]:
+    """The inverse."""
+    values["attention_bias"] = bool(values.pop("use_bias"))
+    return write(values)
+
+
+QWEN2 = Family(
+    name="qwen2",
+    aliases=("qwen2-5",),
+    paper="https://arxiv.org/abs/2407.10671",
+    model_type="qwen2",
+    choices={**CHOICES, "use_bias": "query_key_value"},
+    words=WORDS,
+    rename=LLAMA_RENAME,
+    translate=read,
+    translate_back=write,
+    required=LLAMA_REQUIRED,
+    harmless=LLAMA_HARMLESS,
+    weights={"huggingface": llama_table("attention.query", "attention.key", "attention.value")},
+    optional_prefix=PREFIX,
+)
+
+QWEN3 = replace(
+    QWEN2,
+    name="qwen3",
+    aliases=(),
+    paper="https://arxiv.org/abs/2505.09388",
+    model_type="qwen3",
+    choices={**CHOICES, "attention_head_size": 128, "query_key_norm": True},
+    words=WORDS | {"use_bias"},
+    translate=read_3,
+    translate_back=write_3,
+    weights={
+        "huggingface": {
+            **llama_table("attention"),
+            "blocks.{i}.attention.query_norm.gamma": f"{LAYER}.self_attn.q_norm.weight",
+            "blocks.{i}.attention.key_norm.gamma": f"{LAYER}.self_attn.k_norm.weight",
+        }
+    },
+)
