@@ -97,10 +97,14 @@ def test_the_weights_of_a_trained_condition_are_kept(make_folder, tiny_transform
         np.testing.assert_array_equal(loaded[path], value)
 
 
+@pytest.mark.parametrize("hidden", [None, 4])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_condition_can_be_added_while_loading(make_folder, layout):
+def test_a_condition_can_be_added_while_loading(make_folder, layout, hidden):
     folder = make_folder(layout)
-    plain, conditional = hornbook.load(folder), hornbook.load(folder, condition_size=3)
+    plain = hornbook.load(folder)
+    conditional = hornbook.load(folder, condition_size=3, condition_hidden_size=hidden)
+    if hidden:  # else nothing could be learned through it
+        assert weights_of(conditional.model)["embedding_norm.hidden_kernel"].any()
     computed = conditional(IDS, condition=np.ones((2, 3), "float32"))
     np.testing.assert_allclose(ops.convert_to_numpy(computed), outputs(plain), atol=1e-6)
 

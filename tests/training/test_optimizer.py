@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 
+from hornbook.models.families import FAMILIES
+from hornbook.models.variables import named_variables
 from hornbook.training.optimizer import adamw, layerwise_rates
 
 pytestmark = pytest.mark.backend
@@ -17,6 +21,12 @@ def make_model():
     keras.utils.set_random_seed(5)
     layers = [keras.layers.Dense(3), keras.layers.LayerNormalization(), keras.layers.Dense(2)]
     return keras.Sequential([keras.Input((4,)), *layers]), layers
+
+
+def stack_of(blocks, embeddings):
+    """What `layerwise_rates` looks at, without a Transformer around it."""
+    config = SimpleNamespace(num_hidden_layers=len(blocks), encoder_decoder=False)
+    return SimpleNamespace(config=config, blocks=blocks, embedding_layers=embeddings)
 
 
 def values(variables):
@@ -34,7 +44,7 @@ def test_a_step_is_that_of_adamw_with_a_rate_for_each_layer(layer_decay):
     model, (first, norm, last) = make_model()
     rates = None
     if layer_decay != 1:
-        rates = layerwise_rates([last], [first, norm], layer_decay)
+        rates = layerwise_rates(stack_of([last], [first, norm]), layer_decay)
         assert {rates[v.path] for v in first.trainable_variables} == {layer_decay}
         assert {rates[v.path] for v in last.trainable_variables} == {1.0}
     optimizer = adamw(
@@ -60,9 +70,26 @@ def test_a_step_is_that_of_adamw_with_a_rate_for_each_layer(layer_decay):
 
 def test_rates_shrink_from_block_to_block_towards_the_input():
     model, (first, norm, last) = make_model()
-    rates = layerwise_rates([norm, last], [first], 0.8)
+    rates = layerwise_rates(stack_of([norm, last], [first]), 0.8)
     by_layer = [{rates[v.path] for v in layer.trainable_variables} for layer in model.layers]
     assert by_layer == [{0.8**2}, {0.8}, {1.0}]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_in_every_family_a_weight_learns_by_its_depth(tiny_family, name):
+    """Blocks by their number, embeddings below the first, heads and last norms at full rate."""
+    transformer = tiny_family(FAMILIES[name], num_hidden_layers=3)
+    rates = layerwise_rates(transformer, 0.5)
+    shared = transformer.config.num_hidden_groups == 1
+    below = ("token_embedding", "segment_embedding", "position", "embedding_", "positions")
+    for path, variable in named_variables(transformer).items():
+        path = path.removeprefix("encoder.").removeprefix("decoder.")
+        expected = 1.0
+        if path.startswith("blocks.") and not shared:
+            expected = 0.5 ** (2 - int(path.split(".")[1]))
+        elif path.startswith(below):
+            expected = 0.5**3
+        assert rates.get(variable.path, 1.0) == expected, path
 
 
 def test_the_rate_rises_to_the_highest_and_falls_to_zero():

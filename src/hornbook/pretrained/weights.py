@@ -89,8 +89,8 @@ def _values(
         fewer_blocks=selection.blocks is not None,
         prefixes=[prefix] if prefix else [],
         ignore=[*LEFTOVERS, *family.ignore.get(layout, ()), rf"^{OWN}"],
-        # the kernels of a condition start at zero, which changes nothing
-        allowed_missing=[r"(gamma|beta)_kernel$"],
+        # the last kernels of a condition start at zero, which changes nothing
+        allowed_missing=[r"(gamma|beta|hidden)_kernel$"],
     )
     return {ours[path]: value for path, value in values.items()}
 

@@ -222,10 +222,9 @@ class TextMatching(Recipe):
 
         from hornbook.training.optimizer import adamw, layerwise_rates
 
-        encoder = self.encoder
         rates = None
         if self.layer_decay != 1:
-            rates = layerwise_rates(encoder.blocks, encoder.embedding_layers, self.layer_decay)
+            rates = layerwise_rates(self.encoder, self.layer_decay)
         optimizer = adamw(
             self.model,
             steps=steps,

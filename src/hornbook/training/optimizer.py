@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 
@@ -47,14 +48,15 @@ def adamw(
     return optimizer
 
 
-def layerwise_rates(
-    blocks: list[keras.layers.Layer], embeddings: list[keras.layers.Layer], decay: float
-) -> dict[str, float]:
-    """Smaller learning rates nearer to the input: each block has `decay` of the one above.
+def layerwise_rates(transformer: Any, decay: float) -> dict[str, float]:
+    """Smaller learning rates nearer to the input: each layer has `decay` of the one above.
+
+    A block that several layers share has the rate of the uppermost, what lies below the first
+    layer has `decay` of that one's, and what stands on top of the last has factor 1.  The two
+    stacks of an encoder-decoder are counted each by itself.
 
     Args:
-        blocks: From the first to the last.
-        embeddings: What lies below the first block.
+        transformer: A `Transformer` or an `EncoderDecoder`, built.
         decay: Between 0 and 1.
 
     Returns:
@@ -62,11 +64,16 @@ def layerwise_rates(
 
     Reference: https://arxiv.org/abs/1801.06146
     """
+    stacks = [transformer]
+    if transformer.config.encoder_decoder:
+        stacks = [stack for stack in (transformer.encoder, transformer.decoder) if stack]
     rates: dict[str, float] = {}
-    for depth, block in enumerate(reversed(blocks)):
-        rates |= {variable.path: decay**depth for variable in block.trainable_variables}
-    for layer in embeddings:
-        rates |= {variable.path: decay ** len(blocks) for variable in layer.trainable_variables}
+    for stack in stacks:
+        layers, blocks = stack.config.num_hidden_layers, stack.blocks
+        owners = [(0, layer) for layer in stack.embedding_layers]
+        owners += [(n + 1, blocks[n * len(blocks) // layers]) for n in range(layers)]
+        for height, layer in owners:
+            rates |= {v.path: decay ** (layers - height) for v in layer.trainable_variables}
     return rates
 
 
