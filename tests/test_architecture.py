@@ -33,7 +33,7 @@ WITHOUT_KERAS = {
 # The few files that may name a backend's own package, each with its reason.
 BACKEND_FILES = {
     "backend.py": "chooses the backend",
-    "models/stepping.py",
+    "models/stepping.py": "compiles a step",
 }
 BACKENDS = {"jax", "torch", "tensorflow"}
 
