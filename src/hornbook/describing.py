@@ -10,6 +10,7 @@ from hornbook.checkpoints import find_checkpoint
 from hornbook.errors import CheckpointError, HornbookError
 from hornbook.files import MANIFEST, settle, verify_manifest
 from hornbook.pretrained import KERAS_WEIGHTS, family_of, read_config_file
+from hornbook.text.folder import tokenizer_from_folder
 from hornbook.text.wordpiece import WordPieceTokenizer
 
 
@@ -77,9 +78,13 @@ def _weights(folder: Path) -> list[list[str]]:
 
 
 def _vocabulary(folder: Path) -> list[list[str]]:
-    tokenizer = WordPieceTokenizer.from_folder(folder)
-    case = "lower-cased" if tokenizer.lowercase else "cased"
-    return [["vocabulary", f"{tokenizer.vocabulary_size:,} WordPiece tokens, {case}"]]
+    tokenizer = tokenizer_from_folder(folder)
+    if tokenizer is None:
+        return [["vocabulary", "none: the model takes token ids"]]
+    line = f"{tokenizer.vocabulary_size:,} {tokenizer.kind} tokens"
+    if isinstance(tokenizer, WordPieceTokenizer):
+        line += ", lower-cased" if tokenizer.lowercase else ", cased"
+    return [["vocabulary", line]]
 
 
 def _checksums(folder: Path) -> list[list[str]]:

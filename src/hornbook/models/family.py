@@ -60,6 +60,7 @@ class Family:
         weights: For each layout, our attribute path -> the foreign name.
         optional_prefix: What some files leave out at the start of a foreign name, by layout.
         ignore: Regular expressions of foreign tensors that are no weights, by layout.
+        special_tokens: Whether its tokenizer puts them around a text.
         model_type: The `model_type` and `architectures` that are written for others to read.
     """
 
@@ -77,6 +78,7 @@ class Family:
     weights: Mapping[str, Mapping[str, Any]]
     optional_prefix: Mapping[str, str] = field(default_factory=dict)
     ignore: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    special_tokens: bool = True
     model_type: str
 
     def read_config(

@@ -29,8 +29,8 @@ from hornbook.pretrained.weights import (
     unbuilt,
     with_own_rows,
 )
-from hornbook.text.folder import has_another_tokenizer
-from hornbook.text.wordpiece import WordPieceTokenizer
+from hornbook.text.folder import tokenizer_from_folder
+from hornbook.text.tokenizer import Tokenizer
 
 LAYOUTS = ("huggingface", "google", "keras")
 CONFIG_NAMES = ("config.json", "bert_config.json")
@@ -49,7 +49,7 @@ def open_folder(
     ignore_config: Sequence[str] = (),
     selection: Selection | None = None,
     **changes: Any,
-) -> tuple[Any, WordPieceTokenizer | None, Checkpoint]:
+) -> tuple[Any, Tokenizer | None, Checkpoint]:
     """The Transformer of a folder, its tokenizer, and the checkpoint to read it from.
 
     It has no weights until `read_model` reads them.  The arguments are those of `load`;
@@ -67,7 +67,7 @@ def open_folder(
         checkpoint = keras_checkpoint(folder / KERAS_WEIGHTS, config)
     else:
         checkpoint = find_checkpoint(folder)
-    tokenizer = _tokenizer(folder, pre_tokenize, config.vocab_size)
+    tokenizer = _tokenizer(folder, family_data, pre_tokenize, config.vocab_size)
     if heads is None:
         heads = _heads_in(family_data, checkpoint, config)
     changes = {field: value for field, value in changes.items() if value is not None}
@@ -160,17 +160,17 @@ def _check_fields(config: Any, changes: Mapping[str, Any]) -> None:
             raise OptionError(f"A model has no {name!r} to change. {did_you_mean(name, fields)}")
 
 
-def _tokenizer(folder: Path, pre_tokenize, vocab_size: int) -> WordPieceTokenizer | None:
-    if not any((folder / name).is_file() for name in ("vocab.txt", "tokenizer.json")):
+def _tokenizer(folder: Path, family: Any, pre_tokenize, vocab_size: int) -> Tokenizer | None:
+    tokenizer = tokenizer_from_folder(
+        folder, pre_tokenize=pre_tokenize, add_special_tokens=family.special_tokens
+    )
+    if tokenizer is None:
         return None
-    if has_another_tokenizer(folder):
-        return None  # the model is of use without it
-    tokenizer = WordPieceTokenizer.from_folder(folder, pre_tokenize=pre_tokenize)
     # fewer tokens than rows is common: rows are rounded up, or their words were never written
     if tokenizer.vocabulary_size > vocab_size:
         raise CheckpointError(
             f"The vocabulary of {folder} has {tokenizer.vocabulary_size} tokens, but the model "
-            f"only {vocab_size} rows for them.\nTake vocab.txt from where the weights are from."
+            f"only {vocab_size} rows for them.\nTake it from where the weights are from."
         )
     return tokenizer
 
@@ -206,7 +206,7 @@ def policy(compute_dtype: str | None = None, variable_dtype: str = "float32") ->
 def write_model(
     folder: Path,
     transformer: Any,
-    tokenizer: WordPieceTokenizer | None,
+    tokenizer: Tokenizer | None,
     *,
     layout: str = "huggingface",
     shard_size: int = SHARD_SIZE,

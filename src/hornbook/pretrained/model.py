@@ -13,7 +13,7 @@ from hornbook.data.batches import length_buckets, pad, padded_length
 from hornbook.errors import OptionError, did_you_mean
 from hornbook.files import atomic_folder
 from hornbook.pretrained.folder import replaceable, write_model
-from hornbook.text.wordpiece import WordPieceTokenizer
+from hornbook.text.tokenizer import Tokenizer
 
 
 class Pretrained:
@@ -24,7 +24,7 @@ class Pretrained:
         tokenizer: Or None, when the vocabulary is the caller's business.
     """
 
-    def __init__(self, model: Any, tokenizer: WordPieceTokenizer | None):
+    def __init__(self, model: Any, tokenizer: Tokenizer | None):
         self.model = model
         self.tokenizer = tokenizer
         self._encoders: dict[str, Any] = {}
@@ -34,7 +34,7 @@ class Pretrained:
         """The `TransformerConfig`."""
         return self.model.config
 
-    def need_tokenizer(self) -> WordPieceTokenizer:
+    def need_tokenizer(self) -> Tokenizer:
         """The tokenizer.
 
         Raises:
@@ -43,8 +43,7 @@ class Pretrained:
         if self.tokenizer is None:
             raise OptionError(
                 "This model came without its vocabulary, so it takes token ids and no text.\n"
-                "Put the vocab.txt it was trained with into its folder.  Other tokenizers than "
-                "WordPiece, BERT's kind, are not read."
+                "Put the vocab.txt, tokenizer.json or *.model it was trained with into its folder."
             )
         return self.tokenizer
 

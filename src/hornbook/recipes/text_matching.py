@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import keras
 
     from hornbook.models.transformer import Transformer
-    from hornbook.text.wordpiece import Encoding, WordPieceTokenizer
+    from hornbook.text.tokenizer import Encoding, Tokenizer
 
 CHUNK = 4096  # pairs that predict holds at a time
 CONDITION_SIZE = 128  # features of a criterion's embedding, as in the contest's baseline
@@ -89,7 +89,7 @@ class TextMatching(Recipe):
     # what fitting finds out
     criteria: list[str] = field(default_factory=list, init=False)
     thresholds: dict[str, float] = field(default_factory=dict, init=False)
-    tokenizer: WordPieceTokenizer = field(init=False, repr=False)
+    tokenizer: Tokenizer = field(init=False, repr=False)
     encoder: Transformer = field(init=False, repr=False)
     model: keras.Model = field(init=False, repr=False)
     others: dict[str, Any] = field(init=False, repr=False)  # the layers beside the encoder
@@ -155,7 +155,7 @@ class TextMatching(Recipe):
         run.snapshots.clear()
         return self
 
-    def _start(self, pairs: Sequence[Pair]) -> tuple[WordPieceTokenizer, Transformer]:
+    def _start(self, pairs: Sequence[Pair]) -> tuple[Tokenizer, Transformer]:
         """A pretrained encoder, or a small one whose vocabulary is learned from the pairs."""
         from hornbook.models.config import TransformerConfig
         from hornbook.models.transformer import Transformer

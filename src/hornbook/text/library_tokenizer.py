@@ -128,6 +128,10 @@ class LibraryTokenizer(Tokenizer):
         ids = [token_id for token_id in checked_ids(token_ids) if token_id < self.vocabulary_size]
         return self._library.decode(ids, skip_special_tokens=skip_special_tokens)
 
+    @property
+    def kind(self) -> str:
+        return type(self._library.model).__name__
+
     @cached_property
     def vocabulary_size(self) -> int:
         return max(self._library.get_vocab(with_added_tokens=True).values(), default=-1) + 1

@@ -223,6 +223,10 @@ class SentencePieceTokenizer(Tokenizer):
         return _SENTINEL.fullmatch(processor.id_to_piece(token_id)) is not None
 
     @property
+    def kind(self) -> str:
+        return "SentencePiece"
+
+    @property
     def vocabulary_size(self) -> int:
         return self._processor.get_piece_size()
 

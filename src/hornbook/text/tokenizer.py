@@ -159,6 +159,11 @@ class Tokenizer(ABC):
 
     @property
     @abstractmethod
+    def kind(self) -> str:
+        """What the field calls it, for a person to read."""
+
+    @property
+    @abstractmethod
     def vocabulary_size(self) -> int:
         """How many rows the table of a model needs: the highest id and one."""
 

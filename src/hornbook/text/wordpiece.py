@@ -206,6 +206,10 @@ class WordPieceTokenizer(Tokenizer):
         )
 
     @property
+    def kind(self) -> str:
+        return "WordPiece"
+
+    @property
     def vocabulary_size(self) -> int:
         return len(self.vocabulary)
 

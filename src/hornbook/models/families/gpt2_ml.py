@@ -18,6 +18,7 @@ GPT2_ML = Family(
         "type_vocab_size": 0,
     },
     harmless=frozenset({"attention_probs_dropout_prob"}),
+    special_tokens=False,  # it never saw [CLS] or [SEP]
     weights={
         "google": {
             "token_embedding.embeddings": "newslm/embeddings/word_embed",
