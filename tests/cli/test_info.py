@@ -73,12 +73,12 @@ def test_each_part_that_cannot_be_read_says_why(make_folder, capsys):
     octets[-1] ^= 1
     (folder / "model.safetensors").write_bytes(octets)
     (folder / "config.json").write_text("{")
-    (folder / "vocab.txt").unlink()
+    (folder / "vocab.txt").write_bytes(b"\xff")
     rows = describe_folder(folder)
     problems = {name: value for name, value in rows if value.startswith("PROBLEM")}
     assert set(problems) == {"config", "vocabulary", "checksums"}
     assert "damaged   model.safetensors" in problems["checksums"]
-    assert "missing   vocab.txt" in problems["checksums"]
+    assert "damaged   vocab.txt" in problems["checksums"]
     assert main(["info", str(folder)]) == 0
     assert "PROBLEM" in capsys.readouterr().out
 
@@ -97,3 +97,9 @@ def test_damage_that_a_checkpoint_knows_of_is_shown_without_a_manifest(make_fold
 def test_a_folder_that_is_not_there_is_named(tmp_path, capsys):
     assert main(["info", str(tmp_path / "nowhere")]) == 2
     assert "There is no folder" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_vocabulary_says_what_that_means(make_folder):
+    folder = make_folder()
+    (folder / "vocab.txt").unlink()
+    assert dict(describe_folder(folder))["vocabulary"] == "none: the model takes token ids"
