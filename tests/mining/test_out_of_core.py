@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hornbook.errors import DataError, OptionError
 from hornbook.mining import Baskets, counting, frequent_itemsets
 from hornbook.mining.counting import count_sets
-from hornbook.mining.out_of_core import fits, mine_file
+from hornbook.mining.parts import fits
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_names_and_quotes_survive_the_parts(tmp_path):
     path = tmp_path / "big.csv"
     lines = ['"salt, fine",bread', "milk,bread", 'milk,"salt, fine",jam'] * 5_000
     path.write_text("\n".join(lines))
-    found = mine_file(path, 0.3, 99, 1 << 16, 1000)
+    found = frequent_itemsets(path, 0.3, memory=1 << 16)
     assert (
         found.to_dict()
         == frequent_itemsets(
@@ -53,7 +53,7 @@ def test_a_support_that_cannot_be_is_refused_here_too(big_file):
 
 
 def test_weights_need_the_whole_file(big_file):
-    with pytest.raises(OptionError, match="in parts"):
+    with pytest.raises(OptionError, match="mined in parts"):
         frequent_itemsets(big_file, 0.1, memory="1MB", weights=[1])
 
 
@@ -74,3 +74,78 @@ def test_counting_given_sets_agrees_with_finding_them(lists, minimum):
         patch.setattr(counting, "_BYTES", 8)
         counts = count_sets(itemsets, baskets, np.arange(len(baskets.labels)))
     assert counts.tolist() == itemsets.counts.tolist()
+
+
+@pytest.fixture
+def big_table(tmp_path):
+    """A table of 200 kB: three ages, a colour, and a number that is sometimes missing."""
+    rng = np.random.default_rng(1)
+    rows = ["age,colour,income"]
+    for age, colour, income in zip(
+        rng.integers(18, 90, 12_000),
+        rng.choice(["red", "green", "blue"], 12_000),
+        rng.normal(3000, 900, 12_000).round(),
+        strict=True,
+    ):
+        rows.append(f"{age},{colour},{income if age % 7 else ''}")
+    path = tmp_path / "people.csv"
+    path.write_text("\n".join(rows))
+    return path
+
+
+def test_ranges_and_changes_are_the_same_in_parts_of_a_table(big_table):
+    options = {
+        "table": True,
+        "bins": 3,
+        "missing": "drop",
+        "exclude": ["colour=green"],
+        "categories": {"colour=red": "warm", "colour=blue": "cold"},
+    }
+    at_once = frequent_itemsets(big_table, 0.05, **options)
+    in_parts = frequent_itemsets(big_table, 0.05, memory="1MB", **options)
+    assert any("warm" in items for items, _ in at_once)
+    assert any(item.startswith("age=") for items, _ in at_once for item in items)
+    assert in_parts.to_dict() == at_once.to_dict()
+    assert in_parts.total == at_once.total == 12_000
+    with pytest.raises(DataError, match=r"'income' has [\d,]+ missing values \(rows"):
+        frequent_itemsets(big_table, 0.05, memory="1MB", table=True)
+
+
+def test_rows_of_one_basket_may_lie_in_different_parts(tmp_path):
+    rng = np.random.default_rng(2)
+    rows = [
+        f"o{i},p{j}" for i, j in zip(*rng.integers(0, [[3000], [20]], (2, 30_000)), strict=True)
+    ]
+    path = tmp_path / "orders.csv"
+    path.write_text("order,product\n" + "\n".join(rows) + "\n,p1\n")
+    options = {"basket": "order", "item": "product", "missing": "drop"}
+    at_once = frequent_itemsets(path, 0.1, **options)
+    in_parts = frequent_itemsets(path, 0.1, memory="1MB", **options)
+    assert len(at_once) > 20
+    assert in_parts.to_dict() == at_once.to_dict()
+    with pytest.raises(DataError, match="Did you mean 'order'"):
+        frequent_itemsets(path, 0.1, memory="1MB", basket="ordr", item="product")
+    with pytest.raises(DataError, match=r"1 rows have no 'order' or no 'product' \(rows 30001\)"):
+        frequent_itemsets(path, 0.1, memory="1MB", basket="order", item="product")
+
+
+def test_a_change_that_changes_nothing_in_any_part_is_refused(big_file):
+    for memory in ("1MB", "1GB"):
+        with pytest.raises(OptionError, match="No basket has the item '4000'"):
+            frequent_itemsets(big_file, 0.1, memory=memory, exclude=["4000"])
+        with pytest.raises(DataError, match="None of the 1 items with a category"):
+            frequent_itemsets(big_file, 0.1, memory=memory, categories={"4000": "rare"})
+
+
+def test_numbers_may_be_left_out_and_have_categories_by_their_text(big_file):
+    wanted = None
+    for memory in ("1MB", "1GB"):
+        found = frequent_itemsets(
+            big_file, 0.1, memory=memory, exclude=["2"], categories={"1": "one", "3": "odd"}
+        )
+        assert not any(2 in items for items, _ in found)
+        assert not any({1, "one"} <= set(items) for items, _ in found)
+        assert found.to_dict()[frozenset(["one"])] == found.to_dict()[frozenset([1])]
+        assert found.to_arrow().num_rows == len(found)
+        wanted = wanted or found.to_dict()
+        assert found.to_dict() == wanted

@@ -9,7 +9,7 @@ import warnings
 
 import pytest
 
-from hornbook.errors import DataError
+from hornbook.errors import DataError, OptionError
 from hornbook.mining import frequent_itemsets
 
 pytest.importorskip("pyspark", reason="needs pyspark")
@@ -70,6 +70,33 @@ def test_a_wrong_column_is_named(spark):
         frequent_itemsets(frame, 0.2)
 
 
+def test_tables_and_changes_are_the_same_as_on_one_machine(spark, tmp_path):
+    rows = ["age,colour"] + [f"{20 + i % 37},{['red', 'green', 'blue'][i % 3]}" for i in range(90)]
+    path = tmp_path / "people.csv"
+    path.write_text("\n".join(rows))
+    frame = spark.read.csv(str(path), header=True).repartition(3)
+    options = {
+        "table": True,
+        "bins": 3,
+        "exclude": ["colour=green"],
+        "categories": {"colour=red": "warm"},
+    }
+    wanted = frequent_itemsets(path, 0.1, **options).to_dict()
+    assert frequent_itemsets(frame, 0.1, **options).to_dict() == wanted
+    with pytest.raises(OptionError, match="No basket has the item 'colour=gren'"):
+        frequent_itemsets(frame, 0.1, table=True, exclude=["colour=gren"])
+
+
+def test_what_goes_wrong_on_a_worker_is_said_in_one_line(spark):
+    rows = [(list(range(30)),)] * 8
+    frame = spark.createDataFrame(rows, ["items"]).repartition(2)
+    with pytest.raises(OptionError, match="itemsets"):
+        frequent_itemsets(frame, 2, limit=1000)
+    frame = spark.createDataFrame([(["a", None],), (["b"],)], ["items"])
+    with pytest.raises(DataError, match="names no item"):
+        frequent_itemsets(frame, 1)
+
+
 def test_the_command_line_mines_files_on_spark(spark, tmp_path, capsys):
     from hornbook.cli import main
 
@@ -78,4 +105,9 @@ def test_the_command_line_mines_files_on_spark(spark, tmp_path, capsys):
     out = tmp_path / "sets.csv"
     assert main(["mine", str(path), "--spark", "--min-support", "3", "--itemsets", str(out)]) == 0
     assert len(out.read_text().splitlines()) == 1 + len(frequent_itemsets(LISTS, 3))
+    words = ["mine", str(path), "--spark", "--min-support", "3", "--exclude", "jam"]
+    assert main([*words, "--itemsets", str(out)]) == 0
+    assert len(out.read_text().splitlines()) == 1 + len(
+        frequent_itemsets(LISTS, 3, exclude=["jam"])
+    )
     capsys.readouterr()

@@ -137,17 +137,15 @@ def run(options: argparse.Namespace) -> None:
 
 def _mine(options: argparse.Namespace) -> tuple[Itemsets, list[str]]:
     """Reads the file and finds all frequent itemsets; what to tell about it."""
-    from hornbook.errors import DataError
+    from hornbook.mining.changes import Changes
     from hornbook.mining.frequent import bytes_of, frequent_itemsets
-    from hornbook.mining.out_of_core import fits
-    from hornbook.mining.reading import read_baskets
-    from hornbook.mining.support import minimum_count
+    from hornbook.mining.parts import fits
     from hornbook.progress import note
 
     support = _number(options.min_support, "support", counts=True)
     search = {
         "max_length": options.max_length,
-        "memory": options.memory,
+        "memory": bytes_of(options.memory),
         "limit": options.limit,
     }
     columns = {
@@ -155,31 +153,38 @@ def _mine(options: argparse.Namespace) -> tuple[Itemsets, list[str]]:
         for name in ("basket", "item", "table", "bins", "separator")
         if getattr(options, name)
     } | {"missing": options.missing}
+    categories = _read_categories(options.categories) if options.categories else None
+    changed = {"exclude": options.exclude, "categories": categories}
     if options.spark:
         from hornbook.mining.spark import mine_file_on_spark
 
-        return mine_file_on_spark(options.file, support, columns, **search), ["Mined on Spark."]
-    tabular = options.basket or options.item or options.table
-    if options.file != "-" and not tabular and not fits(options.file, bytes_of(options.memory)):
-        itemsets = frequent_itemsets(options.file, support, **search)
-        return itemsets, [f"{itemsets.total:,} baskets, read twice in parts of the memory allowed."]
+        changes = Changes(tuple(options.exclude), categories)
+        itemsets = mine_file_on_spark(options.file, support, changes=changes, **search, **columns)
+        return itemsets, [f"{itemsets.total:,} baskets, mined on Spark."]
+    if not fits(options.file, search["memory"]):
+        itemsets = frequent_itemsets(options.file, support, **search, **changed, **columns)
+        return itemsets, [f"{itemsets.total:,} baskets, read in parts of the memory allowed."]
+    baskets, notes = _read(options, columns)
+    note(notes[0])
+    itemsets = frequent_itemsets(baskets, support, **search, **changed)
+    return itemsets, [*notes[1:], f"Frequent means in {itemsets.minimum:,} baskets or more."]
+
+
+def _read(options: argparse.Namespace, columns: dict[str, Any]) -> tuple[Baskets, list[str]]:
+    """The baskets of the file, and what to tell about them."""
+    from hornbook.errors import DataError
+    from hornbook.mining.reading import read_baskets
+
     started = time.perf_counter()
     baskets = read_baskets(options.file, **columns)
     if len(baskets) == 1:
         raise DataError(
             f"{options.file} has only one basket: nothing can be said about what goes together."
         )
-    baskets = _without(baskets, options.exclude)
     notes = [_summary(baskets, time.perf_counter() - started), *baskets.notes]
-    hint = None if tabular else _looks_like_a_table(baskets)
-    if hint:
-        notes.append(hint)
-    minimum = minimum_count(support, baskets.total, len(baskets.labels))
-    notes.append(f"Frequent means in {minimum:,} baskets or more.")
-    note(notes[0])
-    categories = _read_categories(options.categories) if options.categories else None
-    itemsets = frequent_itemsets(baskets, support, categories=categories, **search)
-    return itemsets, notes[1:]
+    if not (options.basket or options.item or options.table):
+        notes += _looks_like_a_table(baskets)
+    return baskets, notes
 
 
 def _choose(rules: Rules, options: argparse.Namespace) -> Rules:
@@ -242,41 +247,22 @@ def _summary(baskets: Baskets, seconds: float) -> str:
     )
 
 
-def _without(baskets: Baskets, items: list[str]) -> Baskets:
-    """The same baskets without some items."""
-    import numpy as np
-
-    from hornbook.errors import OptionError, did_you_mean
-    from hornbook.mining import Baskets
-
-    code_of = {str(label): code for code, label in enumerate(baskets.labels)}
-    for item in items:
-        if item not in code_of:
-            raise OptionError(f"No basket has the item {item!r}.  {did_you_mean(item, code_of)}")
-    if not items:
-        return baskets
-    kept = ~np.isin(baskets.codes, [code_of[item] for item in items])
-    owner = np.repeat(np.arange(len(baskets)), baskets.lengths)
-    lengths = np.bincount(owner[kept], minlength=len(baskets))
-    return Baskets(baskets.codes[kept], lengths, baskets.labels, baskets.weights, baskets.notes)
-
-
-def _looks_like_a_table(baskets: Baskets) -> str | None:
+def _looks_like_a_table(baskets: Baskets) -> list[str]:
     """A warning when the lines all have as many fields and the first ones never come again."""
     import numpy as np
 
     width = int(baskets.lengths[0])
     if len(baskets) < 10 or width < 2 or (baskets.lengths[1:] < width).any():
-        return None
+        return []
     if (baskets.lengths > width).any() or isinstance(baskets.labels, np.ndarray):
-        return None
+        return []
     if (np.bincount(baskets.codes)[baskets.codes[:width]] > 1).any():
-        return None
+        return []
     first = ", ".join(map(str, baskets[0]))
-    return (
+    return [
         f"Every line has {width} fields, and the first line ({first}) looks like the names of "
         "columns.  If this is a table, name the columns with --basket and --item, or say --table."
-    )
+    ]
 
 
 def _read_categories(path: str) -> dict[str, str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from hornbook.errors import DataError
+from hornbook.errors import DataError, did_you_mean
 
 
 @dataclass
@@ -66,6 +67,35 @@ class Baskets:
         flat = list(chain.from_iterable(sized))
         codes, labels = encode(flat)
         return cls(*without_repeats(codes, lengths), labels)
+
+
+def without_items(baskets: Baskets, items: Collection[Any]) -> tuple[Baskets, set[Any]]:
+    """The same baskets without some items, and which of these there were.
+
+    An item may also be named by its text: `"7"` is the number 7.
+    """
+    codes = [code for code, label in enumerate(baskets.labels) if named(label, items) is not None]
+    dropped = np.isin(baskets.codes, codes)
+    there = {named(baskets.labels[code], items) for code in np.unique(baskets.codes[dropped])}
+    kept = ~dropped
+    owner = np.repeat(np.arange(len(baskets)), baskets.lengths)
+    lengths = np.bincount(owner[kept], minlength=len(baskets))
+    return replace(baskets, codes=baskets.codes[kept], lengths=lengths), there
+
+
+def nearest_item(item: Any, labels: Iterable[Any]) -> str:
+    """A sentence with the item that `item` may have meant, or with all when they are few."""
+    names = sorted({str(label) for label in labels})
+    if len(names) > 20:
+        names = difflib.get_close_matches(str(item), names, n=3)
+    return did_you_mean(str(item), names) if names else "No item is called anything like it."
+
+
+def named(label: Any, names: Collection[Any]) -> Any:
+    """The one of `names` that means `label`, as it is or as text; None if there is none."""
+    if label in names:
+        return label
+    return str(label) if str(label) in names else None
 
 
 def encode(items: list[Any]) -> tuple[np.ndarray, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,14 @@ from hornbook.errors import DataError, OptionError
 from hornbook.mining import engine
 from hornbook.mining.apriori import apriori
 from hornbook.mining.baskets import Baskets
+from hornbook.mining.changes import Changes
 from hornbook.mining.condensed import KINDS, condense
 from hornbook.mining.flood import refuse_flood, too_many
 from hornbook.mining.found import MANY, Found, TooManyItemsets
-from hornbook.mining.hierarchy import with_categories, without_relatives
+from hornbook.mining.hierarchy import without_relatives
 from hornbook.mining.itemsets import Itemsets
+from hornbook.mining.out_of_core import mine_parts
+from hornbook.mining.parts import fits, parts_of
 from hornbook.mining.support import minimum_count
 
 METHODS = ("projection", "apriori")
@@ -33,6 +36,7 @@ def frequent_itemsets(
     kind: str = "all",
     weights: Any = None,
     categories: Mapping[Any, Any] | None = None,
+    exclude: Iterable[Any] = (),
     method: str = "projection",
     memory: str | int = "2GB",
     limit: int = LIMIT,
@@ -51,6 +55,7 @@ def frequent_itemsets(
             larger set is frequent).
         weights: `(baskets,)` whole numbers from 0 on: how often each basket counts.
         categories: `{item: category}`; categories are mined too, see `hierarchy`.
+        exclude: items to leave out; the baskets still count.
         method: `"projection"` (fast) or `"apriori"` (the textbook's, to compare with).
         memory: About how much memory the search may use, like `"500MB"`; the result comes
             on top.  A file that does not fit is mined in parts (see `out_of_core`).
@@ -75,34 +80,32 @@ def frequent_itemsets(
     if kind != "all" and max_length is not None:
         raise OptionError(f"kind={kind!r} looks at sets of every length: leave out max_length.")
     memory = bytes_of(memory)
+    changes = Changes(tuple(exclude), categories)
     if is_spark(baskets):
         from hornbook.mining.spark import mine_spark
 
-        return condense(mine_spark(baskets, min_support, longest, limit, **columns), kind)
-    if isinstance(baskets, str | Path):
-        from hornbook.mining.out_of_core import fits, mine_file
-
-        if not columns and not fits(baskets, memory):
-            if weights is not None or categories is not None:
-                raise OptionError(
-                    f"{baskets} does not fit into {memory:,} bytes, and weights or categories "
-                    "cannot be used with a file that is mined in parts.\nAllow more memory."
-                )
-            return condense(mine_file(baskets, min_support, longest, memory, limit), kind)
+        refuse_weights(weights, "a Spark table")
+        found = mine_spark(baskets, min_support, longest, memory, limit, changes, **columns)
+        return condense(found, kind)
+    if isinstance(baskets, str | Path) and not fits(baskets, memory):
+        refuse_weights(weights, f"{baskets}, which does not fit into {memory:,} bytes")
+        with parts_of(baskets, memory, **columns) as parts:
+            return condense(mine_parts(parts, min_support, longest, memory, limit, changes), kind)
     baskets = as_baskets(baskets, **columns)
     if weights is not None:
         baskets = weighted(baskets, weights)
     if not len(baskets) or not baskets.total:
         raise DataError("There are no baskets to mine.")
-    related = np.empty((0, 2), np.int64)
-    if categories is not None:
-        baskets, related = with_categories(baskets, categories)
+    given, baskets = baskets, changes.apply(baskets)
+    changes.refuse_useless(given.labels)
     items = int(np.count_nonzero(np.bincount(baskets.codes)))
     minimum = minimum_count(min_support, baskets.total, items)
-    if kind != "all" and method == "projection" and not len(related):
+    if kind != "all" and method == "projection" and categories is None:
         return mine_condensed(baskets, minimum, kind, memory, limit)
     itemsets = mine_baskets(baskets, minimum, longest, method, memory, limit)
-    return condense(without_relatives(itemsets, related), kind)
+    if categories is not None:
+        itemsets = without_relatives(itemsets, categories)
+    return condense(itemsets, kind)
 
 
 def mine_condensed(baskets: Baskets, minimum: int, kind: str, memory: int, limit: int) -> Itemsets:
@@ -209,6 +212,12 @@ def weighted(baskets: Baskets, weights: Any) -> Baskets:
     if int(whole.sum()) >= 1 << 53:
         raise DataError("The weights add up to more than 2^53, beyond which counts are not exact.")
     return Baskets(baskets.codes, baskets.lengths, baskets.labels, whole, baskets.notes)
+
+
+def refuse_weights(weights: Any, of: str) -> None:
+    """Weights belong to baskets that are all at hand."""
+    if weights is not None:
+        raise OptionError(f"Weights cannot be used with {of}: it is mined in parts.")
 
 
 def bytes_of(memory: str | int) -> int:

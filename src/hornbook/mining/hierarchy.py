@@ -9,7 +9,7 @@ Reference: Srikant and Agrawal, Mining Generalized Association Rules, 1995.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
@@ -40,16 +40,24 @@ def ancestors(categories: Mapping[Hashable, Hashable]) -> dict[Hashable, list[Ha
     return result
 
 
-def with_categories(
-    baskets: Baskets, categories: Mapping[Hashable, Hashable]
-) -> tuple[Baskets, np.ndarray]:
-    """Adds to every basket the categories of its items.
+def _as_labels(
+    categories: Mapping[Hashable, Hashable], labels: Sequence[Hashable]
+) -> Mapping[Hashable, Hashable]:
+    """The same categories for items that are numbers, where they are named by their text."""
+    known = set(labels)
+    by_text = {str(label): label for label in labels if not isinstance(label, str)}
+    if not by_text:
+        return categories
+    return {
+        item if item in known else by_text.get(str(item), item): category
+        for item, category in categories.items()
+    }
 
-    Returns:
-        The baskets, and `(pairs, 2)` item codes with the code of one of their ancestors.
-    """
-    above = ancestors(categories)
+
+def with_categories(baskets: Baskets, categories: Mapping[Hashable, Hashable]) -> Baskets:
+    """Adds to every basket the categories of its items."""
     labels = [label.item() if isinstance(label, np.generic) else label for label in baskets.labels]
+    above = ancestors(_as_labels(categories, labels))
     code_of = {label: code for code, label in enumerate(labels)}
     pairs = []
     waiting = [label for label in labels if label in above]
@@ -62,7 +70,7 @@ def with_categories(
                     waiting.append(category)
             pairs.append((code_of[label], code_of[category]))
     if not pairs:
-        return baskets, np.empty((0, 2), np.int64)
+        return baskets
     related = np.array(sorted(set(pairs)), np.int64)
     # Each entry is followed by its ancestors.
     number = np.bincount(related[:, 0], minlength=len(labels))
@@ -78,15 +86,24 @@ def with_categories(
     basket_ends = np.cumsum(baskets.lengths)
     lengths = ends[basket_ends] - ends[basket_ends - baskets.lengths]
     codes, lengths = without_repeats(codes, lengths)
-    return Baskets(codes, lengths, labels, baskets.weights, list(baskets.notes)), related
+    return Baskets(codes, lengths, labels, baskets.weights, list(baskets.notes))
 
 
-def without_relatives(itemsets: Itemsets, related: np.ndarray) -> Itemsets:
+def without_relatives(itemsets: Itemsets, categories: Mapping[Hashable, Hashable]) -> Itemsets:
     """Drops the sets that hold an item and one of its ancestors."""
-    if not len(related):
+    labels = [itemsets.label_of(code) for code in range(len(itemsets.labels))]
+    code_of = {label: code for code, label in enumerate(labels)}
+    size = len(labels)
+    forbidden = np.sort(
+        [
+            code_of[item] * size + code_of[category]
+            for item, above in ancestors(_as_labels(categories, labels)).items()
+            for category in above
+            if item in code_of and category in code_of
+        ]
+    ).astype(np.int64)
+    if not len(forbidden):
         return itemsets
-    size = len(itemsets.labels)
-    forbidden = np.sort(related[:, 0] * size + related[:, 1])
     keep = np.ones(len(itemsets), bool)
     for first, matrix in itemsets.by_length:
         wide = matrix.astype(np.int64)

@@ -109,9 +109,11 @@ class Itemsets:
     def to_arrow(self) -> Any:
         """A PyArrow table with `items` (lists), `count` and `support`."""
         arrow = require("pyarrow", extra="tables")
-        names = arrow.array(
-            list(self.labels) if not isinstance(self.labels, np.ndarray) else self.labels
-        )
+        labels = self.labels if isinstance(self.labels, np.ndarray) else list(self.labels)
+        try:
+            names = arrow.array(labels)
+        except arrow.ArrowException:  # items of different types, like numbers with categories
+            names = arrow.array([str(label) for label in labels])
         items = names.take(arrow.array(self.items))
         return arrow.table(
             {

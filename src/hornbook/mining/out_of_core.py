@@ -11,75 +11,65 @@ Rules in Large Databases, 1995.
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hornbook.errors import DataError, OptionError
 from hornbook.mining.baskets import Baskets
+from hornbook.mining.changes import Changes
 from hornbook.mining.counting import count_sets
+from hornbook.mining.hierarchy import without_relatives
 from hornbook.mining.itemsets import Itemsets
-from hornbook.mining.reading import find_separator, open_bytes, parse_lines, read_parts
 from hornbook.mining.support import exact, minimum_count
 
-# Memory that a byte of text takes while it is read and mined, as measured on FIMI files.
-BYTES_PER_BYTE = 40
 
-
-def fits(path: str | Path, memory: int) -> bool:
-    """Whether a text file can be read and mined at once in `memory` bytes."""
-    if str(path) == "-" or str(path).lower().endswith((".parquet", ".pq")):
-        return True
-    try:
-        size = os.path.getsize(path)
-        with open(path, "rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-    except OSError:
-        return True  # reading will say what is wrong
-    return size * (5 if packed else 1) * BYTES_PER_BYTE <= memory
-
-
-def mine_file(
-    path: str | Path, min_support: float, longest: int, memory: int, limit: int
+def mine_parts(
+    parts: Callable[[], Iterable[Baskets]],
+    min_support: float,
+    longest: int,
+    memory: int,
+    limit: int,
+    changes: Changes,
+    notes: list[str] | None = None,
 ) -> Itemsets:
-    """Frequent itemsets of a file with one basket per line, of any size.
+    """Frequent itemsets of baskets that come in parts.
 
     Args:
-        path: The file.
+        parts: Goes through all parts each time it is called; see `parts.parts_of`.
         min_support, longest, memory, limit: see `frequent_itemsets`.
+        changes: What to do to each part first.
+        notes: Gets what was dropped or merged on the way.
     """
-    size = max(1 << 16, memory // BYTES_PER_BYTE)
-    with open_bytes(path) as file:
-        head = file.read(20_000)
-    integers = not head.strip(b"0123456789 \t\r\n")
-    separator = None if integers else find_separator(head.decode("utf-8", "replace"))
-
-    def parts() -> Iterator[Baskets]:
-        for raw, line in read_parts(path, size):
-            if raw.strip():
-                yield parse_lines(raw, path, separator=separator, first_line=line)
-
-    total = sum(len(part) for part in parts()) if isinstance(min_support, Integral) else 1
+    total = sum(map(len, parts())) if isinstance(min_support, Integral) else 1
     share = share_of(min_support, max(1, total))
     candidates: list[tuple[list[Any], Itemsets]] = []
+    names: set[Any] = set()
     baskets = 0
+    said: Counter[str] = Counter()
     for part in parts():
         baskets += len(part)
-        candidates.append(mine_part(part, share, longest, memory, limit))
+        for note in part.notes:
+            number, _, what = note.partition(" ")
+            said[what] += int(number.replace(",", ""))
+        if changes.exclude:
+            names.update(map(str, part.labels))
+        candidates.append(mine_part(changes.apply(part), share, longest, memory, limit))
     if not baskets:
-        raise DataError(f"{path} is empty: there are no baskets to mine.")
+        raise DataError("There are no baskets to mine: all parts are empty.")
+    changes.refuse_useless(names)
+    if notes is not None:
+        notes += [f"{number:,} {what}" for what, number in said.items()]
     union = unite(candidates, limit)
     counts = np.zeros(len(union), np.int64)
     for part in parts():
-        counts += count_part(union, part)
-    return keep_frequent(
-        union, counts, minimum_count(min_support, baskets, len(union.labels)), baskets
-    )
+        counts += count_part(union, changes.apply(part))
+    minimum = minimum_count(min_support, baskets, len(union.labels))
+    return keep_frequent(union, counts, minimum, baskets, changes)
 
 
 def share_of(min_support: float, total: int) -> Fraction:
@@ -156,7 +146,10 @@ def count_part(union: Itemsets, part: Baskets) -> np.ndarray:
     return count_sets(union, part, common)
 
 
-def keep_frequent(union: Itemsets, counts: np.ndarray, minimum: int, total: int) -> Itemsets:
+def keep_frequent(
+    union: Itemsets, counts: np.ndarray, minimum: int, total: int, changes: Changes
+) -> Itemsets:
     """The sets of the union that are frequent in the whole."""
     counted = Itemsets(union.offsets, union.items, counts, union.labels, total, minimum)
-    return counted.take(np.flatnonzero(counts >= minimum))
+    kept = counted.take(np.flatnonzero(counts >= minimum))
+    return kept if changes.categories is None else without_relatives(kept, changes.categories)

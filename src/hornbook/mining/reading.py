@@ -9,13 +9,13 @@ import io
 import re
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hornbook.errors import DataError
+from hornbook.errors import DataError, OptionError
 from hornbook.mining.baskets import Baskets, encode, encode_integers, without_repeats
 
 SEPARATORS = {"tab": "\t", "semicolon": ";", "comma": ",", "space": None}
@@ -63,7 +63,9 @@ def read_baskets(
         raise DataError(f"{path} is empty: there are no baskets to mine.")
     notes: list[str] = []
     if basket or item or table:
-        columns = _read_columns(decode(raw, path, notes), path, separator)
+        columns = read_columns(decode(raw, path, notes), path, separator)
+        if not any(columns.values()):
+            raise DataError(f"{path} has a first line with names, and no rows.")
         return tables.from_columns(
             columns, basket=basket, item=item, bins=bins, missing=missing, notes=notes
         )
@@ -120,9 +122,7 @@ def parse_lines(
     notes: list[str] = []
     text = decode(raw, path, notes)
     name = separator or find_separator(text)
-    if name not in SEPARATORS:
-        raise DataError(f"separator={name!r} is not known.  Known: {', '.join(SEPARATORS)}.")
-    lines, fields = _split(text, SEPARATORS[name], path, first_line)
+    lines, fields = _split(text, sign_of(name), path, first_line)
     lengths = np.fromiter(map(len, fields), np.int64, len(fields))
     raw_codes, raw_labels = encode([field for line in fields for field in line])
     codes, labels = _strip(raw_codes, raw_labels)
@@ -144,6 +144,13 @@ def decode(raw: bytes, path: str | Path, notes: list[str]) -> str:
             notes.append(f"Read as {encoding.upper()}.")
         return text
     raise DataError(f"{path} is not text in {' or '.join(encodings)}: is it another kind of file?")
+
+
+def sign_of(separator: str) -> str | None:
+    """The sign between items; None for blanks."""
+    if separator not in SEPARATORS:
+        raise OptionError(f"separator={separator!r} is not known.  Known: {', '.join(SEPARATORS)}.")
+    return SEPARATORS[separator]
 
 
 def find_separator(text: str) -> str:
@@ -265,29 +272,41 @@ def _parse_integers(raw: bytes) -> Baskets | None:
     return Baskets(codes, lengths, labels, None, notes)
 
 
-def _read_columns(text: str, path: str | Path, separator: str | None) -> dict[str, list[str]]:
-    """A table's columns by name; the first line has the names."""
-    sign = SEPARATORS[separator or find_separator(text.partition("\n")[0])]
+def read_columns(
+    text: str,
+    path: str | Path,
+    separator: str | None,
+    names: Sequence[str] | None = None,
+    first_line: int = 1,
+) -> dict[str, list[str]]:
+    """A table's columns by name.
+
+    Args:
+        text: Whole lines.
+        path: For messages.
+        separator: see `read_baskets`.
+        names: of the columns; None: the first line has them.
+        first_line: The number of the first line, for messages.
+    """
+    sign = sign_of(separator or find_separator(text.partition("\n")[0]))
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=sign or " ", strict=True)
     try:
-        header = [name.strip() for name in next(rows)]
+        header = [name.strip() for name in next(rows)] if names is None else list(names)
         table = [row for row in rows if row]
     except csv.Error as error:
-        raise DataError(f"{path}, line {rows.line_num}: broken table ({error}).") from None
+        line = first_line - 1 + rows.line_num
+        raise DataError(f"{path}, line {line}: broken table ({error}).") from None
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise DataError(f"{path} has more than one column named {', '.join(map(repr, twice))}.")
-    uneven = [i for i, row in enumerate(table, 2) if len(row) != len(header)]
+    start = first_line + (names is None)
+    uneven = [i for i, row in enumerate(table, start) if len(row) != len(header)]
     if uneven:
         raise DataError(
             f"{path}: {len(uneven):,} rows do not have the {len(header)} columns of the first line "
             f"(first at row {uneven[0]})."
         )
-    if not table:
-        raise DataError(f"{path} has a first line with names, and no rows.")
-    return {
-        name: list(column) for name, column in zip(header, zip(*table, strict=True), strict=True)
-    }
+    return {name: [row[place] for row in table] for place, name in enumerate(header)}
 
 
 def _read_parquet(path: str | Path) -> Any:

@@ -47,7 +47,7 @@ def gain(itemsets: Itemsets, antecedents: np.ndarray, consequents: np.ndarray) -
         for wanted in smaller.get(length, []):
             place = np.searchsorted(pairs[length - 1], wanted)
             shorter = np.maximum(shorter, best.take(place))
-        whole = index.find(index.keys.take(antecedent) + index.keys.take(consequent))
+        whole = index.find(np.add(index.keys.take(antecedent), index.keys.take(consequent)))
         # From counts, so that equal confidences are equal numbers.
         confidence = counts.take(whole) / counts.take(antecedent)
         best = np.maximum(confidence, shorter)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from hornbook.errors import OptionError, did_you_mean, require
+from hornbook.errors import OptionError, require
+from hornbook.mining.baskets import nearest_item
 from hornbook.mining.index import SetIndex, index_of
 from hornbook.mining.itemsets import Itemsets
 from hornbook.mining.measures import MEASURES, Shares
@@ -284,10 +284,4 @@ def code_of(itemsets: Itemsets, item: Hashable) -> int:
     by_name = {str(label): code for label, code in labels.items()}
     if str(item) in by_name:
         return by_name[str(item)]
-    known = by_name if len(by_name) <= 20 else [n for n in by_name if _near(n, str(item))]
-    hint = did_you_mean(str(item), known) if known else f"{len(by_name):,} items are."
-    raise OptionError(f"{item!r} is not among the frequent items.  {hint}")
-
-
-def _near(name: str, wanted: str) -> bool:
-    return bool(difflib.get_close_matches(wanted.lower(), [name.lower()], n=1))
+    raise OptionError(f"{item!r} is not among the frequent items.  {nearest_item(item, by_name)}")

@@ -7,61 +7,92 @@ and counts travels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from hornbook.errors import DataError, OptionError, did_you_mean, require
+from hornbook.errors import DataError, HornbookError, OptionError, did_you_mean, require
 from hornbook.mining.baskets import Baskets
+from hornbook.mining.changes import Changes
 from hornbook.mining.itemsets import Itemsets
 from hornbook.mining.out_of_core import count_part, keep_frequent, mine_part, share_of, unite
 from hornbook.mining.support import minimum_count
-
-_MEMORY = 1 << 30
+from hornbook.mining.survey import Survey
 
 
 def mine_spark(
     frame: Any,
     min_support: float,
     longest: int,
+    memory: int,
     limit: int,
+    changes: Changes,
     *,
     basket: str | None = None,
     item: str | None = None,
     items: str | None = None,
+    table: bool = False,
+    bins: int | None = None,
+    missing: str = "error",
 ) -> Itemsets:
     """Frequent itemsets of a Spark table.
 
     Args:
-        frame: A table with a column of arrays, one row per basket, or a row per item.
-        min_support, longest, limit: see `frequent_itemsets`.
+        frame: A table with a column of arrays, one row per basket, or a row per item, or
+            with a row per basket and a column per item or category.
+        min_support, longest, memory, limit: see `frequent_itemsets`.
+        changes: What to do to the baskets first.
         basket, item: The columns of a table with a row per item.
         items: The column of arrays; None: the only one.
+        table, bins, missing: see `read_baskets`.
 
     Raises:
-        DataError: a column is not there, or there are no baskets.
+        DataError: a column is not there, a value is missing, or there are no baskets.
     """
-    rows = _baskets_column(frame, basket, item, items).rdd.map(lambda row: row[0] or [])
-    rows = rows.persist(require("pyspark", extra="spark").StorageLevel.MEMORY_AND_DISK)
+    if not table:
+        frame = _baskets_column(frame, basket, item, items, missing)
+    level = require("pyspark", extra="spark").StorageLevel.MEMORY_AND_DISK
+    rows = frame.rdd.persist(level)
     try:
         total = rows.count()
         if not total:
             raise DataError("The Spark table has no rows: there are no baskets to mine.")
         share = share_of(min_support, total)
+        names = frame.columns
+        survey = _survey(rows, names, bins, missing) if table else None
 
-        def find(partition: Iterable[Any]) -> Iterator[tuple[list[Any], Itemsets]]:
-            part = Baskets.from_lists([list(row) for row in partition])
-            if len(part):
-                yield mine_part(part, share, longest, _MEMORY, limit)
+        def baskets_of(partition: Iterable[Any]) -> Baskets:
+            lists = list(map(list, partition))
+            if survey is None:
+                return Baskets.from_lists([row[0] or [] for row in lists])
+            return survey.baskets(_columns(names, lists)) if lists else Baskets.from_lists([])
 
-        union = unite(rows.mapPartitions(find).collect(), limit)
+        def find(partition: Iterable[Any]) -> Iterator[Any]:
+            own = replace(changes)
+            try:
+                part = baskets_of(partition)
+                if len(part):
+                    found = mine_part(own.apply(part), share, longest, memory, limit)
+                    yield found, own, list(part.labels) if own.exclude else []
+            except HornbookError as error:
+                yield error  # raised there it would come back as a page of Java
+
+        found = rows.mapPartitions(find).collect()
+        for result in found:
+            if isinstance(result, HornbookError):
+                raise result
+            changes.merge(result[1])
+        changes.refuse_useless(chain.from_iterable(labels for *_, labels in found))
+        union = unite([candidates for candidates, *_ in found], limit)
         shared = rows.context.broadcast(union)
 
         def count(partition: Iterable[Any]) -> Iterator[np.ndarray]:
-            part = Baskets.from_lists([list(row) for row in partition])
+            part = baskets_of(partition)
             if len(part):
-                yield count_part(shared.value, part)
+                yield count_part(shared.value, replace(changes).apply(part))
 
         counts = np.zeros(len(union), np.int64)
         for part_counts in rows.mapPartitions(count).toLocalIterator():
@@ -69,50 +100,72 @@ def mine_spark(
         shared.unpersist()
     finally:
         rows.unpersist()
-    return keep_frequent(union, counts, minimum_count(min_support, total, 0), total)
+    minimum = minimum_count(min_support, total, 0)
+    return keep_frequent(union, counts, minimum, total, changes)
+
+
+def _survey(rows: Any, names: Sequence[str], bins: int | None, missing: str) -> Survey:
+    """What the columns of the whole table hold."""
+
+    def look(partition: Iterable[Any]) -> Iterator[Survey]:
+        lists = list(map(list, partition))
+        if lists:
+            survey = Survey(bins)
+            survey.look(_columns(names, lists))
+            yield survey
+
+    survey = Survey(bins)
+    for part in rows.mapPartitions(look).toLocalIterator():
+        survey.merge(part)
+    survey.refuse(missing)
+    return survey
+
+
+def _columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
+    columns = zip(*rows, strict=True)
+    return {name: list(column) for name, column in zip(names, columns, strict=True)}
 
 
 def mine_file_on_spark(
     path: str,
     min_support: float,
-    columns: dict[str, Any],
     *,
     max_length: int | None,
+    memory: int,
     limit: int,
-    memory: str | int,
+    changes: Changes,
+    separator: str | None = None,
+    **columns: Any,
 ) -> Itemsets:
     """Frequent itemsets of a file (or folder, or pattern) that Spark reads by itself.
 
-    Text with one basket per line needs its `separator` when it is not blanks; tables,
-    `.csv` with a first line of names or `.parquet`, need `basket` and `item`.
+    Text with one basket per line needs its `separator` when it is not blanks, or a comma in
+    a `.csv`; tables are `.parquet`, or text with a first line of names.
     """
     sql = require("pyspark.sql", extra="spark", package="pyspark")
-    from hornbook.mining.reading import SEPARATORS
+    from hornbook.mining.reading import sign_of
 
     session = sql.SparkSession.builder.appName("hornbook mine").getOrCreate()
-    basket, item = columns.get("basket"), columns.get("item")
     longest = 2**31 if max_length is None else max_length
-    name = columns.get("separator")
-    if name is not None and name not in SEPARATORS:
-        raise OptionError(f"separator={name!r} is not known.  Known: {', '.join(SEPARATORS)}.")
+    sign = sign_of(separator or ("comma" if path.endswith(".csv") else "space"))
     try:
-        if basket or item:
-            if path.endswith(".parquet"):
-                frame = session.read.parquet(path)
-            else:
-                frame = session.read.csv(path, header=True, sep=SEPARATORS[name or "comma"])
-            return mine_spark(frame, min_support, longest, limit, basket=basket, item=item)
-        functions = sql.functions
-        sign = SEPARATORS[name or ("comma" if path.endswith(".csv") else "space")]
-        line = functions.trim(functions.col("value"))
-        fields = functions.split(line, r"\s+" if sign is None else rf"\s*\Q{sign}\E\s*")
-        frame = session.read.text(path).where(line != "").select(fields.alias("items"))
-        return mine_spark(frame, min_support, longest, limit)
+        if path.endswith((".parquet", ".pq")):
+            frame = session.read.parquet(path)
+        elif columns.get("table") or columns.get("basket") or columns.get("item"):
+            frame = session.read.csv(path, header=True, sep=sign or " ")
+        else:
+            functions = sql.functions
+            line = functions.trim(functions.col("value"))
+            fields = functions.split(line, r"\s+" if sign is None else rf"\s*\Q{sign}\E\s*")
+            frame = session.read.text(path).where(line != "").select(fields.alias("items"))
+        return mine_spark(frame, min_support, longest, memory, limit, changes, **columns)
     except sql.utils.AnalysisException as error:
         raise DataError(f"Spark cannot read {path}: {str(error).splitlines()[0]}") from None
 
 
-def _baskets_column(frame: Any, basket: str | None, item: str | None, items: str | None) -> Any:
+def _baskets_column(
+    frame: Any, basket: str | None, item: str | None, items: str | None, missing: str
+) -> Any:
     """The table with one column: the array of items of each basket."""
     from pyspark.sql import functions, types
 
@@ -125,7 +178,14 @@ def _baskets_column(frame: Any, basket: str | None, item: str | None, items: str
             raise OptionError(
                 "Name both columns: the one with the basket and the one with the item."
             )
-        named = frame.where(functions.col(basket).isNotNull() & functions.col(item).isNotNull())
+        there = functions.col(basket).isNotNull() & functions.col(item).isNotNull()
+        named = frame.where(there)
+        gaps = frame.where(~there).count()
+        if gaps and missing == "error":
+            raise DataError(
+                f"{gaps:,} rows have no {basket!r} or no {item!r}.\n"
+                "Fill them in, or leave them out with missing='drop' (--missing drop)."
+            )
         return named.groupBy(basket).agg(functions.collect_set(item).alias("items")).select("items")
     arrays = [f.name for f in frame.schema.fields if isinstance(f.dataType, types.ArrayType)]
     if items is None and len(arrays) != 1:

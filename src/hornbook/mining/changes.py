@@ -1,0 +1,59 @@
+"""What is done to baskets before they are mined: items left out, categories added."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hornbook.errors import DataError, OptionError
+from hornbook.mining.baskets import Baskets, nearest_item, without_items
+from hornbook.mining.hierarchy import with_categories
+
+
+@dataclass
+class Changes:
+    """Changes to baskets, and which of them changed anything.
+
+    Attributes:
+        exclude: items to leave out.
+        categories: `{item: category}`, or None; see `hierarchy`.
+        excluded: the items of `exclude` that were met.
+        categorized: whether any basket got a category.
+    """
+
+    exclude: tuple[Hashable, ...] = ()
+    categories: Mapping[Any, Any] | None = None
+    excluded: set[Hashable] = field(default_factory=set)
+    categorized: bool = False
+
+    def apply(self, baskets: Baskets) -> Baskets:
+        """The changed baskets."""
+        if self.exclude:
+            baskets, met = without_items(baskets, self.exclude)
+            self.excluded |= met
+        if self.categories is not None:
+            given = baskets
+            baskets = with_categories(given, self.categories)
+            self.categorized |= baskets is not given
+        return baskets
+
+    def merge(self, other: Changes) -> None:
+        """Takes in what the same changes met elsewhere."""
+        self.excluded |= other.excluded
+        self.categorized |= other.categorized
+
+    def refuse_useless(self, labels: Iterable[Hashable]) -> None:
+        """Complains about changes that changed nothing: most likely misspelt.
+
+        Raises:
+            OptionError: an excluded item that is in no basket, with the nearest of `labels`.
+            DataError: categories of items that are all in no basket.
+        """
+        for item in self.exclude:
+            if item not in self.excluded:
+                raise OptionError(f"No basket has the item {item!r}.  {nearest_item(item, labels)}")
+        if self.categories is not None and not self.categorized:
+            raise DataError(
+                f"None of the {len(self.categories):,} items with a category is in a basket."
+            )
