@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from hornbook.layers import (
@@ -31,11 +33,11 @@ class Block(keras.layers.Layer):
         `(batch, length, hidden_size)`; with `memory` also what it holds now.
     """
 
-    def __init__(self, config: TransformerConfig, **kwargs):
+    def __init__(self, config: TransformerConfig, *, attention_norm: bool = True, **kwargs):
         super().__init__(**kwargs)
         self.config = config
         self.attention = self._attention("attention")
-        self.attention_norm = self._norm("attention_norm")
+        self.attention_norm: Any = self._norm("attention_norm") if attention_norm else None
         if config.cross_attention:
             self.cross_attention = self._attention("cross_attention")
             self.cross_attention_norm = self._norm("cross_attention_norm")
@@ -76,7 +78,9 @@ class Block(keras.layers.Layer):
         if self.config.cross_attention:
             names += ["cross_attention", "cross_attention_norm"]
         for name in names:
-            getattr(self, name).build(x_shape)
+            layer = getattr(self, name)
+            if layer is not None:
+                layer.build(x_shape)
 
     def call(
         self,
@@ -121,7 +125,10 @@ class Block(keras.layers.Layer):
 
 
 class PreNormBlock(Block):
-    """Each part gets the normalized `x` and is added to the `x` that is not (GPT-2, Llama, T5)."""
+    """Each part gets the normalized `x` and is added to the `x` that is not (GPT-2, Llama, T5).
+
+    With `attention_norm=False` its attention gets `x` itself, which is normalized already.
+    """
 
     def call(
         self,
@@ -133,7 +140,7 @@ class PreNormBlock(Block):
         training=None,
         **attention,
     ):
-        normalized = self.attention_norm(x, condition)
+        normalized = x if self.attention_norm is None else self.attention_norm(x, condition)
         attended, memory = self.attend(normalized, memory, training, attention)
         x = x + attended
         if self.config.cross_attention:

@@ -45,6 +45,7 @@ class TransformerConfig:
     local_rope_theta: float | None = None  # of sliding attention; None: rope_theta
     attention_window: int | None = None  # the farthest token that sliding attention sees
     layer_types: tuple[str, ...] | None = None  # which layers slide; None: none, or all
+    language_head_act: str | None = None  # of `transform`; None: hidden_act
     relative_attention_num_buckets: int = 32  # for `buckets`: distances that are told apart
     relative_attention_max_distance: int = 128  # ... up to here
     num_decoder_layers: int | None = None  # None: as the encoder
@@ -61,6 +62,7 @@ class TransformerConfig:
     norm_scale: bool = True  # whether a norm has a weight for it; a condition brings its own
     norm_offset: bool = True
     embedding_norm: bool = True
+    first_attention_norm: bool = True  # of `pre`: needless in a block right after `embedding_norm`
     embedding_dropout: str = "after_norm"
     use_bias: bool | str = True  # or in `attention` only, or there with `query_key_value`
     query_key_norm: bool = False  # the features of each head are normalized before they meet
@@ -97,6 +99,8 @@ class TransformerConfig:
             object.__setattr__(self, "num_key_value_heads", None)
         if self.head_size * self.num_attention_heads == self.hidden_size:
             object.__setattr__(self, "attention_head_size", None)
+        if set(self.layer_types or ()) == {"sliding_attention"}:
+            object.__setattr__(self, "layer_types", None)
 
     @property
     def head_size(self) -> int:

@@ -100,6 +100,8 @@ def _contradictions(config: Any) -> Iterator[str]:
         yield f"  application is {config.application!r}; {config.family} can be {can}"
     if config.block in ("gau", "grover") and config.cross_attention:
         yield f"  {config.block} blocks do not look at an encoder"
+    if config.block != "pre" and not config.first_attention_norm:
+        yield f"  first_attention_norm is False, but {config.block} blocks all need that norm"
     if config.block == "gau" and config.position_kind == "relative":
         yield "  gated attention units have no vectors for relative positions"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from hornbook.layers import ConditionalLayerNormalization
 from hornbook.layers.activations import activation
+from hornbook.models.blocks import norm
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -16,8 +16,9 @@ class MaskedLanguageModelHead(keras.layers.Layer):
     Args:
         token_embedding: A built `keras.layers.ReversibleEmbedding`; shared, not owned.
         hidden_act: Activation of the transform.
-        epsilon: Of the norm.
-        condition_size: See `ConditionalLayerNormalization`.
+        norm: The `ConditionalLayerNormalization` after it.
+        kernel_initializer: Of the transform.
+        use_bias: Whether the transform has a bias.
 
     Call arguments:
         x: `(batch, length, features)`.
@@ -29,7 +30,7 @@ class MaskedLanguageModelHead(keras.layers.Layer):
     """
 
     def __init__(
-        self, token_embedding, *, hidden_act, epsilon, kernel_initializer, condition_size, **kwargs
+        self, token_embedding, *, hidden_act, norm, kernel_initializer, use_bias=True, **kwargs
     ):
         super().__init__(**kwargs)
         # in a tuple, so that Keras does not count the shared weights twice
@@ -38,13 +39,12 @@ class MaskedLanguageModelHead(keras.layers.Layer):
         self.dense = keras.layers.Dense(
             features,
             activation=activation(hidden_act),
+            use_bias=use_bias,
             kernel_initializer=kernel_initializer,
             dtype=self.dtype_policy,
             name="dense",
         )
-        self.norm = ConditionalLayerNormalization(
-            epsilon=epsilon, condition_size=condition_size, dtype=self.dtype_policy, name="norm"
-        )
+        self.norm = norm
 
     def build(self, x_shape):
         self.dense.build(x_shape)
@@ -192,10 +192,10 @@ def make_language_head(config, token_embedding, *, kernel_initializer, dtype):
         )
     return MaskedLanguageModelHead(
         token_embedding,
-        hidden_act=config.hidden_act,
-        epsilon=config.layer_norm_eps,
+        hidden_act=config.language_head_act or config.hidden_act,
+        norm=norm(config, dtype, "norm"),
         kernel_initializer=kernel_initializer,
-        condition_size=config.condition_size,
+        use_bias=config.use_bias is True,
         dtype=dtype,
         name="mlm",
     )

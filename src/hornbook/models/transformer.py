@@ -81,11 +81,8 @@ class Transformer(keras.layers.Layer):
             else None
         )
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=policy)
-        block: Any = BLOCKS[config.block]
-        self.blocks = [
-            block(config, dtype=policy, name=f"block_{i}")
-            for i in range(config.num_hidden_groups or config.num_hidden_layers)
-        ]
+        count = config.num_hidden_groups or config.num_hidden_layers
+        self.blocks = [self._block(number) for number in range(count)]
         self.final_norm = norm(config, policy, "final_norm") if config.block == "pre" else None
         self.pooler: Any = None
         self.mlm: Any = None
@@ -106,6 +103,13 @@ class Transformer(keras.layers.Layer):
             self.discriminator = DiscriminatorHead(
                 hidden_act=config.hidden_act, name="discriminator", **made
             )
+
+    def _block(self, number):
+        block: Any = BLOCKS[self.config.block]
+        options = {"dtype": self.dtype_policy, "name": f"block_{number}"}
+        if number == 0 and not self.config.first_attention_norm:
+            options["attention_norm"] = False
+        return block(self.config, **options)
 
     def _embedding(self, name, rows):
         return keras.layers.Embedding(

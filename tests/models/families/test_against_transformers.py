@@ -34,6 +34,16 @@ GPT = {
     "bos_token_id": 1,
     "eos_token_id": 2,
 }
+MODERN = {
+    **SIZES,
+    "local_attention": 4,
+    "pad_token_id": 0,
+    "classifier_activation": "silu",
+    "rope_parameters": {
+        "full_attention": {"rope_type": "default", "rope_theta": 50.0},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 9.0},
+    },
+}
 LLAMA = {
     **SIZES,
     "num_hidden_layers": 3,
@@ -63,7 +73,18 @@ MODELS = {
     "electra": ("electra", "ElectraForPreTraining", NARROW, "discriminator"),
     "electra-wide": ("electra", "ElectraModel", {**SIZES, "embedding_size": 12}, None),
     "electra-generator": ("electra-generator", "ElectraForMaskedLM", NARROW, "mlm"),
+    "electra-generator-relu": (
+        *("electra-generator", "ElectraForMaskedLM"),
+        {**NARROW, "hidden_act": "relu"},
+        "mlm",
+    ),
     "roformer": ("roformer", "RoFormerForMaskedLM", NARROW, "mlm"),
+    "modernbert": ("modernbert", "ModernBertForMaskedLM", MODERN, "mlm"),
+    "modernbert-bare": (
+        *("modernbert", "ModernBertModel"),
+        {**MODERN, "layer_types": [*("sliding_attention",) * 3, "full_attention"]},
+        None,
+    ),
     "gpt": ("gpt", "OpenAIGPTLMHeadModel", GPT, "mlm"),
     "gpt2": ("gpt2", "GPT2LMHeadModel", GPT, "mlm"),
     "gpt2-wide": ("gpt2", "GPT2LMHeadModel", {**GPT, "n_inner": 20}, "mlm"),
@@ -94,7 +115,7 @@ MODELS = {
         "mlm",
     ),
 }
-NO_SEGMENTS = ("roberta", "gpt", "gpt2", "llama", "mistral", "qwen2", "qwen3")
+NO_SEGMENTS = ("roberta", "modernbert", "gpt", "gpt2", "llama", "mistral", "qwen2", "qwen3")
 IDS = np.array([[5, 6, 7, 8, 9, 12], [9, 10, 11, 0, 0, 0]])
 SEGMENTS = np.array([[0, 0, 1, 1, 1, 1], [0, 1, 1, 0, 0, 0]])
 REAL = IDS > 0

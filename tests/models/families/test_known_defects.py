@@ -24,7 +24,7 @@ SIZES = {
 
 
 EPSILONS = {
-    **dict.fromkeys(("roberta", "gpt", "gpt2", "gpt2-ml"), 1e-5),
+    **dict.fromkeys(("roberta", "modernbert", "gpt", "gpt2", "gpt2-ml"), 1e-5),
     **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3"), 1e-6),
 }
 

@@ -10,6 +10,7 @@ from hornbook.models.families.gpt import GPT
 from hornbook.models.families.gpt2 import GPT2
 from hornbook.models.families.gpt2_ml import GPT2_ML
 from hornbook.models.families.llama import LLAMA, MISTRAL
+from hornbook.models.families.modernbert import MODERNBERT
 from hornbook.models.families.nezha import NEZHA
 from hornbook.models.families.qwen import QWEN2, QWEN3
 from hornbook.models.families.roberta import ROBERTA
@@ -29,6 +30,7 @@ FAMILIES: dict[str, Family] = {
         NEZHA,
         ROFORMER,
         ROFORMER_V2,
+        MODERNBERT,
         GPT,
         GPT2,
         GPT2_ML,

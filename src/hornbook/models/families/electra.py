@@ -77,6 +77,8 @@ ELECTRA_GENERATOR = replace(
     ELECTRA,
     name="electra-generator",
     aliases=(),
+    # whatever the configuration says of the blocks
+    choices={"language_head_act": "gelu"},
     weights={"google": GENERATOR, "huggingface": HUGGINGFACE},
     ignore={
         "google": (r"^electra/", r"^discriminator_predictions/"),

@@ -1,0 +1,128 @@
+"""ModernBERT: an encoder with what decoders have learned, most of its attention nearby only."""
+
+from typing import Any
+
+from hornbook.checkpoints.weight_table import transposed
+from hornbook.models.family import Family
+
+LAYER = "model.layers.{i}"
+# kind of layer, and the key that says its theta outside of `rope_parameters`
+THETAS = {"full_attention": "global_rope_theta", "sliding_attention": "local_rope_theta"}
+
+
+def read(values: dict[str, Any]) -> dict[str, Any]:
+    """The words of transformers 5 as those of 4, and the width of the window as half of it."""
+    rope = values.pop("rope_parameters", None) or {}
+    for kind, key in THETAS.items():
+        said = rope.get(kind) or {}
+        if said.get("rope_theta") is not None:
+            values[key] = said["rope_theta"]
+        if said.get("rope_type", "default") != "default":
+            values["rope_type"] = said["rope_type"]
+    width = values.pop("local_attention", 128)
+    values["attention_window"] = width // 2 if isinstance(width, int) else width
+    layers, every = values.get("num_hidden_layers"), values.get("global_attn_every_n_layers", 3)
+    if values.get("layer_types") is None and isinstance(layers, int) and isinstance(every, int):
+        values["layer_types"] = [
+            "sliding_attention" if number % every else "full_attention" for number in range(layers)
+        ]
+    return values
+
+
+def write(values: dict[str, Any]) -> dict[str, Any]:
+    """The inverse, in both words."""
+    values["rope_parameters"] = {
+        kind: {"rope_type": "default", "rope_theta": values[key]} for kind, key in THETAS.items()
+    }
+    farthest, layers = values.pop("attention_window"), values["num_hidden_layers"]
+    if farthest is None:
+        return values | {"layer_types": ["full_attention"] * layers}
+    types = values["layer_types"] or ["sliding_attention"] * layers
+    return values | {"layer_types": types, "local_attention": 2 * farthest}
+
+
+MODERNBERT = Family(
+    name="modernbert",
+    paper="https://arxiv.org/abs/2412.13663",
+    model_type="modernbert",
+    choices={
+        "attention_probs_dropout_prob": 0.0,
+        "attention_window": 64,
+        "block": "pre",
+        "first_attention_norm": False,
+        "gated_feed_forward": True,
+        "hidden_dropout_prob": 0.0,
+        "language_head_act": "gelu",
+        "layer_norm_eps": 1e-5,
+        "local_rope_theta": 10000.0,
+        "max_position_embeddings": 8192,
+        "norm_offset": False,
+        "pad_token_id": None,
+        "position_kind": "rotary",
+        "rope_theta": 160000.0,
+        "rotary_pairs": "halves",
+        "type_vocab_size": 0,
+        "use_bias": False,
+    },
+    words=frozenset(
+        {"attention_window", "language_head_act", "layer_types", "local_rope_theta", "rope_theta"}
+    ),
+    rename={
+        "attention_dropout": "attention_probs_dropout_prob",
+        "classifier_activation": "language_head_act",
+        "global_rope_theta": "rope_theta",
+        "hidden_activation": "hidden_act",
+        "norm_eps": "layer_norm_eps",
+    },
+    translate=read,
+    translate_back=write,
+    required={
+        "attention_bias": (False,),
+        "classifier_bias": (False,),
+        "decoder_bias": (True,),
+        "mlp_bias": (False,),
+        "norm_bias": (False,),
+        "rope_type": ("default",),
+        "tie_word_embeddings": (True,),
+    },
+    harmless=frozenset(
+        {
+            "classifier_pooling",
+            "cls_token_id",
+            "deterministic_flash_attn",
+            "embedding_dropout",
+            "global_attn_every_n_layers",  # `layer_types` says it too
+            "initializer_cutoff_factor",
+            "layer_norm_eps",  # published files have it beside `norm_eps`, which is the one read
+            "mlp_dropout",
+            "position_embedding_type",
+            "reference_compile",
+            "repad_logits_with_grad",
+            "sparse_pred_ignore_index",
+            "sparse_prediction",
+        }
+    ),
+    weights={
+        "huggingface": {
+            "token_embedding.embeddings": "model.embeddings.tok_embeddings.weight",
+            "embedding_norm.gamma": "model.embeddings.norm.weight",
+            "blocks.{i}.attention_norm.gamma": f"{LAYER}.attn_norm.weight",
+            # stored side by side
+            "blocks.{i}.attention.{query,key,value}.kernel": transposed(
+                f"{LAYER}.attn.Wqkv.weight"
+            ),
+            "blocks.{i}.attention.output_dense.kernel": transposed(f"{LAYER}.attn.Wo.weight"),
+            "blocks.{i}.feed_forward_norm.gamma": f"{LAYER}.mlp_norm.weight",
+            "blocks.{i}.feed_forward.{gate,intermediate}.kernel": transposed(
+                f"{LAYER}.mlp.Wi.weight"
+            ),
+            "blocks.{i}.feed_forward.output_dense.kernel": transposed(f"{LAYER}.mlp.Wo.weight"),
+            "final_norm.gamma": "model.final_norm.weight",
+            "mlm.dense.kernel": transposed("head.dense.weight"),
+            "mlm.norm.gamma": "head.norm.weight",
+            "mlm.bias": "decoder.bias",
+        }
+    },
+    optional_prefix={"huggingface": "model."},
+    ignore={"huggingface": (r"^decoder\.weight$",)},  # the tied copy
+)
