@@ -146,6 +146,31 @@ def test_a_table_read_as_lines_is_pointed_out(tmp_path, capsys):
     assert "looks like the names of columns" in capsys.readouterr().err
 
 
+def test_closed_sets_are_shown_where_rules_would_need_a_flood(tmp_path, capsys):
+    path = tmp_path / "flood.dat"
+    path.write_text("\n".join([" ".join(map(str, range(40)))] * 4 + ["1 2"]))
+    assert main(["mine", str(path), "--kind", "closed", "--min-support", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert "2 itemsets and 0 rules" in err
+    assert "only closed ones" in err
+    assert "1, 2" in out
+    words = ["mine", str(path), "--kind", "closed", "--rules", str(tmp_path / "rules.csv")]
+    assert main(words) == 2
+    assert "itemsets or more" in capsys.readouterr().err
+
+
+def test_infinity_is_a_category_of_its_own(tmp_path, capsys):
+    path = tmp_path / "inf.csv"
+    path.write_text("a,b\n1,inf\n2,3\n3,4\n")
+    out = tmp_path / "sets.jsonl"
+    words = ["mine", str(path), "--table", "--bins", "2", "--itemsets", str(out)]
+    assert main(words) == 0
+    assert {"a=1..2", "b=inf"} <= {
+        i for r in out.read_text().split("\n") if r for i in json.loads(r)["items"]
+    }
+    capsys.readouterr()
+
+
 def test_categories_come_from_a_file(shop, tmp_path, capsys):
     categories = tmp_path / "categories.csv"
     categories.write_text("item,category\njam,spread\nbread,bakery\n")
@@ -188,6 +213,21 @@ def test_the_report_is_one_page_with_pictures_and_words(shop, tmp_path, capsys):
         (SHOP, ["--sort", "beauty"], "Known: "),
         (SHOP, ["--memory", "much"], "500MB"),
         (SHOP, ["--separator", "dash"], "Known: tab"),
+        (SHOP, ["--separator", "dash", "--table"], "Known: tab"),
+        (SHOP, ["--min-confidence", "nan"], "a share from 0 to 1"),
+        (SHOP, ["--max-p-value", "5"], "a share from 0 to 1"),
+        (SHOP, ["--top", "-1"], "at least 1 rule"),
+        (SHOP, ["--limit", "0"], "at least 1 itemset"),
+        (SHOP, ["--bins", "3"], "say --table too"),
+        (SHOP, ["--bins", "0", "--table"], "at least 2 ranges"),
+        (SHOP, ["--table", "--basket", "a"], "choose one"),
+        (SHOP, ["--kind", "closed", "--max-length", "2"], "leave out --max-length"),
+        (SHOP, ["--report", "page.txt"], "must end in .html"),
+        (SHOP, ["--max-length", "0"], "have 1 item"),
+        (SHOP, ["--contains", "brad"], "Did you mean 'bread'?"),
+        ("a,b\n1,x\nnan,y\n", ["--table"], "Column 'a' has 1 missing values (rows 2)"),
+        ("a,a\n1,0\n", ["--table"], "more than one column named 'a'"),
+        ("a,b\n", ["--table"], "no rows"),
         ("order,product\n1,a\n2,b\n", ["--basket", "ordr", "--item", "product"], "'order'"),
         ("order,product\n1,a\n2\n", ["--table"], "first at row 3"),
         (

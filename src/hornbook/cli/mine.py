@@ -102,22 +102,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from hornbook.mining import association_rules
     from hornbook.mining.condensed import condense
-    from hornbook.mining.writing import check_ending, write_itemsets, write_rules
+    from hornbook.mining.writing import write_itemsets, write_rules
     from hornbook.progress import note
 
-    for path in filter(None, (options.rules, options.itemsets)):
-        check_ending(path)
-    confidence = _number(options.min_confidence, "confidence")
+    confidence = _check(options)
     started = time.perf_counter()
     itemsets, notes = _mine(options)
     for line in notes:
         note(line)
-    rules = _choose(
-        association_rules(itemsets, confidence, consequents=options.consequents), options
-    )
-    shown = condense(itemsets, options.kind)
+    rules = _choose(_rules(itemsets, confidence, options), options)
+    shown = condense(itemsets, options.kind) if itemsets.kind == "all" else itemsets
     if options.contains is not None:
         from hornbook.mining.rules import sets_with
 
@@ -135,9 +130,62 @@ def run(options: argparse.Namespace) -> None:
         _report(shown, rules, options, notes, seconds)
 
 
+def _check(options: argparse.Namespace) -> float:
+    """Refuses what cannot work before any work is done; the minimum confidence."""
+    from hornbook.errors import OptionError
+    from hornbook.mining.measures import MEASURES
+    from hornbook.mining.writing import check_ending
+
+    for path in filter(None, (options.rules, options.itemsets)):
+        check_ending(path)
+    confidence = _number(options.min_confidence, "confidence")
+    parquet = options.file.lower().endswith((".parquet", ".pq"))
+    p_value = options.max_p_value
+    wrong = {
+        f"The report {options.report} is a page: its name must end in .html.": options.report
+        and not options.report.lower().endswith((".html", ".htm")),
+        f"The minimum confidence is {confidence}; it is a share from 0 to 1.": not (
+            0 <= confidence <= 1
+        ),
+        f"The maximum p-value is {p_value}; it is a share from 0 to 1.": p_value is not None
+        and not 0 <= p_value <= 1,
+        f"--top is {options.top}, but at least 1 rule must be shown.": options.top < 1,
+        f"--limit is {options.limit}, but at least 1 itemset must be allowed.": options.limit < 1,
+        f"--bins is {options.bins}; at least 2 ranges are needed.": options.bins is not None
+        and options.bins < 2,
+        "--bins cuts numeric columns of a table: say --table too.": options.bins is not None
+        and not (options.table or parquet),
+        "--table is a row per basket, --basket and --item a row per item: choose one.": (
+            options.table and (options.basket or options.item)
+        ),
+        f"A {options.kind} set may be of any length: leave out --max-length.": (
+            options.kind != "all" and options.max_length is not None
+        ),
+        f"There is no measure {options.sort!r}.  Known: {', '.join(MEASURES)}.": (
+            options.sort not in MEASURES
+        ),
+        "Spark reads files, not the standard input: name a file.": (
+            options.spark and options.file == "-"
+        ),
+    }
+    for message, is_wrong in wrong.items():
+        if is_wrong:
+            raise OptionError(message)
+    return float(confidence)
+
+
+def _rules(itemsets: Itemsets, confidence: float, options: argparse.Namespace) -> Rules:
+    from hornbook.mining.rules import Rules, association_rules
+
+    if itemsets.kind == "all":
+        return association_rules(itemsets, confidence, consequents=options.consequents)
+    return Rules.none(itemsets)
+
+
 def _mine(options: argparse.Namespace) -> tuple[Itemsets, list[str]]:
     """Reads the file and finds all frequent itemsets; what to tell about it."""
     from hornbook.mining.changes import Changes
+    from hornbook.mining.flood import FloodError
     from hornbook.mining.frequent import bytes_of, frequent_itemsets
     from hornbook.mining.parts import fits
     from hornbook.progress import note
@@ -166,7 +214,13 @@ def _mine(options: argparse.Namespace) -> tuple[Itemsets, list[str]]:
         return itemsets, [f"{itemsets.total:,} baskets, read in parts of the memory allowed."]
     baskets, notes = _read(options, columns)
     note(notes[0])
-    itemsets = frequent_itemsets(baskets, support, **search, **changed)
+    try:
+        itemsets = frequent_itemsets(baskets, support, **search, **changed)
+    except FloodError:
+        if options.kind == "all" or options.rules:
+            raise
+        itemsets = frequent_itemsets(baskets, support, kind=options.kind, **search, **changed)
+        notes.append(f"All itemsets, which rules need, are too many: only {options.kind} ones.")
     return itemsets, [*notes[1:], f"Frequent means in {itemsets.minimum:,} baskets or more."]
 
 

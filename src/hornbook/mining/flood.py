@@ -10,6 +10,10 @@ from hornbook.mining.baskets import Baskets
 from hornbook.mining.found import Found, TooManyItemsets
 
 
+class FloodError(OptionError):
+    """More itemsets than the limit."""
+
+
 def refuse_flood(baskets: Baskets, minimum: int, longest: int, limit: int) -> None:
     """Stops early when one large frequent set already proves a flood.
 
@@ -44,7 +48,7 @@ def frequent_clique(baskets: Baskets, minimum: int, enough: int) -> int:
 
 def too_many(
     baskets: Baskets, minimum: int, longest: int, limit: int, at_least: int = 0
-) -> OptionError:
+) -> FloodError:
     """The message, with a support that was tried and works."""
     larger, works = minimum, False
     while larger < baskets.total and not works:
@@ -58,7 +62,7 @@ def too_many(
                 pass
     number = f"{at_least:,} itemsets or more" if at_least else f"more than {limit:,} itemsets"
     support = f"a minimum support of {larger / baskets.total:.3g} ({larger:,} baskets), "
-    return OptionError(
+    return FloodError(
         f"At this support ({minimum:,} of {baskets.total:,} baskets) there are {number}.\n"
         f"Try {support if works else ''}a maximum length, or a higher limit than {limit:,}."
     )

@@ -14,7 +14,7 @@ from hornbook.mining.apriori import apriori
 from hornbook.mining.baskets import Baskets
 from hornbook.mining.changes import Changes
 from hornbook.mining.condensed import KINDS, condense
-from hornbook.mining.flood import refuse_flood, too_many
+from hornbook.mining.flood import FloodError, refuse_flood, too_many
 from hornbook.mining.found import MANY, Found, TooManyItemsets
 from hornbook.mining.hierarchy import without_relatives
 from hornbook.mining.itemsets import Itemsets
@@ -126,7 +126,7 @@ def mine_condensed(baskets: Baskets, minimum: int, kind: str, memory: int, limit
             Found(limit),
         )
     except TooManyItemsets:
-        raise OptionError(
+        raise FloodError(
             f"At this support ({minimum:,} of {baskets.total:,} baskets) there are more than "
             f"{limit:,} {kind} itemsets.\nTry a larger minimum support, or a higher limit."
         ) from None

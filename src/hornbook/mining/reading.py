@@ -60,7 +60,8 @@ def read_baskets(
         )
     raw = read_bytes(path)
     if not raw.strip():
-        raise DataError(f"{path} is empty: there are no baskets to mine.")
+        name = "The standard input" if str(path) == "-" else path
+        raise DataError(f"{name} is empty: there are no baskets to mine.")
     notes: list[str] = []
     if basket or item or table:
         columns = read_columns(decode(raw, path, notes), path, separator)
@@ -143,7 +144,8 @@ def decode(raw: bytes, path: str | Path, notes: list[str]) -> str:
         if encoding not in ("utf-8-sig",):
             notes.append(f"Read as {encoding.upper()}.")
         return text
-    raise DataError(f"{path} is not text in {' or '.join(encodings)}: is it another kind of file?")
+    known = " or ".join(encoding.upper() for encoding in encodings)
+    raise DataError(f"{path} is not text in {known}: is it another kind of file?")
 
 
 def sign_of(separator: str) -> str | None:

@@ -43,6 +43,12 @@ class Rules:
     consequent: np.ndarray
     tested: int
 
+    @classmethod
+    def none(cls, itemsets: Itemsets) -> Rules:
+        """No rules at all."""
+        nothing = np.empty(0, np.int64)
+        return cls(itemsets, nothing, nothing, nothing, 0)
+
     def __len__(self) -> int:
         return len(self.whole)
 
@@ -205,8 +211,9 @@ def association_rules(
                         f"At this confidence ({min_confidence}) there are more than {limit:,} "
                         "rules.\nTry a higher confidence or support, or consequents='one'."
                     )
-    nothing = [(np.empty(0, np.int64),) * 3]
-    whole, antecedent, consequent = map(np.concatenate, zip(*(found or nothing), strict=True))
+    if not found:
+        return Rules.none(itemsets)
+    whole, antecedent, consequent = map(np.concatenate, zip(*found, strict=True))
     rules = Rules(itemsets, whole, antecedent, consequent, tested)
     if min_lift > 0:
         rules = rules.take(np.flatnonzero(rules.measure("lift") >= min_lift))

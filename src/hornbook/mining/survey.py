@@ -193,15 +193,21 @@ def _refuse(name: str, text: Any, other: Any) -> None:
 def _is_missing(value: Any) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return not value if isinstance(value, str) else value != value
+    if isinstance(value, str):
+        return not value or value.lower() == "nan"  # as tables of numbers write what is missing
+    return value != value
 
 
 def _as_numbers(values: Sequence[Any]) -> np.ndarray | None:
-    """The values as floats with NaN for what is missing, or None if they are not all numbers."""
+    """The values as floats with NaN for what is missing, or None if they are not all numbers.
+
+    Infinity is a value, but none that a range could end with.
+    """
     try:
-        return np.array([np.nan if value is None else float(value) for value in values])
+        numbers = np.array([np.nan if value is None else float(value) for value in values])
     except (TypeError, ValueError):
         return None
+    return None if np.isinf(numbers).any() else numbers
 
 
 def _in_ranges(numbers: np.ndarray, edges: np.ndarray) -> list[str | None]:
