@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from hornbook.errors import DataError, OptionError
-from hornbook.mining.baskets import Baskets, encode, encode_integers, without_repeats
+from hornbook.mining.baskets import Baskets, encode, without_repeats
+from hornbook.mining.integers import parse_integers
 
 SEPARATORS = {"tab": "\t", "semicolon": ";", "comma": ",", "space": None}
 MISSING = ("error", "drop")
-_DIGIT, _SPACE, _BREAK = 1, 2, 3
 
 
 def read_baskets(
@@ -117,7 +117,7 @@ def parse_lines(
         separator, missing: see `read_baskets`.
         first_line: The number of the first line, for messages.
     """
-    numbers = _parse_integers(raw) if separator is None else None
+    numbers = parse_integers(raw) if separator is None else None
     if numbers is not None:
         return numbers
     notes: list[str] = []
@@ -228,47 +228,6 @@ def _clean(baskets: Baskets, lines: np.ndarray, path: str | Path, missing: str) 
         codes = codes[~empty]
     before = len(codes)
     codes, lengths = without_repeats(codes, lengths)
-    if len(codes) < before:
-        notes.append(f"{before - len(codes):,} repetitions of an item in its basket dropped.")
-    return Baskets(codes, lengths, labels, None, notes)
-
-
-def _parse_integers(raw: bytes) -> Baskets | None:
-    """The fast way for files of whole numbers; None if there is anything else in them."""
-    kinds = np.zeros(256, np.uint8)
-    kinds[list(b"0123456789")] = _DIGIT
-    kinds[list(b" \t\r")] = _SPACE
-    kinds[ord("\n")] = _BREAK
-    data = np.frombuffer(raw, np.uint8)
-    kind = kinds.take(data)
-    if not kind.all():
-        return None
-    digit = np.zeros(len(data) + 2, bool)
-    np.equal(kind, _DIGIT, out=digit[1:-1])
-    starts = np.flatnonzero(digit[1:] > digit[:-1])
-    ends = np.flatnonzero(digit[1:] < digit[:-1])
-    sizes = ends - starts
-    longest = int(sizes.max(initial=0))
-    # A leading zero is part of a name, and so is a number too long for an integer.
-    if not len(starts) or longest > 18 or ((data.take(starts) == ord("0")) & (sizes > 1)).any():
-        return None
-    numbers = np.zeros(len(starts), np.int64)
-    for place in range(longest):
-        inside = sizes > place
-        if inside.all():
-            numbers += (data.take(ends - 1 - place).astype(np.int64) - 48) * 10**place
-        else:
-            has = np.flatnonzero(inside)
-            numbers[has] += (
-                data.take(ends.take(has) - 1 - place).astype(np.int64) - 48
-            ) * 10**place
-    breaks = np.flatnonzero(kind == _BREAK)
-    lengths = np.diff(np.searchsorted(starts, breaks), prepend=0, append=len(starts))
-    lengths = lengths[lengths > 0]  # blank lines are no baskets
-    codes, labels = encode_integers(numbers)
-    before = len(codes)
-    codes, lengths = without_repeats(codes, lengths)
-    notes = []
     if len(codes) < before:
         notes.append(f"{before - len(codes):,} repetitions of an item in its basket dropped.")
     return Baskets(codes, lengths, labels, None, notes)
