@@ -1,0 +1,22 @@
+"""From logits to texts: NumPy only, the same for every model and backend."""
+
+from hornbook.generation.loop import NewToken, finish, stream
+from hornbook.generation.request import Request
+from hornbook.generation.result import Result
+from hornbook.generation.session import HiddenSession, Session
+from hornbook.generation.speculative import write_speculatively
+from hornbook.generation.stopping import TextBeforeStop
+from hornbook.generation.strategies import write
+
+__all__ = [
+    "HiddenSession",
+    "NewToken",
+    "Request",
+    "Result",
+    "Session",
+    "TextBeforeStop",
+    "finish",
+    "stream",
+    "write",
+    "write_speculatively",
+]

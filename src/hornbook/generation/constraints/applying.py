@@ -1,0 +1,62 @@
+"""Which constraints a request has, and how they are applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from hornbook.generation.constraints.allowed import ForcedPrefix
+from hornbook.generation.constraints.banned import (
+    BannedSequences,
+    MinimumLength,
+    NoRepeatedNgrams,
+)
+from hornbook.generation.constraints.penalties import (
+    FrequencyPenalty,
+    LogitBias,
+    RepetitionPenalty,
+)
+from hornbook.generation.request import Request
+from hornbook.generation.texts import Texts
+
+Constraint = Callable[[np.ndarray, Texts], np.ndarray]
+
+
+def constraints_of(request: Request) -> list[Constraint]:
+    """The constraints that a request asks for, in the order in which they apply."""
+    asked: list[Constraint] = []
+    if request.logit_bias:
+        asked.append(LogitBias(request.logit_bias))
+    if request.repetition_penalty != 1:
+        asked.append(RepetitionPenalty(request.repetition_penalty))
+    if request.frequency_penalty or request.presence_penalty:
+        asked.append(FrequencyPenalty(request.frequency_penalty, request.presence_penalty))
+    if request.no_repeat_ngram:
+        asked.append(NoRepeatedNgrams(request.no_repeat_ngram))
+    if request.bad_words:
+        asked.append(BannedSequences(request.bad_words))
+    if request.min_new_tokens and request.stop_ids:
+        asked.append(MinimumLength(request.min_new_tokens, request.stop_ids))
+    if len(request.forced_prefix):
+        asked.append(ForcedPrefix(request.forced_prefix))
+    return [*asked, *request.constraints]
+
+
+def constrained(logits: np.ndarray, texts: Texts, constraints: Sequence[Constraint]) -> np.ndarray:
+    """The logits after all constraints, in their order; those given stay as they are.
+
+    Raises:
+        TypeError: a constraint gave nothing back, or something of another shape.
+    """
+    if not constraints:
+        return logits
+    changed = logits.copy()
+    for constraint in constraints:
+        changed = constraint(changed, texts)
+        if np.shape(changed) != logits.shape:
+            raise TypeError(
+                f"The constraint {constraint!r} must return logits of shape {logits.shape}, "
+                f"not {'nothing' if changed is None else np.shape(changed)}."
+            )
+    return changed
