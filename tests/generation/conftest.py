@@ -40,9 +40,7 @@ class ToySession:
         self.calls.append(("advance", token_ids.shape))
         found = []
         for column in columns.T:
-            self.rows = [
-                (*row, int(token)) for row, token in zip(self.rows, column, strict=True)
-            ]
+            self.rows = [(*row, int(token)) for row, token in zip(self.rows, column, strict=True)]
             found.append(self._all_logits())
         self.logits = found[-1]
         self._rewound = False

@@ -121,9 +121,7 @@ def test_never_stopping_early_finds_what_searching_to_the_end_finds(random_model
         model = random_model(5, seed, spread=1.5)
         for length_penalty in (0.0, 1.0, -1.0):
             options = {"beams": 3, "n": 3, "max_new_tokens": 8, "length_penalty": length_penalty}
-            found = write(
-                model.session([[1]]), request(model, early_stopping="never", **options)
-            )
+            found = write(model.session([[1]]), request(model, early_stopping="never", **options))
             whole = by_hand(model, (1,), beams=3, longest=8, length_penalty=length_penalty)
             assert [tuple(result.token_ids) for result in found] == whole
 
@@ -191,9 +189,7 @@ def test_where_nothing_may_follow_a_text_is_finished(random_model):
             row_logits[: texts.whole(row)[-1] + 1] = -np.inf
         return logits
 
-    asked = Request(
-        prompts=[[2]], vocabulary_size=6, beams=8, n=8, constraints=[only_rising]
-    )
+    asked = Request(prompts=[[2]], vocabulary_size=6, beams=8, n=8, constraints=[only_rising])
     results = write(model.session([[2]]), asked)
     # each rising text ends with 5
     found = {tuple(result.token_ids) for result in results}

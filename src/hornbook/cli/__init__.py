@@ -20,6 +20,7 @@ COMMANDS = {
     "train": "train a recipe on your data",
     "evaluate": "measure a trained run on labelled data",
     "predict": "answer for new data with a trained run",
+    "generate": "let a model go on with a text",
     "mine": "find what goes together in baskets: frequent itemsets and rules",
     "convert": "write a model folder in another layout",
     "families": "list the model families and what each can be",

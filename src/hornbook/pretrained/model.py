@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Pretrained:
         self.model = model
         self.tokenizer = tokenizer
         self._encoders: dict[str, Any] = {}
+        self._writer: Any = None
 
     @property
     def config(self):
@@ -121,6 +122,61 @@ class Pretrained:
             self._encoders[pooling] = keras.Model(inputs, outputs)
         return self._encoders[pooling]
 
+    def generate(
+        self,
+        prompts: str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]],
+        *,
+        batch_size: int = 8,
+        details: bool = False,
+        **options: Any,
+    ) -> Any:
+        """Goes on with prompts, or writes what a model of two stacks makes of them.
+
+        Everything is greedy unless an option says otherwise.
+
+        Args:
+            prompts: A text or a list of texts; or token ids, of one prompt or of several.
+            batch_size: Prompts that are written side by side; their texts do not depend on it.
+            details: Whether to return `hornbook.generation.Result`s, with token ids,
+                log-probabilities and the reason each text ended, instead of texts.
+            options: Fields of `hornbook.generation.Request`: `max_new_tokens`, `temperature`,
+                `top_k`, `top_p`, `beams`, `n`, `seed`, `stop_strings`, `repetition_penalty` ...
+
+        Returns:
+            For one prompt its text, for several a list; with `n` above 1 each is a list of
+            texts.  Prompts of token ids get token ids.
+
+        Raises:
+            OptionError: an option that does not exist or cannot work, a prompt that is empty or
+                too long, a model that does not write.
+        """
+        results = self._writing().generate(prompts, batch_size=batch_size, options=options)
+        texts = _all_texts(prompts)
+
+        def shown(result):
+            return result if details else result.text if texts else result.token_ids
+
+        several = options.get("n", 1) > 1
+        answers = [[shown(r) for r in found] if several else shown(found[0]) for found in results]
+        return answers if _is_several(prompts) else answers[0]
+
+    def stream(self, prompt: str, **options: Any) -> Iterator[str]:
+        """The text that `generate` would write, piece by piece as it is written.
+
+        Args:
+            prompt: A text.
+            options: As of `generate`; a search knows its text only at the end.
+        """
+        return self._writing().stream(prompt, options)
+
+    def _writing(self):
+        """What writes with this model, compiled once."""
+        from hornbook.pretrained.generating import Writer
+
+        if self._writer is None:
+            self._writer = Writer(self.model, self.tokenizer)
+        return self._writer
+
     def save(
         self, folder: str | Path, *, layout: str = "huggingface", shard_size: int = SHARD_SIZE
     ) -> None:
@@ -137,3 +193,14 @@ class Pretrained:
         """
         with atomic_folder(replaceable(folder)) as temporary:
             write_model(temporary, self.model, self.tokenizer, layout=layout, shard_size=shard_size)
+
+
+def _is_several(prompts: Any) -> bool:
+    """Whether these are several prompts, or one: a text or its token ids."""
+    return not isinstance(prompts, str) and not (
+        len(prompts) and isinstance(prompts[0], int | np.integer)
+    )
+
+
+def _all_texts(prompts: Any) -> bool:
+    return isinstance(prompts, str) or all(isinstance(prompt, str) for prompt in prompts)

@@ -1,0 +1,175 @@
+"""What a model writes, against transformers and against loops without a cache."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from keras import ops
+
+from hornbook.errors import OptionError
+from hornbook.models.families import FAMILIES
+from hornbook.pretrained import Pretrained
+from hornbook.text.wordpiece import WordPieceTokenizer
+
+pytestmark = pytest.mark.backend
+
+VOCABULARY = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    *"今天气很好不坏我们去公园。，abcdefghijklmnop",
+]
+PROMPTS = ["今天天气", "我", "公园很"]
+
+
+@pytest.fixture
+def writer(tiny_transformer):
+    """Makes a model that writes, with a small WordPiece vocabulary."""
+
+    def make(name="gpt2-ml", **changes):
+        family = FAMILIES[name]
+        fields = {"family": name, **family.choices, "heads": ("mlm",), **changes}
+        tokenizer = WordPieceTokenizer(VOCABULARY, add_special_tokens=family.special_tokens)
+        sizes = {"vocab_size": len(VOCABULARY), "max_position_embeddings": 64}
+        return Pretrained(tiny_transformer(**sizes, **fields), tokenizer)
+
+    return make
+
+
+def greedy(model, prompt, count, stop):
+    """The whole text again for every token: slow, and nothing to go wrong."""
+    written = []
+    while len(written) < count and not (written and written[-1] == stop):
+        ids = np.array([[*prompt, *written]])
+        segments = np.array([[0] * len(prompt) + [1] * len(written)])
+        logits = model.mlm(model(ids, segment_ids=segments))
+        written.append(int(ops.convert_to_numpy(logits)[0, -1].argmax()))
+    return written
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("gpt2-ml", {}), ("bert", {"application": "prefix_lm"}), ("gpt", {})],
+)
+def test_it_writes_what_a_loop_without_a_cache_writes(writer, name, changes):
+    loaded = writer(name, **changes)
+    texts = loaded.generate(PROMPTS, max_new_tokens=8, batch_size=2)
+    for prompt, text in zip(PROMPTS, texts, strict=True):
+        ids = loaded.tokenizer.encode(prompt).token_ids
+        if name == "gpt":
+            ids = ids[:-1]  # without [SEP], which would end the text before it begins
+        expected = greedy(loaded.model, ids, 8, stop=VOCABULARY.index("[SEP]"))
+        assert text == loaded.tokenizer.decode(expected)
+
+
+def test_texts_do_not_depend_on_their_neighbours(writer):
+    loaded = writer()
+    options = {"max_new_tokens": 6, "top_p": 0.9, "temperature": 1.5, "seed": 3, "n": 2}
+    together = loaded.generate(PROMPTS, batch_size=3, **options)
+    alone = loaded.generate(PROMPTS, batch_size=1, **options)
+    assert together == alone
+    assert len({text for texts in together for text in texts}) > 1
+
+
+def test_a_stream_is_the_same_text_in_pieces(writer):
+    loaded = writer()
+    options = {"max_new_tokens": 10, "temperature": 1.0, "seed": 5}
+    pieces = list(loaded.stream(PROMPTS[0], **options))
+    assert "".join(pieces) == loaded.generate(PROMPTS[0], **options)
+    assert len(pieces) > 2
+
+
+def test_a_stream_can_be_left(writer):
+    loaded = writer()
+    stream = loaded.stream(PROMPTS[0], max_new_tokens=50)
+    first = next(stream)
+    stream.close()
+    assert loaded.generate(PROMPTS[0], max_new_tokens=50).startswith(first)
+
+
+def test_one_prompt_gets_one_answer_and_several_a_list(writer):
+    loaded = writer()
+    assert isinstance(loaded.generate("今天", max_new_tokens=3), str)
+    assert len(loaded.generate(["今天"], max_new_tokens=3)) == 1
+    assert len(loaded.generate([5, 6], max_new_tokens=3)) == 3  # ids of one prompt: its ids
+    assert [len(ids) for ids in loaded.generate([[5, 6], [7]], max_new_tokens=3)] == [3, 3]
+    found = loaded.generate("今天", max_new_tokens=3, beams=3, n=2, details=True)
+    assert found[0].score >= found[1].score
+    assert found[0].finish_reason in ("max_new_tokens", "stop_id")
+
+
+def test_contrastive_search_looks_at_the_prompt(writer):
+    loaded = writer()
+    plain = loaded.generate("今天天气", max_new_tokens=12)
+    other = loaded.generate("今天天气", max_new_tokens=12, top_k=4, degeneration_penalty=0.9)
+    assert plain != other
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"top_q": 0.5}, "no option 'top_q'.  Did you mean 'top_p'"),
+        ({"temperature": -1.0}, "temperature is -1.0"),
+        ({"stop_ids": [999]}, "stop_ids has token 999"),
+    ],
+)
+def test_options_that_cannot_work_are_named(writer, options, message):
+    with pytest.raises(OptionError, match=message):
+        writer().generate("今天", **options)
+
+
+def test_an_encoder_says_how_it_could_write(tiny_transformer):
+    with pytest.raises(OptionError, match="reads and does not write"):
+        Pretrained(tiny_transformer(), None).generate([5, 6])
+    with pytest.raises(OptionError, match="heads=\\['mlm'\\]"):
+        Pretrained(tiny_transformer(application="causal_lm", heads=()), None).generate([5, 6])
+    with pytest.raises(OptionError, match="prompts must be token ids"):
+        Pretrained(tiny_transformer(application="causal_lm"), None).generate("text")
+
+
+SEARCHES = {
+    "greedy": ({}, {}),
+    "beams": ({"beams": 4, "n": 2}, {"num_beams": 4, "num_return_sequences": 2}),
+    "penalties": (
+        {"repetition_penalty": 1.3, "no_repeat_ngram": 2},
+        {"repetition_penalty": 1.3, "no_repeat_ngram_size": 2},
+    ),
+    "short beams": (
+        {"beams": 3, "length_penalty": 0.0, "early_stopping": True},
+        {"num_beams": 3, "length_penalty": 0.0, "early_stopping": True},
+    ),
+}
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_it_writes_what_transformers_writes(tmp_path, search):
+    transformers = pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    from hornbook.pretrained import load
+
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=60,
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        n_positions=64,
+        bos_token_id=1,
+        eos_token_id=2,
+        initializer_range=0.6,
+    )
+    reference = transformers.GPT2LMHeadModel(config).eval()
+    reference.save_pretrained(tmp_path)
+    ours, theirs = SEARCHES[search]
+    loaded = load(tmp_path)
+    for prompt in ([5, 6, 7], [9, 10, 11, 12, 13]):
+        expected = reference.generate(
+            torch.tensor([prompt]), max_new_tokens=12, do_sample=False, pad_token_id=2, **theirs
+        )[:, len(prompt) :].tolist()
+        found = loaded.generate(prompt, max_new_tokens=12, **ours)
+        found = [found] if ours.get("n", 1) == 1 else found
+        for one, other in zip(found, expected, strict=True):
+            assert one.tolist() == other[: len(one)]
+            assert set(other[len(one) :]) <= {2}
