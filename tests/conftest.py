@@ -107,6 +107,8 @@ def tiny_family(tiny_transformer):
             biased = [path for one in layouts for path in family.weights[one] if "bias" in path]
             everywhere = any("feed_forward" in path for path in biased)
             of_family["use_bias"] = True if everywhere else "attention"
+        if changes.get("application") == "encoder" and family.choices.get("encoder_decoder"):
+            of_family["heads"] = ()  # they stand on what writes
         transformer = tiny_transformer(**{**of_family, **changes})
         if family.name == "albert-unshared":  # its files have one block for all
             first, *others = (named_variables(block) for block in transformer.blocks)

@@ -7,6 +7,7 @@ from hornbook.checkpoints.weight_table import (
     Foreign,
     Row,
     names_of_absent_rows,
+    one_row,
     rows_for,
     transposed,
 )
@@ -48,6 +49,16 @@ def test_several_names_and_transposition_may_be_mixed():
     assert row.foreign == (Foreign("x"), Foreign("y", transposed=True))
     assert row.foreign[1].exchanged_shape((2, 3)) == (3, 2)
     assert row.foreign[1].exchange(np.zeros((2, 3))).shape == (3, 2)
+
+
+def test_a_vector_may_be_the_one_row_of_a_matrix():
+    [row] = rows_for({"a": one_row("x")}, ["a"])
+    [foreign] = row.foreign
+    vector, matrix = np.arange(3), np.arange(3)[None]
+    np.testing.assert_array_equal(foreign.exchange(vector), matrix)
+    np.testing.assert_array_equal(foreign.exchange(matrix), vector)
+    assert foreign.exchanged_shape((3,)) == (1, 3)
+    assert foreign.exchanged_shape((1, 3)) == (3,)
 
 
 def test_rows_of_what_the_model_lacks_are_left_out_and_their_names_known():

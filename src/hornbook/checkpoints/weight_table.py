@@ -10,6 +10,8 @@ A table is a dict, one row for each kind of weight, read in both directions:
         "blocks.{i}.attention.{query,key,value}.kernel": "h.{i}.attn.c_attn.weight",
         # rows and columns exchanged
         "nsp_head.kernel": transposed("cls/seq_relationship/output_weights"),
+        # a vector that is stored as a matrix of one row
+        "mlm.bias": one_row("final_logits_bias"),
         # any of these is read, the first is written
         "embedding_norm.gamma": ("LayerNorm.weight", "LayerNorm.gamma"),
     }
@@ -29,17 +31,28 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True)
 class Foreign:
-    """A name in somebody else's file, and whether the last two axes are exchanged there."""
+    """A name in somebody else's file, and how the array there differs from ours.
+
+    Attributes:
+        name: In the file.
+        transposed: Whether the last two axes are exchanged.
+        one_row: Whether our vector is the only row of a matrix.
+    """
 
     name: str
     transposed: bool = False
+    one_row: bool = False
 
     def exchange(self, array: np.ndarray) -> np.ndarray:
         """An array of theirs in our layout, or of ours in theirs."""
+        if self.one_row:
+            return array[0] if array.ndim == 2 else array[None]
         return np.swapaxes(array, -1, -2) if self.transposed else array
 
     def exchanged_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape that `exchange` gives."""
+        if self.one_row:
+            return shape[1:] if len(shape) == 2 else (1, *shape)
         if self.transposed and len(shape) >= 2:
             return (*shape[:-2], shape[-1], shape[-2])
         return shape
@@ -51,6 +64,11 @@ Table = Mapping[str, "str | Foreign | tuple[str | Foreign, ...]"]
 def transposed(name: str) -> Foreign:
     """Marks a tensor whose rows are our columns."""
     return Foreign(name, transposed=True)
+
+
+def one_row(name: str) -> Foreign:
+    """Marks a matrix whose only row is our vector."""
+    return Foreign(name, one_row=True)
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,9 @@ class TransformerConfig:
             object.__setattr__(self, "attention_head_size", None)
         if set(self.layer_types or ()) == {"sliding_attention"}:
             object.__setattr__(self, "layer_types", None)
+        for of_decoder, of_encoder in _OF_DECODER.items():
+            if getattr(self, of_decoder) == getattr(self, of_encoder):
+                object.__setattr__(self, of_decoder, None)
 
     @property
     def head_size(self) -> int:
@@ -143,9 +146,10 @@ class TransformerConfig:
             encoder_decoder=False,
             cross_attention=True,
             heads=(),
-            num_hidden_layers=self.num_decoder_layers or self.num_hidden_layers,
-            num_attention_heads=self.decoder_num_attention_heads or self.num_attention_heads,
-            intermediate_size=self.decoder_intermediate_size or self.intermediate_size,
+            **{
+                of_encoder: getattr(self, of_decoder) or getattr(self, of_encoder)
+                for of_decoder, of_encoder in _OF_DECODER.items()
+            },
         )
 
     def replace(self, **changes) -> TransformerConfig:
@@ -153,6 +157,12 @@ class TransformerConfig:
         return dataclasses.replace(self, **changes)
 
 
+# What the second stack may have of its own.
+_OF_DECODER = {
+    "num_decoder_layers": "num_hidden_layers",
+    "decoder_num_attention_heads": "num_attention_heads",
+    "decoder_intermediate_size": "intermediate_size",
+}
 # Which no other tool's config.json has: they stand under the key "hornbook".
 OWN_FIELDS = (
     "family",

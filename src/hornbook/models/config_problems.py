@@ -98,6 +98,10 @@ def _contradictions(config: Any) -> Iterator[str]:
     ):
         can = "seq2seq or encoder" if config.encoder_decoder else " or ".join(ONE_STACK)
         yield f"  application is {config.application!r}; {config.family} can be {can}"
+    if config.encoder_decoder:
+        for head in config.heads:
+            if head != "mlm" or config.application != "seq2seq":
+                yield f"  {head} cannot stand on {config.family} as {config.application}"
     if config.block in ("gau", "grover") and config.cross_attention:
         yield f"  {config.block} blocks do not look at an encoder"
     if config.block != "pre" and not config.first_attention_norm:

@@ -60,6 +60,7 @@ class Family:
         weights: For each layout, our attribute path -> the foreign name.
         optional_prefix: What some files leave out at the start of a foreign name, by layout.
         ignore: Regular expressions of foreign tensors that are no weights, by layout.
+        optional: Regular expressions of our paths that are zeros where a file has none.
         special_tokens: Whether its tokenizer puts them around a text.
         model_type: The `model_type` and `architectures` that are written for others to read.
     """
@@ -78,6 +79,7 @@ class Family:
     weights: Mapping[str, Mapping[str, Any]]
     optional_prefix: Mapping[str, str] = field(default_factory=dict)
     ignore: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    optional: tuple[str, ...] = ()
     special_tokens: bool = True
     model_type: str
 
@@ -143,7 +145,12 @@ class Family:
         values |= {back.get(name, name): getattr(config, name) for name in fields}
         spelled_out = {  # others take a missing one for their own default
             "attention_head_size": config.head_size,
+            "decoder_intermediate_size": config.decoder_intermediate_size
+            or config.intermediate_size,
+            "decoder_num_attention_heads": config.decoder_num_attention_heads
+            or config.num_attention_heads,
             "embedding_size": config.embedding_size or config.hidden_size,
+            "num_decoder_layers": config.num_decoder_layers or config.num_hidden_layers,
             "num_key_value_heads": config.num_key_value_heads or config.num_attention_heads,
         }
         values |= {

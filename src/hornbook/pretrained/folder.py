@@ -68,10 +68,12 @@ def open_folder(
     else:
         checkpoint = find_checkpoint(folder)
     tokenizer = _tokenizer(folder, family_data, pre_tokenize, config.vocab_size)
-    if heads is None:
-        heads = _heads_in(family_data, checkpoint, config)
     changes = {field: value for field, value in changes.items() if value is not None}
     _check_fields(config, changes)
+    if heads is None:
+        heads = _heads_in(family_data, checkpoint, config)
+        if config.encoder_decoder and changes.get("application", config.application) == "encoder":
+            heads = ()  # they stand on what writes
     config = config.replace(heads=tuple(heads), **changes)
     if selection is not None:
         config = selection.config(config)

@@ -44,8 +44,8 @@ def load(
     Args:
         folder: With `config.json` or `bert_config.json`, weights, and a vocabulary.
         family: What to read it as; None: what the configuration says.
-        application: `"encoder"`, `"causal_lm"` or `"prefix_lm"`; None: as it was saved, else
-            encoder.
+        application: `"encoder"`, `"causal_lm"` or `"prefix_lm"`, of two stacks `"seq2seq"` or
+            `"encoder"`; None: as it was saved, else the family's own.
         heads: Any of `"pooler"`, `"mlm"`, `"nsp"`; None: those the checkpoint has.
         condition_size: Makes every norm conditional; the new weights start at zero.
         compute_dtype: `"float32"`, `"bfloat16"` or `"float16"`; None: as the weights.

@@ -60,7 +60,7 @@ class Pretrained:
         max_length: int | None = None,
         batch_tokens: int = 4096,
     ) -> np.ndarray:
-        """One vector for each text.
+        """One vector for each text; of two stacks, from the one that reads.
 
         Texts of like length are computed together, so little time goes into padding.
 
@@ -117,7 +117,8 @@ class Pretrained:
         if pooling not in self._encoders:
             names = ("token_ids", "segment_ids", "padding_mask")
             inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in names}
-            x = self.model(**inputs)
+            reader = self.model.encoder if self.config.encoder_decoder else self.model
+            x = reader(**inputs)
             outputs = keras.ops.cast(ways[pooling](x, inputs["padding_mask"]), "float32")
             self._encoders[pooling] = keras.Model(inputs, outputs)
         return self._encoders[pooling]

@@ -90,7 +90,7 @@ def _values(
         prefixes=[prefix] if prefix else [],
         ignore=[*LEFTOVERS, *family.ignore.get(layout, ()), rf"^{OWN}"],
         # the last kernels of a condition start at zero, which changes nothing
-        allowed_missing=[r"(gamma|beta|hidden)_kernel$"],
+        allowed_missing=[r"(gamma|beta|hidden)_kernel$", *family.optional],
     )
     return {ours[path]: value for path, value in values.items()}
 
@@ -179,6 +179,9 @@ def functional(transformer: Any):
     if transformer.config.application == "prefix_lm":
         options["segment_ids"] = keras.Input((None,), dtype="int32")
         inputs.append(options["segment_ids"])
+    if transformer.config.application == "seq2seq":
+        options["decoder_token_ids"] = keras.Input((None,), dtype="int32")
+        inputs.append(options["decoder_token_ids"])
     return keras.Model(inputs, transformer(ids, **options))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 
 import numpy as np
 import pytest
@@ -119,17 +118,6 @@ NO_SEGMENTS = ("roberta", "modernbert", "gpt", "gpt2", "llama", "mistral", "qwen
 IDS = np.array([[5, 6, 7, 8, 9, 12], [9, 10, 11, 0, 0, 0]])
 SEGMENTS = np.array([[0, 0, 1, 1, 1, 1], [0, 1, 1, 0, 0, 0]])
 REAL = IDS > 0
-
-
-@pytest.fixture(scope="module")
-def transformers():
-    with warnings.catch_warnings():  # what others warn of while they are imported
-        warnings.simplefilter("ignore")
-        pytest.importorskip("torch")
-        library = pytest.importorskip("transformers")
-        library.logging.set_verbosity_error()
-        library.logging.disable_progress_bar()
-        yield library
 
 
 @pytest.fixture(params=MODELS)

@@ -7,6 +7,7 @@ import pytest
 from keras import ops
 
 from hornbook.errors import CheckpointError
+from hornbook.layers import ConditionalLayerNormalization
 from hornbook.models.families import FAMILIES
 from hornbook.models.variables import named_variables
 from hornbook.pretrained import Pretrained, load
@@ -24,8 +25,9 @@ SIZES = {
 
 
 EPSILONS = {
-    **dict.fromkeys(("roberta", "modernbert", "gpt", "gpt2", "gpt2-ml"), 1e-5),
+    **dict.fromkeys(("roberta", "modernbert", "gpt", "gpt2", "gpt2-ml", "bart"), 1e-5),
     **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3"), 1e-6),
+    **dict.fromkeys(("t5", "t5.1.1", "mt5", "t5-pegasus"), 1e-6),
 }
 
 
@@ -39,13 +41,14 @@ def test_the_epsilon_of_every_norm_is_the_papers(tiny_transformer, family):
     config = family.read_config({**SIZES}, "bert_config.json")  # Google's files do not say
     expected = EPSILONS.get(family.name, 1e-12)
     assert config.layer_norm_eps == expected
-    transformer = tiny_transformer(**{"family": family.name, **family.choices})
-    norms = [transformer.embedding_norm, transformer.final_norm]
-    for block in transformer.blocks:
-        norms += [block.attention_norm, block.feed_forward_norm]
-    if transformer.config.language_head == "transform":
-        norms.append(transformer.mlm.norm)
-    assert {norm.epsilon for norm in norms if norm is not None} == {expected}
+    model = tiny_transformer(**{"family": family.name, **family.choices, "heads": ("mlm",)})
+    norms = [
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, ConditionalLayerNormalization)
+    ]
+    assert len(norms) > 2
+    assert {norm.epsilon for norm in norms} == {expected}
 
 
 def test_a_frozen_layer_is_saved_and_loaded_like_any_other(tiny_transformer, family, tmp_path):
@@ -55,7 +58,8 @@ def test_a_frozen_layer_is_saved_and_loaded_like_any_other(tiny_transformer, fam
     of_family = {"family": family.name, **family.choices, "num_hidden_layers": 1, "heads": ()}
     first, second = (tiny_transformer(**of_family, seed=seed) for seed in (1, 2))
     for transformer in (first, second):
-        transformer.blocks[0].trainable = False
+        stack = transformer.encoder if transformer.config.encoder_decoder else transformer
+        stack.blocks[0].trainable = False
         transformer.token_embedding.trainable = False
     layout, table = next(iter(family.weights.items()))
     tensors = write_weights(table, named_variables(first))
@@ -85,6 +89,9 @@ def test_a_config_key_that_nobody_reads_is_named(family, key):
         ("gpt", "afn", "relu"),
         ("gpt2", "scale_attn_by_inverse_layer_idx", True),
         ("gpt2", "scale_attn_weights", False),
+        ("t5", "scale_decoder_outputs", False),
+        ("t5.1.1", "gated_feed_forward", False),
+        ("bart", "scale_embedding", True),
     ],
 )
 def test_a_config_value_that_we_do_not_compute_is_named(name, key, value):
@@ -97,6 +104,8 @@ def test_neighbouring_ids_and_positions_stay_apart_in_half_precision(tiny_transf
     changes = {"application": "encoder", "heads": (), "compute_dtype": "bfloat16"}
     changes |= {"vocab_size": 310, "max_position_embeddings": 320, "num_hidden_layers": 1}
     transformer = tiny_transformer(**{"family": family.name, **family.choices, **changes})
+    if transformer.config.encoder_decoder:
+        transformer = transformer.encoder
     one, other = (
         ops.convert_to_numpy(ops.cast(transformer(np.array([[300, token]])), "float32"))
         for token in (300, 301)
@@ -126,3 +135,48 @@ def test_a_roberta_reads_as_many_tokens_as_it_has_positions(tiny_transformer, tm
     assert not np.array_equal(*ops.convert_to_numpy(x)[0, -2:])
     Pretrained(transformer, None).save(tmp_path / "model")
     assert load(tmp_path / "model").config.max_length == 8
+
+
+@pytest.mark.parametrize("name", ["t5", "t5.1.1", "mt5", "t5-pegasus", "bart"])
+def test_only_the_first_t5_scales_what_its_head_reads(tiny_transformer, name):
+    """Version 1.1 was scaled too, which flattened its probabilities."""
+    choices = FAMILIES[name].choices
+    model = tiny_transformer(**{"family": name, **choices, "heads": ("mlm",)})
+    x = np.random.default_rng(0).normal(size=(1, 2, 12)).astype("float32")
+    if choices["language_head"] == "untied":
+        kernel = ops.convert_to_numpy(model.mlm.kernel.value)
+    else:
+        kernel = ops.convert_to_numpy(model.token_embedding.embeddings.value).T
+    expected = x @ kernel
+    if name == "t5":
+        expected = expected / np.sqrt(12)
+    if name == "bart":
+        expected = expected + ops.convert_to_numpy(model.mlm.bias.value)
+    np.testing.assert_allclose(ops.convert_to_numpy(model.mlm(x)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["t5", "t5.1.1", "mt5", "t5-pegasus"])
+def test_the_decoder_finds_the_same_in_the_encoders_output_in_any_order(tiny_transformer, name):
+    """The bias of its own positions was added to cross-attention as well."""
+    model = tiny_transformer(**{"family": name, **FAMILIES[name].choices, "heads": ()})
+    encoded = np.random.default_rng(0).normal(size=(1, 6, 12)).astype("float32")
+    written = np.array([[0, 5, 6]])
+    forward, back = (
+        ops.convert_to_numpy(model.decoder(written, encoded=x)) for x in (encoded, encoded[:, ::-1])
+    )
+    np.testing.assert_allclose(forward, back, atol=1e-5)
+    other = ops.convert_to_numpy(model.decoder(written, encoded=-encoded))
+    assert np.abs(forward - other).max() > 1e-2
+
+
+@pytest.mark.parametrize("name", ["t5", "t5.1.1", "mt5", "t5-pegasus"])
+def test_the_table_of_distances_starts_at_random_in_both_stacks(name):
+    """Its initializer was dropped, so every training from scratch began with zeros."""
+    from hornbook.models.building import make_model
+
+    model = make_model(FAMILIES[name].configure(**SIZES, initializer_range=0.5))
+    model.build()
+    for stack in (model.encoder, model.decoder):
+        table = ops.convert_to_numpy(stack.positions.embeddings.value)
+        assert table.shape == (32, 3)
+        assert 0.3 < table.std() < 0.7

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hornbook.errors import CheckpointError, did_you_mean
 from hornbook.models.families.albert import ALBERT, ALBERT_UNSHARED
+from hornbook.models.families.bart import BART
 from hornbook.models.families.bert import BERT
 from hornbook.models.families.electra import ELECTRA, ELECTRA_GENERATOR
 from hornbook.models.families.gpt import GPT
@@ -11,10 +12,12 @@ from hornbook.models.families.gpt2 import GPT2
 from hornbook.models.families.gpt2_ml import GPT2_ML
 from hornbook.models.families.llama import LLAMA, MISTRAL
 from hornbook.models.families.modernbert import MODERNBERT
+from hornbook.models.families.mt5 import MT5, T5_PEGASUS
 from hornbook.models.families.nezha import NEZHA
 from hornbook.models.families.qwen import QWEN2, QWEN3
 from hornbook.models.families.roberta import ROBERTA
 from hornbook.models.families.roformer import ROFORMER, ROFORMER_V2
+from hornbook.models.families.t5 import T5, T5_1_1
 from hornbook.models.family import Family
 
 # in the order of the documentation; of those that a config.json fits, the first is taken
@@ -38,6 +41,11 @@ FAMILIES: dict[str, Family] = {
         MISTRAL,
         QWEN2,
         QWEN3,
+        T5,
+        T5_1_1,
+        MT5,
+        T5_PEGASUS,
+        BART,
     )
 }
 

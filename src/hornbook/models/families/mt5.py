@@ -1,0 +1,53 @@
+"""mT5, the T5 1.1 of a hundred languages, and T5-PEGASUS, which made it Chinese."""
+
+from dataclasses import replace
+from functools import partial
+
+from hornbook.models.family import Family
+from hornbook.models.t5_tables import (
+    T5_CHOICES,
+    T5_HARMLESS,
+    T5_IGNORE,
+    T5_RENAME,
+    T5_REQUIRED,
+    T5_WORDS,
+    read_gated_t5,
+    t5_google_table,
+    t5_huggingface_table,
+    write_gated_t5,
+)
+
+MT5 = Family(
+    name="mt5",
+    aliases=("mt5.1.1",),
+    paper="https://arxiv.org/abs/2010.11934",
+    model_type="mt5",
+    choices={
+        **T5_CHOICES,
+        "gated_feed_forward": True,
+        "hidden_act": "gelu_new",
+        "language_head": "untied",
+    },
+    words=T5_WORDS,
+    rename=T5_RENAME,
+    translate=read_gated_t5,
+    translate_back=write_gated_t5,
+    required={**T5_REQUIRED, "gated_feed_forward": (True,)},
+    # it scales nothing, whatever that says
+    harmless=T5_HARMLESS | {"scale_decoder_outputs"},
+    weights={
+        "google": t5_google_table(gated=True, norms=("rms_norm", "layer_norm")),
+        "huggingface": t5_huggingface_table(gated=True),
+    },
+    ignore=T5_IGNORE,
+)
+
+# It has BERT's vocabulary, and the exact gelu of the library that it was trained with.
+T5_PEGASUS = replace(
+    MT5,
+    name="t5-pegasus",
+    aliases=(),
+    paper="https://kexue.fm/archives/8209",
+    choices={**MT5.choices, "hidden_act": "gelu"},
+    translate=partial(read_gated_t5, gelu="gelu"),
+)
