@@ -19,15 +19,39 @@ SIZES = {
 
 @pytest.mark.parametrize("application", APPLICATIONS)
 def test_sizes_that_can_be_built_are_taken(application):
+    two_stacks = application == "seq2seq"
     config = TransformerConfig(
         **SIZES,
         application=application,
-        encoder_decoder=application == "seq2seq",
-        heads=HEADS,
+        encoder_decoder=two_stacks,
+        heads=("mlm",) if two_stacks else HEADS,
         condition_size=3,
     )
     assert config.replace(hidden_size=4).hidden_size == 4
     assert config.hidden_size == 8
+
+
+@pytest.mark.parametrize(
+    ("application", "head"), [("seq2seq", "pooler"), ("seq2seq", "nsp"), ("encoder", "mlm")]
+)
+def test_a_head_that_two_stacks_have_no_place_for_is_refused(application, head):
+    options = {"family": "t5", "encoder_decoder": True, "application": application}
+    with pytest.raises(CheckpointError, match=f"{head} cannot stand on t5 as {application}"):
+        TransformerConfig(**SIZES, **options, heads=(head,))
+
+
+def test_a_decoder_like_the_encoder_and_one_of_its_own():
+    options = {"encoder_decoder": True, "application": "seq2seq"}
+    alike = TransformerConfig(**SIZES, **options, num_decoder_layers=1)
+    assert alike == TransformerConfig(**SIZES, **options)  # the same said in other words
+    own = {"decoder_num_attention_heads": 4, "decoder_intermediate_size": 5}
+    config = TransformerConfig(**SIZES, **options, num_decoder_layers=3, **own)
+    decoder = config.of_decoder
+    assert (decoder.num_hidden_layers, decoder.num_attention_heads) == (3, 4)
+    assert (decoder.intermediate_size, decoder.head_size) == (5, 2)
+    encoder = config.of_encoder
+    assert (encoder.num_hidden_layers, encoder.num_attention_heads) == (1, 2)
+    assert (encoder.intermediate_size, encoder.head_size) == (16, 4)
 
 
 @pytest.mark.parametrize(

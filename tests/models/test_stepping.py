@@ -54,6 +54,22 @@ def test_step_by_step_equals_the_whole(tiny_transformer, name, application):
         np.testing.assert_allclose(to_numpy(logits)[:, 0], expected[:, i], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["t5", "t5.1.1", "bart"])
+def test_a_decoder_step_by_step_equals_the_whole(tiny_transformer, name):
+    model = model_of(tiny_transformer, name)
+    real = np.array([[1] * 6, [1, 1, 1, 0, 0, 0]], "int32")
+    written = IDS[:, ::-1] + 2
+    expected = to_numpy(model.mlm(model(IDS, written, padding_mask=real)))
+    steps = CompiledSteps(model)
+    cache = steps.read(IDS, real, np.zeros(8))
+    ids = written[:, :3]
+    logits, _, cache = steps.step(ids, np.ones_like(ids), 0 * ids, cache)
+    np.testing.assert_allclose(to_numpy(logits), expected[:, :3], atol=1e-5, rtol=1e-5)
+    for i in (3, 4):
+        logits, _, cache = steps.step(written[:, i : i + 1], ONE, 0 * ONE, cache)
+        np.testing.assert_allclose(to_numpy(logits)[:, 0], expected[:, i], atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["gpt2", "nezha", "roformer"])  # one of each kind of positions
 def test_padding_before_or_behind_the_prompt_changes_nothing(tiny_transformer, name):
     model = model_of(tiny_transformer, name, application="causal_lm")

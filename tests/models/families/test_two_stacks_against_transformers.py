@@ -11,7 +11,9 @@ from keras import ops
 
 from hornbook.checkpoints import find_checkpoint, write_safetensors, write_tensor_bundle
 from hornbook.errors import CheckpointError
-from hornbook.pretrained import load
+from hornbook.models.families import FAMILIES
+from hornbook.pretrained import Pretrained, load
+from hornbook.text.wordpiece import WordPieceTokenizer
 
 pytestmark = pytest.mark.backend
 
@@ -287,3 +289,20 @@ def test_a_neighbouring_mathematics_is_refused(transformers, tmp_path, name, key
     file.write_text(json.dumps(json.loads(file.read_text()) | {key: value}))
     with pytest.raises(CheckpointError, match=f"{key} is {value}; {name} computes"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("application", ["seq2seq", "encoder"])
+@pytest.mark.parametrize("family", ["t5", "bart"])
+def test_a_text_becomes_the_mean_of_what_the_encoder_makes_of_it(
+    tiny_transformer, tmp_path, family, application
+):
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = WordPieceTokenizer([*special, *"abcdefgh"])
+    choices = {**FAMILIES[family].choices, "application": application, "heads": ()}
+    model = Pretrained(tiny_transformer(family=family, **choices), tokenizer)
+    model.save(tmp_path)
+    vectors = load(tmp_path).encode(["a b c", "d"], batch_tokens=16)
+    encoder = model.model.encoder
+    for text, vector in zip(["a b c", "d"], vectors, strict=True):
+        x = ops.convert_to_numpy(encoder(np.array([tokenizer.encode(text).token_ids])))
+        np.testing.assert_allclose(vector, x[0].mean(0), atol=1e-5)
