@@ -23,6 +23,7 @@ WITHOUT_KERAS = {
     "text",
     "mining",
     "data",
+    "generation",
     "checkpoints",
     "report",
     "files",

@@ -114,13 +114,19 @@ class TableModel(RandomModel):
             return np.log(np.array(self._table.get(prefix[1:], self._default), np.float32))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def random_model():
     """Makes a `RandomModel`."""
     return RandomModel
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def table_model():
     """Makes a `TableModel`."""
     return TableModel
+
+
+@pytest.fixture(scope="session")
+def toy_session():
+    """Makes a `ToySession`."""
+    return ToySession

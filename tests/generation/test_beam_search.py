@@ -1,6 +1,6 @@
 """Beam search against looking at every text there is."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -176,7 +176,7 @@ def test_constraints_hold_in_every_beam(random_model):
     assert len(results) == 4
     for result in results:
         whole = [1, *result.token_ids.tolist()]
-        pairs = list(zip(whole, whole[1:], strict=False))
+        pairs = list(pairwise(whole))
         assert len(pairs) == len(set(pairs))
         assert 3 not in result.token_ids
 
