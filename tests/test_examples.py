@@ -45,6 +45,30 @@ def model_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def writer_folder(tmp_path_factory):
+    from hornbook.models.building import make_model
+    from hornbook.models.families import FAMILIES
+    from hornbook.pretrained import Pretrained
+    from hornbook.text.wordpiece import WordPieceTokenizer
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"今天气不错很好。，我们"]
+    config = FAMILIES["gpt2-ml"].configure(
+        vocab_size=len(words),
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=200,
+        heads=("mlm",),
+    )
+    model = make_model(config)
+    model.build()
+    folder = tmp_path_factory.mktemp("model") / "gpt2-ml"
+    Pretrained(model, WordPieceTokenizer(words)).save(folder, layout="google")
+    return folder
+
+
+@pytest.fixture(scope="module")
 def pairs_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs") / "questions"
     folder.mkdir()
@@ -108,3 +132,12 @@ def test_a_matcher_is_trained_and_asked(pairs_folder, tmp_path, monkeypatch, cap
 def test_a_conditional_norm_learns_two_moods(monkeypatch, capsys):
     out = run_example("conditional_norm", [], monkeypatch, capsys)
     assert float(out.split()[-1]) < 0.02
+
+
+def test_gpt2_ml_goes_on_three_times(writer_folder, monkeypatch, capsys):
+    out = run_example("gpt2_ml", [writer_folder, "今天天气不错"], monkeypatch, capsys)
+    texts = out.strip().split("\n\n")
+    assert len(texts) == 3 == len(set(texts))
+    assert all(text.startswith("今天天气不错") for text in texts)
+    # [PAD] and its like are not shown; 128 tokens come before the first full stop counts
+    assert all(len(text) > 60 for text in texts)
