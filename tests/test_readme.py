@@ -18,6 +18,14 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # what the README asks a person to type first; CI types it
 INSTALLING = ("pip install",)
 
+SIZES = {
+    "hidden_size": 768,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 12,
+    "intermediate_size": 32,
+    "max_position_embeddings": 256,
+}
+
 
 def blocks(name: str) -> list[tuple[str, str]]:
     return BLOCK.findall((ROOT / name).read_text("utf-8"))
@@ -31,8 +39,8 @@ def commands(name: str) -> list[list[str]]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A place in which every path of the README exists, in small."""
-    from hornbook.models.config import TransformerConfig
-    from hornbook.models.transformer import Transformer
+    from hornbook.models.building import make_model
+    from hornbook.models.families import FAMILIES
     from hornbook.pretrained import Pretrained
     from hornbook.text.wordpiece import WordPieceTokenizer
 
@@ -50,19 +58,18 @@ def folder(tmp_path_factory):
     (folder / "baskets.csv").write_text(baskets, "utf-8")
     words = ["[PAD]", *(f"[unused{i}]" for i in range(1, 100)), "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     vocabulary = words + sorted(set("".join(texts)))
-    config = TransformerConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=768,
-        num_hidden_layers=1,
-        num_attention_heads=12,
-        intermediate_size=32,
-        max_position_embeddings=256,
-        heads=("pooler", "mlm", "nsp"),
-    )
-    model = Transformer(config)
+    fields = {**SIZES, "vocab_size": len(vocabulary), "heads": ("pooler", "mlm", "nsp")}
+    model = make_model(FAMILIES["bert"].configure(**fields))
     model.build()
     Pretrained(model, WordPieceTokenizer(vocabulary)).save(
         folder / "chinese_L-12_H-768_A-12", layout="google"
+    )
+    characters = sorted(set("今天天气不错明天下雨"))
+    fields = {**SIZES, "vocab_size": len(words) + len(characters), "heads": ("mlm",)}
+    writer = make_model(FAMILIES["gpt2-ml"].configure(**fields))
+    writer.build()
+    Pretrained(writer, WordPieceTokenizer([*words, *characters])).save(
+        folder / "chinese_gpt2_ml", layout="google"
     )
     return folder
 
@@ -111,3 +118,5 @@ def test_the_python_of_the_readme_runs(here):
     assert np.isfinite(names["vectors"]).all()
     assert (here / "for-transformers" / "model.safetensors").is_file()
     assert names["smaller"].config.vocab_size == 5
+    assert isinstance(names["text"], str)
+    assert [len(texts) for texts in names["best"]] == [2, 2]
