@@ -1,16 +1,23 @@
 """Frequent itemsets: hornbook and its peers on the same baskets, in CPU seconds.
 
     python benchmarks/mining.py [--sets chess,retail] [--peers pyfim,rusket] [--limit 60]
+    python benchmarks/mining.py --kind closed [--sets mushroom:0.01,chess:0.5]  # or maximal
     python benchmarks/mining.py --growth [MOST]  # 10^4 to 10^7 baskets
     python benchmarks/mining.py --rules        # a million rules
     python benchmarks/mining.py --spark        # against Spark MLlib on the same rows
 
+`--sets NAME:SUPPORT` sets another support; `--keep` puts the table into RESULTS.md.
+
 Real sets are read from the folder in HORNBOOK_DATA (default: `../shared/data`); the others
 are generated.  Every peer runs in a process of its own, with one thread where that can be
 asked for and a limit on CPU seconds, up to three times, best counts: from a text file to
-the finished table, and from a list of tuples of integers to the finished table.  What is
-not installed is left out.  Peers whose minimum is a share get half a basket less, so that
-rounding decides nothing.
+the finished table, and from a list of tuples of integers to the finished table.  A tiny
+run before makes sure that imports and compilers are not measured.  A peer that does not
+finish from memory is not tried from the file.  What is not installed is named below the
+tables.  Peers whose minimum is a share get half a basket less, so that rounding decides
+nothing.  Everything installs in one environment of its own (Python 3.11):
+
+    pip install pyfim rusket mlxtend efficient-apriori Orange3-Associate PAMI pyspark hornbook
 """
 
 from __future__ import annotations
@@ -25,11 +32,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from mining_peers import KINDS, as_lists
 
 DATA = Path(os.environ.get("HORNBOOK_DATA", Path(__file__).parents[2] / "shared" / "data"))
 THREADS = dict.fromkeys(("OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
@@ -44,6 +52,7 @@ SETS: dict[str, tuple[str | dict, float]] = {
     "T40I10D100K": ({"baskets": 100_000, "size": 40, "pattern": 10}, 0.01),
     "T10I4D1000K": ({"baskets": 1_000_000, "size": 10, "pattern": 4}, 0.001),
 }
+CONDENSED_SETS = "chess:0.6,chess:0.5,mushroom:0.05,mushroom:0.01,retail,T10I4D100K"
 
 
 def quest(baskets: int, size: int, pattern: int, items: int = 1000, seed: int = 0):
@@ -83,8 +92,10 @@ def quest(baskets: int, size: int, pattern: int, items: int = 1000, seed: int = 
 
 
 def materialize(name: str, folder: Path) -> tuple[Path, int, int]:
-    """The text file of a set, its number of baskets and its minimum count."""
+    """The text file of a set (`NAME` or `NAME:SUPPORT`), its baskets and its minimum count."""
+    name, _, other = name.partition(":")
     source, share = SETS[name]
+    share = float(other or share)
     path = folder / f"{name}.dat"
     if isinstance(source, str):
         packed = DATA / "baskets" / f"{source}.dat.gz"
@@ -105,130 +116,25 @@ def materialize(name: str, folder: Path) -> tuple[Path, int, int]:
     return path, baskets, math.ceil(share * baskets - 1e-9)
 
 
-def as_lists(path: Path) -> list[tuple[int, ...]]:
-    with open(path) as file:
-        return [tuple(map(int, line.split())) for line in file if line.strip()]
-
-
-def hornbook(source, minimum):
-    from hornbook.mining import frequent_itemsets
-
-    return len(frequent_itemsets(source, minimum))
-
-
-def pyfim(algorithm: str) -> Callable:
-    def run(source, minimum):
-        import fim
-
-        if isinstance(source, Path):
-            with open(source) as file:
-                source = [line.split() for line in file]
-        return len(getattr(fim, algorithm)(source, target="s", supp=-minimum, report="a"))
-
-    return run
-
-
-def one_hot(source):
-    """A SciPy matrix `(baskets, items)` and the names of its columns."""
-    from itertools import chain
-
-    from scipy.sparse import csr_matrix
-
-    lists = as_lists(source) if isinstance(source, Path) else source
-    lengths = np.fromiter(map(len, lists), np.int64, len(lists))
-    flat = np.fromiter(chain.from_iterable(lists), np.int64)
-    names, columns = np.unique(flat, return_inverse=True)
-    pointers = np.concatenate([[0], np.cumsum(lengths)])
-    shape = (len(lists), len(names))
-    return csr_matrix((np.ones(len(flat), np.uint8), columns, pointers), shape), names
-
-
-def rusket(algorithm: str) -> Callable:
-    def run(source, minimum):
-        import rusket
-
-        matrix, names = one_hot(source)
-        share = (minimum - 0.5) / matrix.shape[0]
-        function = getattr(rusket, algorithm)
-        return len(function(matrix, min_support=share, column_names=[str(n) for n in names]))
-
-    return run
-
-
-def mlxtend(algorithm: str) -> Callable:
-    def run(source, minimum):
-        import pandas
-        from mlxtend import frequent_patterns
-
-        matrix, names = one_hot(source)
-        frame = pandas.DataFrame.sparse.from_spmatrix(
-            matrix.astype(bool), columns=names.astype(str)
-        )
-        if algorithm == "hmine":
-            frame = frame.sparse.to_dense()
-        share = (minimum - 0.5) / len(frame)
-        return len(getattr(frequent_patterns, algorithm)(frame, min_support=share))
-
-    return run
-
-
-def efficient_apriori(source, minimum):
-    from efficient_apriori import itemsets_from_transactions
-
-    lists = as_lists(source) if isinstance(source, Path) else source
-    itemsets, _ = itemsets_from_transactions(lists, min_support=minimum / len(lists))
-    return sum(map(len, itemsets.values()))
-
-
-def orange(source, minimum):
-    from orangecontrib.associate.fpgrowth import frequent_itemsets
-
-    lists = as_lists(source) if isinstance(source, Path) else source
-    return sum(1 for _ in frequent_itemsets([list(basket) for basket in lists], minimum))
-
-
-def pami(algorithm: str) -> Callable:
-    def run(source, minimum):
-        import contextlib
-        import importlib
-        import io
-
-        if not isinstance(source, Path):
-            raise ModuleNotFoundError("reads files only")
-        module = importlib.import_module(f"PAMI.frequentPattern.basic.{algorithm}")
-        miner = getattr(module, algorithm)(iFile=str(source), minSup=int(minimum), sep=" ")
-        with contextlib.redirect_stdout(io.StringIO()):
-            miner.mine()
-        return len(miner.getPatterns())
-
-    return run
-
-
-PEERS: dict[str, Callable] = {
-    "hornbook": hornbook,
-    **{f"pyfim {a}": pyfim(a) for a in ("eclat", "fpgrowth", "apriori", "sam", "relim")},
-    **{f"rusket {a}": rusket(a) for a in ("fpgrowth", "eclat")},
-    **{f"mlxtend {a}": mlxtend(a) for a in ("fpgrowth", "hmine", "apriori", "fpmax")},
-    "efficient-apriori": efficient_apriori,
-    "Orange fpgrowth": orange,
-    **{f"PAMI {a}": pami(a) for a in ("FPGrowth", "ECLATbitset")},
-}
-
-
-def child(peer: str, mode: str, path: str, minimum: int) -> None:
+def child(kind: str, peer: str, mode: str, path: str, minimum: int) -> None:
     """Runs one peer up to three times and prints what it took as JSON."""
     source = Path(path) if mode == "file" else as_lists(Path(path))
-    run = PEERS[peer]
+    run = KINDS[kind][peer]
+    tiny = [(1, 2, 3), (1, 2), (2, 3)]
+    with tempfile.NamedTemporaryFile("w", suffix=".dat") as file:
+        file.write("".join(" ".join(map(str, basket)) + "\n" for basket in tiny))
+        file.flush()
+        try:
+            run(tiny if mode == "memory" else Path(file.name), 2)
+        except ImportError as error:
+            print(json.dumps({"missing": str(error)}))
+            return
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     best, number = math.inf, 0
     spent = time.process_time()
     for _ in range(3):
         start = time.process_time()
-        try:
-            number = run(source, minimum)
-        except ImportError as error:
-            print(json.dumps({"missing": str(error)}))
-            return
+        number = run(source, minimum)
         best = min(best, time.process_time() - start)
         if time.process_time() - spent > 8:
             break
@@ -242,15 +148,17 @@ def child(peer: str, mode: str, path: str, minimum: int) -> None:
     print(json.dumps(result))
 
 
-def measure(peer: str, mode: str, path: Path, minimum: int, limit: int) -> dict:
+def measure(kind: str, peer: str, mode: str, path: Path, minimum: int, limit: int) -> dict:
     """What `child` printed, or why it did not."""
-    words = [sys.executable, __file__, "--child", peer, mode, str(path), str(minimum)]
+    words = [sys.executable, __file__, "--child", kind, peer, mode, str(path), str(minimum)]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
+
+    def bound() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (limit + 8, limit + 9))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
     done = subprocess.run(
-        words,
-        capture_output=True,
-        text=True,
-        env=os.environ | THREADS,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit + 8, limit + 9)),
+        words, capture_output=True, text=True, env=os.environ | THREADS, preexec_fn=bound
     )
     try:
         return json.loads(done.stdout.splitlines()[-1])
@@ -270,26 +178,28 @@ def shown(result: dict | None, key: str = "seconds") -> str:
     return f"{result[key]:.3f}" if key == "seconds" else f"{result[key]:,.0f}"
 
 
-def compare(sets: Iterable[str], peers: Iterable[str], limit: int, workers: int) -> str:
+def compare(kind: str, sets: Iterable[str], words: Iterable[str], limit: int, workers: int) -> str:
     """The tables of all peers on all sets, as Markdown."""
-    chosen = [p for p in PEERS if p == "hornbook" or any(p.startswith(word) for word in peers)]
+    words = tuple(words)
+    chosen = [peer for peer in KINDS[kind] if peer == "hornbook" or peer.startswith(words)]
     results: dict[tuple[str, str, str], dict] = {}
-    counts = {}
+
+    def both(peer: str, name: str) -> None:
+        path, _, minimum = files[name]
+        for mode in ("memory", "file"):
+            result = measure(kind, peer, mode, path, minimum, limit)
+            results[peer, name, mode] = result
+            print(peer, name, mode, result, file=sys.stderr, flush=True)
+            if "failed" in result:
+                results[peer, name, "file"] = result
+                return
+
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(workers) as pool:
         files = {name: materialize(name, Path(folder)) for name in sets}
-        jobs = {}
-        for name, (path, _, minimum) in files.items():
-            for mode in ("memory", "file"):
-                for peer in chosen:
-                    slow = peer.split()[0] in ("mlxtend", "efficient-apriori", "Orange")
-                    if not (slow and mode == "file"):
-                        job = pool.submit(measure, peer, mode, path, minimum, limit)
-                        jobs[peer, name, mode] = job
-        for key, job in jobs.items():
-            results[key] = job.result()
-            print(*key, results[key], file=sys.stderr, flush=True)
-        for name in files:
-            counts[name] = results["hornbook", name, "memory"].get("itemsets")
+        jobs = [pool.submit(both, peer, name) for name in files for peer in chosen]
+        for job in jobs:
+            job.result()
+    counts = {name: results["hornbook", name, "memory"].get("itemsets") for name in files}
     lines = []
     for mode, title in (
         ("memory", "From a list of tuples to the table"),
@@ -312,6 +222,13 @@ def compare(sets: Iterable[str], peers: Iterable[str], limit: int, workers: int)
         cells = [shown(results.get((peer, name, "memory")), "peak") for name in files]
         if any(cells):
             lines.append(f"| {peer} | " + " | ".join(cells) + " |")
+    missing = {
+        f"{peer}: {result['missing']}"
+        for (peer, _, mode), result in results.items()
+        if "missing" in result and mode == "file"
+    }
+    if missing:
+        lines += ["", f"Not measured: {'; '.join(sorted(missing))}."]
     about = [
         f"{name}: {baskets:,} baskets, minimum {minimum:,}, {counts[name]:,} itemsets"
         for name, (_, baskets, minimum) in files.items()
@@ -429,7 +346,7 @@ def rules() -> str:
 
 
 def spark() -> str:
-    """Wall seconds of hornbook on Spark and of MLlib's FPGrowth, in one local cluster."""
+    """Seconds of hornbook on Spark and of MLlib's FPGrowth, in one local cluster."""
     from pyspark.ml.fpm import FPGrowth
     from pyspark.sql import SparkSession, functions
 
@@ -449,38 +366,69 @@ def spark() -> str:
         "|---|---:|---:|---:|---:|",
     ]
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("retail", "T10I4D100K"):
+        for name in ("Groceries", "retail", "T10I4D100K"):
             path, baskets, minimum = materialize(name, Path(folder))
             words = functions.split(functions.trim(functions.col("value")), " ")
             frame = session.read.text(str(path)).select(words.alias("items")).repartition(4).cache()
             frame.count()
-            start = time.perf_counter()
-            ours = frequent_itemsets(frame, minimum)
-            first = time.perf_counter()
-            model = FPGrowth(
-                itemsCol="items", minSupport=(minimum - 0.5) / baskets, numPartitions=4
-            )
-            theirs = model.fit(frame).freqItemsets.collect()
-            second = time.perf_counter()
-            alone = frequent_itemsets(path, minimum)
-            third = time.perf_counter()
-            same = ours.to_dict() == {frozenset(row["items"]): row["freq"] for row in theirs}
-            assert same, "hornbook and MLlib disagree"
-            assert len(alone) == len(ours)
-            walls = [first - start, second - first, third - second]
-            cells = " | ".join(f"{seconds:.2f}" for seconds in walls)
-            lines.append(f"| {name} | {len(ours):,} | {cells} |")
+            share = (minimum - 0.5) / baskets
+            growth = FPGrowth(itemsCol="items", minSupport=share, numPartitions=4)
+
+            def ours(frame=frame, minimum=minimum):
+                return frequent_itemsets(frame, minimum)
+
+            def theirs(frame=frame, growth=growth):
+                return growth.fit(frame).freqItemsets.collect()
+
+            def alone(path=path, minimum=minimum):
+                return frequent_itemsets(path, minimum)
+
+            cells, results = [], []
+            for run in (ours, theirs, alone):
+                cpu, wall = cpu_of_tree(), time.perf_counter()
+                results.append(run())
+                cells.append(f"{time.perf_counter() - wall:.2f} ({cpu_of_tree() - cpu:.2f})")
+            found = {frozenset(row["items"]): row["freq"] for row in results[1]}
+            assert results[0].to_dict() == found, "hornbook and MLlib disagree"
+            assert len(results[2]) == len(found)
+            lines.append(f"| {name} | {len(found):,} | {' | '.join(cells)} |")
     session.stop()
     return "\n".join(
-        ["Wall seconds, local[2], the same cached rows, equal itemsets and counts:", "", *lines]
+        [
+            "Wall seconds (CPU seconds of all processes), local[2], the same cached rows in 4 "
+            "partitions, equal itemsets and counts:",
+            "",
+            *lines,
+        ]
     )
+
+
+def cpu_of_tree() -> float:
+    """CPU seconds of this process and all that it started, ended ones too."""
+    spent: dict[int, float] = {}
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended meanwhile
+        number = int(stat.parent.name)
+        children.setdefault(int(fields[1]), []).append(number)
+        spent[number] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    waiting, total = [os.getpid()], 0.0
+    while waiting:
+        number = waiting.pop()
+        total += spent.get(number, 0)
+        waiting += children.get(number, [])
+    return total
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--child", nargs=4, metavar=("PEER", "MODE", "PATH", "MINIMUM"))
-    parser.add_argument("--sets", default=",".join(SETS))
-    parser.add_argument("--peers", default=",".join({peer.split()[0] for peer in PEERS}))
+    parser.add_argument("--child", nargs=5, metavar=("KIND", "PEER", "MODE", "PATH", "MINIMUM"))
+    parser.add_argument("--sets", help="default: all; for other kinds mushroom:0.01,chess:0.5")
+    parser.add_argument("--peers", default="", help="how their names begin, with commas between")
+    parser.add_argument("--kind", choices=list(KINDS), default="all")
     parser.add_argument("--limit", type=int, default=60, help="CPU seconds")
     parser.add_argument("--workers", type=int, default=1, help="peers that run at a time")
     parser.add_argument("--growth", type=int, nargs="?", const=10**7, metavar="BASKETS")
@@ -489,8 +437,8 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="put the table into RESULTS.md")
     options = parser.parse_args()
     if options.child:
-        peer, mode, path, minimum = options.child
-        child(peer, mode, path, int(minimum))
+        kind, peer, mode, path, minimum = options.child
+        child(kind, peer, mode, path, int(minimum))
         return
     if options.growth:
         table = growth(options.growth)
@@ -499,14 +447,22 @@ def main() -> None:
     elif options.spark:
         table = spark()
     else:
+        sets = options.sets or (",".join(SETS) if options.kind == "all" else CONDENSED_SETS)
         table = compare(
-            options.sets.split(","), options.peers.split(","), options.limit, options.workers
+            options.kind,
+            sets.split(","),
+            options.peers.split(","),
+            options.limit,
+            options.workers,
         )
     print(table)
     if options.keep:
         from results import keep
 
-        keep("Frequent itemsets", table)
+        keep(
+            "Frequent itemsets" if options.kind == "all" else f"{options.kind.title()} itemsets",
+            table,
+        )
 
 
 if __name__ == "__main__":
