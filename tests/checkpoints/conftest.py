@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import warnings
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "loading.py"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 def _imported(name):
@@ -34,15 +34,8 @@ def torch():
 def google_bert_shapes():
     """The names and shapes of a Google BERT checkpoint of any size, as a function."""
     with pytest.MonkeyPatch.context() as patch:  # benchmarks import each other by name
-        patch.syspath_prepend(str(BENCHMARK.parent))
-        return _benchmark().google_bert_shapes
-
-
-def _benchmark():
-    spec = importlib.util.spec_from_file_location("loading_benchmark", BENCHMARK)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+        patch.syspath_prepend(str(BENCHMARKS))
+        return importlib.import_module("loading").google_bert_shapes
 
 
 class StandIn:

@@ -72,6 +72,7 @@ def weight_values(
     rows: Mapping[str, RowChoice] | None = None,
     prefixes: Sequence[str] = (),
     fewer_blocks: bool = False,
+    verify: bool = True,
 ) -> dict[str, Callable[[], np.ndarray]]:
     """For every variable a function that reads its value; all that can be checked is checked.
 
@@ -88,6 +89,8 @@ def weight_values(
         prefixes: Beginnings that a name in the checkpoint may have or lack, against the
             table: `"bert."`.
         fewer_blocks: Whether the checkpoint may have blocks that the variables do not.
+        verify: Whether checksums are verified before the first value is read; each value is
+            verified again when it is.
 
     Raises:
         CheckpointError: naming everything that is missing, unexpected, or of another shape;
@@ -98,7 +101,8 @@ def weight_values(
     plan.compare(list(ignore), list(allowed_missing), fewer_blocks)
     if plan.problems:
         raise CheckpointError(_message(model, plan.problems))
-    checkpoint.verify(sorted({source for _, _, source in plan.steps}))
+    if verify:
+        checkpoint.verify(sorted({source for _, _, source in plan.steps}))
     return {
         path: functools.partial(plan.value, row, foreign, source, path)
         for row, foreign, source in plan.steps

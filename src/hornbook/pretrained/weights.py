@@ -56,20 +56,27 @@ def read_model(
     with keras.StatelessScope():  # in here Keras puts off making values until the block ends
         transformer.build()
         variables = all_variables(transformer, others, named_variables)
-        values = _values(transformer, variables, checkpoint, selection)
+        # damage is noticed while reading, which is not too late for a model that is still new
+        values = _values(transformer, variables, checkpoint, selection, verify=False)
         built = {path for path in values if variables[path]._value is not None}  # of the others
         for path in values.keys() - built:
             variables[path]._initializer = _initializer(values[path], failures)
     if failures:
+        checkpoint.verify()  # to name all that is damaged
         raise failures[0]
-    for path in built:
-        variables[path].assign(values[path]())
+    for path, array in {path: values[path]() for path in built}.items():
+        variables[path].assign(array)
 
 
 def _values(
-    transformer: Any, variables: dict[str, Any], checkpoint: Checkpoint, selection: Selection
+    transformer: Any,
+    variables: dict[str, Any],
+    checkpoint: Checkpoint,
+    selection: Selection,
+    *,
+    verify: bool = True,
 ) -> dict[str, Callable[[], np.ndarray]]:
-    """For every variable a function that reads its value; everything is checked already."""
+    """For every variable a function that reads its value; names and shapes are checked."""
     from hornbook.models.families import family_named
 
     family = family_named(transformer.config.family)
@@ -87,6 +94,7 @@ def _values(
         model=family.name,
         rows=selection.rows(there),
         fewer_blocks=selection.blocks is not None,
+        verify=verify,
         prefixes=[prefix] if prefix else [],
         ignore=[*LEFTOVERS, *family.ignore.get(layout, ()), rf"^{OWN}"],
         # the last kernels of a condition start at zero, which changes nothing
