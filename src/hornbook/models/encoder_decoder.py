@@ -34,7 +34,7 @@ class EncoderDecoder(keras.layers.Layer):
     """
 
     def __init__(self, config: TransformerConfig, **kwargs):
-        kwargs.setdefault("name", config.family)
+        kwargs.setdefault("name", config.family.replace(".", "_"))  # PyTorch allows no dots
         super().__init__(**kwargs)
         self.config = config
         policy = self.dtype_policy

@@ -142,9 +142,8 @@ def unbuilt(config: Any, policy: str = "float32", name: str | None = None) -> An
     """
     from hornbook.models.building import make_model
 
-    transformer = make_model(
-        config.replace(initializer_range=0), dtype=policy, name=name or config.family
-    )
+    options = {} if name is None else {"name": name}
+    transformer = make_model(config.replace(initializer_range=0), dtype=policy, **options)
     transformer.config = config
     if name is not None:  # heads are called in the user's graph, where no two may have one name
         for layer in (getattr(transformer, head) for head in config.heads):
