@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hornbook.mining import (
     Baskets,
     columns,
+    frequent,
     frequent_itemsets,
     matrices,
     projection,
@@ -159,4 +160,14 @@ def test_every_set_and_support_is_that_of_pyfim(name, minimum, kind, letter):
     baskets = real_baskets(name)
     theirs = fim.fpgrowth(baskets, target=letter, supp=-minimum, report="a")
     ours = frequent_itemsets(baskets, minimum, kind=kind)
+    assert ours.to_dict() == {frozenset(items): count for items, count in theirs}
+
+
+@pytest.mark.parametrize(("kind", "letter"), [("closed", "c"), ("maximal", "m")])
+def test_what_is_found_directly_is_that_of_pyfim(kind, letter, monkeypatch):
+    fim = pytest.importorskip("fim", reason="compares with pyfim")
+    monkeypatch.setattr(frequent, "MOST_FILTERED", 0)
+    baskets = real_baskets("chess")
+    theirs = fim.fpgrowth(baskets, target=letter, supp=-2_300, report="a")
+    ours = frequent_itemsets(baskets, 2_300, kind=kind)
     assert ours.to_dict() == {frozenset(items): count for items, count in theirs}

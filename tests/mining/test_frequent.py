@@ -82,7 +82,7 @@ def test_what_is_found_directly_is_what_is_left_of_all_sets(baskets, minimum, ki
         return
     among_all = frequent_itemsets(baskets, minimum, kind=kind, weights=weights)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(frequent, "MANY", 0)
+        patch.setattr(frequent, "MOST_FILTERED", 0)
         patch.setattr(closed, "_ALWAYS", always)
         patch.setattr(closed, "_SUMS_PER_ROW", 0)
         patch.setattr(closed, "_PRODUCT", 1000 * (always == 3))

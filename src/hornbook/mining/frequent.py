@@ -13,9 +13,9 @@ from hornbook.mining import engine
 from hornbook.mining.apriori import apriori
 from hornbook.mining.baskets import Baskets
 from hornbook.mining.changes import Changes
-from hornbook.mining.condensed import KINDS, condense
+from hornbook.mining.condensed import KINDS, MOST_FILTERED, condense
 from hornbook.mining.flood import FloodError, refuse_flood, too_many
-from hornbook.mining.found import MANY, Found, TooManyItemsets
+from hornbook.mining.found import Found, TooManyItemsets
 from hornbook.mining.hierarchy import without_relatives
 from hornbook.mining.itemsets import Itemsets
 from hornbook.mining.out_of_core import mine_parts
@@ -111,7 +111,7 @@ def frequent_itemsets(
 def mine_condensed(baskets: Baskets, minimum: int, kind: str, memory: int, limit: int) -> Itemsets:
     """The closed or maximal sets: among all when these are few, else found directly."""
     try:
-        columns = _mine(baskets, minimum, 2**31, Found(min(limit, MANY)), memory)
+        columns = _mine(baskets, minimum, 2**31, Found(min(limit, MOST_FILTERED)), memory)
     except TooManyItemsets:
         pass
     else:
