@@ -300,7 +300,7 @@ def test_another_kind_of_model_is_refused_unless_it_is_named(make_folder):
     folder = make_folder(edit=edit)
     message = refusal(folder)
     assert "'bloom', which hornbook does not know" in message
-    assert "Known types: albert, bert, " in message
+    assert "Known types: albert, bart, bert, " in message
     assert hornbook.load(folder, family="macbert").config.family == "bert"
     assert "Unknown model family 'gpt9'" in refusal(folder, family="gpt9")
 

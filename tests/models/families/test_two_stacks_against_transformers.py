@@ -308,30 +308,33 @@ def test_a_text_becomes_the_mean_of_what_the_encoder_makes_of_it(
         np.testing.assert_allclose(vector, x[0].mean(0), atol=1e-5)
 
 
-def test_every_word_of_the_published_configurations_is_known():
-    t5_small = {
-        **{"d_ff": 2048, "d_kv": 64, "d_model": 512, "num_heads": 8, "num_layers": 6},
-        **{"vocab_size": 32128, "n_positions": 512, "relative_attention_num_buckets": 32},
-        **{"dropout_rate": 0.1, "layer_norm_epsilon": 1e-06, "initializer_factor": 1.0},
-        **{"decoder_start_token_id": 0, "eos_token_id": 1, "pad_token_id": 0},
-        **{"is_encoder_decoder": True, "output_past": True, "task_specific_params": {}},
-    }
-    config = FAMILIES["t5"].read_config(t5_small, "config.json")
+# the words of t5-small and of fnlp/bart-base-chinese
+T5_SMALL = """{
+    "d_ff": 2048, "d_kv": 64, "d_model": 512, "num_heads": 8, "num_layers": 6,
+    "vocab_size": 32128, "n_positions": 512, "relative_attention_num_buckets": 32,
+    "dropout_rate": 0.1, "layer_norm_epsilon": 1e-06, "initializer_factor": 1.0,
+    "decoder_start_token_id": 0, "eos_token_id": 1, "pad_token_id": 0,
+    "is_encoder_decoder": true, "output_past": true, "task_specific_params": {}
+}"""
+CHINESE_BART = """{
+    "d_model": 768, "encoder_layers": 6, "decoder_layers": 6, "num_hidden_layers": 6,
+    "encoder_attention_heads": 12, "decoder_attention_heads": 12,
+    "encoder_ffn_dim": 3072, "decoder_ffn_dim": 3072, "max_position_embeddings": 512,
+    "vocab_size": 51271, "activation_function": "gelu", "init_std": 0.02,
+    "dropout": 0.1, "attention_dropout": 0.1, "activation_dropout": 0.1,
+    "add_bias_logits": false, "add_final_layer_norm": false, "scale_embedding": false,
+    "normalize_before": false, "normalize_embedding": true, "is_encoder_decoder": true,
+    "bos_token_id": 101, "eos_token_id": 102, "decoder_start_token_id": 102,
+    "pad_token_id": 0, "forced_eos_token_id": 102, "tokenizer_class": "BertTokenizer",
+    "early_stopping": true, "no_repeat_ngram_size": 3, "num_beams": 4,
+    "classif_dropout": 0.1, "encoder_layerdrop": 0.0, "decoder_layerdrop": 0.0
+}"""
+
+
+def test_every_word_of_published_configurations_is_known():
+    config = FAMILIES["t5"].read_config(json.loads(T5_SMALL), "config.json")
     assert (config.head_size, config.max_length, config.hidden_act) == (64, 512, "relu")
     assert config.hidden_dropout_prob == config.attention_probs_dropout_prob == 0.1
-    chinese_bart = {
-        **{"d_model": 768, "encoder_layers": 6, "decoder_layers": 6, "num_hidden_layers": 6},
-        **{"encoder_attention_heads": 12, "decoder_attention_heads": 12},
-        **{"encoder_ffn_dim": 3072, "decoder_ffn_dim": 3072, "max_position_embeddings": 512},
-        **{"vocab_size": 51271, "activation_function": "gelu", "init_std": 0.02},
-        **{"dropout": 0.1, "attention_dropout": 0.1, "activation_dropout": 0.1},
-        **{"add_bias_logits": False, "add_final_layer_norm": False, "scale_embedding": False},
-        **{"normalize_before": False, "normalize_embedding": True, "is_encoder_decoder": True},
-        **{"bos_token_id": 101, "eos_token_id": 102, "decoder_start_token_id": 102},
-        **{"pad_token_id": 0, "forced_eos_token_id": 102, "tokenizer_class": "BertTokenizer"},
-        **{"early_stopping": True, "no_repeat_ngram_size": 3, "num_beams": 4},
-        **{"classif_dropout": 0.1, "encoder_layerdrop": 0.0, "decoder_layerdrop": 0.0},
-    }
-    config = FAMILIES["bart"].read_config(chinese_bart, "config.json")
+    config = FAMILIES["bart"].read_config(json.loads(CHINESE_BART), "config.json")
     assert (config.max_length, config.position_rows, config.num_decoder_layers) == (512, 514, None)
     assert config.decoder_start_token_id == 102
