@@ -28,8 +28,6 @@ _ALWAYS, _MOST, _SUMS_PER_ROW = 10, 15, 16
 # A matrix product counts the pairs of smaller classes, bits those of larger ones.
 _PRODUCT = 1 << 20
 _CHUNK = 1 << 22
-# Bytes of the first table of bits.
-LARGEST = 1 << 30
 
 
 @dataclass(slots=True)

@@ -70,14 +70,16 @@ def mine_condensed(
     minimum: int,
     maximal: bool,
     found: Found,
+    memory: int = 1 << 31,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Every closed or maximal frequent set; see `mine` and `closed`.
 
     Returns:
-        As `mine`; None if there are too many items and baskets for a table of bits.
+        As `mine`; None if a table with a byte for each item and basket does not fit
+        half of `memory`.
     """
     root, _, item_of_rank = _root(codes, lengths, weights, minimum)
-    if len(root.tails) * len(root.lengths) > closed.LARGEST:
+    if len(root.tails) * len(root.lengths) > memory // 2:
         return None
     total = len(lengths) if weights is None else int(weights.sum())
     closed.find_condensed(root, total, minimum, maximal, found)

@@ -124,13 +124,14 @@ def mine_condensed(baskets: Baskets, minimum: int, kind: str, memory: int, limit
             minimum,
             kind == "maximal",
             Found(limit),
+            memory,
         )
     except TooManyItemsets:
         raise FloodError(
             f"At this support ({minimum:,} of {baskets.total:,} baskets) there are more than "
             f"{limit:,} {kind} itemsets.\nTry a larger minimum support, or a higher limit."
         ) from None
-    if found is None:  # too many items and baskets for a table of bits
+    if found is None:  # too many items and baskets for a table of both
         return condense(mine_baskets(baskets, minimum, memory=memory, limit=limit), kind)
     return Itemsets(*found, baskets.labels, baskets.total, minimum, kind)
 
