@@ -103,6 +103,8 @@ def tiny_family(tiny_transformer):
         of_family["heads"] = tuple(head for head in HEADS if head in heads)
         if "embedding_size" in family.words and "language_head" not in family.choices:
             of_family["embedding_size"] = 8
+        if "attention_window" in family.choices and "layer_types" in family.words:
+            of_family["layer_types"] = ("full_attention", "sliding_attention")
         if "use_bias" in family.words:
             biased = [path for one in layouts for path in family.weights[one] if "bias" in path]
             everywhere = any("feed_forward" in path for path in biased)

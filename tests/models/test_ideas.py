@@ -46,6 +46,8 @@ def refusal(family, idea):
 
 def make(tiny_transformer, family, **changes):
     fields = {"family": family.name, **family.choices, "application": "encoder", "heads": ()}
+    if "attention_window" in family.choices and "layer_types" in family.words:
+        fields["layer_types"] = ("full_attention", "sliding_attention")
     return tiny_transformer(**{**fields, **changes})
 
 
