@@ -220,10 +220,21 @@ BLOCKS = {
 }
 
 
-def normal(config: TransformerConfig):
-    """Google's initializer; 0 leaves zeros, for weights that are about to be read."""
+def normal(config: TransformerConfig, *, table: bool = False):
+    """The initializer of kernels, or of the rows of a table; with `initializer_range` 0 zeros, for
+    weights that are about to be read.
+
+    Google's has the same deviation everywhere.  That of RoFormer-v2 keeps the size of what comes
+    in, less the `initializer_order`-th root of the number of layers, which are added up.
+    """
     if not config.initializer_range:
         return "zeros"
+    if config.initializer_order is not None:
+        return keras.initializers.VarianceScaling(
+            scale=config.num_hidden_layers ** (-2 / config.initializer_order),
+            mode="fan_out" if table else "fan_in",  # the features, either way
+            distribution="truncated_normal",
+        )
     return keras.initializers.TruncatedNormal(stddev=config.initializer_range)
 
 

@@ -18,6 +18,7 @@ CHOICES: dict[str, tuple] = {
     "norm_offset": (True, False),
     "embedding_norm": (True, False),
     "first_attention_norm": (True, False),
+    "embedding_projection": (False, True),
     "embedding_dropout": ("after_norm", "before_norm"),
     "use_bias": (True, False, "attention", "query_key_value"),
     "query_key_norm": (False, True),
@@ -33,6 +34,7 @@ CHOICES: dict[str, tuple] = {
 # Words that stand in the config.json of some families only.
 FAMILY_WORDS = (
     "embedding_size",
+    "initializer_order",
     "num_hidden_groups",
     "max_relative_position",
     "num_key_value_heads",

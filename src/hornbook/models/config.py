@@ -36,6 +36,7 @@ class TransformerConfig:
     pad_token_id: int | None = 0
 
     embedding_size: int | None = None  # features of the embeddings; None: hidden_size
+    initializer_order: int | None = None  # start by depth and width, not initializer_range
     attention_head_size: int | None = None  # features of a head; None: what the heads share
     num_key_value_heads: int | None = None  # several queries share a key; None: each has its own
     num_hidden_groups: int | None = None  # blocks with weights of their own; None: every one
@@ -63,6 +64,7 @@ class TransformerConfig:
     norm_offset: bool = True
     embedding_norm: bool = True
     first_attention_norm: bool = True  # of `pre`: needless in a block right after `embedding_norm`
+    embedding_projection: bool = False  # whether there is one even where embedding_size is None
     embedding_dropout: str = "after_norm"
     use_bias: bool | str = True  # or in `attention` only, or there with `query_key_value`
     query_key_norm: bool = False  # the features of each head are normalized before they meet

@@ -123,6 +123,7 @@ _POSITIVE = (
 )
 _POSITIVE_OR_NONE = (
     "embedding_size",
+    "initializer_order",
     "attention_head_size",
     "num_key_value_heads",
     "num_hidden_groups",

@@ -40,7 +40,7 @@ def make_positions(config: TransformerConfig, policy, *, local: bool = False) ->
             num_buckets=config.relative_attention_num_buckets,
             max_distance=config.relative_attention_max_distance,
             bidirectional=config.application != "causal_lm",
-            embeddings_initializer=normal(config),
+            embeddings_initializer=normal(config, table=True),
             dtype=policy,
         )
     return None

@@ -77,7 +77,7 @@ class Transformer(keras.layers.Layer):
         )
         self.embedding_projection = (
             self._dense("embedding_projection", config.hidden_size, None)
-            if config.embedding_size
+            if config.embedding_size or config.embedding_projection
             else None
         )
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=policy)
@@ -115,7 +115,7 @@ class Transformer(keras.layers.Layer):
         return keras.layers.Embedding(
             rows,
             self.config.embedding_size or self.config.hidden_size,
-            embeddings_initializer=normal(self.config),
+            embeddings_initializer=normal(self.config, table=True),
             dtype=self.dtype_policy,
             name=name,
         )
@@ -305,7 +305,7 @@ def make_token_embedding(config: TransformerConfig, policy):
     return keras.layers.ReversibleEmbedding(
         config.vocab_size,
         config.embedding_size or config.hidden_size,
-        embeddings_initializer=normal(config),
+        embeddings_initializer=normal(config, table=True),
         dtype=policy,
         name="token_embedding",
     )

@@ -43,7 +43,8 @@ def gelu(x):
 def turned(x):
     """RoFormer: the pair (2i, 2i + 1) as a complex number, times e^(i position angle)."""
     pairs = x[..., ::2] + 1j * x[..., 1::2]
-    speeds = 10000.0 ** (-np.arange(0, HEAD, 2) / HEAD)
+    size = x.shape[-1]
+    speeds = 10000.0 ** (-np.arange(0, size, 2) / size)
     pairs = pairs * np.exp(1j * np.arange(x.shape[1])[:, None] * speeds)
     return np.stack([pairs.real, pairs.imag], -1).reshape(x.shape)
 
@@ -228,6 +229,34 @@ def roformer_v2(its):
     return x, x @ its.table("bert/embeddings/word_embeddings", WORDS).T
 
 
+def gau_alpha(its):
+    def norm(x):
+        return x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-12)
+
+    x = norm(its.embeddings(positions=False))
+    for i in range(LAYERS):
+        name = f"GAU_alpha/encoder/layer_{i}/gau"
+        wide = its.dense(f"{name}/i_dense", x, 2 * WIDE + NARROW, bias=False)
+        gate, value, base = np.split(wide / (1 + np.exp(-wide)), [WIDE, 2 * WIDE], axis=-1)
+        query, key = (
+            turned(base * its.weight(f"{name}/{part}_scaleoffset/gamma", NARROW, mean=1.0))
+            for part in "qk"
+        )
+        scores = query @ key.swapaxes(1, 2) / math.sqrt(NARROW)
+        scores = scores * math.log(16) / math.log(512)  # texts of 16 tokens or fewer
+        scores = np.exp(np.where(REAL[:, None], scores, -np.inf))
+        mixed = scores / scores.sum(-1, keepdims=True) @ value
+        x = norm(x + its.dense(f"{name}/o_dense", gate * mixed, HIDDEN, bias=False))
+    return x, x @ its.table("bert/embeddings/word_embeddings", WORDS).T
+
+
+def nezha_gen(its):
+    x = its.norm("bert/embeddings/LayerNorm", its.embeddings(segments=False))
+    for i in range(LAYERS):
+        x = its.bert_block(f"bert/encoder/layer_{i}", x, CAUSAL & REAL[:, None])
+    return x, masked_language_model(its, x)
+
+
 def gpt(its):
     its.epsilon = 1e-5
     x = its.embeddings("gpt/embeddings", segments=False)
@@ -285,6 +314,11 @@ CASES = {
         *(roformer_v2, None, "huggingface"),
         {"model_type": "roformer", "norm_type": "rms_norm", "use_bias": False},
     ),
+    "gau-alpha": (
+        *(gau_alpha, None, "google"),
+        {"attention_key_size": NARROW, "num_attention_heads": 1, "hidden_act": "swish"},
+    ),
+    "nezha-gen": (nezha_gen, "nezha-gen", "google", {"type_vocab_size": 16}),
     "cdial-gpt": (gpt, "gpt", "google", {}),
     "cpm": (cpm, "gpt2", "google", {}),
     "gpt2-ml": (gpt2_ml, "gpt2-ml", "google", {}),

@@ -7,6 +7,7 @@ from hornbook.models.families.albert import ALBERT, ALBERT_UNSHARED
 from hornbook.models.families.bart import BART
 from hornbook.models.families.bert import BERT
 from hornbook.models.families.electra import ELECTRA, ELECTRA_GENERATOR
+from hornbook.models.families.gau_alpha import GAU_ALPHA
 from hornbook.models.families.gpt import GPT
 from hornbook.models.families.gpt2 import GPT2
 from hornbook.models.families.gpt2_ml import GPT2_ML
@@ -14,6 +15,7 @@ from hornbook.models.families.llama import LLAMA, MISTRAL
 from hornbook.models.families.modernbert import MODERNBERT
 from hornbook.models.families.mt5 import MT5, T5_PEGASUS
 from hornbook.models.families.nezha import NEZHA
+from hornbook.models.families.nezha_gen import NEZHA_GEN
 from hornbook.models.families.qwen import QWEN2, QWEN3
 from hornbook.models.families.roberta import ROBERTA
 from hornbook.models.families.roformer import ROFORMER, ROFORMER_V2
@@ -33,10 +35,12 @@ FAMILIES: dict[str, Family] = {
         NEZHA,
         ROFORMER,
         ROFORMER_V2,
+        GAU_ALPHA,
         MODERNBERT,
         GPT,
         GPT2,
         GPT2_ML,
+        NEZHA_GEN,
         LLAMA,
         MISTRAL,
         QWEN2,

@@ -1,6 +1,7 @@
 """ALBERT: one block used again and again, and embeddings narrower than the blocks."""
 
 from dataclasses import replace
+from typing import Any
 
 from hornbook.checkpoints.weight_table import transposed
 from hornbook.models.bert_tables import (
@@ -80,6 +81,12 @@ def tables(group: str) -> dict:
     }
 
 
+def read(values: dict[str, Any]) -> dict[str, Any]:
+    """Google projects the embeddings where they are narrower, Hugging Face always."""
+    values.setdefault("embedding_projection", "model_type" in values)  # Google's files have none
+    return values
+
+
 REQUIRED = {
     **ENCODER_REQUIRED,
     "down_scale_factor": (1,),
@@ -94,8 +101,9 @@ ALBERT = Family(
     name="albert",
     paper="https://arxiv.org/abs/1909.11942",
     model_type="albert",
-    choices={"num_hidden_groups": 1},
-    words=frozenset({"embedding_size", "num_hidden_groups"}),
+    choices={"num_hidden_groups": 1, "embedding_projection": True},
+    words=frozenset({"embedding_size", "embedding_projection", "num_hidden_groups"}),
+    translate=read,
     signs={"num_hidden_groups": None},
     required=REQUIRED,
     harmless=frozenset({"classifier_dropout_prob"}),
@@ -110,8 +118,8 @@ ALBERT = Family(
 ALBERT_UNSHARED = replace(
     ALBERT,
     name="albert-unshared",
-    choices={},
-    words=frozenset({"embedding_size"}),
+    choices={"embedding_projection": True},
+    words=frozenset({"embedding_size", "embedding_projection"}),
     signs={},
     required={**REQUIRED, "num_hidden_groups": (1,)},
     weights=tables("0"),

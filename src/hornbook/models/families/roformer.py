@@ -51,6 +51,8 @@ ROFORMER_V2 = Family(
     choices={
         "position_kind": "rotary",
         "max_position_embeddings": 1536,
+        "embedding_dropout": "before_norm",
+        "initializer_order": 2,
         "norm_kind": "rms",
         "norm_scale": False,
         "norm_offset": False,

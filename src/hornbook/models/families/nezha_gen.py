@@ -1,0 +1,32 @@
+"""NEZHA-GEN, the Chinese GPT of NEZHA's makers: BERT that reads from left to right.
+
+Despite its name it has learned positions, and no segments; its head is BERT's, transform and all.
+"""
+
+from typing import Any
+
+from hornbook.models.bert_tables import google_table, without
+from hornbook.models.family import Family
+
+
+def read(values: dict[str, Any]) -> dict[str, Any]:
+    """Their configuration counts segments that their program never looks up."""
+    return values if "hornbook" in values else values | {"type_vocab_size": 0}
+
+
+NEZHA_GEN = Family(
+    name="nezha-gen",
+    aliases=("chinese-gen", "nezha-gpt"),
+    paper="https://github.com/huawei-noah/Pretrained-Language-Model",
+    model_type="nezha-gen",
+    choices={"application": "causal_lm", "type_vocab_size": 0},
+    translate=read,
+    weights={"google": without(google_table(), "segment_embedding", "pooler", "nsp")},
+    ignore={
+        "google": (
+            r"^bert/embeddings/token_type_embeddings$",
+            r"^bert/pooler/",
+            r"^cls/seq_relationship/",
+        )
+    },
+)
