@@ -79,7 +79,7 @@ def tiny_transformer():
         for path, variable in named_variables(transformer).items():
             if path.endswith(("gamma_kernel", "beta_kernel")):
                 continue  # a fresh condition
-            start = 1.0 if path.endswith("gamma") else 0.0
+            start = 1.0 if path.endswith(("gamma", "_scale")) else 0.0
             value = random.normal(start, 0.2, variable.shape)
             variable.assign(value.astype("float32"))
         return transformer

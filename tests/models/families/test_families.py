@@ -173,7 +173,7 @@ def test_the_order_of_the_tokens_matters(make, family):
     forward, back = (
         ops.convert_to_numpy(transformer(np.array([ids]))) for ids in ([5, 6, 7], [7, 6, 5])
     )
-    assert np.abs(forward - back[:, ::-1]).max() > 1e-3
+    assert np.abs(forward - back[:, ::-1]).max() > 1e-4  # rounding is 1e-6
 
 
 def test_a_fresh_condition_changes_nothing_and_another_does(make, family):
