@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import keras
 from keras import ops
 
-from hornbook.layers.attention_masks import (
-    causal_attention_mask,
-    padding_attention_mask,
-    window_attention_mask,
-)
+from hornbook.layers.attention_masks import padding_attention_mask
 from hornbook.layers.hierarchical_positions import hierarchical_positions
 from hornbook.models.blocks import BLOCKS, norm, normal
 from hornbook.models.cache import add_tokens
 from hornbook.models.config import TransformerConfig
 from hornbook.models.heads import DiscriminatorHead, make_language_head
 from hornbook.models.positions import make_positions
+from hornbook.models.visibility import describe_tokens, visible_keys
 
 
 class Transformer(keras.layers.Layer):
@@ -159,7 +155,9 @@ class Transformer(keras.layers.Layer):
         cache=None,
         training=None,
     ):
-        tokens = self._tokens(token_ids, segment_ids, position_ids, padding_mask, cache)
+        tokens = describe_tokens(
+            self.config, token_ids, segment_ids, position_ids, padding_mask, cache
+        )
         keys = tokens if cache is None else add_tokens(cache, tokens)
         everywhere, nearby = self._attention_arguments(tokens, keys, attention_bias)
         if self.config.cross_attention:
@@ -194,39 +192,10 @@ class Transformer(keras.layers.Layer):
         index = cache["index"] + ops.shape(token_ids)[1]
         return x, cache | {"index": index, "tokens": keys, "blocks": cached}
 
-    def _tokens(self, token_ids, segment_ids, position_ids, padding_mask, cache):
-        """What decides who sees whom: `position`, `order`, and `real` or None for all."""
-        length, first = ops.shape(token_ids)[1], self.config.position_offset
-        order = ops.arange(length)[None]
-        if cache is not None:
-            if self.config.application == "encoder":
-                raise ValueError("An encoder sees what comes later, so it has no cache.")
-            if padding_mask is None:
-                padding_mask = ops.ones_like(token_ids)
-            if position_ids is None:
-                before = ops.cast(cache["tokens"]["real"], "int32")
-                numbers = ops.cumsum(ops.cast(padding_mask, "int32"), axis=1) - 1
-                numbers = numbers + ops.sum(before, axis=1, keepdims=True)
-                position_ids = ops.maximum(numbers, 0) + first
-            order = ops.broadcast_to(order + cache["index"], ops.shape(token_ids))
-        elif position_ids is None:
-            position_ids = order + first
-        if self.config.application == "prefix_lm":
-            if segment_ids is None:
-                raise ValueError("A prefix language model needs segment_ids: 0 read, 1 written.")
-            order = ops.cumsum(segment_ids, axis=1)
-            if cache is not None:
-                order = order + ops.max(cache["tokens"]["order"], axis=1, keepdims=True)
-        return {"position": position_ids, "order": order, "real": padding_mask}
-
     def _attention_arguments(self, tokens, keys, bias):
         """What attention is called with, in blocks that see everything and in those that slide."""
-        masks = []
-        if self.config.application != "encoder":
-            masks.append(causal_attention_mask(tokens["order"], keys["order"]))
-        if keys["real"] is not None:
-            masks.append(padding_attention_mask(keys["real"]))
-        everywhere = {"attention_mask": _all_of(masks), "attention_bias": bias}
+        all_keys, near_keys = visible_keys(self.config, tokens, keys)
+        everywhere = {"attention_mask": all_keys, "attention_bias": bias}
         if self.config.position_kind == "rotary":
             everywhere["rotary"] = self.positions(tokens["position"])
         elif self.config.position_kind == "relative":
@@ -234,12 +203,7 @@ class Transformer(keras.layers.Layer):
         elif self.config.position_kind == "buckets":
             distances = self.positions(tokens["position"], keys["position"])
             everywhere["attention_bias"] = distances if bias is None else distances + bias
-        nearby = dict(everywhere)
-        if self.config.attention_window is not None:
-            window = window_attention_mask(
-                tokens["position"], keys["position"], self.config.attention_window
-            )
-            nearby["attention_mask"] = _all_of([*masks, window])
+        nearby = everywhere | {"attention_mask": near_keys}
         if self.local_positions is not None:
             nearby["rotary"] = self.local_positions(tokens["position"])
         return everywhere, nearby
@@ -293,11 +257,6 @@ class Transformer(keras.layers.Layer):
 
     def compute_output_shape(self, token_ids_shape, **other_shapes):
         return (*token_ids_shape, self.config.hidden_size)
-
-
-def _all_of(masks):
-    """What every mask allows; None when there is none."""
-    return functools.reduce(ops.logical_and, masks) if masks else None
 
 
 def make_token_embedding(config: TransformerConfig, policy):
