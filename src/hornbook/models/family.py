@@ -158,17 +158,19 @@ class Family:
         }
         for name in ("dtype", "torch_dtype"):  # that of the file read; ours are float32
             values.pop(name, None)
-        values["hornbook"] = {
+        own = {
             "family": config.family,
             "application": config.application,
             "heads": list(config.heads),
             "condition_size": config.condition_size,
         }
         defaults = {item.name: item.default for item in dataclasses.fields(config)}
-        for name in (*CHOICES, *FAMILY_WORDS):  # what this family does not choose by itself
+        said = {*own, *self.words, "extra"}
+        for name in (*OWN_FIELDS, *CHOICES, *FAMILY_WORDS):  # what is not the family's own choice
             value = getattr(config, name)
-            if name not in self.words and value != self.choices.get(name, defaults[name]):
-                values["hornbook"][name] = value
+            if name not in said and value != self.choices.get(name, defaults[name]):
+                own[name] = value
+        values["hornbook"] = own
         return values if self.translate_back is None else self.translate_back(values)
 
     def configure(self, **values: Any) -> TransformerConfig:

@@ -122,8 +122,16 @@ def test_a_model_without_a_vocabulary_takes_ids(make, tmp_path):
         loaded.encode(["text"])
 
 
-def test_a_choice_that_is_not_the_familys_own_is_saved_too(tiny_transformer, tmp_path):
-    transformer = tiny_transformer(norm_kind="rms", embedding_size=8, heads=("mlm",))
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"norm_kind": "rms", "embedding_size": 8},
+        {"hierarchical_positions": 0.3, "residual_attention_scores": True},
+        {"condition_size": 3, "condition_hidden_size": 4, "condition_hidden_act": "tanh"},
+    ],
+)
+def test_a_choice_that_is_not_the_familys_own_is_saved_too(tiny_transformer, tmp_path, changes):
+    transformer = tiny_transformer(heads=("mlm",), **changes)
     Pretrained(transformer, None).save(tmp_path / "model", layout="keras")
     loaded = load(tmp_path / "model")
     assert loaded.config.replace(extra={}) == transformer.config
