@@ -75,9 +75,11 @@ def test_rows_of_what_the_model_lacks_are_left_out_and_their_names_known():
     for name in ("old_poolerXkernel", "layer_x/cross", "layer_3/self", "bert/pooler/kernel2", ""):
         assert not known.fullmatch(name)
     assert not names_of_absent_rows({"a": "b"}, ["a"]).fullmatch("")
-    fewer = names_of_absent_rows(table, paths, fewer_blocks=True)
-    assert fewer.fullmatch("layer_3/self")
-    assert not fewer.fullmatch("layer_3/self/adam_m")
+    others = names_of_absent_rows(table, paths, blocks=[0, 3])
+    for name in ("layer_1/self", "layer_30/self", "layer_13/self", "layer_10/self"):
+        assert others.fullmatch(name)
+    for name in ("layer_0/self", "layer_3/self", "layer_03/self", "layer_1/self/adam_m"):
+        assert not others.fullmatch(name)
 
 
 @pytest.mark.parametrize(

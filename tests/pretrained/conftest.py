@@ -36,7 +36,10 @@ def outputs_of():
 
     def outputs(transformer):
         ids = np.array([[5, 6, 7, 8], [9, 10, 11, 12]])
-        x = transformer(ids, segment_ids=np.array([[0, 0, 1, 1], [0, 1, 1, 1]]))
+        inputs = {"segment_ids": np.array([[0, 0, 1, 1], [0, 1, 1, 1]])}
+        if transformer.config.application == "seq2seq":
+            inputs["decoder_token_ids"] = ids[:, ::-1]
+        x = transformer(ids, **inputs)
         x = x if transformer.mlm is None else transformer.mlm(x)
         return ops.convert_to_numpy(ops.cast(x, "float32"))
 

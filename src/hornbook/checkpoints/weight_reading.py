@@ -71,7 +71,7 @@ def weight_values(
     allowed_missing: Iterable[str] = (),
     rows: Mapping[str, RowChoice] | None = None,
     prefixes: Sequence[str] = (),
-    fewer_blocks: bool = False,
+    blocks: Sequence[int] | None = None,
     verify: bool = True,
 ) -> dict[str, Callable[[], np.ndarray]]:
     """For every variable a function that reads its value; all that can be checked is checked.
@@ -88,7 +88,8 @@ def weight_values(
         rows: Our path to a choice of rows, made before the shapes are compared.
         prefixes: Beginnings that a name in the checkpoint may have or lack, against the
             table: `"bert."`.
-        fewer_blocks: Whether the checkpoint may have blocks that the variables do not.
+        blocks: Numbers of the checkpoint's blocks that are wanted; it may have others.  None
+            when it may not.
         verify: Whether checksums are verified before the first value is read; each value is
             verified again when it is.
 
@@ -98,7 +99,7 @@ def weight_values(
         ValueError: the table itself is wrong.
     """
     plan = _Plan(table, variables, checkpoint, rows or {}, prefixes)
-    plan.compare(list(ignore), list(allowed_missing), fewer_blocks)
+    plan.compare(list(ignore), list(allowed_missing), blocks)
     if plan.problems:
         raise CheckpointError(_message(model, plan.problems))
     if verify:
@@ -129,7 +130,9 @@ class _Plan:
         self.steps: list[tuple[Row, Foreign, str]] = []
         self.problems: list[tuple[str, str]] = []
 
-    def compare(self, ignore: list[str], allowed_missing: list[str], fewer_blocks: bool) -> None:
+    def compare(
+        self, ignore: list[str], allowed_missing: list[str], blocks: Sequence[int] | None
+    ) -> None:
         """Fills `steps` and `problems` from names and shapes alone."""
         there = set(self.checkpoint.names())
         known: set[str] = set()
@@ -149,7 +152,7 @@ class _Plan:
             elif not all(found_in(path, allowed_missing) for path in row.ours):
                 self.problems.append(("missing", row.foreign[0].name))
         self._find_unnamed(rows, allowed_missing)
-        absent = names_of_absent_rows(self.table, self.variables, fewer_blocks=fewer_blocks)
+        absent = names_of_absent_rows(self.table, self.variables, blocks=blocks)
         for name in sorted(there - known):
             if not found_in(name, ignore) and not any(
                 absent.fullmatch(spelling) for spelling in self._spellings(name)

@@ -20,7 +20,7 @@ A table is a dict, one row for each kind of weight, read in both directions:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -124,19 +124,23 @@ def rows_for(table: Table, paths: Iterable[str]) -> list[Row]:
 
 
 def names_of_absent_rows(
-    table: Table, paths: Iterable[str], *, fewer_blocks: bool = False
+    table: Table, paths: Iterable[str], *, blocks: Sequence[int] | None = None
 ) -> re.Pattern[str]:
     """Matches the foreign names of rows of which `paths` has nothing, such as absent heads.
 
-    With `fewer_blocks` it also matches those that are repeated for blocks, with any number.
+    With `blocks` it also matches what is repeated for every block, of all other blocks.
     """
     paths = set(paths)
     absent = [
         _as_pattern(foreign.name)
         for left, right in table.items()
+        if not _numbers_in(left, paths)
         for foreign in _names(right)
-        if not _numbers_in(left, paths) or (fewer_blocks and "{" in foreign.name)
     ]
+    if blocks is not None:
+        other = "".join(rf"(?!0*{number}(?!\d))" for number in blocks) + r"\d+"
+        repeated = [f.name for right in table.values() for f in _names(right) if "{" in f.name]
+        absent += [_as_pattern(name, number=other) for name in repeated]
     return re.compile("|".join(f"(?:{pattern})" for pattern in absent) or r"(?!)")
 
 
@@ -175,14 +179,14 @@ def _numbers_in(left: str, paths: set[str]) -> list[dict[str, int]]:
     return [found[key] for key in sorted(found)]
 
 
-def _as_pattern(name: str, *, groups: bool = False) -> str:
-    """A regular expression for `name`, with any number in place of `{i}`."""
+def _as_pattern(name: str, *, groups: bool = False, number: str = r"\d+") -> str:
+    """A regular expression for `name`, with any number in place of `{i}`, or what is given."""
     pattern, end, seen = "", 0, set()
     for match in _BRACES.finditer(name):
         letter = _letter(match[1], name)
         pattern += re.escape(name[end : match.start()])
         if not groups:
-            pattern += r"\d+"
+            pattern += number
         elif letter in seen:
             pattern += f"(?:(?P={letter}))"
         else:

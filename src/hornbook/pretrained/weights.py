@@ -93,7 +93,7 @@ def _values(
         checkpoint,
         model=family.name,
         rows=selection.rows(there),
-        fewer_blocks=selection.blocks is not None,
+        blocks=selection.blocks,
         verify=verify,
         prefixes=[prefix] if prefix else [],
         ignore=[*LEFTOVERS, *family.ignore.get(layout, ()), rf"^{OWN}"],
