@@ -24,9 +24,10 @@ def test_every_family_has_a_row_with_a_cell_for_each_column():
     assert [row[0] for row in rows] == list(FAMILIES)
     assert all(len(row) == len(COLUMNS) for row in rows)
     by_name = dict(zip(FAMILIES, rows, strict=True))
-    assert by_name["gpt2"][4].startswith("causal_lm")
-    assert "norm_kind=rms" in by_name["roformer-v2"][5]
-    assert by_name["electra"][3] == "google: discriminator; huggingface: mlm, discriminator"
+    assert by_name["bert"][2] == "base 12x768, large 24x1024"
+    assert by_name["gpt2"][5].startswith("causal_lm")
+    assert "norm_kind=rms" in by_name["roformer-v2"][6]
+    assert by_name["electra"][4] == "google: discriminator; huggingface: mlm, discriminator"
 
 
 @pytest.mark.parametrize("options", [[], ["--markdown"]])

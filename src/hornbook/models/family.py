@@ -47,6 +47,7 @@ class Family:
         name: What it is called in `family=`.
         aliases: Other names of the same mathematics.
         paper: Where it comes from.
+        sizes: Those that were published, layers by features.
         choices: Values of `TransformerConfig` that define the family.
         words: Those of `FAMILY_WORDS` that stand in its config.
         signs: Config keys, and the values they must have (None: any), that tell this family
@@ -68,6 +69,7 @@ class Family:
     name: str
     aliases: tuple[str, ...] = ()
     paper: str
+    sizes: tuple[str, ...] = ()
     choices: Mapping[str, Any] = field(default_factory=dict)
     words: frozenset[str] = frozenset()
     signs: Mapping[str, Any] = field(default_factory=dict)

@@ -9,7 +9,16 @@ from hornbook.models.config import TransformerConfig
 from hornbook.models.families import FAMILIES
 from hornbook.models.family import Family
 
-COLUMNS = ("family", "also called", "layouts", "heads", "applications", "what it chooses", "paper")
+COLUMNS = (
+    "family",
+    "also called",
+    "sizes",
+    "layouts",
+    "heads",
+    "applications",
+    "what it chooses",
+    "paper",
+)
 
 
 def family_rows() -> list[list[str]]:
@@ -18,6 +27,7 @@ def family_rows() -> list[list[str]]:
         [
             family.name,
             ", ".join(family.aliases),
+            ", ".join(family.sizes),
             ", ".join(family.weights),
             "; ".join(f"{layout}: {', '.join(heads)}" for layout, heads in _heads(family)),
             ", ".join(family.applications),
@@ -36,7 +46,8 @@ def markdown() -> str:
         "Written by `hornbook families --markdown` from the data in `models/families/`.",
         "`hornbook.load(folder, family=...)` takes a name of the first two columns; without it "
         "the configuration decides.",
-        "The keyword `application` says what it is to be; its own comes first.",
+        "Sizes are layers x features.  The keyword `application` says what it is to be; its own "
+        "comes first.",
         "Any of them can also be saved in the layout `keras`, takes `condition_size`, and "
         "computes in float32, bfloat16 or float16.",
         "",

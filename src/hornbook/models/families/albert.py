@@ -100,6 +100,7 @@ REQUIRED = {
 ALBERT = Family(
     name="albert",
     paper="https://arxiv.org/abs/1909.11942",
+    sizes=("base 12x768", "large 24x1024", "xlarge 24x2048", "xxlarge 12x4096"),
     model_type="albert",
     choices={"num_hidden_groups": 1, "embedding_projection": True},
     words=frozenset({"embedding_size", "embedding_projection", "num_hidden_groups"}),

@@ -52,6 +52,7 @@ BART = Family(
     name="bart",
     aliases=("bart-chinese",),
     paper="https://arxiv.org/abs/1910.13461",
+    sizes=("base 6x768", "large 12x1024"),
     model_type="bart",
     choices={
         "encoder_decoder": True,

@@ -23,6 +23,7 @@ BERT = Family(
         "wwm",
     ),
     paper="https://arxiv.org/abs/1810.04805",
+    sizes=("base 12x768", "large 24x1024"),
     model_type="bert",
     required=ENCODER_REQUIRED,
     # written by Google's and HIT's tools, read by nobody

@@ -59,6 +59,7 @@ ELECTRA = Family(
     name="electra",
     aliases=("electra-discriminator",),
     paper="https://arxiv.org/abs/2003.10555",
+    sizes=("small 12x256", "base 12x768", "large 24x1024"),
     model_type="electra",
     words=frozenset({"embedding_size"}),
     required=ENCODER_REQUIRED,
@@ -77,6 +78,7 @@ ELECTRA_GENERATOR = replace(
     ELECTRA,
     name="electra-generator",
     aliases=(),
+    sizes=(),  # a fraction of its discriminator's, not always the same
     # whatever the configuration says of the blocks
     choices={"language_head_act": "gelu"},
     weights={"google": GENERATOR, "huggingface": HUGGINGFACE},

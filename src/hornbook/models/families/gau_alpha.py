@@ -8,6 +8,7 @@ GAU_ALPHA = Family(
     name="gau-alpha",
     aliases=("gau",),
     paper="https://kexue.fm/archives/9052",
+    sizes=("base 24x768",),
     model_type="gau-alpha",
     choices={
         "attention_head_size": 128,

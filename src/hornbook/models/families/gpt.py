@@ -7,6 +7,7 @@ GPT = Family(
     name="gpt",
     aliases=("cdial-gpt", "openai-gpt"),
     paper="https://openai.com/research/language-unsupervised",
+    sizes=("12x768",),
     model_type="openai-gpt",
     choices={
         "application": "causal_lm",

@@ -7,6 +7,7 @@ GPT2 = Family(
     name="gpt2",
     aliases=("cpm", "cpm-lm"),
     paper="https://openai.com/research/better-language-models",
+    sizes=("small 12x768", "medium 24x1024", "large 36x1280", "xl 48x1600", "CPM 32x2560"),
     model_type="gpt2",
     choices={
         "application": "causal_lm",

@@ -7,6 +7,7 @@ GPT2_ML = Family(
     name="gpt2-ml",
     aliases=("grover", "newslm"),
     paper="https://github.com/imcaspar/gpt2-ml",
+    sizes=("base 12x768", "large 24x1024", "mega 48x1536"),
     model_type="gpt2-ml",
     choices={
         "application": "causal_lm",

@@ -44,6 +44,7 @@ def write(values: dict[str, Any]) -> dict[str, Any]:
 MODERNBERT = Family(
     name="modernbert",
     paper="https://arxiv.org/abs/2412.13663",
+    sizes=("base 22x768", "large 28x1024"),
     model_type="modernbert",
     choices={
         "attention_probs_dropout_prob": 0.0,

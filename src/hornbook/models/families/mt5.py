@@ -21,6 +21,7 @@ MT5 = Family(
     name="mt5",
     aliases=("mt5.1.1",),
     paper="https://arxiv.org/abs/2010.11934",
+    sizes=("small 8x512", "base 12x768", "large 24x1024"),
     model_type="mt5",
     choices={
         **T5_CHOICES,
@@ -48,6 +49,7 @@ T5_PEGASUS = replace(
     name="t5-pegasus",
     aliases=(),
     paper="https://kexue.fm/archives/8209",
+    sizes=("small 8x512", "base 12x768"),
     choices={**MT5.choices, "hidden_act": "gelu"},
     translate=partial(read_gated_t5, gelu="gelu"),
 )

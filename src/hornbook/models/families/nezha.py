@@ -13,6 +13,7 @@ NEZHA = Family(
     name="nezha",
     aliases=("nezha-wwm",),
     paper="https://arxiv.org/abs/1909.00204",
+    sizes=("base 12x768", "large 24x1024"),
     model_type="nezha",
     choices={"position_kind": "relative"},
     words=frozenset({"max_relative_position"}),

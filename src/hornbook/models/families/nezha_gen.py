@@ -18,6 +18,7 @@ NEZHA_GEN = Family(
     name="nezha-gen",
     aliases=("chinese-gen", "nezha-gpt"),
     paper="https://github.com/huawei-noah/Pretrained-Language-Model",
+    sizes=("base 12x768",),
     model_type="nezha-gen",
     choices={"application": "causal_lm", "type_vocab_size": 0},
     translate=read,

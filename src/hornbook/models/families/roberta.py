@@ -14,6 +14,7 @@ ROBERTA = Family(
     # the Chinese models called roberta-zh and roberta-wwm are BERT's family
     aliases=("camembert", "xlm-roberta"),
     paper="https://arxiv.org/abs/1907.11692",
+    sizes=("base 12x768", "large 24x1024"),
     model_type="roberta",
     choices={
         "first_position": "after_pad",

@@ -33,6 +33,7 @@ ROFORMER = Family(
     name="roformer",
     aliases=("roformer-sim",),
     paper="https://arxiv.org/abs/2104.09864",
+    sizes=("small 6x384", "base 12x768"),
     model_type="roformer",
     choices={"position_kind": "rotary", "max_position_embeddings": 1536},
     words=frozenset({"embedding_size"}),
@@ -47,6 +48,7 @@ ABSENT = ("bias", "gamma", "beta", "pooler", "mlm", "nsp", "embedding_projection
 ROFORMER_V2 = Family(
     name="roformer-v2",
     paper="https://kexue.fm/archives/8998",
+    sizes=("small 6x384", "base 12x768", "large 24x1024"),
     model_type="roformer",
     choices={
         "position_kind": "rotary",

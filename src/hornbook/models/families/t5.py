@@ -28,6 +28,7 @@ T5 = Family(
     name="t5",
     aliases=("t5-1.0", "t5.1.0"),
     paper="https://arxiv.org/abs/1910.10683",
+    sizes=("small 6x512", "base 12x768", "large 24x1024"),
     model_type="t5",
     choices={
         **T5_CHOICES,
@@ -57,6 +58,7 @@ T5_1_1 = replace(
     name="t5.1.1",
     aliases=("flan-t5", "t5-v1.1"),
     paper="https://arxiv.org/abs/2002.05202",
+    sizes=("small 8x512", "base 12x768", "large 24x1024"),
     choices={
         **T5_CHOICES,
         "gated_feed_forward": True,
