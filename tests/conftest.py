@@ -104,7 +104,9 @@ def tiny_family(tiny_transformer):
         if "embedding_size" in family.words and "language_head" not in family.choices:
             of_family["embedding_size"] = 8
         if "attention_window" in family.choices and "layer_types" in family.words:
-            of_family["layer_types"] = ("full_attention", "sliding_attention")
+            layers = changes.get("num_hidden_layers", 2)
+            kinds = ("full_attention", "sliding_attention")
+            of_family["layer_types"] = tuple(kinds[number % 2] for number in range(layers))
         if "use_bias" in family.words:
             biased = [path for one in layouts for path in family.weights[one] if "bias" in path]
             everywhere = any("feed_forward" in path for path in biased)
