@@ -99,6 +99,8 @@ def test_a_choice_that_nobody_offers_is_refused_with_those_that_are(name):
         ({"hidden_size": 6, "position_kind": "rotary"}, "an even number of features in a head"),
         ({"num_hidden_groups": 2}, "num_hidden_groups is 2, but there are only 1 layers"),
         ({"embedding_size": 4, "language_head": "tied"}, "head needs hidden_size, 8"),
+        ({"layer_types": ["sliding_attention"]}, "no attention_window says how far it sees"),
+        ({"first_attention_norm": False}, "post blocks all need that norm"),
         ({"pad_token_id": None, "first_position": "after_pad"}, "pad_token_id is None"),
     ],
 )
@@ -110,3 +112,6 @@ def test_what_contradicts_itself_is_refused(changes, message):
 def test_sizes_that_follow_from_others_need_not_be_said():
     config = TransformerConfig(**{**SIZES, "intermediate_size": None, "embedding_size": 8})
     assert (config.intermediate_size, config.embedding_size) == (32, None)
+    said = {"num_key_value_heads": 2, "attention_head_size": 4, "attention_window": 3}
+    config = TransformerConfig(**SIZES, **said, layer_types=["sliding_attention"])
+    assert config == TransformerConfig(**SIZES, attention_window=3)

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from hornbook.models.building import make_model
+from hornbook.models.families import FAMILIES
 from hornbook.models.variables import named_variables
 
 pytestmark = pytest.mark.backend
@@ -187,3 +189,24 @@ def test_dropout_works_in_training_only(tiny_transformer):
     np.testing.assert_array_equal(*(to_numpy(transformer(IDS)) for _ in range(2)))
     first, second = (to_numpy(transformer(IDS, training=True)) for _ in range(2))
     assert np.abs(first - second).max() > 1e-3
+
+
+def test_weights_start_by_width_and_depth_where_a_family_says_so():
+    config = FAMILIES["roformer-v2"].configure(
+        vocab_size=300,
+        hidden_size=64,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        intermediate_size=256,
+        heads=(),
+    )
+    model = make_model(config)
+    model.build()
+    for layer, features in (
+        (model.blocks[0].feed_forward.intermediate.kernel, 64),
+        (model.blocks[0].feed_forward.output_dense.kernel, 256),
+        (model.token_embedding.embeddings, 64),
+    ):
+        expected = 4 ** (-1 / 2) / np.sqrt(features)
+        deviation = ops.convert_to_numpy(layer.value).std()
+        np.testing.assert_allclose(deviation, expected, rtol=0.05)
