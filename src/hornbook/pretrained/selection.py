@@ -95,6 +95,11 @@ class Selection:
                 f"Asked for the blocks {', '.join(map(str, blocks)) or '(none)'}; the checkpoint "
                 f"has 0 to {there - 1}, and each can be taken once."
             )
+        if not config.first_attention_norm and blocks[0] != 0:
+            raise OptionError(
+                "The checkpoint's block 0 has no norm before its attention, because the "
+                "embeddings have one: it must be the first of those taken."
+            )
         if config.num_hidden_groups not in (None, 1):
             raise OptionError(
                 f"The checkpoint's {config.num_hidden_groups} blocks are each used several times, "
