@@ -173,3 +173,57 @@ def test_it_writes_what_transformers_writes(tmp_path, search):
         for one, other in zip(found, expected, strict=True):
             assert one.tolist() == other[: len(one)]
             assert set(other[len(one) :]) <= {2}
+
+
+SIZES = {"vocab_size": 60, "hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2}
+GROUPS = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64}
+DECODER = {**SIZES, **GROUPS, "initializer_range": 0.6, "bos_token_id": 1, "eos_token_id": 2}
+BART = {
+    f"{stack}_{name}": size
+    for stack in ("encoder", "decoder")
+    for name, size in {"layers": 2, "attention_heads": 4, "ffn_dim": 40}.items()
+}
+OTHERS = {
+    "LlamaForCausalLM": DECODER,
+    "Qwen3ForCausalLM": {**DECODER, "head_dim": 8},
+    "T5ForConditionalGeneration": {
+        "vocab_size": 60,
+        "d_model": 32,
+        "d_kv": 8,
+        "d_ff": 40,
+        "num_layers": 2,
+        "num_heads": 4,
+        "initializer_factor": 8.0,
+        "decoder_start_token_id": 0,
+    },
+    "BartForConditionalGeneration": {
+        "vocab_size": 60,
+        "d_model": 32,
+        "max_position_embeddings": 64,
+        "init_std": 0.6,
+        "decoder_start_token_id": 2,
+        "forced_eos_token_id": None,
+        **BART,
+    },
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_kind_of_model_writes_what_it_writes_in_transformers(tmp_path, name):
+    transformers = pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    from hornbook.pretrained import load
+
+    torch.manual_seed(0)
+    kind = getattr(transformers, name)
+    reference = kind(kind.config_class(**OTHERS[name])).eval()
+    reference.save_pretrained(tmp_path)
+    loaded = load(tmp_path)
+    for prompt in ([5, 6, 7, 8], [9, 10, 11, 12, 13]):
+        for ours, theirs in (({}, {}), ({"beams": 3}, {"num_beams": 3})):
+            expected = reference.generate(
+                torch.tensor([prompt]), max_new_tokens=8, do_sample=False, pad_token_id=0, **theirs
+            )[0].tolist()
+            begins = 1 if reference.config.is_encoder_decoder else len(prompt)
+            found = loaded.generate(prompt, max_new_tokens=8, **ours).tolist()
+            assert found == expected[begins:][: len(found)]
