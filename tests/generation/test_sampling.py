@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -158,6 +158,7 @@ def test_logits_that_are_no_numbers_are_refused(broken):
 
 
 @given(SOME_LOGITS, SOME_LOGITS)
+@example(np.array([0.0], np.float32), np.array([0.0, -0.0], np.float32))
 def test_what_one_distribution_has_more_than_another(first, second):
     one, other = distribution(first, top_k=4), distribution(second, top_p=0.7)
     size = max(len(first), len(second))

@@ -179,7 +179,8 @@ def _nearest(distances: np.ndarray, weights: np.ndarray, share: float) -> np.nda
     Returns:
         Ascending.
     """
-    buckets = distances.view(np.int32) >> 15  # each of 256 for a doubling
+    # each of 256 for a doubling; without its sign, for -0 is a distance too
+    buckets = np.abs(distances).view(np.int32) >> 15
     reached = np.cumsum(np.bincount(buckets, weights))
     target = share * reached[-1]
     last = int(np.searchsorted(reached, target))
