@@ -26,7 +26,6 @@ class ModelSession:
 
     Attributes:
         logits: `(rows, vocabulary)` float32, of the token that comes next in every row.
-        hidden: `(rows, features)`, what they were made of.
         prompt_hidden: `(prompt length, features)` of each prompt, with `keep_hidden`.
 
     Raises:
@@ -82,7 +81,12 @@ class ModelSession:
 
     def _keep_last(self, logits, hidden):
         self.logits = _to_numpy(logits)[:, -1]
-        self.hidden = hidden[:, -1]
+        self._hidden = hidden[:, -1]  # left where it is until somebody asks
+
+    @property
+    def hidden(self) -> np.ndarray:
+        """`(rows, features)`, what `logits` were made of."""
+        return _to_numpy(self._hidden)
 
     def advance(self, token_ids: np.ndarray) -> np.ndarray:
         """Appends tokens, `(rows,)` or `(rows, k)`, and returns the logits of what comes next.
@@ -111,7 +115,7 @@ class ModelSession:
         if not np.array_equal(rows, np.arange(len(self.logits))):
             self._cache = self._steps.take_rows(np.asarray(rows, "int32"), self._cache)
             self.logits = self.logits[rows]
-            self.hidden = _to_numpy(self.hidden)[rows]
+            self._hidden = self.hidden[rows]
 
     def rewind(self, counts: np.ndarray) -> None:
         """Takes the last `counts[i]` tokens of row `i` back."""
