@@ -28,6 +28,7 @@ def attention_probabilities(scores, attention_mask=None, kind: str = "softmax"):
     """
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}, expected {' or '.join(KINDS)}.")
+    scores = ops.convert_to_tensor(scores)
     if kind == "squared_relu":
         squares = ops.square(ops.relu(scores))
         if attention_mask is not None:
