@@ -33,7 +33,7 @@ def writer(tiny_transformer):
         fields = {"family": name, **family.choices, "heads": ("mlm",), **changes}
         tokenizer = WordPieceTokenizer(VOCABULARY, add_special_tokens=family.special_tokens)
         sizes = {"vocab_size": len(VOCABULARY), "max_position_embeddings": 64}
-        return Pretrained(tiny_transformer(**sizes, **fields), tokenizer)
+        return Pretrained(tiny_transformer(**{**fields, **sizes}), tokenizer)
 
     return make
 
@@ -227,3 +227,44 @@ def test_every_kind_of_model_writes_what_it_writes_in_transformers(tmp_path, nam
             begins = 1 if reference.config.is_encoder_decoder else len(prompt)
             found = loaded.generate(prompt, max_new_tokens=8, **ours).tolist()
             assert found == expected[begins:][: len(found)]
+
+
+@pytest.mark.parametrize("name", ["gpt2-ml", "bert", "bart"])
+def test_a_model_writes_to_a_condition(writer, name):
+    from hornbook.models.variables import named_variables
+
+    application = {"bert": "prefix_lm"}.get(name, FAMILIES[name].applications[0])
+    loaded = writer(name, application=application, condition_size=3)
+    random = np.random.default_rng(0)
+    for path, variable in named_variables(loaded.model).items():
+        if path.endswith(("gamma_kernel", "beta_kernel")):  # which start without effect
+            variable.assign(random.normal(0, 0.5, variable.shape).astype("float32"))
+    prompts, conditions = [[5, 6, 7], [8, 9]], np.array([[1, 0, -1], [0, 2, 1]], "float32")
+    found = loaded.generate(prompts, condition=conditions, max_new_tokens=5, stop_ids=[])
+    for prompt, condition, tokens in zip(prompts, conditions, found, strict=True):
+        tokens = tokens.tolist()
+        if name == "bart":
+            first = loaded.config.decoder_start_token_id
+            inputs = {"decoder_token_ids": np.array([[first or 0, *tokens[:-1]]])}
+            inputs["token_ids"] = np.array([prompt])
+        else:
+            ids = np.array([[*prompt, *tokens[:-1]]])
+            inputs = {"token_ids": ids, "segment_ids": np.arange(ids.shape[1])[None] // len(prompt)}
+            inputs["segment_ids"] = np.minimum(inputs["segment_ids"], 1)
+        x = loaded.model(**inputs, condition=condition[None])
+        logits = ops.convert_to_numpy(loaded.model.mlm(x, condition[None]))[0, -5:]
+        assert logits.argmax(axis=-1).tolist() == tokens
+    if name == "gpt2-ml":  # rows that move take their condition with them
+        beams = {"max_new_tokens": 5, "stop_ids": [], "beams": 2, "condition": conditions}
+        best = loaded.generate(prompts, **beams)
+        swapped = loaded.generate(prompts[::-1], **{**beams, "condition": conditions[::-1]})
+        assert [ids.tolist() for ids in best] == [ids.tolist() for ids in swapped[::-1]]
+
+
+def test_a_condition_that_is_missing_or_does_not_fit_is_named(writer):
+    with pytest.raises(OptionError, match="give condition=..., 3 numbers"):
+        writer(condition_size=3).generate("今天")
+    with pytest.raises(OptionError, match=r"shape \(2,\); expected \(3,\) or \(1, 3\)"):
+        writer(condition_size=3).generate("今天", condition=[1, 2])
+    with pytest.raises(OptionError, match="takes no condition"):
+        writer().generate("今天", condition=[1, 2])

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+import numpy as np
+
 from hornbook.errors import OptionError, did_you_mean
 from hornbook.generation.option_checks import check_number, checked_token_ids, count, number
 
@@ -43,6 +45,10 @@ class Request:
 
         repetition_penalty, frequency_penalty, presence_penalty, no_repeat_ngram, bad_words,
         logit_bias, forced_prefix: See `hornbook.generation.constraints`.
+        one_of: A text is one of these token sequences, and then a stop token.
+        only_from: A text is cut out of these passages: it is a run of tokens of one of them, and
+            then a stop token.  Instead of passages of all prompts, a list of them for each.
+        only_from_ngram: Only each run of so many tokens has to stand in a passage, not the whole.
         constraints: More of them, applied last.
 
         beams: How many beginnings of a text are kept.
@@ -90,6 +96,9 @@ class Request:
     bad_words: Sequence[Sequence[int]] = ()
     logit_bias: Mapping[int, float] = dataclasses.field(default_factory=dict)
     forced_prefix: Sequence[int] = ()
+    one_of: Sequence[Sequence[int]] = ()
+    only_from: Sequence = ()
+    only_from_ngram: int | None = count(None)
     constraints: Sequence[Callable] = ()
 
     beams: int = count(1)
@@ -115,6 +124,15 @@ class Request:
             if name not in known:
                 raise OptionError(f"There is no option {name!r}.  {did_you_mean(name, known)}")
         return cls(prompts=prompts, vocabulary_size=vocabulary_size, **options)
+
+    def part(self, prompts: slice) -> Request:
+        """The same request of some of its prompts; their numbers stay what they are."""
+        return dataclasses.replace(
+            self,
+            prompts=self.prompts[prompts],
+            only_from=self.only_from[prompts],
+            first_prompt=self.first_prompt + prompts.start,
+        )
 
     @property
     def strategy(self) -> Strategy:
@@ -158,7 +176,7 @@ class Request:
         set_ = object.__setattr__  # the dataclass is frozen
         prompts = [
             checked_token_ids(f"Prompt {number}", prompt, size)
-            for number, prompt in enumerate(self.prompts, 1)
+            for number, prompt in enumerate(self.prompts, 1 + self.first_prompt)
         ]
         set_(self, "prompts", tuple(prompts))
         stop_ids = checked_token_ids("stop_ids", list(self.stop_ids), size, empty=True)
@@ -167,8 +185,27 @@ class Request:
             checked_token_ids("A sequence of bad_words", word, size) for word in self.bad_words
         ]
         set_(self, "bad_words", tuple(words))
+        choices = [checked_token_ids("A sequence of one_of", one, size) for one in self.one_of]
+        set_(self, "one_of", tuple(choices))
+        set_(self, "only_from", self._passages_of_prompts(size))
         checked_token_ids("forced_prefix", self.forced_prefix, size, empty=True)
         checked_token_ids("logit_bias", list(self.logit_bias), size, empty=True)
+
+    def _passages_of_prompts(self, size: int) -> tuple:
+        """`only_from`: nothing, or for each prompt its passages."""
+        groups = list(self.only_from)
+        if groups and not any(np.ndim(group) == 0 for passage in groups for group in passage):
+            if len(groups) != len(self.prompts):
+                raise OptionError(
+                    f"only_from has passages of {len(groups)} prompts, but there are "
+                    f"{len(self.prompts)}."
+                )
+        elif groups:
+            groups = [groups] * len(self.prompts)
+        return tuple(
+            tuple(checked_token_ids("A passage of only_from", passage, size) for passage in group)
+            for group in groups
+        )
 
     def _problems(self) -> Iterable[str]:
         """What does not go together, one line each."""
@@ -176,6 +213,8 @@ class Request:
             yield "stop_strings is a list of texts, each of one character at least."
         if self.stop_strings and self.decode is None:
             yield "stop_strings are found in text: give decode, from token ids to text."
+        if self.only_from_ngram is not None and not self.only_from:
+            yield "only_from_ngram says how only_from counts: give its passages."
         if self.min_new_tokens > self.max_new_tokens:
             yield (
                 f"min_new_tokens is {self.min_new_tokens}; it must be at most max_new_tokens, "

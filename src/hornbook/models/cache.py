@@ -7,6 +7,7 @@ A cache is a dict of tensors, which every backend can pass through a compiled fu
         `position`, and for prefix language models the running sum of segment ids, `order`
     blocks: for each layer `key` and `value`, and `cross_key` and `cross_value` of a decoder
     encoded_real: `(batch, keys)`, which tokens of the text to read are real (decoders)
+    condition: `(batch, condition_size)`, what every norm listens to, where the model has one
 """
 
 from __future__ import annotations

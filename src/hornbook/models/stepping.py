@@ -46,14 +46,15 @@ class CompiledSteps:
         """The same of the stack that reads, where there are two."""
         return _positions(self.model.encoder.config)
 
-    def _read(self, token_ids, padding_mask, slots):
+    def _read(self, token_ids, padding_mask, slots, condition=None):
         """A decoder's cache that has read a text; `slots` is an array of as many elements."""
-        return self.model.start(token_ids, slots.shape[0], padding_mask)
+        cache = self.model.start(token_ids, slots.shape[0], padding_mask, condition)
+        return cache if condition is None else cache | {"condition": condition}
 
     def _begin(self, token_ids, padding_mask, segment_ids, cache):
         """Puts a prompt that ends at the last column into the cache; see `_step`."""
         x, cache = self._write(token_ids, padding_mask, segment_ids, cache)
-        return self.model.mlm(x[:, -1:]), x[:, -1:], cache
+        return self.model.mlm(x[:, -1:], cache.get("condition")), x[:, -1:], cache
 
     def _step(self, token_ids, padding_mask, segment_ids, cache):
         """Puts tokens into the cache.
@@ -63,11 +64,15 @@ class CompiledSteps:
             they were made of; the cache.
         """
         x, cache = self._write(token_ids, padding_mask, segment_ids, cache)
-        return self.model.mlm(x), x, cache
+        return self.model.mlm(x, cache.get("condition")), x, cache
 
     def _write(self, token_ids, padding_mask, segment_ids, cache):
         return self.writer(
-            token_ids, segment_ids=segment_ids, padding_mask=padding_mask, cache=cache
+            token_ids,
+            segment_ids=segment_ids,
+            padding_mask=padding_mask,
+            condition=cache.get("condition"),
+            cache=cache,
         )
 
 

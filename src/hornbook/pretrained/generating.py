@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from hornbook.errors import OptionError
-from hornbook.generation import Request, Result, TextBeforeStop, stream, write
-from hornbook.pretrained.session import ModelSession
+from hornbook.generation import Request, Result, TextBeforeStop, stream, write, write_speculatively
+from hornbook.pretrained.inputs import Prompts, checked_condition, is_text_or_ids
+from hornbook.pretrained.session import ModelSession, check_prompts
 
-Prompts = str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]
+# options that are tokens and may be given as text: a list of texts, or one text
+_LISTS_OF_TEXTS = ("bad_words", "one_of", "only_from")
 
 
 class Writer:
@@ -39,54 +41,121 @@ class Writer:
             raise OptionError(
                 "This model has no head that makes words.  Load it with heads=['mlm']."
             )
-        if model.config.condition_size is not None:
-            raise OptionError("A model whose norms listen to a condition cannot write yet.")
         self.model = model
         self.tokenizer = tokenizer
         self._steps = CompiledSteps(model)
 
-    def generate(self, prompts: Prompts, *, batch_size: int, options: dict[str, Any]) -> list:
-        """A list of results for each prompt."""
-        ids, options = self._prompt_ids(prompts), self._with_defaults(options)
-        results: list[list[Result]] = []
-        for first in range(0, len(ids), batch_size):
-            request = self._request(ids[first : first + batch_size], first, options)
-            found = write(self._session(request), request)
-            results += [found[i : i + request.n] for i in range(0, len(found), request.n)]
-        return results
+    def results(
+        self,
+        prompts: Prompts,
+        options: dict[str, Any],
+        *,
+        batch_size: int,
+        condition: Any = None,
+        draft: Writer | None = None,
+    ) -> Iterator[list[Result]]:
+        """Everything is checked here and now; each batch is written when it is asked for.
 
-    def stream(self, prompt: str, options: dict[str, Any]) -> Iterator[str]:
+        Args:
+            prompts: One or several.
+            options: Fields of `Request`.
+            batch_size: Prompts written side by side.
+            condition: What the norms listen to, see `checked_condition`.
+            draft: A small model that writes ahead.  Its prompts are written one after the
+                other, since texts that keep different numbers of tokens leave holes.
+
+        Yields:
+            For each prompt its `n` results.
+        """
+        if batch_size < 1:
+            raise OptionError(f"batch_size is {batch_size}; it must be at least 1.")
+        ids = self.prompt_ids(prompts)
+        if not ids:
+            return iter(())
+        request = self._request(ids, options)
+        condition = checked_condition(self.model.config, condition, len(ids))
+        check_prompts(self._steps, ids, request.first_prompt)
+        if draft is not None:
+            _check_same_vocabulary(self, draft)
+            check_prompts(draft._steps, ids, request.first_prompt)
+            batch_size = 1
+        batches = [slice(first, first + batch_size) for first in range(0, len(ids), batch_size)]
+        return self._written(request, batches, condition, draft)
+
+    def _written(self, request: Request, batches, condition, draft) -> Iterator[list[Result]]:
+        spare = 0 if draft is None else self._spare(request)
+        for batch in batches:
+            part = request.part(batch)
+            heard = None if condition is None else condition[batch]
+            session = self._session(part, heard, spare)
+            if draft is None:
+                found = write(session, part)
+            else:
+                found = write_speculatively(session, draft._session(part, heard, spare), part)
+            yield from (found[i : i + part.n] for i in range(0, len(found), part.n))
+
+    def stream(
+        self, prompt: str, options: dict[str, Any], *, condition: Any = None
+    ) -> Iterator[str]:
         """The text of one prompt, in pieces, as soon as each is certain."""
         if self.tokenizer is None:
             raise OptionError("A stream is of text, and this model came without its vocabulary.")
-        request = self._request(self._prompt_ids([prompt]), 0, self._with_defaults(options))
+        ids = self.prompt_ids([prompt])
+        request = self._request(ids, options)
+        condition = checked_condition(self.model.config, condition, 1)
+        check_prompts(self._steps, ids)
         if request.copies > 1:
             raise OptionError(f"A stream is one text: leave out n, which is {request.n}.")
         pieces = self.tokenizer.text_stream()
         shown = TextBeforeStop(request.stop_strings)
-        for _, token_id in stream(self._session(request), request):
+        for _, token_id in stream(self._session(request, condition), request):
             if text := shown.add(pieces.add(token_id)):
                 yield text
         yield shown.add(pieces.finish()) + shown.finish()
 
-    def _session(self, request: Request) -> ModelSession:
+    def _session(self, request: Request, condition=None, spare: int = 0) -> ModelSession:
         return ModelSession(
             self._steps,
             request.prompts,
             request.max_new_tokens,
+            spare=spare,
+            condition=condition,
             keep_hidden=request.strategy == "contrastive search",
         )
 
-    def _request(self, ids: Sequence[Sequence[int]], first: int, options: dict) -> Request:
-        options = {**options, "first_prompt": first}
+    def _spare(self, request: Request) -> int:
+        """Slots for drafted tokens: several texts may not be able to use one another's again."""
+        steps = 1 if request.copies == 1 else request.max_new_tokens
+        if self._steps.positions is not None:
+            steps = min(steps, self._steps.positions)
+        return (request.draft_tokens + 1) * steps
+
+    def _request(self, ids: Sequence[Sequence[int]], options: dict[str, Any]) -> Request:
+        options = self._with_defaults(options)
         return Request.from_options(ids, self.model.config.vocab_size, options)
 
     def _with_defaults(self, options: dict[str, Any]) -> dict[str, Any]:
-        """What the model's own files say, where the caller does not."""
+        """What the model's own files say, where the caller does not, and texts as token ids."""
         known: dict[str, Any] = {"stop_ids": self._stop_ids()}
         if self.tokenizer is not None:
             known["decode"] = self.tokenizer.decode
-        return {**known, **options}
+        options = {**known, **options}
+        for name in _LISTS_OF_TEXTS:
+            if name in options:
+                if isinstance(options[name], str):
+                    raise OptionError(f"{name} is a list: give [{options[name]!r}].")
+                options[name] = [self._as_ids(name, part) for part in options[name]]
+        if isinstance(prefix := options.get("forced_prefix"), str):
+            options["forced_prefix"] = self._as_ids("forced_prefix", prefix)
+        return options
+
+    def _as_ids(self, name: str, part: Any) -> Any:
+        """A text as its token ids, without any around it; lists of texts likewise."""
+        if not isinstance(part, str):
+            return part if is_text_or_ids(part) else [self._as_ids(name, inner) for inner in part]
+        if self.tokenizer is None:
+            raise OptionError(f"{name} must be token ids: the model came without its vocabulary.")
+        return self.tokenizer.encode(part, add_special_tokens=False).token_ids
 
     def _stop_ids(self) -> set[int]:
         """The tokens that end a text, as the configuration and the tokenizer have them."""
@@ -97,7 +166,8 @@ class Writer:
             ids |= {special[name] for name in ("eos", "sep") if name in special}
         return {token_id for token_id in ids if token_id < self.model.config.vocab_size}
 
-    def _prompt_ids(self, prompts: Prompts) -> list[list[int]]:
+    def prompt_ids(self, prompts: Prompts) -> list[list[int]]:
+        """Token ids of each prompt, of a causal model without the mark of a text's end."""
         rows: Any = [prompts] if isinstance(prompts, str) else list(prompts)
         if rows and not any(isinstance(row, str) for row in rows):
             rows = [rows] if isinstance(rows[0], int | np.integer) else rows
@@ -113,3 +183,14 @@ class Writer:
             ends = {special[name] for name in ("eos", "sep") if name in special}
             ids = [row[:-1] if len(row) > 1 and row[-1] in ends else row for row in ids]
         return ids
+
+
+def _check_same_vocabulary(writer: Writer, draft: Writer) -> None:
+    sizes = [one.model.config.vocab_size for one in (writer, draft)]
+    tokenizers = [one.tokenizer for one in (writer, draft) if one.tokenizer is not None]
+    listed = [one.tokens(range(one.vocabulary_size)) for one in tokenizers]
+    if sizes[0] != sizes[1] or (len(listed) == 2 and listed[0] != listed[1]):
+        raise OptionError(
+            f"The draft's vocabulary ({sizes[1]} tokens) is another than the model's ({sizes[0]}), "
+            "so it cannot write ahead.\nTake a smaller model with the same vocabulary file."
+        )

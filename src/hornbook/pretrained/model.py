@@ -13,6 +13,7 @@ from hornbook.data.batches import length_buckets, pad, padded_length
 from hornbook.errors import OptionError, did_you_mean
 from hornbook.files import atomic_folder
 from hornbook.pretrained.folder import replaceable, write_model
+from hornbook.pretrained.inputs import Prompts, are_texts, is_text_or_ids
 from hornbook.text.tokenizer import Tokenizer
 
 
@@ -125,10 +126,12 @@ class Pretrained:
 
     def generate(
         self,
-        prompts: str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]],
+        prompts: Prompts,
         *,
         batch_size: int = 8,
         details: bool = False,
+        condition: Any = None,
+        draft: Pretrained | None = None,
         **options: Any,
     ) -> Any:
         """Goes on with prompts, or writes what a model of two stacks makes of them.
@@ -140,8 +143,13 @@ class Pretrained:
             batch_size: Prompts that are written side by side; their texts do not depend on it.
             details: Whether to return `hornbook.generation.Result`s, with token ids,
                 log-probabilities and the reason each text ended, instead of texts.
+            condition: What the norms of the model listen to, `(condition_size,)` or
+                `(prompts, condition_size)`.
+            draft: A smaller model with the same vocabulary that writes ahead.  It changes the
+                time it takes, not what is written, or from which distribution.
             options: Fields of `hornbook.generation.Request`: `max_new_tokens`, `temperature`,
                 `top_k`, `top_p`, `beams`, `n`, `seed`, `stop_strings`, `repetition_penalty` ...
+                `bad_words`, `one_of`, `only_from` and `forced_prefix` may be texts.
 
         Returns:
             For one prompt its text, for several a list; with `n` above 1 each is a list of
@@ -151,24 +159,47 @@ class Pretrained:
             OptionError: an option that does not exist or cannot work, a prompt that is empty or
                 too long, a model that does not write.
         """
-        results = self._writing().generate(prompts, batch_size=batch_size, options=options)
-        texts = _all_texts(prompts)
+        choices = {"batch_size": batch_size, "condition": condition, "draft": draft}
+        answers = list(self.generate_each(prompts, details=details, **choices, **options))
+        return answers[0] if is_text_or_ids(prompts) and answers else answers
+
+    def generate_each(
+        self,
+        prompts: Prompts,
+        *,
+        batch_size: int = 8,
+        details: bool = False,
+        condition: Any = None,
+        draft: Pretrained | None = None,
+        **options: Any,
+    ) -> Iterator[Any]:
+        """What `generate` returns of each prompt, as soon as its batch is written.
+
+        All prompts and options are checked before the first is written.
+        """
+        results = self._writing().results(
+            prompts,
+            options,
+            batch_size=batch_size,
+            condition=condition,
+            draft=None if draft is None else draft._writing(),
+        )
+        texts, several = are_texts(prompts), options.get("n", 1) > 1
 
         def shown(result):
             return result if details else result.text if texts else result.token_ids
 
-        several = options.get("n", 1) > 1
-        answers = [[shown(r) for r in found] if several else shown(found[0]) for found in results]
-        return answers if _is_several(prompts) else answers[0]
+        return ([shown(r) for r in found] if several else shown(found[0]) for found in results)
 
-    def stream(self, prompt: str, **options: Any) -> Iterator[str]:
+    def stream(self, prompt: str, *, condition: Any = None, **options: Any) -> Iterator[str]:
         """The text that `generate` would write, piece by piece as it is written.
 
         Args:
             prompt: A text.
+            condition: As of `generate`.
             options: As of `generate`; a search knows its text only at the end.
         """
-        return self._writing().stream(prompt, options)
+        return self._writing().stream(prompt, options, condition=condition)
 
     def _writing(self):
         """What writes with this model, compiled once."""
@@ -194,14 +225,3 @@ class Pretrained:
         """
         with atomic_folder(replaceable(folder)) as temporary:
             write_model(temporary, self.model, self.tokenizer, layout=layout, shard_size=shard_size)
-
-
-def _is_several(prompts: Any) -> bool:
-    """Whether these are several prompts, or one: a text or its token ids."""
-    return not isinstance(prompts, str) and not (
-        len(prompts) and isinstance(prompts[0], int | np.integer)
-    )
-
-
-def _all_texts(prompts: Any) -> bool:
-    return isinstance(prompts, str) or all(isinstance(prompt, str) for prompt in prompts)

@@ -22,6 +22,8 @@ class ModelSession:
         steps: The model's `CompiledSteps`.
         prompts: Token ids of each, one at least.
         new_tokens: How many will be written at most.
+        spare: For how many more there shall be room: those that are taken back again.
+        condition: `(prompts, condition_size)`, where the model's norms listen to one.
         keep_hidden: Whether the hidden vectors of the prompts are wanted too.
 
     Attributes:
@@ -38,22 +40,26 @@ class ModelSession:
         prompts: Sequence[Sequence[int]],
         new_tokens: int,
         *,
+        spare: int = 0,
+        condition: np.ndarray | None = None,
         keep_hidden: bool = False,
     ):
         self._steps = steps
         config = steps.writer.config
-        lengths = [len(prompt) for prompt in prompts]
-        if steps.model.config.encoder_decoder:
-            _check_lengths(lengths, steps.encoder_positions)
-            prompts, cache = self._read(prompts, new_tokens)
-            lengths = [1] * len(prompts)
-        width = padded_length(max(lengths))
-        limit = steps.positions
-        _check_lengths(lengths, None if limit is None else limit - 1)
-        self.positions_left = new_tokens if limit is None else limit - max(lengths)
-        new_tokens = min(new_tokens, self.positions_left)
-        if not steps.model.config.encoder_decoder:
-            cache = steps.empty(len(prompts), padded_length(width + new_tokens))
+        check_prompts(steps, prompts)
+        reads_first = steps.model.config.encoder_decoder
+        self._lengths = np.array([1 if reads_first else len(prompt) for prompt in prompts])
+        longest, limit = int(self._lengths.max()), steps.positions
+        self._longest = longest + new_tokens + spare if limit is None else limit
+        slots = min(new_tokens, self._longest - longest) + spare
+        if reads_first:
+            prompts, cache = self._read(prompts, slots, condition)
+            width = padded_length(1)
+        else:
+            width = padded_length(longest)
+            cache = steps.empty(len(prompts), padded_length(width + slots))
+            if condition is not None:
+                cache["condition"] = condition
         self._slots_left = cache["tokens"]["real"].shape[1] - width
         token_ids, real = _pad_in_front(prompts, width)
         # segment 0 is what is read, and 1 what is written (UniLM)
@@ -63,21 +69,25 @@ class ModelSession:
         if keep_hidden:
             vectors = _to_numpy(hidden)
             self.prompt_hidden = [
-                row[width - length :] for row, length in zip(vectors, lengths, strict=True)
+                row[width - length :] for row, length in zip(vectors, self._lengths, strict=True)
             ]
         self._keep_last(logits, hidden)
 
-    def _read(self, prompts, new_tokens):
+    @property
+    def positions_left(self) -> int:
+        """How many more tokens fit into every row."""
+        return self._longest - int(self._lengths.max())
+
+    def _read(self, prompts, new_tokens, condition):
         """What the decoder begins with, and its cache when the encoder has read the prompts."""
         steps = self._steps
         config = steps.model.config
         width = padded_length(max(len(prompt) for prompt in prompts))
         real = pad([[1] * len(prompt) for prompt in prompts], width)
-        first = padded_length(1)
-        slots = np.zeros(padded_length(first + new_tokens), "bool")
+        slots = np.zeros(padded_length(padded_length(1) + new_tokens), "bool")
         start = config.decoder_start_token_id
         start = config.pad_token_id if start is None else start
-        return [[start]] * len(prompts), steps.read(pad(prompts, width), real, slots)
+        return [[start]] * len(prompts), steps.read(pad(prompts, width), real, slots, condition)
 
     def _keep_last(self, logits, hidden):
         self.logits = _to_numpy(logits)[:, -1]
@@ -106,7 +116,7 @@ class ModelSession:
             columns, ones, self._segment * ones, self._cache
         )
         self._slots_left -= count
-        self.positions_left -= count
+        self._lengths += count
         self._keep_last(logits, hidden)
         return self.logits if token_ids.ndim == 1 else _to_numpy(logits)
 
@@ -114,6 +124,7 @@ class ModelSession:
         """Lets new row `i` go on from what old row `rows[i]` has."""
         if not np.array_equal(rows, np.arange(len(self.logits))):
             self._cache = self._steps.take_rows(np.asarray(rows, "int32"), self._cache)
+            self._lengths = self._lengths[rows]
             self.logits = self.logits[rows]
             self._hidden = self.hidden[rows]
 
@@ -122,7 +133,7 @@ class ModelSession:
         self._cache = self._steps.forget(np.asarray(counts, "int32"), self._cache)
         slots = self._cache["tokens"]["real"].shape[1]
         self._slots_left = slots - int(_to_numpy(self._cache["index"]))
-        self.positions_left += int(min(counts))
+        self._lengths -= counts
 
 
 def _pad_in_front(rows: Sequence[Sequence[int]], width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -134,14 +145,29 @@ def _pad_in_front(rows: Sequence[Sequence[int]], width: int) -> tuple[np.ndarray
     return token_ids, real
 
 
-def _check_lengths(lengths: Sequence[int], limit: int | None) -> None:
-    for number, length in enumerate(lengths, 1):
-        if length == 0:
+def check_prompts(steps: Any, prompts: Sequence[Sequence[int]], first_prompt: int = 0) -> None:
+    """Makes sure that a model can read the prompts and still write.
+
+    Args:
+        steps: The model's `CompiledSteps`.
+        prompts: Token ids of each.
+        first_prompt: The number of the first of them, from 0 on.
+
+    Raises:
+        OptionError: naming the first that is empty or too long.
+    """
+    reads_first = steps.model.config.encoder_decoder
+    limit = steps.encoder_positions if reads_first else steps.positions
+    if limit is not None and not reads_first:
+        limit -= 1
+    for number, prompt in enumerate(prompts, 1 + first_prompt):
+        if len(prompt) == 0:
             raise OptionError(f"Prompt {number} is empty: give one token at least.")
-        if limit is not None and length > limit:
+        if limit is not None and len(prompt) > limit:
             raise OptionError(
-                f"Prompt {number} has {length} tokens, but the model can read {limit} and still "
-                "write.\nShorten it, or give the model more positions (docs/models.md)."
+                f"Prompt {number} has {len(prompt)} tokens, but the model can read {limit}"
+                f"{'' if reads_first else ' and still write'}.\n"
+                "Shorten it, or give the model more positions (docs/models.md)."
             )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hornbook.generation.constraints.allowed import ForcedPrefix
+from hornbook.generation.constraints.allowed import ForcedPrefix, OneOf, OnlyFrom
 from hornbook.generation.constraints.banned import (
     BannedSequences,
     MinimumLength,
@@ -40,6 +40,11 @@ def constraints_of(request: Request) -> list[Constraint]:
         asked.append(MinimumLength(request.min_new_tokens, request.stop_ids))
     if len(request.forced_prefix):
         asked.append(ForcedPrefix(request.forced_prefix))
+    if request.one_of:
+        asked.append(OneOf(request.one_of, request.stop_ids))
+    if request.only_from:
+        n, stop_ids = request.only_from_ngram, request.stop_ids
+        asked.append(OnlyFrom(request.only_from, n, stop_ids, per_prompt=True))
     return [*asked, *request.constraints]
 
 
