@@ -262,7 +262,7 @@ def test_a_model_writes_to_a_condition(writer, name):
 
 
 def test_a_condition_that_is_missing_or_does_not_fit_is_named(writer):
-    with pytest.raises(OptionError, match="give condition=..., 3 numbers"):
+    with pytest.raises(OptionError, match=r"give condition=\.\.\., 3 numbers"):
         writer(condition_size=3).generate("今天")
     with pytest.raises(OptionError, match=r"shape \(2,\); expected \(3,\) or \(1, 3\)"):
         writer(condition_size=3).generate("今天", condition=[1, 2])

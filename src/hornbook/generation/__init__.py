@@ -3,6 +3,7 @@
 from hornbook.generation.loop import NewToken, finish, stream
 from hornbook.generation.request import Request
 from hornbook.generation.result import Result
+from hornbook.generation.scoring import Score, perplexity
 from hornbook.generation.session import HiddenSession, Session
 from hornbook.generation.speculative import write_speculatively
 from hornbook.generation.stopping import TextBeforeStop
@@ -13,9 +14,11 @@ __all__ = [
     "NewToken",
     "Request",
     "Result",
+    "Score",
     "Session",
     "TextBeforeStop",
     "finish",
+    "perplexity",
     "stream",
     "write",
     "write_speculatively",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from hornbook.errors import OptionError
-from hornbook.generation.sampling import log_probabilities_of
-
-# token ids `(rows, length)` -> log-probabilities `(rows, length - 1)` of all but the first
-Likelihoods = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,15 +16,18 @@ class Score:
     """How likely one text is.
 
     Attributes:
-        log_probabilities: `(tokens - 1,)` float64, of every token but the first, before which
-            there is nothing to say it from.
+        token_ids: `(tokens,)` int32, those that count: of a text without a prompt all but the
+            first, before which there is nothing to say it from.
+        log_probabilities: `(tokens,)` float64, of each of them given what is before it; of a
+            masked model given everything else.
     """
 
+    token_ids: np.ndarray
     log_probabilities: np.ndarray
 
     @property
     def total(self) -> float:
-        """The log-probability of the text, given its first token."""
+        """The log-probability of all of them together."""
         return float(self.log_probabilities.sum())
 
     @property
@@ -38,44 +38,36 @@ class Score:
 
 def perplexity(scores: Iterable[Score]) -> float:
     """The exponential of the mean negative log-probability of all tokens; NaN if there are none."""
-    found = np.concatenate([score.log_probabilities for score in scores])
+    found = np.concatenate([np.zeros(0), *(score.log_probabilities for score in scores)])
     return float(np.exp(-found.mean())) if len(found) else float("nan")
 
 
-def likelihoods_from_logits(predict: Callable[[np.ndarray], np.ndarray]) -> Likelihoods:
-    """Lets `score` use a model that gives all logits.
+class Window(NamedTuple):
+    """A part of a text that is read at once.
 
-    Args:
-        predict: From `(rows, length)` token ids to `(rows, length, vocabulary)` logits.
+    Attributes:
+        text: The number of the text.
+        start, end: Its tokens from one to the other.
+        first: The first of them that counts, those before it only lead there.
     """
 
-    def likelihoods(token_ids: np.ndarray) -> np.ndarray:
-        return log_probabilities_of(predict(token_ids)[:, :-1], token_ids[:, 1:])
+    text: int
+    start: int
+    first: int
+    end: int
 
-    return likelihoods
 
+def windows(lengths: Sequence[int], *, window: int, stride: int | None = None) -> list[Window]:
+    """Cuts texts into parts that overlap, so that each token but the first counts once.
 
-def score(
-    texts: Sequence[Sequence[int]],
-    likelihoods: Likelihoods,
-    *,
-    window: int,
-    stride: int | None = None,
-    batch_size: int = 8,
-) -> list[Score]:
-    """Scores texts of any length.
-
-    A long text is read in windows that overlap, and each token counts in the first window that
-    has it: it has at least `window - stride` tokens before it, as far as there are any.
+    A token counts in the first window that has it: it has at least `window - stride` tokens
+    before it, as far as there are any.
 
     Args:
-        texts: Token ids of each, one token at least.
-        likelihoods: Of a causal model, which does not see what follows: shorter windows of a
-            batch are filled up behind with token 0.
-        window: The longest the model is given.
+        lengths: Tokens of each text, one at least.
+        window: The most tokens that are read at once.
         stride: How far a window is from the one before: fewer are more exact and slower.  None:
             half a window.
-        batch_size: How many windows are given at once; the last batch may have fewer.
 
     Raises:
         OptionError: a window below 2, a stride outside 1 to `window - 1`, or an empty text.
@@ -85,25 +77,14 @@ def score(
         raise OptionError(f"window is {window}; it must be at least 2.")
     if not 1 <= stride < window:
         raise OptionError(f"stride is {stride}; it must be at least 1 and below {window}.")
-    for number, text in enumerate(texts, 1):
-        if not len(text):
+    for number, length in enumerate(lengths, 1):
+        if not length:
             raise OptionError(f"Text {number} is empty: give one token at least.")
-    found = [np.zeros(len(text) - 1) for text in texts]
-    places = [
-        (number, start, end)
-        for number, text in enumerate(texts)
-        for start, end in _windows(len(text), window, stride)
+    return [
+        Window(number, start, 1 if start == 0 else start + window - stride, end)
+        for number, length in enumerate(lengths)
+        for start, end in _windows(length, window, stride)
     ]
-    places.sort(key=lambda place: place[1] - place[2])  # little to fill up, and the longest first
-    for first in range(0, len(places), batch_size):
-        batch = places[first : first + batch_size]
-        token_ids = np.zeros((len(batch), batch[0][2] - batch[0][1]), np.int32)
-        for row, (number, start, end) in zip(token_ids, batch, strict=True):
-            row[: end - start] = texts[number][start:end]
-        for (number, start, end), values in zip(batch, likelihoods(token_ids), strict=True):
-            new = 0 if start == 0 else window - stride - 1  # what the window before had
-            found[number][start + new : end - 1] = values[new : end - start - 1]
-    return [Score(values) for values in found]
 
 
 def _windows(length: int, window: int, stride: int) -> list[tuple[int, int]]:

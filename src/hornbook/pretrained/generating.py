@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from hornbook.errors import OptionError
 from hornbook.generation import Request, Result, TextBeforeStop, stream, write, write_speculatively
-from hornbook.pretrained.inputs import Prompts, checked_condition, is_text_or_ids
+from hornbook.pretrained.inputs import Prompts, checked_condition, is_text_or_ids, prompt_ids
 from hornbook.pretrained.session import ModelSession, check_prompts
 
 # options that are tokens and may be given as text: a list of texts, or one text
@@ -69,7 +67,7 @@ class Writer:
         """
         if batch_size < 1:
             raise OptionError(f"batch_size is {batch_size}; it must be at least 1.")
-        ids = self.prompt_ids(prompts)
+        ids = prompt_ids(prompts, self.model.config, self.tokenizer)
         if not ids:
             return iter(())
         request = self._request(ids, options)
@@ -100,7 +98,7 @@ class Writer:
         """The text of one prompt, in pieces, as soon as each is certain."""
         if self.tokenizer is None:
             raise OptionError("A stream is of text, and this model came without its vocabulary.")
-        ids = self.prompt_ids([prompt])
+        ids = prompt_ids([prompt], self.model.config, self.tokenizer)
         request = self._request(ids, options)
         condition = checked_condition(self.model.config, condition, 1)
         check_prompts(self._steps, ids)
@@ -165,24 +163,6 @@ class Writer:
             special = self.tokenizer.special_ids
             ids |= {special[name] for name in ("eos", "sep") if name in special}
         return {token_id for token_id in ids if token_id < self.model.config.vocab_size}
-
-    def prompt_ids(self, prompts: Prompts) -> list[list[int]]:
-        """Token ids of each prompt, of a causal model without the mark of a text's end."""
-        rows: Any = [prompts] if isinstance(prompts, str) else list(prompts)
-        if rows and not any(isinstance(row, str) for row in rows):
-            rows = [rows] if isinstance(rows[0], int | np.integer) else rows
-            return [list(row) for row in rows]
-        if self.tokenizer is None:
-            raise OptionError(
-                "This model came without its vocabulary, so prompts must be token ids."
-            )
-        encodings = self.tokenizer.encode_batch(rows)
-        ids = [list(encoding.token_ids) for encoding in encodings]
-        if self.model.config.application == "causal_lm":  # what is gone on with has no end yet
-            special = self.tokenizer.special_ids
-            ends = {special[name] for name in ("eos", "sep") if name in special}
-            ids = [row[:-1] if len(row) > 1 and row[-1] in ends else row for row in ids]
-        return ids
 
 
 def _check_same_vocabulary(writer: Writer, draft: Writer) -> None:

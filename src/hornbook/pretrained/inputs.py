@@ -22,6 +22,58 @@ def are_texts(values: Any) -> bool:
     return isinstance(values, str) or all(isinstance(value, str) for value in values)
 
 
+def rows_of_ids(texts: Prompts, tokenizer: Any, *, special_tokens: bool | None = None) -> list:
+    """The token ids of each text.
+
+    Args:
+        texts: A text or several, or token ids of one or several, which stay as they are.
+        tokenizer: Or None, for token ids.
+        special_tokens: Whether they stand around a text; None: as the tokenizer does it.
+
+    Raises:
+        OptionError: texts, and no tokenizer; or texts and token ids mixed.
+    """
+    alone = isinstance(texts, str) or (len(texts) and is_text_or_ids(texts))
+    rows: Any = [texts] if alone else list(texts)
+    if not any(isinstance(row, str) for row in rows):
+        return [list(row) for row in rows]
+    if not are_texts(rows):
+        raise OptionError("Give texts or token ids, not both in one call.")
+    if tokenizer is None:
+        raise OptionError(
+            "This model came without its vocabulary, so prompts must be token ids.\n"
+            "Put the vocab.txt, tokenizer.json or *.model it was trained with into its folder."
+        )
+    found = tokenizer.encode_batch(rows, add_special_tokens=special_tokens)
+    return [list(encoding.token_ids) for encoding in found]
+
+
+def prompt_ids(prompts: Prompts, config: Any, tokenizer: Any) -> list[list[int]]:
+    """Token ids of what is gone on with: of a causal model without the mark of a text's end."""
+    ids = rows_of_ids(prompts, tokenizer)
+    if config.application == "causal_lm" and tokenizer is not None and are_texts(prompts):
+        special = tokenizer.special_ids
+        ends = {special[name] for name in ("eos", "sep") if name in special}
+        ids = [row[:-1] if len(row) > 1 and row[-1] in ends else row for row in ids]
+    return ids
+
+
+def check_lengths(name: str, rows: Sequence[Sequence[int]], limit: int | None) -> None:
+    """Makes sure that each of some texts has a token, and no more than the model has positions.
+
+    Raises:
+        OptionError: naming the first that does not.
+    """
+    for number, row in enumerate(rows, 1):
+        if not len(row):
+            raise OptionError(f"{name} {number} is empty: give one token at least.")
+        if limit is not None and len(row) > limit:
+            raise OptionError(
+                f"{name} {number} has {len(row)} tokens, but the model has {limit} positions.\n"
+                "Shorten it, or give the model more positions (docs/models.md)."
+            )
+
+
 def checked_condition(config: Any, condition: Any, rows: int) -> np.ndarray | None:
     """The condition of each row, `(rows, condition_size)` float32.
 

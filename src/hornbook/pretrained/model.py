@@ -30,6 +30,7 @@ class Pretrained:
         self.tokenizer = tokenizer
         self._encoders: dict[str, Any] = {}
         self._writer: Any = None
+        self._reader: Any = None
 
     @property
     def config(self):
@@ -200,6 +201,59 @@ class Pretrained:
             options: As of `generate`; a search knows its text only at the end.
         """
         return self._writing().stream(prompt, options, condition=condition)
+
+    def score(
+        self,
+        texts: Prompts,
+        *,
+        prompts: Prompts | None = None,
+        condition: Any = None,
+        window: int | None = None,
+        stride: int | None = None,
+        batch_tokens: int = 4096,
+    ) -> Any:
+        """How likely the model finds texts, token by token.
+
+        A causal model scores every token but the first; long texts are read in windows that
+        overlap.  What a model writes about something it has read is scored with `prompts`, every
+        token of it, and the end mark of models that write one.  Of a masked model each token is
+        hidden once: the pseudo-log-likelihood.
+
+        Args:
+            texts: A text or a list of texts; or token ids, of one or of several.
+            prompts: What each of the texts goes on from or answers.  Prefix language models and
+                those of two stacks need it.
+            condition: As of `generate`.
+            window: The most tokens of a causal model's text that are read at once; None: as many
+                as it has positions, at most 1024.
+            stride: How far a window is from the one before; None: half a window.
+            batch_tokens: Tokens computed at a time, padding included.
+
+        Returns:
+            For one text a `hornbook.generation.Score`, for several a list.
+
+        Raises:
+            OptionError: a text that is empty or too long, prompts that are missing.
+        """
+        from hornbook.pretrained.scoring import Scorer
+
+        scores = Scorer(self._reading(), self.tokenizer).scores(
+            texts,
+            prompts,
+            condition=condition,
+            window=window,
+            stride=stride,
+            batch_tokens=batch_tokens,
+        )
+        return scores[0] if is_text_or_ids(texts) and scores else scores
+
+    def _reading(self):
+        """What reads with this model, compiled once."""
+        from hornbook.pretrained.reading import Reader
+
+        if self._reader is None:
+            self._reader = Reader(self.model)
+        return self._reader
 
     def _writing(self):
         """What writes with this model, compiled once."""
