@@ -21,45 +21,44 @@ def joint():
 def model_of(joint, calls=None):
     """The conditional distributions of all places, given those that are not masked."""
 
-    def predict(token_ids):
+    def predict(token_ids, rows, places):
         if calls is not None:
             calls.append(token_ids.copy())
-        logits = np.full((*token_ids.shape, SIZE), 7.0, np.float32)  # the mask is the likeliest
-        for row, text in enumerate(token_ids):
-            for place in range(LENGTH):
-                given = [
-                    slice(None) if other == place or text[other] == MASK else slice(t, t + 1)
-                    for other, t in enumerate(text)
-                ]
-                others = tuple(other for other in range(LENGTH) if other != place)
-                logits[row, place, :MASK] = np.log(joint[tuple(given)].sum(axis=others))
+        logits = np.full((len(rows), SIZE), 7.0, np.float32)  # the mask is the likeliest
+        for number, (row, place) in enumerate(zip(rows, places, strict=True)):
+            given = [
+                slice(None) if other == place or t == MASK else slice(t, t + 1)
+                for other, t in enumerate(token_ids[row])
+            ]
+            others = tuple(other for other in range(LENGTH) if other != place)
+            logits[number, :MASK] = np.log(joint[tuple(given)].sum(axis=others))
         return logits
 
     return predict
 
 
 def conditional(joint, text, place):
-    logits = model_of(joint)(np.array([text]))[0, place, :MASK].astype(np.float64)
+    logits = model_of(joint)(np.array([text]), [0], [place])[0, :MASK].astype(np.float64)
     return np.exp(logits) / np.exp(logits).sum()
 
 
 def test_at_once_each_gap_gets_its_own_likeliest_token(joint):
     calls = []
-    filled = fill_masks(model_of(joint, calls), np.array([[MASK, 1, MASK]]), MASK, "at once")
+    [[filled]] = fill_masks(model_of(joint, calls), np.array([[MASK, 1, MASK]]), MASK, "at once")
     assert len(calls) == 1
     for place in (0, 2):
         p = conditional(joint, [MASK, 1, MASK], place)
-        assert filled.token_ids[0, place] == p.argmax()
-        assert filled.log_probabilities[0, place] == pytest.approx(np.log(p.max()), abs=1e-5)
-    assert filled.token_ids[0, 1] == 1
-    assert filled.log_probabilities[0, 1] == 0
+        assert filled.token_ids[place] == p.argmax()
+        assert filled.log_probabilities[place] == pytest.approx(np.log(p.max()), abs=1e-5)
+    assert filled.token_ids[1] == 1
+    assert filled.log_probabilities[1] == 0
 
 
 @pytest.mark.parametrize("order", ["confident first", "left to right"])
 def test_gaps_are_filled_one_after_the_other(joint, order):
     texts = np.array([[MASK, MASK, MASK], [MASK, 2, MASK], [0, 1, 2]])
     filled = fill_masks(model_of(joint), texts, MASK, order)
-    for text, found, likelihoods in zip(texts.tolist(), *filled, strict=True):
+    for text, [found] in zip(texts.tolist(), filled, strict=True):
         total = 0.0
         while MASK in text:
             gaps = [place for place in range(LENGTH) if text[place] == MASK]
@@ -67,9 +66,26 @@ def test_gaps_are_filled_one_after_the_other(joint, order):
             place = max(gaps, key=best.get) if order == "confident first" else gaps[0]
             total += np.log(best[place])
             text[place] = int(conditional(joint, text, place).argmax())
-        assert found.tolist() == text
-        assert likelihoods.sum() == pytest.approx(total, abs=1e-5)
+        assert found.token_ids.tolist() == text
+        assert found.score == pytest.approx(total, abs=1e-5)
     assert texts[0, 0] == MASK  # what was given is as it was
+
+
+@pytest.mark.parametrize("order", ["at once", "confident first", "left to right"])
+def test_all_texts_are_found_when_so_many_are_asked_for(joint, order):
+    [found] = fill_masks(model_of(joint), np.array([[MASK, 1, MASK]]), MASK, order, n=20)
+    assert {tuple(one.token_ids) for one in found} == {
+        (a, 1, b) for a, b in product(range(3), repeat=2)
+    }
+    scores = [one.score for one in found]
+    assert scores == sorted(scores, reverse=True)
+    if order == "left to right":  # then the chain rule gives the joint probability itself
+        wanted = np.log(joint[:, 1] / joint[:, 1].sum())
+        for one in found:
+            assert one.score == pytest.approx(wanted[one.token_ids[0], one.token_ids[2]], abs=1e-5)
+    best = fill_masks(model_of(joint), np.array([[MASK, 1, MASK]]), MASK, order, n=3)[0]
+    if order == "at once":
+        assert [one.token_ids.tolist() for one in best] == [o.token_ids.tolist() for o in found[:3]]
 
 
 def test_an_unknown_order_gets_the_nearest_name(joint):
@@ -80,7 +96,7 @@ def test_an_unknown_order_gets_the_nearest_name(joint):
 def test_gibbs_samples_have_the_joint_distribution(joint):
     chains = 400
     begin = np.tile([0, 1, 2], (chains, 1))
-    samples = gibbs_samples(model_of(joint), begin, np.arange(3), MASK, burn_in=30, every=6)
+    samples = gibbs_samples(model_of(joint), begin, np.arange(3), MASK, burn_in=10, every=2)
     counts = np.zeros((3,) * LENGTH)
     for texts in islice(samples, 8):
         assert texts.shape == (chains, LENGTH)
@@ -104,6 +120,14 @@ def test_gibbs_sampling_changes_only_its_positions_and_repeats_with_its_seed(joi
     seen = {tuple(texts[0][[0, 2]]) for texts in first}
     assert len(seen) > 3
     assert seen <= set(product(range(3), repeat=2))
+
+
+def test_a_chain_does_not_depend_on_its_neighbours_and_begins_with_its_gaps(joint):
+    begin = np.full((3, LENGTH), MASK)
+    three = next(gibbs_samples(model_of(joint), begin, np.arange(3), MASK, seed=4))
+    one = next(gibbs_samples(model_of(joint), begin[:1], np.arange(3), MASK, seed=4))
+    assert three[0].tolist() == one[0].tolist()
+    assert (three != MASK).all()
 
 
 def test_a_step_of_zero_is_refused(joint):

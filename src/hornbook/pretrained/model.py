@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from hornbook.files import atomic_folder
 from hornbook.pretrained.folder import replaceable, write_model
 from hornbook.pretrained.inputs import Prompts, are_texts, is_text_or_ids
 from hornbook.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from hornbook.generation.masked import Order
+    from hornbook.pretrained.filling import Answer
 
 
 class Pretrained:
@@ -246,6 +250,84 @@ class Pretrained:
             batch_tokens=batch_tokens,
         )
         return scores[0] if is_text_or_ids(texts) and scores else scores
+
+    def fill(
+        self,
+        texts: Prompts,
+        *,
+        n: int = 1,
+        order: Order = "confident first",
+        details: bool = False,
+    ) -> Any:
+        """Writes into the gaps of texts with a masked language model.
+
+        Args:
+            texts: A text or several, `[MASK]` (as the vocabulary has it) where a token is wanted;
+                or token ids.
+            n: How many texts of each are wanted, the likeliest first.
+            order: `"confident first"` fills the surest gap and looks again, `"left to right"` the
+                first one, `"at once"` all of them by one look.
+            details: Whether to return `hornbook.generation.masked.Filled`s, with token ids and
+                log-probabilities.
+
+        Returns:
+            For one text the text, for several a list; with `n` above 1 each is a list.
+        """
+        found = self._filling().fill(texts, n, order)
+        as_texts = are_texts(texts)
+
+        def shown(one):
+            return one if details else one.text if as_texts else one.token_ids
+
+        answers = [[shown(one) for one in each] if n > 1 else shown(each[0]) for each in found]
+        return answers[0] if is_text_or_ids(texts) and answers else answers
+
+    def gibbs(
+        self,
+        template: str,
+        *,
+        n: int = 1,
+        sweeps: int = 30,
+        temperature: float = 1.0,
+        seed: int = 0,
+    ) -> Any:
+        """Draws what stands in the gaps of a text with a masked language model (Gibbs sampling).
+
+        Args:
+            template: A text whose `[MASK]`s may become anything and whose rest stays.
+            n: How many texts, each from a chain of its own.
+            sweeps: How often each gap is drawn again.
+            temperature: What logits are divided by.
+            seed: The same seed draws the same texts.
+
+        Returns:
+            A text, or with `n` above 1 a list of texts.
+        """
+        drawn = self._filling().gibbs(template, n, sweeps, temperature, seed)
+        return drawn if n > 1 else drawn[0]
+
+    def extract(self, question: str, passages: Sequence[str], *, answer_length: int = 32) -> Answer:
+        """Cuts the answer to a question out of passages, with a masked language model.
+
+        For a model that learnt to read `[CLS] [MASK] ... [SEP] question [SEP] passage [SEP]` and to
+        put the answer and then [SEP] in the masks.  All masks of a passage are read at once, and
+        the answer is the likeliest run of its tokens; the passages vote.
+
+        Args:
+            question: A text.
+            passages: Texts.  What does not fit into the model's positions is not read.
+            answer_length: Masks.
+
+        Returns:
+            The answer and what each passage says, see `hornbook.pretrained.filling.Answer`.
+        """
+        return self._filling().extract(question, passages, answer_length)
+
+    def _filling(self):
+        """What fills gaps with this model."""
+        from hornbook.pretrained.filling import Filler
+
+        return Filler(self._reading(), self.need_tokenizer())
 
     def _reading(self):
         """What reads with this model, compiled once."""

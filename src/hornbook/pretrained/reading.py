@@ -29,7 +29,7 @@ class Row(NamedTuple):
         condition: `(condition_size,)`, where the model listens to one.
     """
 
-    inputs: Mapping[str, Sequence[int]]
+    inputs: Mapping[str, Any]
     places: np.ndarray
     targets: np.ndarray
     condition: np.ndarray | None = None
@@ -69,9 +69,11 @@ class Reader:
             ends = np.cumsum([len(row.targets) for row in chosen])
             yield from zip(numbers.tolist(), np.split(found, ends[:-1]), strict=True)
 
-    def logits(self, rows: Sequence[Row]) -> np.ndarray:
+    def logits(self, rows: Sequence[Row], *, batch_tokens: int = 4096) -> np.ndarray:
         """What the language head says of the places of all rows, `(asked of all, vocabulary)`."""
-        return self._words("logits", rows)[:, 0]
+        count = max(1, batch_tokens // max(len(row.inputs["token_ids"]) for row in rows))
+        batches = (rows[first : first + count] for first in range(0, len(rows), count))
+        return np.concatenate([self._words("logits", batch)[:, 0] for batch in batches])
 
     def _words(self, kind: str, rows: Sequence[Row], **others: np.ndarray) -> np.ndarray:
         """What a head makes of the vectors of all rows' places, one after the other."""

@@ -50,12 +50,12 @@ class Scorer:
         window: int | None = None,
         stride: int | None = None,
         batch_tokens: int = 4096,
-        progress: Callable[[int], None] = lambda count: None,
+        progress: Callable[[int, int], None] = lambda count, total: None,
     ) -> list[Score]:
         """A score for each text.  The arguments are those of `Pretrained.score`.
 
         Args:
-            progress: Is told how many more tokens have their score.
+            progress: Is told how many more tokens have their score, and how many there are.
         """
         application = self.config.application
         if prompts is None and application in ("prefix_lm", "seq2seq"):
@@ -83,10 +83,11 @@ class Scorer:
     def _read(self, asked: Sequence[Sequence[Row]], batch_tokens: int, progress) -> list[Score]:
         """The scores of texts, each of which is asked in some rows, from its beginning on."""
         rows = [row for rows in asked for row in rows]
+        total = sum(len(row.targets) for row in rows)
         likelihoods = [np.zeros(0)] * len(rows)
         for number, values in self.reader.likelihoods(rows, batch_tokens=batch_tokens):
             likelihoods[number] = values.astype("float64")
-            progress(len(values))
+            progress(len(values), total)
         ends = np.cumsum([0, *map(len, asked)])
         none = np.zeros(0, "int32")
         return [
