@@ -12,7 +12,7 @@ from hornbook.errors import OptionError
 from hornbook.generation.extraction import extract, vote
 from hornbook.generation.masked import Filled, Order, fill_masks, gibbs_samples
 from hornbook.generation.sampling import log_probabilities
-from hornbook.pretrained.inputs import are_texts, check_lengths, rows_of_ids
+from hornbook.pretrained.inputs import are_texts, check_texts, rows_of_ids
 from hornbook.pretrained.reading import Reader, Row
 from hornbook.text.tokenizer import Tokenizer
 
@@ -48,6 +48,7 @@ class Filler:
                 "Gaps are filled by a masked language model, which sees both sides of them.\n"
                 "Load it with application='encoder' and heads=['mlm']."
             )
+        self._config = config
         self._reader = reader
         self._tokenizer = tokenizer
         self._mask = tokenizer.mask_token_id
@@ -120,7 +121,7 @@ class Filler:
             ids = [self._encoded(text) for text in ([texts] if isinstance(texts, str) else texts)]
         else:
             ids = rows_of_ids(texts, self._tokenizer)
-        check_lengths("Text", ids, self._positions)
+        check_texts("Text", ids, self._config)
         for number, row in enumerate(ids, 1):
             if self._mask not in row:
                 raise OptionError(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hornbook.errors import OptionError
+from hornbook.generation.option_checks import checked_token_ids
 
 Prompts = str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]
 
@@ -58,18 +59,23 @@ def prompt_ids(prompts: Prompts, config: Any, tokenizer: Any) -> list[list[int]]
     return ids
 
 
-def check_lengths(name: str, rows: Sequence[Sequence[int]], limit: int | None) -> None:
-    """Makes sure that each of some texts has a token, and no more than the model has positions.
+def check_texts(name: str, rows: Sequence[Sequence[int]], config: Any) -> None:
+    """Makes sure that a model can read some texts.
+
+    Args:
+        name: What they are, for the message.
+        rows: Token ids of each.
+        config: Of the Transformer.
 
     Raises:
-        OptionError: naming the first that does not.
+        OptionError: naming the first that is empty, too long, or has an unknown token.
     """
+    positions = config.max_length if config.position_kind == "learned" else None
     for number, row in enumerate(rows, 1):
-        if not len(row):
-            raise OptionError(f"{name} {number} is empty: give one token at least.")
-        if limit is not None and len(row) > limit:
+        checked_token_ids(f"{name} {number}", row, config.vocab_size)
+        if positions is not None and len(row) > positions:
             raise OptionError(
-                f"{name} {number} has {len(row)} tokens, but the model has {limit} positions.\n"
+                f"{name} {number} has {len(row)} tokens, but the model has {positions} positions.\n"
                 "Shorten it, or give the model more positions (docs/models.md)."
             )
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from hornbook.errors import OptionError
+from hornbook.generation.option_checks import checked_token_ids
 from hornbook.generation.scoring import Score, windows
 from hornbook.pretrained.inputs import (
     Prompts,
     are_texts,
-    check_lengths,
+    check_texts,
     checked_condition,
     prompt_ids,
     rows_of_ids,
@@ -106,6 +107,8 @@ class Scorer:
                 f"window is {window}; this model has {self.config.max_length} positions."
             )
         asked: list[list[Row]] = [[] for _ in ids]
+        for number, row in enumerate(ids, 1):
+            checked_token_ids(f"Text {number}", row, self.config.vocab_size)
         for text, start, first, end in windows(list(map(len, ids)), window=window, stride=stride):
             asked[text].append(_going_on(ids[text][start:end], first - start))
         return asked
@@ -121,14 +124,12 @@ class Scorer:
         if config.application == "prefix_lm" and are_texts(texts):
             end = tokenizer.special_ids.get("sep", tokenizer.special_ids.get("eos"))
             written = [row if end is None else [*row, end] for row in written]
-        check_lengths("Prompt", read, None)
-        check_lengths("Text", written, None)
+        check_texts("Prompt", read, config)
+        check_texts("Text", written, config)
         if two_stacks:
-            check_lengths("Prompt", read, self._positions)
-            check_lengths("Text", written, self._positions)
             return [[self._decoding(*pair)] for pair in zip(read, written, strict=True)]
         whole = [[*prompt, *text] for prompt, text in zip(read, written, strict=True)]
-        check_lengths("Prompt and text", whole, self._positions)
+        check_texts("Prompt and text", whole, config)
         return [
             [_going_on(row, len(prompt), segment=1)]
             for row, prompt in zip(whole, read, strict=True)
@@ -154,15 +155,11 @@ class Scorer:
         mask = self.tokenizer.mask_token_id
         around = {id_ for name, id_ in self.tokenizer.special_ids.items() if name != "unk"}
         ids = rows_of_ids(texts, self.tokenizer)
-        check_lengths("Text", ids, self._positions)
+        check_texts("Text", ids, self.config)
         return [
             [_hiding(row, place, mask) for place, id_ in enumerate(row) if id_ not in around]
             for row in ids
         ]
-
-    @property
-    def _positions(self) -> int | None:
-        return self.config.max_length if self.config.position_kind == "learned" else None
 
 
 def _going_on(token_ids: Sequence[int], first: int, segment: int = 0) -> Row:
