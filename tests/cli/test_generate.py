@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from hornbook.cli import main
+from hornbook.generation import Result
 
 pytestmark = pytest.mark.backend
 
@@ -27,7 +31,7 @@ def folder(tmp_path_factory):
         num_hidden_layers=1,
         num_attention_heads=2,
         intermediate_size=16,
-        max_position_embeddings=64,
+        max_position_embeddings=2048,
         heads=("mlm",),
     )
     model = make_model(config)
@@ -77,8 +81,14 @@ def test_prompts_come_from_files_and_standard_input(folder, tmp_path, capsys, mo
         (["今天", "--top-p", "3"], "top_p is 3.0"),
         (["今天", "--out", "x.pdf"], "the ending says the format"),
         ([""], "empty"),
-        (["今" * 70], "Prompt 1 has 70 tokens"),
+        (["今" * 2070], "Prompt 1 has 2070 tokens"),
         (["今天", "--n", "3"], "would be the same"),
+        (["今天", "我", "  "], "Prompt 3 is empty"),
+        (["今天", "我", "--batch-size", "0"], "batch_size is 0"),
+        (["今天", "--stop-token", "天气"], "is 2 tokens of this vocabulary"),
+        (["今天", "--beams", "2", "--temperature", "1"], "Beam search does not draw"),
+        (["今天", "--only-from", "nowhere.txt"], "nowhere.txt"),
+        (["今天", "--draft", "nowhere"], "nowhere"),
     ],
 )
 def test_what_cannot_be_written_is_one_message(folder, capsys, words, message):
@@ -93,3 +103,63 @@ def test_a_broken_line_of_a_file_is_named(folder, tmp_path, capsys):
     file.write_text('{"prompt": "今天"}\n{"text": "我们"}\n', "utf-8")
     assert generate(folder, "--file", file) == 2
     assert f"{file}:2: expected" in capsys.readouterr().err
+
+
+def test_options_may_stand_before_the_prompts(folder, capsys):
+    assert generate(folder, "--max-new-tokens", 2, "今天", "--seed", 1, "我们") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["prompt"] for row in rows] == ["今天", "我们"]
+    with pytest.raises(SystemExit):
+        generate(folder, "今天", "--no-such-option", "我们")
+    assert "unrecognized arguments: --no-such-option" in capsys.readouterr().err
+
+
+def test_what_is_written_can_be_chosen_cut_out_and_ended(folder, tmp_path, monkeypatch):
+    asked = {}
+
+    class Recorder:
+        def stream(self, prompt, **options):
+            asked.update(options)
+            return iter(["written"])
+
+        def generate_each(self, prompts, **options):
+            asked.update(options)
+            return iter([Result(0, np.array([5]), np.zeros(1), 0.0, "stop_id", "written")])
+
+    monkeypatch.setattr("hornbook.pretrained.load", lambda folder, **options: Recorder())
+    passages = tmp_path / "passages.txt"
+    passages.write_text("我们很好\n\n天气不错\n", "utf-8")
+    ends = ["--stop", "从不", "--stop-token", "。", "--min-ends", 2, "--ignore-ends-before", 3]
+    what = ["--choice", "很好", "--choice", "不好", "--bad-word", "很", "--prefix", "我"]
+    assert generate(folder, "今天", *ends, *what, "--only-from", passages) == 0
+    assert asked == {
+        "stop_strings": ["从不"],
+        "stop_ids": ["。"],
+        "min_ends": 2,
+        "ignore_ends_before": 3,
+        "one_of": ["很好", "不好"],
+        "bad_words": ["很"],
+        "forced_prefix": "我",
+        "only_from": ["我们很好", "天气不错"],
+    }
+    assert generate(folder, "今天", "--draft", folder, "--batch-size", 3) == 0
+    assert isinstance(asked["draft"], Recorder)
+    assert asked["batch_size"] == 3
+
+
+def test_a_stream_that_nobody_reads_and_one_that_is_stopped_end_quietly(folder):
+    command = [sys.executable, "-m", "hornbook", "generate", str(folder), "今天"]
+    options = ["--temperature", "1", "--ignore-ends-before", "2000", "--max-new-tokens", "2000"]
+    for way, status in (("close", 0), ("interrupt", 130)):
+        with subprocess.Popen(
+            [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as child:
+            assert child.stdout.read(1)
+            if way == "interrupt":
+                child.send_signal(signal.SIGINT)
+                child.stdout.read()
+            child.stdout.close()
+            said = child.stderr.read().decode()
+        assert child.returncode == status, said
+        assert "Traceback" not in said
+        assert ("stopped" in said) == (way == "interrupt")

@@ -98,6 +98,20 @@ def test_a_stop_string_may_begin_and_end_inside_tokens(random_model):
     assert 0 < ended < 20
 
 
+def test_only_the_end_of_a_long_text_is_decoded_to_look_for_stop_strings():
+    decoded = []
+
+    def decode_and_count(token_ids):
+        decoded.append(len(token_ids))
+        return decode(token_ids)
+
+    found = stopping(1000, max_new_tokens=999, stop_strings=["bc"], decode=decode_and_count)
+    text = "ab." * 200
+    assert first_end(found, text + "bca") == (text + "bc", "stop_string")
+    assert max(decoded[:-1]) <= 16
+    assert decoded[-1] == len(text) + 2
+
+
 def test_a_stop_string_that_never_comes_changes_nothing(random_model):
     model = random_model(5)
     options = {"vocabulary_size": 5, "max_new_tokens": 8, "decode": decode}

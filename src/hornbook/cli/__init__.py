@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.set_defaults(run=module.run, words=words)
             module.add_options(command)
     try:
-        options = parser.parse_args(words)
+        options = _parsed(parser, words)
         return options.run(options) or 0
     except HornbookError as error:
         print(f"hornbook: {error}", file=sys.stderr)
@@ -57,3 +57,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `hornbook ... | head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """The options of a command.
+
+    argparse ends a list of words (prompts, files) at the first option behind it; a command that
+    says `set_defaults(words_of="prompts")` gets those behind options too.
+    """
+    options, left = parser.parse_known_args(words)
+    name = getattr(options, "words_of", None)
+    if left and (name is None or any(word.startswith("-") for word in left)):
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    if name is not None:
+        setattr(options, name, [*getattr(options, name), *left])
+    return options

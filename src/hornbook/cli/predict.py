@@ -9,8 +9,9 @@ from pathlib import Path
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", metavar="RUN", type=Path, help="a trained run")
     parser.add_argument(
-        "sources", metavar="FILE", nargs="*", default=["-"], help="what to answer for; -: stdin"
+        "sources", metavar="FILE", nargs="*", help="what to answer for (default: -, stdin)"
     )
+    parser.set_defaults(words_of="sources")
     parser.add_argument(
         "--out",
         metavar="FILE",
@@ -30,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
         check_ending(options.out)
     recipe = open_run(options.run_folder)
     choices = {} if options.criterion is None else {"criterion": options.criterion}
-    answers = recipe.predict_files(options.sources, **choices)
+    answers = recipe.predict_files(options.sources or ["-"], **choices)
     if options.out is None:
         print_answers(answers)
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,7 @@ JSON_ENDINGS = (".jsonl", ".json", ".txt")
 def print_answers(answers: Iterable[Mapping[str, Any]]) -> None:
     """Prints one JSON object a line."""
     for answer in answers:
-        print(json.dumps(answer, ensure_ascii=False))
-    sys.stdout.flush()
+        print(json.dumps(answer, ensure_ascii=False), flush=True)  # who reads a pipe waits for it
 
 
 def check_ending(path: Path) -> None:

@@ -32,6 +32,9 @@ class Stopping:
         )
         self._request = request
         self._stop_ids = np.array(sorted(request.stop_ids), np.int64)
+        # tokens that hold the longest stop string even if each is one byte of four, and a few more
+        # because the beginning of a text is decoded in another way than its middle
+        self._tail = 4 * max(map(len, request.stop_strings), default=0) + 8
 
     def reason(self, written: np.ndarray) -> Reason | None:
         """Why a text of these new tokens ends here; None: it goes on."""
@@ -40,9 +43,17 @@ class Stopping:
             counted = written[request.ignore_ends_before :]
             if np.isin(counted, self._stop_ids).sum() >= request.min_ends:
                 return "stop_id"
-        if request.stop_strings and _first(request.stop_strings, self._decoded(written)) >= 0:
+        if request.stop_strings and self._has_stop_string(written):
             return "stop_string"
         return self._at_limit if len(written) >= self.limit else None
+
+    def _has_stop_string(self, written: np.ndarray) -> bool:
+        """Whether a stop string ends with the last token; the end is decoded, and all if it has."""
+        strings = self._request.stop_strings
+        return (
+            _first(strings, self._decoded(written[-self._tail :])) >= 0
+            and _first(strings, self._decoded(written)) >= 0
+        )
 
     def text(self, written: np.ndarray) -> str | None:
         """The text of these tokens, up to a stop string; None without a way to decode."""

@@ -143,6 +143,7 @@ class Writer:
                 if isinstance(options[name], str):
                     raise OptionError(f"{name} is a list: give [{options[name]!r}].")
                 options[name] = [self._as_ids(name, part) for part in options[name]]
+        options["stop_ids"] = [self._stop_id(token) for token in options["stop_ids"]]
         if isinstance(prefix := options.get("forced_prefix"), str):
             options["forced_prefix"] = self._as_ids("forced_prefix", prefix)
         return options
@@ -154,6 +155,18 @@ class Writer:
         if self.tokenizer is None:
             raise OptionError(f"{name} must be token ids: the model came without its vocabulary.")
         return self.tokenizer.encode(part, add_special_tokens=False).token_ids
+
+    def _stop_id(self, token: int | str) -> int:
+        """A token that may be given as its text."""
+        if not isinstance(token, str):
+            return token
+        ids = self._as_ids("stop_ids", token)
+        if len(ids) != 1:
+            raise OptionError(
+                f"The stop token {token!r} is {len(ids)} tokens of this vocabulary; one is needed."
+                "\nA text of several tokens can be one of stop_strings, which are cut off."
+            )
+        return ids[0]
 
     def _stop_ids(self) -> set[int]:
         """The tokens that end a text, as the configuration and the tokenizer have them."""
