@@ -1,9 +1,14 @@
 """Settings of all tests, and the small models and the training that many of them look at."""
 
+import os
+
 import pytest
 from hypothesis import settings
 
-import hornbook  # noqa: F401 - chooses the backend before a test imports Keras
+# Nearly everything is compiled for one call: optimising it takes longer than it saves.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
+import hornbook  # noqa: E402, F401 - chooses the backend before a test imports Keras
 
 # A test says what is true, never how fast: a busy machine must not make it fail.
 settings.register_profile("untimed", deadline=None)

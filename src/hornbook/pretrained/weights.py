@@ -186,9 +186,6 @@ def functional(transformer: Any):
     if transformer.config.application == "prefix_lm":
         options["segment_ids"] = keras.Input((None,), dtype="int32")
         inputs.append(options["segment_ids"])
-    if transformer.config.application == "seq2seq":
-        options["decoder_token_ids"] = keras.Input((None,), dtype="int32")
-        inputs.append(options["decoder_token_ids"])
     return keras.Model(inputs, transformer(ids, **options))
 
 
