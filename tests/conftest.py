@@ -8,7 +8,7 @@ from hypothesis import settings
 # Nearly everything is compiled for one call: optimising it takes longer than it saves.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
-import hornbook  # noqa: E402, F401 - chooses the backend before a test imports Keras
+import hornbook  # noqa: F401 - chooses the backend before a test imports Keras
 
 # A test says what is true, never how fast: a busy machine must not make it fail.
 settings.register_profile("untimed", deadline=None)
