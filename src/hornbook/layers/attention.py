@@ -8,8 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from hornbook.layers.attention_kinds import cannot, make_kind, sharpened
 from hornbook.layers.attention_memory import add_scores_below, put_in_memory
-from hornbook.layers.attention_probabilities import HIDDEN, attention_probabilities
+from hornbook.layers.attention_probabilities import attention_probabilities
+from hornbook.layers.exact_attention import exact_attention, is_worthwhile
 from hornbook.layers.normalization import ConditionalLayerNormalization
 from hornbook.layers.relative_positions import relative_scores, relative_values
 from hornbook.layers.rotary import rotate
@@ -31,6 +33,10 @@ class MultiHeadAttention(keras.layers.Layer):
         scale: Whether scores are divided by the root of `head_size`.
         normalization: From scores to probabilities: see `attention_probabilities`.
         query_key_norm: The epsilon of a norm of each head of query and key; None: no such norm.
+        kind: `"full"`, or one of `hornbook.layers.attention_kinds.KINDS`, which drops no
+            probabilities.
+        kind_options: What the kind is made with.
+        causal: Of a kind other than full: whether a token sees none that comes after it.
 
     Call arguments:
         x: `(batch, queries, features)`.
@@ -40,11 +46,15 @@ class MultiHeadAttention(keras.layers.Layer):
         attention_bias: Added to the scores; same shape.
         rotary: From `RotaryPositions`; query and key are turned by it.
         relative: From `RelativePositions`; added to keys and values.
+        padding_mask: `(batch, queries)`, True or 1 at real tokens; of a kind other than full,
+            for which `attention_mask` would have too many elements.
+        context_padding_mask: `(batch, keys)`, likewise.
         memory: What earlier calls left, a dict of any of
             `scores`, of the block below, to be added to these (RealFormer);
             `key` and `value`, `(batch, key_value_heads, slots, head_size)`.  With `index`, key
             and value of these tokens are put there from that slot on, and all slots attended
-            to; without it, they are used in place of those of `context`.
+            to; without it, they are used in place of those of `context`;
+            the state of a kind other than full.
 
     Returns:
         `(batch, queries, features)`; with `memory` also what it holds now.
@@ -65,6 +75,9 @@ class MultiHeadAttention(keras.layers.Layer):
         scale: bool = True,
         normalization: str = "softmax",
         query_key_norm: float | None = None,
+        kind: str = "full",
+        kind_options: dict[str, Any] | None = None,
+        causal: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -77,6 +90,14 @@ class MultiHeadAttention(keras.layers.Layer):
         self.scale = scale
         self.normalization = normalization
         self.query_key_norm = query_key_norm
+        self.kind_name = kind
+        self.kind: Any = make_kind(
+            kind,
+            kind_options,
+            causal=causal,
+            normalization=normalization,
+            dtype=self.dtype_policy,
+        )
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def build(self, x_shape):
@@ -96,6 +117,8 @@ class MultiHeadAttention(keras.layers.Layer):
         if self.query_key_norm is not None:
             self.query_norm = self._head_norm("query_norm")
             self.key_norm = self._head_norm("key_norm")
+        if self.kind is not None:
+            self.kind.build((None, self.num_heads, None, self.head_size))
 
     def _projection(self, name, features, units, use_bias):
         dense = keras.layers.Dense(
@@ -128,17 +151,37 @@ class MultiHeadAttention(keras.layers.Layer):
         rotary=None,
         relative=None,
         memory=None,
+        padding_mask=None,
+        context_padding_mask=None,
         training=None,
     ):
         memory = None if memory is None else dict(memory)
         query = self._split(self.query(x))
         if self.query_key_norm is not None:
             query = self.query_norm(query)
+        if self.kind is not None:
+            if attention_mask is not None:
+                raise ValueError(f"attention {self.kind_name!r} takes padding_mask.")
+            if context is None:
+                context, context_padding_mask = x, padding_mask
+            elif refusal := cannot(self.kind_name, "cross"):
+                raise ValueError(refusal)
+            options = {
+                "real_queries": padding_mask,
+                "real_keys": context_padding_mask,
+                "bias": attention_bias,
+                "relative": relative,
+                "rotary": rotary,
+                "training": training,
+            }
+            return self._attend_by_kind(query, context, memory, options)
         if rotary is not None:
             query = rotate(query, rotary, self.rotary_pairs)
         key, value = self.key_and_value(x if context is None else context, rotary, memory)
-        if self._is_plain(relative, memory, training) and keras.config.backend() == "torch":
-            attended = self._fused(query, key, value, attention_mask, attention_bias)
+        if self._is_plain(relative, memory, training) and is_worthwhile(query, key):
+            attended = exact_attention(
+                query, key, value, mask=attention_mask, bias=attention_bias, scale=self._scale
+            )
         else:
             scores = add_scores_below(memory, self._scores(query, key, relative))
             if attention_bias is not None:
@@ -146,6 +189,24 @@ class MultiHeadAttention(keras.layers.Layer):
             attended = self._mix(scores, attention_mask, value, relative, training)
         y = self.output_dense(self._join(attended))
         return y if memory is None else (y, memory)
+
+    def _attend_by_kind(self, query, context, memory, options):
+        """What the kind makes of it; with `memory` also its state after these tokens."""
+        key, value = self.key_and_value(context)
+        if self.normalization == "softmax_plus":
+            query = sharpened(query, options["real_keys"])
+        if memory is not None:
+            options["state"] = {name: x for name, x in memory.items() if name != "index"}
+        options |= {"scale": self._scale, "rotary_pairs": self.rotary_pairs}
+        attended = self.kind.attend(query, key, value, **options)
+        if memory is None:
+            return self.output_dense(self._join(attended))
+        attended, state = attended
+        return self.output_dense(self._join(attended)), memory | state
+
+    @property
+    def _scale(self) -> float:
+        return 1 / math.sqrt(self.head_size) if self.scale else 1.0
 
     def key_and_value(self, context, rotary=None, memory=None):
         """Of the context, of the memory, or of both; the memory is brought up to date."""
@@ -162,7 +223,7 @@ class MultiHeadAttention(keras.layers.Layer):
     def _scores(self, query, key, relative):
         """How well each query and key match -> `(batch, heads, queries, keys)`, in float32."""
         if self.scale:
-            query = query * (1 / math.sqrt(self.head_size))
+            query = query * self._scale
         scores = self._of_groups(query, ops.swapaxes(key, 2, 3))
         if relative is not None:
             scores = scores + relative_scores(query, relative)
@@ -195,22 +256,6 @@ class MultiHeadAttention(keras.layers.Layer):
         return not (relative is not None or scores_are_shown or dropping) and (
             self.normalization == "softmax"
         )
-
-    def _fused(self, query, key, value, attention_mask, attention_bias):
-        """The same in one kernel of PyTorch, which has no compiler to join the steps."""
-        if attention_bias is not None and attention_mask is not None:
-            attention_bias = ops.where(attention_mask, attention_bias, HIDDEN)
-            attention_mask = None
-        query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
-        attended = ops.dot_product_attention(
-            query,
-            key,
-            value,
-            bias=attention_bias,
-            mask=attention_mask,
-            scale=None if self.scale else 1.0,
-        )
-        return ops.transpose(attended, (0, 2, 1, 3))
 
     def _split(self, x):
         x = ops.reshape(x, (*ops.shape(x)[:2], -1, self.head_size))

@@ -33,11 +33,9 @@ def attention_probabilities(scores, attention_mask=None, kind: str = "softmax"):
         squares = ops.square(ops.relu(scores))
         if attention_mask is not None:
             squares = ops.where(attention_mask, squares, 0.0)
-        return squares / _visible(scores, attention_mask, at_least=1)
+        return squares / ops.maximum(_visible(scores, attention_mask), 1)
     if kind == "softmax_plus":
-        # very short texts would only get blurred
-        visible = _visible(scores, attention_mask, at_least=16)
-        scores = scores * (ops.log(visible) / math.log(512))
+        scores = scores * sharpness(_visible(scores, attention_mask))
     if attention_mask is not None:
         scores = ops.where(attention_mask, scores, ops.cast(HIDDEN, scores.dtype))
     if scores.shape[-1] == 1:
@@ -45,10 +43,16 @@ def attention_probabilities(scores, attention_mask=None, kind: str = "softmax"):
     return ops.softmax(scores, axis=-1)
 
 
-def _visible(scores, attention_mask, at_least: int):
+def sharpness(visible):
+    """The factor of `softmax_plus` on the scores of a query that sees so many keys."""
+    # very short texts would only get blurred
+    return ops.log(ops.maximum(ops.cast(visible, "float32"), 16)) / math.log(512)
+
+
+def _visible(scores, attention_mask):
     """How many keys each query sees, broadcasting to `scores`."""
     if attention_mask is None:
         visible = ops.convert_to_tensor(ops.shape(scores)[-1])
     else:
         visible = ops.sum(ops.cast(attention_mask, "int32"), axis=-1, keepdims=True)
-    return ops.cast(ops.maximum(visible, at_least), scores.dtype)
+    return ops.cast(visible, scores.dtype)

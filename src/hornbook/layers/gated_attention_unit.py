@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from hornbook.layers.activations import activation
+from hornbook.layers.attention_kinds import make_kind, sharpened
 from hornbook.layers.attention_memory import add_scores_below, put_in_memory
 from hornbook.layers.attention_probabilities import attention_probabilities
 from hornbook.layers.rotary import rotate
@@ -28,11 +30,12 @@ class GatedAttentionUnit(keras.layers.Layer):
         kernel_initializer: Of both projections.
         rotary_pairs: See `rotate`.
         normalization: From scores to probabilities: see `attention_probabilities`.
+        kind, kind_options, causal: See `MultiHeadAttention`.
 
     Call arguments:
         x: `(batch, length, features)`.
-        attention_mask, attention_bias, rotary, memory: See `MultiHeadAttention`; there is one
-            head, and `key` and `value` of the memory differ in their last axis.
+        attention_mask, attention_bias, rotary, memory, padding_mask: See `MultiHeadAttention`;
+            there is one head, and `key` and `value` of the memory differ in their last axis.
 
     Returns:
         `(batch, length, features)`; with `memory` also what it holds now.
@@ -50,6 +53,9 @@ class GatedAttentionUnit(keras.layers.Layer):
         kernel_initializer="glorot_uniform",
         rotary_pairs: str = "interleaved",
         normalization: str = "squared_relu",
+        kind: str = "full",
+        kind_options: dict[str, Any] | None = None,
+        causal: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -59,6 +65,13 @@ class GatedAttentionUnit(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.rotary_pairs = rotary_pairs
         self.normalization = normalization
+        self.kind: Any = make_kind(
+            kind,
+            kind_options,
+            causal=causal,
+            normalization=normalization,
+            dtype=self.dtype_policy,
+        )
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def build(self, x_shape):
@@ -73,6 +86,9 @@ class GatedAttentionUnit(keras.layers.Layer):
         self.key_scale = self.add_weight(
             name="key_scale", shape=(self.head_size,), initializer="ones"
         )
+
+        if self.kind is not None:
+            self.kind.build((None, 1, None, self.head_size))
 
     def _dense(self, name, features, units, activation_name):
         dense = keras.layers.Dense(
@@ -93,6 +109,7 @@ class GatedAttentionUnit(keras.layers.Layer):
         attention_bias=None,
         rotary=None,
         memory=None,
+        padding_mask=None,
         training=None,
     ):
         memory = None if memory is None else dict(memory)
@@ -101,6 +118,10 @@ class GatedAttentionUnit(keras.layers.Layer):
         # one head, on the axis where MultiHeadAttention has its several
         query, key = (base * scale for scale in (self.query_scale, self.key_scale))
         query, key, value = query[:, None], key[:, None], value[:, None]
+        if self.kind is not None:
+            return self._attend_by_kind(
+                gate, query, key, value, padding_mask, rotary, memory, training
+            )
         if rotary is not None:
             query = rotate(query, rotary, self.rotary_pairs)
             key = rotate(key, rotary, self.rotary_pairs)
@@ -115,6 +136,30 @@ class GatedAttentionUnit(keras.layers.Layer):
         probabilities = self.dropout(probabilities, training=training)
         y = self.output_dense(gate * ops.matmul(probabilities, value)[:, 0])
         return y if memory is None else (y, memory)
+
+    def _attend_by_kind(self, gate, query, key, value, real, rotary, memory, training):
+        """What the kind makes of it; with `memory` also its state after these tokens."""
+        if self.normalization == "softmax_plus":
+            query = sharpened(query, real)
+        state = None
+        if memory is not None:
+            state = {name: x for name, x in memory.items() if name != "index"}
+        attended = self.kind.attend(
+            query,
+            key,
+            value,
+            scale=1 / math.sqrt(self.head_size),
+            real_queries=real,
+            real_keys=real,
+            rotary=rotary,
+            rotary_pairs=self.rotary_pairs,
+            state=state,
+            training=training,
+        )
+        if memory is None:
+            return self.output_dense(gate * attended[:, 0])
+        attended, state = attended
+        return self.output_dense(gate * attended[:, 0]), memory | state
 
     def compute_output_shape(self, x_shape, **other_shapes):
         return x_shape

@@ -12,6 +12,7 @@ from hornbook.layers import (
     GatedAttentionUnit,
     MultiHeadAttention,
 )
+from hornbook.models.attention_choice import attention_choice
 from hornbook.models.config import TransformerConfig
 
 
@@ -27,16 +28,23 @@ class Block(keras.layers.Layer):
         condition: `(batch, condition_size)` or None.
         memory: See `MultiHeadAttention`; `cross_key` and `cross_value` are those of `encoded`.
         attention: What else `MultiHeadAttention` takes: `attention_mask`, `attention_bias`,
-            `rotary`, `relative`.
+            `rotary`, `relative`, `padding_mask`.
 
     Returns:
         `(batch, length, hidden_size)`; with `memory` also what it holds now.
     """
 
-    def __init__(self, config: TransformerConfig, *, attention_norm: bool = True, **kwargs):
+    def __init__(
+        self,
+        config: TransformerConfig,
+        *,
+        attention_norm: bool = True,
+        slides: bool = False,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.config = config
-        self.attention = self._attention("attention")
+        self.attention = self._attention("attention", **attention_choice(config, slides=slides))
         self.attention_norm: Any = self._norm("attention_norm") if attention_norm else None
         if config.cross_attention:
             self.cross_attention = self._attention("cross_attention")
@@ -53,7 +61,7 @@ class Block(keras.layers.Layer):
         self.feed_forward_norm = self._norm("feed_forward_norm")
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=self.dtype_policy)
 
-    def _attention(self, name):
+    def _attention(self, name, **choice):
         config = self.config
         return MultiHeadAttention(
             num_heads=config.num_attention_heads,
@@ -68,6 +76,7 @@ class Block(keras.layers.Layer):
             query_key_norm=config.layer_norm_eps if config.query_key_norm else None,
             dtype=self.dtype_policy,
             name=name,
+            **choice,
         )
 
     def _norm(self, name):
@@ -181,7 +190,7 @@ class GatedAttentionBlock(keras.layers.Layer):
     Reference: https://kexue.fm/archives/9052
     """
 
-    def __init__(self, config: TransformerConfig, **kwargs):
+    def __init__(self, config: TransformerConfig, *, slides: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.attention = GatedAttentionUnit(
             intermediate_size=config.intermediate_size,
@@ -193,6 +202,7 @@ class GatedAttentionBlock(keras.layers.Layer):
             normalization=config.attention_normalization,
             dtype=self.dtype_policy,
             name="attention",
+            **attention_choice(config, slides=slides),
         )
         self.attention_norm = norm(config, self.dtype_policy, "attention_norm")
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=self.dtype_policy)

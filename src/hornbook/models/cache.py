@@ -5,7 +5,9 @@ A cache is a dict of tensors, which every backend can pass through a compiled fu
     index: how many slots are filled, a scalar
     tokens: what is known of the token in each slot, `(batch, slots)`: whether it is `real`, its
         `position`, and for prefix language models the running sum of segment ids, `order`
-    blocks: for each layer `key` and `value`, and `cross_key` and `cross_value` of a decoder
+    blocks: for each layer `key` and `value`, or the state of a kind of attention other than
+        full, whose size does not depend on how many tokens there were; and `cross_key` and
+        `cross_value` of a decoder
     encoded_real: `(batch, keys)`, which tokens of the text to read are real (decoders)
     condition: `(batch, condition_size)`, what every norm listens to, where the model has one
 """
@@ -16,6 +18,8 @@ from typing import Any
 
 from keras import ops
 
+from hornbook.errors import OptionError
+from hornbook.models.attention_choice import empty_states
 from hornbook.models.config import TransformerConfig
 
 
@@ -31,6 +35,16 @@ def empty_cache(config: TransformerConfig, batch: int, slots: int, dtype: str) -
     one_head = config.block == "gau"
     heads = 1 if one_head else config.num_key_value_heads or config.num_attention_heads
     values = config.intermediate_size if one_head else config.head_size
+    if config.attention == "full":
+        blocks = [
+            {
+                "key": ops.zeros((batch, heads, slots, config.head_size), dtype),
+                "value": ops.zeros((batch, heads, slots, values), dtype),
+            }
+            for _ in range(config.num_hidden_layers)
+        ]
+    else:
+        blocks = empty_states(config, batch, values, dtype)
     return {
         "index": ops.zeros((), "int32"),
         "tokens": {
@@ -38,13 +52,7 @@ def empty_cache(config: TransformerConfig, batch: int, slots: int, dtype: str) -
             "position": ops.zeros((batch, slots), "int32"),
             "order": ops.zeros((batch, slots), "int32"),
         },
-        "blocks": [
-            {
-                "key": ops.zeros((batch, heads, slots, config.head_size), dtype),
-                "value": ops.zeros((batch, heads, slots, values), dtype),
-            }
-            for _ in range(config.num_hidden_layers)
-        ],
+        "blocks": blocks,
     }
 
 
@@ -82,7 +90,15 @@ def forget(cache: dict[str, Any], counts) -> dict[str, Any]:
     Args:
         cache: Any.
         counts: Integers `(batch,)`.
+
+    Raises:
+        OptionError: its attention keeps sums, or the last tokens only.
     """
+    if any("key" not in block for block in cache["blocks"]):
+        raise OptionError(
+            "This model's attention keeps no single tokens, so it cannot take any back.\n"
+            "Write without a draft, or load it with attention='full'."
+        )
     tokens = dict(cache["tokens"])
     real = ops.cast(tokens["real"], "int32")
     from_the_end = ops.flip(ops.cumsum(ops.flip(real, axis=1), axis=1), axis=1)

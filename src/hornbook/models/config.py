@@ -70,6 +70,10 @@ class TransformerConfig:
     query_key_norm: bool = False  # the features of each head are normalized before they meet
     scale_attention: bool = True  # by 1 / sqrt(features of a head)
     attention_normalization: str = "softmax"  # see `attention_probabilities`
+    attention: str = "full"  # or a kind whose cost grows with the length, not its square
+    landmark_inverse: str = "iteration"  # of `nystrom`
+    feature_map: str = "elu"  # of `linear`
+    redraw_features: bool = False  # of `performer`: in every training step
     residual_attention_scores: bool = False  # each block adds the scores below (RealFormer)
     gated_feed_forward: bool = False  # one projection multiplies another (GLU)
     share_segment_embedding: bool = False  # segment ids are looked up among the tokens
@@ -81,6 +85,11 @@ class TransformerConfig:
     heads: tuple[str, ...] = ()  # what stands on top: any of HEADS
     cross_attention: bool = False  # whether blocks also look at an encoder's output
     hierarchical_positions: float | None = None  # of `learned`: see that layer; 0.4, say
+    tiled_positions: bool = False  # of `learned`: begin again after the last row
+    num_landmarks: int = 64  # of `nystrom`, `double-softmax`, `window-landmarks`
+    value_convolution: int | None = None  # of `nystrom`: its width; None: there is none
+    random_features: int = 256  # of `performer`
+    window: int = 64  # of `window`, `window-landmarks`; layers that slide have their own
     condition_size: int | None = None  # features of the condition of every norm
     condition_hidden_size: int | None = None  # features of a layer between it and the norm
     condition_hidden_act: str = "swish"
@@ -127,7 +136,8 @@ class TransformerConfig:
     def max_length(self) -> int:
         """Tokens that have a position."""
         rows = self.position_rows - self.position_offset
-        return rows if self.hierarchical_positions is None else rows**2
+        extended = self.hierarchical_positions is not None or self.tiled_positions
+        return rows**2 if extended else rows
 
     def slides(self, number: int) -> bool:
         """Whether layer `number` sees no farther than `attention_window`."""
@@ -142,9 +152,10 @@ class TransformerConfig:
 
     @property
     def of_decoder(self) -> TransformerConfig:
-        """What the second stack of two is built from."""
+        """What the second stack of two is built from; its texts are short."""
         return self.replace(
             application="causal_lm",
+            attention="full",
             encoder_decoder=False,
             cross_attention=True,
             heads=(),
@@ -172,6 +183,11 @@ OWN_FIELDS = (
     "heads",
     "cross_attention",
     "hierarchical_positions",
+    "tiled_positions",
+    "num_landmarks",
+    "value_convolution",
+    "random_features",
+    "window",
     "condition_size",
     "condition_hidden_size",
     "condition_hidden_act",

@@ -40,6 +40,8 @@ def _wrong_values(config: Any) -> Iterator[str]:
         yield f"  hierarchical_positions is {alpha!r}, expected a number between 0 and 1, or None"
     if config.rope_scaling is not None and not isinstance(config.rope_scaling, Mapping):
         yield f"  rope_scaling is {config.rope_scaling!r}, expected an object or null"
+    if not isinstance(config.tiled_positions, bool):
+        yield f"  tiled_positions is {config.tiled_positions!r}, expected True or False"
     for name, allowed in CHOICES.items():
         if not any(_same(getattr(config, name), value) for value in allowed):
             expected = " or ".join(repr(value) for value in allowed)
@@ -87,6 +89,15 @@ def _contradictions(config: Any) -> Iterator[str]:
             "  hierarchical_positions is for learned positions; these are "
             f"{config.position_kind}" + _INSTEAD.get(config.position_kind, "")
         )
+    if config.tiled_positions and config.position_kind != "learned":
+        yield (
+            f"  tiled_positions is for learned positions; these are {config.position_kind}"
+            + _INSTEAD.get(config.position_kind, "")
+        )
+    if config.tiled_positions and config.hierarchical_positions is not None:
+        yield "  say either hierarchical_positions or tiled_positions, not both"
+    if config.attention != "full":
+        yield from _attention_problems(config)
     if config.rope_scaling is not None and config.position_kind != "rotary":
         yield f"  rope_scaling is for rotary positions; these are {config.position_kind}"
     if config.block == "gau" and config.gated_feed_forward:
@@ -110,6 +121,29 @@ def _contradictions(config: Any) -> Iterator[str]:
         yield "  gated attention units have no vectors for relative positions"
 
 
+def _attention_problems(config: Any) -> Iterator[str]:
+    """What a kind of attention other than full is not able to do."""
+    from hornbook.layers.attention_kinds import cannot, normalizations
+
+    kind, causal = config.attention, config.application == "causal_lm"
+    if causal and (refusal := cannot(kind, "causal")):
+        yield f"  {refusal}"
+    if causal and kind == "linear" and config.feature_map == "softmax":
+        yield "  feature_map 'softmax' is over all keys and not causal; the others can"
+    if config.position_kind in ("relative", "buckets") and (refusal := cannot(kind, "relative")):
+        yield f"  {refusal} ({config.family} has such positions)"
+    if config.application == "prefix_lm":
+        yield f"  attention {kind!r} cannot read one part both ways and write another; full can"
+    if config.residual_attention_scores:
+        yield f"  attention {kind!r} has no scores for residual_attention_scores; full has"
+    able = normalizations(causal)
+    if config.attention_normalization not in able:
+        yield (
+            f"  attention {kind!r} cannot compute attention_normalization "
+            f"{config.attention_normalization!r}; full can, or say {' or '.join(able)}"
+        )
+
+
 _POSITIVE = (
     "vocab_size",
     "hidden_size",
@@ -120,6 +154,9 @@ _POSITIVE = (
     "max_relative_position",
     "relative_attention_num_buckets",
     "relative_attention_max_distance",
+    "num_landmarks",
+    "random_features",
+    "window",
 )
 _POSITIVE_OR_NONE = (
     "embedding_size",
@@ -133,6 +170,7 @@ _POSITIVE_OR_NONE = (
     "decoder_intermediate_size",
     "condition_size",
     "condition_hidden_size",
+    "value_convolution",
 )
 _RATES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
 _INSTEAD = {

@@ -102,7 +102,11 @@ class Transformer(keras.layers.Layer):
 
     def _block(self, number):
         block: Any = BLOCKS[self.config.block]
-        options = {"dtype": self.dtype_policy, "name": f"block_{number}"}
+        options = {
+            "dtype": self.dtype_policy,
+            "name": f"block_{number}",
+            "slides": self.config.slides(number),
+        }
         if number == 0 and not self.config.first_attention_norm:
             options["attention_norm"] = False
         return block(self.config, **options)
@@ -155,6 +159,12 @@ class Transformer(keras.layers.Layer):
         cache=None,
         training=None,
     ):
+        by_place = self.config.attention != "full" and self.config.position_kind in (
+            "relative",
+            "buckets",
+        )
+        if by_place and position_ids is not None:
+            raise ValueError("Distances are by place here, so there can be no position_ids.")
         tokens = describe_tokens(
             self.config, token_ids, segment_ids, position_ids, padding_mask, cache
         )
@@ -194,6 +204,8 @@ class Transformer(keras.layers.Layer):
 
     def _attention_arguments(self, tokens, keys, bias):
         """What attention is called with, in blocks that see everything and in those that slide."""
+        if self.config.attention != "full":
+            return self._kind_arguments(tokens, bias)
         all_keys, near_keys = visible_keys(self.config, tokens, keys)
         everywhere = {"attention_mask": all_keys, "attention_bias": bias}
         if self.config.position_kind == "rotary":
@@ -204,6 +216,23 @@ class Transformer(keras.layers.Layer):
             distances = self.positions(tokens["position"], keys["position"])
             everywhere["attention_bias"] = distances if bias is None else distances + bias
         nearby = everywhere | {"attention_mask": near_keys}
+        if self.local_positions is not None:
+            nearby["rotary"] = self.local_positions(tokens["position"])
+        return everywhere, nearby
+
+    def _kind_arguments(self, tokens, bias):
+        """The same for kinds of attention that have no scores of all tokens by all tokens."""
+        kind = self.config.attention
+        if bias is not None:
+            raise ValueError(f"attention {kind!r} has no scores to add a bias to; full has.")
+        everywhere = {"padding_mask": tokens["real"]}
+        if self.config.position_kind == "rotary":
+            everywhere["rotary"] = self.positions(tokens["position"])
+        elif self.config.position_kind in ("relative", "buckets"):
+            # distances by place: every block of tokens sees the same
+            name = "relative" if self.config.position_kind == "relative" else "attention_bias"
+            everywhere[name] = self.positions(*self.blocks[0].attention.kind.band())
+        nearby = dict(everywhere)
         if self.local_positions is not None:
             nearby["rotary"] = self.local_positions(tokens["position"])
         return everywhere, nearby
@@ -232,6 +261,9 @@ class Transformer(keras.layers.Layer):
 
     def _position_vectors(self, position_ids):
         alpha, first = self.config.hierarchical_positions, self.config.position_offset
+        if self.config.tiled_positions:
+            rows = self.config.position_rows - first
+            position_ids = (position_ids - first) % rows + first
         if alpha is None:
             return self.position_embedding(position_ids)
         table = ops.convert_to_tensor(self.position_embedding.embeddings)[first:]

@@ -97,8 +97,9 @@ def _values(
         verify=verify,
         prefixes=[prefix] if prefix else [],
         ignore=[*LEFTOVERS, *family.ignore.get(layout, ()), rf"^{OWN}"],
-        # the last kernels of a condition start at zero, which changes nothing
-        allowed_missing=[r"(gamma|beta|hidden)_kernel$", *family.optional],
+        # the last kernels of a condition, and a convolution of values, start at zero, which
+        # changes nothing
+        allowed_missing=[r"(gamma|beta|hidden)_kernel$", r"\.value_convolution$", *family.optional],
     )
     return {ours[path]: value for path, value in values.items()}
 

@@ -1,0 +1,121 @@
+"""Attention by its definition, without an array of all queries by all keys where they are many."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import ops
+
+from hornbook.layers.attention_probabilities import HIDDEN, attention_probabilities
+
+# Scores that may exist at a time: 64 MiB of float32.  Below, one matrix product is fastest.
+MOST_SCORES = 2**24
+
+
+def is_worthwhile(query, key) -> bool:
+    """Whether `exact_attention` gains anything over a matrix product for the scores."""
+    sizes = (*query.shape[:3], key.shape[2])
+    return keras.config.backend() == "torch" or None in sizes or math.prod(sizes) > MOST_SCORES
+
+
+def exact_attention(query, key, value, *, mask=None, bias=None, scale: float = 1.0):
+    """The mean of the values, weighted by the softmax of how well query and key match.
+
+    PyTorch has a fused kernel for it.  JAX and TensorFlow write scores down; when there are more
+    than `MOST_SCORES`, some queries are answered at a time, and in training their scores are
+    computed again for the gradient, so that memory grows with the length and not its square.
+
+    Args:
+        query: `(batch, heads, queries, head_size)`.
+        key: `(batch, heads, keys, head_size)`; with fewer heads, each shared by several of the
+            query.
+        value: `(batch, heads, keys, value_size)`.
+        mask: Boolean, broadcasts to `(batch, heads, queries, keys)`, with all four axes; True
+            may be seen.  A query that sees nothing gets some finite mean.
+        bias: Added to the scores; same shape.
+        scale: Factor of the scores.
+
+    Returns:
+        `(batch, heads, queries, value_size)`.
+    """
+    if keras.config.backend() == "torch":
+        return _fused(query, key, value, mask, bias, scale)
+    if key.shape[1] != query.shape[1]:
+        key, value = (ops.repeat(x, query.shape[1] // x.shape[1], axis=1) for x in (key, value))
+    if scale != 1.0:
+        query = query * ops.cast(scale, query.dtype)
+    mask, bias = (None if x is None else ops.convert_to_tensor(x) for x in (mask, bias))
+    sizes = (*query.shape[:3], key.shape[2])
+    if None not in sizes:
+        batch, heads, queries, keys = sizes
+        at_a_time = max(MOST_SCORES // (batch * heads * keys), 1)
+        if queries <= at_a_time:
+            return _at_once(query, key, value, mask, bias)
+        return _in_parts(query, key, value, mask, bias, at_a_time)
+    shape = ops.shape(query)  # TensorFlow may learn it only when it runs
+    at_a_time = ops.maximum(MOST_SCORES // (shape[0] * shape[1] * ops.shape(key)[2]), 1)
+    return ops.cond(
+        shape[2] <= at_a_time,
+        lambda: _at_once(query, key, value, mask, bias),
+        lambda: _in_parts(query, key, value, mask, bias, at_a_time),
+    )
+
+
+def _at_once(query, key, value, mask, bias):
+    scores = ops.matmul(query, ops.swapaxes(key, 2, 3))
+    scores = ops.cast(
+        scores,
+        "float64" if keras.backend.standardize_dtype(query.dtype) == "float64" else "float32",
+    )
+    if bias is not None:
+        scores = scores + ops.cast(bias, scores.dtype)
+    return ops.matmul(ops.cast(attention_probabilities(scores, mask), value.dtype), value)
+
+
+def _in_parts(query, key, value, mask, bias, at_a_time):
+    """The same for `at_a_time` queries after one another."""
+    batch, heads, queries, _ = ops.shape(query)
+    parts = -(-queries // at_a_time)
+    size = -(-queries // parts)  # as equal as can be
+
+    def split(x):
+        """`(batch, heads, queries, any)` -> `(parts, batch, heads, size, any)`."""
+        missing = ops.zeros((*ops.shape(x)[:2], parts * size - queries, ops.shape(x)[3]), x.dtype)
+        x = ops.concatenate([x, missing], axis=2)
+        x = ops.reshape(x, (*ops.shape(x)[:2], parts, size, ops.shape(x)[3]))
+        return ops.transpose(x, (2, 0, 1, 3, 4))
+
+    there = {name: x for name, x in (("mask", mask), ("bias", bias)) if x is not None}
+    shared = {name: x for name, x in there.items() if x.shape[2] == 1}
+    apart = {"query": query} | {name: x for name, x in there.items() if name not in shared}
+    apart = {name: split(x) for name, x in sorted(apart.items())}  # `map` sorts names too
+
+    # all tensors are arguments: TensorFlow gives what a function merely sees no gradient
+    @keras.remat
+    def answer(key, value, *tensors):
+        part = dict(zip([*apart, *shared], tensors, strict=True))
+        return _at_once(part["query"], key, value, part.get("mask"), part.get("bias"))
+
+    answers = ops.map(
+        lambda part: answer(key, value, *part.values(), *shared.values()),
+        apart,
+    )
+    answers = ops.transpose(answers, (1, 2, 0, 3, 4))
+    answers = ops.reshape(answers, (batch, heads, parts * size, value.shape[3]))
+    return answers[:, :, :queries]
+
+
+def _fused(query, key, value, mask, bias, scale):
+    """The same in one kernel of PyTorch."""
+    if bias is not None and mask is not None:
+        # finite in half precision too, or a query that sees nothing gets NaN
+        bias = ops.where(
+            mask,
+            bias,
+            -3e4 if keras.backend.standardize_dtype(query.dtype) == "float16" else HIDDEN,
+        )
+        mask = None
+    query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
+    attended = ops.dot_product_attention(query, key, value, bias=bias, mask=mask, scale=scale)
+    return ops.transpose(attended, (0, 2, 1, 3))
