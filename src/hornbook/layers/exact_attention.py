@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import math
-
 import keras
 from keras import ops
 
 from hornbook.layers.attention_probabilities import HIDDEN, attention_probabilities
 
-# Scores that may exist at a time: 64 MiB of float32.  Below, one matrix product is fastest.
+# Scores that may exist at a time, 64 MiB of float32, in texts of more than 1,024 tokens: below,
+# one matrix product is fastest.
 MOST_SCORES = 2**24
+SHORT = 1024**2
 
 
 def is_worthwhile(query, key) -> bool:
     """Whether `exact_attention` gains anything over a matrix product for the scores."""
     sizes = (*query.shape[:3], key.shape[2])
-    return keras.config.backend() == "torch" or None in sizes or math.prod(sizes) > MOST_SCORES
+    return (
+        keras.config.backend() == "torch" or None in sizes or _queries_at_a_time(*sizes) < sizes[2]
+    )
+
+
+def _queries_at_a_time(batch: int, heads: int, queries: int, keys: int) -> int:
+    return queries if queries * keys <= SHORT else max(MOST_SCORES // (batch * heads * keys), 1)
 
 
 def exact_attention(query, key, value, *, mask=None, bias=None, scale: float = 1.0):
     """The mean of the values, weighted by the softmax of how well query and key match.
 
     PyTorch has a fused kernel for it.  JAX and TensorFlow write scores down; when there are more
-    than `MOST_SCORES`, some queries are answered at a time, and in training their scores are
-    computed again for the gradient, so that memory grows with the length and not its square.
+    than `MOST_SCORES` in a long text, some queries are answered at a time, and in training
+    their scores are computed again for the gradient, so that memory grows with the length and
+    not its square.
 
     Args:
         query: `(batch, heads, queries, head_size)`.
@@ -48,15 +55,15 @@ def exact_attention(query, key, value, *, mask=None, bias=None, scale: float = 1
     mask, bias = (None if x is None else ops.convert_to_tensor(x) for x in (mask, bias))
     sizes = (*query.shape[:3], key.shape[2])
     if None not in sizes:
-        batch, heads, queries, keys = sizes
-        at_a_time = max(MOST_SCORES // (batch * heads * keys), 1)
-        if queries <= at_a_time:
+        at_a_time = _queries_at_a_time(*sizes)
+        if sizes[2] <= at_a_time:
             return _at_once(query, key, value, mask, bias)
         return _in_parts(query, key, value, mask, bias, at_a_time)
     shape = ops.shape(query)  # TensorFlow may learn it only when it runs
-    at_a_time = ops.maximum(MOST_SCORES // (shape[0] * shape[1] * ops.shape(key)[2]), 1)
+    keys = ops.shape(key)[2]
+    at_a_time = ops.maximum(MOST_SCORES // (shape[0] * shape[1] * keys), 1)
     return ops.cond(
-        shape[2] <= at_a_time,
+        ops.logical_or(shape[2] <= at_a_time, shape[2] * keys <= SHORT),
         lambda: _at_once(query, key, value, mask, bias),
         lambda: _in_parts(query, key, value, mask, bias, at_a_time),
     )

@@ -273,7 +273,9 @@ def test_gradients_are_those_of_finite_differences(case):
     into = normal(1, HEADS, 14, SIZE + 1, seed=7) * real[:, None, :, None]
 
     def weighted(*x):
-        return layer(*x, scale=SCALE, real_queries=real, real_keys=real) * into
+        return layer(*x, scale=SCALE, real_queries=real, real_keys=real) * ops.convert_to_tensor(
+            into
+        )
 
     found, weighted = gradients(weighted, arrays), compiled(weighted)
     for number, gradient in enumerate(found):
