@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from hornbook.data.json_lines import parse_json_lines
 from hornbook.data.problems import Problems
-from hornbook.data.tables import parse_table
-from hornbook.data.text_lines import STANDARD_INPUT, name_of, text_lines
+from hornbook.data.row_files import rows_of
+from hornbook.data.text_lines import name_of
 
-TABLE_SUFFIXES = (".csv", ".tsv")
-JSON_SUFFIXES = (".jsonl", ".txt", ".ndjson", ".json")
 TEXTS = ("source", "target")
 LABELS = ("label", "labelA", "labelB")  # the last two as in Sohu's contest of 2021
 _MEANING = {0: 0, 1: 1, "0": 0, "1": 1, "true": 1, "false": 0}
@@ -54,7 +50,7 @@ def read_pairs_to_predict(source: str | Path, criterion: str | None = None) -> I
     """
     problems = Problems(stop_at_first=True)
     name = name_of(source)
-    for number, row in rows_of(source, problems):
+    for number, row in rows_of(source, problems, TEXTS):
         own = row.get("criterion")
         pair = _pair(row, f"{name}:{number}", own if own else criterion or "", None, problems)
         if pair is not None:
@@ -72,7 +68,7 @@ def read_labelled_pairs(
         problems: Where to note.
     """
     pairs = []
-    for number, row in rows_of(path, problems):
+    for number, row in rows_of(path, problems, TEXTS):
         where = f"{path}:{number}"
         name = criterion if isinstance(criterion, str) else criterion(row)
         label = _label(row, name, where, problems)
@@ -80,36 +76,6 @@ def read_labelled_pairs(
         if pair is not None and label is not None:
             pairs.append(pair)
     return pairs
-
-
-def rows_of(source: str | Path, problems: Problems) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The rows of a file of either kind, with their line numbers."""
-    name = name_of(source)
-    lines: Iterable[tuple[int, str]] = text_lines(source, problems)
-    if str(source) == STANDARD_INPUT:
-        is_table, lines = _looks_like_a_table(lines)
-    else:
-        is_table = suffix_of(Path(source)) in TABLE_SUFFIXES
-    if is_table:
-        yield from parse_table(lines, name, problems, columns=TEXTS)
-    else:
-        yield from parse_json_lines(lines, name, problems)
-
-
-def suffix_of(path: Path) -> str:
-    """The suffix that tells the kind of file: `.csv` for `pairs.csv.gz` too."""
-    path = path.with_suffix("") if path.suffix.lower() == ".gz" else path
-    return path.suffix.lower()
-
-
-def _looks_like_a_table(
-    lines: Iterable[tuple[int, str]],
-) -> tuple[bool, Iterable[tuple[int, str]]]:
-    lines = iter(lines)
-    for number, line in lines:
-        if line.strip():
-            return not line.lstrip().startswith("{"), chain([(number, line)], lines)
-    return False, iter(())
 
 
 def _pair(

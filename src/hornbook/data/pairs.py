@@ -21,21 +21,18 @@ from pathlib import Path
 from typing import Any
 
 from hornbook.data.pair_rows import (
-    JSON_SUFFIXES,
-    TABLE_SUFFIXES,
     Pair,
     group_letter,
     read_labelled_pairs,
     read_pairs_to_predict,
-    suffix_of,
 )
 from hornbook.data.problems import Problems
+from hornbook.data.row_files import SPLITS, file_of, split_by_content
 from hornbook.errors import DataError
 from hornbook.progress import note
 
 __all__ = ["MatchingData", "Pair", "read_pairs", "read_pairs_to_predict"]
 
-SPLITS = ("train", "valid")
 ALL = "all"
 
 
@@ -108,25 +105,13 @@ def split_off(
     The same two texts, in either order and under any criterion, are on one side only.  Of each
     kind (the criteria and labels that two texts have) `fraction` goes to validation.
     """
-    kinds: dict[str, set[tuple[str, int | None]]] = defaultdict(set)
-    for pair in pairs:
-        kinds[_fingerprint(pair, seed)].add((pair.criterion, pair.label))
-    strata: dict[tuple[tuple[str, int | None], ...], list[str]] = defaultdict(list)
-    for fingerprint, kind in kinds.items():
-        strata[tuple(sorted(kind, key=str))].append(fingerprint)
-    valid: set[str] = set()
-    for fingerprints in strata.values():
-        least = 1 if len(fingerprints) > 1 else 0
-        valid.update(sorted(fingerprints)[: max(least, round(len(fingerprints) * fraction))])
-    sides: tuple[list[Pair], list[Pair]] = ([], [])
-    for pair in pairs:
-        sides[_fingerprint(pair, seed) in valid].append(pair)
-    return sides
-
-
-def _fingerprint(pair: Pair, seed: int) -> str:
-    texts = "\0".join(sorted((pair.source.strip(), pair.target.strip())))
-    return hashlib.sha256(f"{seed}\0{texts}".encode("utf-8", "replace")).hexdigest()
+    return split_by_content(
+        pairs,
+        lambda pair: "\0".join(sorted((pair.source.strip(), pair.target.strip()))),
+        lambda pair: (pair.criterion, pair.label),
+        seed=seed,
+        fraction=fraction,
+    )
 
 
 def _files(path: Path) -> list[tuple[Path, Path | None, Any]]:
@@ -136,13 +121,13 @@ def _files(path: Path) -> list[tuple[Path, Path | None, Any]]:
         return [(path, None, _criterion_or(name))]
     if not path.is_dir():
         raise DataError(f"There is no file or folder {path}.")
-    train = _file_of(path, "train")
+    train = file_of(path, "train")
     if train is not None:
-        return [(train, _file_of(path, "valid"), _criterion_or(path.resolve().name))]
+        return [(train, file_of(path, "valid"), _criterion_or(path.resolve().name))]
     found = [
-        (train, _file_of(folder, "valid"), folder.name)
+        (train, file_of(folder, "valid"), folder.name)
         for folder in sorted(path.iterdir())
-        if folder.is_dir() and (train := _file_of(folder, "train")) is not None
+        if folder.is_dir() and (train := file_of(folder, "train")) is not None
     ]
     if not found:
         raise DataError(
@@ -158,21 +143,6 @@ def _criterion_or(name: str) -> Any:
         return name if own is None or own == "" else own
 
     return criterion
-
-
-def _file_of(folder: Path, split: str) -> Path | None:
-    """The one file of a split in a folder."""
-    found = sorted(
-        file
-        for file in folder.iterdir()
-        if file.name.split(".")[0] == split
-        and suffix_of(file) in (*JSON_SUFFIXES, *TABLE_SUFFIXES)
-        and file.is_file()
-    )
-    if len(found) > 1:
-        names = ", ".join(file.name for file in found)
-        raise DataError(f"{folder} has more than one {split} file: {names}.\nLeave one of them.")
-    return found[0] if found else None
 
 
 def common_criteria(train: Iterable[Pair], valid: Iterable[Pair]) -> list[str]:

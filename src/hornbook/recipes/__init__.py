@@ -11,6 +11,7 @@ from hornbook.errors import HornbookError, OptionError, did_you_mean
 # name on the command line -> module and class, imported when it is asked for
 RECIPES = {
     "text-matching": "hornbook.recipes.text_matching:TextMatching",
+    "text-classification": "hornbook.recipes.text_classification:TextClassification",
 }
 
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from hornbook.data.batches import length_buckets, make_batch, padded_length
 from hornbook.data.pairs import (
     Pair,
     common_criteria,
@@ -112,6 +111,7 @@ class TextMatching(Recipe):
 
         from hornbook.training.loop import Loop
         from hornbook.training.run_folder import RunFolder
+        from hornbook.training.text_batches import epoch_batches
 
         train = read_pairs(data, "train", seed=self.seed).pairs
         valid = read_pairs(data, "valid", seed=self.seed).pairs
@@ -126,7 +126,17 @@ class TextMatching(Recipe):
         self.tokenizer, self.encoder = self._start(train)
         self.model = self.build()
         samples, held_out = self._columns(train), self._columns(valid)
-        self._compile(steps=self.epochs * len(self._batches(samples, epoch=0)))
+
+        def batches(epoch: int):
+            return epoch_batches(
+                samples,
+                batch_size=self.batch_size,
+                seed=self.seed,
+                epoch=epoch,
+                max_length=self.encoder.config.max_length,
+            )
+
+        self._compile(steps=self.epochs * len(batches(0)))
 
         def evaluate() -> dict[str, Any]:
             probabilities = self._probabilities(held_out)
@@ -135,7 +145,7 @@ class TextMatching(Recipe):
 
         loop = Loop(
             model=self.model,
-            batches=lambda epoch: self._batches(samples, epoch=epoch),
+            batches=batches,
             epochs=self.epochs,
             evaluate=evaluate,
             monitor="mean_f1",
@@ -157,11 +167,8 @@ class TextMatching(Recipe):
 
     def _start(self, pairs: Sequence[Pair]) -> tuple[Tokenizer, Transformer]:
         """A pretrained encoder, or a small one whose vocabulary is learned from the pairs."""
-        from hornbook.models.config import TransformerConfig
-        from hornbook.models.transformer import Transformer
-        from hornbook.pretrained import load, policy
-        from hornbook.text.vocabulary import learn_wordpiece
-        from hornbook.text.wordpiece import WordPieceTokenizer
+        from hornbook.pretrained import load
+        from hornbook.pretrained.starting import new_encoder
 
         condition_size = CONDITION_SIZE if self.conditional else None
         if self.pretrained is not None:
@@ -174,23 +181,19 @@ class TextMatching(Recipe):
             )
             return found.need_tokenizer(), found.model
         texts = [text for pair in pairs for text in (pair.source, pair.target)]
-        tokenizer = WordPieceTokenizer(learn_wordpiece(texts, self.vocabulary_size))
-        config = TransformerConfig(
-            vocab_size=tokenizer.vocabulary_size,
+        return new_encoder(
+            texts,
+            vocabulary_size=self.vocabulary_size,
             hidden_size=self.hidden_size,
             num_hidden_layers=self.num_hidden_layers,
-            num_attention_heads=max(self.hidden_size // HEAD_SIZE, 1),
-            intermediate_size=4 * self.hidden_size,
-            hidden_act="relu",
-            hidden_dropout_prob=self.dropout,
-            attention_probs_dropout_prob=0.0,
-            max_position_embeddings=padded_length(self.max_length),
+            max_length=self.max_length,
+            dropout=self.dropout,
+            compute_dtype=self.compute_dtype,
             # which text a token is of, and how much around it the other text has too: a
             # pretrained encoder knows how to compare, one from scratch has to be shown
             type_vocab_size=MARKED_SEGMENTS,
             condition_size=condition_size,
         )
-        return tokenizer, Transformer(config, dtype=policy(self.compute_dtype))
 
     def build(self) -> keras.Model:
         """The whole network: encoder, condition, pooling, classifier -> logits `(batch, 2)`."""
@@ -256,46 +259,14 @@ class TextMatching(Recipe):
             "where": [pair.where for pair in pairs],
         }
 
-    def _batches(self, columns: dict[str, list], epoch: int) -> list[Any]:
-        """The batches of an epoch: a pure function of the seed and the epoch."""
-        from hornbook.training.loop import Batch
-
-        lengths = [len(ids) for ids in columns["token_ids"]]
-        buckets = length_buckets(lengths, batch_size=self.batch_size, seed=self.seed, epoch=epoch)
-
-        def batch(numbers: np.ndarray) -> Batch:
-            def arrays():
-                inputs = self._arrays(columns, numbers, self.batch_size)
-                return inputs, inputs.pop("label"), inputs.pop("weight")
-
-            def where():
-                return [columns["where"][number] for number in numbers]
-
-            return Batch(size=len(numbers), arrays=arrays, where=where)
-
-        return [batch(numbers) for numbers in buckets]
-
-    def _arrays(self, columns, numbers, batch_size) -> dict[str, np.ndarray]:
-        values = {name: column for name, column in columns.items() if name != "where"}
-        return make_batch(
-            values,
-            numbers,
-            pad_batch=True,
-            batch_size=batch_size,
-            max_length=self.encoder.config.max_length,
-        )
-
     def _probabilities(self, columns: dict[str, list]) -> np.ndarray:
         """The probability of "yes" for each pair, `(pairs,)`."""
-        probabilities = np.empty(len(columns["token_ids"]))
+        from hornbook.training.text_batches import predicted_logits
+
         rows = 2 * self.batch_size  # nothing is kept for gradients
-        lengths = [len(ids) for ids in columns["token_ids"]]
-        for numbers in length_buckets(lengths, batch_size=rows, shuffle=False):
-            inputs = self._arrays(columns, numbers, rows)
-            del inputs["label"], inputs["weight"]
-            logits = self.model.predict_on_batch(inputs)[: len(numbers)].astype("float64")
-            probabilities[numbers] = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
-        return probabilities
+        limit = self.encoder.config.max_length
+        no, yes = predicted_logits(self.model, columns, rows=rows, max_length=limit).T
+        return 1 / (1 + np.exp(no - yes))
 
     def evaluate(self, data: str | Path) -> dict[str, Any]:
         """Measures on the validation split of `data`, with the thresholds found in training.

@@ -1,0 +1,113 @@
+"""A file of rows, JSON lines or a table, and the files of a data folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hornbook.data.json_lines import parse_json_lines
+from hornbook.data.problems import Problems
+from hornbook.data.tables import parse_table
+from hornbook.data.text_lines import STANDARD_INPUT, name_of, text_lines
+from hornbook.errors import DataError
+
+TABLE_SUFFIXES = (".csv", ".tsv")
+JSON_SUFFIXES = (".jsonl", ".txt", ".ndjson", ".json")
+SPLITS = ("train", "valid")
+Sample = TypeVar("Sample")
+
+
+def rows_of(
+    source: str | Path, problems: Problems, columns: Sequence[str]
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The rows of a file of either kind, with their line numbers.
+
+    Args:
+        source: `.jsonl`, `.csv` or `.tsv` (`.gz` too), or `"-"`: standard input, whose first
+            line tells JSON lines from a table.
+        problems: Where what is no row is noted.
+        columns: Those that a table must have.
+    """
+    name = name_of(source)
+    lines: Iterable[tuple[int, str]] = text_lines(source, problems)
+    if str(source) == STANDARD_INPUT:
+        is_table, lines = _looks_like_a_table(lines)
+    else:
+        is_table = suffix_of(Path(source)) in TABLE_SUFFIXES
+    if is_table:
+        yield from parse_table(lines, name, problems, columns=columns)
+    else:
+        yield from parse_json_lines(lines, name, problems)
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix that tells the kind of file: `.csv` for `pairs.csv.gz` too."""
+    path = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    return path.suffix.lower()
+
+
+def _looks_like_a_table(
+    lines: Iterable[tuple[int, str]],
+) -> tuple[bool, Iterable[tuple[int, str]]]:
+    lines = iter(lines)
+    for number, line in lines:
+        if line.strip():
+            return not line.lstrip().startswith("{"), chain([(number, line)], lines)
+    return False, iter(())
+
+
+def file_of(folder: Path, split: str) -> Path | None:
+    """The one file of a split in a folder."""
+    found = sorted(
+        file
+        for file in folder.iterdir()
+        if file.name.split(".")[0] == split
+        and suffix_of(file) in (*JSON_SUFFIXES, *TABLE_SUFFIXES)
+        and file.is_file()
+    )
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise DataError(f"{folder} has more than one {split} file: {names}.\nLeave one of them.")
+    return found[0] if found else None
+
+
+def split_by_content(
+    samples: Sequence[Sample],
+    content: Callable[[Sample], str],
+    kind: Callable[[Sample], Hashable],
+    *,
+    seed: int = 0,
+    fraction: float = 0.1,
+) -> tuple[list[Sample], list[Sample]]:
+    """Splits into training and validation samples, by what they say and not where they stand.
+
+    Args:
+        samples: All.
+        content: Samples of the same content are on one side only.
+        kind: Of each set of kinds that a content has, `fraction` goes to validation.
+        seed: Another one, another split.
+        fraction: How much.
+    """
+
+    def fingerprint(sample: Sample) -> str:
+        text = f"{seed}\0{content(sample)}"
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+    kinds: dict[str, set[Hashable]] = defaultdict(set)
+    for sample in samples:
+        kinds[fingerprint(sample)].add(kind(sample))
+    strata: dict[tuple[Hashable, ...], list[str]] = defaultdict(list)
+    for found, its_kinds in kinds.items():
+        strata[tuple(sorted(its_kinds, key=str))].append(found)
+    valid: set[str] = set()
+    for found_here in strata.values():
+        least = 1 if len(found_here) > 1 else 0
+        valid.update(sorted(found_here)[: max(least, round(len(found_here) * fraction))])
+    sides: tuple[list[Sample], list[Sample]] = ([], [])
+    for sample in samples:
+        sides[fingerprint(sample) in valid].append(sample)
+    return sides

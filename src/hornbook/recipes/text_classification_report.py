@@ -1,0 +1,193 @@
+"""How good a text classifier is: figures, a table, and the page `report.html`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hornbook.data.labelled_texts import Label, LabelledText
+from hornbook.metrics import accuracy, best_f1_threshold, confusion_matrix, precision_recall_f1
+from hornbook.report import Page, heat_map, line_chart
+
+WORST = 10  # mistakes shown
+LONGEST = 200  # characters of a text shown
+MOST_CLASSES = 20  # in one picture
+
+
+def best_thresholds(truth: np.ndarray, probabilities: np.ndarray) -> list[float]:
+    """For each label the threshold with the highest F1: with few texts of it it is not 0.5."""
+    return [
+        best_f1_threshold(labels.astype(int), found)[0] if labels.any() else 0.5
+        for labels, found in zip(truth.T, probabilities.T, strict=True)
+    ]
+
+
+def answers(probabilities: np.ndarray, thresholds: Sequence[float] | None) -> np.ndarray:
+    """The number of the likeliest class; with thresholds `(texts, classes)` of 0 and 1."""
+    if thresholds is None:
+        return probabilities.argmax(axis=1)
+    return (probabilities >= np.array(thresholds)).astype(int)
+
+
+def classification_metrics(
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    classes: Sequence[Label],
+    thresholds: Sequence[float] | None,
+) -> dict[str, Any]:
+    """Measures a text classifier.
+
+    Args:
+        truth: Class numbers `(texts,)`, or `(texts, classes)` of 0 and 1.
+        probabilities: `(texts, classes)`.
+        classes: Their labels.
+        thresholds: A text has each label from its threshold on; None: one label a text.
+
+    Returns:
+        `precision`, `recall`, `f1` and `texts` by class; `macro_f1`, the mean; `accuracy`, the
+        share of texts with all labels right.
+    """
+    found = answers(probabilities, thresholds)
+    metrics: dict[str, Any] = {name: {} for name in ("precision", "recall", "f1", "texts")}
+    for number, label in enumerate(map(str, classes)):
+        wanted, given = (
+            (x == number if thresholds is None else x[:, number]).astype(int)
+            for x in (truth, found)
+        )
+        metrics["texts"][label] = int(wanted.sum())
+        figures = precision_recall_f1(wanted, given)
+        for name in ("precision", "recall", "f1"):
+            metrics[name][label] = getattr(figures, name)
+    metrics["macro_f1"] = float(np.mean(list(metrics["f1"].values())))
+    if thresholds is None:
+        metrics["accuracy"] = accuracy(truth, found)
+    else:
+        metrics["accuracy"] = float((truth == found).all(axis=1).mean())
+    return metrics
+
+
+def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
+    """The metrics as columns and rows: a row a label, then the whole."""
+    rows: list[list[Any]] = [
+        [label, texts, *(metrics[name][label] for name in ("precision", "recall", "f1")), None]
+        for label, texts in metrics["texts"].items()
+    ]
+    rows.append(["all", None, None, None, metrics["macro_f1"], metrics["accuracy"]])
+    return ["label", "texts", "precision", "recall", "F1", "accuracy"], rows
+
+
+def write_report(
+    run: Any,
+    recipe: Any,
+    rows: Sequence[Mapping[str, Any]],
+    texts: Sequence[LabelledText],
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+) -> None:
+    """Writes `report.html` of a run: figures, curves, mistakes, settings, how to go on.
+
+    Args:
+        run: The `RunFolder`.
+        recipe: The fitted recipe.
+        rows: One an epoch, from the training loop.
+        texts: The validation texts.
+        truth, probabilities: See `classification_metrics`; of the best epoch.
+    """
+    metrics = classification_metrics(truth, probabilities, recipe.classes, recipe.thresholds)
+    page = Page(
+        "Text classification",
+        subtitle=f"{run.path.name} · {len(texts):,} validation texts · "
+        f"accuracy {metrics['accuracy']:.3f}, F1 {metrics['macro_f1']:.3f}",
+    )
+    _add_results(page, metrics, recipe.thresholds)
+    _add_training(page, rows)
+    if recipe.thresholds is None and len(recipe.classes) <= MOST_CLASSES:
+        names = [str(label) for label in recipe.classes]
+        numbers = list(range(len(names)))
+        counts = confusion_matrix(truth, answers(probabilities, None), numbers)
+        page.add_chart(
+            heat_map(counts, rows=names, columns=names), "What it is (rows), and its answer"
+        )
+    _add_mistakes(page, recipe, texts, truth, probabilities)
+    page.add_heading("Settings")
+    page.add_key_values({name: "none" if x is None else x for name, x in recipe.fields().items()})
+    page.add_heading("How to use this run")
+    page.add_code(
+        f"hornbook predict {run.path} texts.jsonl --out answers.jsonl\n"
+        f"hornbook evaluate {run.path} DATA\n\n"
+        "from hornbook.recipes.text_classification import TextClassification\n"
+        f"classifier = TextClassification.load({str(run.path)!r})\n"
+        'classifier.predict(["..."])'
+    )
+    run.write_report(page.html())
+
+
+def _add_results(page: Page, metrics: Mapping[str, Any], thresholds: Any) -> None:
+    page.add_heading("Results on the validation texts")
+    columns, table = metrics_table(metrics)
+    shown = [[f"{x:.3f}" if isinstance(x, float) else x for x in row] for row in table]
+    page.add_table(shown, columns, "l" + "r" * (len(columns) - 1))
+    words = (
+        "Precision is the share of its answers of a label that are right, recall the share of "
+        "the texts of a label that it finds, F1 weighs both equally. Accuracy is the share of "
+        "texts it is entirely right about."
+    )
+    if thresholds is not None:
+        words += (
+            "\n\nEach label has a threshold, chosen for the best F1 on these same texts, so "
+            "the figures on new ones will be a little lower."
+        )
+    page.add_text(words)
+
+
+def _add_training(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
+    page.add_heading("Training")
+    best = max(rows, key=lambda row: row["macro_f1"])
+    page.add_text(
+        "The loss is measured on the training texts and should fall; F1 and accuracy on the "
+        f"validation texts should rise. The best epoch is the one kept: here epoch "
+        f"{best['epoch']}."
+    )
+    epochs = [row["epoch"] for row in rows]
+    for caption, names in (
+        ("Training loss", {"loss": "loss"}),
+        ("On the validation texts", {"F1": "macro_f1", "accuracy": "accuracy"}),
+    ):
+        curves = {name: (epochs, [row[key] for row in rows]) for name, key in names.items()}
+        page.add_chart(line_chart(curves, x_label="epoch"), caption)
+
+
+def _add_mistakes(page: Page, recipe: Any, texts, truth, probabilities) -> None:
+    """The texts for whose labels the probability was farthest off."""
+    page.add_heading("Worst mistakes")
+    found = answers(probabilities, recipe.thresholds)
+    if recipe.thresholds is None:
+        wrong = found != truth
+        off = 1 - probabilities[np.arange(len(truth)), truth]
+    else:
+        wrong = (found != truth).any(axis=1)
+        off = np.abs(truth - probabilities).max(axis=1)
+    worst = sorted(np.flatnonzero(wrong), key=lambda number: (-off[number], number))[:WORST]
+    page.add_text(f"{int(wrong.sum()):,} of {len(texts):,} texts are not entirely right.")
+    if worst:
+        names = [str(label) for label in recipe.classes]
+        page.add_table(
+            [
+                [_short(texts[number].text), _named(names, truth[number]), _named(names, answer)]
+                for number, answer in ((number, found[number]) for number in worst)
+            ],
+            ["text", "label", "its answer"],
+            "lll",
+        )
+
+
+def _named(names: Sequence[str], labels: np.ndarray) -> str:
+    if np.ndim(labels) == 0:
+        return names[int(labels)]
+    return ", ".join(names[int(number)] for number in np.flatnonzero(labels)) or "none"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

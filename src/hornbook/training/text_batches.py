@@ -1,0 +1,76 @@
+"""Columns of encoded texts <-> the batches that a model learns from and answers for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hornbook.data.batches import length_buckets, make_batch
+from hornbook.training.loop import Batch
+
+NO_INPUTS = ("label", "where")
+
+
+def epoch_batches(
+    columns: Mapping[str, Sequence],
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    max_length: int | None = None,
+) -> list[Batch]:
+    """The batches of an epoch: a pure function of the seed and the epoch.
+
+    Args:
+        columns: A value a sample: `token_ids` and what else the model reads; `label`, a number
+            or an array; `where` each comes from.
+        batch_size: Samples a step.
+        seed: Of the order.
+        epoch: From 0.
+        max_length: Tokens that the model has positions for.
+    """
+    lengths = [len(ids) for ids in columns["token_ids"]]
+
+    def batch(numbers: np.ndarray) -> Batch:
+        def arrays():
+            inputs = _inputs(columns, numbers, batch_size, max_length)
+            weights = inputs.pop("weight")
+            labels = [columns["label"][number] for number in numbers]
+            labels += labels[:1] * (len(weights) - len(labels))
+            return inputs, np.asarray(labels), weights
+
+        return Batch(
+            size=len(numbers),
+            arrays=arrays,
+            where=lambda: [columns["where"][number] for number in numbers],
+        )
+
+    buckets = length_buckets(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
+    return [batch(numbers) for numbers in buckets]
+
+
+def predicted_logits(
+    model: Any, columns: Mapping[str, Sequence], *, rows: int, max_length: int | None = None
+) -> np.ndarray:
+    """What the model makes of each sample, `(samples, outputs)`, float64.
+
+    Args:
+        model: A Keras model.
+        columns: See `epoch_batches`.
+        rows: Samples at a time.
+        max_length: Tokens that the model has positions for.
+    """
+    lengths = [len(ids) for ids in columns["token_ids"]]
+    logits = np.empty((len(lengths), model.output_shape[-1]))
+    for numbers in length_buckets(lengths, batch_size=rows, shuffle=False):
+        inputs = _inputs(columns, numbers, rows, max_length)
+        del inputs["weight"]
+        logits[numbers] = model.predict_on_batch(inputs)[: len(numbers)]
+    return logits
+
+
+def _inputs(columns, numbers, batch_size, max_length) -> dict[str, np.ndarray]:
+    values = {name: column for name, column in columns.items() if name not in NO_INPUTS}
+    return make_batch(values, numbers, pad_batch=True, batch_size=batch_size, max_length=max_length)

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from hornbook.data.labelled_texts import read_labelled_texts
+from hornbook.errors import CheckpointError, DataError, HornbookError
+from hornbook.pretrained import Pretrained
+from hornbook.recipes import open_run
+from hornbook.recipes.text_classification import TextClassification
+from hornbook.text.vocabulary import learn_wordpiece
+from hornbook.text.wordpiece import WordPieceTokenizer
+from hornbook.training.run_folder import RunFolder
+
+pytestmark = pytest.mark.backend
+
+WORDS = {"warm": ["sun", "fire", "tea"], "cold": ["ice", "snow", "frost"], "wet": ["rain", "sea"]}
+FIELDS = {"num_hidden_layers": 1, "vocabulary_size": 200, "max_length": 12, "batch_size": 16}
+
+
+def texts(several: bool, count: int = 96):
+    """Which word stands among others says what a text is."""
+    random = np.random.default_rng(0)
+    rows = []
+    for number in range(count):
+        labels = [list(WORDS)[number % 3]]
+        if several:
+            labels = [label for label in WORDS if random.random() < 0.5]
+        words = [random.choice(WORDS[label]) for label in labels]
+        words += list(random.choice(["and", "or", "of", "the"], 4))
+        text = " ".join(random.permutation(words))
+        rows.append({"text": text, "label": labels if several else labels[0], "id": number})
+    return rows
+
+
+def write(folder, rows):
+    folder.mkdir(parents=True)
+    lines = [json.dumps(row) + "\n" for row in rows]
+    (folder / "train.jsonl").write_text("".join(lines[:64]), "utf-8")
+    (folder / "valid.jsonl").write_text("".join(lines[64:]), "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("texts") / "data", texts(several=False))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, data):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    TextClassification(**FIELDS, epochs=10, learning_rate=1e-2, ema=0.5).fit(data, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def classifier(run):
+    return TextClassification.load(run)
+
+
+def test_it_learns_and_its_figures_are_those_of_its_best_epoch(classifier, run, data):
+    metrics = classifier.evaluate(data)
+    assert metrics["accuracy"] > 0.9
+    best = max(RunFolder(run).metrics(), key=lambda row: row["macro_f1"])
+    assert metrics == {name: best[name] for name in metrics}
+    assert metrics["texts"] == {"cold": 11, "warm": 10, "wet": 11}
+    columns, rows = classifier.table(metrics)
+    assert [len(row) for row in rows] == [len(columns)] * 4
+    assert (run / "report.html").read_text("utf-8").count("<svg") >= 3
+
+
+def test_saving_and_loading_changes_no_answer(classifier, data, tmp_path):
+    classifier.save(tmp_path / "saved")
+    loaded = open_run(tmp_path / "saved")
+    samples = read_labelled_texts(data, "valid")
+    assert loaded.predict(samples) == classifier.predict(samples)
+    assert loaded.classes == ["cold", "warm", "wet"]
+
+
+def test_answers_come_in_order_with_what_a_row_says_besides(classifier, data):
+    answers = list(classifier.predict_files([data / "valid.jsonl"]))
+    assert [answer["id"] for answer in answers] == list(range(64, 96))
+    right = [answer["predicted"] == answer["label"] for answer in answers]
+    assert np.mean(right) > 0.9
+    [alone] = classifier.predict([answers[5]["text"]])
+    assert alone["predicted"] == answers[5]["predicted"]
+    assert alone["probability"] == pytest.approx(answers[5]["probability"], abs=2e-6)
+    assert classifier.predict([]) == []
+
+
+def test_a_label_of_other_data_is_answered_with_the_nearest(classifier, tmp_path):
+    write(tmp_path / "data", [{"text": "x", "label": "wett"}] * 70)
+    with pytest.raises(DataError, match=r"valid\.jsonl:1: the label 'wett'. Did you mean 'wet'"):
+        classifier.evaluate(tmp_path / "data")
+
+
+def test_resuming_with_other_fields_is_refused(run, data, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    with pytest.raises(HornbookError, match="dropout"):
+        TextClassification(**FIELDS, epochs=10, learning_rate=1e-2, ema=0.5, dropout=0.3).fit(
+            data, tmp_path / "run", resume=True
+        )
+
+
+def test_several_labels_and_another_kind_of_attention(tmp_path):
+    data = write(tmp_path / "data", texts(several=True))
+    fields = {**FIELDS, "attention": "nystrom", "num_landmarks": 4, "learning_rate": 1e-2}
+    fitted = TextClassification(**fields, epochs=10, ema=0.5).fit(data, tmp_path / "run")
+    assert fitted.encoder.config.attention == "nystrom"
+    assert fitted.evaluate(data)["macro_f1"] > 0.9
+    answer = fitted.predict(["the sea of ice and of the"])[0]
+    assert set(answer["predicted"]) == {"cold", "wet"}
+    assert set(answer["probability"]) == set(WORDS)
+    loaded = TextClassification.load(tmp_path / "run")
+    assert loaded.encoder.config == fitted.encoder.config
+    assert loaded.thresholds == fitted.thresholds
+
+
+def test_a_pretrained_encoder_reads_longer_texts_than_it_has_positions_for(
+    data, tiny_transformer, tmp_path
+):
+    words = learn_wordpiece([text.text for text in read_labelled_texts(data)], 100)
+    encoder = tiny_transformer(vocab_size=len(words), max_position_embeddings=8, heads=())
+    Pretrained(encoder, WordPieceTokenizer(words)).save(tmp_path / "pretrained")
+    fields = {"pretrained": str(tmp_path / "pretrained"), "max_length": 12}
+    for positions, found in (("hierarchical", (0.4, False)), ("tiled", (None, True))):
+        recipe = TextClassification(**fields, positions=positions, attention="window", window=2)
+        tokenizer, started = recipe._start([])
+        config = started.config
+        assert (config.hierarchical_positions, config.tiled_positions) == found
+        assert (config.max_length, config.attention, config.window) == (64, "window", 2)
+        assert tokenizer.vocabulary_size == len(words)
+        kernel = started.blocks[0].attention.query.kernel
+        np.testing.assert_array_equal(
+            kernel.numpy(), encoder.blocks[0].attention.query.kernel.numpy()
+        )
+
+
+def test_attention_that_a_family_cannot_have_is_refused_with_what_it_can(
+    tiny_transformer, tmp_path
+):
+    encoder = tiny_transformer(family="nezha", position_kind="relative", heads=())
+    Pretrained(encoder, WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])).save(
+        tmp_path / "pretrained"
+    )
+    recipe = TextClassification(pretrained=str(tmp_path / "pretrained"), attention="linear")
+    with pytest.raises(CheckpointError, match="full or window can"):
+        recipe._start([])
