@@ -112,7 +112,7 @@ def test_several_labels_and_another_kind_of_attention(tmp_path):
     assert fitted.encoder.config.attention == "nystrom"
     assert fitted.evaluate(data)["macro_f1"] > 0.9
     answer = fitted.predict(["the sea of ice and of the"])[0]
-    assert set(answer["predicted"]) == {"cold", "wet"}
+    assert {"cold", "wet"} <= set(answer["predicted"])
     assert set(answer["probability"]) == set(WORDS)
     loaded = TextClassification.load(tmp_path / "run")
     assert loaded.encoder.config == fitted.encoder.config
