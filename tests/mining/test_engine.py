@@ -18,6 +18,7 @@ from hornbook.mining import (
     frequent,
     frequent_itemsets,
     matrices,
+    pairs,
     projection,
     superset_sums,
     triples,
@@ -83,7 +84,8 @@ def test_neither_layout_nor_batches_nor_weights_change_the_result(
         patch.setattr(superset_sums, "ALWAYS", always)
         patch.setattr(superset_sums, "SUMS_PER_ROW", per_row)
         patch.setattr(projection, "BATCH", batch)
-        patch.setattr(projection, "CELLS_PER_PAIR", batch)
+        patch.setattr(pairs, "BATCH", batch)
+        patch.setattr(pairs, "CELLS_PER_PAIR", batch)
         superset_sums.bit_positions.cache_clear()
         found = by_engine(baskets, minimum, weights=weights, entries=entries)
         plain = by_engine(baskets, minimum, entries=entries)

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hornbook.errors import DataError, OptionError
-from hornbook.mining import closed, frequent, frequent_itemsets
+from hornbook.mining import bitsets, closed, columns, frequent, frequent_itemsets, pairs
 from hornbook.mining.frequent import bytes_of
 from hornbook.mining.support import minimum_count
 
@@ -66,27 +66,38 @@ def test_a_closed_set_is_in_more_baskets_than_any_larger_one(baskets, minimum):
     assert maximal == {s: n for s, n in everything.items() if not any(s < t for t in everything)}
 
 
+@pytest.mark.parametrize("kind", ["closed", "maximal"])
+@pytest.mark.parametrize("layout", ["rows", "columns"])
+@pytest.mark.parametrize("spread", [1, 13])  # the items' bits in one word, or in two
 @given(
     st.one_of(BASKETS, st.lists(st.sets(st.integers(0, 9), min_size=6), min_size=1, max_size=12)),
     st.integers(1, 4),
-    st.sampled_from(["closed", "maximal"]),
-    st.sampled_from([0, 3, 10]),
+    st.sampled_from([1, 20, 1 << 17]),
     st.data(),
 )
-def test_what_is_found_directly_is_what_is_left_of_all_sets(baskets, minimum, kind, always, data):
+@settings(max_examples=40)
+def test_what_is_found_directly_is_what_is_left_of_all_sets(
+    kind, layout, spread, baskets, minimum, batch, data
+):
     size = len(baskets)
     weights = data.draw(
         st.none() | st.lists(st.integers(0, 3), min_size=size, max_size=size).filter(sum)
     )
     if not any(baskets) or minimum > (size if weights is None else sum(weights)):
         return
-    among_all = frequent_itemsets(baskets, minimum, kind=kind, weights=weights)
+    baskets = [[item * spread for item in basket] for basket in baskets]
+    # Rare items that make the ranks of the others large.
+    rare = [[1000 + item] for item in range(70 * (spread > 1)) for _ in range(minimum)]
+    weights = None if weights is None else weights + [1] * len(rare)
+    baskets = baskets + rare
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "is_cheaper", lambda number, lengths: False)
+        among_all = frequent_itemsets(baskets, minimum, kind=kind, weights=weights)
+        patch.setattr(columns, "is_cheaper", lambda number, lengths: layout == "columns")
         patch.setattr(frequent, "MOST_FILTERED", 0)
-        patch.setattr(closed, "_ALWAYS", always)
-        patch.setattr(closed, "_SUMS_PER_ROW", 0)
-        patch.setattr(closed, "_PRODUCT", 1000 * (always == 3))
-        patch.setattr(closed, "_CHUNK", 5)
+        patch.setattr(closed, "_ENTRIES", batch)
+        patch.setattr(pairs, "BATCH", batch)
+        patch.setattr(bitsets, "_BYTES", 100 * batch)
         directly = frequent_itemsets(baskets, minimum, kind=kind, weights=weights)
     assert len(directly) == len(among_all)
     assert directly.to_dict() == among_all.to_dict()

@@ -1,55 +1,37 @@
 """Closed and maximal sets found directly, without all frequent sets on the way.
 
 Where many items always come together, there are far more frequent sets than closed ones.
-The search goes down from a class (a closed set and the baskets that hold it) to each of
-its tails, and adds at once every item that all baskets of the child hold.  Items that were
-tried before a tail are kept beside the tails, as excluded ones: when all baskets of a
-child hold one of them, the child and all below it were found with that item already.  So
-every closed set is met once, and nothing has to be remembered.
+The search goes from a class (a closed set, and the baskets that hold it) to each of its
+tails at once, in thousands of classes by the same calls to NumPy, as `projection` does.
+Every row also keeps, as bits, which items *all* its baskets hold.  The AND of that over the
+rows with a tail is the closed set of class and tail.  If it has an item that comes before
+the tail and is not in the class's set, then it is also found below that item, and dropped
+here.  So every closed set is met once, and nothing has to be remembered.
 
-Reference: Uno, Asai, Uchida and Arimura, LCM ver. 2, 2004, which prunes in the same way.
+Maximal sets are closed, and end a branch.  Where a class's set with all its tails is
+frequent, that set ends the branch; in the end those that are in others are left out.
+
+Reference: Uno, Asai, Uchida and Arimura, LCM ver. 2, 2004, which extends closed sets and
+merges rows in this way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import numpy as np
 
-from hornbook.mining.columns import bit_columns, count_pairs
+from hornbook.mining import bitsets, columns
+from hornbook.mining.closed_rows import Classes, join, merge, root_class
 from hornbook.mining.found import Found
-from hornbook.mining.rows import Rows
-from hornbook.mining.superset_sums import bit_positions
+from hornbook.mining.pairs import Batch, by_child, children, count_pairs, cut
+from hornbook.mining.rows import CODE_BITS, Rows, spell_out
 
-# Tables of 2 ** 11 sets are cheaper than another step down; up to 2 ** 15 are when there
-# are rows enough.
-_ALWAYS, _MOST, _SUMS_PER_ROW = 10, 15, 16
-# A matrix product counts the pairs of smaller classes, bits those of larger ones.
-_PRODUCT = 1 << 20
-_CHUNK = 1 << 22
+# More entries than this are no faster, only larger.
+_ENTRIES = 1 << 18
 
 
-@dataclass(slots=True)
-class Class:
-    """A closed set, and what may still be added to it.
-
-    Attributes:
-        prefix: `(length,)` ranks of the items of the set.
-        items: `(items,)` the ranks of its tails, then of the excluded items.
-        tails: how many of them are tails.
-        columns: `(items, rows)` booleans: which different rows hold which item.
-        weights: `(rows,)` float64, how many baskets each row stands for, or None: one.
-    """
-
-    prefix: np.ndarray
-    items: np.ndarray
-    tails: int
-    columns: np.ndarray
-    weights: np.ndarray | None
-
-
-def find_condensed(rows: Rows, total: int, minimum: int, maximal: bool, found: Found) -> None:
+def find_condensed(
+    rows: Rows, total: int, minimum: int, maximal: bool, found: Found, entries: int
+) -> None:
     """Finds every closed, or every maximal, frequent set.
 
     Args:
@@ -58,145 +40,169 @@ def find_condensed(rows: Rows, total: int, minimum: int, maximal: bool, found: F
         minimum: The smallest count that is frequent.
         maximal: Only sets without a frequent superset.
         found: Gets the sets.
+        entries: Bound on the child rows held at a time, as in `projection.descend`.
     """
     number = len(rows.tails)
-    root = Class(rows.tails[:0], rows.tails, number, bit_columns(rows), rows.weights)
-    counts = _pair_counts(root)
-    everywhere = counts.diagonal() == total
-    if everywhere.any():
-        some = np.concatenate([np.flatnonzero(~everywhere), np.flatnonzero(everywhere)])
-        root = Class(
-            rows.tails[everywhere],
-            rows.tails[~everywhere],
-            number - int(everywhere.sum()),
-            root.columns[~everywhere],
-            rows.weights,
-        )
-        counts = counts[np.ix_(some, some)][: root.tails, : root.tails]
-        if root.tails == 0 or not maximal:
-            _add(root.prefix[None], np.array([total]), found)
-    for child in _children(root, counts, minimum, maximal, found):
-        _search(child, minimum, maximal, found)
-
-
-def _search(node: Class, minimum: int, maximal: bool, found: Found) -> None:
-    """Everything below one class."""
-    rows = node.columns.shape[1]
-    if node.tails <= _ALWAYS or (node.tails <= _MOST and 1 << node.tails <= _SUMS_PER_ROW * rows):
-        _end(node, minimum, maximal, found)
+    if not number:
         return
-    for child in _children(node, _pair_counts(node), minimum, maximal, found):
-        _search(child, minimum, maximal, found)
+    search = _Search(minimum, maximal, found, min(entries, _ENTRIES))
+    root = root_class(rows, total)
+    if root.closed.any() and not (maximal and len(root.rows.tails)):
+        search.add(root.closed, np.array([total]))
+    search.start(root)
+    if not search.sets:
+        return
+    sets = np.concatenate(search.sets, axis=1)
+    counts = np.concatenate(search.counts)
+    sizes = bitsets.sizes_of(sets)
+    if maximal:
+        kept = bitsets.without_subsets(sets, sizes)
+        sets, counts, sizes = sets.take(kept, axis=1), counts.take(kept), sizes.take(kept)
+        found.announce(len(counts))
+    for size in np.unique(sizes).tolist():
+        some = np.flatnonzero(sizes == size)
+        items = bitsets.items_of(sets.take(some, axis=1), size)
+        found.add(rows.tails.take(items), counts.take(some))
 
 
-def _pair_counts(node: Class) -> np.ndarray:
-    """`(tails, items)` the baskets that hold a tail together with each item."""
-    columns, weights = node.columns, node.weights
-    if node.tails * columns.size <= _PRODUCT:
-        values = columns.astype(np.float64)
-        weighted = values[: node.tails] if weights is None else values[: node.tails] * weights
-        return (weighted @ values.T).astype(np.int64)
-    counts = count_pairs(columns, weights)
-    counts += counts.T
-    alone = columns.sum(axis=1) if weights is None else columns @ weights
-    np.fill_diagonal(counts, alone.astype(np.int64))
-    return counts[: node.tails]
+class _Search:
+    """What stays the same all the way down, and the sets found so far, as bits."""
 
+    def __init__(self, minimum: int, maximal: bool, found: Found, entries: int):
+        self.minimum, self.maximal, self.found, self.entries = minimum, maximal, found, entries
+        self.sets: list[np.ndarray] = []
+        self.counts: list[np.ndarray] = []
 
-def _children(
-    node: Class, counts: np.ndarray, minimum: int, maximal: bool, found: Found
-) -> Iterator[Class]:
-    """Adds the closed set of each tail, and yields those that can grow."""
-    place = np.arange(len(node.items))
-    is_tail = place < node.tails
-    for tail, together in enumerate(counts):
-        support = together[tail]
-        in_all = together == support
-        later = is_tail & (place > tail)
-        others = ~later & (place != tail)
-        if (in_all & others).any():
-            continue  # found below that other item
-        frequent = together >= minimum
-        added = np.flatnonzero(in_all & later)
-        tails = np.flatnonzero(frequent & later & ~in_all)
-        tails = tails.take(np.argsort(together.take(tails), kind="stable"))
-        excluded = np.flatnonzero(frequent & others)
-        prefix = np.concatenate([node.prefix, node.items[[tail]], node.items.take(added)])
-        if not maximal or not (len(tails) or len(excluded)):
-            _add(prefix[None], together[[tail]], found)
-        if len(tails):
-            held = np.flatnonzero(node.columns[tail])
-            kept = np.concatenate([tails, excluded])
-            columns = np.array([node.columns[item].take(held) for item in kept.tolist()])
-            weights = None if node.weights is None else node.weights.take(held)
-            columns, weights = _merged(columns, weights, len(tails))
-            yield Class(prefix, node.items.take(kept), len(tails), columns, weights)
+    def add(self, sets: np.ndarray, counts: np.ndarray) -> None:
+        if len(counts):
+            if not self.maximal:
+                self.found.announce(len(counts))
+            self.sets.append(sets)
+            self.counts.append(counts)
 
+    def start(self, root: Classes) -> None:
+        """Finds everything below the class of all baskets."""
+        rows = root.rows
+        if not len(rows.items):
+            return
+        if columns.is_cheaper(len(rows.tails), rows.lengths):
+            held = columns.bit_columns(rows)
+            counts = columns.count_pairs(held, rows.weights)
+            is_tail = np.triu(counts >= self.minimum, 1) & (counts < root.supports[:, None])
+            if is_tail.sum(axis=1).max() <= CODE_BITS:
+                self._first_step_by_columns(root, held, counts, is_tail)
+                return
+        self.descend(root)
 
-def _merged(
-    columns: np.ndarray, weights: np.ndarray | None, tails: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The different rows among those that hold a tail, and how many baskets each stands for."""
-    filled = np.flatnonzero(columns[:tails].any(axis=0))
-    columns = columns.take(filled, axis=1)
-    packed = np.packbits(columns, axis=0)
-    words = np.zeros((-(-len(packed) // 8), 8, len(filled)), np.uint8)
-    words.reshape(-1, len(filled))[: len(packed)] = packed
-    codes = np.ascontiguousarray(words.transpose(0, 2, 1)).view(np.uint64)[..., 0]
-    # Sorted by a hash, equal rows are neighbours; others that are too are told apart.
-    keys = np.zeros(len(filled), np.uint64)
-    for code in codes:
-        keys = (keys ^ code) * np.uint64(0x9E3779B97F4A7C15)
-        keys ^= keys >> np.uint64(29)
-    order = np.argsort(keys)
-    codes = codes.take(order, axis=1)
-    new = np.ones(len(order), bool)
-    new[1:] = (codes[:, 1:] != codes[:, :-1]).any(axis=0)
-    starts = np.flatnonzero(new)
-    each = np.ones(len(order)) if weights is None else weights.take(filled).take(order)
-    sums = np.add.reduceat(each, starts) if len(starts) else each
-    return columns.take(order.take(starts), axis=1), sums
+    def _first_step_by_columns(
+        self, root: Classes, held: np.ndarray, counts: np.ndarray, is_tail: np.ndarray
+    ) -> None:
+        """`descend` for the one class of all baskets, along the columns of dense data.
 
+        Args:
+            root: The class.
+            held: `(tails, rows)` booleans, which rows hold which tail.
+            counts: `(tails, tails)` above the diagonal, in how many baskets both are.
+            is_tail: `(tails, tails)` booleans, which tails the class of each tail has.
+        """
+        baskets = [np.flatnonzero(column) for column in held]
+        closed = np.array(
+            [np.bitwise_and.reduce(root.common.take(some, axis=1), axis=1) for some in baskets]
+        ).T
+        is_new = ~bitsets.hold_smaller(closed & ~root.closed, root.rows.tails)
+        self._add_found(root, closed, is_new, is_new & ~is_tail.any(axis=1))
+        grown = np.flatnonzero(is_new & is_tail.any(axis=1))
+        codes, weights, bits = [], [], []
+        for tail in grown.tolist():
+            code = columns.codes_in(held, np.flatnonzero(is_tail[tail]), baskets[tail])
+            filled = np.flatnonzero(code)
+            code, some = code.take(filled), baskets[tail].take(filled)
+            weight = root.rows.weights
+            kept, weight, common = merge(
+                code,
+                np.zeros(len(code), np.int64),
+                None if weight is None else weight.take(some),
+                root.common.take(some, axis=1),
+            )
+            codes.append(code.take(kept))
+            weights.append(weight)
+            bits.append(common)
+        if not codes:
+            return
+        items, lengths = spell_out(np.concatenate(codes))
+        rows = Rows(
+            items,
+            lengths,
+            np.repeat(np.arange(len(grown)), [len(code) for code in codes]),
+            np.concatenate(weights),
+            root.rows.tails.take(grown)[:, None],
+            is_tail[grown].sum(axis=1),
+            root.rows.tails.take(np.nonzero(is_tail[grown])[1]),
+        )
+        supports = counts[grown][is_tail[grown]]
+        closed = closed.take(grown, axis=1)
+        self._finish(Classes(rows, np.concatenate(bits, axis=1), closed, supports))
 
-def _end(node: Class, minimum: int, maximal: bool, found: Found) -> None:
-    """Adds every closed or maximal set below a class with few tails, by superset sums."""
-    number = node.tails
-    tails, excluded = node.columns[:number], node.columns[number:]
-    codes = np.zeros(tails.shape[1], np.int64)
-    for bit, column in enumerate(tails):
-        codes |= column.astype(np.int64) << bit
-    counts = np.bincount(codes, node.weights, minlength=1 << number).astype(np.int64)
-    for bit in range(number):
-        halves = counts.reshape(-1, 2, 1 << bit)
-        halves[:, 0] += halves[:, 1]
-    chosen = counts >= minimum
-    chosen[0] = False  # the class itself was added before
-    for bit in range(number):
-        halves = counts.reshape(-1, 2, 1 << bit)
-        larger = halves[:, 1]
-        grows = larger >= minimum if maximal else larger == halves[:, 0]
-        chosen.reshape(-1, 2, 1 << bit)[:, 0] &= ~grows
-    sets = np.flatnonzero(chosen)
-    if len(excluded):
-        weighted = (excluded * node.weights).T
-        step = max(1, _CHUNK // len(codes))
-        kept = []
-        for start in range(0, len(sets), step):
-            some = sets[start : start + step]
-            holds = (codes & some[:, None]) == some[:, None]
-            together = (holds.astype(np.float64) @ weighted).max(axis=1)
-            kept.append(some[together < (minimum if maximal else counts.take(some))])
-        sets = np.concatenate(kept) if kept else sets
-    positions, sizes = bit_positions(_MOST)
-    size = sizes.take(sets)
-    for length in np.unique(size).tolist():
-        some = sets[size == length]
-        ranks = np.empty((len(some), len(node.prefix) + length), node.items.dtype)
-        ranks[:, : len(node.prefix)] = node.prefix
-        ranks[:, len(node.prefix) :] = node.items.take(positions.take(some, axis=0)[:, :length])
-        _add(ranks, counts.take(some), found)
+    def descend(self, classes: Classes) -> None:
+        """Finds the closed set of every class and tail, and all below them."""
+        rows = classes.rows
+        if not len(rows.items):
+            return
+        run = np.repeat(np.arange(len(rows.lengths)), rows.lengths)
+        child = rows.items + rows.tail_firsts.take(rows.owners).take(run)
+        order = by_child(child, len(rows.tails))
+        child, row = child.take(order), run.take(order)
+        closed = classes.common_of(row, np.flatnonzero(np.diff(child, prepend=-1)))
+        parents = np.repeat(np.arange(len(rows.tail_counts)), rows.tail_counts)
+        added = closed & ~classes.closed.take(parents, axis=1)
+        is_new = ~bitsets.hold_smaller(added, rows.tails)
+        behind = np.cumsum(rows.lengths).take(row) - order - 1
+        kept = np.flatnonzero(is_new.take(child) & (behind > 0))
+        order, behind, child, row = (each.take(kept) for each in (order, behind, child, row))
+        is_leaf = is_new.copy()
+        waiting: list[Classes] = []
+        size = 0
+        for batch in cut(rows, Batch(order, behind, child, row, 0, len(rows.tails))):
+            made, grown = self._children(classes, closed, batch)
+            is_leaf[grown] = False
+            if made is not None:
+                waiting.append(made)
+                size += len(made.rows.items)
+            if size > self.entries:
+                self._finish(join(waiting))
+                waiting, size = [], 0
+        self._add_found(classes, closed, is_new, is_leaf)
+        if waiting:
+            self._finish(join(waiting))
 
+    def _add_found(
+        self, classes: Classes, closed: np.ndarray, is_new: np.ndarray, is_leaf: np.ndarray
+    ) -> None:
+        """Adds the closed sets of the tails that are met for the first time, or end a branch."""
+        some = np.flatnonzero(is_leaf if self.maximal else is_new)
+        self.add(closed.take(some, axis=1), classes.supports.take(some))
 
-def _add(ranks: np.ndarray, counts: np.ndarray, found: Found) -> None:
-    found.announce(len(ranks))
-    found.add(ranks, counts)
+    def _children(
+        self, classes: Classes, closed: np.ndarray, batch: Batch
+    ) -> tuple[Classes | None, np.ndarray]:
+        """The classes of a batch of children that have tails, and which children these are."""
+        pairs = count_pairs(classes.rows, batch, self.minimum)
+        # A tail that all baskets of the child hold is in its closed set.
+        some = np.flatnonzero(pairs.counts < classes.supports.take(pairs.first))
+        made = children(classes.rows, batch, pairs.take(some), least=1)
+        if made is None:
+            return None, np.empty(0, np.int64)
+        rows, grown, entries = made
+        common = classes.common.take(batch.rows.take(entries), axis=1)
+        supports = pairs.counts.take(some).astype(np.int64)
+        return Classes(rows, common, closed.take(grown, axis=1), supports), grown
+
+    def _finish(self, classes: Classes) -> None:
+        classes = classes.merged()
+        if self.maximal:
+            counts, sets = classes.with_all_tails()
+            frequent = counts >= self.minimum
+            ends = np.flatnonzero(frequent)
+            self.add(sets.take(ends, axis=1), counts.take(ends))
+            classes = classes.take(np.flatnonzero(~frequent))
+        self.descend(classes)

@@ -16,7 +16,7 @@ import numpy as np
 
 from hornbook.mining.found import Found
 from hornbook.mining.projection import descend
-from hornbook.mining.rows import CODE_BITS, Rows, merge_equal
+from hornbook.mining.rows import CODE_BITS, Rows, merge_equal, spell_out
 from hornbook.mining.superset_sums import count_all_subsets, ends_here
 
 # Words of a column that are counted at a time: all columns of them fit the cache.
@@ -66,7 +66,7 @@ def first_step_by_columns(
     owned: list[int] = []
     for item in classes.tolist():
         baskets = np.flatnonzero(columns[item])
-        code = _codes(columns, np.flatnonzero(is_tail[item]), baskets)
+        code = codes_in(columns, np.flatnonzero(is_tail[item]), baskets)
         several = np.flatnonzero(np.bitwise_count(code) > 1)  # one tail makes a pair: counted
         held.append(baskets.take(several))
         each.append(code.take(several))
@@ -93,9 +93,7 @@ def first_step_by_columns(
         kept, part.weights = merge_equal(codes.take(left), part.owners, part.weights)
         part.owners = part.owners.take(kept)
         different = codes.take(left.take(kept))
-        little = different.astype("<i8").view(np.uint8)
-        part.items = np.flatnonzero(np.unpackbits(little, bitorder="little")) % 64
-        part.lengths = np.bitwise_count(different).astype(np.int64)
+        part.items, part.lengths = spell_out(different)
         descend(part, minimum, longest, found, entries)
     return True
 
@@ -177,7 +175,7 @@ def _ones(bits: np.ndarray) -> np.ndarray:
     return totals.astype(np.int64)
 
 
-def _codes(columns: np.ndarray, tails: np.ndarray, baskets: np.ndarray) -> np.ndarray:
+def codes_in(columns: np.ndarray, tails: np.ndarray, baskets: np.ndarray) -> np.ndarray:
     """`(baskets,)` int64: bit `i` says whether the basket holds the item `tails[i]`."""
     codes = np.zeros(len(baskets), np.int64)
     for start in range(0, len(tails), 8):

@@ -12,8 +12,8 @@ from hornbook.mining.index import index_of
 from hornbook.mining.itemsets import Itemsets
 
 KINDS = ("all", "closed", "maximal")
-# Up to this many sets, finding all and leaving out most is faster than `closed`; see
-# docs/LOG.md for the figures.
+# In sparse data, finding up to this many sets and leaving out most is faster than `closed`;
+# see docs/LOG.md for the figures.
 MOST_FILTERED = 2_000_000
 
 

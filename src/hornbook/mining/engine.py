@@ -70,19 +70,23 @@ def mine_condensed(
     minimum: int,
     maximal: bool,
     found: Found,
-    memory: int = 1 << 31,
+    entries: int = 1 << 22,
+    only_dense: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Every closed or maximal frequent set; see `mine` and `closed`.
+    """Every closed or maximal frequent set, found directly; see `mine` and `closed`.
 
     Returns:
-        As `mine`; None if a table with a byte for each item and basket does not fit
-        half of `memory`.
+        As `mine`.  None for sparse baskets if `only_dense`, and if a bit for each basket and
+        frequent item takes more memory than the child rows may.
     """
     root, _, item_of_rank = _root(codes, lengths, weights, minimum)
-    if len(root.tails) * len(root.lengths) > memory // 2:
+    number = len(root.tails)
+    if number * len(lengths) > 256 * entries:
+        return None
+    if only_dense and not columns.is_cheaper(number, root.lengths):
         return None
     total = len(lengths) if weights is None else int(weights.sum())
-    closed.find_condensed(root, total, minimum, maximal, found)
+    closed.find_condensed(root, total, minimum, maximal, found, entries)
     return found.columns(item_of_rank)
 
 
@@ -104,7 +108,7 @@ def _root(codes, lengths, weights, minimum) -> tuple[Rows, np.ndarray, np.ndarra
 
 
 def _rank(codes, lengths, weights, minimum):
-    """Drops infrequent items and renames the others by rank, rarest first."""
+    """Drops what cannot matter and renames the other items by rank, rarest first."""
     counts = None if weights is None else np.repeat(weights, lengths)
     supports = np.bincount(codes, counts).astype(np.int64)
     frequent = np.flatnonzero(supports >= minimum)
@@ -115,6 +119,8 @@ def _rank(codes, lengths, weights, minimum):
     rank[frequent] = np.arange(len(frequent))
     ranks = rank.take(codes)
     kept = ranks != absent
+    if counts is not None:
+        kept &= counts > 0
     kept_entries = np.flatnonzero(kept)
     if len(kept_entries) < len(codes):
         ranks = ranks.take(kept_entries)

@@ -109,31 +109,40 @@ def frequent_itemsets(
 
 
 def mine_condensed(baskets: Baskets, minimum: int, kind: str, memory: int, limit: int) -> Itemsets:
-    """The closed or maximal sets: among all when these are few, else found directly."""
-    try:
-        columns = _mine(baskets, minimum, 2**31, Found(min(limit, MOST_FILTERED)), memory)
-    except TooManyItemsets:
-        pass
-    else:
-        return condense(Itemsets(*columns, baskets.labels, baskets.total, minimum), kind)
-    try:
-        found = engine.mine_condensed(
+    """The closed or maximal sets: found directly, or among all where these are few."""
+
+    def directly(only_dense: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        return engine.mine_condensed(
             baskets.codes,
             baskets.lengths,
             baskets.weights,
             minimum,
             kind == "maximal",
             Found(limit),
-            memory,
+            entries_in(memory),
+            only_dense,
         )
+
+    def table(columns: tuple[np.ndarray, np.ndarray, np.ndarray], kind: str) -> Itemsets:
+        return Itemsets(*columns, baskets.labels, baskets.total, minimum, kind)
+
+    try:
+        found = directly(only_dense=True)
+        if found is None:
+            try:
+                few = Found(min(limit, MOST_FILTERED))
+                every = _mine(baskets, minimum, 2**31, few, memory)
+                return condense(table(every, "all"), kind)
+            except TooManyItemsets:
+                found = directly(only_dense=False)
     except TooManyItemsets:
         raise FloodError(
             f"At this support ({minimum:,} of {baskets.total:,} baskets) there are more than "
             f"{limit:,} {kind} itemsets.\nTry a larger minimum support, or a higher limit."
         ) from None
-    if found is None:  # too many items and baskets for a table of both
+    if found is None:  # too many items and baskets for the bits of both
         return condense(mine_baskets(baskets, minimum, memory=memory, limit=limit), kind)
-    return Itemsets(*found, baskets.labels, baskets.total, minimum, kind)
+    return table(found, kind)
 
 
 def mine_baskets(
@@ -168,10 +177,20 @@ def mine_baskets(
 def _mine(
     baskets: Baskets, minimum: int, longest: int, found: Found, memory: int = 1 << 31
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    entries = max(1 << 16, memory // BYTES_PER_ENTRY)
     return engine.mine(
-        baskets.codes, baskets.lengths, baskets.weights, minimum, longest, found, entries
+        baskets.codes,
+        baskets.lengths,
+        baskets.weights,
+        minimum,
+        longest,
+        found,
+        entries_in(memory),
     )
+
+
+def entries_in(memory: int) -> int:
+    """How many entries of child rows the search may hold in so much memory."""
+    return max(1 << 16, memory // BYTES_PER_ENTRY)
 
 
 def as_baskets(baskets: Any, **columns: Any) -> Baskets:

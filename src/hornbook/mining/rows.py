@@ -50,6 +50,20 @@ class Rows:
         """`(classes,)` where each class's tails start in `tails`."""
         return np.cumsum(self.tail_counts) - self.tail_counts
 
+    @property
+    def tails_behind(self) -> np.ndarray:
+        """`(tails,)` how many tails of the same class lie behind each tail."""
+        ends = np.cumsum(self.tail_counts)
+        return np.repeat(ends, self.tail_counts) - np.arange(len(self.tails)) - 1
+
+    def with_tails(self, tails: np.ndarray) -> np.ndarray:
+        """`(tails, depth + 1)` the sets of the classes of some tails, with these tails."""
+        parents = np.searchsorted(np.cumsum(self.tail_counts), tails, "right")
+        sets = np.empty((len(tails), self.prefixes.shape[1] + 1), self.tails.dtype)
+        sets[:, :-1] = self.prefixes.take(parents, axis=0)
+        sets[:, -1] = self.tails.take(tails)
+        return sets
+
     def codes(self) -> np.ndarray:
         """`(rows,)` int64: bit `i` of a row's code says whether it holds tail `i`.
 
@@ -73,6 +87,13 @@ class Rows:
         )
 
 
+def spell_out(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The items and lengths of rows with these codes, the inverse of `Rows.codes`."""
+    little = codes.astype("<i8", copy=False).view(np.uint8)
+    items = np.flatnonzero(np.unpackbits(little, bitorder="little")) % 64
+    return items, np.bitwise_count(codes).astype(np.int64)
+
+
 def runs(firsts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lays out runs of consecutive numbers one after the other.
 
@@ -86,10 +107,13 @@ def runs(firsts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarra
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
     run = np.zeros(total, np.int64)
-    run[ends[:-1]] = 1
+    numbers = np.ones(total, np.int64)
+    if total:
+        run[ends[:-1]] = 1
+        numbers[0] = firsts[0]
+        numbers[ends[:-1]] = firsts[1:] - firsts[:-1] - lengths[:-1] + 1
     np.cumsum(run, out=run)
-    numbers = (firsts - ends + lengths).take(run)
-    numbers += np.arange(total)
+    np.cumsum(numbers, out=numbers)
     return run, numbers
 
 
@@ -123,10 +147,6 @@ def merge_equal(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Finds rows that are equal and lets one of them stand for all.
 
-    Every row writes its number into a slot of a hash table; who is read back from the slot
-    is the representative, if it really is equal.  A row that shares its slot with another
-    kind of row stays alone, so the sums are exact whatever the hash does.
-
     Args:
         codes: `(rows,)` int64.
         owners: `(rows,)` the class of each row.
@@ -134,6 +154,18 @@ def merge_equal(
 
     Returns:
         The numbers of the representatives and their summed weights.
+    """
+    sums = np.bincount(representatives(codes, owners), weights, minlength=len(codes))
+    kept = np.flatnonzero(sums)
+    return kept, sums.take(kept).astype(np.float64)
+
+
+def representatives(codes: np.ndarray, owners: np.ndarray) -> np.ndarray:
+    """`(rows,)` the number of a row that is equal to each: the same one for equal rows.
+
+    Every row writes its number into a slot of a hash table; who is read back from the slot
+    is the representative, if it really is equal.  A row that shares its slot with another
+    kind of row stays alone, so nothing unequal is merged whatever the hash does.
     """
     number = np.arange(len(codes))
     bits = max(8, len(codes).bit_length() + 1)
@@ -146,6 +178,4 @@ def merge_equal(
     table[slots] = number
     candidate = table.take(slots)
     equal = (codes.take(candidate) == codes) & (owners.take(candidate) == owners)
-    sums = np.bincount(np.where(equal, candidate, number), weights, minlength=len(codes))
-    kept = np.flatnonzero(sums)
-    return kept, sums.take(kept).astype(np.float64)
+    return np.where(equal, candidate, number)
