@@ -10,8 +10,6 @@ ones are merged and almost nothing is left to do.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from hornbook.mining.found import Found
@@ -85,11 +83,11 @@ def first_step_by_columns(
     ends = ends_here(rows).take(owners)
     ending = np.flatnonzero(ends)
     if len(ending):
-        part = _some(rows, ending)
+        part = rows.without_items(ending)
         count_all_subsets(part, codes.take(ending), minimum, longest, found)
     left = np.flatnonzero(~ends)
     if len(left):
-        part = _some(rows, left)
+        part = rows.without_items(left)
         kept, part.weights = merge_equal(codes.take(left), part.owners, part.weights)
         part.owners = part.owners.take(kept)
         different = codes.take(left.take(kept))
@@ -103,12 +101,6 @@ def bit_columns(rows: Rows) -> np.ndarray:
     columns = np.zeros((len(rows.tails), len(rows.lengths)), bool)
     columns[rows.items, np.repeat(np.arange(len(rows.lengths)), rows.lengths)] = True
     return columns
-
-
-def _some(rows: Rows, chosen: np.ndarray) -> Rows:
-    """The same classes with some of the rows, whose items are not written out yet."""
-    weights = None if rows.weights is None else rows.weights.take(chosen)
-    return replace(rows, owners=rows.owners.take(chosen), weights=weights)
 
 
 def in_triples(is_pair: np.ndarray) -> np.ndarray:

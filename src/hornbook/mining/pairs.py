@@ -14,9 +14,9 @@ import numpy as np
 
 from hornbook.mining.rows import Rows, runs, sums_of
 
-# Pairs written out in one go.  Small enough for the second-level cache, large enough that
-# NumPy's cost per call does not show; see docs/LOG.md for the figures.
-BATCH = 1 << 17
+# Pairs written out in one go: a few MB, large enough that NumPy's cost per call does not
+# show; see docs/LOG.md for the figures.
+BATCH = 1 << 18
 # With more cells than this for a pair, sorting the pairs is cheaper than a table of cells.
 CELLS_PER_PAIR = 16
 

@@ -50,20 +50,28 @@ def finish(rows: Rows, minimum: int, longest: int, found: Found, entries: int) -
         return
     small = ends_here(rows)
     ends = small.take(rows.owners)
-    ending = rows if ends.all() else rows.take(np.flatnonzero(ends))
-    count_all_subsets(ending, ending.codes(), minimum, longest, found)
-    if ending is rows:
+    codes = rows.codes()
+    ending = np.flatnonzero(ends)
+    count_all_subsets(rows.without_items(ending), codes.take(ending), minimum, longest, found)
+    left = np.flatnonzero(~ends)
+    if not len(left):
         return
-    left = rows.take(np.flatnonzero(~ends))
+    weights = None if rows.weights is None else rows.weights.take(left)
     # Long rows cost most, and are most often alike when the data is dense.
-    if len(left.items) > 4 * len(left.lengths) and left.tail_counts.max() <= CODE_BITS:
-        kept, weights = merge_equal(left.codes(), left.owners, left.weights)
+    lengths = rows.lengths.take(left)
+    if lengths.sum() > 4 * len(left) and rows.tail_counts[~small].max() <= CODE_BITS:
+        kept, weights = merge_equal(codes.take(left), rows.owners.take(left), weights)
         left = left.take(kept)
-        left.weights = weights
-    if (left.owners[1:] < left.owners[:-1]).any():
-        owners = left.owners.astype(np.uint16) if len(small) < 1 << 16 else left.owners
-        left = left.take(np.argsort(owners, kind="stable"))
-    descend(left, minimum, longest, found, entries)
+    owners = rows.owners.take(left)
+    if (owners[1:] < owners[:-1]).any():
+        order = np.argsort(
+            owners.astype(np.uint16) if len(small) < 1 << 16 else owners, kind="stable"
+        )
+        left = left.take(order)
+        weights = None if weights is None else weights.take(order)
+    rows = rows.take(left)
+    rows.weights = weights
+    descend(rows, minimum, longest, found, entries)
 
 
 def _parts(rows: Rows) -> Iterator[Rows]:

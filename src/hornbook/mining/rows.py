@@ -9,7 +9,7 @@ step lie in the same few arrays, so that NumPy works on thousands of them in one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,6 +71,14 @@ class Rows:
         """
         bits = np.left_shift(np.int64(1), np.minimum(self.items, CODE_BITS), dtype=np.int64)
         return np.bitwise_or.reduceat(bits, self.firsts)
+
+    def without_items(self, rows: np.ndarray) -> Rows:
+        """The same classes with only some of the rows, and nothing of these but their weights."""
+        weights = None if self.weights is None else self.weights.take(rows)
+        nothing = self.items[:0]
+        return replace(
+            self, items=nothing, lengths=nothing, owners=self.owners.take(rows), weights=weights
+        )
 
     def take(self, rows: np.ndarray) -> Rows:
         """The same classes with only some of the rows."""
