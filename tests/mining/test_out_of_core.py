@@ -149,3 +149,12 @@ def test_numbers_may_be_left_out_and_have_categories_by_their_text(big_file):
         assert found.to_arrow().num_rows == len(found)
         wanted = wanted or found.to_dict()
         assert found.to_dict() == wanted
+
+
+def test_parts_too_small_for_the_support_are_refused_at_once(tmp_path):
+    path = tmp_path / "baskets.dat"
+    rng = np.random.default_rng(0)
+    rows = (rng.choice(30, 25, replace=False) for _ in range(3_000))
+    path.write_text("".join(" ".join(map(str, row)) + "\n" for row in rows))
+    with pytest.raises(OptionError, match=r"part of .* baskets, 1 of which .*\nGive more memory"):
+        frequent_itemsets(path, 0.0003, memory="64KB")

@@ -131,7 +131,7 @@ def mine_condensed(baskets: Baskets, minimum: int, kind: str, memory: int, limit
         if found is None:
             try:
                 few = Found(min(limit, MOST_FILTERED))
-                every = _mine(baskets, minimum, 2**31, few, memory)
+                every = search(baskets, minimum, 2**31, few, memory)
                 return condense(table(every, "all"), kind)
             except TooManyItemsets:
                 found = directly(only_dense=False)
@@ -168,15 +168,16 @@ def mine_baskets(
 
         found = Found(limit, when_many=refuse)
         try:
-            offsets, items, counts = _mine(baskets, minimum, longest, found, memory)
+            offsets, items, counts = search(baskets, minimum, longest, found, memory)
         except TooManyItemsets:
             raise too_many(baskets, minimum, longest, limit) from None
     return Itemsets(offsets, items, counts, baskets.labels, baskets.total, minimum)
 
 
-def _mine(
+def search(
     baskets: Baskets, minimum: int, longest: int, found: Found, memory: int = 1 << 31
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The engine's answer within `memory`; see `engine.mine`."""
     return engine.mine(
         baskets.codes,
         baskets.lengths,

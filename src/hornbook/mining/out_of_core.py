@@ -23,9 +23,14 @@ from hornbook.errors import DataError, OptionError
 from hornbook.mining.baskets import Baskets
 from hornbook.mining.changes import Changes
 from hornbook.mining.counting import count_sets
+from hornbook.mining.flood import FloodError
+from hornbook.mining.found import Found, TooManyItemsets
 from hornbook.mining.hierarchy import without_relatives
 from hornbook.mining.itemsets import Itemsets
 from hornbook.mining.support import exact, minimum_count
+
+# What a set found in a part takes until all are united.
+BYTES_PER_SET = 64
 
 
 def mine_parts(
@@ -47,6 +52,8 @@ def mine_parts(
     """
     total = sum(map(len, parts())) if isinstance(min_support, Integral) else 1
     share = share_of(min_support, max(1, total))
+    # Small parts find many sets by chance: more than fit into memory are no use.
+    room = min(limit, max(1 << 20, memory // BYTES_PER_SET))
     candidates: list[tuple[list[Any], Itemsets]] = []
     names: set[Any] = set()
     baskets = 0
@@ -58,7 +65,8 @@ def mine_parts(
             said[what] += int(number.replace(",", ""))
         if changes.exclude:
             names.update(map(str, part.labels))
-        candidates.append(mine_part(changes.apply(part), share, longest, memory, limit))
+        candidates.append(mine_part(changes.apply(part), share, longest, memory, room))
+        room -= len(candidates[-1][1])
     if not baskets:
         raise DataError("There are no baskets to mine: all parts are empty.")
     changes.refuse_useless(names)
@@ -85,11 +93,23 @@ def share_of(min_support: float, total: int) -> Fraction:
 def mine_part(
     part: Baskets, share: Fraction, longest: int, memory: int, limit: int
 ) -> tuple[list[Any], Itemsets]:
-    """The sets that are frequent in one part, with the names of the items that occur in them."""
-    from hornbook.mining.frequent import mine_baskets
+    """The sets that are frequent in one part, with the names of the items that occur in them.
+
+    Raises:
+        FloodError: there are more than `limit`.
+    """
+    from hornbook.mining.frequent import search
 
     minimum = max(1, math.ceil(share * len(part)))
-    itemsets = mine_baskets(part, minimum, longest, memory=memory, limit=limit)
+    try:
+        columns = search(part, minimum, longest, Found(limit), memory)
+    except TooManyItemsets:
+        raise FloodError(
+            f"In a part of {len(part):,} baskets, {minimum:,} of which make a set frequent, there "
+            f"are too many itemsets to count.\nGive more memory, so that parts are larger, a "
+            f"larger minimum support or a maximum length."
+        ) from None
+    itemsets = Itemsets(*columns, part.labels, part.total, minimum)
     used = np.flatnonzero(np.bincount(itemsets.items))
     number = np.cumsum(np.bincount(itemsets.items) > 0, dtype=np.int32) - 1
     labels = [itemsets.label_of(code) for code in used.tolist()]
