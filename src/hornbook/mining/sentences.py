@@ -20,6 +20,12 @@ def names(items: Sequence[Any]) -> str:
     return ", ".join(map(str, items))
 
 
+def in_words(items: Sequence[Any]) -> str:
+    """`bread, milk and butter`."""
+    *first, last = map(str, items)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def sentence(rules: Rules, index: int) -> str:
     """One rule in words."""
     antecedent, consequent = rules[index]
@@ -29,8 +35,8 @@ def sentence(rules: Rules, index: int) -> str:
         f"{lift:.2g} times as often as by chance" if lift >= 1.05 or lift < 0.95 else "as by chance"
     )
     return (
-        f"Of the baskets with {names(antecedent)}, {float(shares['confidence'][0]):.0%} also have "
-        f"{names(consequent)}: {compared}, in {int(rules.counts[index]):,} baskets."
+        f"Of the baskets with {in_words(antecedent)}, {float(shares['confidence'][0]):.0%} also "
+        f"have {in_words(consequent)}: {compared}, in {int(rules.counts[index]):,} baskets."
     )
 
 
