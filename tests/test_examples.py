@@ -104,11 +104,24 @@ def test_vectors_of_a_text_are_most_like_themselves(model_folder, monkeypatch, c
     assert float(rows[0][1]) < 1
 
 
-def test_each_mask_gets_five_words(model_folder, monkeypatch, capsys):
+def test_masks_are_filled_five_times_and_at_once(model_folder, monkeypatch, capsys):
     text = "科学[MASK][MASK]是生产力"
     out = run_example("fill_mask", [model_folder, text], monkeypatch, capsys)
-    assert [line.split()[0] for line in out.splitlines()] == ["3", "4"]
-    assert all(len(line.split()) == 6 for line in out.splitlines())
+    *best, at_once = out.splitlines()
+    assert len(best) == 5
+    scores = [float(line.split()[0]) for line in best]
+    assert scores == sorted(scores, reverse=True)
+    assert all(line.split()[1].startswith("科学") for line in [*best, f"0 {at_once}"])
+
+
+def test_answers_are_cut_out_of_passages(model_folder, monkeypatch, capsys):
+    passages = ["今天天气真好", "科学是生产力"]
+    arguments = [model_folder, "天气好不好", *passages]
+    out = run_example("read_passages", arguments, monkeypatch, capsys)
+    *written, voted = out.splitlines()
+    for line, passage in zip(written, passages, strict=True):
+        assert line[10:] in passage
+    assert voted == "None" or any(voted in passage for passage in passages)
 
 
 def test_a_smaller_vocabulary_changes_no_vector(model_folder, tmp_path, monkeypatch, capsys):

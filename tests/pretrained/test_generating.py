@@ -273,3 +273,96 @@ def test_a_condition_that_is_missing_or_does_not_fit_is_named(writer):
         writer(condition_size=3).generate("今天", condition=[1, 2])
     with pytest.raises(OptionError, match="takes no condition"):
         writer().generate("今天", condition=[1, 2])
+
+
+@pytest.fixture
+def draft(tiny_transformer):
+    """A smaller model with the vocabulary of `writer`."""
+    fields = {"family": "gpt2-ml", **FAMILIES["gpt2-ml"].choices, "num_hidden_layers": 1}
+    sizes = {"vocab_size": len(VOCABULARY), "max_position_embeddings": 40, "heads": ("mlm",)}
+    return Pretrained(tiny_transformer(seed=5, **fields, **sizes), None)
+
+
+def test_a_draft_changes_no_text(writer, draft):
+    loaded = writer()
+    options = {"max_new_tokens": 20, "repetition_penalty": 1.3, "stop_ids": []}
+    plain = loaded.generate(PROMPTS, **options)
+    assert loaded.generate(PROMPTS, draft=draft, draft_tokens=3, **options) == plain
+    # several texts of a prompt keep different numbers of tokens, and the draft's positions end
+    sampled = {"temperature": 1.0, "n": 3, "max_new_tokens": 45, "details": True, "stop_ids": []}
+    found = loaded.generate(PROMPTS[1], draft=draft, draft_tokens=3, **sampled)
+    for result in found:
+        prompt = loaded.tokenizer.encode(PROMPTS[1]).token_ids
+        score = loaded.score(result.token_ids.tolist(), prompts=prompt)
+        np.testing.assert_allclose(score.log_probabilities, result.log_probabilities, atol=1e-4)
+    alone = loaded.generate(PROMPTS[1], draft=draft, draft_tokens=3, **{**sampled, "n": 2})
+    assert [one.text for one in alone] == [one.text for one in found[:2]]
+
+
+def test_samples_with_a_draft_have_the_distribution_of_the_model(writer, draft):
+    loaded, draws = writer(), 600
+    options = {"n": draws, "max_new_tokens": 2, "temperature": 0.3, "stop_ids": []}
+    drafted = loaded.generate([5], draft=draft, draft_tokens=1, **options)
+    plain = loaded.generate([5], seed=9, **options)
+    counts = np.zeros((2, len(VOCABULARY)))  # the second token is the first that is drafted
+    for row, texts in zip(counts, (drafted, plain), strict=True):
+        np.add.at(row, [ids[1] for ids in texts], 1)
+    common = counts.sum(axis=0) >= 20
+    chi_square = ((counts[0] - counts[1])[common] ** 2 / counts.sum(axis=0)[common]).sum()
+    freedom = int(common.sum())
+    assert freedom >= 3
+    # 1 in 1000 by the approximation of Wilson and Hilferty; the seeds are fixed
+    assert chi_square < freedom * (1 - 2 / (9 * freedom) + 3.09 * (2 / (9 * freedom)) ** 0.5) ** 3
+
+
+def test_a_draft_of_another_vocabulary_is_named(writer, draft, tiny_transformer):
+    other = Pretrained(tiny_transformer(application="causal_lm"), None)
+    with pytest.raises(OptionError, match=r"vocabulary \(40 tokens\) is another"):
+        writer().generate(PROMPTS, draft=other)
+    words = [*VOCABULARY[:-2], *VOCABULARY[:-3:-1]]  # as many, but numbered otherwise
+    with pytest.raises(OptionError, match="same vocabulary file"):
+        writer().generate(PROMPTS, draft=Pretrained(draft.model, WordPieceTokenizer(words)))
+
+
+def test_texts_are_chosen_or_cut_out_of_passages(writer):
+    loaded = writer()
+    choices = ["很好", "不好不坏", "很坏"]
+    texts = loaded.generate(PROMPTS, one_of=choices)
+    assert set(texts) <= set(choices)
+    best = loaded.generate(PROMPTS[0], one_of=choices, beams=3, n=3, details=True)
+    assert sorted(result.text for result in best) == sorted(choices)
+    ids = [result.token_ids.tolist() for result in best]
+    assert len({len(one) for one in ids}) > 1
+    prompt = loaded.tokenizer.encode(PROMPTS[0]).token_ids
+    for result, score in zip(best, loaded.score(ids, prompts=[prompt] * 3), strict=True):
+        assert result.score == pytest.approx(score.total / len(score.token_ids), abs=1e-4)
+
+    passages = [["公园很好，我们去"], ["天气不坏", "今天很好"], ["abc def"]]
+    options = {"min_new_tokens": 2, "batch_size": 2}
+    cut = loaded.generate(PROMPTS, only_from=passages, **options)
+    for text, own in zip(cut, passages, strict=True):
+        assert text
+        assert any(text in passage for passage in own)
+    bags = loaded.generate(PROMPTS, only_from=["今天公园"], only_from_ngram=1, max_new_tokens=6)
+    assert all(set(text) <= set("今天公园") for text in bags)
+    ended = loaded.generate(PROMPTS[0], stop_ids=["。"], forced_prefix="我们。", details=True)
+    assert (ended.text, ended.finish_reason) == ("我们。", "stop_id")
+    with pytest.raises(OptionError, match="passages of 2 prompts, but there are 3"):
+        loaded.generate(PROMPTS, only_from=passages[:2])
+    with pytest.raises(OptionError, match="bad_words is a list"):
+        loaded.generate(PROMPTS, bad_words="很")
+
+
+def test_each_prompt_is_given_when_its_batch_is_written_and_all_are_checked_first(writer):
+    loaded = writer()
+    each = loaded.generate_each(PROMPTS, batch_size=1, max_new_tokens=4)
+    first = next(each)
+    assert [first, *each] == loaded.generate(PROMPTS, max_new_tokens=4)
+    assert loaded.generate([]) == []
+    for prompts, message in (
+        ([*PROMPTS, ""], "Prompt 4 is empty"),
+        ([[5], [6], [7] * 70], "Prompt 3 has 70 tokens"),
+        ([[5], [6, 99]], "Prompt 2 has token 99, but those of the vocabulary are 0 to"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            loaded.generate_each(prompts, batch_size=1)

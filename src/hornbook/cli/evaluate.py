@@ -35,7 +35,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="what the model is to be (default: what its family is)",
     )
     group.add_argument("--family", help="read MODEL as this family")
-    group.add_argument("--dtype", choices=("float32", "bfloat16", "float16"))
+    group.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16", "float16"),
+        help="what the weights are kept in; printed beside float32 (default: float32)",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -62,37 +66,57 @@ def _of_run(options: argparse.Namespace):
 
 
 def _of_model(options: argparse.Namespace):
+    """Figures and table; in fewer bits than float32 beside those of float32."""
     from hornbook.pretrained import load
-    from hornbook.pretrained.corpus import evaluate_corpus
+    from hornbook.pretrained.corpus import evaluate_corpus, read_corpus
 
-    model = load(
-        options.folder,
-        family=options.family,
-        application=options.application,
-        variable_dtype=options.dtype or "float32",
-    )
-    figures = evaluate_corpus(
-        model,
-        options.data,
-        lines=bool(options.lines),
-        window=options.window,
-        stride=options.stride,
-    )
-    masked = "pseudo-" if model.config.application == "encoder" else ""
+    found = {}
+    corpus = None
+    for dtype in dict.fromkeys(["float32", options.dtype or "float32"]):
+        model = load(
+            options.folder,
+            family=options.family,
+            application=options.application,
+            variable_dtype=dtype,
+        )
+        masked = model.config.application == "encoder"
+        corpus = corpus or read_corpus(options.data, lines=bool(options.lines) or masked)
+        sizes = {"window": options.window, "stride": options.stride}
+        found[dtype] = evaluate_corpus(model, corpus, **sizes)
+        del model  # before the next one is loaded
+    return _with_change(found, "pseudo-" if masked else "")
+
+
+def _with_change(found: dict[str, dict], kind: str) -> tuple[dict, list, list]:
+    """The figures of the last type of weights, and the table of all."""
+    *_, dtype = found
+    names = {
+        "texts": "texts",
+        "tokens": "tokens",
+        "unknown_tokens": "unknown tokens",
+        "characters": "characters",
+        "bytes": "bytes",
+        "perplexity": f"{kind}perplexity by token",
+        "perplexity_per_character": f"{kind}perplexity by character",
+        "perplexity_per_byte": f"{kind}perplexity by byte",
+        "bits_per_byte": "bits by byte",
+        "window": "window",
+        "stride": "stride",
+    }
     rows = [
-        ["texts", f"{figures['texts']:,}"],
-        ["tokens", f"{figures['tokens']:,}"],
-        ["unknown tokens", f"{figures['unknown_tokens']:,}"],
-        ["characters", f"{figures['characters']:,}"],
-        ["bytes", f"{figures['bytes']:,}"],
-        [f"{masked}perplexity by token", f"{figures['perplexity']:,.4f}"],
-        [f"{masked}perplexity by character", f"{figures['perplexity_per_character']:,.4f}"],
-        [f"{masked}perplexity by byte", f"{figures['perplexity_per_byte']:,.4f}"],
-        ["bits by byte", f"{figures['bits_per_byte']:.4f}"],
+        [title, *(one[name] for one in found.values())]
+        for name, title in names.items()
+        if name in found[dtype]
     ]
-    if "window" in figures:
-        rows.append(["window and stride", f"{figures['window']:,} and {figures['stride']:,}"])
-    return figures, ["", ""], rows
+    figures = {"dtype": dtype, **found[dtype]}
+    if dtype != "float32":
+        before = found["float32"]["perplexity"]
+        figures |= {
+            "perplexity_of_float32": before,
+            "perplexity_change": figures["perplexity"] / before - 1,
+        }
+        rows.append(["change of perplexity", None, f"{figures['perplexity_change']:+.3%}"])
+    return figures, ["", *found], rows
 
 
 def _show(options: argparse.Namespace, title: str, figures: dict, head: list, rows: list) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hornbook.data.json_lines import read_json_lines
 from hornbook.data.problems import Problems
@@ -19,22 +19,28 @@ from hornbook.pretrained.scoring import Scorer
 from hornbook.progress import Progress
 
 
+class Corpus(NamedTuple):
+    """Texts of a file.
+
+    Attributes:
+        name: Of the file.
+        texts: One at least.
+        prompts: What each of them answers; None: they stand by themselves.
+    """
+
+    name: str
+    texts: list[str]
+    prompts: list[str] | None
+
+
 def evaluate_corpus(
-    model: Pretrained,
-    source: str | Path,
-    *,
-    lines: bool = False,
-    window: int | None = None,
-    stride: int | None = None,
+    model: Pretrained, corpus: Corpus, *, window: int | None = None, stride: int | None = None
 ) -> dict[str, Any]:
-    """Measures a language model on a file.
+    """Measures a language model on texts.
 
     Args:
-        model: Causal; or a masked one, whose lines are then scored one by one; or one that
-            answers prompts.
-        source: A text file, `"-"` for standard input; or `.jsonl` with a `text` in every line, and
-            a `prompt` in each or in none.
-        lines: Whether each line of a text file is a text of its own, and not the whole file one.
+        model: Causal, or masked, or one that answers prompts.
+        corpus: Of `read_corpus`.
         window, stride: See `Pretrained.score`.
 
     Returns:
@@ -44,38 +50,41 @@ def evaluate_corpus(
         token that counts is not counted.
 
     Raises:
-        DataError: the file has no text, or cannot be read.
-        OptionError: the model cannot score it.
+        DataError: no token can be scored.
+        OptionError: the model cannot score the texts.
     """
     tokenizer = model.need_tokenizer()
-    texts, prompts = _texts_of(source, lines or model.config.application == "encoder")
-    if prompts is None and model.config.application in ("prefix_lm", "seq2seq"):
+    if corpus.prompts is None and model.config.application in ("prefix_lm", "seq2seq"):
         raise OptionError(
             "This model answers prompts: give a .jsonl file with a `prompt` and a `text` in every "
             "line."
         )
     scorer = Scorer(model._reading(), tokenizer)
-    windows: dict[str, Any] = {}
-    if prompts is None and model.config.application == "causal_lm":
-        window = window or scorer.window
-        windows = {"window": window, "stride": window // 2 if stride is None else stride}
+    begins_unsaid = corpus.prompts is None and model.config.application == "causal_lm"
+    if begins_unsaid:
+        window = scorer.window if window is None else window
+        stride = window // 2 if stride is None else stride
     with Progress("reading", unit="tokens") as bar:
 
         def advance(count: int, total: int) -> None:
             bar.total = total
             bar.advance(count)
 
-        options = windows or {"window": window, "stride": stride}
-        scores = scorer.scores(texts, prompts, progress=advance, **options)
+        scores = scorer.scores(
+            corpus.texts, corpus.prompts, window=window, stride=stride, progress=advance
+        )
     tokens = sum(len(score.token_ids) for score in scores)
     if not tokens:
-        raise DataError(f"{name_of(source)} has no token that could be scored.")
-    counted = [text[_skipped(tokenizer, text) if windows else 0 :] for text in texts]
-    characters, octets = (sum(map(len, part)) for part in (counted, [t.encode() for t in counted]))
+        raise DataError(f"{corpus.name} has no token that could be scored.")
+    counted = corpus.texts
+    if begins_unsaid:
+        counted = [text[_length_of_first_token(tokenizer, text) :] for text in counted]
+    characters = sum(map(len, counted))
+    octets = sum(len(text.encode()) for text in counted)
     total = sum(score.total for score in scores)
     unknown = tokenizer.special_ids.get("unk")
-    return {
-        "texts": len(texts),
+    figures = {
+        "texts": len(corpus.texts),
         "tokens": tokens,
         "unknown_tokens": sum(int((score.token_ids == unknown).sum()) for score in scores),
         "characters": characters,
@@ -85,18 +94,27 @@ def evaluate_corpus(
         "perplexity_per_character": math.exp(-total / characters),
         "perplexity_per_byte": math.exp(-total / octets),
         "bits_per_byte": -total / octets / math.log(2),
-        **windows,
     }
+    return figures | ({"window": window, "stride": stride} if begins_unsaid else {})
 
 
-def _skipped(tokenizer: Any, text: str) -> int:
+def _length_of_first_token(tokenizer: Any, text: str) -> int:
     """Characters of the first token, which nothing says: 0 where that is no part of the text."""
     offset = tokenizer.encode(text[:256]).offsets[0]
     return 0 if offset is None else offset[1]
 
 
-def _texts_of(source: str | Path, lines: bool) -> tuple[list[str], list[str] | None]:
-    """The texts of a file, and their prompts if it has any."""
+def read_corpus(source: str | Path, *, lines: bool = False) -> Corpus:
+    """Reads the texts of a file.
+
+    Args:
+        source: A text file, `"-"` for standard input; or `.jsonl` with a `text` in every line, and
+            a `prompt` in each or in none.
+        lines: Whether each line of a text file is a text of its own, and not the whole file one.
+
+    Raises:
+        DataError: the file has no text, or cannot be read.
+    """
     name = name_of(source)
     if Path(name.removesuffix(".gz")).suffix in (".jsonl", ".json"):
         texts, prompts = [], []
@@ -117,4 +135,4 @@ def _texts_of(source: str | Path, lines: bool) -> tuple[list[str], list[str] | N
         texts, prompts = [text for text in texts if text.strip()], []
     if not texts:
         raise DataError(f"{name} has no text.")
-    return texts, prompts or None
+    return Corpus(name, texts, prompts or None)

@@ -1,0 +1,139 @@
+"""`hornbook evaluate MODEL FILE`, as a person types it."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import sys
+
+import pytest
+
+import hornbook
+from hornbook.cli import main
+
+pytestmark = pytest.mark.backend
+
+LINES = ["今天天气不错", "我们很好。", "very good", "天气，很好"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    from hornbook.models.building import make_model
+    from hornbook.models.families import FAMILIES
+    from hornbook.pretrained import Pretrained
+    from hornbook.text.wordpiece import WordPieceTokenizer
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"今天气不错很好。，我们", "good"]
+    config = FAMILIES["gpt2-ml"].configure(
+        vocab_size=len(words),
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=16,
+        heads=("mlm",),
+    )
+    model = make_model(config)
+    model.build()
+    target = tmp_path_factory.mktemp("model") / "tiny"
+    Pretrained(model, WordPieceTokenizer(words)).save(target, layout="google")
+    return target
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    file = tmp_path / "corpus.txt"
+    file.write_text("\n".join(LINES) + "\n\n", "utf-8")
+    return file
+
+
+def figures(capsys, *words):
+    assert main(["evaluate", *map(str, words), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_whole_file_is_read_in_windows(folder, corpus, capsys):
+    found = figures(capsys, folder, corpus, "--window", 8, "--stride", 6)
+    text = corpus.read_text("utf-8")
+    score = hornbook.load(folder).score(text, window=8, stride=6)
+    assert found["tokens"] == len(score.token_ids) == 17
+    assert found["unknown_tokens"] == 1  # very
+    assert found["log_likelihood"] == pytest.approx(score.total)
+    assert found["perplexity"] == pytest.approx(score.perplexity)
+    # the first token, which nothing says, does not count
+    assert (found["characters"], found["bytes"]) == (len(text) - 1, len(text.encode()) - 3)
+    for kind in ("character", "byte"):
+        mean = score.total / found[f"{kind}s"]
+        assert found[f"perplexity_per_{kind}"] == pytest.approx(math.exp(-mean))
+    assert 2 ** found["bits_per_byte"] == pytest.approx(found["perplexity_per_byte"])
+    assert (found["texts"], found["window"], found["stride"]) == (1, 8, 6)
+    assert main(["evaluate", str(folder), str(corpus)]) == 0
+    printed = capsys.readouterr()
+    assert f"on {corpus}" in printed.out
+    assert "perplexity by character" in printed.out
+    assert "tokens" in printed.err
+
+
+def test_lines_and_answers_are_texts_of_their_own(folder, corpus, capsys, monkeypatch):
+    model = hornbook.load(folder)
+    total = sum(score.total for score in model.score(LINES))
+    found = figures(capsys, folder, corpus, "--lines")
+    assert (found["texts"], found["tokens"]) == (4, 14)
+    assert found["log_likelihood"] == pytest.approx(total)
+    rows = [{"prompt": "今天", "text": line} for line in LINES]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    file = corpus.with_suffix(".jsonl")
+    file.write_text(lines, "utf-8")
+    total = sum(score.total for score in model.score(LINES, prompts=["今天"] * 4))
+    found = figures(capsys, folder, file)
+    assert found["log_likelihood"] == pytest.approx(total)
+    assert found["characters"] == sum(map(len, LINES))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("今天很好".encode())))
+    assert figures(capsys, folder, "-")["tokens"] == 3
+
+
+def test_fewer_bits_are_shown_beside_float32(folder, corpus, capsys):
+    before = figures(capsys, folder, corpus)
+    assert before["dtype"] == "float32"
+    found = figures(capsys, folder, corpus, "--dtype", "bfloat16")
+    assert found["dtype"] == "bfloat16"
+    assert found["perplexity_of_float32"] == pytest.approx(before["perplexity"])
+    change = found["perplexity"] / before["perplexity"] - 1
+    assert found["perplexity_change"] == pytest.approx(change)
+    assert 0 < abs(change) < 0.05
+    assert main(["evaluate", str(folder), str(corpus), "--dtype", "bfloat16"]) == 0
+    printed = capsys.readouterr().out
+    assert f"{change:+.3%}" in printed
+    assert "bfloat16" in printed
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words", "message"),
+    [
+        ("none.txt", "\n \n", [], "has no text"),
+        ("one.txt", "今", [], "no token that could be scored"),
+        ("bad.txt", b"\xe4\xbb\x8a\n\xff\xfe", [], "bad.txt:2"),
+        ("a.jsonl", '{"text": "今天"}\n{"txt": 1}\n', [], 'a.jsonl:2: expected {"text"'),
+        ("b.jsonl", '{"text": "今天", "prompt": "我"}\n{"text": "今天"}\n', [], "for 1 only"),
+        ("c.txt", "今天很好", ["--window", 1], "window is 1"),
+        ("d.txt", "今天很好", ["--window", 4, "--stride", 4], "stride is 4"),
+        ("e.txt", "今天很好", ["--application", "prefix_lm"], "give a .jsonl file"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_message(
+    folder, tmp_path, capsys, name, content, words, message
+):
+    content = content if isinstance(content, bytes) else content.encode()
+    (tmp_path / name).write_bytes(content)
+    assert main(["evaluate", str(folder), str(tmp_path / name), *map(str, words)]) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert "Traceback" not in printed.err
+    assert not printed.out
+
+
+def test_options_of_models_are_not_for_runs(tmp_path, capsys):
+    (tmp_path / "recipe.json").write_text("{}")
+    assert main(["evaluate", str(tmp_path), "data", "--window", "8"]) == 2
+    assert "--window is for a language model" in capsys.readouterr().err
