@@ -337,7 +337,7 @@ def test_texts_are_chosen_or_cut_out_of_passages(writer):
     for result, score in zip(best, loaded.score(ids, prompts=[prompt] * 3), strict=True):
         assert result.score == pytest.approx(score.total / len(score.token_ids), abs=1e-4)
 
-    passages = [["公园很好，我们去"], ["天气不坏", "今天很好"], ["abc def"]]
+    passages = [["公园很好，我们去"], ["天气不坏", "今天很好"], ["去公园。"]]
     options = {"min_new_tokens": 2, "batch_size": 2}
     cut = loaded.generate(PROMPTS, only_from=passages, **options)
     for text, own in zip(cut, passages, strict=True):

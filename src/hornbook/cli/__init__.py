@@ -18,7 +18,7 @@ from hornbook.errors import HornbookError
 COMMANDS = {
     "demo": "train and use a text matcher on data that comes with hornbook",
     "train": "train a recipe on your data",
-    "evaluate": "measure a trained run on labelled data",
+    "evaluate": "measure a trained run on labelled data, or a language model on texts",
     "predict": "answer for new data with a trained run",
     "generate": "let a model go on with a text",
     "mine": "find what goes together in baskets: frequent itemsets and rules",
