@@ -175,7 +175,8 @@ def _check(options: argparse.Namespace) -> float:
 
 
 def _rules(itemsets: Itemsets, confidence: float, options: argparse.Namespace) -> Rules:
-    from hornbook.mining.rules import Rules, association_rules
+    from hornbook.mining.association import association_rules
+    from hornbook.mining.rules import Rules
 
     if itemsets.kind == "all":
         return association_rules(itemsets, confidence, consequents=options.consequents)
@@ -325,7 +326,7 @@ def _read_categories(path: str) -> dict[str, str]:
     import io
 
     from hornbook.errors import DataError
-    from hornbook.mining.reading import decode, read_bytes
+    from hornbook.mining.unpacking import decode, read_bytes
 
     rows = list(csv.reader(io.StringIO(decode(read_bytes(path), path, []), newline="")))
     wrong = [number for number, row in enumerate(rows, 1) if row and len(row) != 2]

@@ -14,16 +14,10 @@ from pathlib import Path
 
 from hornbook.errors import DataError, OptionError, did_you_mean
 from hornbook.mining.baskets import Baskets
-from hornbook.mining.reading import (
-    decode,
-    find_separator,
-    open_bytes,
-    parse_lines,
-    read_columns,
-    read_parts,
-)
+from hornbook.mining.reading import find_separator, parse_lines, read_columns
 from hornbook.mining.survey import Survey, without_blanks
 from hornbook.mining.tables import from_columns, note_gaps
+from hornbook.mining.unpacking import decode, open_bytes, read_parts
 
 # Memory that a byte of text takes while it is read and mined, as measured on FIMI files.
 BYTES_PER_BYTE = 40
