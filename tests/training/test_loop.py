@@ -89,6 +89,19 @@ def test_each_epoch_asks_for_its_own_batches_once(tmp_path):
     assert loop.run.metrics() == rows
 
 
+def test_batches_made_ahead_in_threads_change_nothing_and_a_first_score_is_epoch_0(tmp_path):
+    found = {}
+    for workers in (0, 3):
+        loop, saved = make_loop(tmp_path / str(workers), workers=workers)
+        loop.begin({"score": 0.25})
+        rows = loop.train()
+        assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
+        assert rows[0] == {"epoch": 0, "step": 0, "loss": None, "score": 0.25}
+        assert saved == [0, 3]  # the epochs between are worse than the beginning
+        found[workers] = weights_of(loop.model)
+    assert_equal_weights(found[3], found[0])
+
+
 def test_the_loss_of_an_epoch_is_the_mean_over_its_rows(tmp_path):
     losses = []
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ def in_order(
     *,
     workers: int | None = None,
     ahead: int | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """`map(function, items)` with threads that work ahead of whoever takes the results.
 
     Args:

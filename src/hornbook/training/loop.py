@@ -7,16 +7,19 @@ was not.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
+from hornbook.data.ahead import in_order
 from hornbook.errors import DataError, Stopped
 from hornbook.progress import Progress, note
 from hornbook.training.averaging import averaged_weights
@@ -53,6 +56,8 @@ class Loop:
         run: Where everything is kept.
         unit: What the progress bar counts.
         snapshot_seconds: The longest time of work that a kill can cost; 0 keeps each step.
+        workers: Threads that make the arrays of the next batches while a step is computed; 0:
+            they are made when they are needed; None: a thread a core.
     """
 
     model: keras.Model
@@ -65,6 +70,7 @@ class Loop:
     run: RunFolder
     unit: str = "samples"
     snapshot_seconds: float = 120.0
+    workers: int | None = 0
 
     def __post_init__(self):
         self.state: dict[str, Any] = {
@@ -74,19 +80,29 @@ class Loop:
             "loss_sum": 0.0,
             "samples": 0,
             "seconds": 0.0,
+            "waited": 0.0,  # of them, for the arrays of a batch
             "best": None,
             "best_epoch": 0,
             "rows": [],
         }
         self._last_snapshot = time.monotonic()
 
-    def resume(self) -> None:
-        """Takes up the newest snapshot, if there is one."""
+    def resume(self) -> bool:
+        """Takes up the newest snapshot, if there is one, and says whether there was."""
         path = self.run.snapshots.newest()
         if path is not None:
             self.state = self.run.snapshots.state(path)
             self.run.snapshots.restore(self.model, path)
             self.run.log(f"resumed from {path.name}")
+        return path is not None
+
+    def begin(self, metrics: dict[str, Any]) -> None:
+        """Counts what the model can do before the first epoch as its epoch 0, and saves it."""
+        self.state["rows"] = [{"epoch": 0, "step": 0, "loss": None, **metrics}]
+        self.state["best"] = metrics[self.monitor]
+        self.save()
+        self.run.write_metrics(self.state["rows"])
+        self._snapshot()
 
     def train(self) -> list[dict[str, Any]]:
         """Runs to the end and returns one row of metrics an epoch.
@@ -96,7 +112,7 @@ class Loop:
             DataError: the loss is no longer a number.
         """
         if keras.config.backend() != "torch":
-            note("Each length is compiled when it first comes, so the start is the slowest part.")
+            note("Each shape is compiled when it first comes, so the start is the slowest part.")
         with _StopSignals() as signals:
             while self.state["epoch"] < self.epochs and not self._exhausted():
                 self._epoch(signals)
@@ -115,15 +131,37 @@ class Loop:
         with Progress(name, total=total, unit=self.unit) as bar:
             if state["samples"]:
                 bar.advance(state["samples"])
-            for batch in batches[state["batch"] :]:
-                self._step(batch)
-                state["seconds"] = time.monotonic() - start
-                bar.advance(batch.size, loss=state["loss_sum"] / state["samples"])
-                self._maybe_snapshot(signals)
+            with self._ready(batches[state["batch"] :]) as ready:
+                for batch in ready:
+                    self._step(batch)
+                    state["seconds"] = time.monotonic() - start
+                    bar.advance(batch.size, loss=state["loss_sum"] / state["samples"])
+                    self._maybe_snapshot(signals)
         with averaged_weights(self.model):
             metrics = self.evaluate()
             self._finish_epoch(metrics)
         self._snapshot()
+
+    @contextlib.contextmanager
+    def _ready(self, batches: Sequence[Batch]) -> Iterator[Iterator[Batch]]:
+        """The batches with their arrays made ahead; the time spent waiting for them is noted."""
+
+        def make(batch: Batch) -> Batch:
+            arrays = batch.arrays()
+            return dataclasses.replace(batch, arrays=lambda: arrays)
+
+        def waiting() -> Iterator[Batch]:
+            while True:
+                start = time.monotonic()
+                batch = next(made, None)
+                self.state["waited"] += time.monotonic() - start
+                if batch is None:
+                    return
+                yield batch
+
+        made = in_order(make, batches, workers=self.workers)
+        with contextlib.closing(made):
+            yield waiting()
 
     def _step(self, batch: Batch) -> None:
         inputs, labels, weights = batch.arrays()
@@ -158,10 +196,10 @@ class Loop:
         rate = state["samples"] / max(state["seconds"], 1e-9)
         self.run.log(
             f"epoch {row['epoch']}  loss {row['loss']:.4f}  {self.monitor} {score:.4f}  "
-            f"{rate:.0f} {self.unit}/s"
+            f"{rate:.0f} {self.unit}/s, {state['waited']:.1f} s of waiting for them"
         )
         self.run.write_metrics(state["rows"])
-        state.update(batch=0, loss_sum=0.0, samples=0, seconds=0.0)
+        state.update(batch=0, loss_sum=0.0, samples=0, seconds=0.0, waited=0.0)
 
     def _maybe_snapshot(self, signals: _StopSignals) -> None:
         if signals.received is not None:
