@@ -8,7 +8,8 @@ more pixels than allowed is refused before it is decoded: half a megabyte can ho
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,6 +107,17 @@ def find_pictures(folder: str | Path) -> list[Path]:
     if not found:
         raise DataError(f"{folder} holds no picture: none of its files ends in {_listed()}.")
     return sorted(found)
+
+
+def named_pictures(sources: Iterable[str | Path]) -> Iterator[Path]:
+    """Every picture named: files, those in folders, and, for `"-"`, lines of standard input."""
+    for source in sources:
+        if str(source) == "-":
+            yield from (Path(line.rstrip("\r\n")) for line in sys.stdin if line.strip())
+        elif Path(source).is_dir():
+            yield from find_pictures(source)
+        else:
+            yield Path(source)
 
 
 def readable(sources: Iterable[str | Path], *, max_pixels: int = MAX_PIXELS) -> Readable:

@@ -1,0 +1,70 @@
+"""Square views of a picture: a random part of it to learn from, settled parts to judge by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+CENTRAL = 0.875  # side of a settled view, of the shorter side of the picture
+VIEWS = (1, 2, 10)  # the middle; with its mirror image; the middle and the corners with theirs
+RATIOS = (3 / 4, 4 / 3)  # width to height of a random part
+
+
+def random_crop(
+    picture: Image.Image, random: np.random.Generator, *, size: int, smallest: float
+) -> np.ndarray:
+    """A random part of the picture, mirrored half of the time.
+
+    Args:
+        picture: RGB.
+        random: Settles the part.
+        size: Pixels of a side of the result, whatever the part's shape.
+        smallest: Share of the picture's area that the part has at least.
+
+    Returns:
+        `(size, size, 3)` uint8.
+
+    Reference: https://arxiv.org/abs/1409.4842
+    """
+    area = picture.width * picture.height * random.uniform(smallest, 1)
+    ratio = np.exp(random.uniform(*np.log(RATIOS)))
+    width = min(float(np.sqrt(area * ratio)), picture.width)
+    height = min(float(np.sqrt(area / ratio)), picture.height)
+    left = random.uniform(0, picture.width - width)
+    top = random.uniform(0, picture.height - height)
+    pixels = _resized(picture, (left, top, left + width, top + height), size)
+    return pixels[:, ::-1] if random.random() < 0.5 else pixels
+
+
+def settled_views(picture: Image.Image, *, size: int, views: int = 1) -> np.ndarray:
+    """Views of the middle and the corners, without chance.
+
+    Args:
+        picture: RGB.
+        size: Pixels of a side.
+        views: One of `VIEWS`.
+
+    Returns:
+        `(views, size, size, 3)` uint8; each second one is the mirror image of the one before.
+    """
+    if views not in VIEWS:
+        raise ValueError(f"views must be one of {VIEWS}, not {views}")
+    side = CENTRAL * min(picture.size)
+    right, bottom = picture.width - side, picture.height - side
+    places = [(right / 2, bottom / 2)]
+    if views == 10:
+        places += [(0, 0), (right, 0), (0, bottom), (right, bottom)]
+    found = [_resized(picture, (x, y, x + side, y + side), size) for x, y in places]
+    if views == 1:
+        return found[0][None]
+    return np.stack([view for one in found for view in (one, one[:, ::-1])])
+
+
+def _resized(picture: Image.Image, box: tuple[float, float, float, float], size: int) -> np.ndarray:
+    from PIL.Image import Resampling
+
+    return np.asarray(picture.resize((size, size), Resampling.BILINEAR, box=box))

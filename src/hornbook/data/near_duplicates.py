@@ -1,0 +1,67 @@
+"""Pictures that are the same to the eye: saved again, made smaller, a little brighter.
+
+A picture's hash says for each step to the right and down, on a grid of 9 x 9, whether it gets
+brighter: 144 bits.  Two pictures are near duplicates when at most `NEAR` bits differ.  Then at
+least one of the nine 16-bit words is the same in both, so only pictures that share a word have to
+be compared.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+GRID = 9
+WORDS = 2 * GRID * (GRID - 1) // 16
+NEAR = WORDS - 1  # bits that may differ: then one of the words is the same
+
+
+def perceptual_hash(picture: Image.Image) -> np.ndarray:
+    """The hash of a picture, `(WORDS,)` uint16."""
+    from PIL.Image import Resampling
+
+    small = picture.convert("L").resize((GRID, GRID), Resampling.BOX)
+    grey = np.asarray(small, dtype=np.int16)
+    right, down = grey[:, 1:] > grey[:, :-1], grey[1:] > grey[:-1]
+    return np.packbits(np.concatenate([right.ravel(), down.ravel()])).view(np.uint16)
+
+
+def near_duplicate_groups(hashes: np.ndarray) -> np.ndarray:
+    """Which pictures belong together, by any chain of near duplicates.
+
+    Args:
+        hashes: `(pictures, WORDS)` uint16.
+
+    Returns:
+        `(pictures,)`: of each picture the number of the first one in its group.
+    """
+    unique, first, which = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
+    parent = np.arange(len(unique))
+    for word in range(WORDS):
+        order = np.argsort(unique[:, word], kind="stable")
+        ends = np.flatnonzero(np.diff(unique[order, word])) + 1
+        for members in np.split(order, ends):
+            for place, one in enumerate(members[:-1]):
+                others = members[place + 1 :]
+                differing = np.bitwise_count(unique[others] ^ unique[one]).sum(axis=1)
+                for other in others[differing <= NEAR]:
+                    _join(parent, int(one), int(other))
+    roots = np.array([_root(parent, number) for number in range(len(unique))], dtype=np.int64)
+    lowest = np.full(len(unique), len(hashes), dtype=np.int64)
+    np.minimum.at(lowest, roots, first)
+    return lowest[roots][which.ravel()]
+
+
+def _root(parent: np.ndarray, number: int) -> int:
+    while parent[number] != number:
+        parent[number] = parent[parent[number]]
+        number = int(parent[number])
+    return number
+
+
+def _join(parent: np.ndarray, one: int, other: int) -> None:
+    parent[_root(parent, one)] = _root(parent, other)
