@@ -28,6 +28,25 @@ def accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
     return float(np.mean(labels == predictions))
 
 
+def top_k_accuracy(labels: ArrayLike, scores: ArrayLike, k: int) -> float:
+    """The share of samples whose label is among the `k` classes with the highest scores.
+
+    Args:
+        labels: `(samples,)`, numbers of classes.
+        scores: `(samples, classes)`; of equal ones the class with the lower number goes first.
+        k: At least 1; with as many as there are classes or more, every sample counts.
+    """
+    labels, values = np.asarray(labels), np.asarray(scores, dtype=float)
+    if k < 1:
+        raise ValueError(f"k must be at least 1, not {k}")
+    if not len(labels) or values.ndim != 2 or len(values) != len(labels):
+        raise ValueError(f"{labels.shape} labels and {values.shape} scores do not fit")
+    if not np.isfinite(values).all():
+        raise ValueError("scores must be finite")
+    best = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    return float(np.mean((best == labels[:, None]).any(axis=1)))
+
+
 def precision_recall_f1(
     labels: ArrayLike, predictions: ArrayLike, *, average: str = "binary"
 ) -> PrecisionRecallF1:

@@ -1,0 +1,44 @@
+"""Features of one class kept together: the center loss."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("hornbook")
+class CenterLoss(keras.layers.Layer):
+    """Half the squared distance of features to the center of their class, which is learned too.
+
+    A picture mixed of two classes is drawn to both centers, as much as it is of each.
+
+    Args:
+        classes: How many.
+
+    Call arguments:
+        features: `(batch, features)`.
+        targets: `(batch, classes)`, the share of each class.
+
+    Returns:
+        `(batch,)`.
+
+    Reference: https://ydwen.github.io/papers/WenECCV16.pdf
+    """
+
+    def __init__(self, classes: int, **kwargs):
+        super().__init__(**kwargs)
+        self.classes = classes
+
+    def build(self, features_shape, targets_shape=None):
+        self.centers = self.add_weight(
+            shape=(self.classes, features_shape[-1]), initializer="zeros", name="centers"
+        )
+
+    def call(self, features, targets):
+        # |f - c|^2 for each class without (batch, classes, features) in memory
+        squares = ops.sum(features**2, axis=-1, keepdims=True) + ops.sum(self.centers**2, axis=-1)
+        distances = squares - 2 * ops.matmul(features, ops.transpose(self.centers))
+        return 0.5 * ops.sum(targets * distances, axis=-1)
+
+    def compute_output_shape(self, features_shape, targets_shape=None):
+        return features_shape[:1]

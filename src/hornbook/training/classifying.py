@@ -1,0 +1,131 @@
+"""Training a classifier of pictures: augmentation, mixing and losses in one compiled step.
+
+The random numbers of Keras's augmentation layers are variables of the model, so a snapshot holds
+them and a resumed run mixes the same pictures as one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from hornbook.layers.center_loss import CenterLoss
+
+MIXING = ("none", "mixup", "cutmix", "both")
+
+
+class Classifying(keras.Model):
+    """A network together with what it is trained by; `train_on_batch` takes no labels.
+
+    Args:
+        network: Inputs -> `features` and `logits`, a dictionary.
+        augmentations: Keras layers that take `images` and `labels`; only used in training.
+        class_weights: `(classes,)`, what a mistake in each class costs.
+        label_smoothing: What of the label is spread over all classes.
+        center_loss: A layer, and the weight of what it says; None: no such loss.
+
+    Call arguments:
+        inputs: `pictures`, anything the network takes, and `targets` `(batch, classes)`.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        *,
+        augmentations: Sequence[keras.layers.Layer] = (),
+        class_weights: Sequence[float],
+        label_smoothing: float = 0.0,
+        center_loss: tuple[CenterLoss, float] | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.network = network
+        self.augmentations = list(augmentations)
+        self.class_weights = tuple(map(float, class_weights))
+        self.label_smoothing = label_smoothing
+        self.centers: CenterLoss | None = None
+        self.center_weight = 0.0
+        if center_loss is not None:
+            self.centers, self.center_weight = center_loss
+
+    def build(self, input_shape=None):
+        # network and centers are built, and the other layers have no weights
+        for layer in self.augmentations:
+            layer.build(input_shape and input_shape["pictures"])
+
+    def call(self, inputs, training=None):
+        data = {"images": inputs["pictures"], "labels": ops.cast(inputs["targets"], "float32")}
+        if training:
+            for layer in self.augmentations:
+                data = layer(data, training=True)
+        found = self.network(data["images"], training=training)
+        targets = ops.cast(data["labels"], "float32")
+        losses = keras.losses.categorical_crossentropy(
+            targets, found["logits"], from_logits=True, label_smoothing=self.label_smoothing
+        )
+        losses = losses * ops.matmul(targets, ops.convert_to_tensor(self.class_weights, "float32"))
+        if self.centers is not None:
+            losses = losses + self.center_weight * self.centers(found["features"], targets)
+        self.add_loss(ops.mean(losses))
+        return found["logits"]
+
+
+def augmentations(
+    *, rand_augment: float = 0.0, erasing: float = 0.0, mixing: str = "none", seed: int = 0
+) -> list[keras.layers.Layer]:
+    """Keras's layers for pictures with values from 0 to 255.
+
+    Args:
+        rand_augment: Strength of two operations for each batch, from 0, none, to 1.
+        erasing: Share of the pictures of which a rectangle is made noise.
+        mixing: Of `MIXING`: two pictures averaged, one pasted into the other, or now one and
+            now the other.
+        seed: Of the random numbers.
+
+    References: https://arxiv.org/abs/1909.13719 (RandAugment), 1708.04896 (erasing), 1710.09412
+        (MixUp), 1905.04899 (CutMix).
+    """
+    layers: list[keras.layers.Layer] = []
+    if rand_augment:
+        layers.append(keras.layers.RandAugment(factor=rand_augment, seed=seed))
+    if erasing:
+        layers.append(keras.layers.RandomErasing(factor=(erasing, erasing), seed=seed + 1))
+    if mixing != "none":
+        layers.append(Mixing(mixing, seed=seed + 2))
+    return layers
+
+
+class Mixing(keras.layers.Layer):
+    """Keras's MixUp or CutMix, or for each batch one of the two by chance.
+
+    Call arguments:
+        data: `images` `(batch, height, width, channels)`, `labels` `(batch, classes)`.
+    """
+
+    def __init__(self, kind: str, *, seed: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.kind = kind
+        self.mix_up = keras.layers.MixUp(alpha=0.2, seed=seed)
+        self.cut_mix = keras.layers.CutMix(seed=seed)
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def build(self, data_shape=None):
+        self.mix_up.build(data_shape)
+        self.cut_mix.build(data_shape)
+
+    def call(self, data, training=None):
+        if self.kind == "cutmix":
+            return self.cut_mix(data, training=training)
+        with warnings.catch_warnings():
+            # it numbers the pictures in int64, which JAX makes int32 and says so
+            warnings.filterwarnings("ignore", message="Explicitly requested dtype int64")
+            averaged = self.mix_up(data, training=training)
+        if self.kind == "mixup":
+            return averaged
+        pasted = self.cut_mix(data, training=training)
+        heads = keras.random.uniform((), seed=self.generator) < 0.5
+        return {name: ops.where(heads, averaged[name], pasted[name]) for name in data}
