@@ -127,3 +127,98 @@ def tiny_family(tiny_transformer):
         return transformer
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone():
+    """A network of two convolutions that `keras.applications` knows as `Tiny` from now on."""
+    import sys
+
+    import keras
+
+    def tiny(include_top=True, weights=None, input_shape=None, **options):
+        inputs = keras.Input(input_shape or (None, None, 3))
+        x = keras.layers.Conv2D(8, 3, strides=4, name="first")(inputs)
+        x = keras.layers.BatchNormalization(name="norm")(x)
+        x = keras.layers.Conv2D(12, 3, activation="relu", name="second")(x)
+        if include_top:
+            x = keras.layers.Dense(1000)(keras.layers.GlobalAveragePooling2D()(x))
+        return keras.Model(inputs, x)
+
+    module = type(sys)("tiny_application")
+    module.preprocess_input = lambda x: x / 127.5 - 1.0
+    tiny.__module__ = module.__name__
+    patch = pytest.MonkeyPatch()
+    patch.setitem(sys.modules, module.__name__, module)
+    patch.setattr(keras.applications, "Tiny", tiny, raising=False)
+    yield tiny
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def draw_classes():
+    """Draws labelled pictures: circles, squares and stripes of any colour."""
+    import numpy as np
+
+    def draw(folder, count=8, seed=0, size=48):
+        image = pytest.importorskip("PIL.Image")
+        random = np.random.default_rng(seed)
+        y, x = np.mgrid[:size, :size]
+        for name in ("circle", "square", "stripes"):
+            (folder / name).mkdir(parents=True)
+            for number in range(count):
+                centre, half = random.integers(18, size - 18, 2), random.integers(9, 16)
+                inside = {
+                    "circle": (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < half**2,
+                    "square": np.maximum(abs(x - centre[0]), abs(y - centre[1])) < half,
+                    "stripes": (y + centre[0]) // 4 % 2 == 0,
+                }[name]
+                colours = random.integers(0, 110, 3), random.integers(140, 255, 3)
+                pixels = np.where(inside[..., None], colours[1], colours[0])
+                pixels = pixels + random.integers(-20, 20, pixels.shape)
+                picture = image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+                picture.save(folder / name / f"{number}.png")
+        return folder
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def picture_data(tmp_path_factory, draw_classes):
+    """A folder of three classes of drawn pictures, without splits."""
+    return draw_classes(tmp_path_factory.mktemp("pictures") / "shapes")
+
+
+@pytest.fixture(scope="session")
+def picture_fields(tmp_path_factory, tiny_backbone):
+    """Fields of a picture classifier with nearly every idea, which trains in seconds."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    file = tmp_path_factory.mktemp("weights") / "tiny.weights.h5"
+    tiny_backbone(include_top=False).save_weights(file)
+    return {
+        "backbone": "Tiny",
+        "weights": str(file),
+        "size": 32,
+        "gated": True,
+        "center_loss": 0.01,
+        "mixing": "both",
+        "erasing": 0.5,
+        "class_weights": "balanced",
+        "head_epochs": 3,
+        "epochs": 2,
+        "batch_size": 4,
+        "learning_rate": 1e-3,
+        "seed": 1,
+    }
+
+
+@pytest.fixture(scope="session")
+def picture_run(tmp_path_factory, picture_data, picture_fields):
+    """The run folder of a finished training on pictures; nobody writes into it."""
+    from hornbook.recipes.images import Images
+
+    out = tmp_path_factory.mktemp("runs") / "shapes"
+    Images(**picture_fields).fit(picture_data, out)
+    return out

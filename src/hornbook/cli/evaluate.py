@@ -11,7 +11,11 @@ _OF_MODELS = ("window", "stride", "lines", "application", "family", "dtype")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", metavar="RUN|MODEL", type=Path, help="a trained run, or the folder of a model"
+        "folders",
+        metavar="RUN|MODEL",
+        nargs="+",
+        type=Path,
+        help="a trained run, or several that answer together, or the folder of a model",
     )
     parser.add_argument(
         "data",
@@ -40,28 +44,40 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=("float32", "bfloat16", "float16"),
         help="what the weights are kept in; printed beside float32 (default: float32)",
     )
+    group = parser.add_argument_group("images")
+    group.add_argument("--views", type=int, metavar="N", help="views averaged: 1, 2 or 10")
+    group.add_argument(
+        "--report", type=Path, metavar="PAGE.html", help="write a page with pictures"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     from hornbook.errors import OptionError
     from hornbook.pretrained.folder import CONFIG_NAMES
 
-    folder = options.folder
+    folder = options.folders[0]
     is_model = not (folder / "recipe.json").is_file() and any(
         (folder / name).is_file() for name in CONFIG_NAMES
     )
     given = [name for name in _OF_MODELS if getattr(options, name) is not None]
     if given and not is_model:
         raise OptionError(f"--{given[0]} is for a language model, and {folder} is none.")
-    title = f"{folder} on {options.data}"
+    of_images = [name for name in ("views", "report") if getattr(options, name) is not None]
+    if of_images and is_model:
+        raise OptionError(f"--{of_images[0]} is for runs of images, and {folder} is a model.")
+    if is_model and len(options.folders) > 1:
+        raise OptionError("Runs may answer together, models do not: name one model.")
+    title = f"{' + '.join(map(str, options.folders))} on {options.data}"
     _show(options, title, *(_of_model(options) if is_model else _of_run(options)))
 
 
 def _of_run(options: argparse.Namespace):
-    from hornbook.recipes import open_run
+    from hornbook.recipes import open_runs
+    from hornbook.recipes.recipe import check_choices
 
-    recipe = open_run(options.folder)
-    metrics = recipe.evaluate(options.data)
+    recipe = open_runs(options.folders)
+    choices = {name: getattr(options, name) for name in ("views", "report")}
+    metrics = recipe.evaluate(options.data, **check_choices(recipe, "evaluate", choices))
     return metrics, *recipe.table(metrics)
 
 
@@ -74,7 +90,7 @@ def _of_model(options: argparse.Namespace):
     corpus = None
     for dtype in dict.fromkeys(["float32", options.dtype or "float32"]):
         model = load(
-            options.folder,
+            options.folders[0],
             family=options.family,
             application=options.application,
             variable_dtype=dtype,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from hornbook.errors import HornbookError, OptionError, did_you_mean
 
 # name on the command line -> module and class, imported when it is asked for
 RECIPES = {
+    "images": "hornbook.recipes.images:Images",
     "text-matching": "hornbook.recipes.text_matching:TextMatching",
     "text-classification": "hornbook.recipes.text_classification:TextClassification",
 }
@@ -25,6 +27,18 @@ def recipe_named(name: str):
         raise OptionError(f"There is no recipe {name!r}. {did_you_mean(name, RECIPES)}")
     module, _, attribute = RECIPES[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def open_runs(folders: Sequence[str | Path]):
+    """Opens one trained run, or several that answer together.
+
+    Raises:
+        HornbookError: one of them is no run or damaged, or they do not fit together.
+    """
+    first, *others = (open_run(folder) for folder in folders)
+    if others:
+        first.join(others)
+    return first
 
 
 def open_run(folder: str | Path):

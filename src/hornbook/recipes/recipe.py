@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import inspect
 import json
 import math
 import operator
@@ -104,6 +105,14 @@ class Recipe(ABC):
     def load(cls, folder: str | Path) -> Self:
         """Opens a run folder, or what `save` wrote."""
 
+    def join(self, others: Sequence[Recipe]) -> None:
+        """Lets other runs answer together with this one.
+
+        Raises:
+            OptionError: runs of this recipe do not, or these do not fit together.
+        """
+        raise OptionError(f"Runs of {self.name} do not answer together: name one run.")
+
     def fields(self) -> dict[str, Any]:
         """The recipe's own options and their values, as they stand in `recipe.json`."""
         return {item.name: getattr(self, item.name) for item in options_of(type(self))}
@@ -179,6 +188,25 @@ def options_of(recipe: type[Recipe]) -> list[Option]:
             )
         )
     return found
+
+
+def check_choices(recipe: Recipe, verb: str, choices: Mapping[str, Any]) -> dict[str, Any]:
+    """The choices that were made, all of which the recipe's `verb` must know.
+
+    Args:
+        recipe: A trained one.
+        verb: The name of the method that gets them.
+        choices: None where no choice was made.
+
+    Raises:
+        OptionError: naming the first one it does not know.
+    """
+    made = {name: value for name, value in choices.items() if value is not None}
+    known = inspect.signature(getattr(recipe, verb)).parameters
+    for name in made:
+        if name not in known:
+            raise OptionError(f"--{name} says nothing to a run of {recipe.name}: leave it out.")
+    return made
 
 
 def read_saved(folder: str | Path) -> tuple[dict[str, Any], Path]:

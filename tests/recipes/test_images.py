@@ -1,0 +1,226 @@
+"""Pictures by class from end to end: trained, resumed, asked, joined, exported, and refused."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from hornbook.cli import main
+from hornbook.errors import HornbookError, OptionError
+from hornbook.recipes.images import Images
+from hornbook.recipes.images_training import TwoStages
+from hornbook.training.loop import Loop
+from hornbook.training.run_folder import RunFolder
+
+pytest.importorskip("PIL.Image")
+pytestmark = pytest.mark.backend
+
+COMPARED = ("model/model.safetensors", "model/recipe.json", "metrics.jsonl")
+
+
+@pytest.fixture
+def images(picture_run):
+    return Images.load(picture_run)
+
+
+def digests(run):
+    return {name: hashlib.sha256((run / name).read_bytes()).hexdigest() for name in COMPARED}
+
+
+def test_a_run_has_the_head_alone_as_epoch_0_and_a_report_with_its_pictures(picture_run):
+    rows = RunFolder(picture_run).metrics()
+    assert [row["epoch"] for row in rows] == [0, 1, 2]
+    assert rows[0]["loss"] is None
+    assert all(np.isfinite(row["loss"]) for row in rows[1:])
+    page = (picture_run / "report.html").read_text("utf-8")
+    for heading in ("What is taken for what", "What the network looks at", "Training"):
+        assert heading in page
+    assert page.count("data:image/jpeg") >= 6
+    assert not (picture_run / "checkpoints").exists()
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_run_killed_in_either_stage_ends_with_the_same_bytes(
+    picture_data, picture_run, picture_fields, tmp_path, monkeypatch
+):
+    run = tmp_path / "run"
+    step = Loop._step
+
+    def die(*arguments):
+        raise Killed
+
+    def die_at(number):
+        def then_die(loop, batch):
+            step(loop, batch)
+            if loop.state["step"] == number:
+                raise Killed
+
+        return then_die
+
+    moments = [(TwoStages, "train_head", die), (Loop, "_step", die_at(3)), (None, "", None)]
+    monkeypatch.setattr(Images, "snapshot_seconds", 0)
+    for number, (owner, name, replacement) in enumerate(moments):
+        with monkeypatch.context() as patch:
+            if owner is None:
+                Images(**picture_fields).fit(picture_data, run, resume=number > 0)
+                continue
+            patch.setattr(owner, name, replacement)
+            with pytest.raises(Killed):
+                Images(**picture_fields).fit(picture_data, run, resume=number > 0)
+    assert digests(run) == digests(picture_run)
+
+
+def test_answers_are_sorted_and_an_unreadable_picture_is_an_error_in_its_row(
+    images, picture_data, tmp_path
+):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"this is no picture")
+    good = picture_data / "circle" / "0.png"
+    answers = images.predict([good, broken, good.read_bytes()], top=3, views=2)
+    assert [answer["file"] for answer in answers] == [str(good), str(broken), None]
+    chances = [answers[0][f"probability{behind}"] for behind in ("", "_2", "_3")]
+    assert chances == sorted(chances, reverse=True)
+    assert sum(chances) == pytest.approx(1, abs=1e-5)
+    assert {answers[0][f"label{behind}"] for behind in ("", "_2", "_3")} == set(images.classes)
+    assert answers[1]["label"] is None
+    assert "broken.jpg" in answers[1]["error"]
+    assert answers[2]["probability"] == answers[0]["probability"]
+    assert images.predict([broken])[0]["error"]
+    assert images.predict([]) == []
+
+
+def test_views_are_averaged(images, picture_data):
+    file = picture_data / "square" / "1.png"
+    ten = images.probabilities([file], views=10)
+    assert ten.shape == (1, 3)
+    assert not np.allclose(ten, images.probabilities([file]))
+    for wrong in ({"views": 3}, {"top": 0}):
+        with pytest.raises(OptionError, match=next(iter(wrong))):
+            images.predict([file], **wrong)
+
+
+def test_the_commands_say_the_same_as_python(picture_run, images, picture_data, tmp_path, capsys):
+    out = tmp_path / "answers.csv"
+    words = [str(picture_run), str(picture_data / "circle"), "--top", "2", "--out", str(out)]
+    assert main(["predict", *words]) == 0
+    rows = list(csv.DictReader(out.read_text("utf-8").splitlines()))
+    expected = images.predict(sorted((picture_data / "circle").iterdir()), top=2)
+    assert [row["label"] for row in rows] == [answer["label"] for answer in expected]
+    assert list(rows[0]) == ["file", "label", "probability", "label_2", "probability_2", "error"]
+    page = tmp_path / "page.html"
+    words = [str(picture_run), str(picture_data), "--json", "--report", str(page)]
+    capsys.readouterr()
+    assert main(["evaluate", *words]) == 0
+    found = json.loads(capsys.readouterr().out)
+    last = RunFolder(picture_run).metrics()
+    assert found["top1"] == max(row["top1"] for row in last)
+    assert sum(found["pictures"].values()) == 6  # those that were held out
+    assert "What the network looks at" in page.read_text("utf-8")
+
+
+def test_runs_answer_together_with_the_mean(
+    picture_run, images, picture_data, tmp_path, capsys, monkeypatch
+):
+    other = tmp_path / "other"
+    shutil.copytree(picture_run, other)
+    second = Images.load(other)
+    for variable in second.model.classifier.variables:
+        variable.assign(-2 * np.asarray(variable.numpy()))
+    second.save(other / "model")
+    file = picture_data / "circle" / "3.png"
+    both = (images.probabilities([file]) + second.probabilities([file])) / 2
+    assert main(["predict", str(picture_run), str(other), str(file)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["probability"] == pytest.approx(both.max(), abs=1e-5)
+    assert main(["evaluate", str(picture_run), str(other), str(picture_data)]) == 0
+    second.classes = ["something", "else", "here"]
+    with pytest.raises(OptionError, match="same classes"):
+        images.join([second])
+
+
+def test_a_teacher_labels_the_pictures_that_it_is_sure_of(
+    picture_run, picture_data, picture_fields, tmp_path
+):
+    fields = {**picture_fields, "epochs": 0, "sure": 0.4, "mixing": "none"}
+    fields |= {"teacher": str(picture_run), "unlabelled": str(picture_data / "stripes")}
+    images = Images(**fields).fit(picture_data, tmp_path / "run")
+    file = tmp_path / "run" / "pseudo_labels.jsonl"
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    answers = Images.load(picture_run).predict(
+        sorted((picture_data / "stripes").iterdir()), top=1, views=2
+    )
+    assert rows == [answer for answer in answers if answer["probability"] >= 0.4]
+    assert rows
+    assert images.evaluate(picture_data)["top1"] >= 0
+    with pytest.raises(OptionError, match="belong together"):
+        Images(teacher=str(picture_run))
+
+
+def test_random_weights_and_growing_pictures_train_as_well(
+    picture_data, picture_fields, tmp_path, monkeypatch
+):
+    fields = {**picture_fields, "weights": "none", "progressive": True, "size": 64}
+    fields |= {
+        "epochs": 3,
+        "rand_augment": 0.3,
+        "ema": 0.0,
+        "gated": False,
+        "class_weights": "none",
+    }
+    sizes = []
+    size_of = TwoStages.size_of
+    monkeypatch.setattr(
+        TwoStages, "size_of", lambda self, epoch: sizes.append(size_of(self, epoch)) or sizes[-1]
+    )
+    Images(**fields).fit(picture_data, tmp_path / "run")
+    assert sorted(set(sizes)) == [32, 64]
+    rows = RunFolder(tmp_path / "run").metrics()
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+
+
+def test_the_exported_model_gives_the_probabilities_of_the_recipe(images, picture_data):
+    from hornbook.data.crops import settled_views
+    from hornbook.data.pictures import read_picture
+
+    file = picture_data / "square" / "2.png"
+    model, metadata = images.exported()
+    found = model.predict_on_batch(settled_views(read_picture(file), size=32).astype("float32"))
+    np.testing.assert_allclose(found, images.probabilities([file]), atol=1e-5)
+    assert json.loads(metadata["classes"]) == images.classes
+
+
+def test_pictures_that_cannot_be_read_are_counted_before_training(
+    picture_data, picture_fields, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.delenv("HORNBOOK_QUIET", raising=False)
+    data = tmp_path / "data"
+    shutil.copytree(picture_data, data)
+    (data / "circle" / "broken.jpg").write_bytes(b"\xff\xd8\xff this is no picture")
+    fields = {**picture_fields, "epochs": 0, "head_epochs": 1}
+    Images(**fields).fit(data, tmp_path / "run")
+    told = capsys.readouterr().err
+    assert "Left out    1:" in told
+    assert "broken.jpg" in told
+    assert "broken.jpg" in (tmp_path / "run" / "report.html").read_text("utf-8")
+
+
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    picture_data, picture_fields, picture_run, tmp_path, capsys
+):
+    with pytest.raises(OptionError, match="nothing would be learned"):
+        Images(weights="none", epochs=0)
+    with pytest.raises(OptionError, match="size is 100, expected at least 32 and a multiple of 32"):
+        Images(size=100)
+    with pytest.raises(HornbookError, match="Did you mean 'Tiny'"):
+        Images(**{**picture_fields, "backbone": "Tinny"}).fit(picture_data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert main(["predict", str(picture_run), "x.png", "--criterion", "size"]) == 2
+    assert "--criterion says nothing to a run of images" in capsys.readouterr().err
