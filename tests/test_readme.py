@@ -37,7 +37,7 @@ def commands(name: str) -> list[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, draw_classes, tiny_backbone):
     """A place in which every path of the README exists, in small."""
     from hornbook.models.building import make_model
     from hornbook.models.families import FAMILIES
@@ -76,6 +76,8 @@ def folder(tmp_path_factory):
     Pretrained(writer, WordPieceTokenizer([*words, *characters])).save(
         folder / "chinese_gpt2_ml", layout="google"
     )
+    draw_classes(folder / "flowers")
+    draw_classes(folder / "new", count=1, seed=1)
     return folder
 
 
@@ -111,6 +113,8 @@ def test_the_commands_of_the_readme_run_one_after_the_other(here, capsys):
             if Path(words[words.index("--out") + 1]).exists():
                 words[words.index("--out") + 1] += f"-{number}"
             words += ["--epochs", "1", "--hidden-size", "64", "--num-hidden-layers", "1"]
+        if words[:2] == ["train", "images"]:
+            words += ["--backbone", "Tiny", "--weights", "none", "--size", "32", "--epochs", "1"]
         assert main(words) == 0, capsys.readouterr().err
         assert capsys.readouterr().out
 
