@@ -67,6 +67,17 @@ def test_pictures_and_labels_are_mixed_alike_and_differently_each_time(mixing):
     assert not np.array_equal(seen[0], seen[1]) or not np.array_equal(seen[1], seen[2])
 
 
+def test_rand_augment_changes_pictures_and_leaves_labels():
+    inputs = make_inputs(2)
+    data = {"images": inputs["pictures"].astype("float32"), "labels": inputs["targets"]}
+    (layer,) = augmentations(rand_augment=0.3, seed=1)
+    found = {k: keras.ops.convert_to_numpy(v) for k, v in layer(data, training=True).items()}
+    np.testing.assert_array_equal(found["labels"], data["labels"])
+    assert not np.allclose(found["images"], data["images"])
+    assert found["images"].min() >= 0
+    assert found["images"].max() <= 255
+
+
 def test_nothing_is_changed_outside_of_training_and_random_states_are_variables():
     layers = augmentations(rand_augment=0.3, erasing=1.0, mixing="both", seed=1)
     model = Classifying(make_network(), augmentations=layers, class_weights=[1.0] * CLASSES)

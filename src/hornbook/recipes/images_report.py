@@ -198,7 +198,8 @@ def _side_by_side(split, answers, probabilities, classes, one: int, other: int, 
     typical = np.flatnonzero(split.labels == other)
     left = wrong[probabilities[wrong, other].argmax()]
     shown = [split.paths[left]]
-    caption = f"{classes[one]} taken for {classes[other]}: {count} times. {split.paths[left].name}"
+    often = "once" if count == 1 else f"{count} times"
+    caption = f"{classes[one]} taken for {classes[other]} {often}: {split.paths[left].name}"
     if len(typical):
         right = typical[probabilities[typical, other].argmax()]
         shown.append(split.paths[right])

@@ -87,6 +87,9 @@ class TwoStages:
         recipe = self.recipe
         size = min(recipe.batch_size, len(self.paths))
         pixels = self.size_of(epoch)
+        if epoch and pixels != self.size_of(epoch - 1):
+            # TensorFlow would compile the second size for any size, which not all layers can
+            self.training.make_train_function(force=True)
 
         def crop(picture, random):
             return random_crop(picture, random, size=pixels, smallest=recipe.crop)
