@@ -112,9 +112,11 @@ def test_the_commands_of_the_readme_run_one_after_the_other(here, capsys):
             # runs are never written over, and the README names one twice
             if Path(words[words.index("--out") + 1]).exists():
                 words[words.index("--out") + 1] += f"-{number}"
-            words += ["--epochs", "1", "--hidden-size", "64", "--num-hidden-layers", "1"]
-        if words[:2] == ["train", "images"]:
-            words += ["--backbone", "Tiny", "--weights", "none", "--size", "32", "--epochs", "1"]
+            words += ["--epochs", "1"]
+            if words[1] == "images":
+                words += ["--backbone", "Tiny", "--weights", "none", "--size", "32"]
+            else:
+                words += ["--hidden-size", "64", "--num-hidden-layers", "1"]
         assert main(words) == 0, capsys.readouterr().err
         assert capsys.readouterr().out
 
