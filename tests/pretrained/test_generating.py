@@ -169,11 +169,12 @@ def test_it_writes_what_transformers_writes(tmp_path, search):
     reference.save_pretrained(tmp_path)
     ours, theirs = SEARCHES[search]
     loaded = load(tmp_path)
-    for prompt in ([5, 6, 7], [9, 10, 11, 12, 13]):
+    prompts = [[5, 6, 7], [9, 10, 11, 12, 13]]
+    together = loaded.generate(prompts, max_new_tokens=12, **ours)
+    for prompt, found in zip(prompts, together, strict=True):
         expected = reference.generate(
             torch.tensor([prompt]), max_new_tokens=12, do_sample=False, pad_token_id=2, **theirs
         )[:, len(prompt) :].tolist()
-        found = loaded.generate(prompt, max_new_tokens=12, **ours)
         found = [found] if ours.get("n", 1) == 1 else found
         for one, other in zip(found, expected, strict=True):
             assert one.tolist() == other[: len(one)]
@@ -224,13 +225,15 @@ def test_every_kind_of_model_writes_what_it_writes_in_transformers(tmp_path, nam
     reference = kind(kind.config_class(**OTHERS[name])).eval()
     reference.save_pretrained(tmp_path)
     loaded = load(tmp_path)
-    for prompt in ([5, 6, 7, 8], [9, 10, 11, 12, 13]):
-        for ours, theirs in (({}, {}), ({"beams": 3}, {"num_beams": 3})):
+    prompts = [[5, 6, 7, 8], [9, 10, 11, 12, 13]]
+    for ours, theirs in (({}, {}), ({"beams": 3}, {"num_beams": 3})):
+        together = loaded.generate(prompts, max_new_tokens=8, **ours)
+        for prompt, ids in zip(prompts, together, strict=True):
             expected = reference.generate(
                 torch.tensor([prompt]), max_new_tokens=8, do_sample=False, pad_token_id=0, **theirs
             )[0].tolist()
             begins = 1 if reference.config.is_encoder_decoder else len(prompt)
-            found = loaded.generate(prompt, max_new_tokens=8, **ours).tolist()
+            found = ids.tolist()
             assert found == expected[begins:][: len(found)]
 
 

@@ -65,14 +65,15 @@ class Scorer:
             )
         if prompts is not None and application == "encoder":
             raise OptionError("An encoder reads whole texts: leave out prompts.")
-        if (window or stride) and (prompts is not None or application == "encoder"):
+        in_windows = prompts is None and application == "causal_lm"
+        if not in_windows and (window is not None or stride is not None):
             raise OptionError("Windows are for texts of a causal model without prompts.")
         if prompts is not None:
             asked = self._behind_prompts(texts, prompts)
         elif application == "encoder":
             asked = self._hidden_one_by_one(texts)
         else:
-            asked = self._in_windows(texts, window or self.window, stride)
+            asked = self._in_windows(texts, self.window if window is None else window, stride)
         conditions = checked_condition(self.config, condition, len(asked))
         if conditions is not None:
             asked = [

@@ -87,7 +87,8 @@ class ModelSession:
         slots = np.zeros(padded_length(padded_length(1) + new_tokens), "bool")
         start = config.decoder_start_token_id
         start = config.pad_token_id if start is None else start
-        return [[start]] * len(prompts), steps.read(pad(prompts, width), real, slots, condition)
+        heard = () if condition is None else (condition,)
+        return [[start]] * len(prompts), steps.read(pad(prompts, width), real, slots, *heard)
 
     def _keep_last(self, logits, hidden):
         self.logits = _to_numpy(logits)[:, -1]
