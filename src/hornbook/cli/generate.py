@@ -73,7 +73,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="what the model is to be (default: what its family is)",
     )
     parser.add_argument("--family", help="read MODEL as this family")
-    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16"))
+    parser.add_argument(
+        "--dtype",
+        default="float32",
+        choices=("float32", "bfloat16", "float16", "int8", "int4"),
+        help="what the weights are kept in (default: float32)",
+    )
 
 
 def run(options: argparse.Namespace) -> None:

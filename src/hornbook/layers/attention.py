@@ -11,6 +11,7 @@ from keras import ops
 from hornbook.layers.attention_kinds import cannot, make_kind, sharpened
 from hornbook.layers.attention_memory import add_scores_below, put_in_memory
 from hornbook.layers.attention_probabilities import attention_probabilities
+from hornbook.layers.dense import Dense
 from hornbook.layers.exact_attention import exact_attention, is_worthwhile
 from hornbook.layers.normalization import ConditionalLayerNormalization
 from hornbook.layers.relative_positions import relative_scores, relative_values
@@ -121,7 +122,7 @@ class MultiHeadAttention(keras.layers.Layer):
             self.kind.build((None, self.num_heads, None, self.head_size))
 
     def _projection(self, name, features, units, use_bias):
-        dense = keras.layers.Dense(
+        dense = Dense(
             units,
             use_bias=use_bias,
             kernel_initializer=self.kernel_initializer.clone(),  # else equal kernels

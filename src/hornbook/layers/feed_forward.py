@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 
 from hornbook.layers.activations import activation
+from hornbook.layers.dense import Dense
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -54,7 +55,7 @@ class FeedForward(keras.layers.Layer):
         self.output_dense.build((*x_shape[:-1], self.intermediate_size))
 
     def _dense(self, name, units, activation_name):
-        return keras.layers.Dense(
+        return Dense(
             units,
             activation=activation(activation_name),
             use_bias=self.use_bias,

@@ -12,6 +12,7 @@ from hornbook.layers.activations import activation
 from hornbook.layers.attention_kinds import make_kind, sharpened
 from hornbook.layers.attention_memory import add_scores_below, put_in_memory
 from hornbook.layers.attention_probabilities import attention_probabilities
+from hornbook.layers.dense import Dense
 from hornbook.layers.rotary import rotate
 
 
@@ -91,7 +92,7 @@ class GatedAttentionUnit(keras.layers.Layer):
             self.kind.build((None, 1, None, self.head_size))
 
     def _dense(self, name, features, units, activation_name):
-        dense = keras.layers.Dense(
+        dense = Dense(
             units,
             activation=activation(activation_name),
             use_bias=False,

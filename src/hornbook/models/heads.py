@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from hornbook.layers.activations import activation
+from hornbook.layers.dense import Dense
 from hornbook.models.blocks import norm
 
 
@@ -14,7 +15,7 @@ class MaskedLanguageModelHead(keras.layers.Layer):
     """Scores every word of the vocabulary at every position, with the tied token embedding.
 
     Args:
-        token_embedding: A built `keras.layers.ReversibleEmbedding`; shared, not owned.
+        token_embedding: A built `TokenEmbedding`; shared, not owned.
         hidden_act: Activation of the transform.
         norm: The `ConditionalLayerNormalization` after it.
         kernel_initializer: Of the transform.
@@ -36,7 +37,7 @@ class MaskedLanguageModelHead(keras.layers.Layer):
         # in a tuple, so that Keras does not count the shared weights twice
         self._shared = (token_embedding,)
         features = token_embedding.output_dim
-        self.dense = keras.layers.Dense(
+        self.dense = Dense(
             features,
             activation=activation(hidden_act),
             use_bias=use_bias,
@@ -68,7 +69,7 @@ class TiedLanguageModelHead(keras.layers.Layer):
     """Scores every word of the vocabulary with the tied token embedding.
 
     Args:
-        token_embedding: A built `keras.layers.ReversibleEmbedding`; shared, not owned.
+        token_embedding: A built `TokenEmbedding`; shared, not owned.
         scale: What its input is multiplied by.
         use_bias: Whether there is a bias for each word.
 
@@ -102,7 +103,7 @@ class TiedLanguageModelHead(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("hornbook")
-class UntiedLanguageModelHead(keras.layers.Dense):
+class UntiedLanguageModelHead(Dense):
     """Scores every word of the vocabulary with a kernel `(features, vocab_size)` of its own.
 
     Call arguments:
@@ -154,7 +155,7 @@ class DiscriminatorHead(keras.layers.Layer):
         self.prediction.build(x_shape)
 
     def _dense(self, name, units, activation_name):
-        return keras.layers.Dense(
+        return Dense(
             units,
             activation=activation(activation_name),
             kernel_initializer=self.kernel_initializer.clone(),  # else equal kernels

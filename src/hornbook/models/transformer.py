@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from hornbook.layers.attention_masks import padding_attention_mask
+from hornbook.layers.dense import Dense, TokenEmbedding
 from hornbook.layers.hierarchical_positions import hierarchical_positions
 from hornbook.models.blocks import BLOCKS, norm, normal
 from hornbook.models.cache import add_tokens
@@ -121,7 +122,7 @@ class Transformer(keras.layers.Layer):
         )
 
     def _dense(self, name, units, activation):
-        return keras.layers.Dense(
+        return Dense(
             units,
             activation=activation,
             kernel_initializer=normal(self.config),
@@ -293,7 +294,7 @@ class Transformer(keras.layers.Layer):
 
 def make_token_embedding(config: TransformerConfig, policy):
     """One vector a word, which a tied language head uses too."""
-    return keras.layers.ReversibleEmbedding(
+    return TokenEmbedding(
         config.vocab_size,
         config.embedding_size or config.hidden_size,
         embeddings_initializer=normal(config, table=True),

@@ -177,25 +177,35 @@ def _tokenizer(folder: Path, family: Any, pre_tokenize, vocab_size: int) -> Toke
     return tokenizer
 
 
-def policy(compute_dtype: str | None = None, variable_dtype: str = "float32") -> str:
-    """Keras's name for computing in `compute_dtype` with weights in `variable_dtype`.
+def policy(compute_dtype: str | None = None, variable_dtype: str = "float32") -> Any:
+    """Keras's policy of computing in `compute_dtype` with weights in `variable_dtype`.
 
     Args:
-        compute_dtype: None: as the weights.
-        variable_dtype: One of half precision cannot compute in another.
+        compute_dtype: None: as the weights, and float32 where these are whole numbers.
+        variable_dtype: One of half precision cannot compute in another.  `"int8"` and `"int4"`
+            are of the large matrices; everything else is then float32.
 
     Raises:
         OptionError: there is no such type, or the two do not go together.
     """
+    from hornbook.layers.rounded_matrix import LARGEST, RoundedPolicy
+
     policies = {
         "float32": "float32",
         "bfloat16": "mixed_bfloat16",
         "float16": "mixed_float16",
     }
-    compute_dtype = compute_dtype or variable_dtype
-    for option, dtype in (("compute_dtype", compute_dtype), ("variable_dtype", variable_dtype)):
-        if dtype not in policies:
-            raise OptionError(f"Unknown {option} {dtype!r}. {did_you_mean(dtype, policies)}")
+    kinds = [*policies, *LARGEST]
+    if variable_dtype not in kinds:
+        message = did_you_mean(variable_dtype, kinds)
+        raise OptionError(f"Unknown variable_dtype {variable_dtype!r}. {message}")
+    rounded = variable_dtype in LARGEST
+    compute_dtype = compute_dtype or ("float32" if rounded else variable_dtype)
+    if compute_dtype not in policies:
+        message = did_you_mean(compute_dtype, policies)
+        raise OptionError(f"Unknown compute_dtype {compute_dtype!r}. {message}")
+    if rounded:
+        return RoundedPolicy(policies[compute_dtype], variable_dtype)
     if variable_dtype == "float32":
         return policies[compute_dtype]
     if variable_dtype != compute_dtype:
@@ -224,8 +234,14 @@ def write_model(
         shard_size: See `write_shards`.
         others: Name -> layer to save with it, under names of our own.
     """
+    from hornbook.layers.rounded_matrix import rounded_to
     from hornbook.models.families import family_named
 
+    if kind := rounded_to(transformer):
+        raise OptionError(
+            f"This model was loaded with weights in {kind}, which is less than its file had.\n"
+            "Save it from one that was loaded without variable_dtype, and round on loading."
+        )
     if others and layout == "keras":
         raise ValueError("Keras's layout has a place for the Transformer only, not for others.")
     if layout not in LAYOUTS:

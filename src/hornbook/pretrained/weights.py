@@ -43,11 +43,9 @@ def read_model(
     """
     import keras
 
-    from hornbook.models.variables import named_variables
-
     selection = selection or Selection()
     if transformer.built:
-        variables = all_variables(transformer, others, named_variables)
+        variables = all_variables(transformer, others, _to_read)
         for path, value in _values(transformer, variables, checkpoint, selection).items():
             variables[path].assign(value())
         reset_lora(variables)
@@ -55,12 +53,12 @@ def read_model(
     failures: list[Exception] = []
     with keras.StatelessScope():  # in here Keras puts off making values until the block ends
         transformer.build()
-        variables = all_variables(transformer, others, named_variables)
+        variables = all_variables(transformer, others, _to_read)
         # damage is noticed while reading, which is not too late for a model that is still new
         values = _values(transformer, variables, checkpoint, selection, verify=False)
-        built = {path for path in values if variables[path]._value is not None}  # of the others
+        built = {path for path in values if _has_value(variables[path])}  # of the others
         for path in values.keys() - built:
-            variables[path]._initializer = _initializer(values[path], failures)
+            _let_read(variables[path], _keeping_failures(values[path], failures))
     if failures:
         checkpoint.verify()  # to name all that is damaged
         raise failures[0]
@@ -104,7 +102,34 @@ def _values(
     return {ours[path]: value for path, value in values.items()}
 
 
-def _initializer(value: Callable[[], np.ndarray], failures: list[Exception]):
+def _to_read(layer: Any) -> dict[str, Any]:
+    """The weights of a layer by path, each matrix that is kept in few bits under the path and
+    with the shape of the floats it is read from."""
+    from hornbook.layers.rounded_matrix import RoundedMatrix
+    from hornbook.models.variables import named_layers, named_variables
+
+    variables: dict[str, Any] = named_variables(layer)
+    for path, matrix in named_layers(layer).items():
+        if isinstance(matrix, RoundedMatrix):
+            del variables[f"{path}.numbers"], variables[f"{path}.scales"]
+            name = "kernel" if matrix.transposed else "embeddings"
+            variables[path.removesuffix("matrix") + name] = matrix
+    return variables
+
+
+def _has_value(variable: Any) -> bool:
+    return getattr(variable, "numbers", variable)._value is not None
+
+
+def _let_read(variable: Any, value: Callable[[tuple[int, ...], Any], np.ndarray]) -> None:
+    """Lets Keras make a variable with that value, a function of shape and type."""
+    if hasattr(variable, "numbers"):
+        variable.read(lambda: value(variable.shape, "float32"))
+    else:
+        variable._initializer = value
+
+
+def _keeping_failures(value: Callable[[], np.ndarray], failures: list[Exception]):
     """`value` as Keras wants it.  An error inside would leave Keras with half of its variables
     made, so it is kept for later."""
 
@@ -136,7 +161,7 @@ def with_own_rows(table: Mapping[str, Any], variables: Mapping[str, Any]) -> dic
     return {**table, **{path: OWN + path for path in variables if path not in named}}
 
 
-def unbuilt(config: Any, policy: str = "float32", name: str | None = None) -> Any:
+def unbuilt(config: Any, policy: Any = "float32", name: str | None = None) -> Any:
     """A Transformer whose weights are about to be read.
 
     Drawing random values for them would take longer than the reading.
