@@ -109,6 +109,7 @@ def transformers_writer(folder: Path, dtype: str):
     import transformers
 
     torch.set_num_threads(THREADS)
+    dtype = "bfloat16" if dtype.startswith("int") else dtype  # the fewest bits it writes in here
     model = transformers.AutoModelForCausalLM.from_pretrained(
         folder, dtype=getattr(torch, dtype)
     ).eval()
@@ -134,6 +135,7 @@ def keras_hub_writer(shape: str, dtype: str):
     """Of random weights of its own: KerasHub does not open the file without its presets."""
     import keras_hub
 
+    dtype = "bfloat16" if dtype.startswith("int") else dtype
     fields = SHAPES[shape]
     backbone = keras_hub.models.GPT2Backbone(
         vocabulary_size=fields["vocab_size"],
@@ -234,7 +236,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--new-tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "int8", "int4"))
     parser.add_argument("--only", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
     parser.add_argument("--keep", action="store_true", help="write the table into RESULTS.md")
     parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)

@@ -34,7 +34,8 @@ WITHOUT_KERAS = {
 # The few files that may name a backend's own package, each with its reason.
 BACKEND_FILES = {
     "backend.py": "chooses the backend",
-    "models/stepping.py": "compiles a step",
+    "models/compiling.py": "compiles a function of arrays",
+    "layers/rounded_matrix_torch.py": "calls PyTorch's kernels for 8 and 4 bits",
 }
 BACKENDS = {"jax", "torch", "tensorflow"}
 

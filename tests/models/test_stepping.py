@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -91,6 +92,45 @@ def test_several_tokens_at_once_are_the_same_as_one_after_the_other(tiny_transfo
         ids = IDS[:, columns]
         logits, _, cache = steps.step(ids, np.ones_like(ids), np.zeros_like(ids), cache)
         np.testing.assert_allclose(to_numpy(logits), expected[:, columns], atol=1e-5, rtol=1e-5)
+
+
+def test_a_step_that_is_repeated_is_compiled_once_and_stays_right(tiny_transformer):
+    # on PyTorch the second is recorded and the third replayed
+    model = model_of(tiny_transformer, "qwen2")
+    expected = to_numpy(model.mlm(model(IDS)))
+    steps = CompiledSteps(model)
+    cache = steps.empty(2, 8)
+    for i in range(6):
+        logits, _, cache = steps.step(IDS[:, i : i + 1], ONE, 0 * ONE, cache)
+        np.testing.assert_allclose(to_numpy(logits)[:, 0], expected[:, i], atol=1e-5, rtol=1e-5)
+    model.mlm(model(IDS))  # the model itself is as before
+
+
+def test_the_cache_takes_what_the_configuration_says_and_is_changed_in_place(tiny_transformer):
+    model = model_of(tiny_transformer, "qwen2", num_key_value_heads=1)
+    steps = CompiledSteps(model)
+    cache = steps.empty(2, 8)
+    blocks = [x for block in cache["blocks"] for x in block.values()]
+    config = model.config
+    numbers = 2 * config.num_hidden_layers * 1 * config.head_size * 8 * 2
+    assert sum(to_numpy(x).nbytes for x in blocks) == 4 * numbers
+    for i in range(3):
+        before = [x for block in cache["blocks"] for x in block.values()]
+        places = [place(x) for x in before]
+        _, _, cache = steps.step(IDS[:, i : i + 1], ONE, 0 * ONE, cache)
+        after = [place(x) for block in cache["blocks"] for x in block.values()]
+        if keras.config.backend() == "tensorflow":
+            continue  # it has no way to give a tensor away
+        assert after == places
+        if keras.config.backend() == "jax":
+            assert all(x.is_deleted() for x in before)
+
+
+def place(x):
+    """Where in memory a tensor lies."""
+    if keras.config.backend() == "jax":
+        return x.unsafe_buffer_pointer()
+    return x.data_ptr() if keras.config.backend() == "torch" else None
 
 
 def test_rows_are_exchanged_and_repeated(tiny_transformer):

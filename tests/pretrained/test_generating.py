@@ -134,6 +134,37 @@ def test_an_encoder_says_how_it_could_write(tiny_transformer):
         Pretrained(tiny_transformer(application="causal_lm"), None).generate("text")
 
 
+@pytest.mark.parametrize("variable_dtype", ["int8", "int4"])
+def test_a_model_in_few_bits_writes_and_scores_nearly_as_it_does_in_floats(
+    tiny_transformer, tmp_path, variable_dtype
+):
+    from hornbook.pretrained import load
+
+    sizes = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4}
+    fields = {"family": "gpt2", **FAMILIES["gpt2"].choices, "heads": ("mlm",), **sizes}
+    whole = Pretrained(tiny_transformer(**fields), None)
+    whole.save(tmp_path / "model")
+    rounded = load(tmp_path / "model", variable_dtype=variable_dtype)
+    ids = np.arange(5, 29).reshape(2, 12)
+    expected, found = (
+        ops.convert_to_numpy(loaded.model.mlm(loaded.model(ids))) for loaded in (whole, rounded)
+    )
+    error = np.sqrt(np.mean((found - expected) ** 2)) / expected.std()
+    assert error < (0.03 if variable_dtype == "int8" else 0.4)
+    same = (found.argmax(-1) == expected.argmax(-1)).mean()
+    assert same >= (0.9 if variable_dtype == "int8" else 0.5)
+    prompts = [[5, 6, 7], [9, 10]]
+    together = rounded.generate(prompts, max_new_tokens=6)
+    alone = [rounded.generate(prompt, max_new_tokens=6) for prompt in prompts]
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(OptionError, match=f"weights in {variable_dtype}"):
+        rounded.save(tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+    with pytest.raises(OptionError, match="LoRA learns beside weights of floats"):
+        load(tmp_path / "model", variable_dtype=variable_dtype, lora="query")
+
+
 SEARCHES = {
     "greedy": ({}, {}),
     "beams": ({"beams": 4, "n": 2}, {"num_beams": 4, "num_return_sequences": 2}),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import keras
 from keras import ops
 
 
 def put_in_memory(memory, key, value):
     """Writes key and value of some tokens into the slots from `index` on, and returns all slots.
+
+    The tensors of the memory are given away: PyTorch changes them.
 
     Args:
         memory: A dict with `key` and `value`, `(batch, heads, slots, features)`, and `index`, a
@@ -16,10 +19,27 @@ def put_in_memory(memory, key, value):
     """
     if memory is None or "key" not in memory:
         return key, value
-    start = (0, 0, memory["index"], 0)
     for name, new in {"key": key, "value": value}.items():
-        memory[name] = ops.slice_update(memory[name], start, ops.cast(new, memory[name].dtype))
+        memory[name] = put_in_slots(memory[name], new, memory["index"], axis=2)
     return memory["key"], memory["value"]
+
+
+def put_in_slots(held, new, first, axis: int):
+    """`held` with `new` in its slots from `first` on.
+
+    What compiles makes the change in place if it may; PyTorch does it here, in every case.
+
+    Args:
+        held: A tensor with slots along `axis`.
+        new: The same shape, but for the slots.
+        first: A scalar tensor.
+        axis: Which.
+    """
+    new = ops.cast(new, held.dtype)
+    if keras.config.backend() == "torch":
+        slots = ops.cast(first, "int64") + ops.arange(new.shape[axis], dtype="int64")
+        return held.index_copy_(axis, slots, new)
+    return ops.slice_update(held, [first if i == axis else 0 for i in range(len(held.shape))], new)
 
 
 def add_scores_below(memory, scores):

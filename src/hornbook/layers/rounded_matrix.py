@@ -74,7 +74,7 @@ class RoundedMatrix(keras.layers.Layer):
         # more rows than wanted, so that they come in parts of one size
         part = PART["int8"] if self.rows > PART["int8"] else 16
         rows, columns = -self.rows % part + self.rows, self.columns
-        scales = (rows,)
+        scales: tuple[int, ...] = (rows,)
         if self.kind == "int4":
             groups = -(-columns // GROUP)
             columns, scales = groups * GROUP // 2, (rows, groups)
@@ -165,12 +165,14 @@ class RoundedMatrix(keras.layers.Layer):
     def _by_parts(self, x):
         """The product, a few rows of the matrix after the other."""
         numbers, scales = (ops.convert_to_tensor(v) for v in (self.numbers, self.scales))
-        part = min(PART[self.kind], numbers.shape[0])
-        parts = numbers.shape[0] // part
+        rows = numbers.shape[0]
+        part = PART[self.kind] if rows > PART["int8"] else rows
+        parts = rows // part
 
         def step(_, of_part):
-            rows = _floats(*of_part, self.kind)[:, : self.columns]
-            product = ops.matmul(x, ops.transpose(rows))
+            numbers, scales = of_part
+            floats = _floats(numbers, scales, self.kind)[:, : self.columns]
+            product = ops.matmul(x, ops.transpose(floats))
             return product, product  # what is carried on must look the same in TensorFlow
 
         split = [ops.reshape(v, (parts, part, *v.shape[1:])) for v in (numbers, scales)]

@@ -70,7 +70,7 @@ def _pack_four_bits(numbers, scales):
 
 
 def _four_bits(packed, pairs, x):
-    """The kernel is fast in bfloat16 only, which is finer than four bits."""
+    """The kernel is fast in bfloat16 only, which x and the product then are; finer than 4 bits."""
     missing = packed.shape[1] * 2 - x.shape[1]
     x = torch.nn.functional.pad(x, (0, missing)).to(torch.bfloat16)
     return torch.ops.aten._weight_int4pack_mm_for_cpu(x, packed, GROUP, pairs).float()

@@ -19,6 +19,7 @@ from typing import Any
 from keras import ops
 
 from hornbook.errors import OptionError
+from hornbook.layers.attention_memory import put_in_slots
 from hornbook.models.attention_choice import empty_states
 from hornbook.models.config import TransformerConfig
 
@@ -64,7 +65,7 @@ def add_tokens(cache: dict[str, Any], tokens: dict[str, Any]) -> dict[str, Any]:
         tokens: `(batch, new)` each, as in the cache.
     """
     return {
-        name: ops.slice_update(held, (0, cache["index"]), ops.cast(tokens[name], held.dtype))
+        name: put_in_slots(held, tokens[name], cache["index"], axis=1)
         for name, held in cache["tokens"].items()
     }
 

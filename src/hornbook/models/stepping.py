@@ -5,13 +5,10 @@ The same `call` that trains is compiled here with a cache, once for each shape.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import keras
-from keras import ops
-
 from hornbook.models.cache import empty_cache, forget, take_rows
+from hornbook.models.compiling import compiled
 from hornbook.models.config import TransformerConfig
 
 
@@ -26,11 +23,11 @@ class CompiledSteps:
         self.model = model
         self.writer = model.decoder if model.config.encoder_decoder else model
         # the cache comes last and is given away: it is changed in place where a backend can
-        self.read = _compiled(model, self._read)
-        self.begin = _compiled(model, self._begin, gives_last_away=True)
-        self.step = _compiled(model, self._step, gives_last_away=True)
-        self.forget = _compiled(model, lambda counts, cache: forget(cache, counts))
-        self.take_rows = _compiled(model, lambda rows, cache: take_rows(cache, rows))
+        self.read = compiled(model, self._read)
+        self.begin = compiled(model, self._begin, gives_last_away=True)
+        self.step = compiled(model, self._step, gives_last_away=True, often=True)
+        self.forget = compiled(model, lambda counts, cache: forget(cache, counts))
+        self.take_rows = compiled(model, lambda rows, cache: take_rows(cache, rows))
 
     def empty(self, batch: int, slots: int) -> dict[str, Any]:
         """A cache that has seen nothing."""
@@ -78,31 +75,3 @@ class CompiledSteps:
 
 def _positions(config: TransformerConfig) -> int | None:
     return config.max_length if config.position_kind == "learned" else None
-
-
-def _compiled(model: Any, function: Callable, *, gives_last_away: bool = False) -> Callable:
-    """`function` of arrays, as the backend compiles it; it may use the model's weights."""
-    backend = keras.config.backend()
-    if backend == "jax":
-        import jax
-
-        # the weights are an argument, or they would become constants of what is compiled
-        def pure(values, *arguments):
-            with keras.StatelessScope(list(zip(model.variables, values, strict=True))):
-                return function(*arguments)
-
-        count = function.__code__.co_argcount - (1 if hasattr(function, "__self__") else 0)
-        jitted = jax.jit(pure, donate_argnums=(count,) if gives_last_away else ())
-        return lambda *arguments: jitted([v.value for v in model.variables], *arguments)
-    if backend == "tensorflow":
-        import tensorflow
-
-        return tensorflow.function(function)
-    import torch
-
-    def without_gradients(*arguments):
-        with torch.inference_mode():
-            arguments = keras.tree.map_structure(ops.convert_to_tensor, arguments)
-            return function(*arguments)
-
-    return without_gradients
