@@ -236,7 +236,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--new-tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "int8", "int4"))
+    parser.add_argument(
+        "--dtype", default="float32", choices=("float32", "bfloat16", "int8", "int4")
+    )
     parser.add_argument("--only", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
     parser.add_argument("--keep", action="store_true", help="write the table into RESULTS.md")
     parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
