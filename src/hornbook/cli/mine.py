@@ -186,6 +186,7 @@ def _rules(itemsets: Itemsets, confidence: float, options: argparse.Namespace) -
 def _mine(options: argparse.Namespace) -> tuple[Itemsets, list[str]]:
     """Reads the file and finds all frequent itemsets; what to tell about it."""
     from hornbook.mining.changes import Changes
+    from hornbook.mining.condensed import MOST_FILTERED
     from hornbook.mining.flood import FloodError
     from hornbook.mining.frequent import bytes_of, frequent_itemsets
     from hornbook.mining.parts import fits
@@ -215,10 +216,13 @@ def _mine(options: argparse.Namespace) -> tuple[Itemsets, list[str]]:
         return itemsets, [f"{itemsets.total:,} baskets, read in parts of the memory allowed."]
     baskets, notes = _read(options, columns)
     note(notes[0])
+    asked = options.kind == "all" or options.rules
+    # Who did not ask for rules does not wait for very many sets to make them from.
+    few = {} if asked else {"limit": min(options.limit, MOST_FILTERED)}
     try:
-        itemsets = frequent_itemsets(baskets, support, **search, **changed)
+        itemsets = frequent_itemsets(baskets, support, **(search | few), **changed)
     except FloodError:
-        if options.kind == "all" or options.rules:
+        if asked:
             raise
         itemsets = frequent_itemsets(baskets, support, kind=options.kind, **search, **changed)
         notes.append(f"All itemsets, which rules need, are too many: only {options.kind} ones.")
