@@ -196,12 +196,9 @@ def measure(calls: dict[str, Callable], rounds: int, seconds: float) -> dict[str
 
 
 def _growth(call: Callable) -> tuple[float, float]:
-    """Bytes that the peak of resident memory grows by, and CPU seconds, of the second call."""
-    start = time.process_time()
-    call()
-    first = time.process_time() - start
-    if first > 20 and keras.config.backend() == "torch":  # nothing is compiled there
-        return float("nan"), first
+    """Bytes that the peak of resident memory grows by, and CPU seconds, of a call."""
+    if keras.config.backend() != "torch":
+        call()  # compiles
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")  # the peak begins again
@@ -240,15 +237,12 @@ def main() -> None:
         import torch
 
         torch.set_num_threads(1)
-    tables = [
-        table(options, backward)
-        for backward in (False, True)
-        if options.backward in ("both", "yes" if backward else "no")
-    ]
-    text = "\n\n".join(tables)
-    print(text)
-    if options.keep:
-        keep("Attention", text)
+    for backward in (False, True):
+        if options.backward in ("both", "yes" if backward else "no"):
+            text = table(options, backward)
+            print(text, flush=True)
+            if options.keep:
+                keep("Attention", text)
 
 
 def table(options: argparse.Namespace, backward: bool) -> str:

@@ -13,19 +13,6 @@ from hornbook.layers.attention_kinds.performer import fixed_directions
 pytestmark = pytest.mark.backend
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Nothing here runs often enough to be worth optimizing."""
-    if keras.config.backend() != "jax":
-        yield
-        return
-    import jax
-
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 HEADS, SIZE, LENGTH = 2, 4, 21
 SCALE = 0.5
 # every kind, with options that matter at these sizes: 21 tokens are no multiple of 4
