@@ -93,6 +93,8 @@ def _in_parts(query, key, value, mask, bias, at_a_time):
         x = ops.reshape(x, (*ops.shape(x)[:2], parts, size, ops.shape(x)[3]))
         return ops.transpose(x, (2, 0, 1, 3, 4))
 
+    if mask is not None:
+        mask = ops.cast(mask, "uint8")  # TensorFlow's recomputation takes no booleans
     there = {name: x for name, x in (("mask", mask), ("bias", bias)) if x is not None}
     shared = {name: x for name, x in there.items() if x.shape[2] == 1}
     apart = {"query": query} | {name: x for name, x in there.items() if name not in shared}
@@ -102,7 +104,8 @@ def _in_parts(query, key, value, mask, bias, at_a_time):
     @keras.remat
     def answer(key, value, *tensors):
         part = dict(zip([*apart, *shared], tensors, strict=True))
-        return _at_once(part["query"], key, value, part.get("mask"), part.get("bias"))
+        mask = ops.cast(part["mask"], "bool") if "mask" in part else None
+        return _at_once(part["query"], key, value, mask, part.get("bias"))
 
     answers = ops.map(
         lambda part: answer(key, value, *part.values(), *shared.values()),
