@@ -175,10 +175,10 @@ def _add_mistakes(page: Page, recipe: Any, texts, truth, probabilities) -> None:
         names = [str(label) for label in recipe.classes]
         page.add_table(
             [
-                [_short(texts[number].text), _named(names, truth[number]), _named(names, answer)]
+                [_named(names, truth[number]), _named(names, answer), _short(texts[number].text)]
                 for number, answer in ((number, found[number]) for number in worst)
             ],
-            ["text", "label", "its answer"],
+            ["label", "its answer", "text"],
             "lll",
         )
 
