@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hornbook.data.ahead import in_order
-from hornbook.data.pictures import MAX_PIXELS, read_picture
+from hornbook.data.pictures import MAX_PIXELS, Source, read_picture
 from hornbook.errors import DataError
 
 if TYPE_CHECKING:
     from PIL import Image
-
-    from hornbook.data.pictures import Source
 
     # what makes an array of a picture; the random numbers are those of seed, epoch and picture
     Prepare = Callable[[Image.Image, np.random.Generator], np.ndarray]

@@ -20,7 +20,7 @@ from hornbook.errors import DataError, HornbookError, require
 if TYPE_CHECKING:
     from PIL import Image
 
-    Source = str | Path | bytes
+Source = str | Path | bytes  # a file, or what is in one
 
 # Pillow's name of each format that is read -> the endings of its files
 FORMATS = {

@@ -12,6 +12,7 @@ from hornbook.errors import HornbookError, OptionError, did_you_mean
 # name on the command line -> module and class, imported when it is asked for
 RECIPES = {
     "images": "hornbook.recipes.images:Images",
+    "captcha": "hornbook.recipes.captcha:CaptchaReading",
     "text-matching": "hornbook.recipes.text_matching:TextMatching",
     "text-classification": "hornbook.recipes.text_classification:TextClassification",
 }

@@ -1,0 +1,51 @@
+"""One vector a character: each slot learns where to look."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("hornbook")
+class SlotAttention(keras.layers.Layer):
+    """Reads a fixed number of things out of a picture's columns, in their order.
+
+    Each slot has a row of scores over the columns, from what stands in a column and from where
+    the column is; the slot's vector is the mean weighted by their softmax.
+
+    Args:
+        num_slots: How many vectors are read.
+
+    Call arguments:
+        x: `(batch, columns, features)`; the number of columns is known when it is built.
+
+    Returns:
+        `(batch, num_slots, features)`.
+    """
+
+    def __init__(self, num_slots: int, **kwargs):
+        super().__init__(**kwargs)
+        self.num_slots = num_slots
+        self.by_content = keras.layers.Dense(num_slots, name="by_content")
+
+    def build(self, x_shape):
+        columns = x_shape[1]
+        self.by_content.build(x_shape)
+
+        def in_order(shape, dtype=None):
+            """Slot after slot looks a little further to the right, before anything is learned."""
+            places = ops.arange(columns, dtype="float32")[:, None] / max(columns - 1, 1)
+            centres = (ops.arange(self.num_slots, dtype="float32")[None] + 0.5) / self.num_slots
+            return ops.cast(-((places - centres) ** 2) * (4 * self.num_slots), dtype)
+
+        self.by_place = self.add_weight(
+            shape=(columns, self.num_slots), initializer=in_order, name="by_place"
+        )
+
+    def call(self, x):
+        scores = self.by_content(x) + self.by_place  # (batch, columns, slots)
+        probabilities = ops.softmax(scores, axis=1)
+        return ops.matmul(ops.transpose(probabilities, (0, 2, 1)), x)
+
+    def compute_output_shape(self, x_shape):
+        return (x_shape[0], self.num_slots, x_shape[2])

@@ -1,0 +1,259 @@
+"""What a captcha reader gets right and wrong: figures, and the page of a run."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hornbook.data.captchas import Alphabet, Captcha
+from hornbook.data.pictures import read_picture
+from hornbook.recipes.captcha_decoding import Readings
+from hornbook.report import Page, heat_map, line_chart
+
+if TYPE_CHECKING:
+    from hornbook.training.run_folder import RunFolder
+
+NOTHING = "∅"  # a character that was left out, or read where there is none
+WORST = 40  # pictures on the sheet of errors
+TILE = (176, 88)  # pixels of one of them, with its caption
+COLUMNS = 5
+PASSED = (0.5, 0.9, 0.95, 0.99, 0.999)  # confidences from which an answer could be let through
+
+
+def texts_of(readings: Readings, alphabet: Alphabet) -> list[str]:
+    """What was read."""
+    strings, _, _ = readings.best()
+    return ["".join(alphabet.characters[one - 1] for one in row if one) for row in strings]
+
+
+def captcha_metrics(
+    captchas: Sequence[Captcha], readings: Readings, alphabet: Alphabet
+) -> dict[str, Any]:
+    """Shares of strings and characters read rightly, and what was taken for what.
+
+    Args:
+        captchas: Labelled.
+        readings: Of them, in their order.
+        alphabet: Of the reader.
+
+    Returns:
+        `pictures`; `whole`: share of strings read without an error; `characters`: 1 minus the
+        edit distance per character; `probability`: what the true strings got on average;
+        `sets`: name -> `pictures` and `whole`; `confused`: `[true, read, times]`, most often
+        first, `∅` being nothing.
+    """
+    truths = [alphabet.text(captcha.label) for captcha in captchas]
+    texts = texts_of(readings, alphabet)
+    confused: Counter[tuple[str, str]] = Counter()
+    errors = 0
+    for truth, text in zip(truths, texts, strict=True):
+        wrong = [pair for pair in aligned(truth, text) if pair[0] != pair[1]]
+        errors += len(wrong)
+        confused.update(wrong)
+    sets: dict[str, list[bool]] = defaultdict(list)
+    for captcha, truth, text in zip(captchas, truths, texts, strict=True):
+        sets[captcha.set_name].append(truth == text)
+    return {
+        "pictures": len(captchas),
+        "whole": float(np.mean([truth == text for truth, text in zip(truths, texts, strict=True)])),
+        "characters": max(0.0, 1 - errors / max(sum(map(len, truths)), 1)),
+        "probability": float(np.mean(readings.of(label_numbers(truths, readings, alphabet)))),
+        "sets": {
+            name: {"pictures": len(right), "whole": float(np.mean(right))}
+            for name, right in sorted(sets.items())
+            if len(sets) > 1
+        },
+        "confused": [[*pair, times] for pair, times in confused.most_common()],
+    }
+
+
+def label_numbers(truths: Sequence[str], readings: Readings, alphabet: Alphabet) -> np.ndarray:
+    """Labels as the numbers that candidates have; -1 for what the reader cannot read."""
+    slots = readings.candidates.shape[2]
+    numbers = np.zeros((len(truths), slots), np.int64)
+    for row, truth in zip(numbers, truths, strict=True):
+        row[: len(truth)] = [1 + alphabet.characters.find(one) or -1 for one in truth[:slots]]
+        if len(truth) > slots:
+            row[:] = -1
+    return numbers
+
+
+def aligned(truth: str, text: str) -> list[tuple[str, str]]:
+    """Pairs of a true character and what was read for it, with the fewest errors."""
+    costs = np.zeros((len(truth) + 1, len(text) + 1), int)
+    costs[:, 0], costs[0] = np.arange(len(truth) + 1), np.arange(len(text) + 1)
+    for i, wanted in enumerate(truth, 1):
+        for j, found in enumerate(text, 1):
+            costs[i, j] = min(
+                costs[i - 1, j - 1] + (wanted != found), costs[i - 1, j] + 1, costs[i, j - 1] + 1
+            )
+    pairs, i, j = [], len(truth), len(text)
+    while i or j:
+        if i and j and costs[i, j] == costs[i - 1, j - 1] + (truth[i - 1] != text[j - 1]):
+            i, j = i - 1, j - 1
+            pairs.append((truth[i], text[j]))
+        elif i and costs[i, j] == costs[i - 1, j] + 1:
+            i -= 1
+            pairs.append((truth[i], NOTHING))
+        else:
+            j -= 1
+            pairs.append((NOTHING, text[j]))
+    return pairs[::-1]
+
+
+def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
+    """The figures as columns and rows to print."""
+    columns = ["", "pictures", "whole strings", "characters"]
+    rows: list[list[Any]] = [
+        [name or "(in no folder)", found["pictures"], f"{found['whole']:.2%}", None]
+        for name, found in metrics["sets"].items()
+    ]
+    total = [metrics["pictures"], f"{metrics['whole']:.2%}", f"{metrics['characters']:.2%}"]
+    rows.append(["all", *total])
+    if metrics["confused"]:
+        most = ", ".join(f"{a} as {b} ({n})" for a, b, n in metrics["confused"][:5])
+        rows.append([f"most often read wrongly: {most}", None, None, None])
+    return columns, rows
+
+
+def write_report(
+    run: RunFolder,
+    fields: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    captchas: Sequence[Captcha],
+    readings: Readings,
+    alphabet: Alphabet,
+    size: tuple[int, int],
+) -> None:
+    """Writes `report.html`: the whole story of a run on one page.
+
+    Args:
+        run: The `RunFolder`.
+        fields: Of the recipe.
+        rows: One an epoch, from the training loop.
+        captchas: The validation pictures.
+        readings: Of the best epoch, of them.
+        alphabet: Of the reader.
+        size: `(width, height)` that pictures are read in.
+    """
+    metrics = captcha_metrics(captchas, readings, alphabet)
+    page = Page(
+        "Captchas",
+        subtitle=f"{run.path.name} · {len(captchas):,} validation pictures · "
+        f"{metrics['whole']:.2%} of the strings right",
+    )
+    page.add_heading("Results on the validation pictures")
+    columns, table = metrics_table({**metrics, "confused": []})
+    page.add_table(table, columns, "lrrr")
+    _add_training(page, rows)
+    _add_certainty(page, captchas, readings, alphabet)
+    _add_errors(page, captchas, readings, alphabet, metrics["confused"])
+    page.add_heading("Settings")
+    shown = {name: "none" if value is None else value for name, value in fields.items()}
+    lengths = f"{alphabet.shortest} to {alphabet.longest}"
+    page.add_key_values(
+        {
+            **shown,
+            "characters found": alphabet.characters,
+            "lengths found": lengths,
+            "read as": f"{size[0]} x {size[1]}",
+        }
+    )
+    page.add_heading("How to use this run")
+    page.add_code(
+        f"hornbook predict {run.path} PICTURES --out answers.csv\n"
+        f"hornbook evaluate {run.path} FOLDER\n"
+        f"hornbook label {run.path} UNLABELLED\n"
+        f"hornbook export {run.path} --to onnx\n\n"
+        "from hornbook.recipes.captcha import CaptchaReading\n"
+        f"reader = CaptchaReading.load({str(run.path)!r})\n"
+        'reader.predict(["new.png"])'
+    )
+    run.write_report(page.html())
+
+
+def _add_training(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
+    page.add_heading("Training")
+    best = max(rows, key=lambda row: row["probability"])["epoch"]
+    page.add_text(
+        "The loss is measured on the training pictures, which are changed a little each time and "
+        "therefore harder than the validation pictures. The epoch kept is the one that gave the "
+        f"true strings the highest probability: epoch {best}."
+    )
+    epochs = [row["epoch"] for row in rows]
+    page.add_chart(
+        line_chart({"loss": (epochs, [row["loss"] for row in rows])}, x_label="epoch"),
+        "Training loss",
+    )
+    curves = {
+        name: (epochs, [row[key] for row in rows])
+        for name, key in (("whole strings", "whole"), ("characters", "characters"))
+    }
+    page.add_chart(line_chart(curves, x_label="epoch"), "Share read rightly, validation")
+
+
+def _add_certainty(page: Page, captchas, readings: Readings, alphabet: Alphabet) -> None:
+    """How many answers could be let through at which confidence, and how many would be right."""
+    page.add_heading("How sure it is")
+    texts = texts_of(readings, alphabet)
+    right = np.array(
+        [alphabet.text(one.label) == text for one, text in zip(captchas, texts, strict=True)]
+    )
+    confidence = readings.best()[1]
+    rows = []
+    for limit in PASSED:
+        passed = confidence >= limit
+        share = f"{right[passed].mean():.2%}" if passed.any() else None
+        rows.append([f"{limit:g}", f"{passed.mean():.1%}", share])
+    page.add_table(rows, ["confidence of at least", "of the pictures", "of them right"], "rrr")
+    page.add_text("Pictures below the limit you choose can be passed to a person.")
+
+
+def _add_errors(page: Page, captchas, readings: Readings, alphabet: Alphabet, confused) -> None:
+    page.add_heading("Errors")
+    if not confused:
+        page.add_text("There are none on the validation pictures.")
+        return
+    used = sorted({one for true, read, _ in confused for one in (true, read)})
+    matrix = np.zeros((len(used), len(used)))
+    for true, read, times in confused:
+        matrix[used.index(true), used.index(read)] = times
+    page.add_chart(
+        heat_map(matrix, rows=used, columns=used, row_label="true", column_label="read"),
+        f"Characters taken for others ({NOTHING}: nothing)",
+    )
+    page.add_text("The errors it was surest of; below each what it says, and what was read.")
+    caption = "Worst errors: true text, what was read, and with which confidence"
+    page.add_pictures([(error_sheet(captchas, readings, alphabet), caption)])
+
+
+def error_sheet(
+    captchas: Sequence[Captcha], readings: Readings, alphabet: Alphabet, worst: int = WORST
+) -> bytes:
+    """A PNG of the pictures that were read wrongly, those first that it was surest of."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    texts = texts_of(readings, alphabet)
+    confidence = readings.best()[1]
+    wrong = [n for n, one in enumerate(captchas) if alphabet.text(one.label) != texts[n]]
+    wrong = sorted(wrong, key=lambda number: (-confidence[number], number))[:worst]
+    rows = max(1, -(-len(wrong) // COLUMNS))
+    width, height = TILE
+    sheet = Image.new("RGB", (COLUMNS * width, rows * height), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(13)
+    for place, number in enumerate(wrong):
+        left, top = place % COLUMNS * width + 4, place // COLUMNS * height + 4
+        picture = read_picture(captchas[number].path)
+        picture.thumbnail((width - 8, height - 28))
+        sheet.paste(picture, (left, top))
+        truth = alphabet.text(captchas[number].label)
+        caption = f"{truth} > {texts[number]} {confidence[number]:.2f}"
+        draw.text((left, top + height - 26), caption, fill=(160, 0, 0), font=font)
+    file = io.BytesIO()
+    sheet.save(file, "PNG", optimize=True)
+    return file.getvalue()
