@@ -20,7 +20,7 @@ from pathlib import Path
 from hornbook.data.pictures import find_pictures
 from hornbook.data.problems import Problems
 from hornbook.data.tables import read_table
-from hornbook.errors import DataError, did_you_mean
+from hornbook.errors import DataError, OptionError, did_you_mean
 from hornbook.progress import note
 
 SPLITS = ("train", "valid")
@@ -205,7 +205,7 @@ def find_alphabet(
             f"--length {length} needs labels of {length} characters; there are {counts} "
             "(labels x characters).\nRename these files, or leave the length out."
         )
-    known = _characters(characters)
+    known = None if characters == "auto" else characters_of(characters)
     if known is not None:
         for captcha, label in zip(captchas, labels, strict=True):
             if other := sorted(set(label) - set(known)):
@@ -220,15 +220,14 @@ def find_alphabet(
     return Alphabet(known or used, min(lengths), max(lengths), ignore_case)
 
 
-def _characters(words: str) -> str | None:
-    if words == "auto":
-        return None
+def characters_of(words: str) -> str:
+    """The characters that `"digits+lower"`, or a list of them, stands for; each once, sorted."""
     parts = words.split("+")
     if set(parts) <= set(NAMED_SETS):
         words = "".join(NAMED_SETS[part] for part in parts)
     elif words.isalpha() and len(set(words)) < len(words):  # a misspelt name, it seems
-        raise DataError(
-            f"--characters {words}: a character is there twice. {did_you_mean(words, NAMED_SETS)}"
+        raise OptionError(
+            f"characters is {words!r}, with a letter twice. {did_you_mean(words, NAMED_SETS)}"
         )
     return "".join(sorted(set(words)))
 

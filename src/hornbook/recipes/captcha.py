@@ -349,6 +349,13 @@ class CaptchaReading(Recipe):
         """Reads pictures, all of those in folders, or those whose names come from `"-"`."""
         yield from self.predict_stream(_files(sources))
 
+    def exported(self) -> tuple[keras.Model, dict[str, str]]:
+        """The network, and what reads with it must know: see `examples/read_captcha_onnx.py`."""
+        return self.model, {
+            "characters": self.alphabet.characters,
+            "slots": str(self.alphabet.longest),
+        }
+
     def save(self, folder: str | Path) -> None:
         """Writes weights, alphabet and fields, with their checksums."""
         from hornbook.files import atomic_folder, write_json

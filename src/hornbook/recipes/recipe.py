@@ -113,6 +113,17 @@ class Recipe(ABC):
         """
         raise OptionError(f"Runs of {self.name} do not answer together: name one run.")
 
+    def exported(self) -> tuple[Any, dict[str, str]]:
+        """The Keras model that `hornbook export` writes, and what a reader of it must know.
+
+        Raises:
+            OptionError: there is none that works without the rest of the recipe.
+        """
+        raise OptionError(
+            f"A {self.name} run cannot be exported: it is more than one Keras model.\n"
+            "Its folder `model` is in Hugging Face's layout."
+        )
+
     def fields(self) -> dict[str, Any]:
         """The recipe's own options and their values, as they stand in `recipe.json`."""
         return {item.name: getattr(self, item.name) for item in options_of(type(self))}

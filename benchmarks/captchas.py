@@ -1,0 +1,314 @@
+"""Captcha readers against each other: ours, the 2017 recipe, Keras's own example, ddddocr.
+
+    python benchmarks/captchas.py generated WORK [--count 20000] [--epochs 4]
+    python benchmarks/captchas.py real WORK FOLDER... [--folds 0,1,2,3,4] [--epochs 16]
+    python benchmarks/captchas.py speed WORK
+    python benchmarks/captchas.py table WORK
+
+WORK keeps pictures, runs, and `results.jsonl`, to which each part adds; `table` writes what is
+there into RESULTS.md.  `generated` draws pictures of the `captcha` package, 160 x 60, four
+characters of digits and lower case, with other seeds for testing than for training; `real` cuts
+each folder into five folds, tests on one and learns from the others.  The budget is CPU seconds:
+ours runs first, and the others may train as long as it took, start and checking included.
+--ddddocr PYTHON names the interpreter of an environment that has it, and is read as it comes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("HORNBOOK_QUIET", "1")
+
+import keras
+import numpy as np
+from keras import layers, ops
+from results import keep
+
+import hornbook  # noqa: F401 - chooses the backend
+from hornbook.data.captchas import Captcha, find_alphabet, read_captchas
+from hornbook.data.distortion import resized
+from hornbook.data.making_captchas import Order, make_captchas
+from hornbook.data.picture_batches import random_of, shuffled_batches
+from hornbook.data.pictures import read_picture
+from hornbook.data.pixels import Pixels
+from hornbook.recipes.captcha import CaptchaReading
+
+FOLDS = 5
+CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class Ours:
+    """The recipe with its defaults; a twentieth of its pictures is kept to choose the epoch."""
+
+    name = "hornbook, compact"
+
+    def __init__(self, work: Path, epochs: int):
+        self.work, self.epochs = work, epochs
+
+    def fit(self, captchas: list[Captcha], seconds: float | None) -> None:
+        number = 0
+        while (data := self.work / f"ours-{number}").exists():
+            number += 1
+        for place, captcha in enumerate(captchas):
+            folder = data / ("valid" if place % 20 == 0 else "train")
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / captcha.path.name).symlink_to(captcha.path.resolve())
+        self.reader = CaptchaReading(epochs=self.epochs).fit(data, data / "run")
+        self.model = self.reader.model
+
+    def read(self, paths: list[Path]) -> list[str]:
+        return [answer["text"] for answer in self.reader.predict(paths)]
+
+
+class Trained:
+    """What the two trained peers have in common: Adam as Keras has it, until the time is over."""
+
+    name: str
+    size: tuple[int, int]
+    batch = 32
+
+    def fit(self, captchas: list[Captcha], seconds: float | None) -> None:
+        assert seconds is not None
+        started = time.process_time()
+        keras.utils.set_random_seed(0)
+        self.alphabet = find_alphabet(captchas)
+        pixels = Pixels([one.path for one in captchas], self.prepared)
+        labels = np.array(
+            [[self.alphabet.characters.index(x) for x in one.label] for one in captchas]
+        )
+        self.model = self.build()
+        for epoch in range(10_000):
+            for numbers in shuffled_batches(len(captchas), self.batch, seed=0, epoch=epoch):
+                rows = np.resize(numbers, self.batch)
+                self.step(np.stack([pixels[row] for row in rows.tolist()]), labels[rows])
+                if time.process_time() - started > seconds:
+                    return
+
+    def prepared(self, picture) -> np.ndarray:
+        return resized(picture, self.size)
+
+    def step(self, pictures: np.ndarray, labels: np.ndarray) -> None:
+        self.model.train_on_batch(pictures, labels)
+
+    def outputs(self, paths: list[Path]) -> np.ndarray:
+        pictures = np.stack([self.prepared(read_picture(path)) for path in paths])
+        return np.asarray(self.model.predict(pictures, batch_size=128, verbose=0))
+
+    def build(self) -> keras.Model:
+        raise NotImplementedError
+
+
+class FourHeads(Trained):
+    """The recipe of 2017: Xception, average pooling, a softmax a character, dropout 0.5."""
+
+    name = "Xception with four heads (2017), random start"
+    size = (120, 50)
+    batch = 100
+
+    def build(self) -> keras.Model:
+        pixels = keras.Input((50, 120, 3))
+        trunk = keras.applications.Xception(
+            include_top=False, weights=None, input_shape=(None, None, 3), pooling="avg"
+        )
+        x = trunk(layers.Rescaling(1 / 127.5, offset=-1)(pixels))
+        x = layers.Dropout(0.5)(x)
+        heads = [
+            layers.Dense(len(self.alphabet.characters), activation="softmax")(x)
+            for _ in range(self.alphabet.longest)
+        ]
+        model = keras.Model(pixels, ops.stack(heads, axis=1))
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+
+    def read(self, paths: list[Path]) -> list[str]:
+        best = self.outputs(paths).argmax(axis=-1)
+        return ["".join(self.alphabet.characters[x] for x in row) for row in best]
+
+
+class KerasExample(Trained):
+    """The network of Keras's captcha example: two convolutions, two bidirectional LSTMs, CTC."""
+
+    name = "Keras OCR example, CNN-LSTM-CTC"
+    size = (200, 50)
+    batch = 16
+
+    def build(self) -> keras.Model:
+        pixels = keras.Input((50, 200, 1))
+        x = layers.Permute((2, 1, 3))(layers.Rescaling(1 / 255)(pixels))
+        for filters in (32, 64):
+            x = layers.Conv2D(
+                filters, 3, padding="same", activation="relu", kernel_initializer="he_normal"
+            )(x)
+            x = layers.MaxPooling2D(2)(x)
+        x = layers.Reshape((50, 12 * 64))(x)
+        x = layers.Dropout(0.2)(layers.Dense(64, activation="relu")(x))
+        for units in (128, 64):
+            x = layers.Bidirectional(layers.LSTM(units, return_sequences=True, dropout=0.25))(x)
+        model = keras.Model(pixels, layers.Dense(1 + len(self.alphabet.characters))(x))
+        model.compile("adam", keras.losses.CTC())
+        return model
+
+    def prepared(self, picture) -> np.ndarray:
+        return resized(picture.convert("L"), self.size)[..., None]
+
+    def step(self, pictures: np.ndarray, labels: np.ndarray) -> None:
+        self.model.train_on_batch(pictures, labels + 1)
+
+    def read(self, paths: list[Path]) -> list[str]:
+        texts = []
+        for row in self.outputs(paths).argmax(axis=-1):
+            new = row[(row != 0) & np.append(True, row[1:] != row[:-1])]
+            texts.append("".join(self.alphabet.characters[x - 1] for x in new))
+        return texts
+
+
+DDDDOCR = """
+import json, sys, time, ddddocr
+reader = ddddocr.DdddOcr(show_ad=False)
+files = [(path, open(path, "rb").read()) for path in json.load(sys.stdin)]
+reader.classification(files[0][1])
+start = time.process_time()
+texts = [reader.classification(data) for _, data in files]
+json.dump([texts, (time.process_time() - start) / len(files)], sys.stdout)
+"""
+
+
+def ddddocr(python: str, test: list[Captcha]) -> dict:
+    """What ddddocr reads as it comes, and its CPU seconds a picture."""
+    names = json.dumps([str(one.path) for one in test])
+    found = subprocess.run(
+        [python, "-c", DDDDOCR], input=names, capture_output=True, text=True, check=True
+    )
+    texts, seconds = json.loads(found.stdout[found.stdout.index("[[") :])
+    return {"contender": "ddddocr as it comes", **scored(test, texts), "read_ms": 1000 * seconds}
+
+
+def scored(test: list[Captcha], texts: list[str]) -> dict:
+    right = [one.label.lower() == text.lower() for one, text in zip(test, texts, strict=True)]
+    return {"pictures": len(test), "right": sum(right)}
+
+
+def contest(options, what: str, train: list[Captcha], test: list[Captcha], peers: list) -> None:
+    """Trains and tests one after the other, and adds a line of results for each."""
+    seconds = None
+    paths = [one.path for one in test]
+    for contender in [Ours(options.work, options.epochs), *peers]:
+        started = time.process_time()
+        contender.fit(train, seconds)
+        used = time.process_time() - started
+        seconds = seconds or used
+        row = {"what": what, "contender": contender.name, "train_cpu_s": used}
+        row |= scored(test, contender.read(paths))
+        row["parameters"] = contender.model.count_params()
+        add(options.work, row)
+        if isinstance(contender, Ours):
+            texts = contender.read(paths)
+            wrong = [(one.label, text) for one, text in zip(test, texts, strict=True)]
+            print("wrong:", [pair for pair in wrong if pair[0] != pair[1]][:20])
+    if options.ddddocr:
+        add(options.work, {"what": what, **ddddocr(options.ddddocr, test)})
+
+
+def add(work: Path, row: dict) -> None:
+    print(row, flush=True)
+    with open(work / "results.jsonl", "a", encoding="utf-8") as file:
+        file.write(json.dumps({**row, "backend": keras.config.backend()}) + "\n")
+
+
+def drawn(folder: Path, count: int, seed: int) -> list[Captcha]:
+    if not folder.exists():
+        order = Order("captcha", (160, 60), (), CHARACTERS, (4, 4), seed)
+        make_captchas(folder, order, count, workers=0)
+    return read_captchas(folder)
+
+
+def generated(options) -> None:
+    train = drawn(options.work / "generated-train", options.count, seed=1)
+    test = drawn(options.work / "generated-test", 3000, seed=2)
+    contest(options, "generated", train, test, [FourHeads(), KerasExample()])
+
+
+def real(options) -> None:
+    for folder in options.folders:
+        captchas = read_captchas(folder)
+        order = random_of(0).permutation(len(captchas))
+        for fold in map(int, options.folds.split(",")):
+            parts = (order[np.arange(len(order)) % FOLDS != fold], order[fold::FOLDS])
+            train, test = ([captchas[number] for number in part] for part in parts)
+            peers = [KerasExample()] if fold == 0 or options.peers else []
+            contest(options, folder.name, train, test, peers)
+
+
+def speed(options) -> None:
+    """One picture at a time: files read beforehand, best of five rounds of fifty."""
+    reader = CaptchaReading.load(options.run)
+    test = drawn(options.work / "generated-test", 3000, seed=2)[:50]
+    contents = [one.path.read_bytes() for one in test]
+    weights = (Path(options.run) / "model" / "model.safetensors").stat().st_size
+    best = {"wall": 1e9, "cpu": 1e9}
+    for _ in range(6):
+        wall, cpu = time.perf_counter(), time.process_time()
+        for content in contents:
+            reader.predict([content])
+        best["wall"] = min(best["wall"], (time.perf_counter() - wall) / len(contents))
+        best["cpu"] = min(best["cpu"], (time.process_time() - cpu) / len(contents))
+    row = {"what": "speed", "contender": f"hornbook on {keras.config.backend()}"}
+    add(options.work, {**row, "read_ms": 1000 * best["cpu"], "wall_ms": 1000 * best["wall"]})
+    print(f"weights: {weights:,} bytes")
+
+
+def table(options) -> None:
+    lines = (options.work / "results.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    contests: dict[tuple[str, str], list[dict]] = {}
+    for row in rows:
+        if row["what"] != "speed":
+            contests.setdefault((row["what"], row["contender"]), []).append(row)
+    text = [
+        "| pictures | reader | whole strings | tested | folds | parameters | CPU s of training |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for (what, contender), found in contests.items():
+        right, tested = (sum(row[key] for row in found) for key in ("right", "pictures"))
+        seconds = [row["train_cpu_s"] for row in found if "train_cpu_s" in row]
+        size = f"{found[0]['parameters'] / 1e6:.2f} M" if "parameters" in found[0] else ""
+        spent = f"{np.mean(seconds):.0f}" if seconds else "none"
+        folds = "" if what == "generated" else f"{len(found)}"
+        text.append(
+            f"| {what} | {contender} | {right / tested:.2%} | {tested:,} | {folds} | {size} "
+            f"| {spent} |"
+        )
+    text += ["", "One picture at a time, CPU ms (best of six rounds):", ""]
+    for row in rows:
+        if "read_ms" in row:
+            wall = f", {row['wall_ms']:.1f} ms by the clock" if "wall_ms" in row else ""
+            text.append(f"- {row['contender']} ({row['what']}): {row['read_ms']:.1f}{wall}")
+    keep("Captchas", "\n".join(text))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    modes = {"generated": generated, "real": real, "speed": speed, "table": table}
+    parser.add_argument("mode", choices=modes)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("folders", type=Path, nargs="*")
+    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--epochs", type=int, default=None)
+    parser.add_argument("--folds", default="0,1,2,3,4")
+    parser.add_argument("--peers", action="store_true", help="trained peers on every fold")
+    parser.add_argument("--run", help="speed: a trained run")
+    parser.add_argument("--ddddocr", metavar="PYTHON")
+    options = parser.parse_args()
+    options.epochs = options.epochs or (4 if options.mode == "generated" else 16)
+    options.work.mkdir(parents=True, exist_ok=True)
+    modes[options.mode](options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,21 @@
+"""Reads captchas with nothing but onnxruntime and Pillow: what `hornbook export` wrote.
+
+python examples/read_captcha_onnx.py RUN/model.onnx picture.png ...
+"""
+
+import sys
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+session = onnxruntime.InferenceSession(sys.argv[1])
+(pixels,), known = session.get_inputs(), session.get_modelmeta().custom_metadata_map
+_, height, width, _ = pixels.shape
+for file in sys.argv[2:]:
+    picture = Image.open(file).convert("RGBA")
+    picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    picture = picture.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+    (logits,) = session.run(None, {pixels.name: np.asarray(picture, np.float32)[None]})
+    best = logits[0, : int(known["slots"])].argmax(axis=1)  # 0 is nothing
+    print(file, "".join(known["characters"][number - 1] for number in best if number), sep="\t")

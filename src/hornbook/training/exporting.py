@@ -1,0 +1,166 @@
+"""A Keras model as an ONNX file that computes the same: written by Keras, then tried and compared.
+
+Keras can write ONNX on every backend in principle.  Measured with Keras 3.15: PyTorch and
+TensorFlow write files that are right, with batches of any size; JAX goes through jax2onnx, whose
+max pooling ONNX Runtime refuses.  So the model is opened again on a backend that can, in a process
+of its own, when this one cannot, and no file is kept before ONNX Runtime has agreed with Keras.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from hornbook.errors import HornbookError, MissingExtraError, require
+from hornbook.files import atomic_file
+
+# backend -> what its way to ONNX needs, besides onnx and onnxruntime; the best way first
+ROUTES = {
+    "torch": ("torch", "onnxscript"),
+    "tensorflow": ("tensorflow", "tf2onnx"),
+    "jax": ("jax", "jax2onnx"),
+}
+TOLERANCE = 1e-3  # of the largest output
+TRIED_BATCHES = (1, 3)
+
+
+def export_onnx(
+    model: keras.Model, file: str | Path, *, metadata: Mapping[str, str], elsewhere: Sequence[str]
+) -> float:
+    """Writes `file`, checked, or nothing.
+
+    Args:
+        model: Functional, from float pixels of 0 to 255, `(batch, ...)`, to one output.
+        file: The file to write or replace; it ends in `.onnx`.
+        metadata: Kept in the file, for whoever reads with it.
+        elsewhere: The words behind `hornbook` that do the same: they are run on another backend
+            when this one has no way.
+
+    Returns:
+        The largest difference between ONNX Runtime's outputs and this model's.
+
+    Raises:
+        MissingExtraError: no backend here has all that its way needs.
+        HornbookError: the file was written, and does not compute the same.
+    """
+    for package in ("onnx", "onnxruntime"):
+        require(package, extra="onnx")
+    route = route_here(keras.config.backend())
+    if route == keras.config.backend():
+        data = _written(model)
+    else:
+        data = _written_elsewhere(route, elsewhere)
+    data = _with_metadata(data, metadata)
+    difference = largest_difference(model, data)
+    with atomic_file(file) as out:
+        out.write(data)
+    return difference
+
+
+def route_here(backend: str) -> str:
+    """The backend that will write: this one if it can well, else the best that is installed.
+
+    Raises:
+        MissingExtraError: there is none.
+    """
+    able = [name for name, packages in ROUTES.items() if all(map(_installed, packages))]
+    if backend in able and backend != "jax":  # jax only when nothing else is there
+        return backend
+    if able:
+        return able[0]
+    raise MissingExtraError(
+        "Keras writes ONNX through PyTorch (with onnxscript) or TensorFlow (with tf2onnx), and "
+        "neither is installed.\nInstall one with:  pip install 'hornbook[onnx,torch]'\n"
+        "The run itself stays on the backend it is on."
+    )
+
+
+def largest_difference(model: keras.Model, data: bytes) -> float:
+    """Compares an ONNX file with the model on random pictures, in batches of 1 and of 3.
+
+    Raises:
+        HornbookError: it cannot be run, or the outputs differ by more than the tolerance.
+    """
+    runtime = require("onnxruntime", extra="onnx")
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong is said below, once
+    random = np.random.default_rng(0)
+    largest = 0.0
+    for batch in TRIED_BATCHES:
+        shape = (batch, *model.input.shape[1:])
+        pixels = random.uniform(0, 255, shape).astype(np.float32)
+        expected = keras.ops.convert_to_numpy(model.predict_on_batch(pixels))
+        try:
+            session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            (found,) = session.run(None, {session.get_inputs()[0].name: pixels})
+        except Exception as error:  # ONNX Runtime's own, of which there are many
+            raise HornbookError(
+                f"The ONNX file that Keras wrote cannot be run: {str(error).splitlines()[0]}\n"
+                "Nothing was kept.  On another backend it may work: "
+                "pip install 'hornbook[onnx,torch]'"
+            ) from None
+        difference = float(np.abs(found - expected).max())
+        if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
+            raise HornbookError(
+                f"The ONNX file that Keras wrote differs from the model by {difference:.2g}.\n"
+                "Nothing was kept.  Please report it with what `hornbook info` shows."
+            )
+        largest = max(largest, difference)
+    return largest
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def _written(model: keras.Model) -> bytes:
+    """What Keras's own export writes, read back: the converters want a file."""
+    model(np.zeros((1, *model.input.shape[1:]), np.float32))  # Keras exports what was called
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of converters, about Python values in a trace
+        file = Path(folder, "model.onnx")
+        with contextlib.redirect_stdout(io.StringIO()):
+            model.export(file, format="onnx", verbose=False)
+        return _in_one_piece(file)
+
+
+def _in_one_piece(file: Path) -> bytes:
+    """The file with the weights in it: large models have them in a second file."""
+    onnx = require("onnx", extra="onnx")
+    return onnx.load(file).SerializeToString()
+
+
+def _with_metadata(data: bytes, metadata: Mapping[str, str]) -> bytes:
+    onnx = require("onnx", extra="onnx")
+    model: Any = onnx.load_from_string(data)
+    onnx.helper.set_model_props(model, dict(metadata))
+    return model.SerializeToString()
+
+
+def _written_elsewhere(backend: str, words: Sequence[str]) -> bytes:
+    """The same command in a process on another backend."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "model.onnx")
+        command = [sys.executable, "-m", "hornbook", *words, "--out", str(file)]
+        done = subprocess.run(
+            command,
+            env={**os.environ, "KERAS_BACKEND": backend, "HORNBOOK_QUIET": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode or not file.is_file():
+            raise HornbookError(f"Writing ONNX on {backend} failed:\n{done.stderr.strip()[-2000:]}")
+        return file.read_bytes()
