@@ -1,6 +1,6 @@
 """Captcha readers against each other: ours, the 2017 recipe, Keras's own example, ddddocr.
 
-    python benchmarks/captchas.py generated WORK [--count 20000] [--epochs 4]
+    python benchmarks/captchas.py generated WORK [--count 15000] [--epochs 4]
     python benchmarks/captchas.py real WORK FOLDER... [--folds 0,1,2,3,4] [--epochs 16]
     python benchmarks/captchas.py speed WORK
     python benchmarks/captchas.py table WORK
@@ -230,7 +230,7 @@ def drawn(folder: Path, count: int, seed: int) -> list[Captcha]:
 
 def generated(options) -> None:
     train = drawn(options.work / "generated-train", options.count, seed=1)
-    test = drawn(options.work / "generated-test", 3000, seed=2)
+    test = drawn(options.work / "generated-test", 2000, seed=2)
     contest(options, "generated", train, test, [FourHeads(), KerasExample()])
 
 
@@ -248,7 +248,7 @@ def real(options) -> None:
 def speed(options) -> None:
     """One picture at a time: files read beforehand, best of five rounds of fifty."""
     reader = CaptchaReading.load(options.run)
-    test = drawn(options.work / "generated-test", 3000, seed=2)[:50]
+    test = drawn(options.work / "generated-test", 2000, seed=2)[:50]
     contents = [one.path.read_bytes() for one in test]
     weights = (Path(options.run) / "model" / "model.safetensors").stat().st_size
     best = {"wall": 1e9, "cpu": 1e9}
@@ -298,7 +298,7 @@ def main() -> None:
     parser.add_argument("mode", choices=modes)
     parser.add_argument("work", type=Path)
     parser.add_argument("folders", type=Path, nargs="*")
-    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--count", type=int, default=15_000)
     parser.add_argument("--epochs", type=int, default=None)
     parser.add_argument("--folds", default="0,1,2,3,4")
     parser.add_argument("--peers", action="store_true", help="trained peers on every fold")
