@@ -50,6 +50,27 @@ def matching_run(tmp_path_factory, matching_data, tiny_fields):
     return out
 
 
+@pytest.fixture(scope="session")
+def captcha_data(tmp_path_factory):
+    """A folder of 40 drawn captchas of two of six characters, and one that cannot be read."""
+    from hornbook.data.making_captchas import Order, make_captchas
+
+    folder = tmp_path_factory.mktemp("captchas") / "data"
+    make_captchas(folder, Order("plain", (40, 16), (), "abc123", (2, 2), 0), 40, workers=0)
+    (folder / "ab_broken.png").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def captcha_run(tmp_path_factory, captcha_data):
+    """The run folder of a finished training; nobody writes into it."""
+    from hornbook.recipes.captcha import CaptchaReading
+
+    out = tmp_path_factory.mktemp("runs") / "captcha"
+    CaptchaReading(size="40x16", epochs=2, batch_size=16, seed=1).fit(captcha_data, out)
+    return out
+
+
 @pytest.fixture
 def tiny_transformer():
     """Makes a built Transformer of two small layers, every weight of it random.

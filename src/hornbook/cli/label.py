@@ -1,0 +1,114 @@
+"""`hornbook label RUN FOLDER [--apply]`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+SHOWN = 20  # proposals that are printed
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_folder", metavar="RUN", help="a trained captcha run", type=Path)
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="pictures without labels")
+    parser.add_argument(
+        "--apply", action="store_true", help="rename them, and write a file that can undo it"
+    )
+    parser.add_argument(
+        "--min-confidence",
+        metavar="P",
+        type=float,
+        default=0.95,
+        help="leave alone what it is less sure of (default: 0.95)",
+    )
+    parser.add_argument(
+        "--out", metavar="FILE", type=Path, help="write all proposals: .csv, .tsv or .jsonl"
+    )
+    parser.add_argument(
+        "--undo", metavar="FILE", type=Path, help="give back the old names; nothing else is done"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    from hornbook.data.answers import check_ending, write_answers
+    from hornbook.data.pictures import find_pictures
+    from hornbook.data.renaming import named_after
+    from hornbook.errors import OptionError
+    from hornbook.recipes import open_run
+
+    if options.undo is not None:
+        _undo(options.undo)
+        return
+    if options.out is not None:
+        check_ending(options.out)
+    if not 0 <= options.min_confidence <= 1:
+        raise OptionError(f"--min-confidence {options.min_confidence}: it is a share from 0 to 1.")
+    recipe = open_run(options.run_folder)
+    if recipe.name != "captcha":
+        raise OptionError(f"{options.run_folder} is a run of {recipe.name}, not of captcha.")
+    paths = find_pictures(options.folder)
+    answers = recipe.predict(paths)
+    if options.out is not None:
+        write_answers(options.out, answers)
+        print(f"{len(answers):,} proposals in {options.out}")
+    sure = [
+        (path, answer["text"])
+        for path, answer in zip(paths, answers, strict=True)
+        if answer["error"] is None and answer["confidence"] >= options.min_confidence
+    ]
+    renamings = named_after(sure)
+    _print(answers, len(sure) - len(renamings), options)
+    if not options.apply:
+        print(f"{len(renamings):,} of {len(paths):,} would be renamed; nothing was.  Add --apply.")
+        return
+    _apply(renamings, options.folder, len(paths))
+
+
+def _apply(renamings, folder: Path, total: int) -> None:
+    import datetime
+
+    from hornbook.data.renaming import rename
+
+    if not renamings:
+        print("Nothing to rename.")
+        return
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
+    undo_file = folder / f"undo-{now}.csv"
+    done = rename(renamings, undo_file)
+    print(f"{done:,} of {total:,} pictures have a new name.")
+    print(f"Undo    hornbook label RUN {folder} --undo {undo_file}")
+
+
+def _print(answers: list[dict], unfit: int, options: argparse.Namespace) -> None:
+    """The proposals it is least sure of: those a person should look at."""
+    from hornbook.progress import note, print_table
+
+    for answer in answers:
+        if answer["error"] is not None:
+            note(f"{answer['error']}  It is left alone.")
+    read = [answer for answer in answers if answer["error"] is None]
+    least = sorted(read, key=lambda answer: answer["confidence"])[:SHOWN]
+    print_table(
+        f"The {len(least)} it is least sure of",
+        ["file", "text", "confidence", "renamed"],
+        [
+            [
+                Path(answer["file"]).name,
+                answer["text"],
+                answer["confidence"],
+                "yes" if answer["confidence"] >= options.min_confidence else "no",
+            ]
+            for answer in least
+        ],
+    )
+    if unfit:
+        note(f"{unfit:,} texts have characters that a file's name cannot have: use --out.")
+
+
+def _undo(file: Path) -> None:
+    from hornbook.data.renaming import undo
+
+    done, failed = undo(file)
+    print(f"{done:,} pictures have their old names again.")
+    if failed:
+        print(f"{failed:,} have not: they are gone, or the old name is taken.")

@@ -1,0 +1,125 @@
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hornbook.cli import main
+from hornbook.data.pictures import find_pictures
+from hornbook.errors import DataError, OptionError
+from hornbook.recipes.captcha import CaptchaReading, picture_size
+from hornbook.recipes.captcha_report import NOTHING, aligned
+
+pytestmark = pytest.mark.backend
+
+
+@pytest.fixture(scope="module")
+def reader(captcha_run):
+    return CaptchaReading.load(captcha_run)
+
+
+def test_a_run_has_metrics_weights_and_a_report_with_a_sheet_of_errors(captcha_run):
+    rows = [json.loads(line) for line in (captcha_run / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert rows[1]["loss"] < rows[0]["loss"]
+    report = (captcha_run / "report.html").read_text()
+    assert "data:image/png;base64," in report
+    assert "Characters taken for others" in report
+
+
+def test_what_was_saved_reads_as_what_was_trained(captcha_run, captcha_data, reader):
+    rows = [json.loads(line) for line in (captcha_run / "metrics.jsonl").read_text().splitlines()]
+    best = max(rows, key=lambda row: row["probability"])
+    found = reader.evaluate(captcha_data)
+    assert found["pictures"] == 4  # a tenth of 40; the one that cannot be read counts in nothing
+    assert found["whole"] == best["whole"]
+    assert found["characters"] == best["characters"]
+
+
+def test_a_picture_reads_the_same_alone_among_others_and_in_another_format(captcha_data, reader):
+    paths = find_pictures(captcha_data)
+    together = reader.predict(paths)
+    path = paths[3]
+    alone = reader.predict([path])[0]
+    assert alone["text"] == together[3]["text"]
+    assert alone["confidence"] == pytest.approx(together[3]["confidence"], abs=1e-4)
+    assert len(alone["character_confidence"]) == len(alone["text"])
+    picture = Image.open(path)
+    picture.save(path.parent / ".copy.bmp")
+    as_bmp = reader.predict([path.parent / ".copy.bmp", path.read_bytes()])
+    os.unlink(path.parent / ".copy.bmp")
+    assert as_bmp[0]["text"] == alone["text"] == as_bmp[1]["text"]
+    assert as_bmp[1]["file"] is None
+
+
+def test_a_picture_that_cannot_be_read_is_an_error_of_its_row_only(captcha_data, reader):
+    answers = reader.predict(find_pictures(captcha_data))
+    broken = [answer for answer in answers if answer["error"]]
+    assert len(answers) == 41
+    assert [answer["text"] for answer in broken] == [None]
+    assert "ab_broken.png" in broken[0]["error"]
+    assert reader.predict([captcha_data / "ab_broken.png"])[0]["error"] == broken[0]["error"]
+
+
+def test_other_pictures_are_evaluated_whole_and_those_of_the_training_never(
+    captcha_data, reader, tmp_path
+):
+    for path in find_pictures(captcha_data)[:9]:
+        Image.open(path).save(tmp_path / path.name)
+    assert reader.evaluate(tmp_path)["pictures"] == 9
+
+
+def test_label_renames_and_takes_it_back(captcha_run, captcha_data, tmp_path, capsys):
+    for number, path in enumerate(find_pictures(captcha_data)[:3]):
+        Image.open(path).save(tmp_path / f"{number}.png")
+    command = ["label", captcha_run, tmp_path, "--min-confidence", "0"]
+    before = sorted(os.listdir(tmp_path))
+    assert main(command) == 0
+    assert sorted(os.listdir(tmp_path)) == before
+    assert main([*command, "--apply"]) == 0
+    after = sorted(os.listdir(tmp_path))
+    assert len(after) == 4
+    assert not set(before) & set(after)
+    (undo,) = tmp_path.glob("undo-*.csv")
+    assert main([*command, "--undo", undo]) == 0
+    assert sorted(os.listdir(tmp_path)) == [*before, undo.name]
+    capsys.readouterr()
+
+
+def test_predict_writes_a_table_of_a_folder(captcha_run, captcha_data, tmp_path, capsys):
+    out = tmp_path / "answers.csv"
+    assert main(["predict", captcha_run, captcha_data, "--out", out]) == 0
+    lines = out.read_text().splitlines()
+    assert lines[0] == "file,text,confidence,character_confidence,error"
+    assert len(lines) == 42
+    capsys.readouterr()
+
+
+def test_a_length_that_the_labels_do_not_have_is_one_message(captcha_data, tmp_path):
+    with pytest.raises(DataError, match="--length 4 needs labels of 4 characters"):
+        CaptchaReading(length=4).fit(captcha_data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    for field in ({"length": "four"}, {"size": "60"}, {"size": "9x9"}, {"case": "lower"}):
+        with pytest.raises(OptionError):
+            CaptchaReading(**field)
+
+
+def test_pictures_keep_their_proportions_in_a_size_the_trunk_can_halve():
+    assert picture_size([(160, 60)] * 3) == (160, 64)
+    assert picture_size([(90, 30), (92, 34), (500, 500)]) == (128, 48)
+    assert picture_size([(1000, 100)]) == (320, 32)
+    assert picture_size([(1, 1)], "160x60") == (160, 60)
+
+
+def test_characters_left_out_and_added_are_found():
+    assert aligned("abcd", "abd") == [("a", "a"), ("b", "b"), ("c", NOTHING), ("d", "d")]
+    assert aligned("ab", "xab") == [(NOTHING, "x"), ("a", "a"), ("b", "b")]
+    assert aligned("ab", "ax") == [("a", "a"), ("b", "x")]
+
+
+def test_the_exported_network_is_the_one_that_reads(reader):
+    model, metadata = reader.exported()
+    assert metadata == {"characters": "123abc", "slots": "2"}
+    pixels = np.zeros((1, 16, 40, 3), "float32")
+    assert model.predict_on_batch(pixels).shape == (1, 2 + 5, 7)
