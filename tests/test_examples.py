@@ -154,3 +154,26 @@ def test_gpt2_ml_goes_on_three_times(writer_folder, monkeypatch, capsys):
     assert all(text.startswith("今天天气不错") for text in texts)
     # [PAD] and its like are not shown; 128 tokens come before the first full stop counts
     assert all(len(text) > 60 for text in texts)
+
+
+def test_captchas_are_read_with_onnxruntime_and_pillow_alone(tmp_path, monkeypatch, capsys):
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper, save
+    from PIL import Image
+
+    # as `hornbook export` writes it, but whatever the picture: slots say b, a, nothing
+    logits = np.zeros((1, 3 + 7, 3), "float32")
+    logits[0, [0, 1, 2], [2, 1, 0]] = 5
+    logits = numpy_helper.from_array(logits, "value")
+    node = helper.make_node("Constant", [], ["logits"], value=logits)
+    pixels = helper.make_tensor_value_info("pictures", TensorProto.FLOAT, ["batch", 16, 40, 3])
+    out = helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 10, 3])
+    graph = helper.make_graph([node], "reader", [pixels], [out])
+    opsets = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, ir_version=9, opset_imports=opsets)
+    helper.set_model_props(model, {"characters": "ab", "slots": "3"})
+    save(model, tmp_path / "model.onnx")
+    Image.new("RGBA", (80, 30), (0, 0, 0, 0)).save(tmp_path / "x.png")
+    arguments = [tmp_path / "model.onnx", tmp_path / "x.png"]
+    out = run_example("read_captcha_onnx", arguments, monkeypatch, capsys)
+    assert out == f"{tmp_path / 'x.png'}\tba\n"

@@ -115,8 +115,12 @@ def test_the_commands_of_the_readme_run_one_after_the_other(here, capsys):
             words += ["--epochs", "1"]
             if words[1] == "images":
                 words += ["--backbone", "Tiny", "--weights", "none", "--size", "32"]
+            elif words[1] == "captcha":
+                words += ["--size", "40x16"]
             else:
                 words += ["--hidden-size", "64", "--num-hidden-layers", "1"]
+        if words[:2] == ["make", "captchas"]:
+            words += ["--count", "20", "--size", "40x16", "--workers", "0"]
         assert main(words) == 0, capsys.readouterr().err
         assert capsys.readouterr().out
 

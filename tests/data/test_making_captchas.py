@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from PIL import Image
 
 from hornbook.data.captcha_styles import STYLE_NAMES, Artist
 from hornbook.data.captchas import read_captchas
 from hornbook.data.making_captchas import Order, make_captchas
 from hornbook.data.picture_batches import random_of
+from hornbook.data.pictures import read_picture
 from hornbook.errors import HornbookError, OptionError
 
 
@@ -40,7 +40,7 @@ def test_a_folder_of_pictures_named_after_their_texts(tmp_path):
     assert len(captchas) == 12
     assert {len(one.label) for one in captchas} == {2, 3}
     assert set("".join(one.label for one in captchas)) <= set("abc123")
-    assert Image.open(captchas[0].path).size == (64, 32)
+    assert read_picture(captchas[0].path).size == (64, 32)
 
 
 def test_processes_draw_what_one_alone_does(tmp_path, monkeypatch):

@@ -3,10 +3,9 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from hornbook.cli import main
-from hornbook.data.pictures import find_pictures
+from hornbook.data.pictures import find_pictures, read_picture
 from hornbook.errors import DataError, OptionError
 from hornbook.recipes.captcha import CaptchaReading, picture_size
 from hornbook.recipes.captcha_report import NOTHING, aligned
@@ -45,7 +44,7 @@ def test_a_picture_reads_the_same_alone_among_others_and_in_another_format(captc
     assert alone["text"] == together[3]["text"]
     assert alone["confidence"] == pytest.approx(together[3]["confidence"], abs=1e-4)
     assert len(alone["character_confidence"]) == len(alone["text"])
-    picture = Image.open(path)
+    picture = read_picture(path)
     picture.save(path.parent / ".copy.bmp")
     as_bmp = reader.predict([path.parent / ".copy.bmp", path.read_bytes()])
     os.unlink(path.parent / ".copy.bmp")
@@ -66,13 +65,13 @@ def test_other_pictures_are_evaluated_whole_and_those_of_the_training_never(
     captcha_data, reader, tmp_path
 ):
     for path in find_pictures(captcha_data)[:9]:
-        Image.open(path).save(tmp_path / path.name)
+        read_picture(path).save(tmp_path / path.name)
     assert reader.evaluate(tmp_path)["pictures"] == 9
 
 
 def test_label_renames_and_takes_it_back(captcha_run, captcha_data, tmp_path, capsys):
     for number, path in enumerate(find_pictures(captcha_data)[:3]):
-        Image.open(path).save(tmp_path / f"{number}.png")
+        read_picture(path).save(tmp_path / f"{number}.png")
     command = ["label", captcha_run, tmp_path, "--min-confidence", "0"]
     before = sorted(os.listdir(tmp_path))
     assert main(command) == 0
