@@ -21,7 +21,6 @@ from hornbook.data.pictures import find_pictures
 from hornbook.data.problems import Problems
 from hornbook.data.tables import read_table
 from hornbook.errors import DataError, OptionError, did_you_mean
-from hornbook.progress import note
 
 SPLITS = ("train", "valid")
 TABLES = ("labels.csv", "labels.tsv")
@@ -76,8 +75,6 @@ def read_captchas(path: str | Path, split: str | None = None, *, seed: int = 0) 
             f"{path} has {len(found)} pictures: too few to set some aside for validation.\n"
             "Label some more, or make two folders, train and valid, in it."
         )
-    if split == "valid":
-        note(f"No validation folder: {len(sides[1]):,} of {len(found):,} pictures set aside.")
     return sides[SPLITS.index(split)]
 
 
@@ -169,6 +166,22 @@ class Alphabet:
     shortest: int
     longest: int
     ignore_case: bool
+
+    @property
+    def length(self) -> str:
+        """The lengths in words."""
+        if self.shortest == self.longest:
+            return f"always {self.longest}"
+        return f"{self.shortest} to {self.longest}"
+
+    @property
+    def case(self) -> str:
+        """What becomes of upper and lower case, in words."""
+        if self.ignore_case:
+            return "ignored"
+        swapped = set(self.characters.swapcase()) & set(self.characters)
+        letters = {one for one in swapped if one.swapcase() != one}
+        return "told apart" if letters else "only one of each letter there"
 
     def text(self, label: str) -> str:
         """A label as it is learned."""

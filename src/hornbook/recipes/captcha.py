@@ -96,9 +96,7 @@ class CaptchaReading(Recipe):
         self.length = str(self.length)
         super().__post_init__()
         if self.length != "auto" and not (self.length.isdecimal() and 0 < int(self.length) < 65):
-            raise OptionError(
-                f"length is {self.length!r}, expected a number from 1 to 64, or auto."
-            )
+            raise OptionError(f"length is {self.length!r}, expected auto or a number up to 64.")
         if self.size != "auto":
             _parse_size(self.size)
 
@@ -187,27 +185,23 @@ class CaptchaReading(Recipe):
     def _summary(self, train: Sequence[Captcha], valid: Sequence[Captcha], sizes: list) -> str:
         """What was found out about the data, for the person to check."""
         alphabet = self.alphabet
-        lengths = f"{alphabet.shortest} to {alphabet.longest}"
-        if alphabet.shortest == alphabet.longest:
-            lengths = f"always {alphabet.longest}"
         kinds = sorted(set(sizes))
-        width, height = kinds[0]
-        pixels = f"{width} x {height}" if len(kinds) == 1 else f"{len(kinds)} different sizes"
-        both = alphabet.characters.lower() != alphabet.characters.upper() and any(
-            letter.swapcase() in alphabet.characters
-            for letter in alphabet.characters
-            if letter.swapcase() != letter
-        )
-        case = "ignored" if alphabet.ignore_case else "told apart" if both else "only one there"
+        pixels = f"{len(kinds)} different sizes"
+        if len(kinds) == 1:
+            pixels = "{} x {}".format(*kinds[0])
         sets = sorted({captcha.set_name for captcha in train} - {""})
+        seen = set("".join(alphabet.text(captcha.label) for captcha in train))
+        unseen = "".join(sorted(set(alphabet.characters) - seen))
         lines = [
             f"Pictures    {len(train):,} to learn from, {len(valid):,} to check with",
             f"Characters  {len(alphabet.characters)}: {alphabet.characters}",
-            f"Case        {case}",
-            f"Length      {lengths}",
+            f"Case        {alphabet.case}",
+            f"Length      {alphabet.length}",
             f"Size        {pixels}, read as {self.picture_size[0]} x {self.picture_size[1]}",
+            *([f"Sets        {', '.join(sets)}"] if sets else []),
+            *([f"Never seen  {unseen}: no picture to learn from has it"] if unseen else []),
         ]
-        return "\n".join([*lines, f"Sets        {', '.join(sets)}"] if sets else lines)
+        return "\n".join(lines)
 
     def build(self, weights: str | None = "none") -> keras.Model:
         """The network; `weights` are those a backbone of `keras.applications` starts from."""

@@ -154,12 +154,11 @@ def write_report(
     _add_errors(page, captchas, readings, alphabet, metrics["confused"])
     page.add_heading("Settings")
     shown = {name: "none" if value is None else value for name, value in fields.items()}
-    lengths = f"{alphabet.shortest} to {alphabet.longest}"
     page.add_key_values(
         {
             **shown,
             "characters found": alphabet.characters,
-            "lengths found": lengths,
+            "length found": alphabet.length,
             "read as": f"{size[0]} x {size[1]}",
         }
     )
