@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
+from hornbook.generation.reading import ctc_log_probabilities, log_softmax
 from hornbook.models.captcha_reader import ReadingLoss, captcha_reader
 from hornbook.models.functional_weights import read_functional, write_functional
-from hornbook.recipes.captcha_decoding import ctc_log_probabilities, log_softmax
 
 pytestmark = pytest.mark.backend
 

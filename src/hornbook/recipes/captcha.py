@@ -31,7 +31,7 @@ from hornbook.data.picture_batches import picture_batch, random_of, shuffled_bat
 from hornbook.data.pictures import Source, find_pictures, readable
 from hornbook.data.pixels import Pixels
 from hornbook.errors import DataError, OptionError
-from hornbook.recipes.captcha_decoding import Readings, fit_temperature, read
+from hornbook.generation.reading import Readings, fit_temperature, read
 from hornbook.recipes.captcha_report import captcha_metrics, metrics_table, write_report
 from hornbook.recipes.recipe import Recipe, option, read_saved
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from hornbook.data.captchas import Alphabet, Captcha
 from hornbook.data.pictures import read_picture
-from hornbook.recipes.captcha_decoding import Readings
+from hornbook.generation.reading import Readings
 from hornbook.report import Page, heat_map, line_chart
 
 if TYPE_CHECKING:

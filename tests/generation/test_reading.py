@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from hornbook.recipes.captcha_decoding import (
+from hornbook.generation.reading import (
     Readings,
     ctc_log_probabilities,
     fit_temperature,
