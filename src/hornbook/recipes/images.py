@@ -64,9 +64,9 @@ class Images(Recipe):
     center_loss: float = option(0.0, "weight of the center loss; 0: without", at_least=0)
     dropout: float = option(0.2, "share of the features dropped in training", at_least=0, below=1)
     head_epochs: int = option(
-        20, "first stage: times the head alone sees the pretrained features", at_least=0
+        30, "first stage: times the head alone sees the pretrained features", at_least=0
     )
-    head_learning_rate: float = option(1e-3, "first stage: highest learning rate", above=0)
+    head_learning_rate: float = option(3e-3, "first stage: highest learning rate", above=0)
     epochs: int = option(10, "second stage: times through the training pictures", at_least=0)
     batch_size: int = option(32, "pictures a step", at_least=2)
     learning_rate: float | None = option(
