@@ -89,82 +89,91 @@ def two_stages(data: Path, weights: Path, seed: int, out: Path, **fields) -> dic
 
 def first_stage(options: argparse.Namespace, folder: Path) -> list[dict]:
     """The ideas that do not need the second stage, on features computed once, all seeds."""
-    import keras
+    rows, found = [], {}
+    for seed in range(options.seeds):
+        data = arrange(options.data, folder / f"first-{seed}", options.per_class, seed)
+        split = read_picture_classes(data)
+        unlabelled = sorted((data / "unlabelled").iterdir())
+        remember_features(options.weights, found, split, unlabelled)
+        for name, chances in first_stage_chances(seed, split, unlabelled, found).items():
+            row = {"name": name, "seed": seed}
+            row |= {f"top{k}": top_k_accuracy(split.valid.labels, chances, k) for k in (1, 5)}
+            rows.append(row)
+            print(row, flush=True)
+    return rows
+
+
+def remember_features(weights: Path, found: dict, split, unlabelled: list[Path]) -> None:
+    """Computes what of the pictures' features, `(2 views, channels)` by name, is not there yet."""
+    recipe = Images(weights=str(weights), **FIELDS)
+    recipe.classes = split.classes
+    recipe.model = recipe.build(recipe.weights)
+    paths = [*split.train.paths, *split.valid.paths, *unlabelled]
+    new = [path for path in paths if path.name not in found]
+    if new:
+        pooled = np.concatenate([outputs["pooled"] for _, outputs in recipe.outputs(new, 2)])
+        found.update({path.name: pooled[2 * n : 2 * n + 2] for n, path in enumerate(new)})
+
+
+def first_stage_chances(seed: int, split, unlabelled: list[Path], found: dict) -> dict:
+    """Of each contender the probabilities of the validation pictures, `(pictures, classes)`."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    start = Images(weights=str(options.weights), **FIELDS)
-    found, rows = {}, []
-    for seed in range(options.seeds):
-        data = arrange(options.data, folder / f"first-{seed}", options.per_class, seed)
-        split = read_picture_classes(data)
-        start.classes = split.classes
-        if not found:
-            start.model = start.build(start.weights)
-        unlabelled = sorted((data / "unlabelled").iterdir())
-        new = [
-            path
-            for path in (*split.train.paths, *split.valid.paths, *unlabelled)
-            if path.name not in found
-        ]
-        pooled = np.concatenate([out["pooled"] for _, out in start.outputs(new, 2)])
-        found |= {path.name: pooled[2 * n : 2 * n + 2] for n, path in enumerate(new)}
+    def features(paths):
+        return np.stack([found[path.name] for path in paths])  # (pictures, 2, channels)
 
-        def features(paths):
-            return np.stack([found[path.name] for path in paths])  # (pictures, 2, channels)
+    def head(labels=split.train.labels, paths=split.train.paths, **fields):
+        return trained_head(split.classes, features(paths), labels, seed, **fields)
 
-        def head(paths, labels, seed=seed, classes=split.classes, **fields):
-            keras.utils.set_random_seed(seed)
-            recipe = Images(weights=str(options.weights), seed=seed, **{**FIELDS, **fields})
-            recipe.classes = classes
-            recipe.model = recipe.build("none")  # of the backbone only the features are used
-            recipe.outputs = lambda paths, views, **_: iter(
-                [({}, {"pooled": np.concatenate(list(features(paths)))})]
-            )
-            TwoStages(recipe, paths, labels).train_head()
+    plain_head = head()
+    sure = plain_head(features(unlabelled)).mean(axis=1)
+    taken = np.flatnonzero(sure.max(axis=1) >= 0.9)
+    more = {
+        "labels": np.concatenate([split.train.labels, sure[taken].argmax(axis=1)]),
+        "paths": [*split.train.paths, *(unlabelled[n] for n in taken)],
+    }
+    heads = {
+        "the head alone (first stage)": plain_head,
+        "gated features (GLU)": head(gated=True),
+        "center loss, 0.001": head(center_loss=0.001),
+        "center loss, 0.01": head(center_loss=0.01),
+        "without label smoothing": head(label_smoothing=0.0),
+        "without dropout": head(dropout=0.0),
+        "pseudo-labels, sure of 0.9": head(**more),
+    }
+    valid = features(split.valid.paths)
+    views = {name: judge(valid) for name, judge in heads.items()}
+    chances = {name: both[:, 0] for name, both in views.items()}
+    chances["two views"] = views["the head alone (first stage)"].mean(axis=1)
+    chances["ensemble of the head and the GLU"] = (
+        chances["the head alone (first stage)"] + chances["gated features (GLU)"]
+    ) / 2
+    x, y = np.concatenate(features(split.train.paths)), np.repeat(split.train.labels, 2)
+    for strength in (0.0001, 0.001, 0.01, 0.1):
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=500))
+        chances[f"logistic regression, C {strength}"] = model.fit(x, y).predict_proba(valid[:, 0])
+    return chances
 
-            def probabilities(paths):
-                x = features(paths)
-                logits = recipe.model.head.predict_on_batch(np.concatenate(list(x)))["logits"]
-                chances = np.exp(logits - logits.max(axis=1, keepdims=True))
-                return (chances / chances.sum(axis=1, keepdims=True)).reshape(len(x), 2, -1)
 
-            return probabilities
+def trained_head(classes, features: np.ndarray, labels: np.ndarray, seed: int, **fields):
+    """The recipe's first stage on given features; from features to probabilities by view."""
+    import keras
 
-        train, valid = split.train, split.valid
-        plain_head = head(train.paths, train.labels)
-        sure = plain_head(unlabelled).mean(axis=1)
-        taken = np.flatnonzero(sure.max(axis=1) >= 0.9)
-        with_pseudo = [*train.paths, *(unlabelled[n] for n in taken)]
-        labels = np.concatenate([train.labels, sure[taken].argmax(axis=1)])
-        judged = {
-            "the head alone (first stage)": plain_head,
-            "gated features (GLU)": head(train.paths, train.labels, gated=True),
-            "center loss, 0.001": head(train.paths, train.labels, center_loss=0.001),
-            "center loss, 0.01": head(train.paths, train.labels, center_loss=0.01),
-            "without label smoothing": head(train.paths, train.labels, label_smoothing=0.0),
-            "without dropout": head(train.paths, train.labels, dropout=0.0),
-            "pseudo-labels (sure of 0.9)": head(with_pseudo, labels),
-        }
-        all_views = {name: judge(valid.paths) for name, judge in judged.items()}
-        scores = {name: chances[:, 0] for name, chances in all_views.items()}
-        scores["two views"] = plain_head(valid.paths).mean(axis=1)
-        both = (all_views["gated features (GLU)"] + all_views["the head alone (first stage)"]) / 2
-        scores["ensemble of the head and GLU"] = both[:, 0]
-        x, y = np.concatenate(list(features(train.paths))), np.repeat(train.labels, 2)
-        for strength in (0.0001, 0.001, 0.01, 0.1):
-            model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=500))
-            model.fit(x, y)
-            name = f"logistic regression, C {strength}"
-            scores[name] = model.predict_proba(features(valid.paths)[:, 0])
-        for name, chances in scores.items():
-            row = {"name": name, "seed": seed, "taken": len(taken)}
-            for k in (1, 5):
-                row[f"top{k}"] = top_k_accuracy(valid.labels, chances, k)
-            rows.append(row)
-            print(row, flush=True)
-    return rows
+    keras.utils.set_random_seed(seed)
+    recipe = Images(weights="the features were computed with them", seed=seed, **FIELDS, **fields)
+    recipe.classes = classes
+    recipe.model = recipe.build("none")  # of the backbone only the features are used
+    recipe.outputs = lambda *_, **__: [({}, {"pooled": np.concatenate(features)})]
+    TwoStages(recipe, [Path()] * len(labels), labels).train_head()
+
+    def probabilities(x: np.ndarray) -> np.ndarray:
+        logits = recipe.model.head.predict_on_batch(np.concatenate(x))["logits"]
+        chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return (chances / chances.sum(axis=1, keepdims=True)).reshape(*x.shape[:2], -1)
+
+    return probabilities
 
 
 def first_stage_table(rows: list[dict], options: argparse.Namespace) -> str:
@@ -172,7 +181,7 @@ def first_stage_table(rows: list[dict], options: argparse.Namespace) -> str:
     names = list(dict.fromkeys(row["name"] for row in rows))
     base = np.array([row["top1"] for row in rows if row["name"] == names[0]])
     text = [
-        f"The first stage on features of MobileNet {ALPHA} at {SIZE} pixels that are computed once; "
+        f"The first stage on features of MobileNet {ALPHA} at {SIZE} pixels, computed once; "
         f"{options.per_class} pictures of each class learned from, percent of the validation "
         f"pictures right, mean of {len(base)} seeds ± standard deviation.",
         "",
