@@ -118,6 +118,7 @@ def test_fewer_bits_are_shown_beside_float32(folder, corpus, capsys):
         ("b.jsonl", '{"text": "今天", "prompt": "我"}\n{"text": "今天"}\n', [], "for 1 only"),
         ("c.txt", "今天很好", ["--window", 1], "window is 1"),
         ("d.txt", "今天很好", ["--window", 4, "--stride", 4], "stride is 4"),
+        ("f.txt", "今天很好", ["--dtype", "float64"], "float64"),
         ("e.txt", "今天很好", ["--application", "prefix_lm"], "give a .jsonl file"),
     ],
 )

@@ -41,8 +41,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--family", help="read MODEL as this family")
     group.add_argument(
         "--dtype",
-        choices=("float32", "bfloat16", "float16"),
-        help="what the weights are kept in; printed beside float32 (default: float32)",
+        metavar="TYPE",
+        help="what the weights are kept in, as variable_dtype of hornbook.load; anything else than "
+        "float32 is printed beside it (default: float32)",
     )
     group = parser.add_argument_group("images")
     group.add_argument("--views", type=int, metavar="N", help="views averaged: 1, 2 or 10")
@@ -85,10 +86,14 @@ def _of_model(options: argparse.Namespace):
     """Figures and table; in fewer bits than float32 beside those of float32."""
     from hornbook.pretrained import load
     from hornbook.pretrained.corpus import evaluate_corpus, read_corpus
+    from hornbook.pretrained.folder import policy
 
     found = {}
     corpus = None
-    for dtype in dict.fromkeys(["float32", options.dtype or "float32"]):
+    dtypes = dict.fromkeys(["float32", options.dtype or "float32"])
+    for dtype in dtypes:
+        policy(variable_dtype=dtype)  # refused before anything is measured
+    for dtype in dtypes:
         model = load(
             options.folders[0],
             family=options.family,
