@@ -132,9 +132,9 @@ class CaptchaReading(Recipe):
             "data": {"train": fingerprint(train), "valid": fingerprint(valid)},
         }
         self.held_out = fingerprint(read_captchas(data, "valid", seed=self.seed))
-        run = (RunFolder.resume if resume else RunFolder.create)(out, description)
         keras.utils.set_random_seed(self.seed)
-        self.model = self.build(self.weights)
+        self.model = self.build(self.weights)  # may find no weights, so before anything is written
+        run = (RunFolder.resume if resume else RunFolder.create)(out, description)
         epochs = self.epochs or max(3, round(SHOWN / len(train)))
         pixels = Pixels([captcha.path for captcha in train], self._prepared)
         labels = self._numbers(train)
@@ -155,6 +155,7 @@ class CaptchaReading(Recipe):
             run=run,
             unit="pictures",
             snapshot_seconds=self.snapshot_seconds,
+            workers=None,  # changing a picture takes about a fifth of what learning from it does
         )
         if resume:
             loop.resume()
