@@ -216,10 +216,12 @@ def test_top_k_accuracy_equals_scikit_learn():
 
     random = np.random.default_rng(0)
     labels, scores = random.integers(0, 7, 50), random.normal(size=(50, 7))
-    for k in (1, 3, 7):
+    for k in (1, 3, 6):
         expected = top_k_accuracy_score(labels, scores, k=k, labels=range(7))
         assert metrics.top_k_accuracy(labels, scores, k) == pytest.approx(expected)
-    assert metrics.top_k_accuracy(labels, scores, 9) == 1
+    assert (
+        metrics.top_k_accuracy(labels, scores, 7) == metrics.top_k_accuracy(labels, scores, 9) == 1
+    )
     for labels, scores, k in (([0], [[1.0]], 0), ([], [], 1), ([0], [[np.nan, 1]], 1)):
         with pytest.raises(ValueError, match=r"k must|do not fit|finite"):
             metrics.top_k_accuracy(labels, scores, k)

@@ -70,7 +70,7 @@ def test_the_defaults_are_allowed(recipe):
 
 def test_a_value_of_the_wrong_kind_is_refused_and_named(recipe):
     for item in options_of(recipe):
-        wrong = 3.5 if item.kind in (bool, int) else "many" if item.kind is float else 3
+        wrong = "many" if item.kind is float else 3.5
         with pytest.raises(OptionError, match=f"{item.name} is {wrong!r}, expected a|True"):
             recipe(**{item.name: wrong})
 

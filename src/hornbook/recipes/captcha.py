@@ -93,7 +93,8 @@ class CaptchaReading(Recipe):
     model: keras.Model = field(init=False, repr=False)
 
     def __post_init__(self):
-        self.length = str(self.length)
+        if type(self.length) is int:
+            self.length = str(self.length)
         super().__post_init__()
         if self.length != "auto" and not (self.length.isdecimal() and 0 < int(self.length) < 65):
             raise OptionError(f"length is {self.length!r}, expected auto or a number up to 64.")
