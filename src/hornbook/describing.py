@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from hornbook.files import MANIFEST, settle, verify_manifest
 from hornbook.pretrained import KERAS_WEIGHTS, family_of, read_config_file
 from hornbook.text.folder import tokenizer_from_folder
 from hornbook.text.wordpiece import WordPieceTokenizer
+
+LONGEST = 160  # characters of a value that is still shown
 
 
 def describe_folder(folder: Path) -> list[list[str]]:
@@ -31,17 +34,37 @@ def describe_folder(folder: Path) -> list[list[str]]:
     if (folder / "model").is_dir() and (folder / "recipe.json").is_file():
         rows.append(["run", str(folder)])
         folder = folder / "model"
-    for name, part in (
+    parts = [
         ("config", _config),
         ("weights", _weights),
         ("vocabulary", _vocabulary),
         ("checksums", _checksums),
-    ):
+    ]
+    if _reads_pictures(folder):
+        parts = [("recipe", _recipe), ("weights", _weights), ("checksums", _checksums)]
+    for name, part in parts:
         try:
             rows += part(folder)
         except HornbookError as error:
             rows.append([name, f"PROBLEM: {error}"])
     return rows
+
+
+def _reads_pictures(folder: Path) -> bool:
+    """Whether a recipe saved its network without a language model's configuration."""
+    files = ("recipe.json", "config.json", "bert_config.json")
+    return [(folder / name).is_file() for name in files] == [True, False, False]
+
+
+def _recipe(folder: Path) -> list[list[str]]:
+    """The recipe, its fields, and what it found out that fits into a line."""
+    try:
+        saved = json.loads((folder / "recipe.json").read_text("utf-8"))
+        values = {"recipe": saved["recipe"], **saved["fields"], **saved["learned"]}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise CheckpointError(f"{folder / 'recipe.json'} is damaged.") from None
+    shown = {name.replace("_", " "): str(value) for name, value in values.items()}
+    return [[name, text] for name, text in shown.items() if len(text) <= LONGEST]
 
 
 def _config(folder: Path) -> list[list[str]]:

@@ -95,6 +95,14 @@ def test_predict_writes_a_table_of_a_folder(captcha_run, captcha_data, tmp_path,
     capsys.readouterr()
 
 
+def test_info_says_what_a_run_reads(captcha_run, capsys):
+    assert main(["info", captcha_run]) == 0
+    out = capsys.readouterr().out
+    assert "PROBLEM" not in out
+    assert "'characters': '123abc'" in out
+    assert "every file is as it was written" in out
+
+
 def test_a_length_that_the_labels_do_not_have_is_one_message(captcha_data, tmp_path):
     with pytest.raises(DataError, match="--length 4 needs labels of 4 characters"):
         CaptchaReading(length=4).fit(captcha_data, tmp_path / "run")
