@@ -93,6 +93,16 @@ def test_heads_share_keys_and_have_a_size_of_their_own(options):
     np.testing.assert_allclose(computed, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_heads_share_keys_in_a_model_that_does_not_know_its_lengths():
+    layer = make(num_heads=4, num_key_value_heads=2, head_size=3)
+    inputs = keras.Input((None, FEATURES))
+    model = keras.Model(inputs, layer(inputs))
+    for length in (3, 4, 5):  # TensorFlow leaves lengths open from the second on
+        x = normal(2, length, FEATURES)
+        computed = model.predict_on_batch(x)
+        np.testing.assert_allclose(computed, reference(layer, x), rtol=1e-4, atol=1e-4)
+
+
 def test_keys_of_earlier_calls_are_attended_to_as_if_they_were_there(attention):
     x = normal(2, 4, FEATURES)
     causal = np.tril(np.ones((4, 4), "bool"))[None, None]

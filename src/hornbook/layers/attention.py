@@ -259,7 +259,9 @@ class MultiHeadAttention(keras.layers.Layer):
         )
 
     def _split(self, x):
-        x = ops.reshape(x, (*ops.shape(x)[:2], -1, self.head_size))
+        # with -1 for the heads TensorFlow would not know their number, which says who shares keys
+        heads = x.shape[-1] // self.head_size
+        x = ops.reshape(x, (*ops.shape(x)[:2], heads, self.head_size))
         return ops.transpose(x, (0, 2, 1, 3))  # (batch, heads, length, head_size)
 
     def _join(self, x):

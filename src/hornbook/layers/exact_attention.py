@@ -48,6 +48,8 @@ def exact_attention(query, key, value, *, mask=None, bias=None, scale: float = 1
     """
     if keras.config.backend() == "torch":
         return _fused(query, key, value, mask, bias, scale)
+    if None in (query.shape[1], key.shape[1]):
+        raise ValueError("The number of heads must be known: it says which of them share keys.")
     if key.shape[1] != query.shape[1]:
         key, value = (ops.repeat(x, query.shape[1] // x.shape[1], axis=1) for x in (key, value))
     if scale != 1.0:
