@@ -7,7 +7,7 @@ import pytest
 from hornbook.cli import main
 from hornbook.data.pictures import find_pictures, read_picture
 from hornbook.errors import DataError, OptionError
-from hornbook.recipes.captcha import CaptchaReading, picture_size
+from hornbook.recipes.captcha import CaptchaReading
 from hornbook.recipes.captcha_report import NOTHING, aligned
 
 pytestmark = pytest.mark.backend
@@ -113,13 +113,6 @@ def test_a_length_that_the_labels_do_not_have_is_one_message(captcha_data, tmp_p
     for field in ({"length": "four"}, {"size": "60"}, {"size": "9x9"}, {"case": "lower"}):
         with pytest.raises(OptionError):
             CaptchaReading(**field)
-
-
-def test_pictures_keep_their_proportions_in_a_size_the_trunk_can_halve():
-    assert picture_size([(160, 60)] * 3) == (160, 64)
-    assert picture_size([(90, 30), (92, 34), (500, 500)]) == (128, 48)
-    assert picture_size([(1000, 100)]) == (320, 32)
-    assert picture_size([(1, 1)], "160x60") == (160, 60)
 
 
 def test_characters_left_out_and_added_are_found():

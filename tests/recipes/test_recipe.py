@@ -10,7 +10,7 @@ import pytest
 
 from hornbook.errors import HornbookError, OptionError
 from hornbook.recipes import RECIPES, open_run, recipe_named
-from hornbook.recipes.recipe import LIMITS, add_flags, option, options_of
+from hornbook.recipes.fields import LIMITS, add_flags, option, options_of
 
 # a value on the wrong side of each kind of limit
 BEYOND = {
@@ -127,6 +127,12 @@ def test_a_whole_number_will_do_for_any_number(recipe):
 def test_a_field_of_another_version_is_named(recipe):
     with pytest.raises(HornbookError, match="wings"):
         recipe.from_fields({**recipe().fields(), "wings": 2})
+
+
+def test_a_run_is_never_written_over_which_is_said_before_the_data_is_read(recipe, tmp_path):
+    (tmp_path / "recipe.json").write_text("{}")
+    with pytest.raises(HornbookError, match=r"exists already.*\n.*--resume"):
+        recipe().fit("nowhere", tmp_path)
 
 
 def test_an_unknown_recipe_is_answered_with_the_nearest():

@@ -128,12 +128,12 @@ def test_a_pretrained_encoder_reads_longer_texts_than_it_has_positions_for(
     fields = {"pretrained": str(tmp_path / "pretrained"), "max_length": 12}
     for positions, found in (("hierarchical", (0.4, False)), ("tiled", (None, True))):
         recipe = TextClassification(**fields, positions=positions, attention="window", window=2)
-        tokenizer, started = recipe._start([])
-        config = started.config
+        recipe.start([])
+        config = recipe.encoder.config
         assert (config.hierarchical_positions, config.tiled_positions) == found
         assert (config.max_length, config.attention, config.window) == (64, "window", 2)
-        assert tokenizer.vocabulary_size == len(words)
-        kernel = started.blocks[0].attention.query.kernel
+        assert recipe.tokenizer.vocabulary_size == len(words)
+        kernel = recipe.encoder.blocks[0].attention.query.kernel
         np.testing.assert_array_equal(
             kernel.numpy(), encoder.blocks[0].attention.query.kernel.numpy()
         )
@@ -148,4 +148,4 @@ def test_attention_that_a_family_cannot_have_is_refused_with_what_it_can(
     )
     recipe = TextClassification(pretrained=str(tmp_path / "pretrained"), attention="linear")
     with pytest.raises(CheckpointError, match="full or window can"):
-        recipe._start([])
+        recipe.start([])

@@ -208,6 +208,12 @@ def test_a_pretrained_encoder_is_where_training_begins(
     np.testing.assert_allclose(kernel.numpy(), expected.numpy(), atol=1e-6)
 
 
+def test_what_a_run_begins_with_is_found_before_its_folder_is_made(one_criterion, tmp_path):
+    with pytest.raises(HornbookError, match="nowhere"):
+        TextMatching(pretrained=str(tmp_path / "nowhere")).fit(one_criterion, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_segments_say_which_tokens_the_other_text_has():
     tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c"])
     encoding = tokenizer.encode_batch([("a b", "b c c")], 32)[0]

@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _of_run(options: argparse.Namespace):
     from hornbook.recipes import open_runs
-    from hornbook.recipes.recipe import check_choices
+    from hornbook.recipes.fields import check_choices
 
     recipe = open_runs(options.folders)
     choices = {name: getattr(options, name) for name in ("views", "report")}

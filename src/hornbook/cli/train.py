@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from hornbook.recipes import RECIPES, recipe_named
-from hornbook.recipes.recipe import add_flags
+from hornbook.recipes.fields import add_flags
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -17,31 +17,25 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from hornbook.data.crops import VIEWS
-from hornbook.data.picture_classes import (
-    ClassSplit,
-    read_picture_classes,
-    read_to_evaluate,
-)
-from hornbook.data.pictures import find_pictures, named_pictures
+from hornbook.data.crops import VIEWS, settled_views
+from hornbook.data.picture_classes import read_picture_classes, read_to_evaluate
+from hornbook.data.pictures import named_pictures
 from hornbook.errors import OptionError
-from hornbook.recipes.images_judging import class_probabilities, network_outputs
+from hornbook.recipes.fields import learned, option
 from hornbook.recipes.images_report import (
     class_metrics,
     evaluation_page,
     metrics_table,
     write_report,
 )
-from hornbook.recipes.recipe import Recipe, option, read_saved
+from hornbook.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
 
     from hornbook.data.pictures import Source
     from hornbook.models.picture_classifier import PictureClassifier
-    from hornbook.recipes.images_judging import Outputs
-
-PSEUDO_LABELS = "pseudo_labels.jsonl"
+    from hornbook.training.picture_outputs import Outputs
 
 
 @dataclass(kw_only=True)
@@ -104,10 +98,8 @@ class Images(Recipe):
         0, "of the weights, the split, the order and the changes", at_least=0, at_most=2**32 - 1
     )
 
-    # what fitting finds out
-    classes: list[str] = field(default_factory=list, init=False)
-    learned_from: str = field(default="", init=False, repr=False)  # fingerprint of the pictures
-    model: PictureClassifier = field(init=False, repr=False)
+    classes: list[str] = learned(list)
+    learned_from: str = learned(str, shown=False)  # fingerprint of the pictures
     others: list[Images] = field(default_factory=list, init=False, repr=False)  # of an ensemble
 
     def __post_init__(self):
@@ -121,62 +113,41 @@ class Images(Recipe):
             raise OptionError("With random weights and no epochs nothing would be learned.")
 
     def fit(self, data: str | Path, out: str | Path, *, resume: bool = False) -> Self:
-        """Trains on folders of pictures and keeps everything in the run folder `out`.
-
-        Args:
-            data: See `hornbook.data.picture_classes`.
-            out: The run folder: new, or with `resume` the one to go on with.
-            resume: Continue a run that was cut off.
-
-        Raises:
-            HornbookError: the data, a field, or the run folder is not as needed.
-        """
-        from hornbook import backend
-
-        backend.announce()  # before Keras is imported, which fails without one
+        """Trains on folders of pictures: see `hornbook.data.picture_classes`, and `Recipe.fit`."""
+        self.begin(out, resume=resume)
         import keras
 
         from hornbook.progress import note
+        from hornbook.recipes.images_teacher import open_teacher, with_pseudo_labels
         from hornbook.recipes.images_training import TwoStages
-        from hornbook.training.loop import Loop
-        from hornbook.training.run_folder import RunFolder
 
         found = read_picture_classes(data, seed=self.seed, share=self.held_out)
         note(found.summary())
         self.classes, self.learned_from = found.classes, found.train.fingerprint
-        description = {
-            "recipe": self.name,
-            "fields": self.fields(),
-            "data": {"train": found.train.fingerprint, "valid": found.valid.fingerprint},
-        }
-        # before there is a folder: weights or teacher may not be had
         keras.utils.set_random_seed(self.seed)
         self.model = self.build(self.weights)
-        teacher = self._open_teacher()
-        run = (RunFolder.resume if resume else RunFolder.create)(out, description)
-        paths, labels = self._with_pseudo_labels(found.train, teacher, run.path / PSEUDO_LABELS)
-        stages = TwoStages(self, paths, labels)
+        teacher = open_teacher(self)
+        known = {"train": found.train.fingerprint, "valid": found.valid.fingerprint}
+        run = self.open_run(out, known, resume=resume)
+        stages = TwoStages(self, *with_pseudo_labels(self, found.train, teacher, run.path))
 
-        loop = Loop(
+        def evaluate() -> dict[str, Any]:
+            probabilities = self.probabilities(found.valid.paths)
+            return class_metrics(found.valid.labels, probabilities, self.classes)
+
+        rows = self.train(
+            run,
+            resume=resume,
+            first=None if self.weights == "none" else stages.train_head,
             model=stages.training,
             batches=stages.batches,
             epochs=self.epochs,
-            evaluate=lambda: class_metrics(
-                found.valid.labels, self.probabilities(found.valid.paths), self.classes
-            ),
-            monitor="score",
-            save=lambda: self.save(run.model),
             patience=self.patience,
-            run=run,
+            evaluate=evaluate,
+            monitor="score",
             unit="pictures",
-            snapshot_seconds=self.snapshot_seconds,
             workers=None,
         )
-        if not (resume and loop.resume()) and self.weights != "none":
-            stages.train_head()
-            loop.begin(loop.evaluate())
-        rows = loop.train()
-        self._restore(run.model)  # the best epoch need not be the last
         write_report(run, self, rows, found)
         run.snapshots.clear()
         return self
@@ -194,43 +165,22 @@ class Images(Recipe):
             dropout=self.dropout,
         )
 
-    def _open_teacher(self) -> Images | None:
-        if self.teacher is None:
-            return None
-        teacher = Images.load(self.teacher)
-        if teacher.classes != self.classes:
-            raise OptionError(f"The teacher {self.teacher} knows other classes than the data.")
-        return teacher
-
-    def _with_pseudo_labels(
-        self, train: ClassSplit, teacher: Images | None, file: Path
-    ) -> tuple[list[Path], np.ndarray]:
-        """The training pictures, and those the teacher is sure of, which are kept in `file`."""
-        if teacher is None or self.unlabelled is None:
-            return train.paths, train.labels
-        from hornbook.files import atomic_file
-        from hornbook.progress import note
-
-        if not file.is_file():
-            pictures = find_pictures(self.unlabelled)
-            with atomic_file(file, "w") as lines:
-                for row in teacher.predict_stream(pictures, top=1, views=2):
-                    if row["error"] is None and row["probability"] >= self.sure:
-                        lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-        rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-        note(f"Teacher     {len(rows):,} pictures labelled with at least {self.sure:.0%}")
-        added = [self.classes.index(row["label"]) for row in rows]
-        paths = [*train.paths, *(Path(row["file"]) for row in rows)]
-        return paths, np.concatenate([train.labels, np.array(added, np.int64)])
+    @property
+    def network(self) -> keras.Model:
+        return self.model.network
 
     def outputs(self, sources: Iterable[Source], views: int, **progress: Any) -> Outputs:
-        """All outputs of the network: see `network_outputs`."""
-        return network_outputs(
-            self.model.network,
+        """All outputs of the network for `views` of each picture: see `picture_outputs`."""
+        from hornbook.training.picture_outputs import picture_outputs
+
+        size = self.size
+        return picture_outputs(
+            self.network,
             sources,
-            size=self.size,
-            views=views,
+            lambda picture, random: settled_views(picture, size=size, views=views),
+            shape=(views, size, size, 3),
             rows=2 * self.batch_size,  # nothing is kept for gradients
+            near=(2 * size, 2 * size),
             **progress,
         )
 
@@ -254,7 +204,7 @@ class Images(Recipe):
         recipes = [self, *self.others]
         streams = itertools.tee(sources, len(recipes))
         judged = [
-            class_probabilities(recipe.outputs(stream, views), views)
+            _class_probabilities(recipe.outputs(stream, views), views)
             for recipe, stream in zip(recipes, streams, strict=True)
         ]
         for found in zip(*judged, strict=True):
@@ -325,12 +275,6 @@ class Images(Recipe):
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
         return metrics_table(metrics)
 
-    def predict(
-        self, samples: Iterable[Source], *, top: int = 5, views: int = 1
-    ) -> list[dict[str, Any]]:
-        """What is in each picture, in order: see `predict_stream`."""
-        return list(self.predict_stream(samples, top=top, views=views))
-
     def predict_stream(
         self, samples: Iterable[Source], *, top: int = 5, views: int = 1
     ) -> Iterator[dict[str, Any]]:
@@ -377,46 +321,21 @@ class Images(Recipe):
         import keras
 
         pictures = keras.Input((self.size, self.size, 3), name="pictures")
-        logits = self.model.network(pictures)["logits"]
+        logits = self.network(pictures)["logits"]
         probabilities = keras.layers.Softmax(name="probabilities")(logits)
         model = keras.Model(pictures, probabilities, name="picture_classifier")
         return model, {"classes": json.dumps(self.classes, ensure_ascii=False)}
 
-    def save(self, folder: str | Path) -> None:
-        """Writes weights, classes and fields, with their checksums."""
-        from hornbook.files import atomic_folder, write_json
-        from hornbook.models.functional_weights import write_functional
 
-        with atomic_folder(folder) as temporary:
-            write_functional(temporary, self.model.network)
-            learned = {"classes": self.classes, "learned_from": self.learned_from}
-            saved = {"recipe": self.name, "fields": self.fields(), "learned": learned}
-            write_json(temporary / "recipe.json", saved)
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Self:
-        """Opens a run folder, or what `save` wrote.
-
-        Raises:
-            HornbookError: it is no such folder, or something in it is damaged.
-        """
-        from hornbook import backend
-
-        backend.announce()
-        saved, folder = read_saved(folder)
-        recipe = cls.from_fields(saved["fields"])
-        recipe.classes = saved["learned"]["classes"]
-        recipe.learned_from = saved["learned"]["learned_from"]
-        recipe.model = recipe.build()
-        recipe._restore(folder)
-        return recipe
-
-    def _restore(self, folder: str | Path) -> None:
-        """Takes the weights that `save` wrote into the model as it is built."""
-        from hornbook.models.functional_weights import read_functional
-
-        _, folder = read_saved(folder)
-        read_functional(folder, self.model.network)
+def _class_probabilities(
+    outputs: Outputs, views: int
+) -> Iterator[tuple[dict[int, str], np.ndarray]]:
+    """Problems and probabilities `(pictures, classes)`, the mean over the views of a picture."""
+    for problems, found in outputs:
+        logits = found["logits"].astype("float64")
+        logits -= logits.max(axis=-1, keepdims=True)
+        probabilities = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+        yield problems, probabilities.reshape(-1, views, logits.shape[-1]).mean(axis=1)
 
 
 def _check_views(views: int) -> None:

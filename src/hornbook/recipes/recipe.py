@@ -4,52 +4,28 @@
     recipe.evaluate("data");  recipe.predict(pairs);  recipe.save("elsewhere")
     TextMatching.load("runs/first")
 
-The fields of the dataclass are the Python arguments, the flags of `hornbook train`, and what
-stands in `recipe.json`: said once, in `option`.
+A recipe says in `fit` what happens from the data to the report.  How a run is begun, trained,
+saved and opened again is the same for all, and is said here.
 """
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
-import inspect
 import json
-import math
-import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from hornbook.errors import HornbookError, OptionError, did_you_mean
-from hornbook.files import MANIFEST, settle, verify_manifest
+from hornbook import backend
+from hornbook.errors import HornbookError, OptionError
+from hornbook.files import MANIFEST, atomic_folder, settle, verify_manifest, write_json
+from hornbook.recipes.fields import learned_by, options_of, part, take_learned
 
-# what a number may be limited to: name -> (how it is tested, how it is said)
-LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
-    "at_least": (operator.ge, "at least"),
-    "above": (operator.gt, "above"),
-    "at_most": (operator.le, "at most"),
-    "below": (operator.lt, "below"),
-    "multiple_of": (lambda value, limit: value % limit == 0, "a multiple of"),
-}
+if TYPE_CHECKING:
+    import keras
 
-
-def option(
-    default: Any, meaning: str, choices: tuple[str, ...] | None = None, **limits: float
-) -> Any:
-    """A field of a recipe.
-
-    Args:
-        default: None, if it may be left out.
-        meaning: For `--help`.
-        choices: The values it may have, if it is a string.
-        limits: Of a number, by the names of `LIMITS`: `at_least=1`.
-    """
-    if unknown := set(limits) - set(LIMITS):
-        raise ValueError(f"Limits are {', '.join(LIMITS)}, not {', '.join(unknown)}.")
-    metadata = {"help": meaning, "choices": choices, "limits": limits}
-    return dataclasses.field(default=default, metadata=metadata)
+    from hornbook.training.run_folder import RunFolder
 
 
 @dataclass(kw_only=True)
@@ -64,9 +40,11 @@ class Recipe(ABC):
     purpose: ClassVar[str]  # in one line
     snapshot_seconds: ClassVar[float] = 120.0  # the longest time of work a kill can cost
 
+    model: Any = part()
+
     def __post_init__(self):
         problems = []
-        for item in options_of(type(self)):
+        for item in options_of(self):
             value = getattr(self, item.name)
             if item.kind is float and type(value) is int:
                 value = float(value)
@@ -76,9 +54,20 @@ class Recipe(ABC):
         if problems:
             raise OptionError(f"{type(self).__name__} cannot be made:\n" + "\n".join(problems))
 
+    # The five verbs, and what goes with them.
+
     @abstractmethod
     def fit(self, data: str | Path, out: str | Path, *, resume: bool = False) -> Self:
-        """Trains on `data` and keeps everything in the run folder `out`."""
+        """Trains and keeps everything in a run folder.
+
+        Args:
+            data: What to learn from.
+            out: The run folder: new, or with `resume` the one to go on with.
+            resume: Continue a run that was cut off.
+
+        Raises:
+            HornbookError: the data, a field, or the run folder is not as needed.
+        """
 
     @abstractmethod
     def evaluate(self, data: str | Path) -> dict[str, Any]:
@@ -88,22 +77,39 @@ class Recipe(ABC):
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
         """What `evaluate` found, as columns and rows to print."""
 
+    def predict(self, samples: Iterable[Any], **choices: Any) -> list[dict[str, Any]]:
+        """Answers for each sample, in order: see the recipe's `predict_stream`."""
+        return list(self.predict_stream(samples, **choices))
+
     @abstractmethod
-    def predict(self, samples: Iterable[Any]) -> list[Any]:
-        """Answers for each sample, in its order."""
+    def predict_stream(self, samples: Iterable[Any]) -> Iterator[dict[str, Any]]:
+        """Answers for each sample as it comes, in order."""
 
     @abstractmethod
     def predict_files(self, sources: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
         """Answers for what files hold, as they come: what `hornbook predict` writes."""
 
-    @abstractmethod
     def save(self, folder: str | Path) -> None:
-        """Writes what `load` needs, whole or not at all."""
+        """Writes what `load` needs, whole or not at all, with checksums."""
+        with atomic_folder(folder) as temporary:
+            self.write_parts(temporary)
+            saved = {"recipe": self.name, "fields": self.fields(), "learned": learned_by(self)}
+            write_json(temporary / "recipe.json", saved)
 
     @classmethod
-    @abstractmethod
     def load(cls, folder: str | Path) -> Self:
-        """Opens a run folder, or what `save` wrote."""
+        """Opens a run folder, or what `save` wrote.
+
+        Raises:
+            HornbookError: it is no such folder, or something in it is damaged.
+        """
+        backend.announce()  # before Keras is imported, which fails without one
+        saved, folder = read_saved(folder)
+        recipe = cls.from_fields(saved["fields"])
+        take_learned(recipe, saved["learned"])
+        recipe.build_for(folder)
+        recipe.read_parts(folder)
+        return recipe
 
     def join(self, others: Sequence[Recipe]) -> None:
         """Lets other runs answer together with this one.
@@ -124,9 +130,99 @@ class Recipe(ABC):
             "Its folder `model` is in Hugging Face's layout."
         )
 
+    # What `fit` is made of.
+
+    def begin(self, out: str | Path, *, resume: bool) -> None:
+        """Comes before anything that takes time.
+
+        Raises:
+            HornbookError: something is in the folder of a new run already, or Keras has nothing
+                to run on.
+        """
+        backend.announce()  # before Keras is imported, which fails without one
+        from hornbook.training.run_folder import RunFolder
+
+        if not resume:
+            RunFolder(out).check_new()
+
+    def open_run(self, out: str | Path, data: Mapping[str, str], *, resume: bool) -> RunFolder:
+        """The run folder, made now or found again: after all that can go wrong before training.
+
+        Args:
+            out, resume: See `fit`.
+            data: Fingerprints of what is learned from.
+        """
+        from hornbook.training.run_folder import RunFolder
+
+        description = {"recipe": self.name, "fields": self.fields(), "data": data}
+        return (RunFolder.resume if resume else RunFolder.create)(out, description)
+
+    def train(
+        self,
+        run: RunFolder,
+        *,
+        resume: bool,
+        first: Callable[[], None] | None = None,
+        **settings: Any,
+    ) -> list[dict[str, Any]]:
+        """Trains, and ends with the weights of the best epoch, which are saved in the run.
+
+        Args:
+            run: Where everything is kept.
+            resume: Go on from the newest snapshot.
+            first: Done before the first epoch; what the model can do then counts as epoch 0.
+            settings: The other ones of `Loop`.
+
+        Returns:
+            One row of metrics an epoch.
+        """
+        from hornbook.training.loop import Loop
+
+        loop = Loop(
+            run=run,
+            save=lambda: self.save(run.model),
+            snapshot_seconds=self.snapshot_seconds,
+            **settings,
+        )
+        if not (resume and loop.resume()) and first is not None:
+            first()
+            loop.begin(loop.evaluate())
+        rows = loop.train()
+        saved, folder = read_saved(run.model)
+        take_learned(self, saved["learned"])
+        self.read_parts(folder)
+        return rows
+
+    # What is saved beside `recipe.json`: as it is here, the weights of one Keras model.
+
+    @abstractmethod
+    def build(self) -> Any:
+        """The network, as the fields and what was learned say."""
+
+    def build_for(self, folder: Path) -> None:
+        """Builds what the weights in a folder are for."""
+        self.model = self.build()
+
+    @property
+    def network(self) -> keras.Model:
+        """The Keras model whose weights are saved."""
+        return self.model
+
+    def write_parts(self, folder: Path) -> None:
+        """Writes the weights."""
+        from hornbook.models.functional_weights import write_functional
+
+        write_functional(folder, self.network)
+
+    def read_parts(self, folder: Path) -> None:
+        """Takes the weights that `write_parts` wrote into the model as it is built."""
+        from hornbook.models.functional_weights import read_functional
+
+        read_functional(folder, self.network)
+
     def fields(self) -> dict[str, Any]:
         """The recipe's own options and their values, as they stand in `recipe.json`."""
-        return {item.name: getattr(self, item.name) for item in options_of(type(self))}
+        return {item.name: getattr(self, item.name) for item in options_of(self)}
 
     @classmethod
     def field_names(cls) -> list[str]:
@@ -140,84 +236,12 @@ class Recipe(ABC):
         Raises:
             HornbookError: a field that this version does not have.
         """
-        known = {item.name for item in options_of(cls)}
-        if unknown := sorted(set(fields) - known):
+        if unknown := sorted(set(fields) - set(cls.field_names())):
             raise HornbookError(
                 f"This run was made with fields that {cls.name} does not have: "
                 f"{', '.join(unknown)}.\nOpen it with the hornbook it was made with."
             )
         return cls(**fields)
-
-
-@dataclass(frozen=True)
-class Option:
-    """One field as the command line needs it."""
-
-    name: str
-    kind: type  # int, float, str or bool
-    optional: bool  # may be None
-    default: Any
-    help: str
-    choices: tuple[str, ...] | None
-    limits: Mapping[str, float]
-
-    def problem(self, value: Any) -> str:
-        """Why the field cannot have this value, to be put behind it; "" when it can."""
-        if value is None and self.optional:
-            return ""
-        if type(value) is not self.kind or (isinstance(value, float) and not math.isfinite(value)):
-            return f", expected {_NAMES[self.kind]}"
-        if self.choices and value not in self.choices:
-            return f". {did_you_mean(str(value), self.choices)}"
-        if all(LIMITS[name][0](value, limit) for name, limit in self.limits.items()):
-            return ""
-        return ", expected " + " and ".join(
-            f"{LIMITS[name][1]} {limit}" for name, limit in self.limits.items()
-        )
-
-
-_NAMES = {bool: "True or False", float: "a number", int: "a whole number", str: "a text"}
-_KINDS: dict[str, type] = {"bool": bool, "float": float, "int": int, "str": str}
-
-
-def options_of(recipe: type[Recipe]) -> list[Option]:
-    """The options of a recipe, from its dataclass fields."""
-    found = []
-    for item in dataclasses.fields(recipe):
-        if "help" not in item.metadata:
-            continue  # state, not an option
-        kind, _, none = str(item.type).partition(" | ")
-        found.append(
-            Option(
-                item.name,
-                _KINDS[kind],
-                none == "None",
-                item.default,
-                item.metadata["help"],
-                item.metadata["choices"],
-                item.metadata["limits"],
-            )
-        )
-    return found
-
-
-def check_choices(recipe: Recipe, verb: str, choices: Mapping[str, Any]) -> dict[str, Any]:
-    """The choices that were made, all of which the recipe's `verb` must know.
-
-    Args:
-        recipe: A trained one.
-        verb: The name of the method that gets them.
-        choices: None where no choice was made.
-
-    Raises:
-        OptionError: naming the first one it does not know.
-    """
-    made = {name: value for name, value in choices.items() if value is not None}
-    known = inspect.signature(getattr(recipe, verb)).parameters
-    for name in made:
-        if name not in known:
-            raise OptionError(f"--{name} says nothing to a run of {recipe.name}: leave it out.")
-    return made
 
 
 def read_saved(folder: str | Path) -> tuple[dict[str, Any], Path]:
@@ -239,27 +263,3 @@ def read_saved(folder: str | Path) -> tuple[dict[str, Any], Path]:
         f"{folder} holds no trained model yet.\n"
         "If its training was cut off, the same command with --resume goes on with it."
     )
-
-
-def add_flags(parser: argparse.ArgumentParser, recipe: type[Recipe]) -> None:
-    """Gives `parser` a flag for each field of the recipe."""
-    group = parser.add_argument_group("fields of the recipe")
-    for item in options_of(recipe):
-        flag = "--" + item.name.replace("_", "-")
-        default = "" if item.default is None else f" (default: {item.default})"
-        if item.kind is bool:
-            group.add_argument(
-                flag,
-                action=argparse.BooleanOptionalAction,
-                default=item.default,
-                help=item.help,
-            )
-        else:
-            group.add_argument(
-                flag,
-                metavar=item.kind.__name__.upper(),
-                type=item.kind,
-                default=item.default,
-                choices=item.choices,
-                help=item.help + default,
-            )

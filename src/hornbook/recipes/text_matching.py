@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -24,29 +24,28 @@ from hornbook.data.pairs import (
     read_pairs_to_predict,
 )
 from hornbook.errors import DataError, did_you_mean
-from hornbook.recipes.recipe import Recipe, option, read_saved
+from hornbook.recipes.fields import learned, option
 from hornbook.recipes.text_matching_report import (
     best_thresholds,
     matching_metrics,
     metrics_table,
     write_report,
 )
+from hornbook.recipes.text_recipe import TextRecipe
 
 if TYPE_CHECKING:
     import keras
 
-    from hornbook.models.transformer import Transformer
-    from hornbook.text.tokenizer import Encoding, Tokenizer
+    from hornbook.text.tokenizer import Encoding
 
 CHUNK = 4096  # pairs that predict holds at a time
 CONDITION_SIZE = 128  # features of a criterion's embedding, as in the contest's baseline
 LONGEST_RUN = 3  # from scratch: tokens in a row that both texts have, marked up to this many
 MARKED_SEGMENTS = 2 * (LONGEST_RUN + 1)
-HEAD_SIZE = 64  # from scratch: features of one attention head
 
 
 @dataclass(kw_only=True)
-class TextMatching(Recipe):
+class TextMatching(TextRecipe):
     """Decides by several criteria whether two texts match.
 
     Example:
@@ -57,143 +56,57 @@ class TextMatching(Recipe):
     name: ClassVar[str] = "text-matching"
     purpose: ClassVar[str] = "decide whether two texts match, by several criteria at once"
 
-    pretrained: str | None = option(None, "model folder to start from; without it, from scratch")
     conditional: bool = option(True, "let the criterion steer every layer normalization")
-    hidden_size: int = option(
-        64, "from scratch: features of a token", at_least=HEAD_SIZE, multiple_of=HEAD_SIZE
-    )
-    num_hidden_layers: int = option(2, "from scratch: Transformer blocks", at_least=1)
-    vocabulary_size: int = option(8000, "from scratch: most tokens to learn", at_least=100)
     max_length: int = option(256, "most tokens of a pair; the longer text is cut first", at_least=5)
-    epochs: int = option(5, "times through the training data", at_least=1)
     batch_size: int = option(64, "pairs a step", at_least=1)
-    learning_rate: float | None = option(
-        None, "highest learning rate; without it 1e-3 from scratch, 3e-5 pretrained", above=0
-    )
-    layer_decay: float = option(
-        1.0, "factor on the learning rate from a layer to the one below", above=0, at_most=1
-    )
-    dropout: float = option(0.2, "share of the features dropped in training", at_least=0, below=1)
-    ema: float = option(
-        0.99, "how much of the weights' average stays at a step; 0: no average", at_least=0, below=1
-    )
-    patience: int = option(3, "epochs without a better one before it stops; 0: never", at_least=0)
-    compute_dtype: str = option(
-        "float32", "what it computes in", ("float32", "bfloat16", "float16")
-    )
-    seed: int = option(
-        0, "of the weights, the order and the dropout", at_least=0, at_most=2**32 - 1
-    )
 
-    # what fitting finds out
-    criteria: list[str] = field(default_factory=list, init=False)
-    thresholds: dict[str, float] = field(default_factory=dict, init=False)
-    tokenizer: Tokenizer = field(init=False, repr=False)
-    encoder: Transformer = field(init=False, repr=False)
-    model: keras.Model = field(init=False, repr=False)
-    others: dict[str, Any] = field(init=False, repr=False)  # the layers beside the encoder
+    criteria: list[str] = learned(list)
+    thresholds: dict[str, float] = learned(dict)
 
     def fit(self, data: str | Path, out: str | Path, *, resume: bool = False) -> Self:
-        """Trains on a folder of pairs and keeps everything in the run folder `out`.
-
-        Args:
-            data: See `hornbook.data.pairs`.
-            out: The run folder: new, or with `resume` the one to go on with.
-            resume: Continue a run that was cut off.
-
-        Raises:
-            HornbookError: the data, a field, or the run folder is not as needed.
-        """
-        from hornbook import backend
-
-        backend.announce()  # before Keras is imported, which fails without one
+        """Trains on a folder of pairs: see `hornbook.data.pairs`, and `Recipe.fit`."""
+        self.begin(out, resume=resume)
         import keras
-
-        from hornbook.training.loop import Loop
-        from hornbook.training.run_folder import RunFolder
-        from hornbook.training.text_batches import epoch_batches
 
         train = read_pairs(data, "train", seed=self.seed).pairs
         valid = read_pairs(data, "valid", seed=self.seed).pairs
         self.criteria = common_criteria(train, valid)
-        description = {
-            "recipe": self.name,
-            "fields": self.fields(),
-            "data": {"train": fingerprint(train), "valid": fingerprint(valid)},
-        }
-        run = (RunFolder.resume if resume else RunFolder.create)(out, description)
         keras.utils.set_random_seed(self.seed)
-        self.tokenizer, self.encoder = self._start(train)
+        self.start(
+            [text for pair in train for text in (pair.source, pair.target)],
+            # which text a token is of, and how much around it the other text has too: a
+            # pretrained encoder knows how to compare, one from scratch has to be shown
+            new={"type_vocab_size": MARKED_SEGMENTS},
+            condition_size=CONDITION_SIZE if self.conditional else None,
+        )
         self.model = self.build()
+        known = {"train": fingerprint(train), "valid": fingerprint(valid)}
+        run = self.open_run(out, known, resume=resume)
+
         samples, held_out = self._columns(train), self._columns(valid)
-
-        def batches(epoch: int):
-            return epoch_batches(
-                samples,
-                batch_size=self.batch_size,
-                seed=self.seed,
-                epoch=epoch,
-                max_length=self.encoder.config.max_length,
-            )
-
-        self._compile(steps=self.epochs * len(batches(0)))
+        steps = self.epochs * len(self.batches(samples, epoch=0))
+        self.compile(keras.losses.SparseCategoricalCrossentropy, steps)
 
         def evaluate() -> dict[str, Any]:
             probabilities = self._probabilities(held_out)
             self.thresholds = best_thresholds(valid, probabilities)
             return matching_metrics(valid, probabilities, self.thresholds)
 
-        loop = Loop(
+        rows = self.train(
+            run,
+            resume=resume,
             model=self.model,
-            batches=batches,
+            batches=lambda epoch: self.batches(samples, epoch),
             epochs=self.epochs,
+            patience=self.patience,
             evaluate=evaluate,
             monitor="mean_f1",
-            save=lambda: self.save(run.model),
-            patience=self.patience,
-            run=run,
             unit="pairs",
-            snapshot_seconds=self.snapshot_seconds,
         )
-        if resume:
-            loop.resume()
-        rows = loop.train()
-        self._restore(run.model)  # the best epoch need not be the last
-        write_report(
-            run, self.fields(), rows, valid, self._probabilities(held_out), self.thresholds
-        )
+        probabilities = self._probabilities(held_out)
+        write_report(run, self.fields(), rows, valid, probabilities, self.thresholds)
         run.snapshots.clear()
         return self
-
-    def _start(self, pairs: Sequence[Pair]) -> tuple[Tokenizer, Transformer]:
-        """A pretrained encoder, or a small one whose vocabulary is learned from the pairs."""
-        from hornbook.pretrained import load
-        from hornbook.pretrained.starting import new_encoder
-
-        condition_size = CONDITION_SIZE if self.conditional else None
-        if self.pretrained is not None:
-            found = load(
-                self.pretrained,
-                application="encoder",
-                heads=(),
-                condition_size=condition_size,
-                compute_dtype=self.compute_dtype,
-            )
-            return found.need_tokenizer(), found.model
-        texts = [text for pair in pairs for text in (pair.source, pair.target)]
-        return new_encoder(
-            texts,
-            vocabulary_size=self.vocabulary_size,
-            hidden_size=self.hidden_size,
-            num_hidden_layers=self.num_hidden_layers,
-            max_length=self.max_length,
-            dropout=self.dropout,
-            compute_dtype=self.compute_dtype,
-            # which text a token is of, and how much around it the other text has too: a
-            # pretrained encoder knows how to compare, one from scratch has to be shown
-            type_vocab_size=MARKED_SEGMENTS,
-            condition_size=condition_size,
-        )
 
     def build(self) -> keras.Model:
         """The whole network: encoder, condition, pooling, classifier -> logits `(batch, 2)`."""
@@ -220,40 +133,16 @@ class TextMatching(Recipe):
         self.others["classifier"] = keras.layers.Dense(2, dtype="float32", name="classifier")
         return keras.Model({**ids, "criterion": criterion}, self.others["classifier"](x))
 
-    def _compile(self, steps: int) -> None:
-        import keras
-
-        from hornbook.training.optimizer import adamw, layerwise_rates
-
-        rates = None
-        if self.layer_decay != 1:
-            rates = layerwise_rates(self.encoder, self.layer_decay)
-        optimizer = adamw(
-            self.model,
-            steps=steps,
-            learning_rate=self.learning_rate or (3e-5 if self.pretrained else 1e-3),
-            ema=self.ema,
-            rates=rates,
-        )
-        loss = keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, reduction="mean_with_sample_weight"
-        )
-        self.model.compile(optimizer, loss)
-
     def _columns(self, pairs: Sequence[Pair]) -> dict[str, list]:
         """What the network reads, a value a pair; the same for training and prediction."""
-        config = self.encoder.config
-        limit = min(self.max_length, config.max_length)
-        texts = [(pair.source, pair.target) for pair in pairs]
-        encodings = self.tokenizer.encode_batch(texts, limit)
-        marked = config.type_vocab_size == MARKED_SEGMENTS
+        from hornbook.training.text_batches import token_columns
+
+        encodings = self.encoded([(pair.source, pair.target) for pair in pairs])
+        columns = token_columns(encodings)
+        if self.encoder.config.type_vocab_size == MARKED_SEGMENTS:
+            columns["segment_ids"] = [marked_segments(encoding) for encoding in encodings]
         return {
-            "token_ids": [encoding.token_ids for encoding in encodings],
-            "segment_ids": [
-                marked_segments(encoding) if marked else encoding.segment_ids
-                for encoding in encodings
-            ],
-            "padding_mask": [[1] * len(encoding.token_ids) for encoding in encodings],
+            **columns,
             "criterion": [self.criteria.index(pair.criterion) for pair in pairs],
             "label": [pair.label or 0 for pair in pairs],
             "where": [pair.where for pair in pairs],
@@ -261,11 +150,7 @@ class TextMatching(Recipe):
 
     def _probabilities(self, columns: dict[str, list]) -> np.ndarray:
         """The probability of "yes" for each pair, `(pairs,)`."""
-        from hornbook.training.text_batches import predicted_logits
-
-        rows = 2 * self.batch_size  # nothing is kept for gradients
-        limit = self.encoder.config.max_length
-        no, yes = predicted_logits(self.model, columns, rows=rows, max_length=limit).T
+        no, yes = self.predicted(columns).T
         return 1 / (1 + np.exp(no - yes))
 
     def evaluate(self, data: str | Path) -> dict[str, Any]:
@@ -279,12 +164,6 @@ class TextMatching(Recipe):
 
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
         return metrics_table(metrics)
-
-    def predict(
-        self, samples: Iterable[Pair | tuple[str, str]], *, criterion: str | None = None
-    ) -> list[dict[str, Any]]:
-        """Answers for each pair, in order: see `predict_stream`."""
-        return list(self.predict_stream(samples, criterion=criterion))
 
     def predict_stream(
         self, samples: Iterable[Pair | tuple[str, str]], *, criterion: str | None = None
@@ -329,47 +208,6 @@ class TextMatching(Recipe):
                     "Name one with --criterion, or in a `criterion` column."
                 )
         return pairs
-
-    def save(self, folder: str | Path) -> None:
-        """Writes weights, configuration, vocabulary and thresholds, with their checksums."""
-        from hornbook.files import atomic_folder, write_json
-        from hornbook.pretrained import write_model
-
-        with atomic_folder(folder) as temporary:
-            write_model(temporary, self.encoder, self.tokenizer, others=self.others)
-            learned = {"criteria": self.criteria, "thresholds": self.thresholds}
-            saved = {"recipe": self.name, "fields": self.fields(), "learned": learned}
-            write_json(temporary / "recipe.json", saved)
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Self:
-        """Opens a run folder, or what `save` wrote.
-
-        Raises:
-            HornbookError: it is no such folder, or something in it is damaged.
-        """
-        from hornbook.pretrained import open_folder
-
-        saved, folder = read_saved(folder)
-        recipe = cls.from_fields(saved["fields"])
-        recipe.criteria = saved["learned"]["criteria"]
-        recipe.encoder, tokenizer, _ = open_folder(
-            folder, heads=(), compute_dtype=recipe.compute_dtype
-        )
-        assert tokenizer is not None  # the manifest has just said that everything is there
-        recipe.tokenizer = tokenizer
-        recipe.model = recipe.build()
-        recipe._restore(folder)
-        return recipe
-
-    def _restore(self, folder: str | Path) -> None:
-        """Takes the weights and thresholds that `save` wrote into the model as it is built."""
-        from hornbook.checkpoints import find_checkpoint
-        from hornbook.pretrained import read_model
-
-        saved, folder = read_saved(folder)
-        read_model(self.encoder, find_checkpoint(folder), others=self.others)
-        self.thresholds = saved["learned"]["thresholds"]
 
 
 def marked_segments(encoding: Encoding) -> list[int]:

@@ -47,18 +47,24 @@ class RunFolder:
             HornbookError: something is there already.
         """
         run = cls(path)
-        if run.path.exists() and (not run.path.is_dir() or _holds_something(run.path)):
-            raise HornbookError(
-                f"{run.path} exists already, and a run is never written over.\n"
-                + (
-                    "Continue it with --resume, or name another folder with --out."
-                    if (run.path / "recipe.json").is_file()
-                    else "Name another folder with --out."
-                )
-            )
+        run.check_new()
         write_json(run.path / "recipe.json", recipe)
         write_json(run.path / "environment.json", environment())
         return run
+
+    def check_new(self) -> None:
+        """Raises:
+        HornbookError: something is there already.
+        """
+        if self.path.exists() and (not self.path.is_dir() or _holds_something(self.path)):
+            raise HornbookError(
+                f"{self.path} exists already, and a run is never written over.\n"
+                + (
+                    "Continue it with --resume, or name another folder with --out."
+                    if (self.path / "recipe.json").is_file()
+                    else "Name another folder with --out."
+                )
+            )
 
     @classmethod
     def resume(cls, path: str | Path, recipe: dict[str, Any]) -> RunFolder:

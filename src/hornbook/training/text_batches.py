@@ -8,9 +8,19 @@ from typing import Any
 import numpy as np
 
 from hornbook.data.batches import length_buckets, make_batch
+from hornbook.text.tokenizer import Encoding
 from hornbook.training.loop import Batch
 
 NO_INPUTS = ("label", "where")
+
+
+def token_columns(encodings: Sequence[Encoding]) -> dict[str, list]:
+    """What a Transformer reads of texts, without anything else."""
+    return {
+        "token_ids": [encoding.token_ids for encoding in encodings],
+        "segment_ids": [encoding.segment_ids for encoding in encodings],
+        "padding_mask": [[1] * len(encoding.token_ids) for encoding in encodings],
+    }
 
 
 def epoch_batches(

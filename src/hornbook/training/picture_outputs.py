@@ -1,4 +1,4 @@
-"""What a trained network says of pictures: decoded ahead, looked at from several sides."""
+"""What a network says of pictures that come one after the other, decoded ahead of it."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hornbook.data.ahead import in_order
-from hornbook.data.crops import settled_views
 from hornbook.data.picture_batches import PictureBatch, picture_batch
+from hornbook.data.pictures import Source
 from hornbook.progress import Progress
 
 if TYPE_CHECKING:
     import keras
 
-    from hornbook.data.pictures import Source
+    from hornbook.data.picture_batches import Prepare
 
-    # why some pictures of a batch cannot be read, by their number in it, and arrays of a row each
-    Outputs = Iterator[tuple[dict[int, str], dict[str, np.ndarray]]]
+# why some pictures of a batch cannot be read, by their number in it, and arrays of a row a view
+Outputs = Iterator[tuple[dict[int, str], dict[str, np.ndarray]]]
 
 
-def network_outputs(
+def picture_outputs(
     network: keras.Model,
     sources: Iterable[Source],
+    prepare: Prepare,
     *,
-    size: int,
-    views: int,
+    shape: tuple[int, ...],
     rows: int,
+    near: tuple[int, int] | None = None,
     description: str = "",
     total: int | None = None,
 ) -> Outputs:
-    """All outputs of the network for pictures as they come, some at a time.
+    """All outputs of a network for pictures as they come, some at a time.
 
     Args:
-        network: See `PictureClassifier`.
+        network: Keras's; with one output, that is called `logits` here.
         sources: Files, or what is in them.
-        size: Pixels of a side.
-        views: Of each picture: 1, 2 or 10.
+        prepare: Makes of a picture all views of it that the network looks at.
+        shape: Of what `prepare` makes: `(views, height, width, 3)`.
         rows: Views that are computed at a time.
+        near: See `read_picture`.
         description: Of the progress bar; without one there is none.
         total: Pictures, for the progress bar.
 
@@ -47,16 +49,11 @@ def network_outputs(
         Problems, and arrays of a row for each view, all views of a picture one after the other;
         what stands in the rows of a picture with a problem means nothing.
     """
-    shape = (views, size, size, 3)
+    views = shape[0]
     pictures = max(rows // views, 1)
 
     def read(chunk: list[Source]) -> PictureBatch:
-        return picture_batch(
-            chunk,
-            np.arange(len(chunk)),
-            lambda picture, random: settled_views(picture, size=size, views=views),
-            near=(2 * size, 2 * size),
-        )
+        return picture_batch(chunk, np.arange(len(chunk)), prepare, near=near)
 
     stream = iter(sources)
     chunks = iter(lambda: list(itertools.islice(stream, pictures)), [])
@@ -69,16 +66,6 @@ def network_outputs(
             # compiled once a shape: full batches have one, single pictures another
             padded = np.resize(filled, (pictures if count > 1 else 1, *shape))
             found = network.predict_on_batch(padded.reshape(-1, *shape[1:]))
+            found = found if isinstance(found, dict) else {"logits": found}
             bar.advance(count)
             yield batch.problems, {name: value[: count * views] for name, value in found.items()}
-
-
-def class_probabilities(
-    outputs: Outputs, views: int
-) -> Iterator[tuple[dict[int, str], np.ndarray]]:
-    """Problems and probabilities `(pictures, classes)`, the mean over the views of a picture."""
-    for problems, found in outputs:
-        logits = found["logits"].astype("float64")
-        logits -= logits.max(axis=-1, keepdims=True)
-        probabilities = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
-        yield problems, probabilities.reshape(-1, views, logits.shape[-1]).mean(axis=1)

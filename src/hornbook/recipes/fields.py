@@ -1,0 +1,182 @@
+"""The fields of a recipe: what a person chooses, and what fitting finds out.
+
+    epochs: int = option(5, "times through the training data", at_least=1)
+    classes: list[str] = learned(list)
+
+Options are the Python arguments, the flags of `hornbook train` and what stands in `recipe.json`;
+what is learned stands in the `recipe.json` beside the weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hornbook.errors import OptionError, did_you_mean
+
+# what a number may be limited to: name -> (how it is tested, how it is said)
+LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
+    "at_least": (operator.ge, "at least"),
+    "above": (operator.gt, "above"),
+    "at_most": (operator.le, "at most"),
+    "below": (operator.lt, "below"),
+    "multiple_of": (lambda value, limit: value % limit == 0, "a multiple of"),
+}
+
+
+def option(
+    default: Any, meaning: str, choices: tuple[str, ...] | None = None, **limits: float
+) -> Any:
+    """A field that a person chooses.
+
+    Args:
+        default: None, if it may be left out.
+        meaning: For `--help`.
+        choices: The values it may have, if it is a string.
+        limits: Of a number, by the names of `LIMITS`: `at_least=1`.
+    """
+    if unknown := set(limits) - set(LIMITS):
+        raise ValueError(f"Limits are {', '.join(LIMITS)}, not {', '.join(unknown)}.")
+    metadata = {"help": meaning, "choices": choices, "limits": limits}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def learned(
+    start: Callable[[], Any],
+    read: Callable[[Any], Any] = lambda value: value,
+    *,
+    shown: bool = True,
+) -> Any:
+    """A field that fitting finds out.
+
+    Args:
+        start: Makes what it is before.
+        read: Makes the value of what JSON kept of it.
+        shown: Whether a person wants to see it where the recipe is printed.
+    """
+    metadata = {"read": read}
+    return dataclasses.field(default_factory=start, init=False, repr=shown, metadata=metadata)
+
+
+def part() -> Any:
+    """A field that is no value, such as the network: built, and saved in files of its own."""
+    return dataclasses.field(init=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One field as the command line needs it."""
+
+    name: str
+    kind: type  # int, float, str or bool
+    optional: bool  # may be None
+    default: Any
+    help: str
+    choices: tuple[str, ...] | None
+    limits: Mapping[str, float]
+
+    def problem(self, value: Any) -> str:
+        """Why the field cannot have this value, to be put behind it; "" when it can."""
+        if value is None and self.optional:
+            return ""
+        if type(value) is not self.kind or (isinstance(value, float) and not math.isfinite(value)):
+            return f", expected {_NAMES[self.kind]}"
+        if self.choices and value not in self.choices:
+            return f". {did_you_mean(str(value), self.choices)}"
+        if all(LIMITS[name][0](value, limit) for name, limit in self.limits.items()):
+            return ""
+        return ", expected " + " and ".join(
+            f"{LIMITS[name][1]} {limit}" for name, limit in self.limits.items()
+        )
+
+
+_NAMES = {bool: "True or False", float: "a number", int: "a whole number", str: "a text"}
+_KINDS: dict[str, type] = {"bool": bool, "float": float, "int": int, "str": str}
+
+
+def options_of(recipe: Any) -> list[Option]:
+    """The options of a recipe or its class, from its dataclass fields."""
+    found = []
+    for item in dataclasses.fields(recipe):
+        if "help" not in item.metadata:
+            continue  # state, not an option
+        kind, _, none = str(item.type).partition(" | ")
+        found.append(
+            Option(
+                item.name,
+                _KINDS[kind],
+                none == "None",
+                item.default,
+                item.metadata["help"],
+                item.metadata["choices"],
+                item.metadata["limits"],
+            )
+        )
+    return found
+
+
+def learned_by(recipe: Any) -> dict[str, Any]:
+    """What a recipe's fitting found out, for JSON."""
+    names = [item.name for item in dataclasses.fields(recipe) if "read" in item.metadata]
+    return {name: _plain(getattr(recipe, name)) for name in names}
+
+
+def take_learned(recipe: Any, values: Mapping[str, Any]) -> None:
+    """Gives a recipe what `learned_by` gave."""
+    for item in dataclasses.fields(recipe):
+        if "read" in item.metadata:
+            setattr(recipe, item.name, item.metadata["read"](values[item.name]))
+
+
+def _plain(value: Any) -> Any:
+    is_dataclass = dataclasses.is_dataclass(value) and not isinstance(value, type)
+    return dataclasses.asdict(value) if is_dataclass else value
+
+
+def check_choices(recipe: Any, verb: str, choices: Mapping[str, Any]) -> dict[str, Any]:
+    """The choices that were made, all of which the recipe's `verb` must know.
+
+    Args:
+        recipe: A trained one.
+        verb: The name of the method that gets them.
+        choices: None where no choice was made.
+
+    Raises:
+        OptionError: naming the first one it does not know.
+    """
+    made = {name: value for name, value in choices.items() if value is not None}
+    known = inspect.signature(getattr(recipe, verb)).parameters
+    for name in made:
+        if name not in known:
+            raise OptionError(f"--{name} says nothing to a run of {recipe.name}: leave it out.")
+    return made
+
+
+def add_flags(parser: argparse.ArgumentParser, recipe: Any) -> None:
+    """Gives `parser` a flag for each option of the recipe."""
+    group = parser.add_argument_group("fields of the recipe")
+    for item in options_of(recipe):
+        flag = "--" + item.name.replace("_", "-")
+        default = "" if item.default is None else f" (default: {item.default})"
+        if item.kind is bool:
+            group.add_argument(
+                flag,
+                action=argparse.BooleanOptionalAction,
+                default=item.default,
+                help=item.help,
+            )
+        else:
+            group.add_argument(
+                flag,
+                metavar=item.kind.__name__.upper(),
+                type=item.kind,
+                default=item.default,
+                choices=item.choices,
+                help=item.help + default,
+            )

@@ -1,0 +1,183 @@
+"""What recipes for texts share: a Transformer reads the texts, and a small head answers.
+
+The Transformer is a pretrained one, or small and new, with a vocabulary learned from the texts.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hornbook.models.choices import CHOICES
+from hornbook.recipes.fields import option, part
+from hornbook.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+    from hornbook.models.transformer import Transformer
+    from hornbook.text.tokenizer import Encoding, Tokenizer
+    from hornbook.training.loop import Batch
+
+HEAD_SIZE = 64  # from scratch: features of one attention head
+
+
+@dataclass(kw_only=True)
+class TextRecipe(Recipe):
+    """A recipe whose texts go through a Transformer.
+
+    Attributes:
+        tokenizer, encoder: Pretrained or new.
+        others: The layers beside the encoder, by the names their weights are saved under.
+    """
+
+    pretrained: str | None = option(None, "model folder to start from; without it, from scratch")
+    attention: str = option(
+        "full", "kind of attention; all but full are for long texts", CHOICES["attention"]
+    )
+    num_landmarks: int = option(64, "of attention with landmarks: how many", at_least=1)
+    window: int = option(64, "of attention with a window: how far it sees", at_least=1)
+    positions: str = option(
+        "hierarchical",
+        "what a pretrained model of fewer positions does with longer texts",
+        ("hierarchical", "tiled"),
+    )
+    hidden_size: int = option(
+        64, "from scratch: features of a token", at_least=HEAD_SIZE, multiple_of=HEAD_SIZE
+    )
+    num_hidden_layers: int = option(2, "from scratch: Transformer blocks", at_least=1)
+    vocabulary_size: int = option(8000, "from scratch: most tokens to learn", at_least=100)
+    max_length: int = option(256, "most tokens of a text; what follows is cut off", at_least=4)
+    epochs: int = option(5, "times through the training data", at_least=1)
+    batch_size: int = option(32, "texts a step", at_least=1)
+    learning_rate: float | None = option(
+        None, "highest learning rate; without it 1e-3 from scratch, 3e-5 pretrained", above=0
+    )
+    layer_decay: float = option(
+        1.0, "factor on the learning rate from a layer to the one below", above=0, at_most=1
+    )
+    dropout: float = option(0.2, "share of the features dropped in training", at_least=0, below=1)
+    ema: float = option(
+        0.99, "how much of the weights' average stays at a step; 0: no average", at_least=0, below=1
+    )
+    patience: int = option(3, "epochs without a better one before it stops; 0: never", at_least=0)
+    compute_dtype: str = option(
+        "float32", "what it computes in", ("float32", "bfloat16", "float16")
+    )
+    seed: int = option(
+        0, "of the weights, the order and the dropout", at_least=0, at_most=2**32 - 1
+    )
+
+    tokenizer: Tokenizer = part()
+    encoder: Transformer = part()
+    others: dict[str, Any] = part()
+
+    def start(
+        self, texts: Iterable[str], new: Mapping[str, Any] | None = None, **changes: Any
+    ) -> None:
+        """Opens the pretrained encoder, or makes one.
+
+        Args:
+            texts: To learn a vocabulary from.
+            new: Fields of the configuration of one that is made.
+            changes: Fields of the configuration of either.
+        """
+        from hornbook.pretrained import load
+        from hornbook.pretrained.starting import longer_positions, new_encoder
+
+        changes |= {
+            "attention": self.attention,
+            "num_landmarks": self.num_landmarks,
+            "window": self.window,
+            "compute_dtype": self.compute_dtype,
+        }
+        if self.pretrained is not None:
+            changes |= longer_positions(self.pretrained, self.max_length, self.positions)
+            found = load(self.pretrained, application="encoder", heads=(), **changes)
+            self.tokenizer, self.encoder = found.need_tokenizer(), found.model
+            return
+        self.tokenizer, self.encoder = new_encoder(
+            texts,
+            vocabulary_size=self.vocabulary_size,
+            hidden_size=self.hidden_size,
+            num_hidden_layers=self.num_hidden_layers,
+            max_length=self.max_length,
+            dropout=self.dropout,
+            **(new or {}),
+            **changes,
+        )
+
+    @abstractmethod
+    def build(self) -> keras.Model:
+        """The whole network, from what `predicted` gets to logits; sets `others`."""
+
+    def compile(self, loss: Any, steps: int) -> None:
+        """Gets the model ready for training.
+
+        Args:
+            loss: A class of `keras.losses` that takes logits.
+            steps: Of the whole training.
+        """
+        from hornbook.training.optimizer import adamw, layerwise_rates
+
+        decays = self.layer_decay != 1
+        optimizer = adamw(
+            self.model,
+            steps=steps,
+            learning_rate=self.learning_rate or (3e-5 if self.pretrained else 1e-3),
+            ema=self.ema,
+            rates=layerwise_rates(self.encoder, self.layer_decay) if decays else None,
+        )
+        self.model.compile(optimizer, loss(from_logits=True, reduction="mean_with_sample_weight"))
+
+    def encoded(self, texts: Iterable[str | tuple[str, str]]) -> list[Encoding]:
+        """Texts or pairs as the encoder reads them, in training and prediction alike."""
+        limit = min(self.max_length, self.encoder.config.max_length)
+        return self.tokenizer.encode_batch(texts, limit)
+
+    def batches(self, columns: Mapping[str, Sequence], epoch: int) -> list[Batch]:
+        """The batches of an epoch: a pure function of the seed and the epoch."""
+        from hornbook.training.text_batches import epoch_batches
+
+        return epoch_batches(
+            columns,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            epoch=epoch,
+            max_length=self.encoder.config.max_length,
+        )
+
+    def predicted(self, columns: Mapping[str, Sequence]) -> np.ndarray:
+        """The logits of each sample, `(samples, outputs)`."""
+        from hornbook.training.text_batches import predicted_logits
+
+        rows = 2 * self.batch_size  # nothing is kept for gradients
+        limit = self.encoder.config.max_length
+        return predicted_logits(self.model, columns, rows=rows, max_length=limit)
+
+    # What is saved: a model folder in Hugging Face's layout, the other layers' weights in it.
+
+    def build_for(self, folder: Path) -> None:
+        from hornbook.pretrained import open_folder
+
+        self.encoder, tokenizer, _ = open_folder(folder, heads=(), compute_dtype=self.compute_dtype)
+        assert tokenizer is not None  # the manifest has just said that everything is there
+        self.tokenizer = tokenizer
+        super().build_for(folder)
+
+    def write_parts(self, folder: Path) -> None:
+        """Writes weights, configuration and vocabulary."""
+        from hornbook.pretrained import write_model
+
+        write_model(folder, self.encoder, self.tokenizer, others=self.others)
+
+    def read_parts(self, folder: Path) -> None:
+        from hornbook.checkpoints import find_checkpoint
+        from hornbook.pretrained import read_model
+
+        read_model(self.encoder, find_checkpoint(folder), others=self.others)
