@@ -1,14 +1,15 @@
 """Reads the lines of a text file one by one, whatever a person may have saved it as.
 
-UTF-8 with or without a byte order mark, Unix or Windows line ends, `.gz`, and `-` for standard
-input.  A file whose first line beyond ASCII is not UTF-8 but is GB18030 (Excel in China, old
-crawls) is read as that, and said so.  Once a line was UTF-8, another that is not is damage.
+UTF-8 with or without a byte order mark, Unix or Windows line ends, `.gz`, `.zst`, and `-` for
+standard input.  A file whose first line beyond ASCII is not UTF-8 but is GB18030 (Excel in China,
+old crawls) is read as that, and said so.  Once a line was UTF-8, another that is not is damage.
 """
 
 from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import sys
 import zlib
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from hornbook.data.problems import Problems
-from hornbook.errors import DataError
+from hornbook.errors import DataError, require
 from hornbook.progress import note
 
 STANDARD_INPUT = "-"
@@ -64,8 +65,12 @@ def text_lines(
 def _open(source: str | Path) -> Any:
     if str(source) == STANDARD_INPUT:
         return nullcontext(sys.stdin.buffer)
-    if Path(source).suffix.lower() == ".gz":
+    suffix = Path(source).suffix.lower()
+    if suffix == ".gz":
         return closing(gzip.open(source, "rb"))
+    if suffix == ".zst":  # the package zstandard takes a file that was cut off for a whole one
+        arrow = require("pyarrow", extra="tables")
+        return io.BufferedReader(arrow.input_stream(str(source), compression="zstd"))
     return open(source, "rb")
 
 

@@ -1,0 +1,179 @@
+"""Documents of a corpus, one after the other: text, JSON lines, Parquet, packed or not.
+
+A corpus is files, folders and patterns such as `wiki/*.jsonl.zst`.  The order of the documents is
+that of the sources, and within folders and patterns that of the names; so a document has the same
+number on every machine and in every run.  One document is in memory at a time.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hornbook.data.json_lines import parse_json_lines
+from hornbook.data.problems import Problems
+from hornbook.data.text_lines import MAX_LINE_BYTES, STANDARD_INPUT, text_lines
+from hornbook.errors import DataError, did_you_mean, require
+
+PACKED = (".gz", ".zst")
+PARQUET = (".parquet", ".pq")
+JSON_LINES = (".jsonl", ".ndjson", ".json")
+TEXT = (".txt", ".text", ".md")
+LONGEST_BLOCK = 2**20  # characters; a longer block goes on as another document
+LONGEST_TEXT_LINE = 16 * MAX_LINE_BYTES  # some corpora are one line
+
+
+class Document(NamedTuple):
+    """One document.
+
+    Attributes:
+        text: Not empty, and more than white space.
+        file: Where it came from.
+        line: The line it begins in, or the row of a Parquet file, from 1.
+    """
+
+    text: str
+    file: str
+    line: int
+
+
+def documents(
+    sources: str | Path | Sequence[str | Path], text_field: str = "text", *, lines: bool = False
+) -> Iterator[Document]:
+    """The documents of a corpus.
+
+    In a text file each block between blank lines is a document, or each line.  No character of
+    it is lost but the line ends and blank lines between documents.  White space alone is no
+    document.
+
+    Args:
+        sources: Files, folders, patterns.  A file is Parquet, JSON lines or text by its name, and
+            text when the name says nothing.
+        text_field: Where the text is in a JSON object or a Parquet row.
+        lines: Whether each line of a text file is a document of its own.
+
+    Raises:
+        DataError: with file and line: not UTF-8, no JSON, no such field, no text in it, a damaged
+            file; or there is nothing to read.
+        MissingExtraError: Parquet or `.zst`, and pyarrow is not installed.
+    """
+    for file in corpus_files(sources):
+        yield from _documents_of(file, text_field, lines)
+
+
+def corpus_files(sources: str | Path | Sequence[str | Path]) -> list[Path]:
+    """The files of a corpus in the order they are read, each once.
+
+    Raises:
+        DataError: a source is not there, or a folder or pattern has no file to read.
+    """
+    if isinstance(sources, str | Path):
+        sources = [sources]
+    found = [file for source in sources for file in _files_of(source)]
+    if not found:
+        raise DataError("There is no corpus: name files, folders or patterns such as data/*.txt.")
+    first: dict[Path, Path] = {}
+    for file in found:
+        first.setdefault(file.resolve(), file)
+    return list(first.values())
+
+
+def _files_of(source: str | Path) -> list[Path]:
+    if str(source) == STANDARD_INPUT:
+        raise DataError(
+            "A corpus is read more than once, so standard input will not do.\nSave it in a file."
+        )
+    path = Path(source)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = [file for file in path.rglob("*") if _is_readable(file.relative_to(path))]
+    else:
+        found = [Path(name) for name in glob.glob(str(source), recursive=True)]
+        if not found:
+            raise DataError(
+                f"There is no {source}.\n"
+                "Expected a file, a folder, or a pattern such as data/*.txt."
+            )
+    found = sorted(file for file in found if file.is_file())
+    if not found:
+        kinds = ", ".join((*TEXT, *JSON_LINES, *PARQUET))
+        raise DataError(f"{source} has no file to read: {kinds}, or one of them as .gz or .zst.")
+    return found
+
+
+def _is_readable(name: Path) -> bool:
+    """Whether a file of a folder is part of the corpus: by its name, and not hidden."""
+    hidden = any(part.startswith(".") for part in name.parts)
+    return not hidden and _suffix_of(name) in (*TEXT, *JSON_LINES, *PARQUET)
+
+
+def _suffix_of(path: Path) -> str:
+    path = path.with_suffix("") if path.suffix.lower() in PACKED else path
+    return path.suffix.lower()
+
+
+def _documents_of(file: Path, text_field: str, lines: bool) -> Iterator[Document]:
+    suffix = _suffix_of(file)
+    if suffix in PARQUET:
+        rows: Iterable[tuple[int, Mapping[str, Any]]] = _parquet_rows(file, text_field)
+    elif suffix in JSON_LINES:
+        problems = Problems(stop_at_first=True)
+        rows = parse_json_lines(text_lines(file, problems), str(file), problems)
+    else:
+        yield from _text_documents(file, lines)
+        return
+    for number, row in rows:
+        text = row.get(text_field)
+        if not isinstance(text, str):
+            raise DataError(f"{file}:{number}: {_no_text(row, text_field)}")
+        if text.strip():
+            yield Document(text, str(file), number)
+
+
+def _no_text(row: Mapping[str, Any], text_field: str) -> str:
+    if text_field in row:
+        found = type(row[text_field]).__name__
+        return f"{text_field!r} must be a text, and is {'empty' if found == 'NoneType' else found}."
+    return f"there is no {text_field!r}.  {did_you_mean(text_field, row)}"
+
+
+def _text_documents(file: Path, lines: bool) -> Iterator[Document]:
+    problems = Problems(stop_at_first=True)
+    block: list[str] = []
+    first, size = 1, 0
+    for number, line in text_lines(file, problems, max_line_bytes=LONGEST_TEXT_LINE):
+        if line.endswith("\r\n"):
+            line = line[:-2] + "\n"
+        blank = not line.strip()
+        if block and (lines or blank or size + len(line) > LONGEST_BLOCK):
+            yield Document("".join(block).removesuffix("\n"), str(file), first)
+            block, size = [], 0
+        if not blank:
+            first = first if block else number
+            block.append(line)
+            size += len(line)
+    if block:
+        yield Document("".join(block).removesuffix("\n"), str(file), first)
+
+
+def _parquet_rows(file: Path, text_field: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    arrow = require("pyarrow", extra="tables")
+    parquet = require("pyarrow.parquet", extra="tables", package="pyarrow")
+    try:
+        with parquet.ParquetFile(file) as opened:
+            names = opened.schema_arrow.names
+            if text_field not in names:
+                raise DataError(
+                    f"{file} has no column {text_field!r}.  {did_you_mean(text_field, names)}"
+                )
+            number = 0
+            for batch in opened.iter_batches(batch_size=256, columns=[text_field]):
+                for text in batch.column(0).to_pylist():
+                    number += 1
+                    yield number, {text_field: text}
+    except (arrow.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{file} is no sound Parquet file: {reason}") from None
