@@ -34,9 +34,10 @@ import hornbook  # noqa: F401 - chooses the backend
 from hornbook.data.captchas import Captcha, find_alphabet, read_captchas
 from hornbook.data.distortion import resized
 from hornbook.data.making_captchas import Order, make_captchas
-from hornbook.data.picture_batches import random_of, shuffled_batches
+from hornbook.data.picture_batches import shuffled_batches
 from hornbook.data.pictures import read_picture
 from hornbook.data.pixels import Pixels
+from hornbook.data.random_numbers import random_of
 from hornbook.recipes.captcha import CaptchaReading
 
 FOLDS = 5

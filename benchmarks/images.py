@@ -24,8 +24,8 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # its convolutions are the
 import numpy as np
 from results import keep
 
-from hornbook.data.picture_batches import random_of
 from hornbook.data.picture_classes import read_picture_classes
+from hornbook.data.random_numbers import random_of
 from hornbook.metrics import top_k_accuracy
 from hornbook.recipes.images import Images
 from hornbook.recipes.images_training import TwoStages

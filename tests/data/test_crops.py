@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hornbook.data.crops import CENTRAL, random_crop, settled_views
-from hornbook.data.picture_batches import random_of
+from hornbook.data.random_numbers import random_of
 
 Image = pytest.importorskip("PIL.Image")
 

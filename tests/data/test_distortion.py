@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from hornbook.data.distortion import distorted, resized
-from hornbook.data.picture_batches import random_of
+from hornbook.data.random_numbers import random_of
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 from hornbook.data.captcha_styles import STYLE_NAMES, Artist
 from hornbook.data.captchas import read_captchas
 from hornbook.data.making_captchas import Order, make_captchas
-from hornbook.data.picture_batches import random_of
 from hornbook.data.pictures import read_picture
+from hornbook.data.random_numbers import random_of
 from hornbook.errors import HornbookError, OptionError
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hornbook.data.picture_batches import picture_batches, random_of, shuffled_batches
+from hornbook.data.picture_batches import picture_batches, shuffled_batches
+from hornbook.data.random_numbers import random_of
 
 
 @pytest.fixture(scope="module")

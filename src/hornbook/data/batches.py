@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from hornbook.data.random_numbers import random_of
+
 SHORTEST = 16
 
 
@@ -68,7 +70,7 @@ def length_buckets(
         For each batch the numbers of its samples, int64.
     """
     lengths = np.asarray(lengths, dtype=np.int64)
-    random = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
+    random = random_of(seed, epoch)
     order = random.permutation(len(lengths)) if shuffle else np.arange(len(lengths))
     order = order[np.argsort(_padded(lengths[order]), kind="stable")]
     if not shuffle:

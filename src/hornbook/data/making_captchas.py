@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hornbook.data.captcha_styles import Artist, png
 from hornbook.data.captchas import TABLES, write_labels
-from hornbook.data.picture_batches import random_of
+from hornbook.data.random_numbers import random_of
 from hornbook.errors import HornbookError, OptionError
 from hornbook.files import writing
 

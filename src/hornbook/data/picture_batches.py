@@ -10,6 +10,7 @@ import numpy as np
 
 from hornbook.data.ahead import in_order
 from hornbook.data.pictures import MAX_PIXELS, Source, read_picture
+from hornbook.data.random_numbers import random_of
 from hornbook.errors import DataError
 
 if TYPE_CHECKING:
@@ -50,11 +51,6 @@ def shuffled_batches(
     if epoch is not None:
         order = random_of(seed, epoch).permutation(count)
     return [order[begin : begin + batch_size] for begin in range(0, count, batch_size)]
-
-
-def random_of(*key: int) -> np.random.Generator:
-    """Random numbers that depend on nothing but the key: `seed, epoch, number of the picture`."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
 
 
 def picture_batch(

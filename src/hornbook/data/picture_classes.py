@@ -20,9 +20,9 @@ import numpy as np
 
 from hornbook.data.ahead import in_order
 from hornbook.data.near_duplicates import near_duplicate_groups, perceptual_hash
-from hornbook.data.picture_batches import random_of
 from hornbook.data.pictures import ENDINGS, find_pictures, read_picture
 from hornbook.data.problems import Problems
+from hornbook.data.random_numbers import random_of
 from hornbook.errors import DataError, did_you_mean
 from hornbook.progress import Progress
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from hornbook.data.random_numbers import random_of
+
 
 def shuffled(
     count: int, batch: int, seed: int, epoch: int, host: tuple[int, int] = (0, 1)
@@ -30,7 +32,6 @@ def shuffled(
         raise ValueError(f"{count} rows cannot be put into batches of {batch}.")
     if batch % hosts or not 0 <= number < hosts:
         raise ValueError(f"Host {number} of {hosts} has no part of batches of {batch} rows.")
-    random = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
-    order = random.permutation(count)
+    order = random_of(seed, epoch).permutation(count)
     steps = -(-count // batch)
     return np.resize(order, (steps, batch))[:, number::hosts]

@@ -19,9 +19,10 @@ import numpy as np
 from hornbook.data.captcha_size import check_size, picture_size
 from hornbook.data.captchas import Alphabet, Captcha, find_alphabet, fingerprint, read_captchas
 from hornbook.data.distortion import distorted, resized
-from hornbook.data.picture_batches import random_of, shuffled_batches
+from hornbook.data.picture_batches import shuffled_batches
 from hornbook.data.pictures import Source, named_pictures
 from hornbook.data.pixels import Pixels
+from hornbook.data.random_numbers import random_of
 from hornbook.errors import OptionError
 from hornbook.generation.reading import Readings, fit_temperature, read
 from hornbook.recipes.captcha_data import pictures_to_evaluate, pictures_to_learn_from, summary
