@@ -1,0 +1,68 @@
+"""T5's way: spans of a text are cut out, a sentinel left in the place of each, and asked for.
+
+Reference: Raffel et al., "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
+Transformer", 2020, section 3.1.4.  There a text always ends with a span; here all places are as
+probable.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def span_counts(tokens: int, share: float, mean_span: float) -> tuple[int, int]:
+    """How many of `tokens` are cut out, and in how many spans; 0 of a single token."""
+    if tokens < 2:
+        return 0, 0
+    noise = min(max(int(share * tokens + 0.5), 1), tokens - 1)
+    return noise, min(max(int(noise / mean_span + 0.5), 1), noise, tokens - noise)
+
+
+def corrupted_lengths(length: int, share: float, mean_span: float) -> tuple[int, int]:
+    """The most tokens that what is left of `length`, and what is asked for, can have.
+
+    An end token is counted in both.
+    """
+    noise, spans = span_counts(length, share, mean_span)
+    return length - noise + spans + 1, noise + spans + 1
+
+
+def corrupt_spans(
+    token_ids: np.ndarray,
+    sentinels: np.ndarray,
+    end: np.ndarray,
+    random: np.random.Generator,
+    share: float,
+    mean_span: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cuts spans out of one text.
+
+    Args:
+        token_ids: The text.
+        sentinels: As many as there are spans, at least.
+        end: The end token, or none.
+        random: Draws the lengths of the spans and of what stands between them.
+        share: Of the tokens.
+        mean_span: Tokens of a span.
+
+    Returns:
+        What is left, with sentinels; and what is asked for, a sentinel before each span.
+    """
+    noise, spans = span_counts(len(token_ids), share, mean_span)
+    if not spans:
+        return np.concatenate([token_ids, end]), end[:0]
+    # kept, cut, kept, cut, ... kept: the text may begin and end with either
+    kept = _parts(len(token_ids) - noise + 2, spans + 1, random)
+    kept[[0, -1]] -= 1
+    cut = _parts(noise, spans, random)
+    sizes = np.append(np.stack([kept[:-1], cut], axis=1).ravel(), kept[-1])
+    is_cut = np.repeat(np.arange(len(sizes)) % 2 == 1, sizes)
+    left = np.insert(token_ids[~is_cut], np.cumsum(kept[:-1]), sentinels[:spans])
+    asked = np.insert(token_ids[is_cut], np.cumsum(cut) - cut, sentinels[:spans])
+    return np.concatenate([left, end]), np.concatenate([asked, end])
+
+
+def _parts(total: int, parts: int, random: np.random.Generator) -> np.ndarray:
+    """`total` as a sum of positive numbers, all such sums equally probable."""
+    cuts = np.sort(random.choice(total - 1, parts - 1, replace=False)) + 1
+    return np.diff(cuts, prepend=0, append=total)
