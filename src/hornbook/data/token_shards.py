@@ -102,7 +102,8 @@ class TokenShards:
             options: The other attributes.  [CLS] and [SEP] are `before` and `after` where the
                 special ids have them and nothing else is said.
         """
-        ids, starts, sentences = [], [], []
+        ids: list[int] = []
+        starts, sentences = [], []
         for document in documents:
             starts.append(len(ids))
             for sentence in document:
