@@ -30,6 +30,19 @@ def causal_attention_mask(query_order, key_order):
     return (key_order[:, None, :] <= query_order[:, :, None])[:, None]
 
 
+def document_attention_mask(query_documents, key_documents):
+    """A query sees the keys of its own document: several short ones can share a row.
+
+    Args:
+        query_documents: Integers `(batch, queries)`.
+        key_documents: Integers `(batch, keys)`.
+
+    Returns:
+        `(batch, 1, queries, keys)`.
+    """
+    return (key_documents[:, None, :] == query_documents[:, :, None])[:, None]
+
+
 def window_attention_mask(query_positions, key_positions, farthest: int):
     """A query sees the keys that are at most `farthest` away, on both sides.
 

@@ -15,6 +15,7 @@ from hornbook.models.cache import add_tokens
 from hornbook.models.config import TransformerConfig
 from hornbook.models.heads import DiscriminatorHead, make_language_head
 from hornbook.models.positions import make_positions
+from hornbook.models.recomputing import recomputed
 from hornbook.models.visibility import describe_tokens, visible_keys
 
 
@@ -39,6 +40,8 @@ class Transformer(keras.layers.Layer):
         condition: `(batch, condition_size)`, required exactly when the configuration has it.
         attention_bias: Added to the scores of every block; broadcasts to
             `(batch, heads, length, length)`.
+        document_ids: Integers `(batch, length)`, when several documents share a row: a token sees
+            its own only.  `position_ids` then say how they are counted.
         encoded: `(batch, keys, hidden_size)`, what blocks with cross-attention look at.
         encoded_padding_mask: `(batch, keys)`, as `padding_mask`, of `encoded`.
         cache: From `empty_cache` or an earlier call: what came before these tokens, which then
@@ -52,6 +55,7 @@ class Transformer(keras.layers.Layer):
         kwargs.setdefault("name", config.family)
         super().__init__(**kwargs)
         self.config = config
+        self.recompute = False  # see `recomputed`
         policy = self.dtype_policy
         if token_embedding is None:
             self.token_embedding = make_token_embedding(config, policy)
@@ -155,6 +159,7 @@ class Transformer(keras.layers.Layer):
         padding_mask=None,
         condition=None,
         attention_bias=None,
+        document_ids=None,
         encoded=None,
         encoded_padding_mask=None,
         cache=None,
@@ -167,7 +172,13 @@ class Transformer(keras.layers.Layer):
         if by_place and position_ids is not None:
             raise ValueError("Distances are by place here, so there can be no position_ids.")
         tokens = describe_tokens(
-            self.config, token_ids, segment_ids, position_ids, padding_mask, cache
+            self.config,
+            token_ids,
+            segment_ids,
+            position_ids,
+            padding_mask,
+            cache,
+            document_ids,
         )
         keys = tokens if cache is None else add_tokens(cache, tokens)
         everywhere, nearby = self._attention_arguments(tokens, keys, attention_bias)
@@ -190,7 +201,11 @@ class Transformer(keras.layers.Layer):
             memory = dict(scores)
             if cache is not None:
                 memory |= cache["blocks"][number] | {"index": cache["index"]}
-            x = block(x, condition=condition, memory=memory or None, training=training, **attention)
+            arguments = {"condition": condition, "memory": memory or None, **attention}
+            if self.recompute and training and not memory:
+                x = recomputed(block, x, training=training, **arguments)
+            else:
+                x = block(x, training=training, **arguments)
             if memory:
                 x, memory = x
                 scores = {name: memory.pop(name) for name in scores}

@@ -13,6 +13,7 @@ from keras import ops
 
 from hornbook.layers.attention_masks import (
     causal_attention_mask,
+    document_attention_mask,
     padding_attention_mask,
     window_attention_mask,
 )
@@ -20,18 +21,28 @@ from hornbook.models.config import TransformerConfig
 
 
 def describe_tokens(
-    config: TransformerConfig, token_ids, segment_ids, position_ids, padding_mask, cache
+    config: TransformerConfig,
+    token_ids,
+    segment_ids,
+    position_ids,
+    padding_mask,
+    cache,
+    document_ids=None,
 ) -> dict[str, Any]:
     """What decides who sees whom.
 
     Args:
         config: Of the Transformer.
-        token_ids, segment_ids, position_ids, padding_mask, cache: See `Transformer`.
+        token_ids, segment_ids, position_ids, padding_mask, cache, document_ids: See
+            `Transformer`.
 
     Returns:
         `position` and `order`, `(batch or 1, length)`; a token sees those of its order and
-        below.  `real`, `(batch, length)`, or None for all.
+        below.  `real`, `(batch, length)`, or None for all.  With `document_ids` also
+        `document`; a token sees those of its own.
     """
+    if document_ids is not None and (cache is not None or config.attention != "full"):
+        raise ValueError("document_ids are for texts read at once, with attention 'full'.")
     length, first = ops.shape(token_ids)[1], config.position_offset
     order = ops.arange(length)[None]
     if cache is not None:
@@ -53,7 +64,8 @@ def describe_tokens(
         order = ops.cumsum(segment_ids, axis=1)
         if cache is not None:
             order = order + ops.max(cache["tokens"]["order"], axis=1, keepdims=True)
-    return {"position": position_ids, "order": order, "real": padding_mask}
+    tokens = {"position": position_ids, "order": order, "real": padding_mask}
+    return tokens if document_ids is None else tokens | {"document": document_ids}
 
 
 def visible_keys(config: TransformerConfig, tokens: dict[str, Any], keys: dict[str, Any]) -> tuple:
@@ -73,6 +85,8 @@ def visible_keys(config: TransformerConfig, tokens: dict[str, Any], keys: dict[s
         masks.append(causal_attention_mask(tokens["order"], keys["order"]))
     if keys["real"] is not None:
         masks.append(padding_attention_mask(keys["real"]))
+    if "document" in tokens:
+        masks.append(document_attention_mask(tokens["document"], keys["document"]))
     if config.attention_window is None:
         return _all_of(masks), _all_of(masks)
     window = window_attention_mask(tokens["position"], keys["position"], config.attention_window)

@@ -1,0 +1,72 @@
+"""What is computed again for the gradient is the same as what would have been kept."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from hornbook.models.variables import named_variables
+
+pytestmark = pytest.mark.backend
+
+IDS = np.arange(14).reshape(2, 7) % 11 + 5
+
+
+class Trained(keras.Model):
+    """Learns to make the vectors small, condition and bias included."""
+
+    def __init__(self, transformer):
+        super().__init__()
+        self.transformer = transformer
+
+    def build(self, shape=None):
+        self.bias = self.add_weight(name="bias", shape=(1, 3, 7, 7), initializer="zeros")
+        self.condition = self.add_weight(name="condition", shape=(2, 4), initializer="ones")
+
+    def call(self, ids, training=None):
+        x = self.transformer(
+            ids,
+            condition=ops.convert_to_tensor(self.condition),
+            attention_bias=ops.convert_to_tensor(self.bias),
+            document_ids=ops.ones_like(ids),
+            training=training,
+        )
+        self.add_loss(ops.mean(x**4))
+        return x
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_step_changes_every_weight_the_same(tiny_transformer, dropout):
+    found = {}
+    for recompute in (False, True):
+        keras.utils.set_random_seed(5)
+        transformer = tiny_transformer(
+            heads=(),
+            condition_size=4,
+            num_hidden_layers=1,
+            hidden_dropout_prob=dropout,
+            attention_probs_dropout_prob=dropout,
+        )
+        transformer.recompute = recompute
+        for name, variable in named_variables(transformer).items():
+            if name.endswith(("gamma_kernel", "beta_kernel")):  # or no condition would matter
+                variable.assign(np.full(variable.shape, 0.1))
+        model = Trained(transformer)
+        model.build()
+        model.compile(keras.optimizers.SGD(0.01))
+        before = {name: value(v) for name, v in named_variables(model).items()}
+        losses = [float(model.train_on_batch(IDS)) for _ in range(2 if not dropout else 1)]
+        after = {name: value(v) for name, v in named_variables(model).items()}
+        learned = {name for name in after if (after[name] != before[name]).any()}
+        found[recompute] = losses, after, learned
+    losses, after, learned = found[True]
+    np.testing.assert_allclose(losses, found[False][0], rtol=1e-5)
+    assert learned == found[False][2] >= {"bias", "condition"}
+    for name, expected in found[False][1].items():
+        np.testing.assert_allclose(after[name], expected, atol=2e-5, err_msg=name)
+
+
+def value(variable):
+    return np.array(ops.convert_to_numpy(variable.value))
