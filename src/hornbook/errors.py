@@ -36,9 +36,16 @@ class OptionError(HornbookError):
 
 
 class Stopped(HornbookError):
-    """The user or the system asked to stop; everything is saved."""
+    """The user or the system asked to stop; everything is saved.
 
-    exit_status = 130  # as after any Ctrl-C
+    Args:
+        message: For a person.
+        exit_status: 128 and the number of the signal: 130 after Ctrl-C, 143 after SIGTERM.
+    """
+
+    def __init__(self, message: str, *, exit_status: int = 130):
+        super().__init__(message)
+        self.exit_status = exit_status
 
 
 class MissingExtraError(HornbookError):

@@ -29,6 +29,7 @@ class Progress:
         description: What is being done: `"epoch 1/5"`.
         total: How many units there are; None when nobody knows.
         unit: What is counted: `"steps"`, `"pairs"`, `"tokens"`.
+        done: What was done before, in a run that is resumed; it is no part of the rate.
         quiet: True shows nothing; None asks `HORNBOOK_QUIET`.
 
     Example:
@@ -43,13 +44,14 @@ class Progress:
         *,
         total: int | None = None,
         unit: str = "steps",
+        done: int = 0,
         quiet: bool | None = None,
     ):
         self.description = _printable(description)
         self.total = total
         self.unit = _printable(unit)
         self.quiet = is_quiet() if quiet is None else quiet
-        self.done = 0
+        self.done = self._before = done
         self.fields: dict[str, Any] = {}
         self.state = "running"  # or "finished" or "stopped"
         self._live: Any = None
@@ -110,7 +112,7 @@ class Progress:
                 facts.append(_clock(elapsed))
         else:
             words = "stopped after " if self.state == "stopped" else ""
-            mean = self.done / elapsed if elapsed > 0 else 0.0
+            mean = (self.done - self._before) / elapsed if elapsed > 0 else 0.0
             facts = [count, words + _duration(elapsed), _rate(mean, self.unit)]
         facts += [
             f"{_printable(name)} {format_value(value)}" for name, value in self.fields.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 
 import keras
@@ -267,7 +268,7 @@ def test_a_signal_ends_the_step_and_is_resumed_exactly(tmp_path, name):
     loop, _ = make_loop(tmp_path / "run", batches=batches, snapshot_seconds=1e9)
     with pytest.raises(Stopped, match=f"stopped by {name} after step 5") as found:
         loop.train()
-    assert found.value.exit_status == 130
+    assert found.value.exit_status == {"SIGINT": 130, "SIGTERM": 143}[name]
     assert signal.getsignal(getattr(signal, name)) == before
     resumed, _ = make_loop(tmp_path / "run", resume=True)
     assert resumed.state["step"] == 5
@@ -289,7 +290,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path):
         loop.train()
 
 
-def test_a_damaged_snapshot_falls_back_to_the_one_before(tmp_path):
+def test_a_damaged_snapshot_falls_back_to_the_one_before_and_says_so(tmp_path, capsys):
     whole, _ = make_loop(tmp_path / "run")
     whole.train()
     newest, before = whole.run.snapshots._paths()
@@ -299,6 +300,9 @@ def test_a_damaged_snapshot_falls_back_to_the_one_before(tmp_path):
     file.write_bytes(content)
     resumed, _ = make_loop(tmp_path / "run", resume=True)
     assert f"step-{resumed.state['step']:08d}" == before.name
+    said = capsys.readouterr().err
+    assert "variables.safetensors: its SHA-256" in said
+    assert f"goes on from the snapshot before, {before.name}" in said
     resumed.train()
     assert_equal_weights(weights_of(resumed.model), weights_of(whole.model))
 
@@ -333,6 +337,73 @@ def test_only_the_newest_snapshots_are_kept(tmp_path):
     assert names == ["step-00000008", "step-00000009"]
     loop.run.snapshots.clear()
     assert not loop.run.snapshots.folder.exists()
+
+
+def test_as_many_snapshots_are_kept_as_asked_for_after_as_many_steps(tmp_path):
+    loop, _ = make_loop(tmp_path / "run", snapshot_seconds=1e9, snapshot_steps=2)
+    loop.run.snapshots.keep = 4
+    loop.train()
+    names = sorted(path.name for path in loop.run.snapshots.folder.iterdir())
+    assert names == [f"step-{step:08d}" for step in (4, 6, 8, 9)]  # 3, 6, 9 end an epoch
+
+
+def test_a_full_disk_stops_the_training_and_leaves_the_snapshots_that_are_there(
+    tmp_path, monkeypatch
+):
+    from hornbook.training import snapshots
+
+    whole, _ = make_loop(tmp_path / "whole")
+    whole.train()
+    save_file = snapshots.save_file
+
+    def full(values, path):
+        save_file(values, path)
+        if "step-00000005" in str(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    loop, _ = make_loop(tmp_path / "run")
+    with monkeypatch.context() as patched:
+        patched.setattr(snapshots, "save_file", full)
+        with pytest.raises(HornbookError, match="no space left on the disk"):
+            loop.train()
+    assert sorted(path.name for path in loop.run.snapshots.folder.iterdir()) == [
+        "step-00000003",
+        "step-00000004",
+    ]
+    resumed, _ = make_loop(tmp_path / "run", resume=True)
+    assert resumed.state["step"] == 4
+    resumed.train()
+    assert_equal_weights(weights_of(resumed.model), weights_of(whole.model))
+
+
+def test_a_step_may_be_anothers_and_the_lowest_score_may_be_best(tmp_path):
+    rows, losses = [], iter([3.0, 1.0, 2.0, 6.0, 5.0, 4.0, 9.0, 9.0, 9.0])
+    loop, saved = make_loop(
+        tmp_path / "run",
+        scores=[0.5, 0.4, 0.7],
+        step=lambda inputs, labels, weights: next(losses),
+        best="lowest",
+        after=rows.append,
+        part="part",
+        total=BATCHES * ROWS * EPOCHS,
+    )
+    assert loop.train() == rows
+    assert saved == [1, 2]
+    assert [row["loss"] for row in rows] == [2.0, 5.0, 9.0]
+    assert loop.state["seen"] == BATCHES * ROWS * EPOCHS
+    assert "part 1 " in (tmp_path / "run" / "log.txt").read_text("utf-8")
+
+
+def test_one_bar_over_the_whole_training_goes_on_where_it_was(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("HORNBOOK_QUIET", raising=False)
+    whole = BATCHES * ROWS * EPOCHS
+    loop, _ = make_loop(tmp_path / "run", epochs=1, total=whole)
+    loop.train()
+    resumed, _ = make_loop(tmp_path / "run", resume=True, total=whole)
+    capsys.readouterr()
+    resumed.train()
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "training" in line]
+    assert f"{whole}/{whole}" in line
 
 
 def test_the_log_has_a_line_an_epoch(tmp_path):

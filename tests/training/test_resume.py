@@ -60,7 +60,7 @@ def test_a_run_killed_at_six_moments_and_stopped_once_ends_with_the_same_bytes(
     )
     moments = (*deadly, "stop:9", "report", "never")
     ends, child = train(matching_data, run, tiny_fields, *moments, hash_seed=2)
-    assert ends == {**dict.fromkeys(deadly, KILLED), "stop:9": 130, "report": KILLED, "never": 0}
+    assert ends == {**dict.fromkeys(deadly, KILLED), "stop:9": 143, "report": KILLED, "never": 0}
     assert digests(run) == digests(matching_run)
     assert sorted(path.name for path in run.iterdir()) == sorted(
         path.name for path in matching_run.iterdir()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
 from hornbook import __version__
-from hornbook.errors import HornbookError
+from hornbook.errors import HornbookError, Stopped
 
 COMMANDS = {
     "demo": "train and use a text matcher on data that comes with hornbook",
@@ -32,7 +33,7 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit status: 0, 2 (the user can fix it), or 130."""
+    """Runs one command and returns its exit status: 0, 2 (the user can fix it), 130 or 143."""
     words = [str(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     parser = argparse.ArgumentParser(
         prog="hornbook",
@@ -51,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parsed(parser, words)
         return options.run(options) or 0
+    except Stopped as stopped:
+        again = ["hornbook", *words, *([] if "--resume" in words else ["--resume"])]
+        print(f"hornbook: {stopped}\nGo on with:  {shlex.join(again)}", file=sys.stderr)
+        return stopped.exit_status
     except HornbookError as error:
         print(f"hornbook: {error}", file=sys.stderr)
         return error.exit_status

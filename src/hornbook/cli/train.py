@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 
 from hornbook.recipes import RECIPES, recipe_named
@@ -29,14 +28,9 @@ def run(options: argparse.Namespace) -> None:
     recipe_class = recipe_named(options.recipe)
     recipe = recipe_class(**{name: getattr(options, name) for name in recipe_class.field_names()})
 
-    from hornbook.errors import Stopped
     from hornbook.progress import print_table
 
-    try:
-        recipe.fit(options.data, options.out, resume=options.resume)
-    except Stopped as stopped:
-        command = ["hornbook", *options.words, *([] if options.resume else ["--resume"])]
-        raise Stopped(f"{stopped}\nGo on with:  {shlex.join(command)}") from None
+    recipe.fit(options.data, options.out, resume=options.resume)
     columns, rows = recipe.table(recipe.evaluate(options.data))
     print_table("Validation", columns, rows)
     print(f"Run     {options.out}")

@@ -1,4 +1,4 @@
-"""Less memory for more time: what a block computed is forgotten, and computed again for the gradient."""
+"""Less memory for more time: what a block computed is computed again for the gradient."""
 
 from __future__ import annotations
 

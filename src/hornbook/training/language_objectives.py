@@ -63,9 +63,9 @@ class MaskedLanguage(LanguageObjective):
     """Which words were masked?  Only the masked places go through the language head.
 
     Call arguments:
-        inputs: `token_ids`, `documents`, `positions` `(rows, length)`; `masked_positions`, `labels`,
-            `weights` `(rows, places)`; with sentence-order prediction also `segment_ids` and
-            `order_label` `(rows,)`, 1 where the two halves were exchanged.
+        inputs: `token_ids`, `documents`, `positions` `(rows, length)`; `masked_positions`,
+            `labels`, `weights` `(rows, places)`; with sentence-order prediction also `segment_ids`
+            and `order_label` `(rows,)`, 1 where the two halves were exchanged.
 
     References: https://arxiv.org/abs/1810.04805, 1909.11942 (sentence order).
     """
@@ -85,8 +85,8 @@ class NextToken(LanguageObjective):
     """What comes next?  Of prefix language models only what is written counts, not what is read.
 
     Call arguments:
-        inputs: `token_ids`, `documents`, `positions`, `labels`, `weights` `(rows, length)`; of prefix
-            language models also `segment_ids`, 0 read and 1 written.
+        inputs: `token_ids`, `documents`, `positions`, `labels`, `weights` `(rows, length)`; of
+            prefix language models also `segment_ids`, 0 read and 1 written.
 
     Reference: https://arxiv.org/abs/1905.03197 (UniLM)
     """
@@ -205,7 +205,7 @@ def at_places(x, places):
 
 
 def put_at_places(token_ids, places, new_ids, used):
-    """`token_ids` `(rows, length)` with `new_ids` `(rows, places)` at the places that are `used`."""
+    """`token_ids` `(rows, length)` with `new_ids` `(rows, places)` at those that are `used`."""
     rows, length = ops.shape(token_ids)
     places = ops.where(used, places, length)  # the others into a column that is cut off again
     row_numbers = ops.broadcast_to(ops.arange(rows, dtype=places.dtype)[:, None], places.shape)

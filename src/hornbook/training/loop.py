@@ -50,12 +50,18 @@ class Loop:
         batches: `epoch -> ` a sequence of batches, the same ones each time it is asked.
         epochs: How many.
         evaluate: Called with the averaged weights after each epoch; returns metrics.
-        monitor: The metric that decides which epoch is best; higher is better.
+        monitor: The metric that decides which epoch is best.
+        best: Of it: `"highest"` or `"lowest"`.
         save: Called with the averaged weights when an epoch is the best so far.
+        after: Called with the row of each epoch, when all is done but its snapshot.
         patience: Epochs without a better one before it stops; 0 never stops early.
         run: Where everything is kept.
         unit: What the progress bar counts.
+        part: What an epoch is called; a training that goes by steps has other parts.
+        total: Units of the whole training, for one bar over all of it; None: one an epoch.
+        step: Trains on inputs, labels and weights and returns the loss; None: the model does.
         snapshot_seconds: The longest time of work that a kill can cost; 0 keeps each step.
+        snapshot_steps: The same in steps; None: time alone decides.
         workers: Threads that make the arrays of the next batches while a step is computed; 0:
             they are made when they are needed; None: a thread a core.
     """
@@ -68,8 +74,14 @@ class Loop:
     save: Callable[[], None]
     patience: int
     run: RunFolder
+    best: str = "highest"
+    after: Callable[[dict[str, Any]], None] = lambda row: None
     unit: str = "samples"
+    part: str = "epoch"
+    total: int | None = None
+    step: Callable[[Any, Any, Any], float] | None = None
     snapshot_seconds: float = 120.0
+    snapshot_steps: int | None = None
     workers: int | None = 0
 
     def __post_init__(self):
@@ -79,6 +91,7 @@ class Loop:
             "batch": 0,  # the next one of this epoch
             "loss_sum": 0.0,
             "samples": 0,
+            "seen": 0,  # the same over all epochs
             "seconds": 0.0,
             "waited": 0.0,  # of them, for the arrays of a batch
             "best": None,
@@ -91,7 +104,7 @@ class Loop:
         """Takes up the newest snapshot, if there is one, and says whether there was."""
         path = self.run.snapshots.newest()
         if path is not None:
-            self.state = self.run.snapshots.state(path)
+            self.state |= self.run.snapshots.state(path)
             self.run.snapshots.restore(self.model, path)
             self.run.log(f"resumed from {path.name}")
         return path is not None
@@ -113,30 +126,33 @@ class Loop:
         """
         if keras.config.backend() != "torch":
             note("Each shape is compiled when it first comes, so the start is the slowest part.")
-        with _StopSignals() as signals:
+        whole = self._bar("training", self.total, self.state["seen"]) if self.total else None
+        with _StopSignals() as signals, whole or contextlib.nullcontext():
             while self.state["epoch"] < self.epochs and not self._exhausted():
-                self._epoch(signals)
+                self._epoch(signals, whole)
         return self.state["rows"]
 
     def _exhausted(self) -> bool:
         waited = self.state["epoch"] - self.state["best_epoch"]
         return bool(self.patience and self.state["rows"] and waited >= self.patience)
 
-    def _epoch(self, signals: _StopSignals) -> None:
+    def _bar(self, name: str, total: int, done: int) -> Progress:
+        return Progress(name, total=total, unit=self.unit, done=done)
+
+    def _epoch(self, signals: _StopSignals, whole: Progress | None) -> None:
         state = self.state
         batches = self.batches(state["epoch"])
-        total = sum(batch.size for batch in batches)
         start = time.monotonic() - state["seconds"]
-        name = f"epoch {state['epoch'] + 1}/{self.epochs}"
-        with Progress(name, total=total, unit=self.unit) as bar:
-            if state["samples"]:
-                bar.advance(state["samples"])
-            with self._ready(batches[state["batch"] :]) as ready:
-                for batch in ready:
-                    self._step(batch)
-                    state["seconds"] = time.monotonic() - start
-                    bar.advance(batch.size, loss=state["loss_sum"] / state["samples"])
-                    self._maybe_snapshot(signals)
+        name = f"{self.part} {state['epoch'] + 1}/{self.epochs}"
+        bar = whole or self._bar(name, sum(batch.size for batch in batches), state["samples"])
+        with contextlib.ExitStack() as stack:
+            if bar is not whole:
+                stack.enter_context(bar)
+            for batch in stack.enter_context(self._ready(batches[state["batch"] :])):
+                self._step(batch)
+                state["seconds"] = time.monotonic() - start
+                bar.advance(batch.size, loss=state["loss_sum"] / state["samples"])
+                self._maybe_snapshot(signals)
         with averaged_weights(self.model):
             metrics = self.evaluate()
             self._finish_epoch(metrics)
@@ -165,7 +181,10 @@ class Loop:
 
     def _step(self, batch: Batch) -> None:
         inputs, labels, weights = batch.arrays()
-        loss = float(self.model.train_on_batch(inputs, labels, sample_weight=weights))
+        if self.step is None:
+            loss = float(self.model.train_on_batch(inputs, labels, sample_weight=weights))
+        else:
+            loss = self.step(inputs, labels, weights)
         if not math.isfinite(loss):
             rows = batch.where()
             raise DataError(
@@ -178,6 +197,7 @@ class Loop:
         self.state["batch"] += 1
         self.state["loss_sum"] += loss * batch.size
         self.state["samples"] += batch.size
+        self.state["seen"] += batch.size
 
     def _finish_epoch(self, metrics: dict[str, Any]) -> None:
         state = self.state
@@ -190,26 +210,31 @@ class Loop:
         }
         state["rows"].append(row)
         state["epoch"] += 1
-        if state["best"] is None or score > state["best"]:
+        sign = {"highest": 1, "lowest": -1}[self.best]
+        if state["best"] is None or sign * score > sign * state["best"]:
             state["best"], state["best_epoch"] = score, state["epoch"]
             self.save()
         rate = state["samples"] / max(state["seconds"], 1e-9)
         self.run.log(
-            f"epoch {row['epoch']}  loss {row['loss']:.4f}  {self.monitor} {score:.4f}  "
+            f"{self.part} {row['epoch']}  loss {row['loss']:.4f}  {self.monitor} {score:.4f}  "
             f"{rate:.0f} {self.unit}/s, {state['waited']:.1f} s of waiting for them"
         )
         self.run.write_metrics(state["rows"])
+        self.after(row)
         state.update(batch=0, loss_sum=0.0, samples=0, seconds=0.0, waited=0.0)
 
     def _maybe_snapshot(self, signals: _StopSignals) -> None:
         if signals.received is not None:
             self._snapshot()
-            self.run.log(f"stopped by {signals.received} after step {self.state['step']}")
+            name = signals.received.name
+            self.run.log(f"stopped by {name} after step {self.state['step']}")
             raise Stopped(
-                f"stopped by {signals.received} after step {self.state['step']}; with resume it "
-                f"goes on exactly there.  Everything is saved in {self.run.path}."
+                f"stopped by {name} after step {self.state['step']}; with resume it "
+                f"goes on exactly there.  Everything is saved in {self.run.path}.",
+                exit_status=128 + signals.received,
             )
-        if time.monotonic() - self._last_snapshot >= self.snapshot_seconds:
+        by_steps = self.snapshot_steps and self.state["step"] % self.snapshot_steps == 0
+        if by_steps or time.monotonic() - self._last_snapshot >= self.snapshot_seconds:
             self._snapshot()
 
     def _snapshot(self) -> None:
@@ -225,7 +250,7 @@ class _StopSignals:
     """
 
     def __init__(self):
-        self.received: str | None = None
+        self.received: signal.Signals | None = None
         self._before: dict[int, Any] = {}
 
     def __enter__(self):
@@ -238,7 +263,7 @@ class _StopSignals:
         self._restore()
 
     def _note(self, number, frame):
-        self.received = signal.Signals(number).name
+        self.received = signal.Signals(number)
         self._restore()
 
     def _restore(self):

@@ -23,6 +23,7 @@ from safetensors.numpy import load_file, save_file
 from hornbook import backend
 from hornbook.errors import CheckpointError
 from hornbook.files import REPLACED, atomic_folder, settle, verify_manifest, write_json
+from hornbook.progress import note
 
 _NAME = re.compile(r"step-(\d{8,})")
 
@@ -52,7 +53,7 @@ class Snapshots:
         return path
 
     def newest(self) -> Path | None:
-        """The newest snapshot that is whole, or None.
+        """The newest snapshot that is whole, or None; says so when newer ones are damaged.
 
         Raises:
             CheckpointError: there are snapshots, and each one is damaged.
@@ -61,9 +62,12 @@ class Snapshots:
         for path in self._paths():
             try:
                 verify_manifest(path)
-                return path
             except CheckpointError as error:
-                problems.append(str(error))
+                problems.append(str(error).partition("\nTake the folder")[0])
+                continue
+            if problems:
+                note("\n".join([*problems, f"It goes on from the snapshot before, {path.name}."]))
+            return path
         if problems:
             raise CheckpointError(
                 f"Every snapshot in {self.folder} is damaged:\n"
