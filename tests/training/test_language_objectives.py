@@ -117,6 +117,7 @@ def test_spans_are_written_by_the_second_stack_and_padding_of_the_first_is_not_s
     )
     arrays = {
         "token_ids": rows()["token_ids"],
+        "documents": DOCUMENTS,
         "decoder_token_ids": np.array([[0, 30, 7, 8], [0, 30, 9, 0]], "int32"),
         "labels": np.array([[30, 7, 8, 31], [30, 9, 31, 0]], "int32"),
         "weights": np.array([[1, 1, 1, 1], [1, 1, 1, 0]], "float32"),
@@ -187,6 +188,7 @@ def test_training_lowers_each_loss(tiny_transformer, objective):
         transformer = tiny_transformer(heads=("mlm", "nsp"), **sizes)
         model, arrays = MaskedLanguage(transformer), masked_rows()
         arrays |= {"segment_ids": DOCUMENTS * 0, "order_label": np.array([0, 1], "int32")}
+        arrays |= {"order_weight": np.array([1, 0], "float32")}
     elif objective == "next":
         causal = tiny_transformer(heads=("mlm",), application="causal_lm", **sizes)
         model, arrays = NextToken(causal), next_rows()

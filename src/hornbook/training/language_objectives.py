@@ -64,8 +64,8 @@ class MaskedLanguage(LanguageObjective):
 
     Call arguments:
         inputs: `token_ids`, `documents`, `positions` `(rows, length)`; `masked_positions`,
-            `labels`, `weights` `(rows, places)`; with sentence-order prediction also `segment_ids`
-            and `order_label` `(rows,)`, 1 where the two halves were exchanged.
+            `labels`, `weights` `(rows, places)`; with sentence-order prediction also `segment_ids`,
+            and `(rows,)` `order_label`, 1 where the two halves were exchanged, and `order_weight`.
 
     References: https://arxiv.org/abs/1810.04805, 1909.11942 (sentence order).
     """
@@ -76,8 +76,8 @@ class MaskedLanguage(LanguageObjective):
         found = weighted(logits, inputs["labels"], inputs["weights"], training)
         if "order_label" in inputs:
             guessed = ops.cast(self.transformer.nsp(self.transformer.pool(x)), "float32")
-            # as much as the masked words of the row: both are means then
-            found["besides"] = token_losses(guessed, inputs["order_label"]) * found["weight"]
+            losses = token_losses(guessed, inputs["order_label"])
+            found["besides"] = losses * inputs["order_weight"]
         return found
 
 
@@ -100,18 +100,17 @@ class SpanFilling(LanguageObjective):
     """What stood where the sentinels are?  One stack reads, the other writes the answer (T5).
 
     Call arguments:
-        inputs: `token_ids` `(rows, length)`; `decoder_token_ids`, `labels`, `weights`
-            `(rows, written)`.
+        inputs: `token_ids`, `documents` `(rows, length)`, 0 of the latter being padding;
+            `decoder_token_ids`, `labels`, `weights` `(rows, written)`.
 
     Reference: https://arxiv.org/abs/1910.10683
     """
 
     def compare(self, inputs, training):
-        pad = self.transformer.config.pad_token_id or 0
         x = self.transformer(
             inputs["token_ids"],
             inputs["decoder_token_ids"],
-            padding_mask=inputs["token_ids"] != pad,
+            padding_mask=inputs["documents"] > 0,
             training=training,
         )
         return weighted(self.transformer.mlm(x), inputs["labels"], inputs["weights"], training)
@@ -215,8 +214,8 @@ def put_at_places(token_ids, places, new_ids, used):
 
 
 def shared_weights(arrays: dict[str, Any]) -> dict[str, Any]:
-    """The arrays of a step with `weights` that add up to 1, and `real_weights` where needed."""
-    weights = {"weights": arrays["weights"]}
+    """The arrays of a step with weights that add up to 1, and `real_weights` where needed."""
+    weights = {name: arrays[name] for name in ("weights", "order_weight") if name in arrays}
     if "original_ids" in arrays:
         weights["real_weights"] = arrays["documents"] > 0
     return arrays | {
