@@ -215,7 +215,8 @@ def put_at_places(token_ids, places, new_ids, used):
 
 def shared_weights(arrays: dict[str, Any]) -> dict[str, Any]:
     """The arrays of a step with weights that add up to 1, and `real_weights` where needed."""
-    weights = {name: arrays[name] for name in ("weights", "order_weight") if name in arrays}
+    weighing = ("weights", "order_weight")
+    weights: dict[str, Any] = {name: arrays[name] for name in weighing if name in arrays}
     if "original_ids" in arrays:
         weights["real_weights"] = arrays["documents"] > 0
     return arrays | {
