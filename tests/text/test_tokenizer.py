@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 
@@ -111,6 +112,12 @@ def test_a_saved_tokenizer_opens_as_it_was(tokenizer_folder, opened, kind, tmp_p
     assert again.encode_batch(TEXTS) == tokenizer.encode_batch(TEXTS)
     published = {path.read_bytes() for path in tokenizer_folder(kind).iterdir()}
     assert {path.read_bytes() for path in tmp_path.iterdir()} == published
+
+
+def test_a_tokenizer_can_be_sent_to_another_process(opened, kind):
+    sent = pickle.loads(pickle.dumps(opened(kind)))
+    assert sent.encode(TEXTS[0]) == opened(kind).encode(TEXTS[0])
+    assert sent.pieces(TEXTS) == opened(kind).pieces(TEXTS)
 
 
 def test_half_a_character_breaks_nothing(opened, kind):

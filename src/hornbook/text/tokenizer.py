@@ -104,14 +104,18 @@ class Tokenizer(ABC):
         )
         if limit is not None and limit < specials:
             raise ValueError(f"max_length={limit} leaves no room for {specials} special tokens.")
-        pieces = iter(self._pieces_of_any([text for pair in pairs for text in pair]))
+        pieces = iter(self.pieces([text for pair in pairs for text in pair]))
         encodings = []
         for pair in pairs:
             ids, segments, offsets = template.arrange([next(pieces) for _ in pair], limit)
             encodings.append(Encoding(ids, segments, offsets, self.tokens(ids)))
         return encodings
 
-    def _pieces_of_any(self, texts: list[str]) -> list[Pieces]:
+    def pieces(self, texts: list[str]) -> list[Pieces]:
+        """The ids of each text without special tokens and never cut, and their offsets.
+
+        Half a character, which cannot be text, counts as U+FFFD.
+        """
         try:
             return self._pieces(texts)
         except (TypeError, UnicodeEncodeError):  # what the libraries say to half a character

@@ -114,6 +114,14 @@ class WordPieceTokenizer(Tokenizer):
             lowercase=self.lowercase,
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process: all but the cache."""
+        return {name: value for name, value in vars(self).items() if name != "_pieces_of_word"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._pieces_of_word = lru_cache(maxsize=100_000)(self._cut_word)
+
     @classmethod
     def from_folder(
         cls,

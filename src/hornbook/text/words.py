@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from hornbook.errors import require
 
@@ -20,12 +21,21 @@ def chinese_words(*, guess: bool = False) -> Callable[[str], list[str]]:
     Example:
         `WordPieceTokenizer("vocab.txt", pre_tokenize=chinese_words())`
     """
-    rjieba = require("rjieba", extra="chinese")
+    return _ChineseWords(guess)
 
-    def cut(text: str) -> list[str]:
-        return rjieba.cut(text, hmm=guess)
 
-    return cut
+class _ChineseWords:
+    """A function that can be sent to another process."""
+
+    def __init__(self, guess: bool) -> None:
+        self.guess = guess
+        self._cut = require("rjieba", extra="chinese").cut
+
+    def __call__(self, text: str) -> list[str]:
+        return self._cut(text, hmm=self.guess)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.guess,)
 
 
 def words_and_gaps(text: str, words: Iterable[str]) -> Iterator[tuple[int, str]]:
