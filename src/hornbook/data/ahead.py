@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -23,6 +23,7 @@ def in_order(
     *,
     workers: int | None = None,
     ahead: int | None = None,
+    pool: Callable[[int], Executor] | None = None,
 ) -> Generator[Result, None, None]:
     """`map(function, items)` with threads that work ahead of whoever takes the results.
 
@@ -32,6 +33,7 @@ def in_order(
             from a stream.
         workers: Threads; 0 does everything when it is asked for; None: a thread a core, at most 8.
         ahead: Results that may wait; None: four a thread.
+        pool: Makes what the workers are, of so many; None: threads.
 
     Raises:
         Whatever `function` raises, when its item's turn comes.
@@ -41,13 +43,17 @@ def in_order(
         yield from map(function, items)
         return
     waiting: deque[Future[Result]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="hornbook-ahead")
+    executor = _threads(workers) if pool is None else pool(workers)
     try:
         for item in items:
-            waiting.append(pool.submit(function, item))
+            waiting.append(executor.submit(function, item))
             if len(waiting) > (4 * workers if ahead is None else ahead):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:  # also when whoever took the results stopped in the middle
-        pool.shutdown(wait=True, cancel_futures=True)
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _threads(workers: int) -> Executor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="hornbook-ahead")

@@ -22,6 +22,10 @@ from hornbook.files import atomic_file, sha256_of
 
 INDEX = "index.json"
 FORMAT = 1
+_KEYS = {
+    "finished", "fingerprint", "vocabulary_size", "special_ids", "before", "after", "sentinels",
+    "chunks", "statistics", "shards",
+}  # fmt: skip
 _DTYPES = {"U8": np.uint8, "U16": np.uint16, "I32": np.int32, "I64": np.int64}
 _LARGEST_HEADER = 10_000  # bytes; ours has some hundred
 
@@ -140,7 +144,7 @@ class TokenShards:
                 "was stopped."
             )
         return cls(
-            [read_shard(folder / entry["file"], entry, verify=verify) for entry in index["shards"]],
+            [read_shard(folder, entry, verify=verify) for entry in index["shards"]],
             vocabulary_size=index["vocabulary_size"],
             special_ids=index["special_ids"],
             before=tuple(index["before"]),
@@ -161,14 +165,16 @@ def read_index(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         index = json.loads(path.read_text("utf-8"))
-        version = index["format"]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        raise _damaged(path) from None
+        version, keys = index["format"], index.keys()
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise damaged(path) from None
     if version != FORMAT:
         raise DataError(
             f"{path} is of format {version}; this hornbook reads {FORMAT}.\n"
             "Remove the folder and prepare the corpus again."
         )
+    if not keys >= _KEYS:
+        raise damaged(path)
     return index
 
 
@@ -188,25 +194,24 @@ def write_shard(path: Path, shard: Shard) -> dict[str, Any]:
     }
 
 
-def read_shard(path: Path, entry: Mapping[str, Any], *, verify: bool = True) -> Shard:
+def read_shard(folder: Path, entry: Mapping[str, Any], *, verify: bool = True) -> Shard:
     """Maps a shard into memory, after holding it against its entry.
 
     Raises:
         DataError: it is missing, or not as it was written.
     """
-    if path.parent != Path(path.parent, entry["file"]).parent:
-        raise _damaged(path)  # a name that leads out of the folder
+    path = folder / Path(entry["file"]).name
     try:
         with open(path, "rb") as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError):  # ValueError: an empty file
-        raise _damaged(path) from None
+        raise damaged(path) from None
     if len(content) != entry["bytes"] or (verify and sha256_of(path) != entry["sha256"]):
-        raise _damaged(path)
+        raise damaged(path)
     try:
         return _arrays(content)
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise _damaged(path) from None
+        raise damaged(path) from None
 
 
 def _arrays(content: mmap.mmap) -> Shard:
@@ -226,7 +231,8 @@ def _arrays(content: mmap.mmap) -> Shard:
     return Shard(**arrays)
 
 
-def _damaged(path: Path) -> DataError:
+def damaged(path: Path) -> DataError:
+    """What is said of a file that is not as it was written."""
     return DataError(
         f"{path} is missing or damaged: it is not as it was written.\n"
         f"Remove {path.parent} and prepare the corpus again."

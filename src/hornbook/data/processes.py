@@ -1,0 +1,70 @@
+"""Work done ahead in processes, its results in the order of the items."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
+from typing import Any, TypeVar
+
+from hornbook.data.ahead import in_order
+from hornbook.errors import HornbookError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_processes(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    begin: Callable[..., None] | None = None,
+    arguments: tuple[Any, ...] = (),
+) -> Generator[Result, None, None]:
+    """`map(function, items)` with processes that work ahead; see `in_order`.
+
+    Args:
+        function: Of a module, so that it can be sent.
+        items: Taken a few ahead.
+        workers: Processes; 0 does everything in this one.
+        begin: What each process, or this one, calls first.
+        arguments: For `begin`.
+
+    Raises:
+        HornbookError: a process was killed.
+    """
+
+    def pool(count: int) -> Executor:
+        context = get_context("spawn")  # forking a process with threads hangs
+        return ProcessPoolExecutor(count, context, _begin, (begin, arguments))
+
+    if begin is not None and not workers:
+        begin(*arguments)
+    try:
+        yield from in_order(function, items, workers=workers, pool=pool)
+    except BrokenProcessPool:
+        raise HornbookError(
+            "A process that helped was killed; perhaps the memory was full.\n"
+            "Run it again with fewer workers: what is done is kept."
+        ) from None
+
+
+def _begin(begin: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    """Prepares a worker, which leaves when its parent is gone, however that ended."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # there is a process a core already
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+    if begin is not None:
+        begin(*arguments)
+
+
+def _leave_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
