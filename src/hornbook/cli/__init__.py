@@ -22,7 +22,7 @@ COMMANDS = {
     "evaluate": "measure a trained run on labelled data, or a language model on texts",
     "predict": "answer for new data with a trained run",
     "label": "propose names for unlabelled captchas",
-    "make": "draw labelled captchas to learn from",
+    "make": "draw labelled captchas, or learn a vocabulary",
     "generate": "let a model go on with a text",
     "mine": "find what goes together in baskets: frequent itemsets and rules",
     "export": "write a run for other programs: ONNX",

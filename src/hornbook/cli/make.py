@@ -1,15 +1,25 @@
-"""`hornbook make captchas FOLDER --count N`."""
+"""`hornbook make captchas FOLDER --count N`, `hornbook make vocabulary CORPUS... --out FOLDER`."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from hornbook.data.captcha_styles import LIBRARY, MIXED, STYLE_NAMES
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+    kinds = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
+    _add_captcha_options(kinds)
+    _add_vocabulary_options(kinds)
+
+
+def run(options: argparse.Namespace) -> None:
+    {"captchas": _make_captchas, "vocabulary": _make_vocabulary}[options.what](options)
+
+
+def _add_captcha_options(kinds: argparse._SubParsersAction) -> None:
     purpose = "draw labelled captchas, each named after its text"
     captchas = kinds.add_parser("captchas", help=purpose, description=purpose)
     captchas.add_argument("folder", metavar="FOLDER", type=Path, help="a new folder")
@@ -36,7 +46,72 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     captchas.add_argument("--workers", type=int, help="processes (default: one a core)")
 
 
-def run(options: argparse.Namespace) -> None:
+def _add_vocabulary_options(kinds: argparse._SubParsersAction) -> None:
+    purpose = "learn a vocabulary from text, JSON lines or Parquet (.gz and .zst, too)"
+    vocabulary = kinds.add_parser("vocabulary", help=purpose, description=purpose)
+    vocabulary.add_argument("corpus", metavar="CORPUS", nargs="+", help="files, folders, patterns")
+    vocabulary.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="a new one")
+    vocabulary.add_argument(
+        "--size", metavar="N", type=int, default=8000, help="the most tokens (default: 8000)"
+    )
+    vocabulary.add_argument(
+        "--kind",
+        choices=("wordpiece", "bpe", "unigram"),
+        default="wordpiece",
+        help="as BERT's, GPT-2's, or ALBERT's and T5's (default: wordpiece)",
+    )
+    vocabulary.add_argument(
+        "--lowercase",
+        action=argparse.BooleanOptionalAction,
+        help="forget the case of letters (default: wordpiece does)",
+    )
+    vocabulary.add_argument(
+        "--sentinels",
+        metavar="N",
+        type=int,
+        default=0,
+        help="tokens no text has, which --objective span needs, T5 has 100 (default: 0)",
+    )
+    vocabulary.add_argument(
+        "--characters",
+        metavar="N",
+        type=int,
+        default=200_000_000,
+        help="learn from about so many, spread over the corpus (default: 200 million)",
+    )
+    vocabulary.add_argument("--text-field", default="text", help="of JSON lines and Parquet")
+    vocabulary.add_argument(
+        "--lines", action="store_true", help="each line of a text file is a document"
+    )
+
+
+def _make_vocabulary(options: argparse.Namespace) -> None:
+    from hornbook.data.documents import sample_texts
+    from hornbook.progress import print_table, progress
+    from hornbook.text.learning import learn_vocabulary, measure_fit
+
+    def texts(characters: int) -> Iterator[str]:
+        reading = {"text_field": options.text_field, "lines": options.lines}
+        return sample_texts(options.corpus, max(characters, 1), **reading)
+
+    tokenizer = learn_vocabulary(
+        progress(texts(options.characters), "learning", unit="documents"),
+        options.size,
+        options.out,
+        kind=options.kind,
+        lowercase=options.lowercase,
+        sentinels=options.sentinels,
+    )
+    fit = measure_fit(tokenizer, list(texts(500_000)))
+    columns = ["kind", "tokens", "tokens a character", "characters covered"]
+    row = [tokenizer.kind, tokenizer.vocabulary_size, fit.tokens / max(fit.characters, 1)]
+    print_table("", columns, [[*row, f"{fit.covered:.3%}"]])
+    for sample in fit.samples:
+        print(f"  {sample}")
+    print(f"Learn   hornbook pretrain {' '.join(options.corpus)} --vocabulary {options.out}")
+
+
+def _make_captchas(options: argparse.Namespace) -> None:
     from hornbook.data.captchas import characters_of
     from hornbook.data.making_captchas import Order, make_captchas
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,6 +62,32 @@ def documents(
     """
     for file in corpus_files(sources):
         yield from _documents_of(file, text_field, lines)
+
+
+def sample_texts(
+    sources: str | Path | Sequence[str | Path],
+    characters: int,
+    text_field: str = "text",
+    *,
+    lines: bool = False,
+) -> Iterator[str]:
+    """Texts of about so many characters, every n-th document of the whole corpus.
+
+    Raises:
+        DataError: See `documents`.
+    """
+    step = max(1, _characters_about(corpus_files(sources)) // characters)
+    found = documents(sources, text_field, lines=lines)
+    return (document.text for document in islice(found, 0, None, step))
+
+
+def _characters_about(files: Iterable[Path]) -> int:
+    """Half the bytes of text, those of packed files four times: between Chinese and English."""
+    packed = (*PACKED, *PARQUET)
+    return (
+        sum(file.stat().st_size * (4 if file.suffix.lower() in packed else 1) for file in files)
+        // 2
+    )
 
 
 def corpus_files(sources: str | Path | Sequence[str | Path]) -> list[Path]:

@@ -226,14 +226,10 @@ class _Work:
 
 
 def _usual_words(files: Sequence[Path], reading: Mapping[str, Any]) -> str:
-    """What counts as a word where nobody said so, by the first million characters or so."""
-    beginning, size = [], 0
-    for document in documents(files, **reading):
-        beginning.append(document.text[:10_000])
-        size += len(beginning[-1])
-        if size > 10**6:
-            break
-    return "chinese" if is_chinese_text("".join(beginning)) else "whitespace"
+    """What counts as a word where nobody said so, by a look at a few documents."""
+    texts = islice(documents(files, **reading), 1000)
+    beginning = "".join(document.text[:1000] for document in texts)
+    return "chinese" if is_chinese_text(beginning) else "whitespace"
 
 
 def _state_of(file: Path) -> list[int]:

@@ -1,0 +1,212 @@
+"""Learns a vocabulary from texts and writes it as the folder of a tokenizer.
+
+WordPiece as BERT's, where each Chinese character stands alone; byte pairs as GPT-2's, which lose no
+character of any text; or SentencePiece's unigram pieces, as ALBERT's, or as T5's where sentinels
+are asked for.  The same texts give the same bytes, always.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hornbook.errors import HornbookError, OptionError, did_you_mean, require
+from hornbook.files import atomic_file, atomic_folder, write_json
+from hornbook.text.alignment import align
+from hornbook.text.folder import tokenizer_from_folder
+from hornbook.text.sentencepiece_styles import ALBERT, T5
+from hornbook.text.special_tokens import CONFIG
+from hornbook.text.tokenizer import Tokenizer
+from hornbook.text.vocabulary_file import SPECIAL_TOKENS, VocabularyError
+
+END, PADDING, MASK = "<|endoftext|>", "<|padding|>", "<mask>"
+THREADS = 8  # of SentencePiece, whose sums depend on their number
+
+
+def learn_vocabulary(
+    texts: Iterable[str],
+    size: int,
+    folder: str | Path,
+    *,
+    kind: str = "wordpiece",
+    lowercase: bool | None = None,
+    sentinels: int = 0,
+) -> Tokenizer:
+    """Learns a vocabulary and opens the folder it was written into.
+
+    Args:
+        texts: Read once.
+        size: The most tokens, special ones included; a small corpus may give fewer.
+        folder: A new one.
+        kind: `"wordpiece"`, `"bpe"` or `"unigram"`.
+        lowercase: Whether letter case is forgotten; None: for WordPiece only.
+        sentinels: Tokens that no text has, for spans to be filled: `<extra_id_0>` or `[unused1]`.
+
+    Raises:
+        OptionError: such a vocabulary cannot be.
+        VocabularyError: the texts hold nothing to learn from.
+        HornbookError: the folder holds something already.
+        MissingExtraError: unigram, and the package sentencepiece is not installed.
+    """
+    if kind not in KINDS:
+        raise OptionError(f"kind={kind!r} is none.  {did_you_mean(kind, KINDS)}")
+    chosen = KINDS[kind]
+    least = chosen.least + sentinels
+    if size < least:
+        raise OptionError(f"size={size} is too small: {kind} needs {least} tokens or more.")
+    if kind == "bpe" and lowercase:
+        raise OptionError("Byte pairs keep the case of letters; lowercase is for the other kinds.")
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise HornbookError(f"{folder} exists already; name a new folder for the vocabulary.")
+    with atomic_folder(folder) as temporary:
+        lowercase = kind == "wordpiece" if lowercase is None else lowercase
+        chosen.learn(texts, size, temporary, lowercase, sentinels)
+    tokenizer = tokenizer_from_folder(folder)
+    assert tokenizer is not None
+    return tokenizer
+
+
+def _wordpiece(
+    texts: Iterable[str], size: int, folder: Path, lowercase: bool, sentinels: int
+) -> None:
+    from hornbook.text.vocabulary import learn_wordpiece
+    from hornbook.text.wordpiece import WordPieceTokenizer
+
+    found = learn_wordpiece(texts, size - sentinels, lowercase=lowercase)
+    first = len(SPECIAL_TOKENS)
+    unused = [f"[unused{number}]" for number in range(1, sentinels + 1)]
+    tokens = [*found[:first], *unused, *found[first:]]
+    WordPieceTokenizer(tokens, lowercase=lowercase).save(folder)
+
+
+def _byte_pairs(
+    texts: Iterable[str], size: int, folder: Path, lowercase: bool, sentinels: int
+) -> None:
+    from tokenizers import Tokenizer as Library
+    from tokenizers import models, pre_tokenizers, trainers
+
+    library = Library(models.BPE())
+    library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        min_frequency=2,
+        special_tokens=[END, PADDING, MASK, *_extra_ids(sentinels)],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    library.train_from_iterator(_not_empty(texts), trainer)
+    model = json.loads(library.to_str())["model"]
+    with atomic_file(folder / "vocab.json", "w") as file:
+        json.dump(model["vocab"], file, ensure_ascii=False)
+    with atomic_file(folder / "merges.txt", "w") as file:
+        file.write("#version: 0.2\n")
+        file.writelines(f"{first} {second}\n" for first, second in model["merges"])
+    settings = {f"{purpose}_token": END for purpose in ("bos", "eos", "unk")}
+    settings |= {"pad_token": PADDING, "mask_token": MASK, "tokenizer_class": "GPT2Tokenizer"}
+    write_json(folder / CONFIG, settings)
+
+
+def _unigram(
+    texts: Iterable[str], size: int, folder: Path, lowercase: bool, sentinels: int
+) -> None:
+    library = require("sentencepiece", extra="sentencepiece")
+    style = T5._replace(extra_ids=sentinels) if sentinels else ALBERT._replace(keep_accents=True)
+    style = style._replace(lowercase=False)  # the model itself folds the case of letters
+    model = io.BytesIO()
+    options: dict[str, Any] = (
+        {"eos_id": 1, "unk_id": 2}
+        if sentinels
+        else {"unk_id": 1, "eos_id": -1, "control_symbols": ["[CLS]", "[SEP]", "[MASK]"]}
+    )
+    lines = (line for text in _not_empty(texts) for line in text.splitlines() if line.strip())
+    try:
+        library.SentencePieceTrainer.train(
+            sentence_iterator=lines,
+            model_writer=model,
+            model_type="unigram",
+            vocab_size=size - sentinels,
+            hard_vocab_limit=False,
+            normalization_rule_name="nmt_nfkc_cf" if lowercase else "nmt_nfkc",
+            max_sentence_length=2**24,
+            num_threads=THREADS,
+            minloglevel=2,
+            pad_id=0,
+            bos_id=-1,
+            **options,
+        )
+    except RuntimeError as error:
+        reason = str(error).rpartition("] ")[2] or str(error)
+        raise VocabularyError(f"SentencePiece cannot learn from these texts: {reason}") from None
+    with atomic_file(folder / "spiece.model") as file:
+        file.write(model.getvalue())
+    write_json(folder / CONFIG, style.settings())
+
+
+def _extra_ids(count: int) -> list[str]:
+    return [f"<extra_id_{number}>" for number in range(count)]
+
+
+def _not_empty(texts: Iterable[str]) -> Iterator[str]:
+    """The texts.
+
+    Raises:
+        VocabularyError: there is none, or nothing in them.
+    """
+    nothing = True
+    for text in texts:
+        nothing = nothing and not text.strip()
+        yield text
+    if nothing:
+        raise VocabularyError("The texts to learn a vocabulary from hold no words.")
+
+
+class _Kind(NamedTuple):
+    learn: Callable[[Iterable[str], int, Path, bool, int], None]
+    least: int  # tokens
+
+
+KINDS = {
+    "wordpiece": _Kind(_wordpiece, len(SPECIAL_TOKENS) + 1),
+    "bpe": _Kind(_byte_pairs, 256 + 3),
+    "unigram": _Kind(_unigram, 6),
+}
+
+
+class Fit(NamedTuple):
+    """How well a vocabulary fits texts.
+
+    Attributes:
+        characters: Of the texts, white space aside.
+        tokens: That they are cut into.
+        covered: The share of the characters that a known token has.
+        samples: Beginnings of a few texts, with `|` between tokens.
+    """
+
+    characters: int
+    tokens: int
+    covered: float
+    samples: list[str]
+
+
+def measure_fit(tokenizer: Tokenizer, texts: Sequence[str]) -> Fit:
+    """Cuts texts with a vocabulary and counts."""
+    unknown = tokenizer.special_ids.get("unk")
+    characters = tokens = covered = 0
+    shown: list[str] = []
+    of_interest = {0, len(texts) // 2, len(texts) - 1}
+    pieces = tokenizer.pieces(list(texts))
+    for number, (text, (ids, offsets)) in enumerate(zip(texts, pieces, strict=True)):
+        known = [span for one, span in zip(ids, offsets, strict=True) if one != unknown]
+        places = {place for begin, end in known for place in range(begin, end)}
+        covered += sum(not text[place].isspace() for place in places)
+        characters += len("".join(text.split()))
+        tokens += len(ids)
+        if number in of_interest:
+            spans = dict.fromkeys(offsets[:24])  # the bytes of a character have one place
+            parts = (part.strip() for part in align(text, spans))
+            shown.append("|".join(part for part in parts if part))
+    return Fit(characters, tokens, covered / max(characters, 1), shown)
