@@ -80,6 +80,25 @@ def announce() -> None:
     _to_announce = False
 
 
+def accelerator() -> str | None:
+    """What the first GPU or TPU is called; None: there is only the processor."""
+    backend = sys.modules["keras"].config.backend()
+    if backend == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        return None if device.platform == "cpu" else str(device.device_kind)
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    import tensorflow
+
+    found = tensorflow.config.list_physical_devices("GPU")
+    details = tensorflow.config.experimental.get_device_details(found[0]) if found else {}
+    return details.get("device_name", "GPU") if found else None
+
+
 def random_states() -> dict[str, np.ndarray]:
     """The backend's own random states, by name: PyTorch's dropout draws from no other.
 

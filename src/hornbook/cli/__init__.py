@@ -19,6 +19,7 @@ from hornbook.errors import HornbookError, Stopped
 COMMANDS = {
     "demo": "train and use a text matcher on data that comes with hornbook",
     "train": "train a recipe on your data",
+    "pretrain": "train a language model on raw text",
     "evaluate": "measure a trained run on labelled data, or a language model on texts",
     "predict": "answer for new data with a trained run",
     "label": "propose names for unlabelled captchas",

@@ -60,8 +60,10 @@ def keep_compiled_functions() -> None:
 
     A user who has said where JAX shall keep it, or that it shall not, has the last word:
     `JAX_COMPILATION_CACHE_DIR`, `JAX_ENABLE_COMPILATION_CACHE=false`.  Nothing is kept where the
-    folder cannot be written.
+    folder cannot be written.  Other backends keep nothing.
     """
+    if keras.config.backend() != "jax":
+        return
     import jax
     from jax.experimental.compilation_cache import compilation_cache
 

@@ -223,6 +223,7 @@ def write_model(
     layout: str = "huggingface",
     shard_size: int = SHARD_SIZE,
     others: Mapping[str, Any] | None = None,
+    dtype: str | None = None,
 ) -> None:
     """Writes configuration, weights and vocabulary into an existing folder.
 
@@ -233,6 +234,7 @@ def write_model(
         layout: One of `LAYOUTS`.
         shard_size: See `write_shards`.
         others: Name -> layer to save with it, under names of our own.
+        dtype: What the weights are written in; None: what they are in.  Not for Keras's layout.
     """
     from hornbook.layers.rounded_matrix import rounded_to
     from hornbook.models.families import family_named
@@ -251,17 +253,20 @@ def write_model(
         known = ", ".join([*family.weights, "keras"])
         raise OptionError(f"{family.name} has no {layout} layout.  It has: {known}.")
     values = family.write_config(transformer.config)
-    if transformer.variable_dtype != "float32":
-        values["dtype"] = transformer.variable_dtype  # what others open it in
+    if (written := dtype or transformer.variable_dtype) != "float32":
+        values["dtype"] = written  # what others open it in
     variables = all_variables(transformer, others, merged_variables)
     if layout == "google":
         write_json(folder / "bert_config.json", values)
         table = with_own_rows(family.weights[layout], variables)
-        write_tensor_bundle(folder / "bert_model.ckpt", write_weights(table, variables))
+        write_tensor_bundle(
+            folder / "bert_model.ckpt", write_weights(table, variables, dtype=dtype)
+        )
     elif layout == "huggingface":
         write_json(folder / "config.json", values)
         table = with_own_rows(family.weights[layout], variables)
-        write_shards(folder, write_weights(table, variables), shard_size=shard_size)
+        tensors = write_weights(table, variables, dtype=dtype)
+        write_shards(folder, tensors, shard_size=shard_size)
     else:
         write_json(folder / "config.json", values)
         functional(transformer).save_weights(folder / KERAS_WEIGHTS)

@@ -15,6 +15,7 @@ RECIPES = {
     "captcha": "hornbook.recipes.captcha:CaptchaReading",
     "text-matching": "hornbook.recipes.text_matching:TextMatching",
     "text-classification": "hornbook.recipes.text_classification:TextClassification",
+    "pretraining": "hornbook.recipes.pretraining:Pretraining",
 }
 
 

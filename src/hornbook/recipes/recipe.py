@@ -39,6 +39,7 @@ class Recipe(ABC):
     name: ClassVar[str]  # on the command line
     purpose: ClassVar[str]  # in one line
     snapshot_seconds: ClassVar[float] = 120.0  # the longest time of work a kill can cost
+    free: ClassVar[tuple[str, ...]] = ()  # fields that a resumed run may have others of
 
     model: Any = part()
 
@@ -155,7 +156,9 @@ class Recipe(ABC):
         from hornbook.training.run_folder import RunFolder
 
         description = {"recipe": self.name, "fields": self.fields(), "data": data}
-        return (RunFolder.resume if resume else RunFolder.create)(out, description)
+        if resume:
+            return RunFolder.resume(out, description, self.free)
+        return RunFolder.create(out, description)
 
     def train(
         self,
@@ -178,12 +181,8 @@ class Recipe(ABC):
         """
         from hornbook.training.loop import Loop
 
-        loop = Loop(
-            run=run,
-            save=lambda: self.save(run.model),
-            snapshot_seconds=self.snapshot_seconds,
-            **settings,
-        )
+        settings = {"snapshot_seconds": self.snapshot_seconds, **settings}
+        loop = Loop(run=run, save=lambda: self.save(run.model), **settings)
         if not (resume and loop.resume()) and first is not None:
             first()
             loop.begin(loop.evaluate())

@@ -25,7 +25,8 @@ class LanguageObjective(keras.Model):
 
     Returns:
         `loss`, `correct` and `weight` by name, each `(rows,)` and weighted by `weights`: their
-        sums over many rows give the mean loss and the share of places guessed right.
+        sums over many rows give the mean loss and the share of places guessed right.  When not
+        training also `guesses`, as many as `labels`.
     """
 
     def __init__(self, transformer: Any, **kwargs: Any):
@@ -187,15 +188,14 @@ def token_losses(logits, labels):
 
 
 def weighted(logits, labels, weights, training) -> dict[str, Any]:
-    """Sums a row: of the losses, of right guesses (0 in training, which has no use for them), of
-    the weights."""
+    """Sums a row, of losses and weights; in training, which has no use for them, no guesses."""
     loss = ops.sum(token_losses(logits, labels) * weights, axis=1)
+    found = {"loss": loss, "weight": ops.sum(weights, axis=1)}
     if training:
-        correct = ops.zeros_like(loss)
-    else:
-        right = ops.cast(ops.argmax(logits, axis=-1), labels.dtype) == labels
-        correct = ops.sum(ops.cast(right, "float32") * weights, axis=1)
-    return {"loss": loss, "correct": correct, "weight": ops.sum(weights, axis=1)}
+        return found
+    guesses = ops.cast(ops.argmax(logits, axis=-1), labels.dtype)
+    correct = ops.sum(ops.cast(guesses == labels, "float32") * weights, axis=1)
+    return found | {"correct": correct, "guesses": guesses}
 
 
 def at_places(x, places):

@@ -60,6 +60,8 @@ class Loop:
         part: What an epoch is called; a training that goes by steps has other parts.
         total: Units of the whole training, for one bar over all of it; None: one an epoch.
         step: Trains on inputs, labels and weights and returns the loss; None: the model does.
+        watch: Called after each step with the state and its loss; what it puts into the state is
+            in the next snapshot.
         snapshot_seconds: The longest time of work that a kill can cost; 0 keeps each step.
         snapshot_steps: The same in steps; None: time alone decides.
         workers: Threads that make the arrays of the next batches while a step is computed; 0:
@@ -80,6 +82,7 @@ class Loop:
     part: str = "epoch"
     total: int | None = None
     step: Callable[[Any, Any, Any], float] | None = None
+    watch: Callable[[dict[str, Any], float], None] = lambda state, loss: None
     snapshot_seconds: float = 120.0
     snapshot_steps: int | None = None
     workers: int | None = 0
@@ -149,8 +152,9 @@ class Loop:
             if bar is not whole:
                 stack.enter_context(bar)
             for batch in stack.enter_context(self._ready(batches[state["batch"] :])):
-                self._step(batch)
+                loss = self._step(batch)
                 state["seconds"] = time.monotonic() - start
+                self.watch(state, loss)
                 bar.advance(batch.size, loss=state["loss_sum"] / state["samples"])
                 self._maybe_snapshot(signals)
         with averaged_weights(self.model):
@@ -179,7 +183,7 @@ class Loop:
         with contextlib.closing(made):
             yield waiting()
 
-    def _step(self, batch: Batch) -> None:
+    def _step(self, batch: Batch) -> float:
         inputs, labels, weights = batch.arrays()
         if self.step is None:
             loss = float(self.model.train_on_batch(inputs, labels, sample_weight=weights))
@@ -198,6 +202,7 @@ class Loop:
         self.state["loss_sum"] += loss * batch.size
         self.state["samples"] += batch.size
         self.state["seen"] += batch.size
+        return loss
 
     def _finish_epoch(self, metrics: dict[str, Any]) -> None:
         state = self.state

@@ -7,6 +7,7 @@ log.txt           what happened, with the time
 model/            the best weights so far, configuration, vocabulary, checksums
 checkpoints/      what a resumed training continues from
 report.html       the whole story on one page
+prepared/         of a pretraining: the vocabulary that was learned, and the corpus as token ids
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Collection
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from typing import Any
 from hornbook.errors import HornbookError
 from hornbook.files import atomic_file, write_json, writing
 from hornbook.training.snapshots import Snapshots
+
+PREPARED = "prepared"  # made before the run begins; a second try uses what is there
 
 
 class RunFolder:
@@ -67,14 +71,23 @@ class RunFolder:
             )
 
     @classmethod
-    def resume(cls, path: str | Path, recipe: dict[str, Any]) -> RunFolder:
+    def resume(
+        cls, path: str | Path, recipe: dict[str, Any], free: Collection[str] = ()
+    ) -> RunFolder:
         """Opens the folder of a run that was cut off.
+
+        Args:
+            path: The folder.
+            recipe: What `create` was given.
+            free: Names of fields that change nothing in what is learned, and may be others now.
 
         Raises:
             HornbookError: there is no run, it has other fields, or it is finished.
         """
         run = cls(path)
         saved = run.recipe()
+        known = {name: saved["fields"].get(name) for name in free}
+        recipe = {**recipe, "fields": {**recipe.get("fields", {}), **known}}
         if saved != recipe:
             before, now = saved.get("fields", {}), recipe.get("fields", {})
             changed = [
@@ -140,8 +153,8 @@ class RunFolder:
 
 
 def _holds_something(folder: Path) -> bool:
-    """Whether more is there than what a kill in the first instant left half-written."""
-    return any(".tmp-" not in file.name for file in folder.iterdir())
+    """Whether more is there than what was prepared, or left half-written by a kill."""
+    return any(".tmp-" not in file.name and file.name != PREPARED for file in folder.iterdir())
 
 
 def environment() -> dict[str, Any]:

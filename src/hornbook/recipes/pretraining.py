@@ -1,0 +1,466 @@
+"""A language model from raw text: masked words, next words, prefixes, spans, replaced tokens.
+
+The text is cut into tokens once and kept on the disk; rows of several documents, which do not see
+each other, are masked anew each time they are seen.  Training goes by steps, may be killed at any
+moment, and ends with a model folder that `hornbook.load` and the other recipes open.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from hornbook.data.objectives import OBJECTIVES
+from hornbook.errors import OptionError
+from hornbook.files import write_json
+from hornbook.progress import note
+from hornbook.recipes.fields import learned, option, part
+from hornbook.recipes.pretraining_model import (
+    SIZES,
+    TRAINED,
+    check_model,
+    heads_for,
+    learning_model,
+    new_config,
+    new_model,
+    open_vocabulary,
+    opened_model,
+)
+from hornbook.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from hornbook.pretrained import Pretrained
+    from hornbook.text.tokenizer import Tokenizer
+    from hornbook.training.devices import Devices
+    from hornbook.training.language_steps import LanguageSteps
+    from hornbook.training.run_folder import RunFolder
+
+LENGTH = 128
+MEASUREMENTS = 20  # of the held-out rows, in a whole training
+POINTS = 400  # of the curve of the training loss
+TIMED_STEPS = 8  # to find out how many fit into --hours
+SPENT_ON_STEPS = 0.93  # of --hours; the rest goes into measuring and saving
+
+
+@dataclass(kw_only=True)
+class Pretraining(Recipe):
+    """Trains a language model on raw text.
+
+    Example:
+        run = Pretraining(objective="mlm", size="mini", steps=2000).fit("corpus", "runs/mini")
+        hornbook.load("runs/mini/model").fill("今天天[MASK]不错")
+    """
+
+    name: ClassVar[str] = "pretraining"
+    purpose: ClassVar[str] = "train a language model on raw text"
+    free: ClassVar[tuple[str, ...]] = (
+        "checkpoint_minutes",
+        "checkpoint_steps",
+        "keep",
+        "workers",
+        "prepared",
+        "tensorboard",
+    )
+
+    objective: str = option("mlm", "what is learned from", tuple(OBJECTIVES))
+    size: str = option("mini", "of a new model", tuple(SIZES))
+    config: str | None = option(None, "config.json of a new model, in place of a size")
+    family: str | None = option(None, "of a new model; without it as its objective or config says")
+    pretrained: str | None = option(None, "model folder to go on from; without it, a new model")
+    vocabulary: str | None = option(None, "folder of its vocabulary; without it one is learned")
+    vocabulary_size: int = option(8000, "of one that is learned: most tokens", at_least=100)
+    text_field: str = option("text", "where the text is, in JSON lines and Parquet")
+    lines: bool = option(False, "whether each line of a text file is a document of its own")
+    words: str | None = option(None, "what is masked whole: chinese, whitespace or tokens")
+    deduplicate: str | None = option(None, "leave out documents that came before: exact or near")
+    length: int = option(LENGTH, "tokens of a row", at_least=8)
+    across_documents: bool = option(True, "whether documents share a row; they never see others")
+    mask_share: float = option(
+        0.15, "share of the tokens that are masked or cut out", above=0, below=1
+    )
+    mask_unit: str = option(
+        "words", "what is masked together", ("words", "tokens", "ngrams", "spans")
+    )
+    sentence_order: bool = option(False, "with mlm: learn too which of two parts came first")
+    steps: int = option(10_000, "optimizer steps", at_least=1)
+    hours: float | None = option(None, "as many steps as fit into so much time", above=0)
+    batch_tokens: int = option(8192, "tokens of an optimizer step", at_least=8)
+    accumulate: int = option(1, "parts of a step, computed one after the other", at_least=1)
+    optimizer: str = option("adamw", "of Keras", ("adamw", "lamb", "lion", "muon"))
+    learning_rate: float | None = option(
+        None, "highest learning rate; without it the optimizer's usual one", above=0
+    )
+    schedule: str = option("linear", "how the rate falls after the warm-up", ("linear", "cosine"))
+    warmup: float = option(0.06, "share of the steps in which the rate rises", at_least=0, below=1)
+    weight_decay: float = option(0.01, "of kernels and embeddings", at_least=0)
+    dropout: float = option(0.0, "of a new model", at_least=0, below=1)
+    ema: float = option(
+        0.0, "how much of the weights' average stays at a step; 0: no average", at_least=0, below=1
+    )
+    compute_dtype: str = option(
+        "float32", "what it computes in", ("float32", "bfloat16", "float16")
+    )
+    rematerialize: bool = option(False, "compute blocks again for the gradient: less memory")
+    held_out: float = option(0.01, "share of the rows to measure on", above=0, below=0.5)
+    measure_steps: int | None = option(
+        None, "steps between two measurements; without it a twentieth of all", at_least=1
+    )
+    checkpoint_minutes: float = option(10.0, "the most work that a kill can cost", above=0)
+    checkpoint_steps: int | None = option(None, "the same in steps", at_least=1)
+    keep: int = option(2, "checkpoints that are kept", at_least=1)
+    devices: str = option("1", "how many, or all")
+    model_parallel: int = option(1, "devices that share a copy of the model (JAX)", at_least=1)
+    workers: int | None = option(None, "processes that cut the text into tokens", at_least=0)
+    prepared: str | None = option(None, "folder for corpus and vocabulary; without it in the run")
+    tensorboard: bool = option(False, "whether to write a log for TensorBoard too")
+    saved_dtype: str = option(
+        "float32", "what the model is written in", ("float32", "bfloat16", "float16")
+    )
+    licence: str | None = option(None, "of the text, for the model card")
+    seed: int = option(0, "of the weights, the order and the masks", at_least=0, at_most=2**32 - 1)
+
+    story: dict[str, Any] = learned(dict, shown=False)  # what the model card tells
+
+    tokenizer: Tokenizer = part()
+    transformer: Any = part()
+
+    def fit(
+        self, data: str | Path | Sequence[str | Path], out: str | Path, *, resume: bool = False
+    ) -> Self:
+        """Trains on a corpus: see `hornbook.data.documents`, and `Recipe.fit`.
+
+        A run that was killed before its first step is simply begun again.
+        """
+        sources = [str(x) for x in ([data] if isinstance(data, str | Path) else data)]
+        resume = resume and (Path(out) / "recipe.json").is_file()
+        self.begin(out, resume=resume)
+        from hornbook.training.devices import open_devices
+
+        self.check()
+        devices = open_devices(self.devices, self.model_parallel)
+        rows_per_step = self.rows_per_step(devices)
+        with devices.scope():
+            prepared = Path(self.prepared or Path(out) / "prepared")
+            self.start(sources, prepared)
+            steps = self.steps_on(sources, prepared, rows_per_step)
+            run = self.open_run(out, {"corpus": " ".join(sources)}, resume=resume)
+            self.learn(steps, run, devices, resume=resume)
+        return self
+
+    def check(self) -> None:
+        """Whether the fields go together.
+
+        Raises:
+            OptionError: saying which do not.
+        """
+        if self.sentence_order and self.objective != "mlm":
+            raise OptionError("--sentence-order goes with --objective mlm.")
+        if self.pretrained and (self.config or self.family):
+            raise OptionError("--from names a model; --config and --family are for a new one.")
+        if self.tensorboard:
+            from hornbook.errors import require
+
+            require("tensorboard", extra="pretraining")
+
+    def rows_per_step(self, devices: Devices) -> int:
+        """Rows of an optimizer step, a whole number for each part and device."""
+        least = self.accumulate * devices.count
+        rows = self.batch_tokens // (self.length * least) * least
+        if rows < 1:
+            raise OptionError(
+                f"--batch-tokens {self.batch_tokens} is less than a row of {self.length} tokens "
+                f"for each of {least} parts.  Say {self.length * least} or more."
+            )
+        return rows
+
+    # What is trained, and on what.
+
+    def start(self, sources: Sequence[str], prepared: Path) -> None:
+        """The vocabulary and the Transformer: new, or those of a checkpoint."""
+        import keras
+
+        heads = heads_for(self.objective, self.sentence_order)
+        keras.utils.set_random_seed(self.seed)
+        if self.pretrained:
+            found = opened_model(
+                self.pretrained, self.objective, heads, compute_dtype=self.compute_dtype
+            )
+            self.transformer, self.tokenizer = found.model, found.tokenizer
+            if self.vocabulary or self.tokenizer is None:
+                self.tokenizer = open_vocabulary(self.vocabulary or self.pretrained)
+        else:
+            self.tokenizer = self._vocabulary(sources, prepared)
+            config = new_config(
+                self.objective,
+                self.tokenizer,
+                size=self.size,
+                file=self.config,
+                family=self.family,
+                length=self.length,
+                heads=heads,
+                dropout=self.dropout,
+            )
+            self.transformer = new_model(config, self.compute_dtype)
+        check_model(self.transformer.config, self.objective, self.length, self.rematerialize)
+        self.model = self.build()
+
+    def _vocabulary(self, sources: Sequence[str], prepared: Path) -> Tokenizer:
+        """The one that was given, or one learned from the corpus, which is kept."""
+        if self.vocabulary:
+            return open_vocabulary(self.vocabulary)
+        from hornbook.data.documents import documents
+        from hornbook.files import MANIFEST, atomic_folder, verify_manifest
+        from hornbook.text.learning import learn_vocabulary
+
+        kind = TRAINED[self.objective]["kind"]
+        folder = prepared / f"vocabulary-{kind}-{self.vocabulary_size}"
+        if (folder / MANIFEST).is_file():
+            verify_manifest(folder)
+        else:
+            note(f"Learning a vocabulary of {self.vocabulary_size:,} tokens ({kind}) ...")
+            texts = documents(sources, self.text_field, lines=self.lines)
+            with atomic_folder(folder) as temporary:
+                learn_vocabulary(
+                    (document.text for document in texts), self.vocabulary_size, kind, temporary
+                )
+        return open_vocabulary(str(folder))
+
+    def build(self) -> Any:
+        """The Transformer with its loss."""
+        for stack in (self.transformer, *_stacks(self.transformer)):
+            stack.recompute = self.rematerialize
+        return learning_model(self.objective, self.transformer, self.compute_dtype, self.seed)
+
+    def steps_on(
+        self, sources: Sequence[str], prepared: Path, rows_per_step: int, *, all_held_out=False
+    ) -> LanguageSteps:
+        """The corpus as the rows of steps.
+
+        Args:
+            sources: Files, folders, patterns.
+            prepared: Where its tokens are, or will be.
+            rows_per_step: Rows of an optimizer step.
+            all_held_out: Whether there is nothing to train on, and all to measure on.
+        """
+        from hornbook.data.packing import pack
+        from hornbook.data.preparing import prepare_shards
+        from hornbook.training.language_steps import LanguageSteps, split_rows
+
+        shards = prepare_shards(
+            sources,
+            self.tokenizer,
+            prepared / "corpus",
+            words=self.words,
+            workers=self.workers,
+            text_field=self.text_field,
+            lines=self.lines,
+            deduplicate=self.deduplicate,
+        )
+        objective = self._objective()
+        packing = {"across_documents": self.across_documents, **objective.packing}
+        rows = pack(shards, self.length, **packing)
+        everything = np.arange(len(rows))
+        split = everything[:0], everything
+        if not all_held_out:
+            split = split_rows(len(rows), self.held_out)
+        return LanguageSteps(objective, rows, *split, rows_per_step, self.seed)
+
+    def _objective(self) -> Any:
+        options: dict[str, Any] = {}
+        if self.objective in ("mlm", "electra"):
+            options = {"share": self.mask_share, "unit": self.mask_unit}
+        elif self.objective == "span":
+            options = {"share": self.mask_share}
+        if self.sentence_order:
+            options["sentence_order"] = True
+        return OBJECTIVES[self.objective](**options)
+
+    # Training.
+
+    def learn(
+        self, steps: LanguageSteps, run: RunFolder, devices: Devices, *, resume: bool
+    ) -> None:
+        """Trains to the end, and writes the report."""
+        from hornbook.models.compiling import keep_compiled_functions
+        from hornbook.recipes.pretraining_diary import Diary
+        from hornbook.recipes.pretraining_report import write_report
+        from hornbook.training.language_steps import parts_of
+
+        keep_compiled_functions()
+        run.snapshots.keep = self.keep
+        total = self._number_of_steps(steps, run, devices)
+        self._compile(total, devices)
+        every = min(self.measure_steps or -(-total // MEASUREMENTS), total)
+        rows_at_once = steps.rows_per_step // self.accumulate
+        diary = Diary(self, run, steps, total, devices)
+
+        def step(arrays, *_) -> float:
+            pieces = parts_of(arrays, self.accumulate)
+            return sum(devices.train(self.model, piece) for piece in pieces) / len(pieces)
+
+        def evaluate() -> dict[str, float]:
+            found = steps.measure(lambda piece: devices.predict(self.model, piece), rows_at_once)
+            self.story = diary.story(found)
+            return found
+
+        rows = self.train(
+            run,
+            resume=resume,
+            model=self.model,
+            batches=lambda number: steps.batches(number * every, min((number + 1) * every, total)),
+            epochs=-(-total // every),
+            evaluate=evaluate,
+            monitor="held_out_loss",
+            best="lowest",
+            after=diary.write,
+            patience=0,
+            step=step,
+            watch=diary.watch,
+            unit="tokens",
+            part="measurement",
+            total=total * steps.rows_per_step * self.length,
+            snapshot_seconds=self.checkpoint_minutes * 60,
+            snapshot_steps=self.checkpoint_steps,
+            workers=2,
+        )
+        if devices.is_first:
+            write_report(run, self, rows, diary)
+            run.snapshots.clear()
+
+    def _compile(self, total: int, devices: Devices) -> None:
+        from hornbook.training.optimizer import OPTIMIZERS, pretraining_optimizer
+
+        self.model.loss_scale = devices.loss_scale
+        self.model.compile(
+            pretraining_optimizer(
+                self.optimizer,
+                self.model,
+                steps=total,
+                learning_rate=self.learning_rate or OPTIMIZERS[self.optimizer],
+                schedule=self.schedule,
+                warmup=self.warmup,
+                weight_decay=self.weight_decay,
+                ema=self.ema,
+                accumulate=self.accumulate,
+            )
+        )
+
+    def _number_of_steps(self, steps: LanguageSteps, run: RunFolder, devices: Devices) -> int:
+        """What the field says, or what fits into `hours`, found out once for the whole run."""
+        if self.hours is None:
+            return self.steps
+        file = run.path / "steps.json"
+        if file.is_file():
+            return int(json.loads(file.read_text("utf-8"))["steps"])
+        seconds = self._seconds_per_step(steps, devices)
+        total = max(int(self.hours * 3600 * SPENT_ON_STEPS / seconds), 1)
+        write_json(file, {"steps": total, "seconds_per_step": seconds})
+        note(f"A step takes {seconds:.2f} s: {total:,} steps fit into {self.hours:g} hours.")
+        return total
+
+    def _seconds_per_step(self, steps: LanguageSteps, devices: Devices) -> float:
+        """Trains a few steps, and forgets them."""
+        import keras
+
+        from hornbook import backend
+        from hornbook.training.language_steps import parts_of
+
+        values = [np.array(keras.ops.convert_to_numpy(v.value)) for v in self.model.variables]
+        random_states = backend.random_states()
+        self._compile(10**6, devices)
+        start = 0.0
+        for number, batch in enumerate(steps.batches(0, 2 + TIMED_STEPS)):
+            if number == 2:  # the first ones compile
+                start = time.monotonic()
+            for piece in parts_of(batch.arrays()[0], self.accumulate):
+                devices.train(self.model, piece)
+        seconds = (time.monotonic() - start) / TIMED_STEPS
+        for variable, value in zip(self.model.variables, values, strict=True):
+            variable.assign(value)
+        backend.set_random_states(random_states)
+        return seconds
+
+    # After training.
+
+    def pretrained_model(self) -> Pretrained:
+        """The trained model as `hornbook.load` gives it."""
+        from hornbook.pretrained import Pretrained
+
+        return Pretrained(self.transformer, self.tokenizer)
+
+    def evaluate(self, data: str | Path | Sequence[str | Path]) -> dict[str, Any]:
+        """Measures the model on another corpus, all of it.
+
+        Returns:
+            `held_out_loss`, `accuracy`, `perplexity`, and how many `rows` they are of.
+        """
+        sources = [str(x) for x in ([data] if isinstance(data, str | Path) else data)]
+        with tempfile.TemporaryDirectory() as folder:
+            steps = self.steps_on(sources, Path(folder), 1, all_held_out=True)
+            at_once = max(self.batch_tokens // self.length // self.accumulate, 1)
+            found = steps.measure(self.model.predict_on_batch, at_once)
+            return {"rows": len(steps.held_out), **found}
+
+    def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
+        columns = ["rows", "loss", "accuracy", "perplexity"]
+        names = ["rows", "held_out_loss", "accuracy", "perplexity"]
+        return columns, [[metrics.get(name) for name in names]]
+
+    def predict_stream(self, samples: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Fills the gaps of texts, `[MASK]`; or goes on with them, as the model does."""
+        if self.objective == "electra":
+            raise OptionError(
+                "An ELECTRA discriminator answers nothing by itself.\nFine-tune it: "
+                "hornbook train text-classification DATA --pretrained RUN/model"
+            )
+        model = self.pretrained_model()
+        for text in samples:
+            if self.objective == "mlm":
+                yield {"text": text, "answer": model.fill(text)}
+            else:
+                yield {"text": text, "answer": model.generate(text, max_new_tokens=64)}
+
+    def predict_files(self, sources: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
+        """Answers for the documents of files, as they come."""
+        from hornbook.data.documents import documents
+
+        for source in sources:
+            read = documents(source, self.text_field, lines=True)
+            yield from self.predict_stream(document.text for document in read)
+
+    def build_for(self, folder: Path) -> None:
+        found = opened_model(
+            str(folder),
+            self.objective,
+            heads_for(self.objective, self.sentence_order),
+            compute_dtype=self.compute_dtype,
+        )
+        self.transformer, self.tokenizer = found.model, found.need_tokenizer()
+        super().build_for(folder)
+
+    def write_parts(self, folder: Path) -> None:
+        """Writes weights, configuration, vocabulary and model card."""
+        from hornbook.pretrained import write_model
+        from hornbook.recipes.pretraining_report import model_card
+
+        dtype = None if self.saved_dtype == "float32" else self.saved_dtype
+        write_model(folder, self.transformer, self.tokenizer, dtype=dtype)
+        (folder / "README.md").write_text(model_card(self), "utf-8")
+
+    def read_parts(self, folder: Path) -> None:
+        from hornbook.checkpoints import find_checkpoint
+        from hornbook.pretrained import read_model
+
+        read_model(self.transformer, find_checkpoint(folder))
+
+
+def _stacks(transformer: Any) -> list[Any]:
+    names = ("encoder", "decoder") if transformer.config.encoder_decoder else ()
+    return [stack for name in names if (stack := getattr(transformer, name)) is not None]

@@ -1,0 +1,165 @@
+"""What is told of a pretraining when it is over: the page `report.html` and the model card."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hornbook.recipes.fields import options_of
+from hornbook.report import Page, line_chart
+
+WHAT = {
+    "mlm": "Masked words were guessed",
+    "lm": "The next token was guessed",
+    "prefix-lm": "Texts were gone on with after their beginnings",
+    "span": "Spans that were cut out were written",
+    "electra": "Tokens that a generator had put there were told from the original ones",
+}
+
+
+def command_of(recipe: Any, corpus: str) -> str:
+    """The command that makes this model."""
+    words = ["hornbook", "pretrain", *corpus.split(" "), "--out", "RUN"]
+    for item in options_of(recipe):
+        value = getattr(recipe, item.name)
+        if value == item.default or item.name in recipe.free:
+            continue
+        flag = "--" + item.name.replace("_", "-")
+        if item.kind is bool:
+            words.append(flag if value else f"--no-{flag[2:]}")
+        else:
+            words += [flag, str(value)]
+    return shlex.join(words)
+
+
+def model_card(recipe: Any) -> str:
+    """`README.md` of the model folder: data, licence, steps, losses, the command."""
+    story, config = recipe.story, recipe.transformer.config
+    measured = ""
+    if story:
+        measured = f"""
+| | |
+|---|---|
+| text | {story["corpus"]} |
+| licence of the text | {recipe.licence or "not stated"} |
+| documents, tokens | {story["documents"]:,}, {story["tokens"]:,} |
+| steps | {story["step"]:,} |
+| tokens seen in training | {story["seen"]:,} |
+| training loss | {_figure(story["loss"])} |
+| loss on held-out rows | {_figure(story["held_out_loss"])} |
+| guessed right there | {story["accuracy"]:.1%} |
+
+Made by
+
+```
+{command_of(recipe, story["corpus"])}
+```
+"""
+    return f"""# A {config.family} of {config.num_hidden_layers} layers, {config.hidden_size} wide
+
+Pretrained from raw text with hornbook. {WHAT[recipe.objective]}.
+{measured}
+```python
+import hornbook
+
+model = hornbook.load("this folder")
+```
+
+The model says what its text said, right or wrong: look at what it makes of yours before you rely
+on it.
+"""
+
+
+def write_report(run: Any, recipe: Any, rows: Sequence[Mapping[str, Any]], diary: Any) -> None:
+    """Writes `report.html` of a run.
+
+    Args:
+        run: The `RunFolder`.
+        recipe: The fitted recipe.
+        rows: One a measurement, from the training loop.
+        diary: Of the run.
+    """
+    best = min(rows, key=lambda row: row["held_out_loss"])
+    story = recipe.story
+    page = Page(
+        "Pretraining",
+        subtitle=f"{run.path.name} · {recipe.objective} · {rows[-1]['step']:,} steps · "
+        f"held-out loss {best['held_out_loss']:.3f}, {best['accuracy']:.1%} right",
+    )
+    page.add_text(
+        f"{WHAT[recipe.objective]}, in {story['documents']:,} documents of {story['tokens']:,} "
+        f"tokens; {diary.state['seen']:,} tokens were read, so the corpus was seen "
+        f"{diary.state['seen'] / story['tokens']:.2g} times. The weights that are kept are those "
+        f"of step {best['step']:,}, where the loss on rows never trained on was lowest."
+    )
+    _add_curves(page, rows, diary)
+    _add_samples(page, recipe, diary)
+    page.add_heading("Speed")
+    speeds = sorted(point[3] for point in diary.state["curve"])
+    speed = speeds[len(speeds) // 2]
+    page.add_key_values(
+        {
+            "tokens a second, median": f"{speed:,.0f}",
+            "operations a token": f"{diary.flops / 1e6:,.1f} million",
+            "of what the device can do": f"{speed * diary.flops / diary.peak:.0%} "
+            f"of {diary.peak / 1e9:,.0f} GFLOP/s ({diary.peak_source})",
+        }
+    )
+    page.add_heading("Settings")
+    page.add_key_values({name: "none" if x is None else x for name, x in recipe.fields().items()})
+    page.add_heading("How to use this model")
+    page.add_code(
+        f"hornbook train text-classification DATA --pretrained {run.model} --out RUN\n"
+        f"hornbook convert {run.model} ELSEWHERE --layout google\n\n"
+        f"import hornbook\nmodel = hornbook.load({str(run.model)!r})\n"
+        + {"mlm": f'model.fill("...{_mask(recipe)}...")', "electra": 'model.encode(["..."])'}.get(
+            recipe.objective, 'model.generate("...", max_new_tokens=64)'
+        )
+    )
+    run.write_report(page.html())
+
+
+def _add_curves(page: Page, rows: Sequence[Mapping[str, Any]], diary: Any) -> None:
+    page.add_heading("Training")
+    page.add_text(
+        "Both losses should fall. If that on held-out rows rises while the other falls, the model "
+        "learns the corpus by heart: more text helps, or fewer steps."
+    )
+    curve = diary.state["curve"]
+    measured = [row["step"] for row in rows]
+    losses = {
+        "training": ([point[0] for point in curve], [point[1] for point in curve]),
+        "held out": (measured, [row["held_out_loss"] for row in rows]),
+    }
+    page.add_chart(line_chart(losses, x_label="step"), "Loss")
+    right = {"accuracy": (measured, [row["accuracy"] for row in rows])}
+    page.add_chart(line_chart(right, x_label="step"), "Guessed right on held-out rows")
+    rates = {"learning rate": ([point[0] for point in curve], [point[2] for point in curve])}
+    page.add_chart(line_chart(rates, x_label="step"), "Learning rate")
+    speeds = {"tokens/s": ([point[0] for point in curve], [point[3] for point in curve])}
+    page.add_chart(line_chart(speeds, x_label="step"), "Tokens a second")
+
+
+def _add_samples(page: Page, recipe: Any, diary: Any) -> None:
+    texts = [one for one in diary.state.get("texts", []) if any(one["texts"])]
+    if not texts:
+        return
+    page.add_heading("What it makes of text")
+    page.add_text(
+        "Held-out rows; a hidden word is in brackets, [guess] where it is right and [guess, not "
+        "the word] where it is not."
+        if recipe.objective == "mlm"
+        else "Held-out rows, and behind the arrow what the model goes on with."
+    )
+    shown = [texts[number] for number in sorted({0, len(texts) // 3, len(texts) - 1})]
+    table = [[f"{one['step']:,}", text] for one in shown for text in one["texts"]]
+    page.add_table(table, ["step", "text"], "rl")
+
+
+def _mask(recipe: Any) -> str:
+    return recipe.tokenizer.tokens([recipe.tokenizer.mask_token_id])[0]
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

@@ -1,0 +1,89 @@
+"""How fast a training is, and what part of what the device can do it uses."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+
+# FLOP/s of dense matrix products in 16 bits, from the makers' data sheets, by a part of the name
+PEAKS = {
+    "H200": 989e12,
+    "H100": 989e12,
+    "A100": 312e12,
+    "L40": 181e12,
+    "L4": 121e12,
+    "A10": 125e12,
+    "V100": 125e12,
+    "T4": 65e12,
+    "RTX 4090": 165e12,
+    "RTX 3090": 71e12,
+    "TPU v5p": 459e12,
+    "TPU v5 lite": 197e12,
+    "TPU v4": 275e12,
+    "TPU v3": 61e12,
+}
+
+
+def flops_per_token(transformer: Any, length: int, predicted: float) -> float:
+    """Floating-point operations of a training step for each token: matrix products, forward and
+    back.
+
+    Args:
+        transformer: Built; a `Transformer` or an `EncoderDecoder`, of which both stacks count as
+            reading every token.
+        length: Tokens of a row, all of which attention compares.
+        predicted: The share of tokens that go through the language head.
+    """
+    config = transformer.config
+    stacks = [transformer]
+    if config.encoder_decoder:
+        stacks = [stack for stack in (transformer.encoder, transformer.decoder) if stack]
+    total = 0.0
+    for stack in stacks:
+        repeated = stack.config.num_hidden_layers / len(stack.blocks)
+        total += 2 * repeated * sum(_matrices(block) for block in stack.blocks)
+        features = stack.config.head_size * stack.config.num_attention_heads
+        total += 4 * stack.config.num_hidden_layers * length * features
+        if stack.embedding_projection is not None:
+            total += 2 * _matrices(stack.embedding_projection)
+    if transformer.mlm is not None:
+        words = config.vocab_size * (config.embedding_size or config.hidden_size)
+        total += 2 * predicted * (words + _matrices(transformer.mlm))
+    return 3 * total
+
+
+def _matrices(layer: Any) -> int:
+    """Weights of a layer that are in matrices."""
+    return sum(math.prod(v.shape) for v in layer.trainable_variables if len(v.shape) == 2)
+
+
+def peak_flops(compute_dtype: str) -> tuple[float, str]:
+    """What one device can do, and how that is known: of a known one from its data sheet, else
+    measured with one large matrix product."""
+    import keras
+
+    name = device_name()
+    if compute_dtype != "float32":
+        for part, flops in PEAKS.items():
+            if part in name:
+                return flops, f"{name}, data sheet"
+    size = 1024
+    x = keras.ops.cast(np.ones((size, size), "float32"), compute_dtype)
+    best = math.inf
+    for _ in range(4):
+        start = time.perf_counter()
+        keras.ops.convert_to_numpy(keras.ops.sum(keras.ops.matmul(x, x)))
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best, f"{name}, a product of two matrices"
+
+
+def device_name() -> str:
+    """What the first device is called."""
+    import keras
+
+    from hornbook.backend import accelerator
+
+    return accelerator() or f"{keras.config.backend()} on a processor"
