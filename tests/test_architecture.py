@@ -35,6 +35,8 @@ WITHOUT_KERAS = {
 BACKEND_FILES = {
     "backend.py": "chooses the backend",
     "models/compiling.py": "compiles a function of arrays",
+    "training/devices.py": "asks a backend for its devices",
+    "training/torch_processes.py": "has a process of PyTorch for each device",
     "layers/rounded_matrix_torch.py": "calls PyTorch's kernels for 8 and 4 bits",
 }
 SHARED_BY_RECIPES = {"recipe", "fields", "text_recipe"}

@@ -33,7 +33,7 @@ from hornbook.recipes.pretraining_model import (
     open_vocabulary,
     opened_model,
 )
-from hornbook.recipes.recipe import Recipe
+from hornbook.recipes.recipe import Recipe, read_saved
 
 if TYPE_CHECKING:
     from hornbook.pretrained import Pretrained
@@ -130,6 +130,7 @@ class Pretraining(Recipe):
 
     tokenizer: Tokenizer = part()
     transformer: Any = part()
+    writes = True  # False in processes that compute with another one
 
     def fit(
         self, data: str | Path | Sequence[str | Path], out: str | Path, *, resume: bool = False
@@ -142,16 +143,26 @@ class Pretraining(Recipe):
         resume = resume and (Path(out) / "recipe.json").is_file()
         self.begin(out, resume=resume)
         from hornbook.training.devices import open_devices
+        from hornbook.training.run_folder import Onlooker
+        from hornbook.training.torch_processes import run_in_processes
 
         self.check()
         devices = open_devices(self.devices, self.model_parallel)
+        self.writes = devices.is_first
         rows_per_step = self.rows_per_step(devices)
         with devices.scope():
             prepared = Path(self.prepared or Path(out) / "prepared")
             self.start(sources, prepared)
             steps = self.steps_on(sources, prepared, rows_per_step)
             run = self.open_run(out, {"corpus": " ".join(sources)}, resume=resume)
-            self.learn(steps, run, devices, resume=resume)
+            if not devices.is_first:
+                run = Onlooker(run.path)
+            if devices.launches:
+                run_in_processes(devices.count, _fit_again, self.fields(), sources, str(out))
+                self.read_parts(run.model)
+                self.story = read_saved(run.model)[0]["learned"]["story"]
+            else:
+                self.learn(steps, run, devices, resume=resume)
         return self
 
     def check(self) -> None:
@@ -360,10 +371,12 @@ class Pretraining(Recipe):
         if file.is_file():
             return int(json.loads(file.read_text("utf-8"))["steps"])
         seconds = self._seconds_per_step(steps, devices)
-        total = max(int(self.hours * 3600 * SPENT_ON_STEPS / seconds), 1)
-        write_json(file, {"steps": total, "seconds_per_step": seconds})
-        note(f"A step takes {seconds:.2f} s: {total:,} steps fit into {self.hours:g} hours.")
-        return total
+        if devices.is_first:
+            total = max(int(self.hours * 3600 * SPENT_ON_STEPS / seconds), 1)
+            write_json(file, {"steps": total, "seconds_per_step": seconds})
+            note(f"A step takes {seconds:.2f} s: {total:,} steps fit into {self.hours:g} hours.")
+        devices.wait()
+        return self._number_of_steps(steps, run, devices)
 
     def _seconds_per_step(self, steps: LanguageSteps, devices: Devices) -> float:
         """Trains a few steps, and forgets them."""
@@ -435,6 +448,11 @@ class Pretraining(Recipe):
             read = documents(source, self.text_field, lines=True)
             yield from self.predict_stream(document.text for document in read)
 
+    def save(self, folder: str | Path) -> None:
+        """Writes the model folder; of several processes only the first does."""
+        if self.writes:
+            super().save(folder)
+
     def build_for(self, folder: Path) -> None:
         found = opened_model(
             str(folder),
@@ -459,6 +477,11 @@ class Pretraining(Recipe):
         from hornbook.pretrained import read_model
 
         read_model(self.transformer, find_checkpoint(folder))
+
+
+def _fit_again(fields: dict[str, Any], sources: Sequence[str], out: str) -> None:
+    """What each of several processes does: everything is prepared, and the run is begun."""
+    Pretraining(**fields).fit(sources, out, resume=True)
 
 
 def _stacks(transformer: Any) -> list[Any]:

@@ -34,11 +34,13 @@ class Devices:
         count: How many there are.
         loss_scale: What the loss is multiplied by, where the backend divides it by their number.
         is_first: Whether this process writes files.
+        launches: Whether the training has to be done by other processes.
     """
 
     count = 1
     loss_scale = 1.0
     is_first = True
+    launches = False
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
@@ -128,6 +130,19 @@ class MirroredDevices(Devices):
         return {name: value[:rows] for name, value in found.items()}
 
 
+class TorchLauncher(Devices):
+    """PyTorch's devices, before each has its process: nothing is computed here.
+
+    Args:
+        count: How many processes there will be.
+    """
+
+    launches = True
+
+    def __init__(self, count: int):
+        self.count = count
+
+
 def open_devices(wanted: str, model_parallel: int = 1) -> Devices:
     """The devices to train on.
 
@@ -142,7 +157,8 @@ def open_devices(wanted: str, model_parallel: int = 1) -> Devices:
         raise OptionError(f"--devices {wanted}: expected all, or a number of 1 or more.")
     names = _names()
     count = len(names) if wanted == "all" else int(wanted)
-    if count > len(names):
+    on_processor = keras.config.backend() == "torch" and names == ["cpu:0"]
+    if count > len(names) and not on_processor:  # there, a process can be had for the asking
         raise OptionError(
             f"--devices {count}, but {keras.config.backend()} sees {len(names)}: "
             f"{', '.join(names)}.  Say --devices all."
@@ -151,6 +167,10 @@ def open_devices(wanted: str, model_parallel: int = 1) -> Devices:
         raise OptionError("--model-parallel is for JAX: set KERAS_BACKEND=jax.")
     if count % model_parallel:
         raise OptionError(f"{count} devices cannot be shared out in groups of {model_parallel}.")
+    if keras.config.backend() == "torch":
+        from hornbook.training.torch_processes import TorchDevices, in_a_group
+
+        return TorchDevices() if in_a_group() else TorchLauncher(count) if count > 1 else Devices()
     if count == 1:
         return Devices()
     if keras.config.backend() == "jax":
@@ -170,4 +190,8 @@ def _names() -> list[str]:
         from keras import distribution
 
         return distribution.list_devices()
+    import torch
+
+    if torch.cuda.is_available():
+        return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
     return ["cpu:0"]

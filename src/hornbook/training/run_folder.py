@@ -24,7 +24,7 @@ from typing import Any
 
 from hornbook.errors import HornbookError
 from hornbook.files import atomic_file, write_json, writing
-from hornbook.training.snapshots import Snapshots
+from hornbook.training.snapshots import Snapshots, SnapshotsOfAnother
 
 PREPARED = "prepared"  # made before the run begins; a second try uses what is there
 
@@ -150,6 +150,27 @@ class RunFolder:
         file = self.path / "log.txt"
         with writing(file), open(file, "a", encoding="utf-8") as lines:
             lines.write(f"{now} UTC  {message}\n")
+
+
+class Onlooker(RunFolder):
+    """The run of a process that computes with another one, which writes everything.
+
+    Args:
+        path: The folder, made by the other one.
+    """
+
+    def __init__(self, path: str | Path):
+        super().__init__(path)
+        self.snapshots = SnapshotsOfAnother(self.path / "checkpoints")
+
+    def write_metrics(self, rows: list[dict[str, Any]]) -> None:
+        pass
+
+    def write_report(self, html: str) -> None:
+        pass
+
+    def log(self, message: str) -> None:
+        pass
 
 
 def _holds_something(folder: Path) -> bool:

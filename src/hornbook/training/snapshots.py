@@ -118,6 +118,16 @@ class Snapshots:
         return sorted(paths, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
 
 
+class SnapshotsOfAnother(Snapshots):
+    """Those of another process, which are only read."""
+
+    def save(self, model: keras.Model, state: dict[str, Any]) -> Path:
+        return self.folder
+
+    def clear(self) -> None:
+        pass
+
+
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     """Weights, random states and optimizer variables, numbered in the order Keras made them.
 
