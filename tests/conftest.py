@@ -51,6 +51,40 @@ def matching_run(tmp_path_factory, matching_data, tiny_fields):
 
 
 @pytest.fixture(scope="session")
+def little_corpus(tmp_path_factory):
+    """A text of 60 documents, each a few sentences of 30 words in an order that can be learned."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    words = [f"{first}{second}o" for first in "bdfglm" for second in "aeiou"]
+    blocks = []
+    for _ in range(60):
+        place, sentences = random.integers(len(words)), []
+        for _ in range(random.integers(1, 5)):
+            sentence = []
+            for _ in range(random.integers(4, 9)):
+                place = (place + random.integers(1, 3)) % len(words)
+                sentence.append(words[place])
+            sentences.append(" ".join(sentence) + ".")
+        blocks.append("\n".join(sentences))
+    file = tmp_path_factory.mktemp("corpus") / "little.txt"
+    file.write_text("\n\n".join(blocks), "utf-8")
+    return file
+
+
+@pytest.fixture(scope="session")
+def little_vocabulary(tmp_path_factory, little_corpus):
+    """A folder with a WordPiece vocabulary of `little_corpus`, and places for spans."""
+    from hornbook.text.vocabulary import learn_wordpiece
+    from hornbook.text.wordpiece import WordPieceTokenizer
+
+    words = learn_wordpiece(little_corpus.read_text("utf-8").splitlines(), 60)
+    folder = tmp_path_factory.mktemp("vocabulary")
+    WordPieceTokenizer([*words, *(f"[unused{number}]" for number in range(1, 9))]).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def captcha_data(tmp_path_factory):
     """A folder of 40 drawn captchas of two of six characters, and one that cannot be read."""
     from hornbook.data.making_captchas import Order, make_captchas

@@ -182,6 +182,10 @@ class Pretraining(Recipe):
 
     def rows_per_step(self, devices: Devices) -> int:
         """Rows of an optimizer step, a whole number for each part and device."""
+        if self.accumulate > 1 and not devices.accumulates:
+            raise OptionError(
+                "--accumulate and several --devices do not go together on TensorFlow."
+            )
         least = self.accumulate * devices.count
         rows = self.batch_tokens // (self.length * least) * least
         if rows < 1:
@@ -348,20 +352,20 @@ class Pretraining(Recipe):
     def _compile(self, total: int, devices: Devices) -> None:
         from hornbook.training.optimizer import OPTIMIZERS, pretraining_optimizer
 
-        self.model.loss_scale = devices.loss_scale
-        self.model.compile(
-            pretraining_optimizer(
-                self.optimizer,
-                self.model,
-                steps=total,
-                learning_rate=self.learning_rate or OPTIMIZERS[self.optimizer],
-                schedule=self.schedule,
-                warmup=self.warmup,
-                weight_decay=self.weight_decay,
-                ema=self.ema,
-                accumulate=self.accumulate,
-            )
+        optimizer = pretraining_optimizer(
+            self.optimizer,
+            self.model,
+            steps=total,
+            learning_rate=self.learning_rate or OPTIMIZERS[self.optimizer],
+            schedule=self.schedule,
+            warmup=self.warmup,
+            weight_decay=self.weight_decay,
+            ema=self.ema,
+            accumulate=self.accumulate,
         )
+        devices.prepare(optimizer)
+        self.model.loss_scale = devices.loss_scale
+        self.model.compile(optimizer)
 
     def _number_of_steps(self, steps: LanguageSteps, run: RunFolder, devices: Devices) -> int:
         """What the field says, or what fits into `hours`, found out once for the whole run."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -34,12 +35,14 @@ class Devices:
         count: How many there are.
         loss_scale: What the loss is multiplied by, where the backend divides it by their number.
         is_first: Whether this process writes files.
+        accumulates: Whether a step may have parts that are computed one after the other.
         launches: Whether the training has to be done by other processes.
     """
 
     count = 1
     loss_scale = 1.0
     is_first = True
+    accumulates = True
     launches = False
 
     @contextlib.contextmanager
@@ -50,6 +53,9 @@ class Devices:
     def train(self, model: keras.Model, arrays: Arrays) -> float:
         """One batch; returns the loss over all devices."""
         return float(model.train_on_batch(arrays))
+
+    def prepare(self, optimizer: Any) -> None:
+        """Called with the optimizer of a new training."""
 
     def predict(self, model: keras.Model, arrays: Arrays) -> Arrays:
         """The outputs for a batch."""
@@ -101,6 +107,8 @@ class MirroredDevices(Devices):
         names: TensorFlow's, such as `"/device:GPU:0"`.
     """
 
+    accumulates = False  # Keras would add gradients up inside a condition, which it does not allow
+
     def __init__(self, names: list[str]):
         import tensorflow
 
@@ -115,6 +123,14 @@ class MirroredDevices(Devices):
 
     def train(self, model: keras.Model, arrays: Arrays) -> float:
         rows = len(next(iter(arrays.values()))) // self.count
+        if not all(layer.built for layer in model._flatten_layers()):
+            # Keras would look at the shapes of values that are spread out, which have none
+            model(
+                {
+                    name: keras.KerasTensor((rows, *value.shape[1:]), value.dtype.name)
+                    for name, value in arrays.items()
+                }
+            )
 
         def part(value):
             return self._strategy.experimental_distribute_values_from_function(
@@ -122,6 +138,19 @@ class MirroredDevices(Devices):
             )
 
         return float(model.train_on_batch({name: part(value) for name, value in arrays.items()}))
+
+    def prepare(self, optimizer: Any) -> None:
+        """Lets gradients be clipped when they are added up, not each device's by itself."""
+        import tensorflow
+
+        clip = optimizer._clip_gradients
+
+        def clip_sums(gradients):
+            context = tensorflow.distribute.get_replica_context()
+            sums = context.all_reduce("SUM", gradients)
+            return [gradient / self.count for gradient in clip(sums)]  # Keras adds them up again
+
+        optimizer._clip_gradients = clip_sums
 
     def predict(self, model: keras.Model, arrays: Arrays) -> Arrays:
         # every replica answers for all rows, one after the other

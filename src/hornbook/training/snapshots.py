@@ -142,5 +142,8 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
 
 
 def _to_numpy(variable: keras.Variable) -> np.ndarray:
+    value: Any = variable.value
+    if hasattr(value, "read_value"):  # TensorFlow's, which may be on several devices
+        value = value.read_value()
     # np.ascontiguousarray would make a number, such as the optimizer's step, an array of one
-    return np.array(keras.ops.convert_to_numpy(variable.value), order="C")
+    return np.array(keras.ops.convert_to_numpy(value), order="C")
