@@ -55,7 +55,7 @@ def test_more_devices_than_there_are_or_no_number_is_refused():
         with pytest.raises(OptionError, match=f"--devices {wanted}: expected all"):
             open_devices(wanted)
     if BACKEND != "torch":  # where a processor has as many processes as asked for
-        with pytest.raises(OptionError, match="--devices 64, but .* sees 1"):
+        with pytest.raises(OptionError, match=r"--devices 64, but .* sees 1"):
             open_devices("64")
     assert open_devices("all").count == open_devices("1").count == 1
 

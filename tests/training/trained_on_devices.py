@@ -24,10 +24,13 @@ def main(corpus: str, vocabulary: str, folder: str, *trainings: str) -> None:
         tensorflow.config.set_logical_device_configuration(processor, four)
     from hornbook.recipes.pretraining import Pretraining
 
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = Path(folder, "config.json")
+    config.write_text(json.dumps({**sizes, "intermediate_size": 32}), "utf-8")
     for number, fields in enumerate(trainings):
         recipe = Pretraining(
             vocabulary=vocabulary,
-            size="tiny",
+            config=str(config),
             steps=3,
             length=16,
             batch_tokens=64,

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from hornbook.training.run_folder import RunFolder
 
 LENGTH = 128
+MEAN_SPAN = 3.0  # tokens of a span that is cut out
 MEASUREMENTS = 20  # of the held-out rows, in a whole training
-POINTS = 400  # of the curve of the training loss
 TIMED_STEPS = 8  # to find out how many fit into --hours
 SPENT_ON_STEPS = 0.93  # of --hours; the rest goes into measuring and saving
 
@@ -183,9 +183,7 @@ class Pretraining(Recipe):
     def rows_per_step(self, devices: Devices) -> int:
         """Rows of an optimizer step, a whole number for each part and device."""
         if self.accumulate > 1 and not devices.accumulates:
-            raise OptionError(
-                "--accumulate and several --devices do not go together on TensorFlow."
-            )
+            raise OptionError("On TensorFlow --accumulate is for one device only.")
         least = self.accumulate * devices.count
         rows = self.batch_tokens // (self.length * least) * least
         if rows < 1:
@@ -231,21 +229,21 @@ class Pretraining(Recipe):
         if self.vocabulary:
             return open_vocabulary(self.vocabulary)
         from hornbook.data.documents import documents
-        from hornbook.files import MANIFEST, atomic_folder, verify_manifest
+        from hornbook.data.span_corruption import span_counts
+        from hornbook.files import MANIFEST, verify_manifest
         from hornbook.text.learning import learn_vocabulary
 
-        kind = TRAINED[self.objective]["kind"]
+        kind, sentinels = TRAINED[self.objective]["kind"], 0
+        if self.objective == "span":
+            sentinels = max(100, span_counts(self.length, self.mask_share, MEAN_SPAN)[1])
         folder = prepared / f"vocabulary-{kind}-{self.vocabulary_size}"
         if (folder / MANIFEST).is_file():
             verify_manifest(folder)
-        else:
-            note(f"Learning a vocabulary of {self.vocabulary_size:,} tokens ({kind}) ...")
-            texts = documents(sources, self.text_field, lines=self.lines)
-            with atomic_folder(folder) as temporary:
-                learn_vocabulary(
-                    (document.text for document in texts), self.vocabulary_size, kind, temporary
-                )
-        return open_vocabulary(str(folder))
+            return open_vocabulary(str(folder))
+        note(f"Learning a vocabulary of {self.vocabulary_size:,} tokens ({kind}) ...")
+        read = documents(sources, self.text_field, lines=self.lines)
+        texts = (document.text for document in read)
+        return learn_vocabulary(texts, self.vocabulary_size, folder, kind=kind, sentinels=sentinels)
 
     def build(self) -> Any:
         """The Transformer with its loss."""
@@ -292,7 +290,7 @@ class Pretraining(Recipe):
         if self.objective in ("mlm", "electra"):
             options = {"share": self.mask_share, "unit": self.mask_unit}
         elif self.objective == "span":
-            options = {"share": self.mask_share}
+            options = {"share": self.mask_share, "mean_span": MEAN_SPAN}
         if self.sentence_order:
             options["sentence_order"] = True
         return OBJECTIVES[self.objective](**options)
