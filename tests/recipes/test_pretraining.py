@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 import hornbook
 from hornbook.cli import main
@@ -19,8 +20,6 @@ from hornbook.errors import OptionError
 from hornbook.files import verify_manifest
 from hornbook.recipes import open_run
 from hornbook.recipes.pretraining import Pretraining
-
-pytestmark = pytest.mark.backend
 
 SCRIPT = Path(__file__).with_name("killed_pretraining.py")
 SIZES = {
@@ -63,6 +62,7 @@ def run(tmp_path_factory, fields, little_corpus):
     return out
 
 
+@pytest.mark.backend
 def test_the_result_is_a_model_folder_that_fills_gaps_and_is_converted(run, tmp_path, capsys):
     assert verify_manifest(run / "model")
     model = hornbook.load(run / "model")
@@ -108,13 +108,14 @@ def test_a_run_is_opened_asked_and_measured_on_other_text(run, little_corpus, ca
     assert "perplexity" in capsys.readouterr().out
 
 
+@pytest.mark.backend
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the child processes are forked")
-def test_a_run_killed_three_times_and_stopped_once_ends_with_the_same_bytes(
+def test_a_run_killed_twice_and_stopped_once_ends_with_the_same_bytes(
     run, fields, little_corpus, tmp_path
 ):
     out = tmp_path / "run"
     words = words_of(fields, little_corpus, out, "--tensorboard")
-    moments = ("prepared", "step:1", "step:4", "stop:5", "never")
+    moments = ("prepared", "step:4", "stop:5", "never")
     child = subprocess.run(
         [sys.executable, SCRIPT, json.dumps(words), *moments],
         capture_output=True,
@@ -124,8 +125,7 @@ def test_a_run_killed_three_times_and_stopped_once_ends_with_the_same_bytes(
     assert child.returncode == 0, child.stderr
     lines = [line.split(" ") for line in child.stdout.splitlines()]
     ends = {line[0]: int(line[1]) for line in lines if line[0] in moments}
-    killed = -signal.SIGKILL
-    expected = {"prepared": killed, "step:1": killed, "step:4": killed, "stop:5": 143, "never": 0}
+    expected = {"prepared": -signal.SIGKILL, "step:4": -signal.SIGKILL, "stop:5": 143, "never": 0}
     assert ends == expected, child.stderr
     for name in ("model/model.safetensors", "metrics.jsonl"):
         assert (out / name).read_bytes() == (run / name).read_bytes()
@@ -158,8 +158,8 @@ def test_one_goes_on_from_a_model_in_parts_and_half_precision(run, fields, littl
     assert int(recipe.model.optimizer.iterations) == 2
     written = json.loads((out / "model" / "config.json").read_text("utf-8"))
     assert written["dtype"] == "float16"
-    sizes = [(folder / "model" / "model.safetensors").stat().st_size for folder in (out, run)]
-    assert sizes[0] < 0.55 * sizes[1]
+    tensors = load_file(out / "model" / "model.safetensors")
+    assert {tensor.dtype for tensor in tensors.values()} == {np.dtype("float16")}
 
 
 def refused(match, corpus, out, **fields):
