@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,8 +16,6 @@ from hornbook.data.boundaries import (
 )
 from hornbook.data.token_shards import token_dtype
 
-Pieces = tuple[list[int], list[tuple[int, int]]]
-
 
 class CutsTexts(Protocol):
     """What is asked of a tokenizer; those of `hornbook.text` have it."""
@@ -27,7 +24,8 @@ class CutsTexts(Protocol):
 
     @property
     def vocabulary_size(self) -> int: ...
-    def pieces(self, texts: list[str]) -> list[Pieces]: ...
+    def pieces(self, texts: list[str]) -> Any: ...
+    def arrays(self, texts: list[str]) -> Any: ...
     def encode(self, first: str, /) -> Any: ...
     def tokens(self, token_ids: Iterable[int]) -> list[str]: ...
     def save(self, folder: Any) -> None: ...
@@ -66,16 +64,12 @@ class Tokeniser:
 
     def __call__(self, texts: Sequence[str]) -> Tokenised:
         """Each of the texts is a document; those without any token are left out, and counted."""
-        pieces = self.tokenizer.pieces(list(texts))
-        counts = np.array([len(ids) for ids, _ in pieces], np.int64)
-        total = int(counts.sum())
-        token_ids = np.fromiter(chain.from_iterable(i for i, _ in pieces), self.dtype, total)
-        flat = chain.from_iterable(chain.from_iterable(spans for _, spans in pieces))
-        spans = np.fromiter(flat, np.int64, 2 * total).reshape(-1, 2)
+        token_ids, spans, counts = self.tokenizer.arrays(list(texts))
+        token_ids = token_ids.astype(self.dtype)
         # From here on the texts are one, which is faster; a line end keeps words apart.
         joined = "\n".join(texts)
         sizes = np.array([len(text) + 1 for text in texts], np.int64)
-        spans += np.repeat(np.cumsum(sizes) - sizes, counts)[:, None]
+        spans = spans + np.repeat(np.cumsum(sizes) - sizes, counts)[:, None]
         document_starts = (np.cumsum(counts) - counts)[counts > 0]
         words = token_starts(self.words(joined), spans[:, 1])
         sentences = token_starts(sentence_starts(joined), spans[:, 1])

@@ -6,8 +6,11 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from hornbook.text.streaming import TextStream, WindowStream
 from hornbook.text.template import Pieces, Template
@@ -32,6 +35,20 @@ class Encoding(NamedTuple):
     segment_ids: list[int]
     offsets: list[tuple[int, int] | None]
     tokens: list[str]
+
+
+class Arrays(NamedTuple):
+    """Many texts without special tokens, one behind the other.
+
+    Attributes:
+        token_ids: `(tokens,)` int64.
+        spans: `(tokens, 2)` int64: where each begins and ends in its text.
+        counts: `(texts,)` int64: how many tokens each text has.
+    """
+
+    token_ids: np.ndarray
+    spans: np.ndarray
+    counts: np.ndarray
 
 
 class Tokenizer(ABC):
@@ -123,6 +140,15 @@ class Tokenizer(ABC):
             if cleaned == texts:
                 raise
             return self._pieces(cleaned)
+
+    def arrays(self, texts: list[str]) -> Arrays:
+        """The same for many texts, as arrays."""
+        pieces = self.pieces(texts)
+        counts = np.fromiter((len(ids) for ids, _ in pieces), np.int64, len(pieces))
+        total = int(counts.sum())
+        ids = np.fromiter(chain.from_iterable(ids for ids, _ in pieces), np.int64, total)
+        flat = chain.from_iterable(chain.from_iterable(spans for _, spans in pieces))
+        return Arrays(ids, np.fromiter(flat, np.int64, 2 * total).reshape(-1, 2), counts)
 
     @abstractmethod
     def _pieces(self, texts: list[str]) -> list[Pieces]:

@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tokenizers import Tokenizer as Library
 from tokenizers import models, normalizers, pre_tokenizers
 
@@ -24,8 +25,8 @@ from hornbook.files import write_json
 from hornbook.text.decoding import JoinedTokens
 from hornbook.text.streaming import TextStream
 from hornbook.text.template import Pieces, Template
+from hornbook.text.tokenizer import Arrays, Tokenizer, checked_ids
 from hornbook.text.tokenizer import Encoding as Encoding
-from hornbook.text.tokenizer import Tokenizer, checked_ids
 from hornbook.text.vocabulary_file import (
     CLS,
     MASK,
@@ -38,6 +39,7 @@ from hornbook.text.vocabulary_file import (
     read_vocabulary,
     write_vocabulary,
 )
+from hornbook.text.word_cache import WordCache
 from hornbook.text.wordpiece_files import find_vocabulary, is_marked_lowercase
 from hornbook.text.words import words_and_gaps
 
@@ -104,7 +106,11 @@ class WordPieceTokenizer(Tokenizer):
         self._library.normalizer = self._normalizer(chinese=True)
         self._library.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         self._word_normalizer = self._normalizer(chinese=False)
+        self._begin_caches()
+
+    def _begin_caches(self) -> None:
         self._pieces_of_word = lru_cache(maxsize=100_000)(self._cut_word)
+        self._words = WordCache(self.pieces)
 
     def _normalizer(self, *, chinese: bool) -> normalizers.BertNormalizer:
         return normalizers.BertNormalizer(
@@ -115,12 +121,13 @@ class WordPieceTokenizer(Tokenizer):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """What goes to another process: all but the cache."""
-        return {name: value for name, value in vars(self).items() if name != "_pieces_of_word"}
+        """What goes to another process: all but the caches."""
+        caches = ("_pieces_of_word", "_words")
+        return {name: value for name, value in vars(self).items() if name not in caches}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._pieces_of_word = lru_cache(maxsize=100_000)(self._cut_word)
+        self._begin_caches()
 
     @classmethod
     def from_folder(
@@ -165,6 +172,15 @@ class WordPieceTokenizer(Tokenizer):
         if self.max_length is not None:
             config["model_max_length"] = self.max_length
         write_json(folder / "tokenizer_config.json", config)
+
+    def arrays(self, texts: list[str]) -> Arrays:
+        if self.pre_tokenize is not None:
+            return super().arrays(texts)
+        ids, spans = self._words.cut("\n".join(texts))
+        sizes = np.fromiter((len(text) + 1 for text in texts), np.int64, len(texts))
+        begins = np.cumsum(sizes) - sizes
+        counts = np.diff(np.searchsorted(spans[:, 0], begins), append=len(ids))
+        return Arrays(ids, spans - np.repeat(begins, counts)[:, None], counts)
 
     def _pieces(self, texts: list[str]) -> list[Pieces]:
         if self.pre_tokenize is not None:

@@ -1,0 +1,60 @@
+"""WordPieces of much text at once: each different word is cut once, all else is arrays.
+
+BERT's tokenizer cuts at white space and around punctuation and Chinese characters, whatever stands
+beside them.  Where that is certain the text is cut here, by one regular expression; what lies
+between goes to the tokenizer itself the first time it is met.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import chain
+
+import numpy as np
+
+from hornbook.text.template import Pieces
+
+_MOST = 200_000  # words that are remembered
+_SPACE, _CHINESE, _SIGNS = " \t\n\r\u3000", "\u4e00-\u9fff", "!-/:-@\\[-`{-~"
+_PARTS = re.compile(f"[{_SPACE}]+|[{_CHINESE}]|[{_SIGNS}]|[^{_SPACE}{_CHINESE}{_SIGNS}]+")
+
+
+class WordCache:
+    """Cuts texts by the pieces of their words.
+
+    Args:
+        pieces: The tokenizer's: the ids and offsets of each of some texts.
+    """
+
+    def __init__(self, pieces: Callable[[list[str]], list[Pieces]]) -> None:
+        self._pieces = pieces
+        self._known: dict[str, Pieces] = {}
+
+    def cut(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of a text, `(tokens,)`, and `(tokens, 2)` where each begins and ends, int64."""
+        parts: list[str] = _PARTS.findall(text)
+        numbers = {part: number for number, part in enumerate(dict.fromkeys(parts))}
+        pieces = self._pieces_of(list(numbers))
+        # of each different part: its pieces, one behind the other
+        counts = np.fromiter((len(ids) for ids, _ in pieces), np.int64, len(pieces))
+        ids = np.fromiter(chain.from_iterable(ids for ids, _ in pieces), np.int64)
+        flat = chain.from_iterable(chain.from_iterable(spans for _, spans in pieces))
+        spans = np.fromiter(flat, np.int64).reshape(-1, 2)
+        # of each part of the text: which of them, and where
+        which = np.fromiter(map(numbers.__getitem__, parts), np.int64, len(parts))
+        sizes = np.fromiter(map(len, parts), np.int64, len(parts))
+        begins = np.cumsum(sizes) - sizes
+        repeated = counts[which]
+        first = (np.cumsum(counts) - counts)[which] - (np.cumsum(repeated) - repeated)
+        places = np.repeat(first, repeated) + np.arange(repeated.sum())
+        return ids[places], spans[places] + np.repeat(begins, repeated)[:, None]
+
+    def _pieces_of(self, parts: list[str]) -> list[Pieces]:
+        known = self._known
+        new = [part for part in parts if part not in known]
+        if len(known) + len(new) > _MOST:
+            known.clear()
+            new = parts
+        known.update(zip(new, self._pieces(new), strict=True))
+        return [known[part] for part in parts]
