@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -80,6 +81,12 @@ class Masking:
             raise OptionError(f"share={self.share} is no share; 0.15 is the usual one.")
         if not 0 <= self.masked <= self.masked + self.kept <= 1:
             raise OptionError(f"masked={self.masked} and kept={self.kept} are no shares of one.")
+
+    @cached_property
+    def steps(self) -> np.ndarray:
+        """From which numbers on, among the tokens that are drawn, ids are one further."""
+        left_out = np.array(sorted(set(self.not_drawn)), np.int64)
+        return left_out - np.arange(len(left_out))
 
 
 def mask_words(rows: PackedRows, random: Sequence[np.random.Generator], masking: Masking) -> Masked:
@@ -160,8 +167,8 @@ def _words_in_turn(
 def _replaced(ids: np.ndarray, random: np.random.Generator, masking: Masking) -> np.ndarray:
     """What the model sees in place of these ids."""
     kind = random.random(len(ids))
-    drawn = random.integers(0, masking.vocabulary_size - len(set(masking.not_drawn)), len(ids))
-    for token_id in sorted(set(masking.not_drawn)):
-        drawn += drawn >= token_id
+    steps = masking.steps
+    drawn = random.integers(0, masking.vocabulary_size - len(steps), len(ids))
+    drawn += np.searchsorted(steps, drawn, side="right")
     seen = np.where(kind < masking.masked + masking.kept, ids, drawn)
     return np.where(kind < masking.masked, masking.mask_id, seen)
