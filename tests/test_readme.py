@@ -59,6 +59,10 @@ def folder(tmp_path_factory, draw_classes, tiny_backbone):
     labelled = [{"text": texts[i % 4], "label": "ab"[i % 2]} for i in range(16)]
     for file in (reviews / "train.jsonl", reviews / "valid.jsonl", folder / "new.jsonl"):
         file.write_text("".join(json.dumps(row) + "\n" for row in labelled), "utf-8")
+    random = np.random.default_rng(0)
+    lines = [" ".join(random.choice(texts, 3)) for _ in range(60)]
+    (folder / "corpus").mkdir()
+    (folder / "corpus" / "texts.txt").write_text("\n\n".join(lines), "utf-8")
     baskets = "bread,milk\nbread,butter,milk\nbread,milk\ntea\n"
     (folder / "baskets.csv").write_text(baskets, "utf-8")
     words = ["[PAD]", *(f"[unused{i}]" for i in range(1, 100)), "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -119,6 +123,9 @@ def test_the_commands_of_the_readme_run_one_after_the_other(here, capsys):
                 words += ["--size", "40x16"]
             else:
                 words += ["--hidden-size", "64", "--num-hidden-layers", "1"]
+        if words[0] == "pretrain":
+            words += ["--size", "tiny", "--steps", "1", "--vocabulary-size", "100"]
+            words += ["--length", "16", "--batch-tokens", "64"]
         if words[:2] == ["make", "captchas"]:
             words += ["--count", "20", "--size", "40x16", "--workers", "0"]
         assert main(words) == 0, capsys.readouterr().err
