@@ -95,7 +95,7 @@ def hornbook_writer(folder: Path, dtype: str):
         import torch
 
         torch.set_num_threads(THREADS)
-    model = load(folder, variable_dtype=dtype)
+    model = load(folder, variable_dtype=dtype, frozen=True)
 
     def write(rows, count):
         found = model.generate(rows, max_new_tokens=count, stop_ids=(), batch_size=len(rows))

@@ -37,6 +37,7 @@ BACKEND_FILES = {
     "models/compiling.py": "compiles a function of arrays",
     "training/devices.py": "asks a backend for its devices",
     "training/torch_processes.py": "has a process of PyTorch for each device",
+    "layers/frozen_matrix_jax.py": "multiplies in the forms that XLA is fast at",
     "layers/rounded_matrix_torch.py": "calls PyTorch's kernels for 8 and 4 bits",
 }
 SHARED_BY_RECIPES = {"recipe", "fields", "text_recipe"}

@@ -108,7 +108,7 @@ def test_keys_of_earlier_calls_are_attended_to_as_if_they_were_there(attention):
     causal = np.tril(np.ones((4, 4), "bool"))[None, None]
     whole = ops.convert_to_numpy(attention(x, attention_mask=causal))
     slots = 6
-    empty = np.zeros((2, HEADS, slots, FEATURES // HEADS), "float32")
+    empty = np.zeros((2 * HEADS, slots, FEATURES // HEADS), "float32")
     memory = {"key": empty, "value": empty}
     parts = []
     for first, end in ((0, 3), (3, 4)):

@@ -7,7 +7,8 @@ import pytest
 from keras import ops
 
 from hornbook.layers.dense import Dense, TokenEmbedding
-from hornbook.layers.rounded_matrix import RoundedMatrix, RoundedPolicy
+from hornbook.layers.frozen_matrix import FrozenPolicy
+from hornbook.layers.rounded_matrix import RoundedMatrix
 
 pytestmark = pytest.mark.backend
 
@@ -56,7 +57,7 @@ def test_a_product_is_that_with_the_rounded_weights_and_rows_do_not_mix(kind, ro
 @pytest.mark.parametrize("kind", ["int8", "int4"])
 def test_layers_compute_what_the_same_layers_of_floats_do(kind):
     random = np.random.default_rng(2)
-    policy = RoundedPolicy("float32", kind)
+    policy = FrozenPolicy("float32", kind)
     x = random.normal(size=(2, 3, 64)).astype("float32")
     plain, dense = (Dense(20, activation="tanh", dtype=dtype) for dtype in ("float32", policy))
     for layer in (plain, dense):
@@ -90,7 +91,7 @@ def test_no_number_of_rows_is_special():
 
 def test_nothing_of_it_is_trained_and_it_takes_little_memory():
     for kind, bytes_each in (("int8", 1), ("int4", 0.5 + 4 / 32)):
-        dense = Dense(256, dtype=RoundedPolicy("float32", kind))
+        dense = Dense(256, dtype=FrozenPolicy("float32", kind))
         dense.build((None, 512))
         assert [v.name for v in dense.trainable_variables] == ["bias"]
         held = sum(ops.convert_to_numpy(v.value).nbytes for v in dense.matrix.variables)

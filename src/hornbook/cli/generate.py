@@ -128,6 +128,7 @@ def _load(options: argparse.Namespace, folder: Path):
         family=options.family,
         application=options.application,
         variable_dtype=options.dtype,
+        frozen=True,
     )
 
 

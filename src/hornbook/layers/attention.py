@@ -52,7 +52,7 @@ class MultiHeadAttention(keras.layers.Layer):
         context_padding_mask: `(batch, keys)`, likewise.
         memory: What earlier calls left, a dict of any of
             `scores`, of the block below, to be added to these (RealFormer);
-            `key` and `value`, `(batch, key_value_heads, slots, head_size)`.  With `index`, key
+            `key` and `value`, `(batch * key_value_heads, slots, head_size)`.  With `index`, key
             and value of these tokens are put there from that slot on, and all slots attended
             to; without it, they are used in place of those of `context`;
             the state of a kind other than full.
@@ -225,7 +225,7 @@ class MultiHeadAttention(keras.layers.Layer):
         """How well each query and key match -> `(batch, heads, queries, keys)`, in float32."""
         if self.scale:
             query = query * self._scale
-        scores = self._of_groups(query, ops.swapaxes(key, 2, 3))
+        scores = self._of_groups(query, ops.swapaxes(key, -2, -1))
         if relative is not None:
             scores = scores + relative_scores(query, relative)
         return ops.cast(scores, "float64" if self.compute_dtype == "float64" else "float32")
@@ -239,15 +239,15 @@ class MultiHeadAttention(keras.layers.Layer):
         return attended if relative is None else attended + relative_values(probabilities, relative)
 
     def _of_groups(self, per_query_head, per_key_head):
-        """The matrix product, when several heads of the query share one of key and value."""
-        if self.num_key_value_heads == self.num_heads:
+        """The matrix product, when several heads of the query may share one of key and value."""
+        remembered = len(per_key_head.shape) == 3
+        if self.num_key_value_heads == self.num_heads and not remembered:
             return ops.matmul(per_query_head, per_key_head)
         batch, _, queries, size = ops.shape(per_query_head)
-        together = (self.num_heads // self.num_key_value_heads) * queries
-        product = ops.matmul(
-            ops.reshape(per_query_head, (batch, self.num_key_value_heads, together, size)),
-            per_key_head,
-        )
+        heads = self.num_key_value_heads
+        together = (self.num_heads // heads) * queries
+        rows = (batch * heads,) if remembered else (batch, heads)
+        product = ops.matmul(ops.reshape(per_query_head, (*rows, together, size)), per_key_head)
         return ops.reshape(product, (batch, self.num_heads, queries, ops.shape(product)[-1]))
 
     def _is_plain(self, relative, memory, training) -> bool:

@@ -12,16 +12,36 @@ def put_in_memory(memory, key, value):
     The tensors of the memory are given away: PyTorch changes them.
 
     Args:
-        memory: A dict with `key` and `value`, `(batch, heads, slots, features)`, and `index`, a
-            scalar tensor; brought up to date.  None, or without a key: nothing is remembered.
+        memory: A dict with `key` and `value`, see `without_heads`, and `index`, a scalar tensor;
+            brought up to date.  None, or without a key: nothing is remembered.
         key: `(batch, heads, tokens, features)`.
         value: Likewise.
+
+    Returns:
+        Key and value as the memory has them, or as they came.
     """
     if memory is None or "key" not in memory:
         return key, value
     for name, new in {"key": key, "value": value}.items():
-        memory[name] = put_in_slots(memory[name], new, memory["index"], axis=2)
+        memory[name] = put_in_slots(memory[name], without_heads(new), memory["index"], axis=1)
     return memory["key"], memory["value"]
+
+
+def without_heads(x):
+    """Of `(batch, heads, slots, features)` `(batch * heads, slots, features)`, which is how keys
+    and values are remembered: with a batch of one on an axis of its own, XLA would copy all
+    slots several times for each token.
+    """
+    batch, heads, slots, features = ops.shape(x)
+    return ops.reshape(x, (batch * heads, slots, features))
+
+
+def with_heads(x, batch):
+    """The inverse of `without_heads`; what has its heads is left as it is."""
+    if len(x.shape) == 4:
+        return x
+    heads = x.shape[0] // batch
+    return ops.reshape(x, (batch, heads, *ops.shape(x)[1:]))
 
 
 def put_in_slots(held, new, first, axis: int):

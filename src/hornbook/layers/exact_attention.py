@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from hornbook.layers.attention_memory import with_heads
 from hornbook.layers.attention_probabilities import HIDDEN, attention_probabilities
 
 # Scores that may exist at a time, 64 MiB of float32, in texts of more than 1,024 tokens: below,
@@ -15,7 +16,7 @@ SHORT = 1024**2
 
 def is_worthwhile(query, key) -> bool:
     """Whether `exact_attention` gains anything over a matrix product for the scores."""
-    sizes = (*query.shape[:3], key.shape[2])
+    sizes = (*query.shape[:3], key.shape[-2])
     return (
         keras.config.backend() == "torch" or None in sizes or _queries_at_a_time(*sizes) < sizes[2]
     )
@@ -36,8 +37,8 @@ def exact_attention(query, key, value, *, mask=None, bias=None, scale: float = 1
     Args:
         query: `(batch, heads, queries, head_size)`.
         key: `(batch, heads, keys, head_size)`; with fewer heads, each shared by several of the
-            query.
-        value: `(batch, heads, keys, value_size)`.
+            query.  Or without heads, as they are remembered.
+        value: `(batch, heads, keys, value_size)`, likewise.
         mask: Boolean, broadcasts to `(batch, heads, queries, keys)`, with all four axes; True
             may be seen.  A query that sees nothing gets some finite mean.
         bias: Added to the scores; same shape.
@@ -46,6 +47,7 @@ def exact_attention(query, key, value, *, mask=None, bias=None, scale: float = 1
     Returns:
         `(batch, heads, queries, value_size)`.
     """
+    key, value = (with_heads(x, ops.shape(query)[0]) for x in (key, value))
     if keras.config.backend() == "torch":
         return _fused(query, key, value, mask, bias, scale)
     if None in (query.shape[1], key.shape[1]):

@@ -10,7 +10,7 @@ from keras import ops
 
 from hornbook.layers.activations import activation
 from hornbook.layers.attention_kinds import make_kind, sharpened
-from hornbook.layers.attention_memory import add_scores_below, put_in_memory
+from hornbook.layers.attention_memory import add_scores_below, put_in_memory, with_heads
 from hornbook.layers.attention_probabilities import attention_probabilities
 from hornbook.layers.dense import Dense
 from hornbook.layers.rotary import rotate
@@ -126,7 +126,7 @@ class GatedAttentionUnit(keras.layers.Layer):
         if rotary is not None:
             query = rotate(query, rotary, self.rotary_pairs)
             key = rotate(key, rotary, self.rotary_pairs)
-        key, value = put_in_memory(memory, key, value)
+        key, value = (with_heads(x, ops.shape(x)[0]) for x in put_in_memory(memory, key, value))
         scores = ops.matmul(query, ops.swapaxes(key, 2, 3)) * (1 / math.sqrt(self.head_size))
         scores = ops.cast(scores, "float64" if self.compute_dtype == "float64" else "float32")
         scores = add_scores_below(memory, scores)

@@ -14,61 +14,25 @@ import keras
 import numpy as np
 from keras import ops
 
+from hornbook.layers.frozen_matrix import FrozenMatrix
+
 LARGEST = {"int8": 127, "int4": 7}  # what a weight is rounded to at most
 GROUP = 32  # weights that share a scale in int4
 PART = {"int8": 128, "int4": 32}  # rows that are made floats together: they stay in the cache
 
 
-class RoundedPolicy(keras.DTypePolicy):
-    """Keras's policy of that name, for layers that keep their matrices in 8 or 4 bits.
-
-    Args:
-        name: What everything else is kept and computed in.
-        rounded_to: `"int8"` or `"int4"`.
-    """
-
-    def __init__(self, name: str, rounded_to: str):
-        super().__init__(name)
-        self.rounded_to = rounded_to
-
-    def get_config(self):
-        return {**super().get_config(), "rounded_to": self.rounded_to}
-
-
-def rounded_to(layer: keras.layers.Layer) -> str | None:
-    """`"int8"` or `"int4"` if a layer keeps its matrices so, else None."""
-    return getattr(layer.dtype_policy, "rounded_to", None)
-
-
 @keras.saving.register_keras_serializable("hornbook")
-class RoundedMatrix(keras.layers.Layer):
-    """A matrix that is read from floats once and never trained.
+class RoundedMatrix(FrozenMatrix):
+    """A `FrozenMatrix` of whole numbers and their scales, on every backend.
 
     Args:
-        rows: Of the matrix: what a product has as features, or the words of a vocabulary.
-        columns: What is multiplied has so many features.
+        rows, columns, transposed: See `FrozenMatrix`.
         kind: `"int8"` or `"int4"`.
-        transposed: Whether the floats come as `(columns, rows)`, as Keras has its kernels.
-
-    Call arguments:
-        x: `(..., columns)`.
-
-    Returns:
-        `(..., rows)` in float32.
     """
 
-    def __init__(self, rows: int, columns: int, kind: str, *, transposed: bool = False, **kwargs):
-        super().__init__(trainable=False, dtype="float32", **kwargs)
-        self.rows = rows
-        self.columns = columns
-        self.kind = kind
-        self.transposed = transposed
+    def __init__(self, rows: int, columns: int, kind: str, **kwargs):
+        super().__init__(rows, columns, kind, **kwargs)
         self._kernel: Any = None  # PyTorch's, with the numbers as it wants them
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Of the floats it is read from."""
-        return (self.columns, self.rows) if self.transposed else (self.rows, self.columns)
 
     def build(self, x_shape=None):
         # more rows than wanted, so that they come in parts of one size
@@ -90,11 +54,6 @@ class RoundedMatrix(keras.layers.Layer):
         )
 
     def read(self, value: Callable[[], np.ndarray]) -> None:
-        """Lets Keras make both variables of a matrix that has none yet, see `unbuilt`.
-
-        Args:
-            value: Gives the floats, of shape `shape`; it is called once.
-        """
         found: dict[str, np.ndarray] = {}
 
         def numbers(shape, dtype):
@@ -105,7 +64,6 @@ class RoundedMatrix(keras.layers.Layer):
         self.scales._initializer = lambda shape, dtype: found.pop("scales")
 
     def assign(self, value) -> None:
-        """Takes other floats, of shape `shape`."""
         numbers, scales = self._rounded(np.asarray(value))
         self.numbers.assign(numbers)
         self.scales.assign(scales)
@@ -133,17 +91,23 @@ class RoundedMatrix(keras.layers.Layer):
         return numbers, scales
 
     def call(self, x):
-        x = ops.cast(x, "float32")
-        flat = ops.reshape(x, (-1, self.columns))
-        if keras.config.backend() == "torch":
-            y = self._by_kernel(flat)
-        elif self.kind == "int8" and flat.shape[0] == 1:
+        return self._of_rows(ops.cast(x, "float32"), self._product)
+
+    def _product(self, x):
+        backend = keras.config.backend()
+        if backend == "torch":
+            return self._by_kernel(x)
+        if self.kind == "int4":
+            return self._by_parts(x)
+        numbers, scales = (ops.convert_to_tensor(v) for v in (self.numbers, self.scales))
+        if backend == "jax":
+            from hornbook.layers import frozen_matrix_jax
+
+            return frozen_matrix_jax.product_of_bytes(x, numbers, scales)
+        if x.shape[0] == 1:
             # XLA makes one loop of this, which reads the bytes and nothing else
-            numbers = ops.cast(ops.convert_to_tensor(self.numbers), "float32")
-            y = ops.matmul(flat, ops.transpose(numbers)) * self.scales
-        else:
-            y = self._by_parts(flat)
-        return ops.reshape(y[:, : self.rows], (*ops.shape(x)[:-1], self.rows))
+            return ops.matmul(x, ops.transpose(ops.cast(numbers, "float32"))) * scales
+        return self._by_parts(x)
 
     def _by_kernel(self, x):
         """The product as PyTorch does it, which has no compiler to join rounding and product."""
@@ -181,15 +145,11 @@ class RoundedMatrix(keras.layers.Layer):
         return ops.reshape(ops.transpose(products, (1, 0, 2)), (-1, parts * part))
 
     def take(self, ids):
-        """Rows of the matrix, for each number in `ids` one -> `(..., columns)`, in float32."""
         flat = ops.reshape(ids, (-1,))
         numbers = ops.take(ops.convert_to_tensor(self.numbers), flat, axis=0)
         scales = ops.take(ops.convert_to_tensor(self.scales), flat, axis=0)
         rows = _floats(numbers, scales, self.kind)[:, : self.columns]
         return ops.reshape(rows, (*ops.shape(ids), self.columns))
-
-    def compute_output_shape(self, x_shape):
-        return (*x_shape[:-1], self.rows)
 
 
 def _round(rows: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:

@@ -5,9 +5,9 @@ A cache is a dict of tensors, which every backend can pass through a compiled fu
     index: how many slots are filled, a scalar
     tokens: what is known of the token in each slot, `(batch, slots)`: whether it is `real`, its
         `position`, and for prefix language models the running sum of segment ids, `order`
-    blocks: for each layer `key` and `value`, or the state of a kind of attention other than
-        full, whose size does not depend on how many tokens there were; and `cross_key` and
-        `cross_value` of a decoder
+    blocks: for each layer `key` and `value`, `(batch * heads, slots, features)`, or the state of
+        a kind of attention other than full, whose size does not depend on how many tokens there
+        were; and `cross_key` and `cross_value` of a decoder
     encoded_real: `(batch, keys)`, which tokens of the text to read are real (decoders)
     condition: `(batch, condition_size)`, what every norm listens to, where the model has one
 """
@@ -39,8 +39,8 @@ def empty_cache(config: TransformerConfig, batch: int, slots: int, dtype: str) -
     if config.attention == "full":
         blocks = [
             {
-                "key": ops.zeros((batch, heads, slots, config.head_size), dtype),
-                "value": ops.zeros((batch, heads, slots, values), dtype),
+                "key": ops.zeros((batch * heads, slots, config.head_size), dtype),
+                "value": ops.zeros((batch * heads, slots, values), dtype),
             }
             for _ in range(config.num_hidden_layers)
         ]
@@ -73,12 +73,18 @@ def add_tokens(cache: dict[str, Any], tokens: dict[str, Any]) -> dict[str, Any]:
 def take_rows(cache: dict[str, Any], rows) -> dict[str, Any]:
     """The cache whose row `i` is row `rows[i]` of this one: beams, and several of one prompt."""
 
+    batch = ops.shape(cache["tokens"]["real"])[0]
+
     def take(value: Any) -> Any:
         if isinstance(value, dict):
             return {name: take(one) for name, one in value.items()}
         if isinstance(value, list):
             return [take(one) for one in value]
-        return value if len(value.shape) == 0 else ops.take(value, rows, axis=0)
+        if len(value.shape) == 0:
+            return value
+        rest = ops.shape(value)[1:]
+        value = ops.reshape(value, (batch, -1, *rest))  # keys have their heads beside the rows
+        return ops.reshape(ops.take(value, rows, axis=0), (-1, *rest))
 
     return take(cache)
 

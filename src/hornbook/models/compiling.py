@@ -45,14 +45,16 @@ def _by_jax(model: Any, function: Callable, gives_last_away: bool) -> Callable:
 
     keep_compiled_functions()
 
+    variables = model.variables  # asked once: it walks through all layers
+
     # the weights are an argument, or they would become constants of what is compiled
     def pure(values, *arguments):
-        with keras.StatelessScope(list(zip(model.variables, values, strict=True))):
+        with keras.StatelessScope(list(zip(variables, values, strict=True))):
             return function(*arguments)
 
     last = len(inspect.signature(function).parameters)
     jitted = jax.jit(pure, donate_argnums=(last,) if gives_last_away else ())
-    return lambda *arguments: jitted([v.value for v in model.variables], *arguments)
+    return lambda *arguments: jitted([v.value for v in variables], *arguments)
 
 
 def keep_compiled_functions() -> None:

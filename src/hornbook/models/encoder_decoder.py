@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from hornbook.layers.attention_memory import without_heads
 from hornbook.models.blocks import normal
 from hornbook.models.cache import empty_cache
 from hornbook.models.config import TransformerConfig
@@ -100,7 +101,7 @@ class EncoderDecoder(keras.layers.Layer):
         cache = empty_cache(self.decoder.config, batch, slots, self.compute_dtype)
         for block, kept in zip(self.decoder.blocks, cache["blocks"], strict=True):
             key, value = block.cross_attention.key_and_value(encoded)
-            kept |= {"cross_key": key, "cross_value": value}
+            kept |= {"cross_key": without_heads(key), "cross_value": without_heads(value)}
         if padding_mask is None:
             padding_mask = ops.ones_like(token_ids)
         return cache | {"encoded_real": ops.cast(padding_mask, "bool")}

@@ -44,6 +44,7 @@ def open_folder(
     heads: Sequence[str] | None = None,
     compute_dtype: str | None = None,
     variable_dtype: str = "float32",
+    frozen: bool = False,
     name: str | None = None,
     pre_tokenize: Callable[[str], Iterable[str]] | None = None,
     ignore_config: Sequence[str] = (),
@@ -80,7 +81,8 @@ def open_folder(
         if tokenizer is not None and not selection.keeps_numbers(tokenizer.vocabulary_size):
             tokenizer = None  # it numbers the old vocabulary; the caller has the new one
     backend.announce()
-    return unbuilt(config, policy(compute_dtype, variable_dtype), name), tokenizer, checkpoint
+    kept_in = policy(compute_dtype, variable_dtype, frozen=frozen)
+    return unbuilt(config, kept_in, name), tokenizer, checkpoint
 
 
 def read_config_file(folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -177,18 +179,25 @@ def _tokenizer(folder: Path, family: Any, pre_tokenize, vocab_size: int) -> Toke
     return tokenizer
 
 
-def policy(compute_dtype: str | None = None, variable_dtype: str = "float32") -> Any:
+def policy(
+    compute_dtype: str | None = None, variable_dtype: str = "float32", *, frozen: bool = False
+) -> Any:
     """Keras's policy of computing in `compute_dtype` with weights in `variable_dtype`.
 
     Args:
         compute_dtype: None: as the weights, and float32 where these are whole numbers.
         variable_dtype: One of half precision cannot compute in another.  `"int8"` and `"int4"`
             are of the large matrices; everything else is then float32.
+        frozen: Whether the weights are never trained: JAX gets a `FrozenMatrix` of all that
+            compute in their own type, if it is float32 or bfloat16.
 
     Raises:
         OptionError: there is no such type, or the two do not go together.
     """
-    from hornbook.layers.rounded_matrix import LARGEST, RoundedPolicy
+    import keras
+
+    from hornbook.layers.frozen_matrix import FrozenPolicy
+    from hornbook.layers.rounded_matrix import LARGEST
 
     policies = {
         "float32": "float32",
@@ -205,7 +214,10 @@ def policy(compute_dtype: str | None = None, variable_dtype: str = "float32") ->
         message = did_you_mean(compute_dtype, policies)
         raise OptionError(f"Unknown compute_dtype {compute_dtype!r}. {message}")
     if rounded:
-        return RoundedPolicy(policies[compute_dtype], variable_dtype)
+        return FrozenPolicy(policies[compute_dtype], variable_dtype)
+    frozen = frozen and keras.config.backend() == "jax"
+    if frozen and compute_dtype == variable_dtype != "float16":
+        return FrozenPolicy(variable_dtype, variable_dtype)
     if variable_dtype == "float32":
         return policies[compute_dtype]
     if variable_dtype != compute_dtype:
@@ -236,13 +248,13 @@ def write_model(
         others: Name -> layer to save with it, under names of our own.
         dtype: What the weights are written in; None: what they are in.  Not for Keras's layout.
     """
-    from hornbook.layers.rounded_matrix import rounded_to
+    from hornbook.layers.frozen_matrix import matrices_in
     from hornbook.models.families import family_named
 
-    if kind := rounded_to(transformer):
+    if kind := matrices_in(transformer):
         raise OptionError(
-            f"This model was loaded with weights in {kind}, which is less than its file had.\n"
-            "Save it from one that was loaded without variable_dtype, and round on loading."
+            f"This model was loaded with frozen weights in {kind}, only to be used.\n"
+            "Save it from one that was loaded without frozen and variable_dtype."
         )
     if others and layout == "keras":
         raise ValueError("Keras's layout has a place for the Transformer only, not for others.")

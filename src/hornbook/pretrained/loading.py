@@ -24,6 +24,7 @@ def load(
     condition_size: int | None = None,
     compute_dtype: str | None = None,
     variable_dtype: str = "float32",
+    frozen: bool = False,
     num_hidden_layers: int | None = None,
     blocks: Sequence[int] | None = None,
     vocab_size: int | None = None,
@@ -53,6 +54,9 @@ def load(
             memory, and compute in it too.  `"int8"` and `"int4"` round the large matrices while
             they are read, to write faster and in a quarter or a sixth of the memory: such a
             model is neither trained nor saved (docs/generation.md).
+        frozen: Whether the weights will only be used: JAX then keeps the large matrices in the
+            order in which it reads them fastest, for writing a sixth faster in the same memory,
+            and the model is neither trained nor saved.  Other backends gain nothing by it.
         num_hidden_layers: Takes that many of the checkpoint's blocks, from the first on.
         blocks: Numbers of the blocks to take, in their new order: `[0, 3, 6, 9]`.
         vocab_size: Tokens of the vocabulary: the last rows are left out, or new ones follow
@@ -72,8 +76,9 @@ def load(
     """
     if num_hidden_layers is not None and blocks is not None:
         raise OptionError("Say either num_hidden_layers or blocks, not both.")
-    if lora and variable_dtype in ("int8", "int4"):
-        raise OptionError(f"LoRA learns beside weights of floats, and these are {variable_dtype}.")
+    if lora and (frozen or variable_dtype in ("int8", "int4")):
+        kept = "frozen" if frozen else variable_dtype
+        raise OptionError(f"LoRA learns beside weights of floats, and these are {kept}.")
     selection = Selection(
         blocks=num_hidden_layers if blocks is None else blocks,
         keep_tokens=keep_tokens,
@@ -86,6 +91,7 @@ def load(
         heads=heads,
         compute_dtype=compute_dtype,
         variable_dtype=variable_dtype,
+        frozen=frozen,
         name=name,
         pre_tokenize=pre_tokenize,
         ignore_config=ignore_config,

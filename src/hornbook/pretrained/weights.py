@@ -105,13 +105,14 @@ def _values(
 def _to_read(layer: Any) -> dict[str, Any]:
     """The weights of a layer by path, each matrix that is kept in few bits under the path and
     with the shape of the floats it is read from."""
-    from hornbook.layers.rounded_matrix import RoundedMatrix
+    from hornbook.layers.frozen_matrix import FrozenMatrix
     from hornbook.models.variables import named_layers, named_variables
 
     variables: dict[str, Any] = named_variables(layer)
     for path, matrix in named_layers(layer).items():
-        if isinstance(matrix, RoundedMatrix):
-            del variables[f"{path}.numbers"], variables[f"{path}.scales"]
+        if isinstance(matrix, FrozenMatrix):
+            for part in matrix.variables:
+                del variables[f"{path}.{part.name}"]
             name = "kernel" if matrix.transposed else "embeddings"
             variables[path.removesuffix("matrix") + name] = matrix
     return variables

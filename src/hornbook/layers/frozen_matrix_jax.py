@@ -1,0 +1,67 @@
+"""Products with a matrix of `(rows, columns)` in the forms that XLA computes fastest on a CPU."""
+
+from __future__ import annotations
+
+from jax import lax
+from jax import numpy as jnp
+
+
+def product(x, numbers):
+    """`x`, `(n, columns)`, times the transposed matrix -> `(n, rows)`, in float32.
+
+    Args:
+        x: Of any type of floats.
+        numbers: `(rows, columns)`, float32 or bfloat16.
+    """
+    if numbers.dtype != jnp.float32:
+        if len(x) == 1:
+            return _of_one_row(x.astype(jnp.float32), numbers)
+        return _transposed(x.astype(numbers.dtype), numbers, jnp.float32)
+    x = x.astype(jnp.float32)
+    if len(x) == 1:
+        return x @ numbers.T
+    # the matrix on the left needs no packing; unless it is told so, XLA turns the product round
+    turned = lax.optimization_barrier(x.T)
+    return lax.optimization_barrier(numbers @ turned).T
+
+
+def product_of_bytes(x, numbers, scales):
+    """The same with a scale for each row of the matrix.
+
+    Args:
+        x: `(n, columns)` float32.
+        numbers: `(rows, columns)` int8.
+        scales: `(rows,)` float32.
+    """
+    if len(x) == 1:
+        return _of_one_row(x, numbers) * scales
+    # XLA multiplies bytes faster than floats, so each number of `x` becomes two of them: what is
+    # lost is far below what the weights have lost, and no row changes what another gets
+    largest = jnp.maximum(jnp.abs(x).max(axis=1, keepdims=True), 1e-30)
+    x = x * (127 / largest)
+    high = jnp.round(x)
+    low = jnp.round((x - high) * 254)
+    both = jnp.concatenate([high, low]).astype(jnp.int8)
+    high, low = jnp.split(_transposed(both, numbers, jnp.int32).astype(jnp.float32), 2)
+    return (high + low / 254) * (largest / 127) * scales
+
+
+def _of_one_row(x, numbers):
+    """One loop that makes floats of the numbers as it reads them.
+
+    XLA would also put whatever made `x` into that loop, to be computed for each row of the matrix
+    again, which takes several times as long.  It puts nothing across the edge of a branch, so
+    the product is one; the other is for a NaN, and is one too.
+    """
+
+    def multiply(x):
+        return x @ numbers.astype(jnp.float32).T
+
+    def spoil(x):
+        return jnp.full((1, len(numbers)), jnp.nan)
+
+    return lax.cond(x[0, 0] == x[0, 0], multiply, spoil, x)
+
+
+def _transposed(x, numbers, dtype):
+    return lax.dot_general(x, numbers, (((1,), (1,)), ((), ())), preferred_element_type=dtype)
