@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -163,6 +164,30 @@ def test_a_model_in_few_bits_writes_and_scores_nearly_as_it_does_in_floats(
     assert not (tmp_path / "again").exists()
     with pytest.raises(OptionError, match="LoRA learns beside weights of floats"):
         load(tmp_path / "model", variable_dtype=variable_dtype, lora="query")
+
+
+@pytest.mark.parametrize("layout", ["huggingface", "google"])
+def test_a_frozen_model_writes_the_same_and_is_neither_saved_nor_trained(
+    tiny_transformer, tmp_path, layout
+):
+    from hornbook.pretrained import load
+
+    name = "gpt2-ml" if layout == "google" else "gpt2"
+    fields = {"family": name, **FAMILIES[name].choices, "heads": ("mlm",)}
+    whole = Pretrained(tiny_transformer(**fields), None)
+    whole.save(tmp_path / "model", layout=layout)
+    frozen = load(tmp_path / "model", frozen=True)
+    prompts = [[5, 6, 7], [9, 10]]
+    for some in (prompts, prompts[:1]):
+        options = {"max_new_tokens": 6, "stop_ids": ()}
+        expected, found = (model.generate(some, **options) for model in (whole, frozen))
+        np.testing.assert_array_equal(found, expected)
+    if keras.config.backend() == "jax":
+        with pytest.raises(OptionError, match="frozen weights in float32"):
+            frozen.save(tmp_path / "again")
+        assert not (tmp_path / "again").exists()
+    with pytest.raises(OptionError, match="LoRA learns beside weights of floats"):
+        load(tmp_path / "model", frozen=True, lora="query")
 
 
 SEARCHES = {

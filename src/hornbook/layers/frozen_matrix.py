@@ -78,7 +78,7 @@ class FrozenMatrix(keras.layers.Layer):
         Args:
             value: Gives the floats, of shape `shape`; it is called once.
         """
-        self.numbers._initializer = lambda shape, dtype: self._turned(value())
+        self.numbers._initializer = lambda shape, dtype: ops.cast(self._turned(value()), dtype)
 
     def assign(self, value) -> None:
         """Takes other floats, of shape `shape`."""

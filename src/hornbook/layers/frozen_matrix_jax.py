@@ -13,13 +13,11 @@ def product(x, numbers):
         x: Of any type of floats.
         numbers: `(rows, columns)`, float32 or bfloat16.
     """
-    if numbers.dtype != jnp.float32:
-        if len(x) == 1:
-            return _of_one_row(x.astype(jnp.float32), numbers)
-        return _transposed(x.astype(numbers.dtype), numbers, jnp.float32)
-    x = x.astype(jnp.float32)
     if len(x) == 1:
-        return x @ numbers.T
+        return _of_one_row(x.astype(jnp.float32), numbers)
+    x = x.astype(numbers.dtype)
+    if numbers.dtype != jnp.float32:
+        return _transposed(x, numbers, jnp.float32)
     # the matrix on the left needs no packing; unless it is told so, XLA turns the product round
     turned = lax.optimization_barrier(x.T)
     return lax.optimization_barrier(numbers @ turned).T
