@@ -92,12 +92,12 @@ class ModelSession:
 
     def _keep_last(self, logits, hidden):
         self.logits = _to_numpy(logits)[:, -1]
-        self._hidden = hidden[:, -1]  # left where it is until somebody asks
+        self._hidden = hidden  # left where it is until somebody asks
 
     @property
     def hidden(self) -> np.ndarray:
         """`(rows, features)`, what `logits` were made of."""
-        return _to_numpy(self._hidden)
+        return _to_numpy(self._hidden)[:, -1]
 
     def advance(self, token_ids: np.ndarray) -> np.ndarray:
         """Appends tokens, `(rows,)` or `(rows, k)`, and returns the logits of what comes next.
@@ -127,7 +127,7 @@ class ModelSession:
             self._cache = self._steps.take_rows(np.asarray(rows, "int32"), self._cache)
             self._lengths = self._lengths[rows]
             self.logits = self.logits[rows]
-            self._hidden = self.hidden[rows]
+            self._hidden = self.hidden[rows][:, None]
 
     def rewind(self, counts: np.ndarray) -> None:
         """Takes the last `counts[i]` tokens of row `i` back."""
