@@ -58,7 +58,7 @@ def test_keys_of_earlier_calls_are_attended_to_as_if_they_were_there():
     x = np.random.default_rng(1).normal(size=(2, 4, FEATURES)).astype("float32")
     causal = np.tril(np.ones((4, 4), "bool"))[None, None]
     whole = ops.convert_to_numpy(unit(x, attention_mask=causal))
-    memory = {"key": np.zeros((2, 1, 4, HEAD)), "value": np.zeros((2, 1, 4, WIDE))}
+    memory = {"key": np.zeros((2, 4, HEAD)), "value": np.zeros((2, 4, WIDE))}
     parts = []
     for index in range(4):
         visible = (np.arange(4) <= index)[None, None, None]
