@@ -2,6 +2,7 @@
 
     python benchmarks/preparation.py CORPUS [--rounds 3] [--keep]
     python benchmarks/preparation.py CORPUS --memory 10,100,1000 [--keep]
+    python benchmarks/preparation.py CORPUS --workers 1,2 [--keep]
 
 CORPUS is a text file, packed or not, with a paragraph a line.  Everybody gets the same vocabulary,
 a WordPiece of 8,000 tokens learned from it, and the same documents as JSON lines, and runs in a
@@ -116,17 +117,21 @@ CONTENDERS: dict[str, Callable] = {
     "hornbook, tokens only": lambda *a: hornbook_shards(*a, words="tokens", workers=0),
     "datasets.map": lambda *a: datasets_map(*a, workers=0),
     "2019's way": as_in_2019,
-    "hornbook, Chinese words, 2 processes": lambda *a: hornbook_shards(
-        *a, words="chinese", workers=2
-    ),
-    "datasets.map, num_proc=2": lambda *a: datasets_map(*a, workers=2),
 }
 
 
 def measure(contender: str, corpus: Path, vocabulary: Path) -> dict[str, float]:
     """Runs one contender in this process."""
     with tempfile.TemporaryDirectory() as work:
-        run = CONTENDERS[contender](corpus, vocabulary, Path(work))
+        name, _, count = contender.rpartition(" ")
+        if name == "hornbook" and count.isdecimal():
+            run = hornbook_shards(
+                corpus, vocabulary, Path(work), words="chinese", workers=int(count)
+            )
+        elif name == "datasets":
+            run = datasets_map(corpus, vocabulary, Path(work), workers=int(count))
+        else:
+            run = CONTENDERS[contender](corpus, vocabulary, Path(work))
         wall, cpu = time.perf_counter(), _cpu_seconds()
         tokens = run()
         wall, cpu = time.perf_counter() - wall, _cpu_seconds() - cpu
@@ -211,7 +216,6 @@ def speed_table(texts: list[str], work: Path, rounds: int) -> str:
         for name, results in found.items():
             corpus = work / ("part.jsonl" if name == "2019's way" else "full.jsonl")
             results.append(in_child(str(corpus), "--child", name, "--folder", str(work)))
-    base = None
     lines = [
         f"{len(texts):,} paragraphs, {size / 1e6:.1f} MB; medians of {rounds}.",
         "",
@@ -229,6 +233,25 @@ def speed_table(texts: list[str], work: Path, rounds: int) -> str:
     for name, (wall, cpu) in rates.items():
         tokens = f"{found[name][0]['tokens']:,}"
         lines.append(f"| {name} | {wall:.2f} | {cpu:.2f} | {cpu / base:.2f} | {tokens} |")
+    return "\n".join(lines)
+
+
+def scaling_table(texts: list[str], work: Path, counts: list[int]) -> str:
+    """Ours and `datasets` with several processes, on the same text eight times."""
+    corpus = work / "long.jsonl"
+    written = write_corpus(texts, corpus, 8 * sum(len(text.encode()) for text in texts))
+    lines = [
+        f"{written / 1e6:.0f} MB, Chinese words; starting the processes is counted.",
+        "",
+        "| processes | hornbook, MB/s | datasets.map, MB/s |",
+        "|---:|---:|---:|",
+    ]
+    for count in counts:
+        rates = [
+            written / 1e6 / in_child(str(corpus), "--child", name, "--folder", str(work))["wall"]
+            for name in (f"hornbook {count}", f"datasets {count}")
+        ]
+        lines.append(f"| {count} | {rates[0]:.2f} | {rates[1]:.2f} |")
     return "\n".join(lines)
 
 
@@ -250,6 +273,7 @@ def main() -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", help="megabytes of text, such as 10,100,1000")
+    parser.add_argument("--workers", help="numbers of processes, such as 1,2")
     parser.add_argument("--keep", action="store_true", help="add the table to RESULTS.md")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -268,15 +292,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         learn_vocabulary(texts, 8000, work / "vocabulary")
+        rest = f"--rounds {options.rounds}"
         if options.memory:
-            sizes = [int(size) for size in options.memory.split(",")]
-            table = memory_table(texts, work, sizes)
+            table = memory_table(texts, work, [int(size) for size in options.memory.split(",")])
+            rest = f"--memory {options.memory}"
+        elif options.workers:
+            table = scaling_table(texts, work, [int(n) for n in options.workers.split(",")])
+            rest = f"--workers {options.workers}"
         else:
             table = speed_table(texts, work, options.rounds)
     print(table)
     if options.keep:
-        rest = f" --memory {options.memory}" if options.memory else f" --rounds {options.rounds}"
-        keep(HEADING, f"`python benchmarks/preparation.py {options.corpus.name}{rest}`\n\n{table}")
+        keep(HEADING, f"`python benchmarks/preparation.py {options.corpus.name} {rest}`\n\n{table}")
 
 
 if __name__ == "__main__":

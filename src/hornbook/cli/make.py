@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hornbook.data.captcha_styles import LIBRARY, MIXED, STYLE_NAMES
+from hornbook.text.learning import KINDS
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +57,7 @@ def _add_vocabulary_options(kinds: argparse._SubParsersAction) -> None:
     )
     vocabulary.add_argument(
         "--kind",
-        choices=("wordpiece", "bpe", "unigram"),
+        choices=KINDS,
         default="wordpiece",
         help="as BERT's, GPT-2's, or ALBERT's and T5's (default: wordpiece)",
     )

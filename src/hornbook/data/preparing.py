@@ -20,7 +20,7 @@ import numpy as np
 
 from hornbook.data.boundaries import is_chinese_text
 from hornbook.data.deduplication import check_kind, find_duplicates
-from hornbook.data.documents import corpus_files, documents
+from hornbook.data.documents import PACKED, PARQUET, corpus_files, documents
 from hornbook.data.prepared_index import check_same, new_index, tokenizer_digest
 from hornbook.data.processes import in_processes
 from hornbook.data.token_shards import (
@@ -239,7 +239,7 @@ def _state_of(file: Path) -> list[int]:
 
 def _total(files: Sequence[Path]) -> int | None:
     """Bytes of text to come; None where a file is packed."""
-    plain = all(file.suffix.lower() not in (".gz", ".zst", ".parquet", ".pq") for file in files)
+    plain = all(file.suffix.lower() not in (*PACKED, *PARQUET) for file in files)
     return sum(file.stat().st_size for file in files) if plain else None
 
 
