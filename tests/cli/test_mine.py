@@ -137,6 +137,7 @@ def test_standard_input_tables_and_percentages_are_read(tmp_path, monkeypatch, c
     assert "Read 3 baskets" in err
     assert "milk" in out
     assert main(["mine", str(table), "--min-support", "1"]) == 0
+    assert "Frequent means in 1 basket or more." in capsys.readouterr().err
 
 
 def test_a_table_read_as_lines_is_pointed_out(tmp_path, capsys):

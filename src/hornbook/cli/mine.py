@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hornbook.mining import Baskets, Itemsets, Rules
+    from hornbook.mining import Itemsets, Rules
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -102,13 +102,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from hornbook.cli.mine_options import checked_confidence
+    from hornbook.cli.mine_search import search
     from hornbook.mining.condensed import condense
     from hornbook.mining.writing import write_itemsets, write_rules
     from hornbook.progress import note
 
-    confidence = _check(options)
+    confidence = checked_confidence(options)
     started = time.perf_counter()
-    itemsets, notes = _mine(options)
+    itemsets, notes = search(options)
     for line in notes:
         note(line)
     rules = _choose(_rules(itemsets, confidence, options), options)
@@ -130,50 +132,6 @@ def run(options: argparse.Namespace) -> None:
         _report(shown, rules, options, notes, seconds)
 
 
-def _check(options: argparse.Namespace) -> float:
-    """Refuses what cannot work before any work is done; the minimum confidence."""
-    from hornbook.errors import OptionError
-    from hornbook.mining.measures import MEASURES
-    from hornbook.mining.writing import check_ending
-
-    for path in filter(None, (options.rules, options.itemsets)):
-        check_ending(path)
-    confidence = _number(options.min_confidence, "confidence")
-    parquet = options.file.lower().endswith((".parquet", ".pq"))
-    p_value = options.max_p_value
-    wrong = {
-        f"The report {options.report} is a page: its name must end in .html.": options.report
-        and not options.report.lower().endswith((".html", ".htm")),
-        f"The minimum confidence is {confidence}; it is a share from 0 to 1.": not (
-            0 <= confidence <= 1
-        ),
-        f"The maximum p-value is {p_value}; it is a share from 0 to 1.": p_value is not None
-        and not 0 <= p_value <= 1,
-        f"--top is {options.top}, but at least 1 rule must be shown.": options.top < 1,
-        f"--limit is {options.limit}, but at least 1 itemset must be allowed.": options.limit < 1,
-        f"--bins is {options.bins}; at least 2 ranges are needed.": options.bins is not None
-        and options.bins < 2,
-        "--bins cuts numeric columns of a table: say --table too.": options.bins is not None
-        and not (options.table or parquet),
-        "--table is a row per basket, --basket and --item a row per item: choose one.": (
-            options.table and (options.basket or options.item)
-        ),
-        f"A {options.kind} set may be of any length: leave out --max-length.": (
-            options.kind != "all" and options.max_length is not None
-        ),
-        f"There is no measure {options.sort!r}.  Known: {', '.join(MEASURES)}.": (
-            options.sort not in MEASURES
-        ),
-        "Spark reads files, not the standard input: name a file.": (
-            options.spark and options.file == "-"
-        ),
-    }
-    for message, is_wrong in wrong.items():
-        if is_wrong:
-            raise OptionError(message)
-    return float(confidence)
-
-
 def _rules(itemsets: Itemsets, confidence: float, options: argparse.Namespace) -> Rules:
     from hornbook.mining.association import association_rules
     from hornbook.mining.rules import Rules
@@ -181,69 +139,6 @@ def _rules(itemsets: Itemsets, confidence: float, options: argparse.Namespace) -
     if itemsets.kind == "all":
         return association_rules(itemsets, confidence, consequents=options.consequents)
     return Rules.none(itemsets)
-
-
-def _mine(options: argparse.Namespace) -> tuple[Itemsets, list[str]]:
-    """Reads the file and finds all frequent itemsets; what to tell about it."""
-    from hornbook.mining.changes import Changes
-    from hornbook.mining.condensed import MOST_FILTERED
-    from hornbook.mining.flood import FloodError
-    from hornbook.mining.frequent import bytes_of, frequent_itemsets
-    from hornbook.mining.parts import fits
-    from hornbook.progress import note
-
-    support = _number(options.min_support, "support", counts=True)
-    search = {
-        "max_length": options.max_length,
-        "memory": bytes_of(options.memory),
-        "limit": options.limit,
-    }
-    columns = {
-        name: getattr(options, name)
-        for name in ("basket", "item", "table", "bins", "separator")
-        if getattr(options, name)
-    } | {"missing": options.missing}
-    categories = _read_categories(options.categories) if options.categories else None
-    changed = {"exclude": options.exclude, "categories": categories}
-    if options.spark:
-        from hornbook.mining.spark import mine_file_on_spark
-
-        changes = Changes(tuple(options.exclude), categories)
-        itemsets = mine_file_on_spark(options.file, support, changes=changes, **search, **columns)
-        return itemsets, [f"{itemsets.total:,} baskets, mined on Spark."]
-    if not fits(options.file, search["memory"]):
-        itemsets = frequent_itemsets(options.file, support, **search, **changed, **columns)
-        return itemsets, [f"{itemsets.total:,} baskets, read in parts of the memory allowed."]
-    baskets, notes = _read(options, columns)
-    note(notes[0])
-    asked = options.kind == "all" or options.rules
-    # Who did not ask for rules does not wait for very many sets to make them from.
-    few = {} if asked else {"limit": min(options.limit, MOST_FILTERED)}
-    try:
-        itemsets = frequent_itemsets(baskets, support, **(search | few), **changed)
-    except FloodError:
-        if asked:
-            raise
-        itemsets = frequent_itemsets(baskets, support, kind=options.kind, **search, **changed)
-        notes.append(f"All itemsets, which rules need, are too many: only {options.kind} ones.")
-    return itemsets, [*notes[1:], f"Frequent means in {itemsets.minimum:,} baskets or more."]
-
-
-def _read(options: argparse.Namespace, columns: dict[str, Any]) -> tuple[Baskets, list[str]]:
-    """The baskets of the file, and what to tell about them."""
-    from hornbook.errors import DataError
-    from hornbook.mining.reading import read_baskets
-
-    started = time.perf_counter()
-    baskets = read_baskets(options.file, **columns)
-    if len(baskets) == 1:
-        raise DataError(
-            f"{options.file} has only one basket: nothing can be said about what goes together."
-        )
-    notes = [_summary(baskets, time.perf_counter() - started), *baskets.notes]
-    if not (options.basket or options.item or options.table):
-        notes += _looks_like_a_table(baskets)
-    return baskets, notes
 
 
 def _choose(rules: Rules, options: argparse.Namespace) -> Rules:
@@ -278,11 +173,11 @@ def _report(
     itemsets: Itemsets, rules: Rules, options: argparse.Namespace, notes: list[str], seconds: float
 ) -> None:
     from hornbook.files import atomic_file
-    from hornbook.mining.sentences import report
+    from hornbook.mining.sentences import number_of_baskets, report
     from hornbook.progress import note
 
     facts: dict[str, Any] = {
-        "minimum support": f"{options.min_support} ({itemsets.minimum:,} baskets)",
+        "minimum support": f"{options.min_support} ({number_of_baskets(itemsets.minimum)})",
         "minimum confidence": options.min_confidence,
         "itemsets": options.kind,
         "time": f"{seconds:.2f} s",
@@ -293,67 +188,3 @@ def _report(
     with atomic_file(options.report, "w") as file:
         file.write(text)
     note(f"Report written to {options.report}")
-
-
-def _summary(baskets: Baskets, seconds: float) -> str:
-    import numpy as np
-
-    items = int(np.count_nonzero(np.bincount(baskets.codes)))
-    mean = len(baskets.codes) / max(1, len(baskets))
-    return (
-        f"Read {len(baskets):,} baskets of {mean:.1f} items on average, {items:,} different items, "
-        f"in {seconds:.2f} s."
-    )
-
-
-def _looks_like_a_table(baskets: Baskets) -> list[str]:
-    """A warning when the lines all have as many fields and the first ones never come again."""
-    import numpy as np
-
-    width = int(baskets.lengths[0])
-    if len(baskets) < 10 or width < 2 or (baskets.lengths[1:] < width).any():
-        return []
-    if (baskets.lengths > width).any() or isinstance(baskets.labels, np.ndarray):
-        return []
-    if (np.bincount(baskets.codes)[baskets.codes[:width]] > 1).any():
-        return []
-    first = ", ".join(map(str, baskets[0]))
-    return [
-        f"Every line has {width} fields, and the first line ({first}) looks like the names of "
-        "columns.  If this is a table, name the columns with --basket and --item, or say --table."
-    ]
-
-
-def _read_categories(path: str) -> dict[str, str]:
-    """Item to category from a CSV with those two columns; a header line is allowed."""
-    import csv
-    import io
-
-    from hornbook.errors import DataError
-    from hornbook.mining.unpacking import decode, read_bytes
-
-    rows = list(csv.reader(io.StringIO(decode(read_bytes(path), path, []), newline="")))
-    wrong = [number for number, row in enumerate(rows, 1) if row and len(row) != 2]
-    if wrong or not rows:
-        raise DataError(
-            f"{path} must have two columns, item and category (see line {(wrong or [1])[0]})."
-        )
-    pairs = [(row[0].strip(), row[1].strip()) for row in rows if row]
-    return dict(pairs[1:] if pairs[0] == ("item", "category") else pairs)
-
-
-def _number(text: str, name: str, counts: bool = False) -> int | float:
-    """`"0.01"`, `"1%"` or, where a count is allowed, `"50"`."""
-    from fractions import Fraction
-
-    from hornbook.errors import OptionError
-
-    try:
-        if counts and text.strip().lstrip("+-").isdigit():
-            return int(text)
-        if text.strip().endswith("%"):
-            return float(Fraction(text.strip()[:-1]) / 100)
-        return float(text)
-    except ValueError:
-        what = "a share like 0.01 or 1%" + (", or a number of baskets like 50" if counts else "")
-        raise OptionError(f"The minimum {name} {text!r} is not {what}.") from None

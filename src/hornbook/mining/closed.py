@@ -9,7 +9,8 @@ the tail and is not in the class's set, then it is also found below that item, a
 here.  So every closed set is met once, and nothing has to be remembered.
 
 Maximal sets are closed, and end a branch.  Where a class's set with all its tails is
-frequent, that set ends the branch; in the end those that are in others are left out.
+frequent, that set ends the branch; in the end, and whenever twice as many are held as were left
+the last time, those that are in others are left out.
 
 Reference: Uno, Asai, Uchida and Arimura, LCM ver. 2, 2004, which extends closed sets and
 merges rows in this way.
@@ -21,7 +22,7 @@ import numpy as np
 
 from hornbook.mining import bitsets, columns
 from hornbook.mining.closed_rows import Classes, join, merge, root_class
-from hornbook.mining.found import Found
+from hornbook.mining.found import Found, TooManyItemsets
 from hornbook.mining.pairs import Batch, by_child, children, count_pairs, cut
 from hornbook.mining.rows import CODE_BITS, Rows, spell_out
 
@@ -50,15 +51,13 @@ def find_condensed(
     if root.closed.any() and not (maximal and len(root.rows.tails)):
         search.add(root.closed, np.array([total]))
     search.start(root)
-    if not search.sets:
+    if not search.held:
         return
-    sets = np.concatenate(search.sets, axis=1)
-    counts = np.concatenate(search.counts)
-    sizes = bitsets.sizes_of(sets)
     if maximal:
-        kept = bitsets.without_subsets(sets, sizes)
-        sets, counts, sizes = sets.take(kept, axis=1), counts.take(kept), sizes.take(kept)
-        found.announce(len(counts))
+        search.leave_out_subsets()
+        found.announce(search.held)
+    sets, counts = np.concatenate(search.sets, axis=1), np.concatenate(search.counts)
+    sizes = bitsets.sizes_of(sets)
     for size in np.unique(sizes).tolist():
         some = np.flatnonzero(sizes == size)
         items = bitsets.items_of(sets.take(some, axis=1), size)
@@ -72,13 +71,34 @@ class _Search:
         self.minimum, self.maximal, self.found, self.entries = minimum, maximal, found, entries
         self.sets: list[np.ndarray] = []
         self.counts: list[np.ndarray] = []
+        self.held = 0  # sets
+        self.room = found.limit  # sets that may be held before it is looked which are in others
 
     def add(self, sets: np.ndarray, counts: np.ndarray) -> None:
-        if len(counts):
-            if not self.maximal:
-                self.found.announce(len(counts))
-            self.sets.append(sets)
-            self.counts.append(counts)
+        if not len(counts):
+            return
+        if not self.maximal:
+            self.found.announce(len(counts))
+        self.sets.append(sets)
+        self.counts.append(counts)
+        self.held += len(counts)
+        if self.maximal and self.held > self.room:
+            self.leave_out_subsets()
+
+    def leave_out_subsets(self) -> None:
+        """Keeps of the sets found so far those that are in no other.
+
+        Raises:
+            TooManyItemsets: these are more than the limit.  A larger set that is found later
+                could hold many of them, but nobody knows.
+        """
+        sets, counts = np.concatenate(self.sets, axis=1), np.concatenate(self.counts)
+        kept = bitsets.without_subsets(sets, bitsets.sizes_of(sets))
+        self.sets, self.counts = [sets.take(kept, axis=1)], [counts.take(kept)]
+        self.held = len(kept)
+        self.room = max(self.room, 2 * self.held)
+        if self.held > self.found.limit:
+            raise TooManyItemsets
 
     def start(self, root: Classes) -> None:
         """Finds everything below the class of all baskets."""

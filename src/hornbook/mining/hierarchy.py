@@ -9,6 +9,8 @@ Reference: Srikant and Agrawal, Mining Generalized Association Rules, 1995.
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
@@ -16,6 +18,23 @@ import numpy as np
 from hornbook.errors import DataError
 from hornbook.mining.baskets import Baskets, without_repeats
 from hornbook.mining.itemsets import Itemsets
+from hornbook.mining.unpacking import decode, read_bytes
+
+
+def read_categories(path: str) -> dict[str, str]:
+    """Item to category from a CSV with those two columns; a header line is allowed.
+
+    Raises:
+        DataError: naming the first line without two columns.
+    """
+    rows = list(csv.reader(io.StringIO(decode(read_bytes(path), path, []), newline="")))
+    wrong = [number for number, row in enumerate(rows, 1) if row and len(row) != 2]
+    if wrong or not rows:
+        raise DataError(
+            f"{path} must have two columns, item and category (see line {(wrong or [1])[0]})."
+        )
+    pairs = [(row[0].strip(), row[1].strip()) for row in rows if row]
+    return dict(pairs[1:] if pairs[0] == ("item", "category") else pairs)
 
 
 def ancestors(categories: Mapping[Hashable, Hashable]) -> dict[Hashable, list[Hashable]]:

@@ -26,6 +26,11 @@ def in_words(items: Sequence[Any]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def number_of_baskets(number: int) -> str:
+    """`1 basket`, `2 baskets`."""
+    return f"{number:,} basket{'' if number == 1 else 's'}"
+
+
 def sentence(rules: Rules, index: int) -> str:
     """One rule in words."""
     antecedent, consequent = rules[index]
@@ -36,7 +41,7 @@ def sentence(rules: Rules, index: int) -> str:
     )
     return (
         f"Of the baskets with {in_words(antecedent)}, {float(shares['confidence'][0]):.0%} also "
-        f"have {in_words(consequent)}: {compared}, in {int(rules.counts[index]):,} baskets."
+        f"have {in_words(consequent)}: {compared}, in {number_of_baskets(int(rules.counts[index]))}."
     )
 
 
