@@ -105,6 +105,38 @@ def captcha_run(tmp_path_factory, captcha_data):
     return out
 
 
+@pytest.fixture(scope="session")
+def gpt2_ml_folder(tmp_path_factory):
+    """Writes the folder of a tiny GPT2_ML in Google's layout, and returns it.
+
+    The call takes words of its vocabulary besides some Chinese characters, and the positions.
+    """
+
+    def write(*words, positions):
+        from hornbook.models.building import make_model
+        from hornbook.models.families import FAMILIES
+        from hornbook.pretrained import Pretrained
+        from hornbook.text.wordpiece import WordPieceTokenizer
+
+        words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"今天气不错很好。，我们", *words]
+        config = FAMILIES["gpt2-ml"].configure(
+            vocab_size=len(words),
+            hidden_size=8,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=16,
+            max_position_embeddings=positions,
+            heads=("mlm",),
+        )
+        model = make_model(config)
+        model.build()
+        folder = tmp_path_factory.mktemp("model") / "gpt2-ml"
+        Pretrained(model, WordPieceTokenizer(words)).save(folder, layout="google")
+        return folder
+
+    return write
+
+
 @pytest.fixture
 def tiny_transformer():
     """Makes a built Transformer of two small layers, every weight of it random.

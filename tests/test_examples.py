@@ -45,27 +45,8 @@ def model_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def writer_folder(tmp_path_factory):
-    from hornbook.models.building import make_model
-    from hornbook.models.families import FAMILIES
-    from hornbook.pretrained import Pretrained
-    from hornbook.text.wordpiece import WordPieceTokenizer
-
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"今天气不错很好。，我们"]
-    config = FAMILIES["gpt2-ml"].configure(
-        vocab_size=len(words),
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=200,
-        heads=("mlm",),
-    )
-    model = make_model(config)
-    model.build()
-    folder = tmp_path_factory.mktemp("model") / "gpt2-ml"
-    Pretrained(model, WordPieceTokenizer(words)).save(folder, layout="google")
-    return folder
+def writer_folder(gpt2_ml_folder):
+    return gpt2_ml_folder(positions=200)
 
 
 @pytest.fixture(scope="module")

@@ -18,27 +18,8 @@ LINES = ["今天天气不错", "我们很好。", "very good", "天气，很好"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    from hornbook.models.building import make_model
-    from hornbook.models.families import FAMILIES
-    from hornbook.pretrained import Pretrained
-    from hornbook.text.wordpiece import WordPieceTokenizer
-
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"今天气不错很好。，我们", "good"]
-    config = FAMILIES["gpt2-ml"].configure(
-        vocab_size=len(words),
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=16,
-        heads=("mlm",),
-    )
-    model = make_model(config)
-    model.build()
-    target = tmp_path_factory.mktemp("model") / "tiny"
-    Pretrained(model, WordPieceTokenizer(words)).save(target, layout="google")
-    return target
+def folder(gpt2_ml_folder):
+    return gpt2_ml_folder("good", positions=16)
 
 
 @pytest.fixture

@@ -169,7 +169,6 @@ def test_random_weights_and_growing_pictures_train_as_well(
     fields = {**picture_fields, "weights": "none", "progressive": True, "size": 64}
     fields |= {
         "epochs": 3,
-        "rand_augment": 0.3,
         "ema": 0.0,
         "gated": False,
         "class_weights": "none",

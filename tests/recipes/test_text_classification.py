@@ -13,6 +13,7 @@ from hornbook.recipes import open_run
 from hornbook.recipes.text_classification import TextClassification
 from hornbook.text.vocabulary import learn_wordpiece
 from hornbook.text.wordpiece import WordPieceTokenizer
+from hornbook.training.loop import Loop
 from hornbook.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.backend
@@ -103,6 +104,35 @@ def test_resuming_with_other_fields_is_refused(run, data, tmp_path):
         TextClassification(**FIELDS, epochs=10, learning_rate=1e-2, ema=0.5, dropout=0.3).fit(
             data, tmp_path / "run", resume=True
         )
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_run_killed_at_two_steps_ends_with_the_same_bytes(data, tmp_path, monkeypatch):
+    fields = {**FIELDS, "epochs": 2, "learning_rate": 1e-2}
+    TextClassification(**fields).fit(data, tmp_path / "whole")
+    monkeypatch.setattr(TextClassification, "snapshot_seconds", 0)
+    step = Loop._step
+
+    def killed_after(number):
+        def then_die(loop, batch):
+            step(loop, batch)
+            if loop.state["step"] == number:
+                raise Killed
+
+        return then_die
+
+    for resume, number in ((False, 2), (True, 6)):  # an epoch has four
+        with monkeypatch.context() as patch:
+            patch.setattr(Loop, "_step", killed_after(number))
+            with pytest.raises(Killed):
+                TextClassification(**fields).fit(data, tmp_path / "killed", resume=resume)
+    TextClassification(**fields).fit(data, tmp_path / "killed", resume=True)
+    for name in ("model/model.safetensors", "model/recipe.json", "metrics.jsonl"):
+        whole, killed = (tmp_path / run / name for run in ("whole", "killed"))
+        assert killed.read_bytes() == whole.read_bytes(), name
 
 
 def test_several_labels_and_another_kind_of_attention(tmp_path):

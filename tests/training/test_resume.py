@@ -28,7 +28,15 @@ def train(data, run, fields, *moments, hash_seed):
         [sys.executable, SCRIPT, data, run, json.dumps(fields), *moments],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONHASHSEED": str(hash_seed), "HORNBOOK_QUIET": "1"},
+        env={
+            **os.environ,
+            "PYTHONHASHSEED": str(hash_seed),
+            "HORNBOOK_QUIET": "1",
+            # what one process has compiled the next ones need not
+            "JAX_COMPILATION_CACHE_DIR": str(run.parent / "compiled"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        },
     )
     assert child.returncode == 0, child.stderr
     ends = [line.split(" ") for line in child.stdout.splitlines() if line.split(" ")[0] in moments]

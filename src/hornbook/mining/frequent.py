@@ -138,7 +138,8 @@ def mine_condensed(baskets: Baskets, minimum: int, kind: str, memory: int, limit
     except TooManyItemsets:
         raise FloodError(
             f"At this support ({minimum:,} of {baskets.total:,} baskets) there are more than "
-            f"{limit:,} {kind} itemsets{' so far' if kind == 'maximal' else ''}.\nTry a larger minimum support, or a higher limit."
+            f"{limit:,} {kind} itemsets{' so far' if kind == 'maximal' else ''}.\n"
+            "Try a larger minimum support, or a higher limit."
         ) from None
     if found is None:  # too many items and baskets for the bits of both
         return condense(mine_baskets(baskets, minimum, memory=memory, limit=limit), kind)

@@ -39,9 +39,10 @@ def sentence(rules: Rules, index: int) -> str:
     compared = (
         f"{lift:.2g} times as often as by chance" if lift >= 1.05 or lift < 0.95 else "as by chance"
     )
+    held = number_of_baskets(int(rules.counts[index]))
     return (
         f"Of the baskets with {in_words(antecedent)}, {float(shares['confidence'][0]):.0%} also "
-        f"have {in_words(consequent)}: {compared}, in {number_of_baskets(int(rules.counts[index]))}."
+        f"have {in_words(consequent)}: {compared}, in {held}."
     )
 
 

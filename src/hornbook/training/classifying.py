@@ -91,12 +91,22 @@ def augmentations(
     """
     layers: list[keras.layers.Layer] = []
     if rand_augment:
-        layers.append(keras.layers.RandAugment(factor=rand_augment, seed=seed))
+        layers.append(RandAugment(factor=rand_augment, seed=seed))
     if erasing:
         layers.append(keras.layers.RandomErasing(factor=(erasing, erasing), seed=seed + 1))
     if mixing != "none":
         layers.append(Mixing(mixing, seed=seed + 2))
     return layers
+
+
+class RandAugment(keras.layers.RandAugment):
+    """Keras's, without a warning on PyTorch that says nothing to who trains."""
+
+    def call(self, data, training=None):
+        with warnings.catch_warnings():
+            # it transposes single numbers there
+            warnings.filterwarnings("ignore", message="Tensor.T is deprecated on 0-D tensors")
+            return super().call(data, training=training)
 
 
 class Mixing(keras.layers.Layer):
