@@ -108,6 +108,17 @@ def test_a_run_is_opened_asked_and_measured_on_other_text(run, little_corpus, ca
     assert "perplexity" in capsys.readouterr().out
 
 
+def test_the_model_of_a_run_is_measured_as_any_other_and_the_run_is_told_from_it(
+    run, tmp_path, capsys
+):
+    (tmp_path / "text.txt").write_text("bao beo.\nbio bao.\n", "utf-8")
+    text = str(tmp_path / "text.txt")
+    assert main(["evaluate", str(run / "model"), text, "--dtype", "int8"]) == 0
+    assert "change of perplexity" in capsys.readouterr().out
+    assert main(["generate", str(run), "bao"]) == 2
+    assert f"is a run.  Its model is in {run / 'model'}." in capsys.readouterr().err
+
+
 @pytest.mark.backend
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the child processes are forked")
 def test_a_run_killed_twice_and_stopped_once_ends_with_the_same_bytes(

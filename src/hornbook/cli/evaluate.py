@@ -54,12 +54,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from hornbook.errors import OptionError
-    from hornbook.pretrained.folder import CONFIG_NAMES
 
     folder = options.folders[0]
-    is_model = not (folder / "recipe.json").is_file() and any(
-        (folder / name).is_file() for name in CONFIG_NAMES
-    )
+    is_model = _is_model(folder)
     given = [name for name in _OF_MODELS if getattr(options, name) is not None]
     if given and not is_model:
         raise OptionError(f"--{given[0]} is for a language model, and {folder} is none.")
@@ -70,6 +67,18 @@ def run(options: argparse.Namespace) -> None:
         raise OptionError("Runs may answer together, models do not: name one model.")
     title = f"{' + '.join(map(str, options.folders))} on {options.data}"
     _show(options, title, *(_of_model(options) if is_model else _of_run(options)))
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether a folder is a model and no run, nor a model that a recipe needs more with."""
+    from hornbook.pretrained.folder import CONFIG_NAMES
+    from hornbook.recipes.recipe import read_saved
+
+    if not any((folder / name).is_file() for name in CONFIG_NAMES):
+        return False
+    if not (folder / "recipe.json").is_file():
+        return True
+    return read_saved(folder)[0]["recipe"] == "pretraining"
 
 
 def _of_run(options: argparse.Namespace):

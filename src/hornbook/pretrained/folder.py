@@ -102,6 +102,8 @@ def read_config_file(folder: Path) -> tuple[Path, dict[str, Any]]:
         if not isinstance(values, dict):
             raise CheckpointError(f"{file} should hold one JSON object.")
         return file, values
+    if any((folder / "model" / name).is_file() for name in CONFIG_NAMES):
+        raise CheckpointError(f"{folder} is a run.  Its model is in {folder / 'model'}.")
     raise CheckpointError(
         f"{folder} has no configuration.\nExpected {' or '.join(CONFIG_NAMES)} in it."
     )
