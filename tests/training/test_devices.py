@@ -62,11 +62,7 @@ def test_more_devices_than_there_are_or_no_number_is_refused():
 
 @pytest.mark.skipif(BACKEND != "torch", reason="processes are PyTorch's")
 def test_what_goes_wrong_in_a_process_is_said_by_the_first():
+    from hornbook.pretrained import open_folder  # the new processes find it too
+
     with pytest.raises(HornbookError, match="There is no model folder nowhere"):
-        run_in_processes(2, _fail, "nowhere")
-
-
-def _fail(folder):
-    from hornbook.pretrained import open_folder
-
-    open_folder(folder)
+        run_in_processes(2, open_folder, "nowhere")
