@@ -90,6 +90,13 @@ def test_a_folder_may_be_named_by_dots(tmp_path, monkeypatch, name):
     assert verify_manifest(tmp_path / "here")
 
 
+def test_a_folder_that_fails_leaves_none_that_were_made_for_it(tmp_path):
+    (tmp_path / "kept").mkdir()
+    with pytest.raises(ValueError, match="no"), atomic_folder(tmp_path / "kept" / "a" / "b"):
+        raise ValueError("no")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "kept"]
+
+
 def test_a_users_own_copies_beside_a_folder_are_left_alone(tmp_path):
     for name in ("model.old", "model.bak", "model.tmp", "model.tmp-mine"):
         (tmp_path / name).mkdir()

@@ -65,13 +65,15 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     """Gives an empty temporary folder, which becomes `path` when the block succeeds.
 
     Each file is flushed to the disk and listed with its SHA-256 in `manifest.json`.  An
-    existing folder at `path` is replaced.  A kill between the two renames leaves the old
+    existing folder at `path` is replaced.  When the block fails, folders that were made to hold
+    it are removed again.  A kill between the two renames leaves the old
     folder under its name with `REPLACED` behind it; `settle` puts it back.
     """
     path = _absolute(path)
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     old = _old(path)
     with writing(path):
+        made = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         settle(path)
         _remove_abandoned(path)
@@ -91,6 +93,10 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
             _sync_folder(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+            if not path.exists():
+                with contextlib.suppress(OSError):  # somebody else has put something there
+                    for folder in made:
+                        folder.rmdir()
         shutil.rmtree(old, ignore_errors=True)
 
 

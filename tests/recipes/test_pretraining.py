@@ -203,6 +203,9 @@ def test_bad_text_is_one_line_with_status_2_and_the_next_try_uses_what_was_done(
     assert "bad.txt" in said
     assert "Traceback" not in said
     assert not (tmp_path / "run" / "recipe.json").exists()
+    assert main(words_of(fields, tmp_path / "nowhere.txt", tmp_path / "other")) == 2
+    assert "There is no" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_loss_that_is_no_number_stops_the_run(fields, little_corpus, tmp_path, capsys):

@@ -1,7 +1,7 @@
 """A matrix that is never trained, kept as products read it fastest.
 
 Keras keeps a kernel as `(in, out)`, and XLA multiplies it with one row or a few, as a step of
-writing does, a sixth slower on a CPU than the transposed one.
+writing does, slower on a CPU than the transposed one (docs/LOG.md).
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def load(
             they are read, to write faster and in a quarter or a sixth of the memory: such a
             model is neither trained nor saved (docs/generation.md).
         frozen: Whether the weights will only be used: JAX then keeps the large matrices in the
-            order in which it reads them fastest, for writing a sixth faster in the same memory,
+            order in which it reads them fastest, to write faster in the same memory,
             and the model is neither trained nor saved.  Other backends gain nothing by it.
         num_hidden_layers: Takes that many of the checkpoint's blocks, from the first on.
         blocks: Numbers of the blocks to take, in their new order: `[0, 3, 6, 9]`.

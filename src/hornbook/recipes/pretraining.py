@@ -142,11 +142,13 @@ class Pretraining(Recipe):
         sources = [str(x) for x in ([data] if isinstance(data, str | Path) else data)]
         resume = resume and (Path(out) / "recipe.json").is_file()
         self.begin(out, resume=resume)
+        from hornbook.data.documents import corpus_files
         from hornbook.training.devices import open_devices
         from hornbook.training.run_folder import Onlooker
         from hornbook.training.torch_processes import run_in_processes
 
         self.check()
+        corpus_files(sources)  # refused before anything is made
         devices = open_devices(self.devices, self.model_parallel)
         self.writes = devices.is_first
         rows_per_step = self.rows_per_step(devices)
