@@ -4,9 +4,10 @@
 
 Weights are random, made here and removed again; hornbook and transformers read the same file, and
 must write the same tokens.  Each contender lives in a process of its own with two threads.  The
-floor is the time that reading all weights once takes in NumPy's matrix-vector product, which is
-what each token costs at least in float32.  A first process begins without any cache of compiled
-functions; a second one finds what the first has left.  The table is printed and kept in RESULTS.md.
+floor is the time that reading all weights once takes in the fastest matrix-vector product of NumPy
+and XLA, which is what each token costs at least in float32.  A first process begins without any
+cache of compiled functions; a second one finds what the first has left.  The table is printed and,
+with `--keep`, kept in RESULTS.md.
 """
 
 from __future__ import annotations
@@ -138,16 +139,28 @@ def keras_hub_writer(shape: str, dtype: str):
 
     dtype = "bfloat16" if dtype.startswith("int") else dtype
     fields = SHAPES[shape]
-    backbone = keras_hub.models.GPT2Backbone(
-        vocabulary_size=fields["vocab_size"],
-        num_layers=fields["num_hidden_layers"],
-        num_heads=fields["num_attention_heads"],
-        hidden_dim=fields["hidden_size"],
-        intermediate_dim=fields["intermediate_size"],
-        max_sequence_length=fields["max_position_embeddings"],
-        dtype=dtype,
-    )
-    model = keras_hub.models.GPT2CausalLM(backbone=backbone, preprocessor=None)
+    sizes = {
+        "vocabulary_size": fields["vocab_size"],
+        "num_layers": fields["num_hidden_layers"],
+        "hidden_dim": fields["hidden_size"],
+        "intermediate_dim": fields["intermediate_size"],
+        "dtype": dtype,
+    }
+    if shape == "gpt2":
+        backbone = keras_hub.models.GPT2Backbone(
+            num_heads=fields["num_attention_heads"],
+            max_sequence_length=fields["max_position_embeddings"],
+            **sizes,
+        )
+        model = keras_hub.models.GPT2CausalLM(backbone=backbone, preprocessor=None)
+    else:
+        backbone = keras_hub.models.QwenBackbone(
+            num_query_heads=fields["num_attention_heads"],
+            num_key_value_heads=fields["num_key_value_heads"],
+            tie_word_embeddings=False,  # ours has a head of its own, too
+            **sizes,
+        )
+        model = keras_hub.models.QwenCausalLM(backbone=backbone, preprocessor=None)
 
     def write(rows, count):
         ids = np.zeros((len(rows), PROMPT + count), "int32")
@@ -203,15 +216,26 @@ def contend(options: argparse.Namespace) -> None:
 
 
 def floor_seconds(weights: int) -> tuple[float, float]:
-    """Wall and CPU seconds of reading so many float32 once, by a matrix-vector product from the
-    side that is faster: each is the least that was seen."""
+    """Wall and CPU seconds of reading so many float32 once, by a matrix-vector product from
+    either side in NumPy and by one in XLA: each is the least that was seen."""
+    import jax
+
+    from hornbook.layers.frozen_matrix_jax import product
+
     matrix = np.ones((weights // 4096, 1024), "float32")  # a quarter of them, four times
-    right, left = np.ones(1024, "float32"), np.ones(len(matrix), "float32")
+    right, left = np.ones((1, 1024), "float32"), np.ones(len(matrix), "float32")
+    compiled, there = jax.jit(product), jax.device_put(matrix)
+    ways = (
+        lambda: matrix @ right[0],
+        lambda: left @ matrix,
+        lambda: compiled(right, there).block_until_ready(),
+    )
+    compiled(right, there).block_until_ready()
     wall = cpu = np.inf
-    for round_number in range(12):
+    for way in ways * 6:
         begin, begin_cpu = time.perf_counter(), time.process_time()
         for _ in range(4):
-            matrix @ right if round_number % 2 else left @ matrix
+            way()
         wall = min(wall, time.perf_counter() - begin)
         cpu = min(cpu, time.process_time() - begin_cpu)
     return wall, cpu
@@ -224,10 +248,8 @@ def run_one(
     needed = {"transformers": "transformers", "keras-hub": "keras_hub"}.get(library, backend)
     if importlib.util.find_spec(needed) is None:
         return None
-    if library == "transformers" and options.shape == "gpt2-ml":
-        return None
-    if library == "keras-hub" and options.shape != "gpt2":
-        return None
+    if library != "hornbook" and options.shape == "gpt2-ml":
+        return None  # nobody else has this family
     environment = {"OMP_NUM_THREADS": str(THREADS), "KERAS_BACKEND": backend}
     environment["XDG_CACHE_HOME"] = str(folder.parent / f"cache-{backend}-{library}-{rows}")
     command = [sys.executable, __file__, "--contender", name, "--folder", str(folder)]
