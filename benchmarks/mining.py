@@ -13,9 +13,10 @@ are generated.  Every peer runs in a process of its own, with one thread where t
 asked for and a limit on CPU seconds, up to three times, best counts: from a text file to
 the finished table, and from a list of tuples of integers to the finished table.  A tiny
 run before makes sure that imports and compilers are not measured.  A peer that does not
-finish from memory is not tried from the file, and counts as having taken the limit.  What is not installed is named below the
-tables.  Peers whose minimum is a share get half a basket less, so that rounding decides
-nothing.  Everything installs in one environment of its own (Python 3.11):
+finish from memory is not tried from the file, and counts as having taken the limit.  What is
+not installed is named below the tables.  Peers whose minimum is a share get half a basket
+less, so that rounding decides nothing.  Everything installs in one environment of its own
+(Python 3.11):
 
     pip install pyfim rusket mlxtend efficient-apriori Orange3-Associate PAMI pyspark hornbook
 """
@@ -287,7 +288,7 @@ def growth(most: int) -> str:
     from hornbook.report import Page, line_chart
 
     lines = [
-        "| baskets | entries | itemsets | CPU seconds | of it in the kernel | microseconds a basket |",
+        "| baskets | entries | itemsets | CPU seconds | in the kernel | microseconds a basket |",
         "|---:|---:|---:|---:|---:|---:|",
     ]
     numbers, seconds = [], []
