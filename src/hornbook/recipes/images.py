@@ -8,7 +8,6 @@ erasing and averaged weights are what has been found since.
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +16,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from hornbook.data.crops import VIEWS, settled_views
+from hornbook.data.crops import settled_views
 from hornbook.data.picture_classes import read_picture_classes, read_to_evaluate
 from hornbook.data.pictures import named_pictures
 from hornbook.errors import OptionError
 from hornbook.recipes.fields import learned, option
+from hornbook.recipes.images_answers import answers, check_views, judged
 from hornbook.recipes.images_report import (
     class_metrics,
     evaluation_page,
@@ -194,21 +194,8 @@ class Images(Recipe):
         Returns:
             `(pictures, classes)`.
         """
-        found = [probabilities for _, probabilities in self._judged(sources, views)]
-        return np.concatenate(found)
-
-    def _judged(
-        self, sources: Iterable[Source], views: int
-    ) -> Iterator[tuple[dict[int, str], np.ndarray]]:
-        """Problems and probabilities `(pictures, classes)` of some pictures at a time."""
         recipes = [self, *self.others]
-        streams = itertools.tee(sources, len(recipes))
-        judged = [
-            _class_probabilities(recipe.outputs(stream, views), views)
-            for recipe, stream in zip(recipes, streams, strict=True)
-        ]
-        for found in zip(*judged, strict=True):
-            yield found[0][0], np.mean([probabilities for _, probabilities in found], axis=0)
+        return np.concatenate([found for _, found in judged(recipes, sources, views)])
 
     def heat(self, sources: Sequence[Source], labels: np.ndarray) -> np.ndarray:
         """Where in each picture the network sees what speaks for a class (Grad-CAM).
@@ -254,7 +241,7 @@ class Images(Recipe):
         """
         from hornbook.progress import note
 
-        _check_views(views)
+        check_views(views)
         split, problems = read_to_evaluate(
             data,
             self.classes,
@@ -289,26 +276,10 @@ class Images(Recipe):
             `file`, `label`, `probability`, `label_2`, `probability_2` and so on, and `error`,
             which is None, or says why a picture could not be read.
         """
-        _check_views(views)
+        check_views(views)
         if top < 1:
             raise OptionError(f"top is {top}, expected at least 1.")
-        waiting, sources = itertools.tee(samples)
-        for problems, probabilities in self._judged(sources, views):
-            rows = zip(itertools.islice(waiting, len(probabilities)), probabilities, strict=True)
-            for number, (source, row) in enumerate(rows):
-                name = None if isinstance(source, bytes) else str(source)
-                yield self._answer(name, row, min(top, len(self.classes)), problems.get(number))
-
-    def _answer(
-        self, file: str | None, probabilities: np.ndarray, top: int, error: str | None
-    ) -> dict[str, Any]:
-        answer: dict[str, Any] = {"file": file}
-        for place, label in enumerate(np.argsort(-probabilities, kind="stable")[:top].tolist(), 1):
-            behind = "" if place == 1 else f"_{place}"
-            probability = round(float(probabilities[label]), 6)
-            answer[f"label{behind}"] = None if error else self.classes[label]
-            answer[f"probability{behind}"] = None if error else probability
-        return {**answer, "error": error}
+        yield from answers([self, *self.others], samples, top=top, views=views)
 
     def predict_files(
         self, sources: Sequence[str | Path], *, top: int = 5, views: int = 1
@@ -325,19 +296,3 @@ class Images(Recipe):
         probabilities = keras.layers.Softmax(name="probabilities")(logits)
         model = keras.Model(pictures, probabilities, name="picture_classifier")
         return model, {"classes": json.dumps(self.classes, ensure_ascii=False)}
-
-
-def _class_probabilities(
-    outputs: Outputs, views: int
-) -> Iterator[tuple[dict[int, str], np.ndarray]]:
-    """Problems and probabilities `(pictures, classes)`, the mean over the views of a picture."""
-    for problems, found in outputs:
-        logits = found["logits"].astype("float64")
-        logits -= logits.max(axis=-1, keepdims=True)
-        probabilities = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
-        yield problems, probabilities.reshape(-1, views, logits.shape[-1]).mean(axis=1)
-
-
-def _check_views(views: int) -> None:
-    if views not in VIEWS:
-        raise OptionError(f"views is {views}, expected one of {', '.join(map(str, VIEWS))}.")
