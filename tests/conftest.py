@@ -86,11 +86,11 @@ def little_vocabulary(tmp_path_factory, little_corpus):
 
 @pytest.fixture(scope="session")
 def captcha_data(tmp_path_factory):
-    """A folder of 40 drawn captchas of two of six characters, and one that cannot be read."""
+    """A folder of 40 drawn captchas, one or two of six characters, and one that cannot be read."""
     from hornbook.data.making_captchas import Order, make_captchas
 
     folder = tmp_path_factory.mktemp("captchas") / "data"
-    make_captchas(folder, Order("plain", (40, 16), (), "abc123", (2, 2), 0), 40, workers=0)
+    make_captchas(folder, Order("plain", (40, 16), (), "12ABab", (1, 2), 0), 40, workers=0)
     (folder / "ab_broken.png").write_bytes(b"no picture")
     return folder
 

@@ -119,5 +119,5 @@ def test_a_fingerprint_sees_labels_and_pictures(folder):
 
 def test_too_few_pictures_to_set_one_aside(tmp_path):
     picture(tmp_path / "ab.png")
-    with pytest.raises(DataError, match="too few"):
+    with pytest.raises(DataError, match="no two pictures that differ"):
         read_captchas(tmp_path, "train")

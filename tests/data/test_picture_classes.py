@@ -117,7 +117,7 @@ FAULTS = {
             ]
             and [folder.rmdir() for folder in data.iterdir() if folder.is_dir()]
         ),
-        "24 pictures lie in it",
+        "pictures lie in it: 24",
     ),
     "names that differ in case": (
         lambda data: shutil.copytree(data / "circle", data / "Circle"),

@@ -1,14 +1,17 @@
 import json
 import os
 
+import keras
 import numpy as np
 import pytest
 
 from hornbook.cli import main
+from hornbook.data.captchas import read_captchas
 from hornbook.data.pictures import find_pictures, read_picture
 from hornbook.errors import DataError, OptionError
+from hornbook.generation.reading import read
 from hornbook.recipes.captcha import CaptchaReading
-from hornbook.recipes.captcha_report import NOTHING, aligned
+from hornbook.recipes.captcha_report import NOTHING, aligned, texts_of
 
 pytestmark = pytest.mark.backend
 
@@ -99,12 +102,12 @@ def test_info_says_what_a_run_reads(captcha_run, capsys):
     assert main(["info", captcha_run]) == 0
     out = capsys.readouterr().out
     assert "PROBLEM" not in out
-    assert "'characters': '123abc'" in out
+    assert "'characters': '12ABab'" in out
     assert "every file is as it was written" in out
 
 
 def test_a_length_that_the_labels_do_not_have_is_one_message(captcha_data, tmp_path):
-    with pytest.raises(DataError, match="--length 4 needs labels of 4 characters"):
+    with pytest.raises(DataError, match="--length 4 needs labels of 4 characters; there are"):
         CaptchaReading(length=4).fit(captcha_data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
     with pytest.raises(OptionError, match="Did you mean 'Xception'"):
@@ -123,6 +126,42 @@ def test_characters_left_out_and_added_are_found():
 
 def test_the_exported_network_is_the_one_that_reads(reader):
     model, metadata = reader.exported()
-    assert metadata == {"characters": "123abc", "slots": "2"}
+    assert metadata == {"characters": "12ABab", "slots": "2"}
     pixels = np.zeros((1, 16, 40, 3), "float32")
     assert model.predict_on_batch(pixels).shape == (1, 2 + 5, 7)
+
+
+@pytest.mark.skipif(
+    keras.config.backend() == "jax", reason="it would be opened in a process on another backend"
+)
+def test_the_onnx_file_has_the_logits_of_the_run(captcha_run, captcha_data, reader, tmp_path):
+    import onnxruntime
+
+    file = tmp_path / "model.onnx"
+    assert main(["export", str(captcha_run), "--out", str(file)]) == 0
+    session = onnxruntime.InferenceSession(file)
+    paths = find_pictures(captcha_data)[:3]
+    pixels = np.stack([np.asarray(read_picture(path), "float32") for path in paths])
+    (logits,) = session.run(None, {session.get_inputs()[0].name: pixels})
+    readings = read(logits, reader.alphabet.longest, reader.temperature)
+    assert texts_of(readings, reader.alphabet) == [one["text"] for one in reader.predict(paths)]
+
+
+def test_upper_and_lower_case_and_all_lengths_are_told_apart(captcha_data, reader):
+    assert reader.alphabet.case == "told apart"
+    assert reader.alphabet.length == "1 to 2"
+    paths = [path for path in find_pictures(captcha_data) if "broken" not in path.name]
+    captchas = [captcha for captcha in read_captchas(captcha_data) if captcha.path in paths]
+    numbers = reader._numbers(captchas)
+    for captcha, row in zip(captchas, numbers, strict=True):
+        assert "".join(reader.alphabet.characters[one - 1] for one in row if one) == captcha.label
+    assert {len(captcha.label) for captcha in captchas} == {1, 2}
+
+
+def test_any_network_can_be_the_backbone(captcha_data, tiny_backbone, tmp_path):
+    weights = tmp_path / "tiny.weights.h5"
+    tiny_backbone(include_top=False).save_weights(weights)
+    fields = {"backbone": "Tiny", "weights": str(weights), "epochs": 1, "size": "64x32"}
+    trained = CaptchaReading(**fields).fit(captcha_data, tmp_path / "run")
+    path = find_pictures(captcha_data)[0]
+    assert CaptchaReading.load(tmp_path / "run").predict([path]) == trained.predict([path])

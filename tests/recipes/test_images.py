@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -184,6 +185,17 @@ def test_random_weights_and_growing_pictures_train_as_well(
     assert [row["epoch"] for row in rows] == [1, 2, 3]
 
 
+@pytest.mark.skipif(
+    keras.config.backend() == "jax",
+    reason="compiling all operations takes JAX long; tests/training/test_classifying.py does once",
+)
+def test_rand_augment_trains(picture_data, picture_fields, tmp_path):
+    fields = {**picture_fields, "weights": "none", "rand_augment": 0.5, "epochs": 1}
+    Images(**fields).fit(picture_data, tmp_path / "run")
+    (row,) = RunFolder(tmp_path / "run").metrics()
+    assert np.isfinite(row["loss"])
+
+
 def test_the_exported_model_gives_the_probabilities_of_the_recipe(images, picture_data):
     from hornbook.data.crops import settled_views
     from hornbook.data.pictures import read_picture
@@ -193,6 +205,28 @@ def test_the_exported_model_gives_the_probabilities_of_the_recipe(images, pictur
     found = model.predict_on_batch(settled_views(read_picture(file), size=32).astype("float32"))
     np.testing.assert_allclose(found, images.probabilities([file]), atol=1e-5)
     assert json.loads(metadata["classes"]) == images.classes
+
+
+@pytest.mark.skipif(
+    keras.config.backend() == "jax", reason="it would be opened in a process on another backend"
+)
+def test_the_onnx_file_answers_as_the_run_does(picture_run, images, picture_data, tmp_path, capsys):
+    import onnxruntime
+
+    from hornbook.data.crops import settled_views
+    from hornbook.data.pictures import read_picture
+
+    file = tmp_path / "model.onnx"
+    assert main(["export", str(picture_run), "--out", str(file)]) == 0
+    assert "the largest difference is" in capsys.readouterr().out
+    session = onnxruntime.InferenceSession(file)
+    classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+    pictures = sorted((picture_data / "stripes").iterdir())[:3]
+    pixels = [settled_views(read_picture(path), size=32)[0] for path in pictures]
+    (found,) = session.run(None, {"pictures": np.stack(pixels).astype("float32")})
+    labels = [answer["label"] for answer in images.predict(pictures)]
+    assert [classes[number] for number in found.argmax(axis=1)] == labels
+    np.testing.assert_allclose(found, images.probabilities(pictures), atol=1e-4)
 
 
 def test_pictures_that_cannot_be_read_are_counted_before_training(

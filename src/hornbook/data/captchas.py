@@ -72,7 +72,7 @@ def read_captchas(path: str | Path, split: str | None = None, *, seed: int = 0) 
     sides = split_off(found, seed=seed)
     if not all(sides):
         raise DataError(
-            f"{path} has {len(found)} pictures: too few to set some aside for validation.\n"
+            f"{path} has no two pictures that differ, so none can be set aside for validation.\n"
             "Label some more, or make two folders, train and valid, in it."
         )
     return sides[SPLITS.index(split)]

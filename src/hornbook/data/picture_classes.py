@@ -83,7 +83,7 @@ class PictureClasses:
             lines += _listed(f"Left out    {len(self.problems):,}", self.problems, shown)
         if self.duplicates:
             lines.append(
-                f"Duplicates  {len(self.duplicates):,} groups of pictures that are the same to the "
+                f"Duplicates  {_groups(self.duplicates)} of pictures that are the same to the "
                 + ("eye" if self.leaked else "eye, each kept on one side")
             )
         if self.leaked:
@@ -97,7 +97,7 @@ class PictureClasses:
         if self.contradicting:
             named = [" = ".join(map(str, group)) for group in self.contradicting]
             lines += _listed(
-                f"Disagreeing {len(named):,} groups are of several classes", named, shown
+                f"Disagreeing {_groups(named)} with pictures of several classes", named, shown
             )
         return "\n".join(lines)
 
@@ -249,7 +249,7 @@ def _class_files(folder: Path) -> dict[str, list[Path]]:
         loose = sum(path.suffix.lower() in ENDINGS for path in inside)
         raise DataError(
             f"{folder} holds no folder for a class"
-            + (f", but {loose:,} pictures lie in it" if loose else "")
+            + (f", but pictures lie in it: {loose:,}" if loose else "")
             + f".\nPut the pictures of each class into a folder of its own: {folder}/CLASS/*.jpg."
         )
     problems = Problems()
@@ -350,6 +350,10 @@ def _duplicates(paths, labels, groups, held_out) -> dict[str, list]:
         if not held_out[members].all():
             found["leaked"] += [paths[number] for number in members if held_out[number]]
     return found
+
+
+def _groups(found: Sequence) -> str:
+    return "1 group" if len(found) == 1 else f"{len(found):,} groups"
 
 
 def _listed(title: str, lines: Sequence[str], shown: int) -> list[str]:

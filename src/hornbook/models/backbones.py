@@ -124,7 +124,10 @@ def _read(
         if top:
             whole = function(weights=None, **{**options, "include_top": True})
         try:
-            whole.load_weights(file)
+            with warnings.catch_warnings():
+                # of parts that are not in the file: the error that follows counts them
+                warnings.filterwarnings("ignore", message="Skipping nested container")
+                whole.load_weights(file)
         except Exception as error:  # h5py and Keras raise almost anything on a foreign file
             problems.append(str(error).strip().splitlines()[0])
             continue
