@@ -1,15 +1,21 @@
 """Kinds of attention against full attention and against other people's: time and memory.
 
-    python benchmarks/attention.py operator            # PyTorch: SDPA, performer-pytorch
-    python benchmarks/attention.py module              # transformers' and lucidrains' Nyström
+    python benchmarks/attention.py operator            # PyTorch: SDPA and other people's kinds
+    python benchmarks/attention.py operator --lengths 32768 --only "nystrom 64,linear" --backward no
+    python benchmarks/attention.py module              # with projections
     python benchmarks/attention.py layer               # a whole BERT-base layer
     KERAS_BACKEND=jax python benchmarks/attention.py operator --backward no --lengths 2048,16384
+    KERAS_BACKEND=jax python benchmarks/attention.py full --lengths 2048,4096 --backward yes
+
+`full` is full attention with what happens between scores and sum in training: in parts, and with
+all scores at once.
 
 Attention of 12 heads of 64, batch 1.  One thread; CPU seconds of the process, which other work on
 the machine lengthens less than the clock; contenders take turns, and the best of the rounds
-counts.  Memory is what the peak of the process grows by.  Needs `transformers`,
-`nystrom-attention` and `performer-pytorch` for those that are compared; who is missing is left
-out.  The table is printed and, with `--keep`, kept in RESULTS.md.
+counts.  Other people's modules are given query, key and value in place of their projections.
+Memory is what the peak of the process grows by.  Needs `transformers`, `nystrom-attention` and
+`performer-pytorch` for those that are compared; who is missing is left out.  The table is printed
+and, with `--keep`, kept in RESULTS.md.
 """
 
 from __future__ import annotations
@@ -49,9 +55,10 @@ OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "window-landmarks 64, 64": ("window-landmarks", {"window": 64, "num_landmarks": 64}),
 }
 MIB = 2**20
+SEED = [3, 0]
 
 
-def operators(dtype: str) -> dict[str, Callable]:
+def operators(dtype: str, length: int) -> dict[str, Callable]:
     """Functions of query, key and value, the first being what the others are compared with."""
     found: dict[str, Callable] = {}
     if keras.config.backend() == "torch":
@@ -70,18 +77,103 @@ def operators(dtype: str) -> dict[str, Callable]:
     for name, (kind, options) in OPTIONS.items():
         layer = KINDS[kind](**options, dtype=policy)
         found[name] = lambda *x, layer=layer: layer(*x, scale=SCALE)
-    if keras.config.backend() == "torch" and dtype == "float32":
+    if keras.config.backend() == "torch" and dtype == "float32":  # theirs fail in bfloat16
         try:
             from performer_pytorch import FastAttention
         except ImportError:
             print("performer-pytorch is not there")
         else:
             found["performer-pytorch 256"] = FastAttention(dim_heads=SIZE, nb_features=256)
+        found |= without_projections(length)
+    return found
+
+
+def without_projections(length: int) -> dict[str, Callable]:
+    """The Nyström attention of other people's modules, of which nothing is left but attention."""
+    import torch
+
+    class Given(torch.nn.Module):
+        """In place of a projection."""
+
+        def forward(self, x):
+            return self.given
+
+    def flat(x):
+        return x.transpose(1, 2).reshape(1, length, HEADS * SIZE)
+
+    found: dict[str, Callable] = {}
+    theirs = modules(length)
+    if "transformers" in theirs:
+        inner = transformers_module(length).self
+        inner.query, inner.key, inner.value = Given(), Given(), Given()
+
+        def operator(query, key, value):
+            # as a projection leaves them: the module makes heads of it without a copy
+            inner.query.given, inner.key.given, inner.value.given = map(flat, (query, key, value))
+            return inner(inner.query.given)[0]
+
+        found["transformers' Nyström 64"] = operator
+    if "nystrom-attention" in theirs:
+        module = theirs["nystrom-attention"]
+        module.to_qkv, module.to_out = Given(), torch.nn.Identity()
+
+        def other_operator(query, key, value):
+            module.to_qkv.given = torch.cat([flat(x) for x in (query, key, value)], dim=-1)
+            return module(module.to_qkv.given[..., : HEADS * SIZE])
+
+        found["nystrom-attention 64"] = other_operator
+    return found
+
+
+def transformers_module(length: int):
+    """Its whole attention with 64 landmarks, without the convolution, as ours is without."""
+    from transformers import NystromformerConfig
+    from transformers.models.nystromformer.modeling_nystromformer import NystromformerAttention
+
+    config = NystromformerConfig(num_landmarks=64, segment_means_seq_len=length)
+    module = NystromformerAttention(config).eval()
+    module.self.conv_kernel_size = None
+    return module
+
+
+def full_attention() -> dict[str, Callable]:
+    """Full attention as it is in training, with all scores at once and in parts."""
+    from hornbook.layers import exact_attention as module
+    from hornbook.layers.distances import distances
+
+    rows = np.random.default_rng(1).normal(size=(129, SIZE)).astype("float32")
+    numbers = np.random.default_rng(2).normal(size=(255, HEADS)).astype("float32")
+    cases: dict[str, Callable[[int], dict[str, Any]]] = {
+        "plain": lambda length: {},
+        "dropout": lambda length: {"dropout": 0.1, "seed": ops.convert_to_tensor(SEED, "uint32")},
+        "softmax-plus": lambda length: {"normalization": "softmax_plus"},
+        "relative vectors (NEZHA)": lambda length: {
+            "relative": distances(rows, np.arange(length)[None])
+        },
+        "buckets (T5)": lambda length: {"bias": distances(numbers, np.arange(length)[None])},
+    }
+
+    def made(options, limit):
+        def attend(query, key, value):
+            kept, module.MOST_SCORES = module.MOST_SCORES, limit
+            try:
+                return exact_attention(query, key, value, scale=SCALE, **options(query.shape[2]))
+            finally:
+                module.MOST_SCORES = kept
+
+        return attend
+
+    found = {}
+    for name, options in cases.items():
+        found[f"{name}, all scores"] = made(options, 2**62)
+        found[f"{name}, in parts"] = made(options, module.MOST_SCORES)
     return found
 
 
 def modules(length: int) -> dict[str, Callable]:
     """Functions of the tokens' vectors, projections included."""
+    if keras.config.backend() != "torch":
+        raise SystemExit("The others are PyTorch's: say KERAS_BACKEND=torch.")
     import torch
 
     features = HEADS * SIZE
@@ -90,16 +182,10 @@ def modules(length: int) -> dict[str, Callable]:
     ours.build((None, None, features))
     found["hornbook"] = ours
     try:
-        from transformers import NystromformerConfig
-        from transformers.models.nystromformer.modeling_nystromformer import (
-            NystromformerAttention,
-        )
+        theirs = transformers_module(length)
     except ImportError:
         print("transformers is not there")
     else:
-        config = NystromformerConfig(num_landmarks=64, segment_means_seq_len=length)
-        theirs = NystromformerAttention(config).eval()
-        theirs.self.conv_kernel_size = None  # ours has none either, unless asked
         found["transformers"] = lambda x: theirs(x)[0]
     try:
         from nystrom_attention import NystromAttention
@@ -109,8 +195,6 @@ def modules(length: int) -> dict[str, Callable]:
         found["nystrom-attention"] = NystromAttention(
             dim=features, dim_head=SIZE, heads=HEADS, num_landmarks=64, residual=False
         ).eval()
-    if keras.config.backend() != "torch":
-        raise SystemExit("The others are PyTorch's: say KERAS_BACKEND=torch.")
     assert torch.get_num_threads() == 1
     return found
 
@@ -215,7 +299,7 @@ def _status(name: str) -> float:
 
 def arrays_of(what: str, length: int, dtype: str) -> list:
     random = np.random.default_rng(0)
-    if what == "operator":
+    if what in ("operator", "full"):
         shapes = [(1, HEADS, length, SIZE)] * 3
     else:
         shapes = [(1, length, HEADS * SIZE)]
@@ -224,10 +308,11 @@ def arrays_of(what: str, length: int, dtype: str) -> list:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("operator", "module", "layer"))
+    parser.add_argument("what", choices=("operator", "full", "module", "layer"))
     parser.add_argument("--lengths", default="512,1024,2048,4096,8192,16384")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--backward", default="both", choices=("no", "yes", "both"))
+    parser.add_argument("--only", default="", help="parts of names, separated by commas")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0, help="slower ones run once")
     parser.add_argument("--keep", action="store_true")
@@ -249,11 +334,15 @@ def table(options: argparse.Namespace, backward: bool) -> str:
     cells: dict[str, dict[int, tuple]] = {}
     for length in lengths:
         if options.what == "operator":
-            functions = operators(options.dtype)
+            functions = operators(options.dtype, length)
+        elif options.what == "full":
+            functions = full_attention()
         elif options.what == "module":
             functions = modules(length)
         else:
             functions = layers()
+        only = options.only.split(",")
+        functions = {name: f for name, f in functions.items() if any(x in name for x in only)}
         arrays = arrays_of(options.what, length, options.dtype)
         calls = {name: ready(f, arrays, backward=backward) for name, f in functions.items()}
         for name, found in measure(calls, options.rounds, options.seconds).items():

@@ -52,17 +52,27 @@ def test_it_computes_the_formula(unit):
     np.testing.assert_allclose(ops.convert_to_numpy(computed), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_keys_of_earlier_calls_are_attended_to_as_if_they_were_there():
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(("key_slices", "value_slices"), [(1, 1), (2, 5)])
+def test_keys_of_earlier_calls_are_attended_to_as_if_they_were_there(
+    batch, key_slices, value_slices
+):
     unit = GatedAttentionUnit(intermediate_size=WIDE, head_size=HEAD, normalization="softmax_plus")
     keras.utils.set_random_seed(0)
-    x = np.random.default_rng(1).normal(size=(2, 4, FEATURES)).astype("float32")
+    x = np.random.default_rng(1).normal(size=(batch, 4, FEATURES)).astype("float32")
     causal = np.tril(np.ones((4, 4), "bool"))[None, None]
     whole = ops.convert_to_numpy(unit(x, attention_mask=causal))
-    memory = {"key": np.zeros((2, 4, HEAD)), "value": np.zeros((2, 4, WIDE))}
+    memory = {
+        "key": np.zeros((batch * key_slices, 4, HEAD // key_slices)),
+        "value": np.zeros((batch * value_slices, 4, WIDE // value_slices)),
+    }
     parts = []
-    for index in range(4):
-        visible = (np.arange(4) <= index)[None, None, None]
+    for index, count in ((0, 2), (2, 1), (3, 1)):  # a prompt, then one by one
         memory["index"] = np.array(index)
-        part, memory = unit(x[:, index : index + 1], attention_mask=visible, memory=memory)
+        part, memory = unit(
+            x[:, index : index + count],
+            attention_mask=causal[:, :, index : index + count],
+            memory=memory,
+        )
         parts.append(ops.convert_to_numpy(part))
     np.testing.assert_allclose(np.concatenate(parts, 1), whole, atol=1e-5, rtol=1e-5)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from hornbook.layers import distances, exact_attention
 from hornbook.models.building import make_model
 from hornbook.models.families import FAMILIES
 from hornbook.models.variables import named_variables
@@ -52,6 +53,30 @@ def test_a_token_changes_exactly_what_may_see_it(tiny_transformer, application, 
     ]
     inputs = {"segment_ids": SEGMENTS, "padding_mask": real if padded else None}
     assert changed_rows(transformer, column, **inputs) == expected
+
+
+@pytest.mark.parametrize("position_kind", ["relative", "buckets"])
+def test_a_long_text_is_read_the_same_when_distances_are_looked_up_in_parts(
+    tiny_transformer, monkeypatch, position_kind
+):
+    transformer = tiny_transformer(
+        position_kind=position_kind, num_attention_heads=3, hidden_size=12, heads=()
+    )
+    ids, real = np.arange(22)[None] + 5, np.arange(22)[None] < 20
+    expected = to_numpy(transformer(ids, padding_mask=real))
+    asked = []
+    monkeypatch.setattr(distances, "SHORT", 1)
+    monkeypatch.setattr(exact_attention, "SHORT", 1)
+    monkeypatch.setattr(exact_attention, "MOST_SCORES", 22 * 3 * 5)
+    in_parts = exact_attention.attention_in_parts
+    monkeypatch.setattr(
+        exact_attention,
+        "attention_in_parts",
+        lambda given, *x, **options: asked.append(given) or in_parts(given, *x, **options),
+    )
+    np.testing.assert_allclose(to_numpy(transformer(ids, padding_mask=real)), expected, atol=1e-5)
+    name = "relative" if position_kind == "relative" else "bias"
+    assert [isinstance(given[name], dict) for given in asked] == [True, True]
 
 
 def test_padding_changes_nothing_at_real_positions(tiny_transformer):

@@ -12,7 +12,8 @@ from hornbook.layers.attention_kinds import cannot, make_kind, sharpened
 from hornbook.layers.attention_memory import add_scores_below, put_in_memory
 from hornbook.layers.attention_probabilities import attention_probabilities
 from hornbook.layers.dense import Dense
-from hornbook.layers.exact_attention import exact_attention, is_worthwhile
+from hornbook.layers.distances import add_bias, look_up
+from hornbook.layers.exact_attention import dropping, exact_attention, is_worthwhile
 from hornbook.layers.normalization import ConditionalLayerNormalization
 from hornbook.layers.relative_positions import relative_scores, relative_values
 from hornbook.layers.rotary import rotate
@@ -44,9 +45,9 @@ class MultiHeadAttention(keras.layers.Layer):
         context: `(batch, keys, features)`; None for self-attention.
         attention_mask: Boolean, broadcasts to `(batch, heads, queries, keys)`; True may be
             seen.  What is masked has exactly zero influence.
-        attention_bias: Added to the scores; same shape.
+        attention_bias: Added to the scores; same shape, or `distances` with a number a head.
         rotary: From `RotaryPositions`; query and key are turned by it.
-        relative: From `RelativePositions`; added to keys and values.
+        relative: From `RelativePositions`, or its `distances`; added to keys and values.
         padding_mask: `(batch, queries)`, True or 1 at real tokens; of a kind other than full,
             for which `attention_mask` would have too many elements.
         context_padding_mask: `(batch, keys)`, likewise.
@@ -179,17 +180,41 @@ class MultiHeadAttention(keras.layers.Layer):
         if rotary is not None:
             query = rotate(query, rotary, self.rotary_pairs)
         key, value = self.key_and_value(x if context is None else context, rotary, memory)
-        if self._is_plain(relative, memory, training) and is_worthwhile(query, key):
-            attended = exact_attention(
-                query, key, value, mask=attention_mask, bias=attention_bias, scale=self._scale
-            )
-        else:
+        attended = self._attend_in_parts(
+            query, key, value, attention_mask, attention_bias, relative, memory, training
+        )
+        if attended is None:
+            if isinstance(relative, dict):
+                relative = look_up(relative)
             scores = add_scores_below(memory, self._scores(query, key, relative))
-            if attention_bias is not None:
-                scores = scores + ops.cast(attention_bias, scores.dtype)
+            scores = add_bias(scores, attention_bias)
             attended = self._mix(scores, attention_mask, value, relative, training)
         y = self.output_dense(self._join(attended))
         return y if memory is None else (y, memory)
+
+    def _attend_in_parts(self, query, key, value, mask, bias, relative, memory, training):
+        """Without all scores, or None where these are wanted or so few that it gains nothing."""
+        if memory is not None and "scores" in memory:
+            return None
+        looked_up = relative is not None and not isinstance(relative, dict)
+        plain = (
+            relative is None
+            and not (training and self.dropout.rate)
+            and self.normalization != "squared_relu"
+        )
+        if looked_up or not is_worthwhile(query, key, plain=plain):
+            return None
+        return exact_attention(
+            query,
+            key,
+            value,
+            mask=mask,
+            bias=bias,
+            relative=relative,
+            scale=self._scale,
+            normalization=self.normalization,
+            **dropping(self.dropout, training),
+        )
 
     def _attend_by_kind(self, query, context, memory, options):
         """What the kind makes of it; with `memory` also its state after these tokens."""
@@ -249,14 +274,6 @@ class MultiHeadAttention(keras.layers.Layer):
         rows = (batch * heads,) if remembered else (batch, heads)
         product = ops.matmul(ops.reshape(per_query_head, (*rows, together, size)), per_key_head)
         return ops.reshape(product, (batch, self.num_heads, queries, ops.shape(product)[-1]))
-
-    def _is_plain(self, relative, memory, training) -> bool:
-        """Whether nothing happens between scores and sum but softmax."""
-        scores_are_shown = memory is not None and "scores" in memory
-        dropping = training and self.dropout.rate
-        return not (relative is not None or scores_are_shown or dropping) and (
-            self.normalization == "softmax"
-        )
 
     def _split(self, x):
         # with -1 for the heads TensorFlow would not know their number, which says who shares keys

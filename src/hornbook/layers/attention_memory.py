@@ -44,6 +44,29 @@ def with_heads(x, batch):
     return ops.reshape(x, (batch, heads, *ops.shape(x)[1:]))
 
 
+def count_slices(features: int) -> int:
+    """In how many slices the features of a single head are remembered, as if they were heads:
+    of a batch of one, one head alone would be copied like any axis of one.
+    """
+    return next(count for count in (4, 3, 2, 1) if features % count == 0)
+
+
+def in_slices(x, size: int):
+    """`(batch, 1, slots, features)` -> `(batch, slices, slots, size)`."""
+    batch, _, slots, features = ops.shape(x)
+    x = ops.reshape(x, (batch, slots, features // size, size))
+    return ops.transpose(x, (0, 2, 1, 3))
+
+
+def joined_slices(x, batch):
+    """`(batch * slices, slots, size)`, or with two axes for the first, -> `(batch, 1, slots,
+    features)`.
+    """
+    *_, slots, size = ops.shape(x)
+    x = ops.transpose(ops.reshape(x, (batch, -1, slots, size)), (0, 2, 1, 3))
+    return ops.reshape(x, (batch, 1, slots, -1))
+
+
 def put_in_slots(held, new, first, axis: int):
     """`held` with `new` in its slots from `first` on.
 

@@ -49,10 +49,12 @@ def sharpness(visible):
     return ops.log(ops.maximum(ops.cast(visible, "float32"), 16)) / math.log(512)
 
 
-def _visible(scores, attention_mask):
-    """How many keys each query sees, broadcasting to `scores`."""
+def count_visible(keys, attention_mask):
+    """How many of the keys each query sees, broadcasting to the scores: integers."""
     if attention_mask is None:
-        visible = ops.convert_to_tensor(ops.shape(scores)[-1])
-    else:
-        visible = ops.sum(ops.cast(attention_mask, "int32"), axis=-1, keepdims=True)
-    return ops.cast(visible, scores.dtype)
+        return ops.convert_to_tensor(keys)
+    return ops.sum(ops.cast(attention_mask, "int32"), axis=-1, keepdims=True)
+
+
+def _visible(scores, attention_mask):
+    return ops.cast(count_visible(ops.shape(scores)[-1], attention_mask), scores.dtype)

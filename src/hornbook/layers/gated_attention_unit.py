@@ -10,9 +10,17 @@ from keras import ops
 
 from hornbook.layers.activations import activation
 from hornbook.layers.attention_kinds import make_kind, sharpened
-from hornbook.layers.attention_memory import add_scores_below, put_in_memory, with_heads
+from hornbook.layers.attention_memory import (
+    add_scores_below,
+    in_slices,
+    joined_slices,
+    put_in_memory,
+    without_heads,
+)
 from hornbook.layers.attention_probabilities import attention_probabilities
 from hornbook.layers.dense import Dense
+from hornbook.layers.distances import add_bias
+from hornbook.layers.exact_attention import dropping, exact_attention, is_worthwhile
 from hornbook.layers.rotary import rotate
 
 
@@ -36,7 +44,8 @@ class GatedAttentionUnit(keras.layers.Layer):
     Call arguments:
         x: `(batch, length, features)`.
         attention_mask, attention_bias, rotary, memory, padding_mask: See `MultiHeadAttention`;
-            there is one head, and `key` and `value` of the memory differ in their last axis.
+            there is one head, and `key` and `value` of the memory are in slices of its features,
+            each `(batch * slices, slots, features of a slice)`.
 
     Returns:
         `(batch, length, features)`; with `memory` also what it holds now.
@@ -126,17 +135,63 @@ class GatedAttentionUnit(keras.layers.Layer):
         if rotary is not None:
             query = rotate(query, rotary, self.rotary_pairs)
             key = rotate(key, rotary, self.rotary_pairs)
-        key, value = (with_heads(x, ops.shape(x)[0]) for x in put_in_memory(memory, key, value))
-        scores = ops.matmul(query, ops.swapaxes(key, 2, 3)) * (1 / math.sqrt(self.head_size))
-        scores = ops.cast(scores, "float64" if self.compute_dtype == "float64" else "float32")
-        scores = add_scores_below(memory, scores)
-        if attention_bias is not None:
-            scores = scores + ops.cast(attention_bias, scores.dtype)
-        probabilities = attention_probabilities(scores, attention_mask, self.normalization)
-        probabilities = ops.cast(probabilities, self.compute_dtype)
-        probabilities = self.dropout(probabilities, training=training)
-        y = self.output_dense(gate * ops.matmul(probabilities, value)[:, 0])
+        if memory is not None and "key" in memory:
+            attended = self._attend_to_memory(
+                query, key, value, attention_mask, attention_bias, memory, training
+            )
+        else:
+            attended = self._attend(
+                query, key, value, attention_mask, attention_bias, memory, training
+            )
+        y = self.output_dense(gate * attended[:, 0])
         return y if memory is None else (y, memory)
+
+    def _attend(self, query, key, value, mask, bias, memory, training):
+        """To these tokens -> `(batch, 1, queries, intermediate_size)`."""
+        scale = 1 / math.sqrt(self.head_size)
+        scores_are_shown = memory is not None and "scores" in memory
+        if is_worthwhile(query, key, plain=False) and not scores_are_shown:
+            return exact_attention(
+                query,
+                key,
+                value,
+                mask=mask,
+                bias=bias,
+                scale=scale,
+                normalization=self.normalization,
+                **dropping(self.dropout, training),
+            )
+        scores = ops.matmul(query, ops.swapaxes(key, 2, 3)) * scale
+        probabilities = self._probabilities(scores, mask, bias, memory, training)
+        return ops.matmul(probabilities, value)
+
+    def _attend_to_memory(self, query, key, value, mask, bias, memory, training):
+        """To all that is remembered, of which the features are in slices.
+
+        A score is the sum of those of the slices; every slice of a value has the same weights.
+        """
+        batch, _, queries, _ = ops.shape(query)
+        key_size, value_size = memory["key"].shape[2], memory["value"].shape[2]
+        key, value = put_in_memory(memory, in_slices(key, key_size), in_slices(value, value_size))
+        if queries is None or queries > 1:  # a prompt
+            key, value = (joined_slices(x, batch) for x in (key, value))
+            return self._attend(query, key, value, mask, bias, memory, training)
+        slots = ops.shape(key)[1]
+        query = without_heads(in_slices(query, key_size))
+        scores = ops.matmul(query, ops.swapaxes(key, 1, 2)) * (1 / math.sqrt(self.head_size))
+        scores = ops.reshape(self._exact(scores), (batch, -1, queries, slots))
+        scores = ops.sum(scores, axis=1, keepdims=True)
+        probabilities = self._probabilities(scores, mask, bias, memory, training)
+        probabilities = ops.repeat(probabilities, self.intermediate_size // value_size, axis=1)
+        return joined_slices(ops.matmul(without_heads(probabilities), value), batch)
+
+    def _probabilities(self, scores, mask, bias, memory, training):
+        scores = add_bias(add_scores_below(memory, self._exact(scores)), bias)
+        probabilities = attention_probabilities(scores, mask, self.normalization)
+        return self.dropout(ops.cast(probabilities, self.compute_dtype), training=training)
+
+    def _exact(self, scores):
+        return ops.cast(scores, "float64" if self.compute_dtype == "float64" else "float32")
 
     def _attend_by_kind(self, gate, query, key, value, real, rotary, memory, training):
         """What the kind makes of it; with `memory` also its state after these tokens."""

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from hornbook.layers.distances import distances, look_up_bias
+
 
 @keras.saving.register_keras_serializable("hornbook")
 class RelativePositionBuckets(keras.layers.Layer):
@@ -59,11 +61,13 @@ class RelativePositionBuckets(keras.layers.Layer):
         )
 
     def call(self, position_ids, key_position_ids=None):
-        if key_position_ids is None:
-            key_position_ids = position_ids
-        distances = key_position_ids[:, None, :] - position_ids[:, :, None]
-        bias = ops.take(self.embeddings, self.buckets(distances), axis=0)
-        return ops.transpose(bias, (0, 3, 1, 2))
+        return look_up_bias(self.distances(position_ids, key_position_ids))
+
+    def distances(self, position_ids, key_position_ids=None):
+        """The same, not looked up yet: see `distances`."""
+        every = ops.arange(-self.max_distance, self.max_distance + 1)
+        rows = ops.take(self.embeddings, self.buckets(every), axis=0)
+        return distances(rows, position_ids, key_position_ids)
 
     def buckets(self, distances):
         """The row of each distance, key minus query: integers of the same shape."""

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from hornbook.layers.distances import distances, look_up
+
 
 @keras.saving.register_keras_serializable("hornbook")
 class RelativePositions(keras.layers.Layer):
@@ -35,12 +37,12 @@ class RelativePositions(keras.layers.Layer):
         self.max_distance = max_distance
 
     def call(self, position_ids, key_position_ids=None):
-        if key_position_ids is None:
-            key_position_ids = position_ids
-        distances = key_position_ids[:, None, :] - position_ids[:, :, None]
-        distances = ops.clip(distances, -self.max_distance, self.max_distance)
-        table = ops.cast(ops.convert_to_tensor(self._table()), self.compute_dtype)
-        return ops.take(table, distances + self.max_distance, axis=0)
+        return look_up(self.distances(position_ids, key_position_ids))
+
+    def distances(self, position_ids, key_position_ids=None):
+        """The same, not looked up yet: see `distances`."""
+        rows = ops.cast(ops.convert_to_tensor(self._table()), self.compute_dtype)
+        return distances(rows, position_ids, key_position_ids)
 
     def _table(self) -> np.ndarray:
         """Row `d` is for distance `d - max_distance`; sines at even, cosines at odd features."""

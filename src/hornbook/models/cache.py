@@ -5,7 +5,8 @@ A cache is a dict of tensors, which every backend can pass through a compiled fu
     index: how many slots are filled, a scalar
     tokens: what is known of the token in each slot, `(batch, slots)`: whether it is `real`, its
         `position`, and for prefix language models the running sum of segment ids, `order`
-    blocks: for each layer `key` and `value`, `(batch * heads, slots, features)`, or the state of
+    blocks: for each layer `key` and `value`, `(batch * heads, slots, features)`, slices of the
+        features in place of heads where there is one head only (gated units); or the state of
         a kind of attention other than full, whose size does not depend on how many tokens there
         were; and `cross_key` and `cross_value` of a decoder
     encoded_real: `(batch, keys)`, which tokens of the text to read are real (decoders)
@@ -19,7 +20,7 @@ from typing import Any
 from keras import ops
 
 from hornbook.errors import OptionError
-from hornbook.layers.attention_memory import put_in_slots
+from hornbook.layers.attention_memory import count_slices, put_in_slots
 from hornbook.models.attention_choice import empty_states
 from hornbook.models.config import TransformerConfig
 
@@ -34,14 +35,17 @@ def empty_cache(config: TransformerConfig, batch: int, slots: int, dtype: str) -
         dtype: Of keys and values: what the model computes in.
     """
     one_head = config.block == "gau"
-    heads = 1 if one_head else config.num_key_value_heads or config.num_attention_heads
+    heads = config.num_key_value_heads or config.num_attention_heads
     values = config.intermediate_size if one_head else config.head_size
     if config.attention == "full":
+        sizes = {"key": config.head_size, "value": values}
+        shapes = {name: (batch * heads, slots, size) for name, size in sizes.items()}
+        if one_head:
+            for name, size in sizes.items():
+                slices = count_slices(size)
+                shapes[name] = (batch * slices, slots, size // slices)
         blocks = [
-            {
-                "key": ops.zeros((batch * heads, slots, config.head_size), dtype),
-                "value": ops.zeros((batch * heads, slots, values), dtype),
-            }
+            {name: ops.zeros(shape, dtype) for name, shape in shapes.items()}
             for _ in range(config.num_hidden_layers)
         ]
     else:

@@ -41,9 +41,9 @@ def recomputed(block: Any, x, **arguments: Any):
     @keras.remat
     def compute(x, *tensors):
         with keras.StatelessScope(state_mapping=values):
-            return block(x, **arguments, **dict(zip(learned, tensors, strict=True)))
+            return block(x, **arguments, **keras.tree.pack_sequence_as(learned, tensors))
 
-    y = compute(x, *learned.values())
+    y = compute(x, *keras.tree.flatten(learned))
     for state in states:
         state.assign(state.value + ops.convert_to_tensor([0, DRAWS], dtype=state.dtype))
     return y

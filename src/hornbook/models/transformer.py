@@ -9,6 +9,7 @@ from keras import ops
 
 from hornbook.layers.attention_masks import padding_attention_mask
 from hornbook.layers.dense import Dense, TokenEmbedding
+from hornbook.layers.distances import are_few, look_up, look_up_bias
 from hornbook.layers.hierarchical_positions import hierarchical_positions
 from hornbook.models.blocks import BLOCKS, norm, normal
 from hornbook.models.cache import add_tokens
@@ -227,10 +228,14 @@ class Transformer(keras.layers.Layer):
         if self.config.position_kind == "rotary":
             everywhere["rotary"] = self.positions(tokens["position"])
         elif self.config.position_kind == "relative":
-            everywhere["relative"] = self.positions(tokens["position"], keys["position"])
+            at = self.positions.distances(tokens["position"], keys["position"])
+            everywhere["relative"] = look_up(at) if are_few(at) else at
         elif self.config.position_kind == "buckets":
-            distances = self.positions(tokens["position"], keys["position"])
-            everywhere["attention_bias"] = distances if bias is None else distances + bias
+            at = self.positions.distances(tokens["position"], keys["position"])
+            everywhere["attention_bias"] = at
+            if bias is not None or are_few(at):
+                looked_up = look_up_bias(at)
+                everywhere["attention_bias"] = looked_up if bias is None else looked_up + bias
         nearby = everywhere | {"attention_mask": near_keys}
         if self.local_positions is not None:
             nearby["rotary"] = self.local_positions(tokens["position"])
