@@ -27,11 +27,12 @@ def is_worthwhile(query, key, *, plain: bool = True) -> bool:
     sizes = (*query.shape[:3], key.shape[-2])
     if plain and keras.config.backend() == "torch":
         return True
-    return None in sizes or _queries_at_a_time(*sizes) < sizes[2]
+    return None in sizes or _queries_at_a_time(sizes) < sizes[2]
 
 
-def _queries_at_a_time(batch: int, heads: int, queries: int, keys: int, more: int = 0) -> int:
+def _queries_at_a_time(sizes: tuple, more: int = 0) -> int:
     """How many queries are answered at a time; `more`: other numbers for each query and key."""
+    batch, heads, queries, keys = sizes
     if queries * keys <= SHORT or batch * heads * queries * keys <= MOST_SCORES:
         return queries
     return max(MOST_SCORES // ((batch * heads + more) * keys), 1)
@@ -101,7 +102,7 @@ def exact_attention(
     more = 0 if relative is None else query.shape[3]  # of each distance there is a vector
     sizes = (*query.shape[:3], key.shape[2])
     if None not in sizes:
-        at_a_time = _queries_at_a_time(*sizes, more=more)
+        at_a_time = _queries_at_a_time(sizes, more)
         if sizes[2] <= at_a_time:
             return attention_at_once(given, **how)
         return attention_in_parts(given, at_a_time, **how)
