@@ -11,6 +11,7 @@ from hornbook.checkpoints import find_checkpoint
 from hornbook.errors import CheckpointError, HornbookError
 from hornbook.files import MANIFEST, settle, verify_manifest
 from hornbook.pretrained import KERAS_WEIGHTS, family_of, read_config_file
+from hornbook.pretrained.shipped import model_folder
 from hornbook.text.folder import tokenizer_from_folder
 from hornbook.text.wordpiece import WordPieceTokenizer
 
@@ -26,7 +27,7 @@ def describe_folder(folder: Path) -> list[list[str]]:
     Raises:
         HornbookError: there is no such folder.
     """
-    folder = Path(folder)
+    folder = model_folder(folder)
     settle(folder)
     if not folder.is_dir():
         raise HornbookError(f"There is no folder {folder}.")

@@ -72,8 +72,10 @@ def run(options: argparse.Namespace) -> None:
 def _is_model(folder: Path) -> bool:
     """Whether a folder is a model and no run, nor a model that a recipe needs more with."""
     from hornbook.pretrained.folder import CONFIG_NAMES
+    from hornbook.pretrained.shipped import model_folder
     from hornbook.recipes.recipe import read_saved
 
+    folder = model_folder(folder)
     if not any((folder / name).is_file() for name in CONFIG_NAMES):
         return False
     if not (folder / "recipe.json").is_file():

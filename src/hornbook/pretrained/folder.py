@@ -21,6 +21,7 @@ from hornbook.errors import CheckpointError, OptionError, did_you_mean
 from hornbook.files import settle, verify_manifest, write_json
 from hornbook.pretrained.adapting import merged_variables
 from hornbook.pretrained.selection import Selection
+from hornbook.pretrained.shipped import NAMES, model_folder
 from hornbook.pretrained.weights import (
     OWN,
     all_variables,
@@ -56,10 +57,13 @@ def open_folder(
     It has no weights until `read_model` reads them.  The arguments are those of `load`;
     what else `changes` names replaces a field of the configuration, unless it is None.
     """
-    folder = Path(folder)
+    folder = model_folder(folder)
     settle(folder)
     if not folder.is_dir():
-        raise CheckpointError(f"There is no model folder {folder}.")
+        raise CheckpointError(
+            f"There is no model folder {folder}.\n"
+            f"By name, without a folder, there is {', '.join(NAMES)}."
+        )
     verify_manifest(folder, required=False)
     config_file, values = read_config_file(folder)
     family_data = family_of(values, family)

@@ -8,6 +8,7 @@ from typing import Any
 
 from hornbook.data.batches import padded_length
 from hornbook.pretrained.folder import family_of, policy, read_config_file
+from hornbook.pretrained.shipped import model_folder
 from hornbook.text.tokenizer import Tokenizer
 
 HEAD_SIZE = 64  # features of one attention head
@@ -63,7 +64,7 @@ def longer_positions(folder: str | Path, length: int, way: str) -> dict[str, Any
         length: Tokens of a text.
         way: Where positions have vectors of their own: `"hierarchical"` or `"tiled"`.
     """
-    file, values = read_config_file(Path(folder))
+    file, values = read_config_file(model_folder(folder))
     config = family_of(values, None).read_config(values, str(file))
     if config.max_length >= length:
         return {}

@@ -139,7 +139,10 @@ class Diary:
         labels = dict(zip(places.tolist(), arrays["labels"][row][real].tolist(), strict=True))
         ids = arrays["token_ids"][row][:SHOWN].tolist()
         masked = [labels.get(place, token) for place, token in enumerate(ids)]
-        for place in [place for place in labels if place < len(ids)]:
+        gaps = [place for place in labels if place < len(ids)]
+        if not gaps:  # all of them are further on
+            return tokenizer.decode(masked)
+        for place in gaps:
             masked[place] = tokenizer.mask_token_id
         [filled] = self._writer.fill([masked], order="at once", details=True)
         text, waiting = "", []

@@ -223,11 +223,13 @@ def open_vocabulary(folder: str) -> Tokenizer:
     Raises:
         HornbookError: there is none.
     """
+    from hornbook.pretrained.shipped import model_folder
     from hornbook.text.folder import tokenizer_from_folder
 
-    if not Path(folder).is_dir():
+    path = model_folder(folder)
+    if not path.is_dir():
         raise OptionError(f"There is no folder {folder} with a vocabulary.")
-    tokenizer = tokenizer_from_folder(folder)
+    tokenizer = tokenizer_from_folder(path)
     if tokenizer is None:
         raise OptionError(
             f"{folder} has no vocabulary.\nExpected vocab.txt, tokenizer.json, or a "

@@ -36,7 +36,9 @@ class TextRecipe(Recipe):
         others: The layers beside the encoder, by the names their weights are saved under.
     """
 
-    pretrained: str | None = option(None, "model folder to start from; without it, from scratch")
+    pretrained: str | None = option(
+        None, "model to start from: folder, or hornbook-tiny; without it, from scratch"
+    )
     attention: str = option(
         "full", "kind of attention; all but full are for long texts", CHOICES["attention"]
     )
