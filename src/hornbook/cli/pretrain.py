@@ -8,9 +8,6 @@ from pathlib import Path
 from hornbook.recipes.fields import add_flags
 from hornbook.recipes.pretraining import Pretraining
 
-# names that one expects here -> the field
-ALSO = {"--from": "pretrained", "--precision": "compute_dtype"}
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -23,14 +20,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
     parser.set_defaults(words_of="corpus")
     add_flags(parser, Pretraining)
-    for flag, field in ALSO.items():
-        parser.add_argument(
-            flag,
-            dest=field,
-            default=argparse.SUPPRESS,
-            metavar="TEXT",
-            help=f"the same as --{field.replace('_', '-')}",
-        )
 
 
 def run(options: argparse.Namespace) -> None:

@@ -7,9 +7,7 @@ moment, and ends with a model folder that `hornbook.load` and the other recipes 
 
 from __future__ import annotations
 
-import json
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +17,8 @@ import numpy as np
 
 from hornbook.data.objectives import OBJECTIVES
 from hornbook.errors import OptionError
-from hornbook.files import write_json
-from hornbook.progress import note
 from hornbook.recipes.fields import learned, option, part
+from hornbook.recipes.pretraining_corpus import objective_of, rows_of, sentinels_of
 from hornbook.recipes.pretraining_model import (
     SIZES,
     TRAINED,
@@ -30,9 +27,9 @@ from hornbook.recipes.pretraining_model import (
     learning_model,
     new_config,
     new_model,
-    open_vocabulary,
     opened_model,
 )
+from hornbook.recipes.pretraining_vocabulary import learned_vocabulary, open_vocabulary
 from hornbook.recipes.recipe import Recipe, read_saved
 
 if TYPE_CHECKING:
@@ -43,10 +40,7 @@ if TYPE_CHECKING:
     from hornbook.training.run_folder import RunFolder
 
 LENGTH = 128
-MEAN_SPAN = 3.0  # tokens of a span that is cut out
 MEASUREMENTS = 20  # of the held-out rows, in a whole training
-TIMED_STEPS = 8  # to find out how many fit into --hours
-SPENT_ON_STEPS = 0.93  # of --hours; the rest goes into measuring and saving
 
 
 @dataclass(kw_only=True)
@@ -73,7 +67,9 @@ class Pretraining(Recipe):
     size: str = option("mini", "of a new model", tuple(SIZES))
     config: str | None = option(None, "config.json of a new model, in place of a size")
     family: str | None = option(None, "of a new model; without it as its objective or config says")
-    pretrained: str | None = option(None, "model folder to go on from; without it, a new model")
+    pretrained: str | None = option(
+        None, "model to go on from: folder, or hornbook-tiny; without it, a new model"
+    )
     vocabulary: str | None = option(None, "folder of its vocabulary; without it one is learned")
     vocabulary_size: int = option(8000, "of one that is learned: most tokens", at_least=100)
     text_field: str = option("text", "where the text is, in JSON lines and Parquet")
@@ -176,7 +172,9 @@ class Pretraining(Recipe):
         if self.sentence_order and self.objective != "mlm":
             raise OptionError("--sentence-order goes with --objective mlm.")
         if self.pretrained and (self.config or self.family):
-            raise OptionError("--from names a model; --config and --family are for a new one.")
+            raise OptionError(
+                "--pretrained names a model; --config and --family are for a new one."
+            )
         if self.tensorboard:
             from hornbook.errors import require
 
@@ -231,21 +229,15 @@ class Pretraining(Recipe):
         if self.vocabulary:
             return open_vocabulary(self.vocabulary)
         from hornbook.data.documents import documents
-        from hornbook.data.span_corruption import span_counts
-        from hornbook.files import MANIFEST, verify_manifest
-        from hornbook.text.learning import learn_vocabulary
 
-        kind, sentinels = TRAINED[self.objective]["kind"], 0
-        if self.objective == "span":
-            sentinels = max(100, span_counts(self.length, self.mask_share, MEAN_SPAN)[1])
-        folder = prepared / f"vocabulary-{kind}-{self.vocabulary_size}"
-        if (folder / MANIFEST).is_file():
-            verify_manifest(folder)
-            return open_vocabulary(str(folder))
-        note(f"Learning a vocabulary of {self.vocabulary_size:,} tokens ({kind}) ...")
         read = documents(sources, self.text_field, lines=self.lines)
-        texts = (document.text for document in read)
-        return learn_vocabulary(texts, self.vocabulary_size, folder, kind=kind, sentinels=sentinels)
+        return learned_vocabulary(
+            (document.text for document in read),
+            self.vocabulary_size,
+            prepared,
+            kind=TRAINED[self.objective]["kind"],
+            sentinels=sentinels_of(self),
+        )
 
     def build(self) -> Any:
         """The Transformer with its loss."""
@@ -264,38 +256,15 @@ class Pretraining(Recipe):
             rows_per_step: Rows of an optimizer step.
             all_held_out: Whether there is nothing to train on, and all to measure on.
         """
-        from hornbook.data.packing import pack
-        from hornbook.data.preparing import prepare_shards
         from hornbook.training.language_steps import LanguageSteps, split_rows
 
-        shards = prepare_shards(
-            sources,
-            self.tokenizer,
-            prepared / "corpus",
-            words=self.words,
-            workers=self.workers,
-            text_field=self.text_field,
-            lines=self.lines,
-            deduplicate=self.deduplicate,
-        )
-        objective = self._objective()
-        packing = {"across_documents": self.across_documents, **objective.packing}
-        rows = pack(shards, self.length, **packing)
+        objective = objective_of(self)
+        rows = rows_of(self, objective, sources, prepared)
         everything = np.arange(len(rows))
         split = everything[:0], everything
         if not all_held_out:
             split = split_rows(len(rows), self.held_out)
         return LanguageSteps(objective, rows, *split, rows_per_step, self.seed)
-
-    def _objective(self) -> Any:
-        options: dict[str, Any] = {}
-        if self.objective in ("mlm", "electra"):
-            options = {"share": self.mask_share, "unit": self.mask_unit}
-        elif self.objective == "span":
-            options = {"share": self.mask_share, "mean_span": MEAN_SPAN}
-        if self.sentence_order:
-            options["sentence_order"] = True
-        return OBJECTIVES[self.objective](**options)
 
     # Training.
 
@@ -305,13 +274,14 @@ class Pretraining(Recipe):
         """Trains to the end, and writes the report."""
         from hornbook.models.compiling import keep_compiled_functions
         from hornbook.recipes.pretraining_diary import Diary
+        from hornbook.recipes.pretraining_hours import number_of_steps
         from hornbook.recipes.pretraining_report import write_report
         from hornbook.training.language_steps import parts_of
 
         keep_compiled_functions()
         run.snapshots.keep = self.keep
-        total = self._number_of_steps(steps, run, devices)
-        self._compile(total, devices)
+        total = number_of_steps(self, steps, run, devices)
+        self.compile(total, devices)
         every = min(self.measure_steps or -(-total // MEASUREMENTS), total)
         rows_at_once = steps.rows_per_step // self.accumulate
         diary = Diary(self, run, steps, total, devices)
@@ -349,7 +319,8 @@ class Pretraining(Recipe):
             write_report(run, self, rows, diary)
             run.snapshots.clear()
 
-    def _compile(self, total: int, devices: Devices) -> None:
+    def compile(self, total: int, devices: Devices) -> None:
+        """Gets the model ready for a training of `total` steps."""
         from hornbook.training.optimizer import OPTIMIZERS, pretraining_optimizer
 
         optimizer = pretraining_optimizer(
@@ -366,43 +337,6 @@ class Pretraining(Recipe):
         devices.prepare(optimizer)
         self.model.loss_scale = devices.loss_scale
         self.model.compile(optimizer)
-
-    def _number_of_steps(self, steps: LanguageSteps, run: RunFolder, devices: Devices) -> int:
-        """What the field says, or what fits into `hours`, found out once for the whole run."""
-        if self.hours is None:
-            return self.steps
-        file = run.path / "steps.json"
-        if file.is_file():
-            return int(json.loads(file.read_text("utf-8"))["steps"])
-        seconds = self._seconds_per_step(steps, devices)
-        if devices.is_first:
-            total = max(int(self.hours * 3600 * SPENT_ON_STEPS / seconds), 1)
-            write_json(file, {"steps": total, "seconds_per_step": seconds})
-            note(f"A step takes {seconds:.2f} s: {total:,} steps fit into {self.hours:g} hours.")
-        devices.wait()
-        return self._number_of_steps(steps, run, devices)
-
-    def _seconds_per_step(self, steps: LanguageSteps, devices: Devices) -> float:
-        """Trains a few steps, and forgets them."""
-        import keras
-
-        from hornbook import backend
-        from hornbook.training.language_steps import parts_of
-
-        values = [np.array(keras.ops.convert_to_numpy(v.value)) for v in self.model.variables]
-        random_states = backend.random_states()
-        self._compile(10**6, devices)
-        start = 0.0
-        for number, batch in enumerate(steps.batches(0, 2 + TIMED_STEPS)):
-            if number == 2:  # the first ones compile
-                start = time.monotonic()
-            for piece in parts_of(batch.arrays()[0], self.accumulate):
-                devices.train(self.model, piece)
-        seconds = (time.monotonic() - start) / TIMED_STEPS
-        for variable, value in zip(self.model.variables, values, strict=True):
-            variable.assign(value)
-        backend.set_random_states(random_states)
-        return seconds
 
     # After training.
 

@@ -215,24 +215,3 @@ def check_model(config: Any, objective: str, length: int, recompute: bool) -> No
         raise OptionError("--rematerialize is not for models with residual_attention_scores.")
     if config.condition_size is not None:
         raise OptionError("This model listens to a condition, which a corpus does not have.")
-
-
-def open_vocabulary(folder: str) -> Tokenizer:
-    """The tokenizer of a folder.
-
-    Raises:
-        HornbookError: there is none.
-    """
-    from hornbook.pretrained.shipped import model_folder
-    from hornbook.text.folder import tokenizer_from_folder
-
-    path = model_folder(folder)
-    if not path.is_dir():
-        raise OptionError(f"There is no folder {folder} with a vocabulary.")
-    tokenizer = tokenizer_from_folder(path)
-    if tokenizer is None:
-        raise OptionError(
-            f"{folder} has no vocabulary.\nExpected vocab.txt, tokenizer.json, or a "
-            "SentencePiece model; `hornbook make vocabulary` learns one."
-        )
-    return tokenizer
