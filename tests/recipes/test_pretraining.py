@@ -131,7 +131,14 @@ def test_a_run_killed_twice_and_stopped_once_ends_with_the_same_bytes(
         [sys.executable, SCRIPT, json.dumps(words), *moments],
         capture_output=True,
         text=True,
-        env={**os.environ, "HORNBOOK_QUIET": "1"},
+        env={
+            **os.environ,
+            "HORNBOOK_QUIET": "1",
+            # what one process has compiled the next ones need not
+            "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        },
     )
     assert child.returncode == 0, child.stderr
     lines = [line.split(" ") for line in child.stdout.splitlines()]

@@ -75,6 +75,9 @@ def arrange(moment: str) -> None:
 
 
 def main(data: str, run: str, fields: str, *moments: str) -> None:
+    # once for all processes: they begin with what this one has imported; nothing has run in it
+    import keras  # noqa: F401
+
     flags = []
     for name, value in json.loads(fields).items():
         flags += [f"--{name.replace('_', '-')}", str(value)]

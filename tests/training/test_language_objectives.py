@@ -59,10 +59,16 @@ def numbers(found):
 def alone(transformer, arrays):
     """The vectors of each token when its document is read by itself."""
     x = np.zeros((2, LENGTH, transformer.config.hidden_size), "float32")
-    for row, document in ((0, 1), (0, 2), (1, 1)):
-        own = DOCUMENTS[row] == document
-        names = [name for name in ("token_ids", "segment_ids") if name in arrays]
-        x[row][own] = ops.convert_to_numpy(transformer(*(arrays[n][row][own][None] for n in names)))
+    places = [np.flatnonzero(DOCUMENTS[row] == number) for row, number in ((0, 1), (0, 2), (1, 1))]
+    names = [name for name in ("token_ids", "segment_ids") if name in arrays]
+    read = {name: np.zeros((3, LENGTH), "int32") for name in (*names, "padding_mask")}
+    for number, (row, own) in enumerate(zip((0, 0, 1), places, strict=True)):
+        read["padding_mask"][number, : len(own)] = 1
+        for name in names:
+            read[name][number, : len(own)] = arrays[name][row][own]
+    found = ops.convert_to_numpy(transformer(**read))
+    for number, (row, own) in enumerate(zip((0, 0, 1), places, strict=True)):
+        x[row][own] = found[number, : len(own)]
     return x
 
 

@@ -95,10 +95,10 @@ def test_in_every_family_a_weight_learns_by_its_depth(tiny_family, name):
 def test_the_rate_rises_to_the_highest_and_falls_to_zero():
     model, _ = make_model()
     schedule = adamw(model, steps=100, learning_rate=RATE, warmup=0.1)._learning_rate
-    found = [float(schedule(step)) for step in range(101)]
+    steps = [0, 5, 9, 10, 11, 40, 80, 100]
+    found = [float(schedule(step)) for step in steps]
     assert found[0] == 0
-    assert found[10] == pytest.approx(RATE)
-    assert max(found) == pytest.approx(RATE)
-    assert found[:11] == sorted(found[:11])
-    assert found[10:] == sorted(found[10:], reverse=True)
-    assert found[100] == pytest.approx(0, abs=1e-9)
+    assert found[3] == max(found) == pytest.approx(RATE)
+    assert found[:4] == sorted(found[:4])
+    assert found[3:] == sorted(found[3:], reverse=True)
+    assert found[-1] == pytest.approx(0, abs=1e-9)
