@@ -2,8 +2,9 @@
 
     python benchmarks/hornbook_tiny_card.py RUN
 
-All rows of its segment table become the one that was trained, and there are as many as the recipe
-text-matching has use for: it marks in them what two texts share.
+Its segment table gets as many rows as the recipe text-matching has use for, which marks in them
+what two texts share.  Only the first row was trained.  The others are that one and a random vector
+as large as a token's: copies of it are hardly told apart in a short fine-tuning (docs/LOG.md).
 """
 
 from __future__ import annotations
@@ -21,20 +22,19 @@ from hornbook.files import atomic_folder
 from hornbook.recipes.text_matching import MARKED_SEGMENTS
 
 FOLDER = Path(__file__).parents[1] / "src" / "hornbook" / "pretrained" / "hornbook-tiny"
-SEGMENTS = "token_type_embeddings.weight"
+SEGMENTS, WORDS = "token_type_embeddings.weight", "word_embeddings.weight"
 
 CARD = """# hornbook-tiny
 
 A small encoder for Chinese and English with a language head, pretrained on a processor by
 `hornbook pretrain`: RoFormer, {layers} layers, {width} wide, {vocabulary:,} WordPiece tokens,
-lower-cased.  It is for trying things out and for small tasks with few examples; a real BERT knows
-far more.
+lower-cased.  It is for trying things out without a download; a real BERT knows far more.
 
 ```python
 import hornbook
 
 model = hornbook.load("hornbook-tiny")
-model.fill("白日依[MASK]尽")
+model.fill("床前明[MASK]光，疑是地上霜。")  # 月
 vectors = model.encode(["今天天气真好", "The weather is fine today."])
 ```
 
@@ -74,8 +74,8 @@ and for sharing alike, so they are given under **CC BY-SA 4.0**, other than the 
 
 `config.json` of this command says hidden_size {width}, num_hidden_layers {layers},
 num_attention_heads {heads}, intermediate_size {wide}, initializer_range {range}.  The segment table
-then got {segments} rows, each the one that was trained: text-matching marks in them what two
-texts share.
+then got {segments} rows, in which text-matching marks what two texts share: the first is the one
+that was trained, the others are that one and a random vector as large as a token's.
 """
 
 
@@ -86,7 +86,12 @@ def main(run: str) -> None:
     config["type_vocab_size"] = MARKED_SEGMENTS
     tensors = load_file(source / "model.safetensors")
     [name] = [name for name in tensors if name.endswith(SEGMENTS)]
-    tensors[name] = np.repeat(tensors[name][:1], MARKED_SEGMENTS, axis=0)
+    first = tensors[name][:1].astype("float32")
+    [words_table] = [tensors[one] for one in tensors if one.endswith(WORDS)]
+    noise = np.random.default_rng(0).normal(size=(MARKED_SEGMENTS, first.shape[1]))
+    noise[0] = 0
+    rows = first + noise * words_table.astype("float32").std()
+    tensors[name] = rows.astype(words_table.dtype)
     card = (source / "README.md").read_text("utf-8")
     command = next(line for line in card.splitlines() if line.startswith("hornbook pretrain"))
     words = {
@@ -108,6 +113,7 @@ def main(run: str) -> None:
             shutil.copy(source / file, new)
         (new / "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
         save_file(tensors, new / "model.safetensors", metadata={"format": "pt"})
+        (new / "model.safetensors").chmod(0o644)
         (new / "README.md").write_text(CARD.format(**words), "utf-8")
     size = sum(file.stat().st_size for file in FOLDER.iterdir())
     print(f"{FOLDER}: {size / 1e6:.2f} MB")

@@ -22,7 +22,8 @@ def tiny():
 
 @pytest.mark.backend
 def test_a_name_opens_a_model_that_fills_gaps(tiny):
-    assert tiny.fill("白日依[MASK]尽，黄河入海流。") == "白日依山尽，黄河入海流。"
+    assert tiny.fill("床前明[MASK]光，疑是地上霜。") == "床前明月光，疑是地上霜。"
+    assert tiny.fill("数据[MASK]的性能") == "数据库的性能"
     vectors = tiny.encode(["数据库", "the database"])
     assert vectors.shape == (2, tiny.config.hidden_size)
     assert np.abs(vectors[0] - vectors[1]).max() > 0.1
@@ -38,10 +39,12 @@ def test_each_is_whole_and_small_and_its_card_says_data_licence_steps_and_comman
         assert words in card
 
 
-def test_the_rows_for_what_texts_share_are_there_and_say_nothing_yet(tiny):
+@pytest.mark.backend
+def test_the_rows_for_what_texts_share_are_there_and_can_be_told_apart(tiny):
     rows = tiny.model.segment_embedding.get_weights()[0]
     assert len(rows) == MARKED_SEGMENTS
-    assert (rows == rows[0]).all()
+    distances = np.linalg.norm(rows[:, None] - rows, axis=-1)
+    assert distances[~np.eye(MARKED_SEGMENTS, dtype=bool)].min() > 0.5
 
 
 def test_a_folder_of_that_name_goes_first_and_other_names_are_refused(tmp_path, monkeypatch):

@@ -155,6 +155,8 @@ def test_each_objective_ends_with_a_model_that_does_what_it_learned(
     fields, little_corpus, tmp_path, objective
 ):
     changes = {"steps": 2, "measure_steps": 2, "objective": objective}
+    if objective == "span":  # its own kind of vocabulary, which has no mask
+        changes |= {"vocabulary": None, "vocabulary_size": 200}
     recipe = Pretraining(**{**fields, **changes}).fit(little_corpus, tmp_path / "run")
     assert np.isfinite(recipe.story["held_out_loss"])
     model = hornbook.load(tmp_path / "run" / "model")

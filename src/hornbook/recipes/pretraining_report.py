@@ -112,10 +112,7 @@ def write_report(run: Any, recipe: Any, rows: Sequence[Mapping[str, Any]], diary
     page.add_code(
         f"hornbook train text-classification DATA --pretrained {run.model} --out RUN\n"
         f"hornbook convert {run.model} ELSEWHERE --layout google\n\n"
-        f"import hornbook\nmodel = hornbook.load({str(run.model)!r})\n"
-        + {"mlm": f'model.fill("...{_mask(recipe)}...")', "electra": 'model.encode(["..."])'}.get(
-            recipe.objective, 'model.generate("...", max_new_tokens=64)'
-        )
+        f"import hornbook\nmodel = hornbook.load({str(run.model)!r})\n" + _use(recipe)
     )
     run.write_report(page.html())
 
@@ -157,8 +154,14 @@ def _add_samples(page: Page, recipe: Any, diary: Any) -> None:
     page.add_table(table, ["step", "text"], "rl")
 
 
-def _mask(recipe: Any) -> str:
-    return recipe.tokenizer.tokens([recipe.tokenizer.mask_token_id])[0]
+def _use(recipe: Any) -> str:
+    """What one does with such a model, in a line of Python."""
+    if recipe.objective == "mlm":  # only here must the vocabulary have a mask
+        mask = recipe.tokenizer.tokens([recipe.tokenizer.mask_token_id])[0]
+        return f'model.fill("...{mask}...")'
+    if recipe.objective == "electra":
+        return 'model.encode(["..."])'
+    return 'model.generate("...", max_new_tokens=64)'
 
 
 def _figure(value: float | None) -> str:
