@@ -17,5 +17,7 @@ for file in sys.argv[2:]:
     picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     picture = picture.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
     (logits,) = session.run(None, {pixels.name: np.asarray(picture, np.float32)[None]})
-    best = logits[0, : int(known["slots"])].argmax(axis=1)  # 0 is nothing
+    slots, columns = np.split(logits[0].argmax(axis=1), [int(known["slots"])])  # 0 is nothing
+    # columns that follow each other say the same character; a large backbone has only slots
+    best = columns[np.append(True, columns[1:] != columns[:-1])] if len(columns) else slots
     print(file, "".join(known["characters"][number - 1] for number in best if number), sep="\t")
