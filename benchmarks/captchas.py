@@ -242,7 +242,7 @@ def real(options) -> None:
         for fold in map(int, options.folds.split(",")):
             parts = (order[np.arange(len(order)) % FOLDS != fold], order[fold::FOLDS])
             train, test = ([captchas[number] for number in part] for part in parts)
-            peers = [KerasExample()] if fold == 0 or options.peers else []
+            peers = [KerasExample()] if options.peers else []
             contest(options, folder.name, train, test, peers)
 
 
@@ -302,7 +302,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=15_000)
     parser.add_argument("--epochs", type=int, default=None)
     parser.add_argument("--folds", default="0,1,2,3,4")
-    parser.add_argument("--peers", action="store_true", help="trained peers on every fold")
+    parser.add_argument("--peers", action="store_true", help="real: Keras's example as well")
     parser.add_argument("--run", help="speed: a trained run")
     parser.add_argument("--ddddocr", metavar="PYTHON")
     options = parser.parse_args()

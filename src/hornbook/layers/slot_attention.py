@@ -10,11 +10,13 @@ from keras import ops
 class SlotAttention(keras.layers.Layer):
     """Reads a fixed number of things out of a picture's columns, in their order.
 
-    Each slot has a row of scores over the columns, from what stands in a column and from where
-    the column is; the slot's vector is the mean weighted by their softmax.
+    Each slot has a row of scores over the columns, from what stands in and around a column and
+    from where the column is; the slot's vector is the mean weighted by their softmax.  Around: a
+    column alone does not know whether its character is the second or the third.
 
     Args:
         num_slots: How many vectors are read.
+        context: Columns that a score is made from.
 
     Call arguments:
         x: `(batch, columns, features)`; the number of columns is known when it is built.
@@ -23,10 +25,10 @@ class SlotAttention(keras.layers.Layer):
         `(batch, num_slots, features)`.
     """
 
-    def __init__(self, num_slots: int, **kwargs):
+    def __init__(self, num_slots: int, *, context: int = 9, **kwargs):
         super().__init__(**kwargs)
         self.num_slots = num_slots
-        self.by_content = keras.layers.Dense(num_slots, name="by_content")
+        self.by_content = keras.layers.Conv1D(num_slots, context, padding="same", name="by_content")
 
     def build(self, x_shape):
         columns = x_shape[1]
