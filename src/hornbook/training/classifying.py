@@ -100,13 +100,18 @@ def augmentations(
 
 
 class RandAugment(keras.layers.RandAugment):
-    """Keras's, without a warning on PyTorch that says nothing to who trains."""
+    """Keras's, kept inside the range of pixels, which some of its operations leave, and without a
+    warning on PyTorch that says nothing to who trains."""
 
     def call(self, data, training=None):
         with warnings.catch_warnings():
             # it transposes single numbers there
             warnings.filterwarnings("ignore", message="Tensor.T is deprecated on 0-D tensors")
             return super().call(data, training=training)
+
+    def transform_images(self, images, transformation, training=True):
+        changed = super().transform_images(images, transformation, training=training)
+        return keras.ops.clip(changed, *self.value_range) if training else changed
 
 
 class Mixing(keras.layers.Layer):
