@@ -9,9 +9,10 @@ from hornbook.cli import main
 from hornbook.data.captchas import read_captchas
 from hornbook.data.pictures import find_pictures, read_picture
 from hornbook.errors import DataError, OptionError
-from hornbook.generation.reading import read
+from hornbook.generation.reading import Readings, read
 from hornbook.recipes.captcha import CaptchaReading
-from hornbook.recipes.captcha_report import NOTHING, aligned, texts_of
+from hornbook.recipes.captcha_report import NOTHING, aligned
+from hornbook.recipes.captcha_report_labels import read_otherwise, texts_of, write_labels_to_check
 
 pytestmark = pytest.mark.backend
 
@@ -116,6 +117,29 @@ def test_a_length_that_the_labels_do_not_have_is_one_message(captcha_data, tmp_p
     for field in ({"length": "four"}, {"size": "60"}, {"size": "9x9"}, {"case": "lower"}):
         with pytest.raises(OptionError):
             CaptchaReading(**field)
+
+
+def test_labels_that_are_surely_read_otherwise_are_written_down(reader, captcha_data, tmp_path):
+    captchas = [one for one in read_captchas(captcha_data) if "broken" not in one.path.name][:3]
+    numbers = reader._numbers(captchas)
+    other = np.where(numbers == 1, 2, 1) * (numbers > 0)
+    candidates = np.stack([numbers, other], axis=1)
+    # the first is read as its label says, the second otherwise but not surely
+    probabilities = np.array([[0.9, 0.1], [0.3, 0.7], [0.05, 0.95]])
+    readings = Readings(candidates, probabilities)
+    assert len(read_otherwise(captchas, readings, reader.alphabet)) == 2
+    (row,) = rows = read_otherwise(captchas, readings, reader.alphabet, sure=0.8)
+    read_as = "".join("1" if one != "1" else "2" for one in captchas[2].label)
+    assert (row["label"], row["read"]) == (captchas[2].label, read_as)
+    told = write_labels_to_check(tmp_path, rows, 3)
+    assert "1 of 3 pictures" in told
+    lines = (tmp_path / "labels_to_check.csv").read_text("utf-8").splitlines()
+    assert lines == [
+        "file,label,read,confidence",
+        f"{captchas[2].path},{row['label']},{read_as},0.95",
+    ]
+    assert write_labels_to_check(tmp_path / "none", [], 3) == ""
+    assert not (tmp_path / "none").exists()
 
 
 def test_characters_left_out_and_added_are_found():

@@ -133,7 +133,10 @@ class CaptchaReading(Recipe):
         self.temperature = fit_temperature(logits, self.alphabet.longest, self._numbers(valid))
         self.save(run.model)
         readings = read(logits, self.alphabet.longest, self.temperature)
-        write_report(run, self.fields(), rows, valid, readings, self.alphabet, self.picture_size)
+        learned = train, self._readings([captcha.path for captcha in train])
+        story = (rows, valid, readings, self.alphabet, self.picture_size, learned)
+        if doubts := write_report(run, self.fields(), *story):
+            note(doubts)
         run.snapshots.clear()
         return self
 

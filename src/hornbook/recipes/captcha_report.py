@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,24 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hornbook.data.captchas import Alphabet, Captcha
-from hornbook.data.pictures import read_picture
 from hornbook.generation.reading import Readings
+from hornbook.recipes.captcha_report_labels import (
+    LABELS_TO_CHECK,
+    SURE,
+    read_otherwise,
+    sheet,
+    texts_of,
+    write_labels_to_check,
+)
 from hornbook.report import Page, heat_map, line_chart
 
 if TYPE_CHECKING:
     from hornbook.training.run_folder import RunFolder
 
 NOTHING = "∅"  # a character that was left out, or read where there is none
-WORST = 40  # pictures on the sheet of errors
-TILE = (176, 88)  # pixels of one of them, with its caption
-COLUMNS = 5
 PASSED = (0.5, 0.9, 0.95, 0.99, 0.999)  # confidences from which an answer could be let through
-
-
-def texts_of(readings: Readings, alphabet: Alphabet) -> list[str]:
-    """What was read."""
-    strings, _, _ = readings.best()
-    return ["".join(alphabet.characters[one - 1] for one in row if one) for row in strings]
 
 
 def captcha_metrics(
@@ -128,8 +125,9 @@ def write_report(
     readings: Readings,
     alphabet: Alphabet,
     size: tuple[int, int],
-) -> None:
-    """Writes `report.html`: the whole story of a run on one page.
+    learned: tuple[Sequence[Captcha], Readings],
+) -> str:
+    """Writes `report.html`, the whole story of a run on one page, and the labels to check.
 
     Args:
         run: The `RunFolder`.
@@ -139,8 +137,17 @@ def write_report(
         readings: Of the best epoch, of them.
         alphabet: Of the reader.
         size: `(width, height)` that pictures are read in.
+        learned: The training pictures, unchanged, and the readings of them.
+
+    Returns:
+        What to tell the person about the labels, if anything.
     """
     metrics = captcha_metrics(captchas, readings, alphabet)
+    doubts = [
+        *read_otherwise(captchas, readings, alphabet, sure=SURE),
+        *read_otherwise(*learned, alphabet, sure=SURE),
+    ]
+    doubts.sort(key=lambda row: -row["confidence"])
     page = Page(
         "Captchas",
         subtitle=f"{run.path.name} · {len(captchas):,} validation pictures · "
@@ -152,6 +159,7 @@ def write_report(
     _add_training(page, rows)
     _add_certainty(page, captchas, readings, alphabet)
     _add_errors(page, captchas, readings, alphabet, metrics["confused"])
+    _add_doubts(page, doubts)
     page.add_heading("Settings")
     shown = {name: "none" if value is None else value for name, value in fields.items()}
     page.add_key_values(
@@ -173,6 +181,7 @@ def write_report(
         'reader.predict(["new.png"])'
     )
     run.write_report(page.html())
+    return write_labels_to_check(run.path, doubts, len(captchas) + len(learned[0]))
 
 
 def _add_training(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -227,32 +236,18 @@ def _add_errors(page: Page, captchas, readings: Readings, alphabet: Alphabet, co
     )
     page.add_text("The errors it was surest of; below each what it says, and what was read.")
     caption = "Worst errors: true text, what was read, and with which confidence"
-    page.add_pictures([(error_sheet(captchas, readings, alphabet), caption)])
+    page.add_pictures([(sheet(read_otherwise(captchas, readings, alphabet)), caption)])
 
 
-def error_sheet(
-    captchas: Sequence[Captcha], readings: Readings, alphabet: Alphabet, worst: int = WORST
-) -> bytes:
-    """A PNG of the pictures that were read wrongly, those first that it was surest of."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    texts = texts_of(readings, alphabet)
-    confidence = readings.best()[1]
-    wrong = [n for n, one in enumerate(captchas) if alphabet.text(one.label) != texts[n]]
-    wrong = sorted(wrong, key=lambda number: (-confidence[number], number))[:worst]
-    rows = max(1, -(-len(wrong) // COLUMNS))
-    width, height = TILE
-    sheet = Image.new("RGB", (COLUMNS * width, rows * height), "white")
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(13)
-    for place, number in enumerate(wrong):
-        left, top = place % COLUMNS * width + 4, place // COLUMNS * height + 4
-        picture = read_picture(captchas[number].path)
-        picture.thumbnail((width - 8, height - 28))
-        sheet.paste(picture, (left, top))
-        truth = alphabet.text(captchas[number].label)
-        caption = f"{truth} > {texts[number]} {confidence[number]:.2f}"
-        draw.text((left, top + height - 26), caption, fill=(160, 0, 0), font=font)
-    file = io.BytesIO()
-    sheet.save(file, "PNG", optimize=True)
-    return file.getvalue()
+def _add_doubts(page: Page, doubts: Sequence[dict[str, Any]]) -> None:
+    page.add_heading("Labels to look at")
+    if not doubts:
+        page.add_text("Of no picture is it sure that the label is wrong.")
+        return
+    page.add_text(
+        f"{len(doubts):,} pictures, also of those it learned from, are read otherwise than their "
+        f"labels say with a confidence of {SURE} or more: {LABELS_TO_CHECK} names them. Where the "
+        "labels are wrong, rename the files and train again; the share of errors above counts "
+        "such labels as errors of the reader."
+    )
+    page.add_pictures([(sheet(doubts), "Label, what was read, and with which confidence")])
