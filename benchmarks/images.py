@@ -42,7 +42,7 @@ FIELDS = {
 }
 IDEAS = {
     "two stages": {},
-    "gated features (GLU)": {"gated": True},
+    "without gated features (GLU)": {"gated": False},
     "center loss, 0.001": {"center_loss": 0.001},
     "RandAugment, 0.2": {"rand_augment": 0.2},
     "MixUp or CutMix": {"mixing": "both"},
@@ -127,16 +127,16 @@ def first_stage_chances(seed: int, split, unlabelled: list[Path], found: dict) -
     def head(labels=split.train.labels, paths=split.train.paths, **fields):
         return trained_head(split.classes, features(paths), labels, seed, **fields)
 
-    plain_head = head()
-    sure = plain_head(features(unlabelled)).mean(axis=1)
+    gated_head, plain_head = head(), head(gated=False)
+    sure = gated_head(features(unlabelled)).mean(axis=1)
     taken = np.flatnonzero(sure.max(axis=1) >= 0.9)
     more = {
         "labels": np.concatenate([split.train.labels, sure[taken].argmax(axis=1)]),
         "paths": [*split.train.paths, *(unlabelled[n] for n in taken)],
     }
     heads = {
-        "the head alone (first stage)": plain_head,
-        "gated features (GLU)": head(gated=True),
+        "the head alone (first stage)": gated_head,
+        "without gated features (GLU)": plain_head,
         "center loss, 0.001": head(center_loss=0.001),
         "center loss, 0.01": head(center_loss=0.01),
         "without label smoothing": head(label_smoothing=0.0),
@@ -147,8 +147,8 @@ def first_stage_chances(seed: int, split, unlabelled: list[Path], found: dict) -
     views = {name: judge(valid) for name, judge in heads.items()}
     chances = {name: both[:, 0] for name, both in views.items()}
     chances["two views"] = views["the head alone (first stage)"].mean(axis=1)
-    chances["ensemble of the head and the GLU"] = (
-        chances["the head alone (first stage)"] + chances["gated features (GLU)"]
+    chances["ensemble with and without gates"] = (
+        chances["the head alone (first stage)"] + chances["without gated features (GLU)"]
     ) / 2
     x, y = np.concatenate(features(split.train.paths)), np.repeat(split.train.labels, 2)
     for strength in (0.0001, 0.001, 0.01, 0.1):

@@ -169,7 +169,7 @@ def add_flags(parser: argparse.ArgumentParser, recipe: Any) -> None:
                 flag,
                 action=argparse.BooleanOptionalAction,
                 default=item.default,
-                help=item.help,
+                help=item.help + (" (default: yes)" if item.default else ""),
             )
         else:
             group.add_argument(

@@ -54,7 +54,7 @@ class Images(Recipe):
     weights: str = option("imagenet", "it starts from: imagenet, none, or a file")
     alpha: float | None = option(None, "width of MobileNet and MobileNetV2", above=0)
     size: int = option(224, "pixels of a side", at_least=32, multiple_of=32)
-    gated: bool = option(False, "let the features gate themselves (GLU)")
+    gated: bool = option(True, "let the features gate themselves (GLU)")
     center_loss: float = option(0.0, "weight of the center loss; 0: without", at_least=0)
     dropout: float = option(0.2, "share of the features dropped in training", at_least=0, below=1)
     head_epochs: int = option(
