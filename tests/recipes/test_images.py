@@ -185,10 +185,6 @@ def test_random_weights_and_growing_pictures_train_as_well(
     assert [row["epoch"] for row in rows] == [1, 2, 3]
 
 
-@pytest.mark.skipif(
-    keras.config.backend() == "jax",
-    reason="compiling all operations takes JAX long; tests/training/test_classifying.py does once",
-)
 def test_rand_augment_trains(picture_data, picture_fields, tmp_path):
     fields = {**picture_fields, "weights": "none", "rand_augment": 0.5, "epochs": 1}
     Images(**fields).fit(picture_data, tmp_path / "run")
