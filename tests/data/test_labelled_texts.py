@@ -8,6 +8,7 @@ from hornbook.data.labelled_texts import (
     classes_of,
     fingerprint,
     read_labelled_texts,
+    read_texts_to_measure,
     read_texts_to_predict,
 )
 from hornbook.errors import DataError
@@ -42,6 +43,17 @@ def test_a_tenth_is_set_aside_of_each_label_and_identical_texts_together(tmp_pat
     assert not {text.text for text in train} & {text.text for text in valid}
     again = read_labelled_texts(file, "valid")
     assert fingerprint(again) == fingerprint(valid) != fingerprint(train)
+
+
+def test_of_a_file_that_was_trained_on_the_rest_is_measured_and_of_another_all(tmp_path):
+    file = write(tmp_path / "data.jsonl", rows())
+    train, valid = (read_labelled_texts(file, split) for split in ("train", "valid"))
+    assert read_texts_to_measure(file, fingerprint(train)) == valid
+    assert len(read_texts_to_measure(file, fingerprint(valid))) == len(train) + len(valid)
+    (tmp_path / "one.jsonl").write_text('{"text": "a", "label": "x"}', "utf-8")
+    assert len(read_texts_to_measure(tmp_path / "one.jsonl", "")) == 1
+    with pytest.raises(DataError, match="two different texts"):
+        read_labelled_texts(tmp_path / "one.jsonl", "valid")
 
 
 def test_a_table_has_words_and_json_numbers_too(tmp_path):

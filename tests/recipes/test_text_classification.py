@@ -92,6 +92,11 @@ def test_answers_come_in_order_with_what_a_row_says_besides(classifier, data):
     assert classifier.predict([]) == []
 
 
+def test_a_file_that_it_was_not_trained_on_is_measured_whole(classifier, data, tmp_path):
+    shutil.copy(data / "valid.jsonl", tmp_path / "other.jsonl")
+    assert classifier.evaluate(tmp_path / "other.jsonl") == classifier.evaluate(data)
+
+
 def test_a_label_of_other_data_is_answered_with_the_nearest(classifier, tmp_path):
     write(tmp_path / "data", [{"text": "x", "label": "wett"}] * 70)
     with pytest.raises(DataError, match=r"valid\.jsonl:1: the label 'wett'. Did you mean 'wet'"):

@@ -22,6 +22,7 @@ from hornbook.data.text_lines import name_of
 from hornbook.errors import DataError
 from hornbook.progress import note
 
+ROW = 'A row needs "text" and "label".  Nothing was used.'
 Label = str | int
 
 
@@ -70,20 +71,42 @@ def read_labelled_texts(
     problems = Problems()
     file = train if split == "train" or valid is None else valid
     texts = list(_texts(file, problems, labelled=True))
-    problems.raise_if_any('A row needs "text" and "label".  Nothing was used.')
+    problems.raise_if_any(ROW)
     if valid is None:
-        texts = split_by_content(
-            texts,
-            lambda text: text.text.strip(),
-            lambda text: str(text.labels),
-            seed=seed,
-            fraction=valid_fraction,
-        )[SPLITS.index(split)]
+        texts = _split(texts, seed, valid_fraction)[SPLITS.index(split)]
         if split == "valid":
             note(f"No validation file: set {valid_fraction:.0%} of {train} aside.")
     if not texts:
-        raise DataError(f"{path} has no texts to use as {split} data.")
+        raise DataError(
+            f"{path} has no texts to use as {split} data.\n"
+            "To set some aside takes two different texts of a label; or give a validation file."
+        )
     return texts
+
+
+def read_texts_to_measure(
+    path: str | Path, trained_on: str, *, seed: int = 0
+) -> list[LabelledText]:
+    """Reads what a model is measured on: the validation split, as in `read_labelled_texts`; of a
+    file that it was not trained on, everything.
+
+    Args:
+        path: A folder or a file.
+        trained_on: The `fingerprint` of the texts that it was trained on.
+        seed: Of the split.
+
+    Raises:
+        DataError: see `read_labelled_texts`.
+    """
+    path = Path(path)
+    if path.is_file():
+        problems = Problems()
+        texts = list(_texts(path, problems, labelled=True))
+        problems.raise_if_any(ROW)
+        train, _ = _split(texts, seed)
+        if texts and fingerprint(train) != trained_on:
+            return texts
+    return read_labelled_texts(path, "valid", seed=seed)
 
 
 def read_texts_to_predict(source: str | Path) -> Iterator[LabelledText]:
@@ -93,6 +116,16 @@ def read_texts_to_predict(source: str | Path) -> Iterator[LabelledText]:
         DataError: at the first row that is no text, with its line.
     """
     yield from _texts(source, Problems(stop_at_first=True), labelled=False)
+
+
+def _split(texts: list[LabelledText], seed: int, fraction: float = 0.1):
+    return split_by_content(
+        texts,
+        lambda text: text.text.strip(),
+        lambda text: str(text.labels),
+        seed=seed,
+        fraction=fraction,
+    )
 
 
 def _texts(source: str | Path, problems: Problems, *, labelled: bool) -> Iterator[LabelledText]:

@@ -164,6 +164,7 @@ def add_flags(parser: argparse.ArgumentParser, recipe: Any) -> None:
     for item in options_of(recipe):
         flag = "--" + item.name.replace("_", "-")
         default = "" if item.default is None else f" (default: {item.default})"
+        allowed = f"; one of {', '.join(item.choices)}" if item.choices else ""
         if item.kind is bool:
             group.add_argument(
                 flag,
@@ -178,5 +179,5 @@ def add_flags(parser: argparse.ArgumentParser, recipe: Any) -> None:
                 type=item.kind,
                 default=item.default,
                 choices=item.choices,
-                help=item.help + default,
+                help=item.help + allowed + default,
             )

@@ -21,6 +21,7 @@ from hornbook.data.labelled_texts import (
     classes_of,
     fingerprint,
     read_labelled_texts,
+    read_texts_to_measure,
     read_texts_to_predict,
 )
 from hornbook.errors import DataError, did_you_mean
@@ -53,6 +54,7 @@ class TextClassification(TextRecipe):
 
     classes: list[Label] = learned(list)
     thresholds: list[float] | None = learned(lambda: None)  # None: one label a text
+    trained_on: str = learned(str, shown=False)  # a fingerprint
 
     def fit(self, data: str | Path, out: str | Path, *, resume: bool = False) -> Self:
         """Trains on labelled texts: see `hornbook.data.labelled_texts`, and `Recipe.fit`."""
@@ -61,12 +63,12 @@ class TextClassification(TextRecipe):
 
         train = read_labelled_texts(data, "train", seed=self.seed)
         valid = read_labelled_texts(data, "valid", seed=self.seed)
-        self.classes = classes_of(train, valid)
+        self.classes, self.trained_on = classes_of(train, valid), fingerprint(train)
         self.thresholds = [0.5] * len(self.classes) if train[0].several else None
         keras.utils.set_random_seed(self.seed)
         self.start([text.text for text in train])
         self.model = self.build()
-        known = {"train": fingerprint(train), "valid": fingerprint(valid)}
+        known = {"train": self.trained_on, "valid": fingerprint(valid)}
         run = self.open_run(out, known, resume=resume)
 
         samples, held_out = self._columns(train), self._columns(valid)
@@ -156,13 +158,13 @@ class TextClassification(TextRecipe):
         return weights / weights.sum(axis=1, keepdims=True)
 
     def evaluate(self, data: str | Path) -> dict[str, Any]:
-        """Measures on the validation split of `data`.
+        """Measures on the validation split of `data`; on all of a file it was not trained on.
 
         Returns:
             `f1`, `precision`, `recall` and `texts` by class; `macro_f1`; `accuracy`, of all
             labels of a text where it can have several.
         """
-        texts = read_labelled_texts(data, "valid", seed=self.seed)
+        texts = read_texts_to_measure(data, self.trained_on, seed=self.seed)
         truth = self._truth(texts)
         probabilities = self._probabilities(self._columns(texts))
         return classification_metrics(truth, probabilities, self.classes, self.thresholds)
