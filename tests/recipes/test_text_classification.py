@@ -8,6 +8,7 @@ import pytest
 
 from hornbook.data.labelled_texts import read_labelled_texts
 from hornbook.errors import CheckpointError, DataError, HornbookError
+from hornbook.files import write_manifest
 from hornbook.pretrained import Pretrained
 from hornbook.recipes import open_run
 from hornbook.recipes.text_classification import TextClassification
@@ -95,6 +96,25 @@ def test_answers_come_in_order_with_what_a_row_says_besides(classifier, data):
 def test_a_file_that_it_was_not_trained_on_is_measured_whole(classifier, data, tmp_path):
     shutil.copy(data / "valid.jsonl", tmp_path / "other.jsonl")
     assert classifier.evaluate(tmp_path / "other.jsonl") == classifier.evaluate(data)
+
+
+def test_a_run_that_does_not_say_what_is_needed_is_of_another_version(classifier, tmp_path):
+    classifier.save(tmp_path / "model")
+    path = tmp_path / "model" / "recipe.json"
+    saved = json.loads(path.read_text("utf-8"))
+    del saved["learned"]["trained_on"]
+    path.write_text(json.dumps(saved), "utf-8")
+    write_manifest(tmp_path / "model")
+    with pytest.raises(HornbookError, match=r"trained_on: it was made with another version"):
+        TextClassification.load(tmp_path / "model")
+
+
+def test_a_short_training_does_not_average_its_random_start(data, tmp_path):
+    """Of four steps 0.99 of the start would be left."""
+    out = tmp_path / "run"
+    fitted = TextClassification(**FIELDS, epochs=1, learning_rate=1e-2).fit(data, out)
+    assert fitted.ema == 0.99
+    assert not fitted.model.optimizer.use_ema
 
 
 def test_a_label_of_other_data_is_answered_with_the_nearest(classifier, tmp_path):

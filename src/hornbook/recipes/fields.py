@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hornbook.errors import OptionError, did_you_mean
+from hornbook.errors import HornbookError, OptionError, did_you_mean
 
 # what a number may be limited to: name -> (how it is tested, how it is said)
 LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
@@ -128,8 +128,17 @@ def learned_by(recipe: Any) -> dict[str, Any]:
 
 
 def take_learned(recipe: Any, values: Mapping[str, Any]) -> None:
-    """Gives a recipe what `learned_by` gave."""
+    """Gives a recipe what `learned_by` gave.
+
+    Raises:
+        HornbookError: something is missing.
+    """
     for item in dataclasses.fields(recipe):
+        if "read" in item.metadata and item.name not in values:
+            raise HornbookError(
+                f"This run does not say {item.name}: it was made with another version.\n"
+                "Open it with the hornbook it was made with, or train again."
+            )
         if "read" in item.metadata:
             setattr(recipe, item.name, item.metadata["read"](values[item.name]))
 
