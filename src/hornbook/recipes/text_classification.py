@@ -77,9 +77,7 @@ class TextClassification(TextRecipe):
         loss = losses.SparseCategoricalCrossentropy
         if self.thresholds is not None:
             loss = losses.BinaryCrossentropy
-        steps = self.epochs * len(self.batches(samples, epoch=0))
-        # in a short training, or the average would still remember the random start
-        self.compile(loss, steps, ema=min(self.ema, max(0.0, 1 - 10 / steps)))
+        self.compile(loss, steps=self.epochs * len(self.batches(samples, epoch=0)))
 
         def evaluate() -> dict[str, Any]:
             probabilities = self._probabilities(held_out)

@@ -118,13 +118,12 @@ class TextRecipe(Recipe):
     def build(self) -> keras.Model:
         """The whole network, from what `predicted` gets to logits; sets `others`."""
 
-    def compile(self, loss: Any, steps: int, ema: float | None = None) -> None:
+    def compile(self, loss: Any, steps: int) -> None:
         """Gets the model ready for training.
 
         Args:
             loss: A class of `keras.losses` that takes logits.
             steps: Of the whole training.
-            ema: In place of that of the recipe.
         """
         from hornbook.training.optimizer import adamw, layerwise_rates
 
@@ -133,7 +132,7 @@ class TextRecipe(Recipe):
             self.model,
             steps=steps,
             learning_rate=self.learning_rate or (3e-5 if self.pretrained else 1e-3),
-            ema=self.ema if ema is None else ema,
+            ema=self.ema,
             rates=layerwise_rates(self.encoder, self.layer_decay) if decays else None,
         )
         self.model.compile(optimizer, loss(from_logits=True, reduction="mean_with_sample_weight"))

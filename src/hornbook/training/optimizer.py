@@ -118,10 +118,12 @@ def adamw(
         learning_rate: The highest one, reached when the warm-up ends.
         warmup: Share of the steps in which the rate rises; it falls to zero in the others.
         weight_decay: Of kernels and embeddings; biases and norms are left out.
-        ema: How much of the running average of the weights stays at each step; 0 for none.
+        ema: How much of the running average of the weights stays at each step; 0 for none.  In
+            a short training less, or the start would still be in it: at most `1 - 10 / steps`.
         rates: `variable.path` -> factor on the learning rate, see `layerwise_rates`.
     """
     schedule = _cosine(learning_rate, int(steps * warmup), steps)
+    ema = min(ema, max(0.0, 1 - 10 / steps))
     options = {"global_clipnorm": 1.0, "use_ema": ema > 0, "ema_momentum": ema or 0.99}
     variables = model.trainable_variables
     if rates:
