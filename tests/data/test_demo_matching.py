@@ -109,6 +109,16 @@ def test_the_same_seed_writes_the_same_bytes_in_every_process(tmp_path):
     assert all(manifests[0][name] != manifests[2][name] for name in manifests[0])
 
 
+def test_the_first_criteria_alone_are_as_with_the_others(tmp_path):
+    write_demo_data(tmp_path / "all", pairs_per_criterion=20)
+    write_demo_data(tmp_path / "two", pairs_per_criterion=20, criteria=2)
+    names = sorted(path.name for path in (tmp_path / "two").iterdir() if path.is_dir())
+    assert names == sorted(LANGUAGES["zh"].criteria[:2])
+    for name in names:
+        first, second = (tmp_path / part / name / "train.jsonl" for part in ("all", "two"))
+        assert first.read_bytes() == second.read_bytes()
+
+
 def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path):
     with pytest.raises(OptionError, match="Known: en, zh"):
         write_demo_data(tmp_path / "x", language="latin")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-EPOCHS = 5
-PAIRS = 1000  # of each of the six criteria
+CRITERIA = 2  # of the six: short texts, about the same topic or saying the same
+PAIRS = 500  # of each
+# the same for both models that are compared
+FIELDS: dict[str, Any] = {"epochs": 4, "batch_size": 32, "max_length": 64, "learning_rate": 1e-3}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -19,19 +22,31 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from hornbook import backend
     from hornbook.data.demo_matching import write_demo_data
+    from hornbook.pretrained.folder import read_config_file
+    from hornbook.pretrained.shipped import NAMES, model_folder
     from hornbook.progress import print_table
     from hornbook.recipes.text_matching import TextMatching
 
     backend.announce()
+    [tiny] = NAMES
     out = options.out or _free_folder(Path("runs"))
-    data = out.with_name(f"{out.name}-data")
-    print("One small Transformer learns six ways in which two texts can match, from scratch.")
+    beside = {end: out.with_name(f"{out.name}-{end}") for end in ("data", "from-nothing")}
+    data = beside["data"]
+    print(f"{tiny}, which comes with hornbook, learns two ways in which two texts can match.")
     print("The pairs are made by hornbook itself; nothing is downloaded.\n")
-    write_demo_data(data, pairs_per_criterion=PAIRS, seed=options.seed)
-    matching = TextMatching(epochs=EPOCHS, seed=options.seed)
-    matching.fit(data, out)
-    columns, rows = matching.table(matching.evaluate(data))
+    write_demo_data(data, pairs_per_criterion=PAIRS, seed=options.seed, criteria=CRITERIA)
+    matching = TextMatching(pretrained=tiny, seed=options.seed, **FIELDS).fit(data, out)
+    _, config = read_config_file(model_folder(tiny))
+    sizes = {name: config[name] for name in ("hidden_size", "num_hidden_layers")}
+    print("\nFor comparison: a network of the same size, from random weights.\n")
+    other = TextMatching(seed=options.seed, **sizes, **FIELDS).fit(data, beside["from-nothing"])
+    columns, rows = matching.table(found := matching.evaluate(data))
     print_table("Validation pairs, which it never learned from", columns, rows)
+    compared = [
+        [f"from {tiny}", found["mean_f1"]],
+        ["from nothing", other.evaluate(data)["mean_f1"]],
+    ]
+    print_table("The same data, epochs and size", ["", "mean F1"], compared)
     print_table(*_predictions(matching, data / "unseen.jsonl"))
     print(f"Run folder  {out}")
     print(f"Report      {out / 'report.html'}\n")

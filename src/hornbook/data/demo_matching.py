@@ -48,7 +48,12 @@ class Claim(NamedTuple):
 
 
 def write_demo_data(
-    folder: str | Path, *, pairs_per_criterion: int = 1500, seed: int = 0, language: str = "zh"
+    folder: str | Path,
+    *,
+    pairs_per_criterion: int = 1500,
+    seed: int = 0,
+    language: str = "zh",
+    criteria: int = 6,
 ) -> None:
     """Writes a folder per criterion, with `train.jsonl` and `valid.jsonl`, and `unseen.jsonl`.
 
@@ -61,6 +66,7 @@ def write_demo_data(
             for validation.
         seed: The same seed writes the same bytes.
         language: `"zh"` or `"en"`.
+        criteria: The first so many of the six: with 2, those of short texts.
 
     Raises:
         OptionError: there is no such language, or fewer than 10 pairs are asked for.
@@ -71,19 +77,21 @@ def write_demo_data(
         )
     if pairs_per_criterion < 10:
         raise OptionError(f"pairs_per_criterion={pairs_per_criterion} is less than 10.")
+    chosen = LANGUAGES[language].criteria[:criteria]
     with atomic_folder(folder) as new:
         for split, count in (
             ("train", pairs_per_criterion),
             ("valid", max(pairs_per_criterion // 5, 10)),
         ):
-            for criterion, rows in demo_pairs(split, count, seed=seed, language=language).items():
+            pairs = demo_pairs(split, count, seed=seed, language=language)
+            for criterion in chosen:
                 (new / criterion).mkdir(exist_ok=True)
-                _write_lines(new / criterion / f"{split}.jsonl", rows)
+                _write_lines(new / criterion / f"{split}.jsonl", pairs[criterion])
         unseen = demo_pairs("unseen", UNSEEN_PER_CRITERION, seed=seed, language=language)
         rows = [
             {"criterion": criterion, "source": row["source"], "target": row["target"]}
-            for criterion, found in unseen.items()
-            for row in found
+            for criterion in chosen
+            for row in unseen[criterion]
         ]
         _write_lines(new / "unseen.jsonl", [{"id": n, **row} for n, row in enumerate(rows)])
 
