@@ -120,6 +120,9 @@ def test_the_first_criteria_alone_are_as_with_the_others(tmp_path):
 
 
 def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path):
+    for criteria in (0, 7):
+        with pytest.raises(OptionError, match="there are six"):
+            write_demo_data(tmp_path / "x", criteria=criteria)
     with pytest.raises(OptionError, match="Known: en, zh"):
         write_demo_data(tmp_path / "x", language="latin")
     with pytest.raises(OptionError, match="less than 10"):

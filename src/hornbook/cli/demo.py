@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,14 @@ def run(options: argparse.Namespace) -> None:
     from hornbook.pretrained.shipped import NAMES, model_folder
     from hornbook.progress import print_table
     from hornbook.recipes.text_matching import TextMatching
+    from hornbook.training.run_folder import RunFolder
 
     backend.announce()
     [tiny] = NAMES
-    out = options.out or _free_folder(Path("runs"))
-    beside = {end: out.with_name(f"{out.name}-{end}") for end in ("data", "from-nothing")}
-    data = beside["data"]
+    folders = _folders(options.out) if options.out else _free_folders(Path("runs"))
+    for folder in folders:
+        RunFolder(folder).check_new()
+    out, data, from_nothing = folders
     print(f"{tiny}, which comes with hornbook, learns two ways in which two texts can match.")
     print("The pairs are made by hornbook itself; nothing is downloaded.\n")
     write_demo_data(data, pairs_per_criterion=PAIRS, seed=options.seed, criteria=CRITERIA)
@@ -39,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
     _, config = read_config_file(model_folder(tiny))
     sizes = {name: config[name] for name in ("hidden_size", "num_hidden_layers")}
     print("\nFor comparison: a network of the same size, from random weights.\n")
-    other = TextMatching(seed=options.seed, **sizes, **FIELDS).fit(data, beside["from-nothing"])
+    other = TextMatching(seed=options.seed, **sizes, **FIELDS).fit(data, from_nothing)
     columns, rows = matching.table(found := matching.evaluate(data))
     print_table("Validation pairs, which it never learned from", columns, rows)
     compared = [
@@ -56,12 +59,18 @@ def run(options: argparse.Namespace) -> None:
     print(f"  hornbook info {out}")
 
 
-def _free_folder(parent: Path) -> Path:
-    """`demo-1` in `parent`, or the next number that is free."""
-    number = 1
-    while (parent / f"demo-{number}").exists():
-        number += 1
-    return parent / f"demo-{number}"
+def _folders(out: Path) -> list[Path]:
+    """Of the run, of its data, and of the run that it is compared with."""
+    return [out, *(out.with_name(f"{out.name}-{end}") for end in ("data", "from-nothing"))]
+
+
+def _free_folders(parent: Path) -> list[Path]:
+    """With the first number for which none of them is there."""
+    for number in itertools.count(1):
+        folders = _folders(parent / f"demo-{number}")
+        if not any(folder.exists() for folder in folders):
+            break
+    return folders
 
 
 def _predictions(matching, file: Path) -> tuple[str, list[str], list[list]]:

@@ -69,7 +69,8 @@ def write_demo_data(
         criteria: The first so many of the six: with 2, those of short texts.
 
     Raises:
-        OptionError: there is no such language, or fewer than 10 pairs are asked for.
+        OptionError: there is no such language, fewer than 10 pairs are asked for, or not one to
+            six criteria.
     """
     if language not in LANGUAGES:
         raise OptionError(
@@ -78,6 +79,8 @@ def write_demo_data(
     if pairs_per_criterion < 10:
         raise OptionError(f"pairs_per_criterion={pairs_per_criterion} is less than 10.")
     chosen = LANGUAGES[language].criteria[:criteria]
+    if not 0 < criteria == len(chosen):
+        raise OptionError(f"criteria={criteria}: there are six, and at least one is written.")
     with atomic_folder(folder) as new:
         for split, count in (
             ("train", pairs_per_criterion),
