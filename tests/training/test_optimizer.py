@@ -102,3 +102,13 @@ def test_the_rate_rises_to_the_highest_and_falls_to_zero():
     assert found[:4] == sorted(found[:4])
     assert found[3:] == sorted(found[3:], reverse=True)
     assert found[-1] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("steps", "momentum"), [(8, None), (40, 0.75), (5000, 0.99)])
+def test_in_a_short_training_the_average_remembers_fewer_steps(steps, momentum):
+    """At the end at most `exp(-10)` of what it began with is left."""
+    model, _ = make_model()
+    optimizer = adamw(model, steps=steps, learning_rate=RATE, ema=0.99)
+    assert optimizer.use_ema == (momentum is not None)
+    if momentum is not None:
+        assert optimizer.ema_momentum == pytest.approx(momentum)
