@@ -41,6 +41,7 @@ SHAPES = {
     },
     "qwen2-0.5b": {
         "family": "qwen2",
+        "language_head": "tied",
         "vocab_size": 151936,
         "hidden_size": 896,
         "num_hidden_layers": 24,
@@ -157,7 +158,7 @@ def keras_hub_writer(shape: str, dtype: str):
         backbone = keras_hub.models.QwenBackbone(
             num_query_heads=fields["num_attention_heads"],
             num_key_value_heads=fields["num_key_value_heads"],
-            tie_word_embeddings=False,  # ours has a head of its own, too
+            tie_word_embeddings=True,
             **sizes,
         )
         model = keras_hub.models.QwenCausalLM(backbone=backbone, preprocessor=None)
@@ -228,9 +229,9 @@ def floor_seconds(weights: int) -> tuple[float, float]:
     ways = (
         lambda: matrix @ right[0],
         lambda: left @ matrix,
-        lambda: compiled(right, there).block_until_ready(),
+        lambda: compiled(right, [there]).block_until_ready(),
     )
-    compiled(right, there).block_until_ready()
+    compiled(right, [there]).block_until_ready()
     wall = cpu = np.inf
     for way in ways * 6:
         begin, begin_cpu = time.perf_counter(), time.process_time()

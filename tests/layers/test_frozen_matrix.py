@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from hornbook.layers.dense import Dense, TokenEmbedding
-from hornbook.layers.frozen_matrix import FrozenPolicy
+from hornbook.layers.frozen_matrix import WIDEST, FrozenPolicy
 
 pytestmark = pytest.mark.skipif(
     keras.config.backend() != "jax", reason="only JAX gains by frozen matrices"
@@ -18,14 +18,16 @@ CLOSE = {"float32": 1e-5, "bfloat16": 3e-2}
 
 @pytest.mark.parametrize("kind", ["float32", "bfloat16"])
 @pytest.mark.parametrize("rows", [1, 2, 7])
-def test_layers_compute_what_keras_does_with_the_same_weights(kind, rows):
+@pytest.mark.parametrize("columns", [64, 2 * WIDEST + 1])
+def test_layers_compute_what_keras_does_with_the_same_weights(kind, rows, columns):
     random = np.random.default_rng(0)
-    kernel = random.normal(size=(64, 20)).astype("float32") / 8
-    table = random.normal(size=(50, 64)).astype("float32") / 8
-    x = random.normal(size=(rows, 1, 64)).astype("float32")
+    kernel = random.normal(size=(columns, 20)).astype("float32") / columns**0.5
+    table = random.normal(size=(50, columns)).astype("float32") / columns**0.5
+    x = random.normal(size=(rows, 1, columns)).astype("float32")
     frozen = FrozenPolicy(kind, kind)
-    dense, words = Dense(20, activation="tanh", dtype=frozen), TokenEmbedding(50, 64, dtype=frozen)
-    dense.build((None, 64))
+    dense = Dense(20, activation="tanh", dtype=frozen)
+    words = TokenEmbedding(50, columns, dtype=frozen)
+    dense.build((None, columns))
     words.build()
     dense.matrix.assign(kernel)
     words.matrix.assign(table)

@@ -7,7 +7,7 @@ import pytest
 from keras import ops
 
 from hornbook.layers.dense import Dense, TokenEmbedding
-from hornbook.layers.frozen_matrix import FrozenPolicy
+from hornbook.layers.frozen_matrix import WIDEST, FrozenPolicy
 from hornbook.layers.rounded_matrix import RoundedMatrix
 
 pytestmark = pytest.mark.backend
@@ -30,7 +30,7 @@ def largest_step(values, kind):
 
 
 @pytest.mark.parametrize("kind", ["int8", "int4"])
-@pytest.mark.parametrize("shape", [(3, 5), (40, 70), (300, 64)])
+@pytest.mark.parametrize("shape", [(3, 5), (40, 70), (300, 64), (3, 2 * WIDEST + 1)])
 def test_every_weight_is_off_by_half_a_step_at_most(kind, shape):
     values = np.random.default_rng(0).normal(size=shape).astype("float32")
     found = ops.convert_to_numpy(matrix_of(values, kind).take(np.arange(shape[0])))
@@ -39,10 +39,11 @@ def test_every_weight_is_off_by_half_a_step_at_most(kind, shape):
 
 @pytest.mark.parametrize("kind", ["int8", "int4"])
 @pytest.mark.parametrize("rows", [1, 4])
-def test_a_product_is_that_with_the_rounded_weights_and_rows_do_not_mix(kind, rows):
+@pytest.mark.parametrize("columns", [70, WIDEST + 10])
+def test_a_product_is_that_with_the_rounded_weights_and_rows_do_not_mix(kind, rows, columns):
     random = np.random.default_rng(1)
-    matrix = matrix_of(random.normal(size=(300, 70)).astype("float32"), kind)
-    x = random.normal(size=(rows, 1, 70)).astype("float32")
+    matrix = matrix_of(random.normal(size=(300, columns)).astype("float32"), kind)
+    x = random.normal(size=(rows, 1, columns)).astype("float32")
     x[0] *= 1000
     rounded = ops.convert_to_numpy(matrix.take(np.arange(300)))
     found = ops.convert_to_numpy(matrix(x))

@@ -141,7 +141,8 @@ def test_a_model_in_few_bits_writes_and_scores_nearly_as_it_does_in_floats(
 ):
     from hornbook.pretrained import load
 
-    sizes = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4}
+    # so wide that JAX keeps it in two parts
+    sizes = {"hidden_size": 64, "intermediate_size": 4000, "num_attention_heads": 4}
     fields = {"family": "gpt2", **FAMILIES["gpt2"].choices, "heads": ("mlm",), **sizes}
     whole = Pretrained(tiny_transformer(**fields), None)
     whole.save(tmp_path / "model")
@@ -174,7 +175,8 @@ def test_a_frozen_model_writes_the_same_and_is_neither_saved_nor_trained(
 
     name = "gpt2-ml" if layout == "google" else "gpt2"
     fields = {"family": name, **FAMILIES[name].choices, "heads": ("mlm",)}
-    whole = Pretrained(tiny_transformer(**fields), None)
+    wide = {"intermediate_size": 4000}  # JAX keeps it in two parts
+    whole = Pretrained(tiny_transformer(**fields | wide), None)
     whole.save(tmp_path / "model", layout=layout)
     frozen = load(tmp_path / "model", frozen=True)
     prompts = [[5, 6, 7], [9, 10]]

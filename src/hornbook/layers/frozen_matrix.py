@@ -6,11 +6,14 @@ writing does, slower on a CPU than the transposed one (docs/LOG.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 from keras import ops
+
+WIDEST = 3584  # columns that XLA's loop for one row takes; at 4,096 it is four times as slow
 
 
 class FrozenPolicy(keras.DTypePolicy):
@@ -64,13 +67,22 @@ class FrozenMatrix(keras.layers.Layer):
         return (self.columns, self.rows) if self.transposed else (self.rows, self.columns)
 
     def build(self, x_shape=None):
-        self.numbers = self.add_weight(
-            name="numbers",
-            shape=(self.rows, self.columns),
-            dtype=self.kind,
-            initializer="zeros",
-            trainable=False,
-        )
+        self._add_numbers(self.rows, self.columns, self.kind, cut=True)
+
+    def _add_numbers(self, rows: int, columns: int, kind: str, *, cut: bool) -> None:
+        """Makes `numbers`, a list: a wide matrix is cut from left to right."""
+        parts = -(-columns // WIDEST) if cut else 1
+        edges = [columns * number // parts for number in range(parts + 1)]
+        self.numbers = [
+            self.add_weight(
+                name=f"numbers_{number}",
+                shape=(rows, end - begin),
+                dtype=kind,
+                initializer="zeros",
+                trainable=False,
+            )
+            for number, (begin, end) in enumerate(itertools.pairwise(edges))
+        ]
 
     def read(self, value: Callable[[], np.ndarray]) -> None:
         """Lets Keras make the variables of a matrix that has none yet, see `unbuilt`.
@@ -78,14 +90,35 @@ class FrozenMatrix(keras.layers.Layer):
         Args:
             value: Gives the floats, of shape `shape`; it is called once.
         """
-        self.numbers._initializer = lambda shape, dtype: ops.cast(self._turned(value()), dtype)
+        waiting: list[np.ndarray] = []
+
+        def initialize(shape, dtype):
+            if not waiting:
+                waiting.extend(self._values(value()))
+            return ops.cast(waiting.pop(0), dtype)
+
+        for variable in self._kept():
+            variable._initializer = initialize
 
     def assign(self, value) -> None:
         """Takes other floats, of shape `shape`."""
-        self.numbers.assign(self._turned(np.asarray(value)))
+        for variable, part in zip(self._kept(), self._values(np.asarray(value)), strict=True):
+            variable.assign(part)
 
-    def _turned(self, matrix: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(matrix.T if self.transposed else matrix)
+    def _kept(self) -> list[keras.Variable]:
+        """All variables, in the order in which they were made."""
+        return list(self.numbers)
+
+    def _values(self, matrix: np.ndarray) -> list[np.ndarray]:
+        """What each of `_kept` is for a matrix of shape `shape`."""
+        return self._cut(matrix.T if self.transposed else matrix)
+
+    def _cut(self, numbers: np.ndarray) -> list[np.ndarray]:
+        edges = np.cumsum([part.shape[1] for part in self.numbers])[:-1]
+        return [np.ascontiguousarray(part) for part in np.split(numbers, edges, axis=1)]
+
+    def _parts(self) -> Sequence:
+        return [ops.convert_to_tensor(part) for part in self.numbers]
 
     def call(self, x):
         return self._of_rows(x, self._product)
@@ -98,11 +131,11 @@ class FrozenMatrix(keras.layers.Layer):
     def _product(self, x):
         from hornbook.layers import frozen_matrix_jax
 
-        return frozen_matrix_jax.product(x, ops.convert_to_tensor(self.numbers))
+        return frozen_matrix_jax.product(x, self._parts())
 
     def take(self, ids):
         """Rows of the matrix, for each number in `ids` one -> `(..., columns)`."""
-        return ops.take(ops.convert_to_tensor(self.numbers), ids, axis=0)
+        return ops.concatenate([ops.take(part, ids, axis=0) for part in self._parts()], axis=-1)
 
     def compute_output_shape(self, x_shape):
         return (*x_shape[:-1], self.rows)

@@ -2,17 +2,55 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Sequence
+
 from jax import lax
 from jax import numpy as jnp
 
 
-def product(x, numbers):
+def product(x, parts: Sequence):
     """`x`, `(n, columns)`, times the transposed matrix -> `(n, rows)`, in float32.
 
     Args:
         x: Of any type of floats.
-        numbers: `(rows, columns)`, float32 or bfloat16.
+        parts: The matrix, `(rows, columns)`, cut from left to right; float32 or bfloat16.
     """
+    return _over(parts, x, _of_floats)
+
+
+def product_of_bytes(x, parts: Sequence, scales):
+    """The same with a scale for each row of the matrix.
+
+    Args:
+        x: `(n, columns)` float32.
+        parts: As above; int8.
+        scales: `(rows,)` float32.
+    """
+    if len(x) == 1:
+        return _over(parts, x, _of_one_row) * scales
+    # XLA multiplies bytes faster than floats, so each number of `x` becomes two of them: what is
+    # lost is far below what the weights have lost, and no row changes what another gets
+    largest = jnp.maximum(jnp.abs(x).max(axis=1, keepdims=True), 1e-30)
+    x = x * (127 / largest)
+    high = jnp.round(x)
+    low = jnp.round((x - high) * 254)
+    both = jnp.concatenate([high, low]).astype(jnp.int8)
+    whole = _over(parts, both, lambda x, numbers: _transposed(x, numbers, jnp.int32))
+    high, low = jnp.split(whole.astype(jnp.float32), 2)
+    return (high + low / 254) * (largest / 127) * scales
+
+
+def _over(parts: Sequence, x, multiply: Callable):
+    """The sum of what `multiply` gives for each part and its columns of `x`."""
+    edges = list(itertools.accumulate((part.shape[1] for part in parts), initial=0))
+    return sum(
+        multiply(x[:, begin:end], part)
+        for (begin, end), part in zip(itertools.pairwise(edges), parts, strict=True)
+    )
+
+
+def _of_floats(x, numbers):
     if len(x) == 1:
         return _of_one_row(x.astype(jnp.float32), numbers)
     x = x.astype(numbers.dtype)
@@ -21,27 +59,6 @@ def product(x, numbers):
     # the matrix on the left needs no packing; unless it is told so, XLA turns the product round
     turned = lax.optimization_barrier(x.T)
     return lax.optimization_barrier(numbers @ turned).T
-
-
-def product_of_bytes(x, numbers, scales):
-    """The same with a scale for each row of the matrix.
-
-    Args:
-        x: `(n, columns)` float32.
-        numbers: `(rows, columns)` int8.
-        scales: `(rows,)` float32.
-    """
-    if len(x) == 1:
-        return _of_one_row(x, numbers) * scales
-    # XLA multiplies bytes faster than floats, so each number of `x` becomes two of them: what is
-    # lost is far below what the weights have lost, and no row changes what another gets
-    largest = jnp.maximum(jnp.abs(x).max(axis=1, keepdims=True), 1e-30)
-    x = x * (127 / largest)
-    high = jnp.round(x)
-    low = jnp.round((x - high) * 254)
-    both = jnp.concatenate([high, low]).astype(jnp.int8)
-    high, low = jnp.split(_transposed(both, numbers, jnp.int32).astype(jnp.float32), 2)
-    return (high + low / 254) * (largest / 127) * scales
 
 
 def _of_one_row(x, numbers):

@@ -7,7 +7,6 @@ weights of a row (int4); what they are multiplied with is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -42,37 +41,25 @@ class RoundedMatrix(FrozenMatrix):
         if self.kind == "int4":
             groups = -(-columns // GROUP)
             columns, scales = groups * GROUP // 2, (rows, groups)
-        self.numbers = self.add_weight(
-            name="numbers",
-            shape=(rows, columns),
-            dtype="int8" if self.kind == "int8" else "uint8",
-            initializer="zeros",
-            trainable=False,
-        )
+        if self.kind == "int8":
+            self._add_numbers(rows, columns, "int8", cut=keras.config.backend() == "jax")
+        else:
+            self._add_numbers(rows, columns, "uint8", cut=False)
         self.scales = self.add_weight(
             name="scales", shape=scales, initializer="zeros", trainable=False
         )
 
-    def read(self, value: Callable[[], np.ndarray]) -> None:
-        found: dict[str, np.ndarray] = {}
-
-        def numbers(shape, dtype):
-            found["numbers"], found["scales"] = self._rounded(value())
-            return found.pop("numbers")
-
-        self.numbers._initializer = numbers
-        self.scales._initializer = lambda shape, dtype: found.pop("scales")
-
     def assign(self, value) -> None:
-        numbers, scales = self._rounded(np.asarray(value))
-        self.numbers.assign(numbers)
-        self.scales.assign(scales)
+        super().assign(value)
         self._kernel = None
 
-    def _rounded(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What `numbers` and `scales` are of a matrix."""
+    def _kept(self) -> list[keras.Variable]:
+        return [*self.numbers, self.scales]
+
+    def _values(self, matrix: np.ndarray) -> list[np.ndarray]:
         matrix = matrix.T if self.transposed else matrix
-        numbers = np.zeros(self.numbers.shape, self.numbers.dtype)
+        columns = sum(part.shape[1] for part in self.numbers)
+        numbers = np.zeros((self.scales.shape[0], columns), self.numbers[0].dtype)
         scales = np.zeros(self.scales.shape, "float32")
         for first in range(0, self.rows, 4096):  # a part at a time needs little memory
             part = np.ascontiguousarray(matrix[first : first + 4096], "float32")
@@ -88,7 +75,7 @@ class RoundedMatrix(FrozenMatrix):
             # PyTorch's kernel takes scales in bfloat16, so everywhere they have no more bits
             bits = found.reshape(len(part), -1).view("uint32") + 0x8000
             scales[where] = (bits & 0xFFFF0000).view("float32")
-        return numbers, scales
+        return [*self._cut(numbers), scales]
 
     def call(self, x):
         return self._of_rows(ops.cast(x, "float32"), self._product)
@@ -99,12 +86,13 @@ class RoundedMatrix(FrozenMatrix):
             return self._by_kernel(x)
         if self.kind == "int4":
             return self._by_parts(x)
-        numbers, scales = (ops.convert_to_tensor(v) for v in (self.numbers, self.scales))
+        scales = ops.convert_to_tensor(self.scales)
         if backend == "jax":
             from hornbook.layers import frozen_matrix_jax
 
-            return frozen_matrix_jax.product_of_bytes(x, numbers, scales)
+            return frozen_matrix_jax.product_of_bytes(x, self._parts(), scales)
         if x.shape[0] == 1:
+            [numbers] = self._parts()
             # XLA makes one loop of this, which reads the bytes and nothing else
             return ops.matmul(x, ops.transpose(ops.cast(numbers, "float32"))) * scales
         return self._by_parts(x)
@@ -114,21 +102,19 @@ class RoundedMatrix(FrozenMatrix):
         from hornbook.layers import rounded_matrix_torch
 
         if self._kernel is None:
-            numbers, scales = self.numbers.value, self.scales.value
-            self._kernel = rounded_matrix_torch.kernel(self.kind, numbers, scales) or self._plainly
+            [numbers], scales = self.numbers, self.scales.value
+            kernel = rounded_matrix_torch.kernel(self.kind, numbers.value, scales)
+            self._kernel = kernel or self._plainly
         return self._kernel(x)
 
     def _plainly(self, x):
-        return ops.matmul(
-            x,
-            ops.transpose(
-                _floats(self.numbers.value, self.scales.value, self.kind)[:, : self.columns]
-            ),
-        )
+        [numbers] = self.numbers
+        floats = _floats(numbers.value, self.scales.value, self.kind)
+        return ops.matmul(x, ops.transpose(floats[:, : self.columns]))
 
     def _by_parts(self, x):
         """The product, a few rows of the matrix after the other."""
-        numbers, scales = (ops.convert_to_tensor(v) for v in (self.numbers, self.scales))
+        [numbers], scales = self._parts(), ops.convert_to_tensor(self.scales)
         rows = numbers.shape[0]
         part = PART[self.kind] if rows > PART["int8"] else rows
         parts = rows // part
@@ -146,7 +132,7 @@ class RoundedMatrix(FrozenMatrix):
 
     def take(self, ids):
         flat = ops.reshape(ids, (-1,))
-        numbers = ops.take(ops.convert_to_tensor(self.numbers), flat, axis=0)
+        numbers = super().take(flat)
         scales = ops.take(ops.convert_to_tensor(self.scales), flat, axis=0)
         rows = _floats(numbers, scales, self.kind)[:, : self.columns]
         return ops.reshape(rows, (*ops.shape(ids), self.columns))

@@ -119,7 +119,7 @@ def _to_read(layer: Any) -> dict[str, Any]:
 
 
 def _has_value(variable: Any) -> bool:
-    return getattr(variable, "numbers", variable)._value is not None
+    return getattr(variable, "numbers", [variable])[0]._value is not None
 
 
 def _let_read(variable: Any, value: Callable[[tuple[int, ...], Any], np.ndarray]) -> None:
