@@ -51,7 +51,7 @@ def test_a_product_is_that_with_the_rounded_weights_and_rows_do_not_mix(kind, ro
     expected = x @ rounded.T
     for one, other, row in zip(found, expected, x, strict=True):
         # PyTorch's kernel of 4 bits takes bfloat16, its kernel of 8 two times 7 bits
-        tolerance = 2e-2 if kind == "int4" else 1e-3
+        tolerance = (2e-2 if kind == "int4" else 1e-3) * (columns / 70) ** 0.5
         np.testing.assert_allclose(one, other, atol=tolerance * np.abs(row).max(), rtol=5e-3)
 
 
