@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hornbook.training.picture_outputs import Outputs
 
 SHOWN = 60_000  # pictures that a training sees, all epochs together, unless epochs are given
+EPOCHS = (3, 300)  # but so many epochs at least, and at most
 
 
 @dataclass(kw_only=True)
@@ -90,6 +91,11 @@ class CaptchaReading(Recipe):
         super().__post_init__()
         if self.length != "auto" and not (self.length.isdecimal() and 0 < int(self.length) < 65):
             raise OptionError(f"length is {self.length!r}, expected auto or a number up to 64.")
+        if self.backbone == "compact" and self.weights not in (None, "none"):
+            raise OptionError(
+                f"weights is {self.weights!r}, but the compact network always starts from nothing."
+                "\nLeave it out, or name a backbone of keras.applications."
+            )
         check_size(self.size)
 
     def fit(self, data: str | Path, out: str | Path, *, resume: bool = False) -> Self:
@@ -111,7 +117,7 @@ class CaptchaReading(Recipe):
         known = {"train": fingerprint(train), "valid": fingerprint(valid)}
         run = self.open_run(out, known, resume=resume)
 
-        epochs = self.epochs or max(3, round(SHOWN / len(train)))
+        epochs = self.epochs or min(max(round(SHOWN / len(train)), EPOCHS[0]), EPOCHS[1])
         pixels = Pixels([captcha.path for captcha in train], self._prepared)
         labels = self._numbers(train)
         self._compile(epochs * -(-len(train) // self.batch_size))
