@@ -74,10 +74,15 @@ class PictureClasses:
         """What was found, for the person to check."""
         counts = np.bincount(self.train.labels, minlength=len(self.classes))
         least, most = int(counts.argmin()), int(counts.argmax())
+        spread = (
+            f"of {counts[least]:,} pictures each"
+            if counts[least] == counts[most]
+            else f"from {counts[least]:,} pictures ({self.classes[least]}) "
+            f"to {counts[most]:,} ({self.classes[most]})"
+        )
         lines = [
             f"Pictures    {len(self.train):,} to learn from, {len(self.valid):,} to check with",
-            f"Classes     {len(self.classes)}, from {counts[least]:,} pictures "
-            f"({self.classes[least]}) to {counts[most]:,} ({self.classes[most]})",
+            f"Classes     {len(self.classes)}, {spread}",
         ]
         if self.problems:
             lines += _listed(f"Left out    {len(self.problems):,}", self.problems, shown)
