@@ -114,7 +114,13 @@ def test_a_length_that_the_labels_do_not_have_is_one_message(captcha_data, tmp_p
     with pytest.raises(OptionError, match="Did you mean 'Xception'"):
         CaptchaReading(backbone="Xcepton", weights="none").fit(captcha_data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    for field in ({"weights": "a.h5"}, {"length": "four"}, {"size": "60"}, {"size": "9x9"}, {"case": "lower"}):
+    for field in (
+        {"weights": "a.h5"},
+        {"length": "four"},
+        {"size": "60"},
+        {"size": "9x9"},
+        {"case": "lower"},
+    ):
         with pytest.raises(OptionError):
             CaptchaReading(**field)
 
