@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import platform
 import subprocess
 import sys
 
@@ -147,3 +148,23 @@ def test_tensorflow_is_not_needed(tmp_path, name):
     others = set(BACKENDS) - {name}
     done = run(program, tmp_path, missing=others)
     assert done.stdout.strip() == f"{name} False", done.stderr
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library keeps otherwise")
+def test_kept_memory_is_not_asked_for_again():
+    program = """
+import resource, sys
+import numpy as np
+from hornbook.backend import keep_memory
+if sys.argv[1] == "keep":
+    keep_memory()
+for _ in range(4):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(16_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    faults = {}
+    for word in ("keep", "not"):
+        done = subprocess.run([sys.executable, "-c", program, word], capture_output=True, text=True)
+        faults[word] = int(done.stdout)
+    assert faults["keep"] < 50 < 200 < faults["not"]

@@ -13,6 +13,7 @@ from hornbook.layers.attention_memory import add_scores_below, put_in_memory
 from hornbook.layers.attention_probabilities import attention_probabilities
 from hornbook.layers.dense import Dense
 from hornbook.layers.distances import add_bias, look_up
+from hornbook.layers.dropout import Dropout
 from hornbook.layers.exact_attention import dropping, exact_attention, is_worthwhile
 from hornbook.layers.normalization import ConditionalLayerNormalization
 from hornbook.layers.relative_positions import relative_scores, relative_values
@@ -100,7 +101,7 @@ class MultiHeadAttention(keras.layers.Layer):
             normalization=normalization,
             dtype=self.dtype_policy,
         )
-        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+        self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def build(self, x_shape):
         features = x_shape[-1]

@@ -20,6 +20,7 @@ from hornbook.layers.attention_memory import (
 from hornbook.layers.attention_probabilities import attention_probabilities
 from hornbook.layers.dense import Dense
 from hornbook.layers.distances import add_bias
+from hornbook.layers.dropout import Dropout
 from hornbook.layers.exact_attention import dropping, exact_attention, is_worthwhile
 from hornbook.layers.rotary import rotate
 
@@ -82,7 +83,7 @@ class GatedAttentionUnit(keras.layers.Layer):
             normalization=normalization,
             dtype=self.dtype_policy,
         )
-        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+        self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def build(self, x_shape):
         features, wide = x_shape[-1], self.intermediate_size

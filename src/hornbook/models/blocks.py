@@ -12,6 +12,7 @@ from hornbook.layers import (
     GatedAttentionUnit,
     MultiHeadAttention,
 )
+from hornbook.layers.dropout import Dropout
 from hornbook.models.attention_choice import attention_choice
 from hornbook.models.config import TransformerConfig
 
@@ -59,7 +60,7 @@ class Block(keras.layers.Layer):
             name="feed_forward",
         )
         self.feed_forward_norm = self._norm("feed_forward_norm")
-        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=self.dtype_policy)
+        self.dropout = Dropout(config.hidden_dropout_prob, dtype=self.dtype_policy)
 
     def _attention(self, name, **choice):
         config = self.config
@@ -205,7 +206,7 @@ class GatedAttentionBlock(keras.layers.Layer):
             **attention_choice(config, slides=slides),
         )
         self.attention_norm = norm(config, self.dtype_policy, "attention_norm")
-        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=self.dtype_policy)
+        self.dropout = Dropout(config.hidden_dropout_prob, dtype=self.dtype_policy)
 
     def build(self, x_shape):
         self.attention.build(x_shape)

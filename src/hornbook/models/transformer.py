@@ -10,6 +10,7 @@ from keras import ops
 from hornbook.layers.attention_masks import padding_attention_mask
 from hornbook.layers.dense import Dense, TokenEmbedding
 from hornbook.layers.distances import are_few, look_up, look_up_bias
+from hornbook.layers.dropout import Dropout
 from hornbook.layers.hierarchical_positions import hierarchical_positions
 from hornbook.models.blocks import BLOCKS, norm, normal
 from hornbook.models.cache import add_tokens
@@ -82,7 +83,7 @@ class Transformer(keras.layers.Layer):
             if config.embedding_size or config.embedding_projection
             else None
         )
-        self.dropout = keras.layers.Dropout(config.hidden_dropout_prob, dtype=policy)
+        self.dropout = Dropout(config.hidden_dropout_prob, dtype=policy)
         count = config.num_hidden_groups or config.num_hidden_layers
         self.blocks = [self._block(number) for number in range(count)]
         self.final_norm = norm(config, policy, "final_norm") if config.block == "pre" else None

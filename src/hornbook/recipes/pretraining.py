@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from hornbook.backend import keep_memory
 from hornbook.data.objectives import OBJECTIVES
 from hornbook.errors import OptionError
 from hornbook.recipes.fields import learned, option, part
@@ -135,6 +136,7 @@ class Pretraining(Recipe):
 
         A run that was killed before its first step is simply begun again.
         """
+        keep_memory()
         sources = [str(x) for x in ([data] if isinstance(data, str | Path) else data)]
         resume = resume and (Path(out) / "recipe.json").is_file()
         self.begin(out, resume=resume)
