@@ -210,6 +210,8 @@ def contest(options, what: str, fold: int, train: list[Captcha], test: list[Capt
             continue
         row = {"reader": reader, "what": what, "fold": fold, "pictures": len(test)}
         if word == "ddddocr":
+            if not options.ddddocr:
+                raise SystemExit("--ddddocr PYTHON: which interpreter has it?")
             texts, seconds = ddddocr(options.ddddocr, paths)
             row |= {"contender": "ddddocr as it comes", "read_ms": 1000 * seconds}
         else:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hornbook.cli import main
+from hornbook.data import ahead
 from hornbook.data.captchas import read_captchas
 from hornbook.data.pictures import find_pictures, read_picture
 from hornbook.errors import DataError, OptionError
@@ -63,6 +64,14 @@ def test_a_picture_that_cannot_be_read_is_an_error_of_its_row_only(captcha_data,
     assert [answer["text"] for answer in broken] == [None]
     assert "ab_broken.png" in broken[0]["error"]
     assert reader.predict([captcha_data / "ab_broken.png"])[0]["error"] == broken[0]["error"]
+
+
+def test_a_few_pictures_are_read_without_threads(captcha_data, reader, monkeypatch):
+    paths = find_pictures(captcha_data)[:3]
+    texts = [answer["text"] for answer in reader.predict(paths)]
+    monkeypatch.setattr(ahead, "ThreadPoolExecutor", None)
+    assert [answer["text"] for answer in reader.predict(paths)] == texts
+    assert reader.predict([]) == []
 
 
 def test_other_pictures_are_evaluated_whole_and_those_of_the_training_never(

@@ -123,7 +123,7 @@ def adamw(
         rates: `variable.path` -> factor on the learning rate, see `layerwise_rates`.
     """
     schedule = _cosine(learning_rate, int(steps * warmup), steps)
-    ema = min(ema, max(0.0, 1 - 10 / steps))
+    ema = min(ema, max(0.0, 1 - 10 / max(steps, 1)))
     options = {"global_clipnorm": 1.0, "use_ema": ema > 0, "ema_momentum": ema or 0.99}
     variables = model.trainable_variables
     if rates:

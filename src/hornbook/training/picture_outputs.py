@@ -57,9 +57,13 @@ def picture_outputs(
 
     stream = iter(sources)
     chunks = iter(lambda: list(itertools.islice(stream, pictures)), [])
+    first = next(chunks, [])
+    # nothing comes after a chunk that is not full: threads would cost more than they save
+    workers = 0 if len(first) < pictures else None
+    batches = in_order(read, itertools.chain([first] if first else [], chunks), workers=workers)
     quiet = None if description else True
     with Progress(description, total=total, unit="pictures", quiet=quiet) as bar:
-        for batch in in_order(read, chunks):
+        for batch in batches:
             count = len(batch.numbers)
             readable = len(batch.problems) < count
             filled = batch.pictures if readable else np.zeros((1, *shape), np.uint8)
