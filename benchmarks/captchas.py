@@ -314,10 +314,13 @@ def table(options) -> None:
             f"| {tested:,} | {folds} | {size} | {spent} |"
         )
     text += ["", "One picture at a time, CPU ms (best of six rounds; of ddddocr, the mean):", ""]
+    times: dict[str, list[dict]] = {}
     for row in rows:
         if "read_ms" in row:
-            wall = f", {row['wall_ms']:.1f} ms by the clock" if "wall_ms" in row else ""
-            text.append(f"- {row['contender']} ({row['what']}): {row['read_ms']:.1f}{wall}")
+            times.setdefault(f"{row['contender']} ({row['what']})", []).append(row)
+    for name, found in sorted(times.items()):
+        wall = f", {found[-1]['wall_ms']:.1f} ms by the clock" if "wall_ms" in found[-1] else ""
+        text.append(f"- {name}: {np.mean([row['read_ms'] for row in found]):.1f}{wall}")
     print("\n".join(text))
     if options.keep:
         keep("Captchas", "\n".join(text))
