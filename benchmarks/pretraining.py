@@ -384,7 +384,7 @@ def memory(corpus: str, folder: Path, limit: float) -> str:
     lines = []
     for again in (False, True):
         best, peaks = 0, {}
-        rows, step = 64, 64
+        rows, step = 32, 32
         while rows <= 1024:
             peak = answer_of(
                 "--one", f"memory {rows} {int(again)}", "--folder", str(folder), corpus,
@@ -401,7 +401,7 @@ def memory(corpus: str, folder: Path, limit: float) -> str:
     return "\n".join(
         [
             f"| 6 x 384, {LENGTH} tokens, float32, JAX, at most {limit:g} GiB | rows (multiples "
-            "of 64) | peak |",
+            "of 32) | peak |",
             "|---|---:|---:|",
             *lines,
         ]
@@ -427,7 +427,7 @@ def main() -> None:
     parser.add_argument("--quality", action="store_true")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--memory", action="store_true")
-    parser.add_argument("--limit", type=float, default=2.0, help="GiB, with --memory")
+    parser.add_argument("--limit", type=float, default=4.0, help="GiB, with --memory")
     parser.add_argument("--count", type=int, default=300, help="steps, with --quality")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--keep", action="store_true")

@@ -25,6 +25,7 @@ def test_operations_are_those_of_the_matrix_products(tiny_transformer):
     assert flops_per_token(model, 16, 0.25) == pytest.approx(expected)
 
 
+@pytest.mark.backend
 def test_a_known_device_is_looked_up_and_another_measured(monkeypatch):
     monkeypatch.setattr(throughput, "MEASURING", 0.01)
     monkeypatch.setattr(throughput, "device_name", lambda: "NVIDIA H100 80GB HBM3")
@@ -33,3 +34,4 @@ def test_a_known_device_is_looked_up_and_another_measured(monkeypatch):
     peak, source = peak_flops("float32")
     assert peak > 1e6
     assert source == "jax on a processor, a product of two matrices"
+    assert peak_flops("bfloat16")[0] > 1e6

@@ -79,7 +79,8 @@ def peak_flops(compute_dtype: str) -> tuple[float, str]:
     begin = time.perf_counter()
     while time.perf_counter() - begin < MEASURING:
         start = time.perf_counter()
-        keras.ops.convert_to_numpy(keras.ops.sum(keras.ops.matmul(x, x)))
+        # float32: NumPy cannot take a bfloat16 number from TensorFlow
+        keras.ops.convert_to_numpy(keras.ops.cast(keras.ops.sum(keras.ops.matmul(x, x)), "float32"))
         best = min(best, time.perf_counter() - start)
     return 2 * size**3 / best, f"{name}, a product of two matrices"
 
