@@ -129,13 +129,15 @@ def _add_curves(page: Page, rows: Sequence[Mapping[str, Any]], diary: Any) -> No
         "training": ([point[0] for point in curve], [point[1] for point in curve]),
         "held out": (measured, [row["held_out_loss"] for row in rows]),
     }
-    page.add_chart(line_chart(losses, x_label="step"), "Loss")
+    page.add_chart(line_chart(losses, x_label="step", y_label="loss"), "Loss")
     right = {"accuracy": (measured, [row["accuracy"] for row in rows])}
-    page.add_chart(line_chart(right, x_label="step"), "Guessed right on held-out rows")
+    page.add_chart(
+        line_chart(right, x_label="step", y_label="share"), "Guessed right on held-out rows"
+    )
     rates = {"learning rate": ([point[0] for point in curve], [point[2] for point in curve])}
-    page.add_chart(line_chart(rates, x_label="step"), "Learning rate")
+    page.add_chart(line_chart(rates, x_label="step", y_label="rate"), "Learning rate")
     speeds = {"tokens/s": ([point[0] for point in curve], [point[3] for point in curve])}
-    page.add_chart(line_chart(speeds, x_label="step"), "Tokens a second")
+    page.add_chart(line_chart(speeds, x_label="step", y_label="tokens/s"), "Tokens a second")
 
 
 def _add_samples(page: Page, recipe: Any, diary: Any) -> None:
