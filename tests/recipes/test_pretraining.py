@@ -150,6 +150,31 @@ def test_a_run_killed_twice_and_stopped_once_ends_with_the_same_bytes(
     assert child.stderr.count("Go on with:  hornbook pretrain") == 1
 
 
+@pytest.mark.parametrize(
+    "moment",
+    ["pretraining_diary.Diary.story", "pretraining_report.write_report"],
+    ids=["measurement", "report"],
+)
+def test_a_run_killed_when_no_step_is_left_goes_on(
+    run, fields, little_corpus, tmp_path, monkeypatch, moment
+):
+    """After the last step before a measurement, or when only the report is missing."""
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+
+        def dies(*_):
+            raise RuntimeError("killed")
+
+        patch.setattr(f"hornbook.recipes.{moment}", dies)
+        with pytest.raises(RuntimeError, match="killed"):
+            main(words_of(fields, little_corpus, out))
+    assert not (out / "report.html").exists()
+    assert main(words_of(fields, little_corpus, out, "--resume")) == 0
+    assert (out / "report.html").exists()
+    for name in ("model/model.safetensors", "metrics.jsonl"):
+        assert (out / name).read_bytes() == (run / name).read_bytes()
+
+
 @pytest.mark.parametrize("objective", ["lm", "prefix-lm", "span", "electra"])
 def test_each_objective_ends_with_a_model_that_does_what_it_learned(
     fields, little_corpus, tmp_path, objective

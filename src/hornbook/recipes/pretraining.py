@@ -309,6 +309,7 @@ class Pretraining(Recipe):
             after=diary.write,
             patience=0,
             step=step,
+            start=diary.begin,
             watch=diary.watch,
             unit="tokens",
             part="measurement",

@@ -53,9 +53,12 @@ class Diary:
         peak, self.peak_source = peak_flops(recipe.compute_dtype)
         self.peak = peak * devices.count * recipe.model_parallel
 
+    def begin(self, state: dict[str, Any]) -> None:
+        """Called with the state of the loop; a run that is resumed may have no step left."""
+        self.state = state
+
     def watch(self, state: dict[str, Any], loss: float) -> None:
         """Called after each step."""
-        self.state = state
         check_progress(state, loss, self.run)
         waiting = state.setdefault("waiting", [])
         waiting.append(loss)

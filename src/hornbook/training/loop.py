@@ -60,6 +60,7 @@ class Loop:
         part: What an epoch is called; a training that goes by steps has other parts.
         total: Units of the whole training, for one bar over all of it; None: one an epoch.
         step: Trains on inputs, labels and weights and returns the loss; None: the model does.
+        start: Called with the state when the training begins, or goes on.
         watch: Called after each step with the state and its loss; what it puts into the state is
             in the next snapshot.
         snapshot_seconds: The longest time of work that a kill can cost; 0 keeps each step.
@@ -82,6 +83,7 @@ class Loop:
     part: str = "epoch"
     total: int | None = None
     step: Callable[[Any, Any, Any], float] | None = None
+    start: Callable[[dict[str, Any]], None] = lambda state: None
     watch: Callable[[dict[str, Any], float], None] = lambda state, loss: None
     snapshot_seconds: float = 120.0
     snapshot_steps: int | None = None
@@ -129,6 +131,7 @@ class Loop:
         """
         if keras.config.backend() != "torch":
             note("Each shape is compiled when it first comes, so the start is the slowest part.")
+        self.start(self.state)
         whole = self._bar("training", self.total, self.state["seen"]) if self.total else None
         with _StopSignals() as signals, whole or contextlib.nullcontext():
             while self.state["epoch"] < self.epochs and not self._exhausted():
