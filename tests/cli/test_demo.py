@@ -12,5 +12,7 @@ def test_a_folder_that_is_there_is_refused_at_once_and_left_alone(name, tmp_path
     (tmp_path / name).mkdir()
     (tmp_path / name / "own.txt").write_text("mine", "utf-8")
     assert main(["demo", "--out", str(tmp_path / "mine")]) == 2
-    assert f"{tmp_path / name} exists already" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert f"{tmp_path / name} exists already" in shown
+    assert "--resume" not in shown  # which the demo does not have
     assert [path.name for path in tmp_path.rglob("*")] == [name, "own.txt"]

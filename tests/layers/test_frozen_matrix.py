@@ -29,6 +29,8 @@ def test_layers_compute_what_keras_does_with_the_same_weights(kind, rows, column
     words = TokenEmbedding(50, columns, dtype=frozen)
     dense.build((None, columns))
     words.build()
+    for matrix in (dense.matrix, words.matrix):
+        assert all(part.shape[1] <= WIDEST for part in matrix.numbers)
     dense.matrix.assign(kernel)
     words.matrix.assign(table)
     dense.bias.assign(np.arange(20) / 20)

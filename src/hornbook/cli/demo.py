@@ -23,17 +23,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from hornbook import backend
     from hornbook.data.demo_matching import write_demo_data
+    from hornbook.errors import HornbookError
     from hornbook.pretrained.folder import read_config_file
     from hornbook.pretrained.shipped import NAMES, model_folder
     from hornbook.progress import print_table
     from hornbook.recipes.text_matching import TextMatching
-    from hornbook.training.run_folder import RunFolder
 
     backend.announce()
     [tiny] = NAMES
     folders = _folders(options.out) if options.out else _free_folders(Path("runs"))
     for folder in folders:
-        RunFolder(folder).check_new()
+        if folder.exists():
+            raise HornbookError(
+                f"{folder} exists already, and nothing is written over.\n"
+                "Name another folder with --out."
+            )
     out, data, from_nothing = folders
     print(f"{tiny}, which comes with hornbook, learns two ways in which two texts can match.")
     print("The pairs are made by hornbook itself; nothing is downloaded.\n")
