@@ -60,6 +60,7 @@ def test_a_step_changes_every_weight_the_same(tiny_transformer, dropout):
         losses = [float(model.train_on_batch(IDS)) for _ in range(2 if not dropout else 1)]
         after = {name: value(v) for name, v in named_variables(model).items()}
         learned = {name for name in after if (after[name] != before[name]).any()}
+        learned = {name for name in learned if not name.endswith("key.bias")}  # by rounding only
         found[recompute] = losses, after, learned
     losses, after, learned = found[True]
     np.testing.assert_allclose(losses, found[False][0], rtol=1e-5)
