@@ -139,7 +139,7 @@ def test_every_part_drops_others_and_so_does_every_call(in_parts):
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name != "dropout"])
-def test_gradients_are_those_of_all_scores_at_once(in_parts, name):
+def test_gradients_are_those_of_all_scores_at_once(in_parts, name, caplog):
     # of dropout the numbers differ, so there it is a formula of the probabilities that were kept
     options = CASES[name]
     if name == "all":
@@ -155,6 +155,7 @@ def test_gradients_are_those_of_all_scores_at_once(in_parts, name):
     for one, other in zip(found, expected, strict=True):
         assert np.abs(other).max() > 0.05
         np.testing.assert_allclose(one, other, atol=3e-5, rtol=1e-5)
+    assert not [one for one in caplog.records if "watched" in one.message]  # says TensorFlow
 
 
 def written_out(query, key, value, *, mask, bias, relative, kept, **_):

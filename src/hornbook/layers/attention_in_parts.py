@@ -100,8 +100,6 @@ def attention_in_parts(given: dict[str, Any], at_a_time, *, normalization: str, 
 
     shared, apart = dict(given), {"query": split(given["query"])}
     del shared["query"]
-    if "mask" in given:  # TensorFlow's recomputation takes no booleans
-        shared["mask"] = ops.cast(given["mask"], "uint8")
     for name in ("mask", "bias"):
         if name in shared and not isinstance(shared[name], dict) and shared[name].shape[2] != 1:
             apart[name] = split(shared.pop(name))
@@ -115,20 +113,29 @@ def attention_in_parts(given: dict[str, Any], at_a_time, *, normalization: str, 
         numbers = ops.cast(ops.arange(parts), seed.dtype) * SEED_STEP
         apart["seed"] = seed + ops.stack([numbers, ops.zeros_like(numbers)], axis=1)
 
-    # all tensors are arguments: TensorFlow gives what a function merely sees no gradient
-    @keras.remat
-    def answer(*tensors):
-        part = keras.tree.pack_sequence_as([shared, apart], tensors)
-        part = _merged(*part)
-        if "mask" in part:
-            part["mask"] = ops.cast(part["mask"], "bool")
-        return attention_at_once(part, normalization=normalization, dropout=dropout)
+    def answer(part):
+        tensors = keras.tree.flatten([shared, keras.tree.pack_sequence_as(apart, part)])
+        real = [_is_real(x) for x in tensors]
 
-    flat = keras.tree.flatten(apart)
-    answers = ops.map(lambda part: answer(*keras.tree.flatten(shared), *part), flat)
+        # TensorFlow gives a gradient to arguments alone, and takes no others
+        @keras.remat
+        def again(*learned):
+            found = iter(learned)
+            whole = [next(found) if one else x for x, one in zip(tensors, real, strict=True)]
+            part = _merged(*keras.tree.pack_sequence_as([shared, apart], whole))
+            return attention_at_once(part, normalization=normalization, dropout=dropout)
+
+        return again(*(x for x, one in zip(tensors, real, strict=True) if one))
+
+    answers = ops.map(answer, keras.tree.flatten(apart))
     answers = ops.transpose(answers, (1, 2, 0, 3, 4))
     answers = ops.reshape(answers, (batch, heads, parts * size, ops.shape(answers)[4]))
     return answers[:, :, :queries]
+
+
+def _is_real(x) -> bool:
+    """Whether it is of real numbers, which have gradients."""
+    return "float" in keras.backend.standardize_dtype(x.dtype)
 
 
 def _merged(shared: dict[str, Any], apart: dict[str, Any]) -> dict[str, Any]:
