@@ -10,8 +10,6 @@ from hornbook.errors import CheckpointError
 from hornbook.models.families import FAMILIES
 from hornbook.models.variables import named_variables
 
-pytestmark = pytest.mark.backend
-
 IDS = np.array([[5, 6, 7, 8, 9], [10, 11, 12, 0, 0]])
 REAL = IDS > 0
 SEGMENTS = np.array([[0, 0, 1, 1, 1], [0, 1, 1, 0, 0]])
@@ -27,7 +25,12 @@ IDEAS = {
     "shared segment embedding": {"share_segment_embedding": True},
 }
 STARTS_WITHOUT_EFFECT = {"condition", "hidden layer in the condition", "hierarchical positions"}
-PAIRS = [(name, idea) for name in FAMILIES for idea in IDEAS]
+ELSEWHERE = ("bert", "roformer", "t5", "gau-alpha")  # on other backends one of each kind will do
+PAIRS = [
+    pytest.param(name, idea, marks=[pytest.mark.backend] if name in ELSEWHERE else [])
+    for name in FAMILIES
+    for idea in IDEAS
+]
 
 
 def refusal(family, idea):
@@ -83,6 +86,7 @@ def test_every_idea_works_with_every_family_or_says_why_not(tiny_transformer, na
         assert (difference < 1e-5) == (idea in STARTS_WITHOUT_EFFECT)
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize(
     "name", [n for n, f in FAMILIES.items() if "seq2seq" not in f.applications]
 )
@@ -99,6 +103,7 @@ def test_a_bias_from_outside_is_added_to_every_score(tiny_transformer, name):
     )
 
 
+@pytest.mark.backend
 def test_hierarchical_positions_reach_the_square_of_the_table(tiny_transformer):
     model = tiny_transformer(max_position_embeddings=6, hierarchical_positions=0.4, heads=())
     assert model.config.max_length == 36
@@ -107,6 +112,7 @@ def test_hierarchical_positions_reach_the_square_of_the_table(tiny_transformer):
     assert distances.min() > 1e-4
 
 
+@pytest.mark.backend
 def test_scores_of_all_blocks_below_are_added_up(tiny_transformer):
     """RealFormer's running sum: bert4keras added the scores of one block below only."""
     model = tiny_transformer(num_hidden_layers=3, residual_attention_scores=True, heads=())

@@ -63,11 +63,9 @@ class Images(Recipe):
     head_learning_rate: float = option(3e-3, "first stage: highest learning rate", above=0)
     epochs: int = option(10, "second stage: times through the training pictures", at_least=0)
     batch_size: int = option(32, "pictures a step", at_least=2)
-    learning_rate: float | None = option(
-        None, "second stage: highest rate; without it 3e-4, from random weights 1e-3", above=0
-    )
+    learning_rate: float = option(1e-3, "second stage: highest learning rate", above=0)
     layer_decay: float = option(
-        0.75, "factor on the rate from a tenth of the layers to the one below", above=0, at_most=1
+        0.9, "factor on the rate from a tenth of the layers to the one below", above=0, at_most=1
     )
     progressive: bool = option(False, "begin with small pictures and end with full size")
     crop: float = option(0.5, "smallest share of its area to learn from", above=0, at_most=1)

@@ -51,15 +51,14 @@ class TwoStages:
             seed=recipe.seed,
         )
         self.training = self._classifying(recipe.model.network, changes)
-        scratch = recipe.weights == "none"
         self.training.compile(
             adamw(
                 self.training,
                 steps=recipe.epochs * len(self.batches(0)),
-                learning_rate=recipe.learning_rate or (1e-3 if scratch else 3e-4),
+                learning_rate=recipe.learning_rate,
                 ema=recipe.ema,
                 rates=None
-                if scratch
+                if recipe.weights == "none"
                 else backbone_rates(recipe.model.backbone, recipe.layer_decay),
             )
         )
