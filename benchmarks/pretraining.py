@@ -5,13 +5,13 @@
     python benchmarks/pretraining.py CORPUS --kills 20      # one run killed so often, and one not
     python benchmarks/pretraining.py CORPUS --memory        # with and without rematerialisation
 
-A BERT of 6 layers, 384 wide, rows of 128 tokens, 32 rows a step, float32, AdamW, dropout 0.1, a
-vocabulary of 8,000 tokens learned from CORPUS, which has a document a line.  All contenders get
-the same rows.  transformers masks with its own collator and trains with its own `Trainer`; KerasHub
-gets our masks.  Each contender
-has a process of its own; the median step counts, the first ones being left out.  The table is
-printed and, with `--keep`, kept in RESULTS.md.  With `--folder`, what was prepared and measured
-stays there, so that a few contenders at a time can be measured with `--only`.
+A BERT of 6 layers, 384 wide, rows of 128 tokens, 32 rows a step, float32 or mixed bfloat16, AdamW,
+dropout 0.1, a vocabulary of 8,000 tokens learned from CORPUS, which has a document a line.  All
+contenders get the same rows.  transformers masks with its own collator and trains with its own
+`Trainer`; KerasHub gets our masks.  Each contender has a process of its own; the median step
+counts, the first ones being left out.  The table is printed and, with `--keep`, kept in RESULTS.md.
+With `--folder`, what was prepared and measured stays there, so that a few contenders at a time can
+be measured with `--only`.
 """
 
 from __future__ import annotations
@@ -69,9 +69,10 @@ def the_steps(corpus: str, folder: Path, sizes: dict):
     return ours.steps_on([corpus], folder / "prepared", ROWS), ours.tokenizer
 
 
-def time_hornbook(corpus: str, folder: Path) -> list[float]:
+def time_hornbook(corpus: str, folder: Path, dtype: str) -> list[float]:
     out = folder / f"run-{os.getpid()}"
-    recipe(corpus, folder, SIX, steps=STEPS, measure_steps=STEPS).fit(corpus, out)
+    ours = recipe(corpus, folder, SIX, steps=STEPS, measure_steps=STEPS, compute_dtype=dtype)
+    ours.fit(corpus, out)
     times, before = [], None
     with open(out / "log.csv", encoding="utf-8") as file:
         for line in csv.DictReader(file):  # the speed is the mean up to here
@@ -99,7 +100,9 @@ def transformers_model(tokenizer, sizes: dict, seed: int):
     )
 
 
-def train_transformers(steps, tokenizer, folder: Path, sizes: dict, count: int, seed: int = 0):
+def train_transformers(
+    steps, tokenizer, folder: Path, sizes: dict, count: int, seed: int = 0, dtype: str = "float32"
+):
     """Their model, collator and Trainer on our rows; returns the model and the step times."""
     import torch
     from transformers import (
@@ -150,6 +153,7 @@ def train_transformers(steps, tokenizer, folder: Path, sizes: dict, count: int, 
         disable_tqdm=True,
         logging_strategy="no",
         use_cpu=True,
+        bf16=dtype == "bfloat16",
         seed=seed,
     )
     model = transformers_model(tokenizer, sizes, seed)
@@ -162,15 +166,16 @@ def train_transformers(steps, tokenizer, folder: Path, sizes: dict, count: int, 
     return model, np.diff(clock.times).tolist()
 
 
-def time_transformers(corpus: str, folder: Path) -> list[float]:
+def time_transformers(corpus: str, folder: Path, dtype: str) -> list[float]:
     steps, tokenizer = the_steps(corpus, folder, SIX)
-    return train_transformers(steps, tokenizer, folder, SIX, STEPS)[1]
+    return train_transformers(steps, tokenizer, folder, SIX, STEPS, dtype=dtype)[1]
 
 
-def time_kerashub(corpus: str, folder: Path) -> list[float]:
+def time_kerashub(corpus: str, folder: Path, dtype: str) -> list[float]:
     import keras
     import keras_hub
 
+    keras.config.set_dtype_policy(dtype if dtype == "float32" else f"mixed_{dtype}")
     steps, tokenizer = the_steps(corpus, folder, SIX)
     backbone = keras_hub.models.BertBackbone(
         vocabulary_size=tokenizer.vocabulary_size,
@@ -201,14 +206,20 @@ def time_kerashub(corpus: str, folder: Path) -> list[float]:
     return times
 
 
+BACKENDS = ("jax", "tensorflow", "torch")
+DTYPES = ("float32", "bfloat16")
 CONTENDERS = {
-    "hornbook, jax": ("jax", time_hornbook),
-    "hornbook, tensorflow": ("tensorflow", time_hornbook),
-    "hornbook, torch": ("torch", time_hornbook),
-    "transformers": ("torch", time_transformers),
-    "KerasHub, jax": ("jax", time_kerashub),
-    "KerasHub, tensorflow": ("tensorflow", time_kerashub),
-    "KerasHub, torch": ("torch", time_kerashub),
+    f"{name}, {backend}, {dtype}": (
+        backend,
+        lambda *given, time=time, dtype=dtype: time(*given, dtype),
+    )
+    for dtype in DTYPES
+    for name, backends, time in (
+        ("hornbook", BACKENDS, time_hornbook),
+        ("transformers", ("torch",), time_transformers),
+        ("KerasHub", BACKENDS, time_kerashub),
+    )
+    for backend in backends
 }
 
 
@@ -253,12 +264,15 @@ def speed(corpus: str, folder: Path, only: str | None) -> str:
         for name in CONTENDERS
         if name in found
     ]
-    sides: dict[bool, float] = {}
-    for name, one in found.items():
-        side = name.startswith("hornbook")
-        sides[side] = max(sides.get(side, 0.0), one["rate"])
-    if len(sides) == 2:
-        lines.append(f"| best of ours / best of theirs | {sides[True] / sides[False]:.2f} | |")
+    for dtype in DTYPES:
+        sides: dict[bool, float] = {}
+        for name, one in found.items():
+            if name.endswith(dtype):
+                side = name.startswith("hornbook")
+                sides[side] = max(sides.get(side, 0.0), one["rate"])
+        if len(sides) == 2:
+            ratio = sides[True] / sides[False]
+            lines.append(f"| best of ours / best of theirs, {dtype} | {ratio:.2f} | |")
     columns = f"tokens/s | CPU s of the whole process, {STEPS} steps"
     return "\n".join([f"| 6 x 384, 128 tokens, 2 cores | {columns} |", "|---|---:|---:|", *lines])
 
