@@ -211,10 +211,10 @@ DTYPES = ("float32", "bfloat16")
 CONTENDERS = {
     f"{name}, {backend}, {dtype}": (
         backend,
-        lambda *given, time=time, dtype=dtype: time(*given, dtype),
+        lambda *given, timed=timed, dtype=dtype: timed(*given, dtype),
     )
     for dtype in DTYPES
-    for name, backends, time in (
+    for name, backends, timed in (
         ("hornbook", BACKENDS, time_hornbook),
         ("transformers", ("torch",), time_transformers),
         ("KerasHub", BACKENDS, time_kerashub),
