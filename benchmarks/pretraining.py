@@ -401,7 +401,7 @@ def memory(corpus: str, folder: Path, limit: float) -> str:
     lines = []
     for again in (False, True):
         best, peaks = 0, {}
-        rows, step = 32, 32
+        rows, step = 64, 64
         while rows <= 1024:
             peak = answer_of(
                 "--one", f"memory {rows} {int(again)}", "--folder", str(folder), corpus,
@@ -418,7 +418,7 @@ def memory(corpus: str, folder: Path, limit: float) -> str:
     return "\n".join(
         [
             f"| 6 x 384, {LENGTH} tokens, float32, PyTorch, at most {limit:g} GiB | rows "
-            "(multiples of 32) | peak |",
+            "(multiples of 64) | peak |",
             "|---|---:|---:|",
             *lines,
         ]

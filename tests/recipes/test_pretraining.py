@@ -150,6 +150,45 @@ def test_a_run_killed_twice_and_stopped_once_ends_with_the_same_bytes(
     assert child.stderr.count("Go on with:  hornbook pretrain") == 1
 
 
+def test_hours_become_steps_once_and_trying_them_leaves_no_trace(
+    run, fields, little_corpus, tmp_path, monkeypatch
+):
+    from hornbook.recipes import pretraining_hours
+
+    out, tries = tmp_path / "run", []
+    timed = pretraining_hours._seconds_per_step
+
+    def measured(*given):
+        tries.append(timed(*given))
+        return 0.55  # six of them, with what is left for measuring, are 0.001 hours
+
+    monkeypatch.setattr(pretraining_hours, "_seconds_per_step", measured)
+    hours = {name: value for name, value in fields.items() if name != "steps"} | {"hours": 0.001}
+    with monkeypatch.context() as patch:
+
+        def dies(*_):
+            raise RuntimeError("killed")
+
+        patch.setattr("hornbook.recipes.pretraining_diary.Diary.story", dies)
+        with pytest.raises(RuntimeError, match="killed"):
+            main(words_of(hours, little_corpus, out))
+    assert main(words_of(hours, little_corpus, out, "--resume")) == 0
+    assert len(tries) == 1
+    assert tries[0] > 0
+    for name in ("model/model.safetensors", "metrics.jsonl"):
+        assert (out / name).read_bytes() == (run / name).read_bytes()
+
+
+def test_tensorboard_opens_the_log(run):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    log = accumulator.EventAccumulator(str(run / "tensorboard")).Reload()
+    losses = log.Scalars("loss")
+    with open(run / "log.csv", encoding="utf-8") as file:
+        expected = [float(line["loss"]) for line in csv.DictReader(file)]
+    assert [one.step for one in losses] == [1, 2, 3, 4, 5, 6]
+    np.testing.assert_allclose([one.value for one in losses], expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     "moment",
     ["pretraining_diary.Diary.story", "pretraining_report.write_report"],
