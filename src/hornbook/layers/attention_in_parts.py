@@ -115,7 +115,7 @@ def attention_in_parts(given: dict[str, Any], at_a_time, *, normalization: str, 
 
     def answer(part):
         tensors = keras.tree.flatten([shared, keras.tree.pack_sequence_as(apart, part)])
-        real = [_is_real(x) for x in tensors]
+        real = [keras.backend.is_float_dtype(x.dtype) for x in tensors]
 
         # TensorFlow gives a gradient to arguments alone, and takes no others
         @keras.remat
@@ -131,11 +131,6 @@ def attention_in_parts(given: dict[str, Any], at_a_time, *, normalization: str, 
     answers = ops.transpose(answers, (1, 2, 0, 3, 4))
     answers = ops.reshape(answers, (batch, heads, parts * size, ops.shape(answers)[4]))
     return answers[:, :, :queries]
-
-
-def _is_real(x) -> bool:
-    """Whether it is of real numbers, which have gradients."""
-    return "float" in keras.backend.standardize_dtype(x.dtype)
 
 
 def _merged(shared: dict[str, Any], apart: dict[str, Any]) -> dict[str, Any]:
