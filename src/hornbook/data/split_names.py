@@ -1,0 +1,128 @@
+"""Which split a file or folder name means: `dev.jsonl`, `Testing`, `x_train`, `验证集`.
+
+A name is cut into words, and a word counts only as a whole: `trainer` and `validity` name no
+split.  A folder name says nothing else than its split (`train_images`, but not `train_station`,
+which is a class), unless a sibling differs in the split only (`imdb_train` beside `imdb_test`).
+A data file may say more (`imdb_test.csv`, `train.char.bmes`).  Two splits in a name are none:
+`train_test.csv`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import NamedTuple
+
+TRAIN, VALID, TEST = SPLITS = ("train", "valid", "test")
+
+_WORDS = {
+    TRAIN: "train training trn trainset trainingset traindata trainingdata 训练 訓練",
+    VALID: "val valid validation validate vld valset validset validationset dev devel development "
+    "devset eval evaluation evalset evaluationset heldout 验证 驗證 校验 校驗 开发 開發",
+    TEST: "test testing tst testset testingset testdata testingdata 测试 測試 评测 評測",
+}
+_SPLIT_OF = {word: split for split, words in _WORDS.items() for word in words.split()}
+# words that may stand beside the one that names the split and change nothing
+_NEUTRAL = frozenset(
+    "set data dataset datasets split splits part of file files folder dir image images img imgs "
+    "picture pictures pic pics photo photos text texts row rows sample samples example examples "
+    "pair pairs 集 数据 數據 数据集 數據集 样本 樣本 图片 圖片 文本 文件".split()
+)
+_ENDINGS = frozenset(
+    "jsonl ndjson json csv tsv txt tab parquet pq arrow feather xls xlsx bio bioes bmes bmeso iob "
+    "iob2 conll conllu ann xml npz npy pkl record tfrecord dat gz zst bz2 xz zip tar tgz".split()
+)
+_CHINESE_SUFFIX = "集|数据集|數據集|数据|數據|样本|樣本|图片|圖片|文本|文件"
+_CHINESE = re.compile(
+    f"({'|'.join(word for word in _SPLIT_OF if not word.isascii())})({_CHINESE_SUFFIX})?$"
+)
+# the end of a word: before a capital after a small letter, between letters, digits and Chinese
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+
+
+class _Name(NamedTuple):
+    split: str | None
+    rest: tuple[str, ...]  # the words beside it that are not neutral
+    is_file: bool
+    at_an_end: bool  # whether the split is the first or the last word
+
+
+def split_of(name: str) -> str | None:
+    """Says which split a file or folder name means, by itself.
+
+    Args:
+        name: Without its folder: `train.jsonl.gz`, `Training`.
+
+    Returns:
+        `"train"`, `"valid"`, `"test"`, or None.  `dev` and `eval` are `"valid"`.
+    """
+    read = _read(name)
+    if not read.rest or (read.is_file and read.at_an_end):
+        return read.split
+    return None
+
+
+def splits_in(names: Iterable[str]) -> dict[str, list[str]]:
+    """Says which of the names in one folder mean which split.
+
+    Names that say nothing but their split go first: beside `train.jsonl`, `train_unlabelled.jsonl`
+    is not meant.  Prefixes of folders are understood here, because siblings tell.
+
+    Args:
+        names: Of the files, or of the folders, beside each other.
+
+    Returns:
+        `{split: names}` in the order of `"train"`, `"valid"`, `"test"`, without those that nothing
+        names.  More than one name of a split is for the caller to refuse.
+    """
+    names = list(names)
+    read = {name: _read(name) for name in names}
+    siblings: dict[tuple[str, ...], set[str]] = {}
+    for one in read.values():
+        if one.split is not None:
+            siblings.setdefault(one.rest, set()).add(one.split)
+    found: dict[str, list[str]] = {}
+    for split in SPLITS:
+        own = [name for name in names if read[name].split == split]
+        exact = [name for name in own if not read[name].rest]
+        wider = [
+            name
+            for name in own
+            if read[name].at_an_end and (read[name].is_file or len(siblings[read[name].rest]) > 1)
+        ]
+        if exact or wider:
+            found[split] = exact or wider
+    return found
+
+
+def _read(name: str) -> _Name:
+    """Cuts a name into its words."""
+    words = _words(unicodedata.normalize("NFKC", name))
+    kept = len(words)
+    while kept > 1 and words[kept - 1] in _ENDINGS:
+        kept -= 1
+    is_file = kept < len(words) and "." in name
+    words = [word for word in words[: kept if is_file else None] if not _says_nothing(word)]
+    splits = {_SPLIT_OF[word] for word in words if word in _SPLIT_OF}
+    if len(splits) != 1:
+        return _Name(None, tuple(words), is_file, at_an_end=False)
+    rest = tuple(word for word in words if word not in _SPLIT_OF)
+    at_an_end = words[0] in _SPLIT_OF or words[-1] in _SPLIT_OF
+    return _Name(splits.pop(), rest, is_file, at_an_end)
+
+
+def _words(name: str) -> list[str]:
+    words: list[str] = []
+    for word in _WORD.findall(name):
+        chinese = _CHINESE.search(word)
+        if chinese and (chinese.group(2) or chinese.start() == 0):  # 压力测试 is no 测试集
+            words += [part for part in (word[: chinese.start()], chinese.group(1)) if part]
+        else:
+            words.append(word.lower())
+    return words
+
+
+def _says_nothing(word: str) -> bool:
+    """Numbers of parts and versions, the `x` of `x_train`, and what `_NEUTRAL` lists."""
+    return word.isdigit() or (len(word) == 1 and word.isascii()) or word in _NEUTRAL
