@@ -24,15 +24,11 @@ _WORDS = {
 }
 _SPLIT_OF = {word: split for split, words in _WORDS.items() for word in words.split()}
 # words that may stand beside the one that names the split and change nothing
-_NEUTRAL = frozenset(
-    "set data dataset datasets split splits part of file files folder dir image images img imgs "
-    "picture pictures pic pics photo photos text texts row rows sample samples example examples "
-    "pair pairs 集 数据 數據 数据集 數據集 样本 樣本 图片 圖片 文本 文件".split()
-)
-_ENDINGS = frozenset(
-    "jsonl ndjson json csv tsv txt tab parquet pq arrow feather xls xlsx bio bioes bmes bmeso iob "
-    "iob2 conll conllu ann xml npz npy pkl record tfrecord dat gz zst bz2 xz zip tar tgz".split()
-)
+_NEUTRAL = """set data dataset datasets split splits part of file files folder dir image images img
+imgs picture pictures pic pics photo photos text texts row rows sample samples example examples pair
+pairs 集 数据 數據 数据集 數據集 样本 樣本 图片 圖片 文本 文件"""
+_ENDINGS = """jsonl ndjson json csv tsv txt tab parquet pq arrow feather xls xlsx bio bioes bmes bmeso
+iob iob2 conll conllu ann xml npz npy pkl record tfrecord dat gz zst bz2 xz zip tar tgz"""
 _CHINESE_SUFFIX = "集|数据集|數據集|数据|數據|样本|樣本|图片|圖片|文本|文件"
 _CHINESE = re.compile(
     f"({'|'.join(word for word in _SPLIT_OF if not word.isascii())})({_CHINESE_SUFFIX})?$"
@@ -100,7 +96,8 @@ def _read(name: str) -> _Name:
     """Cuts a name into its words."""
     words = _words(unicodedata.normalize("NFKC", name))
     kept = len(words)
-    while kept > 1 and words[kept - 1] in _ENDINGS:
+    endings = _ENDINGS.split()
+    while kept > 1 and words[kept - 1] in endings:
         kept -= 1
     is_file = kept < len(words) and "." in name
     words = [word for word in words[: kept if is_file else None] if not _says_nothing(word)]
@@ -125,4 +122,4 @@ def _words(name: str) -> list[str]:
 
 def _says_nothing(word: str) -> bool:
     """Numbers of parts and versions, the `x` of `x_train`, and what `_NEUTRAL` lists."""
-    return word.isdigit() or (len(word) == 1 and word.isascii()) or word in _NEUTRAL
+    return word.isdigit() or (len(word) == 1 and word.isascii()) or word in _NEUTRAL.split()
