@@ -1,12 +1,18 @@
 """Settings of all tests, and the small models and the training that many of them look at."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
 
 # Nearly everything is compiled for one call: optimising it takes longer than it saves.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
+# Some shells and CI runners start a job with SIGINT ignored (`nohup`, `&`), and so would its
+# children: tests that send it would wait for an answer that never comes.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import hornbook  # noqa: F401 - chooses the backend before a test imports Keras
 

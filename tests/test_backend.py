@@ -101,6 +101,18 @@ def test_a_missing_backend_in_keras_json_is_passed_over_and_said(tmp_path):
     ]
 
 
+def test_the_keras_json_that_keras_writes_by_itself_decides_nothing(tmp_path):
+    # the file that Keras itself writes, whatever version is installed
+    done = run("import keras", tmp_path, KERAS_BACKEND=INSTALLED[0])
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "keras.json").read_text())["backend"] == "tensorflow"
+    answer, lines = ask(tmp_path, missing=[] if INSTALLED[0] == "tensorflow" else ["tensorflow"])
+    assert answer == f"{INSTALLED[0]}; it is installed and KERAS_BACKEND is not set"
+    assert lines == [
+        f"Keras backend: {INSTALLED[0]} (it is installed and KERAS_BACKEND is not set)"
+    ]
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"backend": 3}', '{"backend": "abacus"}'])
 def test_a_keras_json_that_names_no_backend_is_passed_over(tmp_path, text):
     (tmp_path / "keras.json").write_text(text)
@@ -113,7 +125,7 @@ def refusal(home, **options):
     program = (
         "from hornbook import backend, errors\n"
         "try:\n    backend.announce()\n"
-        "except errors.MissingExtraError as error:\n    print(error)"
+        "except errors.HornbookError as error:\n    print(error)"
     )
     done = run(program, home, **options)
     assert done.returncode == 0, done.stderr
@@ -131,6 +143,13 @@ def test_a_chosen_backend_that_is_missing_is_named_with_two_ways_out(tmp_path):
     assert "KERAS_BACKEND says so, but tensorflow is not installed" in said
     assert "pip install 'hornbook[tensorflow]'" in said
     assert f"export KERAS_BACKEND={INSTALLED[0]}" in said
+
+
+def test_an_unknown_backend_is_answered_with_the_three_names(tmp_path):
+    message = refusal(tmp_path, KERAS_BACKEND="pytorch")
+    assert "KERAS_BACKEND=pytorch" in message
+    assert "Did you mean 'torch'?" in message
+    assert all(name in message.splitlines()[1] for name in BACKENDS)
 
 
 def test_keras_imported_before_has_decided(tmp_path):

@@ -10,12 +10,13 @@ import ctypes
 import importlib.util
 import json
 import os
+import random
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hornbook.errors import MissingExtraError
+from hornbook.errors import MissingExtraError, OptionError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +32,14 @@ MALLOC = {
 }
 
 NONE_INSTALLED = "no backend is installed"
+
+# What Keras writes to keras.json when it is imported for the first time, whichever backend runs.
+WRITTEN_BY_KERAS = {
+    "floatx": "float32",
+    "epsilon": 1e-7,
+    "backend": "tensorflow",
+    "image_data_format": "channels_last",
+}
 
 _reason = ""
 _to_announce = False  # whether hornbook chose, and has not said so yet
@@ -72,10 +81,16 @@ def announce() -> None:
     """Says once, on standard error, which backend was chosen when the user chose none.
 
     Raises:
+        OptionError: `KERAS_BACKEND` is none of the three.
         MissingExtraError: the user chose a backend that is not installed, or none is.
     """
     global _to_announce
     chosen = os.environ.get("KERAS_BACKEND", "")
+    if chosen and chosen not in BACKENDS and "keras" not in sys.modules:
+        raise OptionError(
+            f"Unknown backend KERAS_BACKEND={chosen}.  {did_you_mean(chosen, BACKENDS)}\n"
+            f"hornbook runs on {', '.join(BACKENDS[:-1])} and {BACKENDS[-1]}."
+        )
     if _reason == NONE_INSTALLED or (chosen in BACKENDS and not _installed(chosen)):
         missing = f"{_reason}, but {chosen} is not installed" if chosen else NONE_INSTALLED
         there = [name for name in BACKENDS if _installed(name)]
@@ -125,6 +140,28 @@ def keep_memory() -> None:
         change(number, value)
 
 
+def set_random_seed(seed: int) -> None:
+    """Seeds Python, NumPy and the backend: what new weights and dropout are drawn from.
+
+    As `keras.utils.set_random_seed`, which imports TensorFlow wherever it is installed, whatever
+    the backend: two seconds, and lines about its build.
+    """
+    import keras
+    import numpy as np
+
+    name = keras.config.backend()
+    if name == "tensorflow":
+        keras.utils.set_random_seed(seed)
+        return
+
+    random.seed(seed)
+    np.random.seed(seed)
+    if name == "torch":
+        import torch
+
+        torch.manual_seed(seed)
+
+
 def random_states() -> dict[str, np.ndarray]:
     """The backend's own random states, by name: PyTorch's dropout draws from no other.
 
@@ -157,10 +194,14 @@ def _keras_json() -> Path:
 
 
 def _from_keras_json() -> str | None:
+    """The backend that the user wrote into keras.json; None where Keras wrote it by itself."""
     try:
-        value = json.loads(_keras_json().read_text("utf-8")).get("backend")
-    except (OSError, ValueError, AttributeError):
+        config = json.loads(_keras_json().read_text("utf-8"))
+    except (OSError, ValueError):
         return None
+    if not isinstance(config, dict) or config == WRITTEN_BY_KERAS:
+        return None
+    value = config.get("backend")
     return value if isinstance(value, str) else None
 
 

@@ -239,10 +239,12 @@ def test_an_unknown_ending_is_refused(tmp_path, matching_run, matching_data, ref
     ],
 )
 def test_argparse_answers_what_it_does_not_know(words, capsys):
-    with pytest.raises(SystemExit) as found:
+    with pytest.raises(SystemExit) as stop:
         main(words)
-    assert found.value.code == 2
-    assert capsys.readouterr().err.count("error:") == 1
+    assert stop.value.code == 2
+    message, where = capsys.readouterr().err.splitlines()
+    assert message.startswith("hornbook")
+    assert where.startswith("See:  hornbook")
 
 
 def test_a_file_where_a_folder_is_needed_is_refused(
@@ -331,3 +333,22 @@ def test_the_help_of_a_recipe_lists_every_field_without_keras(name):
 def test_the_script_of_this_file_is_where_commands_are():
     folder = Path(sys.modules["hornbook.cli"].__file__).parent
     assert {path.stem for path in folder.glob("*.py")} >= set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["tran"], "hornbook: Unknown command 'tran'.  Did you mean 'train'?"),
+        (["train", "txt-classification"], "Did you mean 'text-classification'?"),
+        (["mine", "a.csv", "--min-supprot=3"], "--min-supprot.  Did you mean '--min-support'?"),
+        (["mine", "a.csv", "--kind", "big"], "Unknown --kind 'big'.  Known: all, closed, maximal."),
+    ],
+)
+def test_a_mistyped_word_is_answered_with_the_nearest_one(words, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert message in lines[0]
+    assert lines[1].startswith("See:  hornbook")
+    assert len(lines) == 2

@@ -92,7 +92,7 @@ def test_options_may_stand_before_the_prompts(folder, capsys):
     assert [row["prompt"] for row in rows] == ["今天", "我们"]
     with pytest.raises(SystemExit):
         generate(folder, "今天", "--no-such-option", "我们")
-    assert "unrecognized arguments: --no-such-option" in capsys.readouterr().err
+    assert "Unknown option --no-such-option" in capsys.readouterr().err
 
 
 def test_what_is_written_can_be_chosen_cut_out_and_ended(folder, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from hornbook.data.packing import pack
 from hornbook.data.preparing import prepare_shards
 from hornbook.data.token_shards import TokenShards, bits_between
 from hornbook.data.tokenising import tokenise
-from hornbook.errors import DataError, HornbookError, OptionError
+from hornbook.errors import DataError, HornbookError, MissingExtraError, OptionError
 from hornbook.text.wordpiece import WordPieceTokenizer
 
 LETTERS = "abcdxyz"
@@ -236,9 +236,24 @@ def test_what_cannot_be_prepared_is_said(tmp_path, tokenizer):
     (tmp_path / "a.txt").write_text("\x01\x02")
     with pytest.raises(DataError, match="no text that the tokenizer makes tokens of"):
         prepare_shards(tmp_path / "a.txt", tokenizer, tmp_path / "s", quiet=True)
-    for options in ({"part": (2, 2)}, {"words": "word"}, {"deduplicate": "all"}):
-        with pytest.raises(OptionError, match="is none"):
+    for options, message in (
+        ({"part": (2, 2)}, r"part=\(2, 2\) is not possible"),
+        ({"words": "word"}, "Unknown words='word'"),
+        ({"deduplicate": "all"}, "Unknown deduplicate='all'"),
+    ):
+        with pytest.raises(OptionError, match=message):
             prepare_shards(tmp_path / "a.txt", tokenizer, tmp_path / "t", quiet=True, **options)
+
+
+def test_jieba_is_asked_for_only_by_name(tmp_path, tokenizer, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "rjieba", None)  # as if it were not installed
+    monkeypatch.setattr(preparing, "find_spec", lambda name: None)
+    (tmp_path / "a.txt").write_text("今天天气真好")
+    shards = prepare_shards(tmp_path / "a.txt", tokenizer, tmp_path / "s")
+    assert shards.num_tokens == 6
+    assert "pip install 'hornbook[chinese]'" in capsys.readouterr().err
+    with pytest.raises(MissingExtraError, match="rjieba"):
+        prepare_shards(tmp_path / "a.txt", tokenizer, tmp_path / "t", words="chinese")
 
 
 def test_a_killed_helper_is_no_riddle(tmp_path, tokenizer, corpus, monkeypatch):

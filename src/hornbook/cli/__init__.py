@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from hornbook import __version__
+from hornbook.cli.parser import Parser
 from hornbook.errors import HornbookError, Stopped
 
 COMMANDS = {
@@ -36,7 +37,7 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0, 2 (the user can fix it), 130 or 143."""
     words = [str(word) for word in (sys.argv[1:] if arguments is None else arguments)]
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="hornbook",
         description="Clear, fast, practical recipes and Transformers on Keras 3.",
         epilog="hornbook COMMAND --help  explains a command.",

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
     is_model = _is_model(folder)
     given = [name for name in _OF_MODELS if getattr(options, name) is not None]
     if given and not is_model:
-        raise OptionError(f"--{given[0]} is for a language model, and {folder} is none.")
+        raise OptionError(f"--{given[0]} is for language models, and {folder} is a trained run.")
     of_images = [name for name in ("views", "report") if getattr(options, name) is not None]
     if of_images and is_model:
         raise OptionError(f"--{of_images[0]} is for runs of images, and {folder} is a model.")

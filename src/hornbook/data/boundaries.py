@@ -35,7 +35,7 @@ def word_starts_of(words: str) -> Starts:
         MissingExtraError: rjieba is not installed.
     """
     if words not in WORDS:
-        raise OptionError(f"words={words!r} is none.  {did_you_mean(words, WORDS)}")
+        raise OptionError(f"Unknown words={words!r}.  {did_you_mean(words, WORDS)}")
     return WORDS[words]()
 
 

@@ -50,7 +50,7 @@ def check_kind(kind: str) -> None:
         MissingExtraError: datasketch is not installed.
     """
     if kind not in KINDS:
-        raise OptionError(f"deduplicate={kind!r} is none.  {did_you_mean(kind, KINDS)}")
+        raise OptionError(f"Unknown deduplicate={kind!r}.  {did_you_mean(kind, KINDS)}")
     if kind == "near":
         require("datasketch", extra="pretraining")
 

@@ -76,7 +76,7 @@ class Masking:
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
-            raise OptionError(f"unit={self.unit!r} is none.  {did_you_mean(self.unit, UNITS)}")
+            raise OptionError(f"Unknown unit {self.unit!r}.  {did_you_mean(self.unit, UNITS)}")
         if not 0 < self.share < 1:
             raise OptionError(f"share={self.share} is no share; 0.15 is the usual one.")
         if not 0 <= self.masked <= self.masked + self.kept <= 1:

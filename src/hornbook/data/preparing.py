@@ -12,6 +12,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,9 @@ def prepare_shards(
         sources, text_field, lines: See `documents`.
         tokenizer: That of the model to be.
         folder: Where the shards go.
-        words: What counts as a word, see `word_starts_of`; None: jieba's words where a tenth of
-            the beginning of the corpus is Chinese, else letters in a row.
+        words: What counts as a word, see `word_starts_of`.  Defaults to jieba's words where a
+            tenth of the beginning of the corpus is Chinese and rjieba is installed, else to
+            letters in a row, of which each Chinese character is one.
         workers: Processes; 0: this one alone; None: one a core, and none for a small corpus.
         deduplicate: `"exact"` or `"near"`: leaves out documents that were there before, see
             `find_duplicates`.
@@ -76,7 +78,9 @@ def prepare_shards(
     """
     folder = Path(folder)
     if not 0 <= part[0] < part[1]:
-        raise OptionError(f"part={part} is none: (0, 2) and (1, 2) are the parts for two hosts.")
+        raise OptionError(
+            f"part={part} is not possible: (0, 2) and (1, 2) are the parts for two hosts."
+        )
     if deduplicate is not None:
         check_kind(deduplicate)
     files = corpus_files(sources)
@@ -229,7 +233,15 @@ def _usual_words(files: Sequence[Path], reading: Mapping[str, Any]) -> str:
     """What counts as a word where nobody said so, by a look at a few documents."""
     texts = islice(documents(files, **reading), 1000)
     beginning = "".join(document.text[:1000] for document in texts)
-    return "chinese" if is_chinese_text(beginning) else "whitespace"
+    if not is_chinese_text(beginning):
+        return "whitespace"
+    if find_spec("rjieba") is None:
+        note(
+            "Each Chinese character counts as a word, since rjieba is not installed.\n"
+            "For jieba's words:  pip install 'hornbook[chinese]'"
+        )
+        return "whitespace"
+    return "chinese"
 
 
 def _state_of(file: Path) -> list[int]:

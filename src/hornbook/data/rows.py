@@ -35,7 +35,7 @@ class Frame(NamedTuple):
         if framing is None:
             framing = "enclose" if shards.before and shards.after else "end"
         if framing not in FRAMINGS:
-            raise OptionError(f"framing={framing!r} is none.  {did_you_mean(framing, FRAMINGS)}")
+            raise OptionError(f"Unknown framing {framing!r}.  {did_you_mean(framing, FRAMINGS)}")
         if framing == "none":
             return cls((), (), False)
         ends = [special[name] for name in ("eos", "sep") if name in special]

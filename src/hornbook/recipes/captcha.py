@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from hornbook import backend
 from hornbook.data.captcha_size import check_size, picture_size
 from hornbook.data.captchas import Alphabet, Captcha, find_alphabet, fingerprint, read_captchas
 from hornbook.data.distortion import distorted, resized
@@ -101,7 +102,6 @@ class CaptchaReading(Recipe):
     def fit(self, data: str | Path, out: str | Path, *, resume: bool = False) -> Self:
         """Trains on labelled pictures: see `hornbook.data.captchas`, and `Recipe.fit`."""
         self.begin(out, resume=resume)
-        import keras
 
         from hornbook.progress import note
 
@@ -112,7 +112,7 @@ class CaptchaReading(Recipe):
         self.picture_size = picture_size(sizes, self.size)
         note(summary(train, valid, sizes, self.alphabet, self.picture_size))
         self.held_out = fingerprint(read_captchas(data, "valid", seed=self.seed))
-        keras.utils.set_random_seed(self.seed)
+        backend.set_random_seed(self.seed)
         self.model = self.build(self.weights)
         known = {"train": fingerprint(train), "valid": fingerprint(valid)}
         run = self.open_run(out, known, resume=resume)

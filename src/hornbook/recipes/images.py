@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from hornbook import backend
 from hornbook.data.crops import settled_views
 from hornbook.data.picture_classes import read_picture_classes, read_to_evaluate
 from hornbook.data.pictures import named_pictures
@@ -113,8 +114,6 @@ class Images(Recipe):
     def fit(self, data: str | Path, out: str | Path, *, resume: bool = False) -> Self:
         """Trains on folders of pictures: see `hornbook.data.picture_classes`, and `Recipe.fit`."""
         self.begin(out, resume=resume)
-        import keras
-
         from hornbook.progress import note
         from hornbook.recipes.images_teacher import open_teacher, with_pseudo_labels
         from hornbook.recipes.images_training import TwoStages
@@ -122,7 +121,7 @@ class Images(Recipe):
         found = read_picture_classes(data, seed=self.seed, share=self.held_out)
         note(found.summary())
         self.classes, self.learned_from = found.classes, found.train.fingerprint
-        keras.utils.set_random_seed(self.seed)
+        backend.set_random_seed(self.seed)
         self.model = self.build(self.weights)
         teacher = open_teacher(self)
         known = {"train": found.train.fingerprint, "valid": found.valid.fingerprint}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from hornbook.backend import keep_memory
+from hornbook import backend
 from hornbook.data.objectives import OBJECTIVES
 from hornbook.errors import OptionError
 from hornbook.recipes.fields import learned, option, part
@@ -136,7 +136,7 @@ class Pretraining(Recipe):
 
         A run that was killed before its first step is simply begun again.
         """
-        keep_memory()
+        backend.keep_memory()
         sources = [str(x) for x in ([data] if isinstance(data, str | Path) else data)]
         resume = resume and (Path(out) / "recipe.json").is_file()
         self.begin(out, resume=resume)
@@ -199,10 +199,8 @@ class Pretraining(Recipe):
 
     def start(self, sources: Sequence[str], prepared: Path) -> None:
         """The vocabulary and the Transformer: new, or those of a checkpoint."""
-        import keras
-
         heads = heads_for(self.objective, self.sentence_order)
-        keras.utils.set_random_seed(self.seed)
+        backend.set_random_seed(self.seed)
         if self.pretrained:
             found = opened_model(
                 self.pretrained, self.objective, heads, compute_dtype=self.compute_dtype

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from hornbook import backend
 from hornbook.data.labelled_texts import (
     Label,
     LabelledText,
@@ -65,7 +66,7 @@ class TextClassification(TextRecipe):
         valid = read_labelled_texts(data, "valid", seed=self.seed)
         self.classes, self.trained_on = classes_of(train, valid), fingerprint(train)
         self.thresholds = [0.5] * len(self.classes) if train[0].several else None
-        keras.utils.set_random_seed(self.seed)
+        backend.set_random_seed(self.seed)
         self.start([text.text for text in train])
         self.model = self.build()
         known = {"train": self.trained_on, "valid": fingerprint(valid)}

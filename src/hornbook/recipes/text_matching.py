@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from hornbook import backend
 from hornbook.data.pairs import (
     Pair,
     common_criteria,
@@ -71,7 +72,7 @@ class TextMatching(TextRecipe):
         train = read_pairs(data, "train", seed=self.seed).pairs
         valid = read_pairs(data, "valid", seed=self.seed).pairs
         self.criteria = common_criteria(train, valid)
-        keras.utils.set_random_seed(self.seed)
+        backend.set_random_seed(self.seed)
         self.start(
             [text for pair in train for text in (pair.source, pair.target)],
             # which text a token is of, and how much around it the other text has too: a

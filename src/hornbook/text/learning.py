@@ -52,7 +52,7 @@ def learn_vocabulary(
         MissingExtraError: unigram, and the package sentencepiece is not installed.
     """
     if kind not in KINDS:
-        raise OptionError(f"kind={kind!r} is none.  {did_you_mean(kind, KINDS)}")
+        raise OptionError(f"Unknown kind {kind!r}.  {did_you_mean(kind, KINDS)}")
     chosen = KINDS[kind]
     least = chosen.least + sentinels
     if size < least:

@@ -243,7 +243,7 @@ def checked_ids(token_ids: Iterable[int]) -> list[int]:
     """`token_ids` as a list of Python's integers, none of them negative."""
     ids = [int(token_id) for token_id in token_ids]
     if any(token_id < 0 for token_id in ids):
-        raise ValueError(f"Token ids are 0 or more; {min(ids)} is none.")
+        raise ValueError(f"Token ids are 0 or more; {min(ids)} is not.")
     return ids
 
 

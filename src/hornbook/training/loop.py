@@ -253,8 +253,9 @@ class Loop:
 class _StopSignals:
     """Notes Ctrl-C and SIGTERM, so that the loop can stop between two steps.
 
-    A second one does what it always does.  Elsewhere than in the main thread Python delivers
-    no signals, and nothing is changed.
+    A second one does what it always does.  A signal that is ignored stays ignored, as `nohup`
+    and `&` in a script ask for.  Elsewhere than in the main thread Python delivers no signals,
+    and nothing is changed.
     """
 
     def __init__(self):
@@ -264,7 +265,8 @@ class _StopSignals:
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *error):
