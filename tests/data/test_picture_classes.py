@@ -7,11 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from hornbook.data.picture_classes import (
-    read_picture_classes,
-    read_to_evaluate,
-    stratified_split,
-)
+from hornbook.data.measured_pictures import read_to_evaluate
+from hornbook.data.picture_classes import read_picture_classes, stratified_split
 from hornbook.errors import DataError
 
 pytest.importorskip("PIL.Image")
@@ -178,3 +175,119 @@ def test_a_split_takes_about_its_share_and_leaves_something_on_either_side():
         taken = np.bincount(labels[held_out], minlength=4)
         assert 6 <= taken[0] <= 12
         assert taken[1:].tolist() == [3, 1, 0] or taken[1:].tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("Training", "Testing"), ("TRAIN", "TEST"), ("train_set", "test_set"), ("训练集", "测试集")],
+)
+def test_a_test_folder_is_kept_and_never_learned_from(data, tmp_path, train, test):
+    shutil.copytree(data, tmp_path / "both" / train)
+    shutil.copytree(data, tmp_path / "both" / test)
+    found = read_picture_classes(tmp_path / "both", share=0.25)
+    assert found.classes == ["circle", "square", "stripes"]
+    assert (len(found.train), len(found.valid)) == (18, 6)
+    assert all(train in path.parts for path in [*found.train.paths, *found.valid.paths])
+    assert f"{test}: 24 pictures in 3 classes, for hornbook evaluate" in found.summary()
+
+
+@pytest.mark.parametrize("name", ["val", "Validation", "VALID", "dev", "val_set"])
+def test_the_names_of_validation_folders(data, tmp_path, name):
+    shutil.copytree(data, tmp_path / "both" / "Train")
+    shutil.copytree(data, tmp_path / "both" / name)
+    found = read_picture_classes(tmp_path / "both")
+    assert (len(found.train), len(found.valid)) == (24, 24)
+    assert name in found.summary()
+
+
+def test_a_class_may_have_the_name_of_a_split(data):
+    (data / "circle").rename(data / "train")
+    found = read_picture_classes(data)
+    assert found.classes == ["square", "stripes", "train"]
+
+
+def test_folders_of_splits_without_classes_are_refused(data):
+    shutil.rmtree(data / "circle")
+    (data / "square").rename(data / "train")
+    (data / "stripes").rename(data / "test")
+    with pytest.raises(DataError, match="named after splits"):
+        read_picture_classes(data)
+
+
+def test_two_folders_of_one_split_are_refused(data, tmp_path):
+    for name in ("train", "val", "validation"):
+        shutil.copytree(data, tmp_path / "both" / name)
+    with pytest.raises(DataError, match="more than one valid folder: val, validation"):
+        read_picture_classes(tmp_path / "both")
+
+
+def test_splits_within_the_classes_are_refused(data):
+    for name in ("train", "test"):
+        shutil.copytree(data / "circle", data / "square" / name)
+    with pytest.raises(DataError, match="square: holds train and test: splits belong above"):
+        read_picture_classes(data)
+
+
+def test_classes_with_a_test_folder_beside_them(data, tmp_path):
+    shutil.copytree(data, tmp_path / "copy")
+    shutil.move(tmp_path / "copy", data / "test")
+    found = read_picture_classes(data)
+    assert found.classes == ["circle", "square", "stripes"]
+    assert len(found.train) + len(found.valid) == 24
+
+
+def test_what_is_there_and_not_used_is_named(data, tmp_path):
+    both = tmp_path / "both"
+    shutil.copytree(data, both / "train")
+    shutil.copytree(data, both / "valid")
+    shutil.copytree(data, both / "extra")
+    (both / "train" / "square" / "x.heic").write_bytes(b"x")
+    shutil.copy(data / "square" / "0.png", both / "train" / "loose.png")
+    summary = read_picture_classes(both).summary()
+    assert "extra: 24 pictures" in summary
+    assert "1 file passed over: 1 .heic" in summary
+    assert "1 picture beside the class folders" in summary
+
+
+def test_a_folder_around_the_data_is_answered_with_the_one_in_it(data):
+    with pytest.raises(DataError, match=f"Did you mean {data}"):
+        read_picture_classes(data.parent)
+
+
+def test_a_phone_s_and_a_browser_s_endings_are_read(data):
+    (data / "square" / "0.png").rename(data / "square" / "0.jfif")
+    (data / "square" / "1.png").rename(data / "square" / "1")
+    found = read_picture_classes(data)
+    assert len(found.train) + len(found.valid) == 24
+
+
+def test_dirt_of_a_system_is_no_class(data):
+    (data / "__MACOSX" / "circle").mkdir(parents=True)
+    (data / "__MACOSX" / "circle" / "._0.png").write_bytes(b"x")
+    (data / ".ipynb_checkpoints").mkdir()
+    (data / "Thumbs.db").write_bytes(b"x")
+    found = read_picture_classes(data)
+    assert (found.classes, found.unused) == (["circle", "square", "stripes"], [])
+
+
+def test_each_split_can_be_measured(data, tmp_path, draw_classes, capsys):
+    both = tmp_path / "both"
+    shutil.copytree(data, both / "train")
+    draw_classes(both / "Test", count=2, seed=9)
+    found = read_picture_classes(both, seed=1, share=0.25)
+    options = {"learned_from": found.train.fingerprint, "seed": 1, "share": 0.25}
+    split, _ = read_to_evaluate(both, found.classes, **options)
+    assert split.paths == found.valid.paths
+    split, _ = read_to_evaluate(both, found.classes, split="test", **options)
+    assert len(split) == 6
+    assert "Measured on" in capsys.readouterr().err
+    split, _ = read_to_evaluate(both, found.classes, split="train", **options)
+    assert split.paths == found.train.paths
+    assert "learned from these pictures" in capsys.readouterr().err
+    split, _ = read_to_evaluate(both / "train", found.classes, **options)  # the same, named itself
+    assert split.paths == found.valid.paths
+    shutil.rmtree(both / "train")
+    split, _ = read_to_evaluate(both, found.classes, **options)
+    assert len(split) == 6
+    with pytest.raises(DataError, match="holds no valid folder, only Test"):
+        read_to_evaluate(both, found.classes, split="valid", **options)

@@ -8,7 +8,8 @@ import pytest
 from hornbook.cli import main
 from hornbook.data import ahead
 from hornbook.data.captchas import read_captchas
-from hornbook.data.pictures import find_pictures, read_picture
+from hornbook.data.picture_files import find_pictures
+from hornbook.data.pictures import read_picture
 from hornbook.errors import DataError, OptionError
 from hornbook.generation.reading import Readings, read
 from hornbook.recipes.captcha import CaptchaReading

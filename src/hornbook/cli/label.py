@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from hornbook.data.answers import check_ending, write_answers
-    from hornbook.data.pictures import find_pictures
+    from hornbook.data.picture_files import find_pictures
     from hornbook.data.renaming import named_after
     from hornbook.errors import OptionError
     from hornbook.recipes import open_run

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hornbook.data.pictures import find_pictures
+from hornbook.data.picture_files import find_pictures
 from hornbook.data.problems import Problems
 from hornbook.data.tables import read_table
 from hornbook.errors import DataError, OptionError, did_you_mean

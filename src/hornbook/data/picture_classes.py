@@ -1,8 +1,9 @@
-"""Pictures in a folder for each class, in one set or in two.
+"""Pictures in a folder for each class, in one set or in several: see `class_folders`.
 
     DATA/train/CLASS/*.jpg  and  DATA/valid/CLASS/*.jpg
     DATA/CLASS/*.jpg        a share of each class is set aside for validation
 
+A folder of pictures to test with is never learned from.
 Every picture is decoded once before anything is trained: those that cannot be read are named and
 left out, and those that are the same to the eye never stand on both sides of our own split.
 """
@@ -10,7 +11,6 @@ left out, and those that are the same to the eye never stand on both sides of ou
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,14 +19,14 @@ from pathlib import Path
 import numpy as np
 
 from hornbook.data.ahead import in_order
+from hornbook.data.class_folders import ClassFolders, find_class_folders
 from hornbook.data.near_duplicates import near_duplicate_groups, perceptual_hash
-from hornbook.data.pictures import ENDINGS, find_pictures, read_picture
-from hornbook.data.problems import Problems
+from hornbook.data.picture_files import folders_in
+from hornbook.data.pictures import read_picture
 from hornbook.data.random_numbers import random_of
-from hornbook.errors import DataError, did_you_mean
+from hornbook.errors import DataError
 from hornbook.progress import Progress
 
-SPLITS = {"train": ("train", "training"), "valid": ("valid", "val", "validation")}
 HELD_OUT = 0.2  # of each class, where there is no folder `valid`
 NEAR = (64, 64)  # pixels that a hash needs
 
@@ -60,6 +60,8 @@ class PictureClasses:
         duplicates: Groups of near duplicates, by their paths.
         leaked: Validation pictures of which the given training folder has a near duplicate.
         contradicting: Of the groups, those with pictures of several classes.
+        splits: Split -> its folder and, of a split that is not learned from, what is in it.
+        unused: What else is in the folder, one line each.
     """
 
     classes: list[str]
@@ -69,6 +71,8 @@ class PictureClasses:
     duplicates: list[list[Path]] = field(default_factory=list)
     leaked: list[Path] = field(default_factory=list)
     contradicting: list[list[Path]] = field(default_factory=list)
+    splits: dict[str, str] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
 
     def summary(self, shown: int = 3) -> str:
         """What was found, for the person to check."""
@@ -84,6 +88,9 @@ class PictureClasses:
             f"Pictures    {len(self.train):,} to learn from, {len(self.valid):,} to check with",
             f"Classes     {len(self.classes)}, {spread}",
         ]
+        lines += _split_lines(self.splits)
+        if self.unused:
+            lines += _listed("Not used", self.unused, 6)
         if self.problems:
             lines += _listed(f"Left out    {len(self.problems):,}", self.problems, shown)
         if self.duplicates:
@@ -121,18 +128,23 @@ def read_picture_classes(
         DataError: no such folder, no classes, only one, an empty one, names that differ only in
             case, a class of `valid` that `train` has not, or nothing that can be read.
     """
-    folders = split_folders(data)
-    found = {split: _class_files(folder) for split, folder in folders.items()}
+    folders = find_class_folders(data)
+    if "train" not in folders.splits:
+        raise DataError(
+            f"{data} has a folder {folders.names()}, but no folder train, so there is nothing to "
+            "learn from.\nAdd one, or measure a trained run on it with hornbook evaluate."
+        )
+    found = {split: folders.files(split) for split in ("train", "valid") if split in folders.splits}
     classes = sorted(found["train"])
-    _check_classes(Path(data), classes, found.get("valid"))
+    _check_classes(folders, classes, found.get("valid"))
     number = {name: place for place, name in enumerate(classes)}
-    files = [
+    files: list[tuple[Path, int, str]] = [
         (path, number[name], split)
         for split, by_class in found.items()
         for name, paths in sorted(by_class.items())
         for path in paths
     ]
-    kept, problems = _surveyed(Path(data), files)
+    kept, problems = surveyed(Path(data), files)
     paths, numbers, splits, digests, hashes = map(list, zip(*kept, strict=True))
     labels = np.array(numbers, dtype=np.int64)
     groups = near_duplicate_groups(np.stack(hashes))
@@ -143,71 +155,33 @@ def read_picture_classes(
     _check_sides(data, classes, labels, held_out, problems)
     return PictureClasses(
         classes,
-        _side(Path(data), paths, labels, digests, ~held_out),
-        _side(Path(data), paths, labels, digests, held_out),
+        side_of(folders, paths, labels, digests, ~held_out),
+        side_of(folders, paths, labels, digests, held_out),
         problems,
         **_duplicates(paths, labels, groups, held_out),
+        splits=_splits_of(folders),
+        unused=folders.unused_lines(),
     )
 
 
-def read_to_evaluate(
-    data: str | Path, classes: Sequence[str], *, learned_from: str, seed: int, share: float
-) -> tuple[ClassSplit, list[str]]:
-    """The pictures to measure a trained model on: never those it learned from.
-
-    Args:
-        data: A folder as for training, or another with folders of classes: then all of it.
-        classes: The names the model knows.
-        learned_from: Fingerprint of the pictures it learned from.
-        seed, share: Of the split it was trained with.
-
-    Returns:
-        The pictures, and why some are left out.
-
-    Raises:
-        DataError: as `read_picture_classes`, or a folder that is no class of the model.
-    """
-    folders = split_folders(data)
-    folder = folders.get("valid", folders["train"])
-    by_class = _class_files(folder)
-    if unknown := sorted(set(by_class) - set(classes)):
-        raise DataError(
-            f"{folder}: the model knows no class {', '.join(unknown)}. "
-            + did_you_mean(unknown[0], classes)
-        )
-    files = [
-        (path, classes.index(name), "")
-        for name, paths in sorted(by_class.items())
-        for path in paths
-    ]
-    kept, problems = _surveyed(folder, files)
-    paths, numbers, _, digests, hashes = map(list, zip(*kept, strict=True))
-    labels = np.array(numbers, dtype=np.int64)
-    if "valid" not in folders:  # perhaps the folder of the training, which was split then
-        groups = near_duplicate_groups(np.stack(hashes))
-        held_out = stratified_split(labels, groups, share=share, seed=seed)
-        if _side(folder, paths, labels, digests, ~held_out).fingerprint == learned_from:
-            return _side(folder, paths, labels, digests, held_out), problems
-    return _side(folder, paths, labels, digests, np.ones(len(paths), dtype=bool)), problems
-
-
-def split_folders(data: str | Path) -> dict[str, Path]:
-    """The folders of the splits; only `train`, which is `data` itself, when there are none."""
-    data = Path(data)
-    if not data.is_dir():
-        raise DataError(
-            f"There is no folder {data}.\n"
-            "Expected DATA/CLASS/*.jpg, or DATA/train/CLASS/*.jpg and DATA/valid/CLASS/*.jpg."
-        )
-    folders = {
-        split: data / name
-        for split, names in SPLITS.items()
-        for name in names
-        if (data / name).is_dir()
+def _splits_of(folders: ClassFolders) -> dict[str, str]:
+    """What the summary says of each split: where it lies, and how much is kept for a test."""
+    return {
+        split: str(path) + (f": {folders.count(split)}" if split == "test" else "")
+        for split, path in folders.splits.items()
     }
-    if "valid" in folders and "train" not in folders:
-        raise DataError(f"{data} has a folder {folders['valid'].name}, but no folder train.")
-    return folders or {"train": data}
+
+
+def _split_lines(splits: dict[str, str]) -> list[str]:
+    lines = []
+    if len(splits) > 1 or "train" not in splits:
+        held_out = [] if "valid" in splits else ["; a share of it is set aside to check with"]
+        lines.append(f"Learned     from {splits['train']}{''.join(held_out)}")
+    if "valid" in splits:
+        lines.append(f"Checked     with {splits['valid']}")
+    if "test" in splits:
+        lines.append(f"Kept        {splits['test']}, for hornbook evaluate --split test")
+    return lines
 
 
 def stratified_split(
@@ -242,42 +216,20 @@ def stratified_split(
     return held_out
 
 
-def _class_files(folder: Path) -> dict[str, list[Path]]:
-    """The pictures of each class folder.
-
-    Raises:
-        DataError: there are none, or one is empty; naming all of them.
-    """
-    inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    folders = [path for path in inside if path.is_dir()]
-    if not folders:
-        loose = sum(path.suffix.lower() in ENDINGS for path in inside)
-        raise DataError(
-            f"{folder} holds no folder for a class"
-            + (f", but pictures lie in it: {loose:,}" if loose else "")
-            + f".\nPut the pictures of each class into a folder of its own: {folder}/CLASS/*.jpg."
-        )
-    problems = Problems()
-    seen: dict[str, str] = {}
-    found = {}
-    for path in folders:
-        same = unicodedata.normalize("NFC", path.name).casefold()
-        if same in seen:
-            problems.add(str(path), f"the same name as {seen[same]!r} but for its case")
-        seen[same] = path.name
-        try:
-            found[path.name] = find_pictures(path)
-        except DataError:
-            problems.add(str(path), f"no picture ({', '.join(ENDINGS)}) in this class")
-    problems.raise_if_any("Fill, rename or remove these folders: each one is a class.")
-    return found
-
-
-def _check_classes(data: Path, classes: list[str], valid: dict[str, list[Path]] | None) -> None:
+def _check_classes(
+    folders: ClassFolders, classes: list[str], valid: dict[str, list[Path]] | None
+) -> None:
+    data = folders.data
     if len(classes) < 2:
+        inside = folders.splits["train"] / classes[0]
+        below = folders_in(inside)
         raise DataError(
             f"{data} has only one class, {classes[0]}: there is nothing to tell apart.\n"
-            "Add a folder with pictures of something else."
+            + (
+                f"Did you mean {inside}?  It holds folders: {', '.join(p.name for p in below[:5])}."
+                if below
+                else "Add a folder with pictures of something else."
+            )
         )
     if unknown := sorted(set(valid or ()) - set(classes)):
         raise DataError(
@@ -301,7 +253,7 @@ def _check_sides(data, classes, labels, held_out, problems) -> None:
         )
 
 
-def _surveyed(data: Path, files: list[tuple[Path, int, str]]) -> tuple[list[tuple], list[str]]:
+def surveyed(data: Path, files: list[tuple[Path, int, str]]) -> tuple[list[tuple], list[str]]:
     """The files that can be read, with what `_survey` says, and why the others cannot."""
     paths = [path for path, _, _ in files]
     found = []
@@ -330,13 +282,12 @@ def _survey(path: Path) -> tuple[str, np.ndarray] | str:
     return hashlib.sha256(data).hexdigest(), perceptual_hash(picture)
 
 
-def _side(data: Path, paths, labels, digests, chosen: np.ndarray) -> ClassSplit:
+def side_of(folders, paths, labels, digests, chosen: np.ndarray) -> ClassSplit:
+    """Its fingerprint does not depend on where the class folders lie: names, labels, contents."""
     numbers = np.flatnonzero(chosen).tolist()
     digest = hashlib.sha256()
     for number in numbers:
-        line = (
-            f"{paths[number].relative_to(data).as_posix()}\n{labels[number]}\n{digests[number]}\n"
-        )
+        line = f"{folders.name_of(paths[number])}\n{labels[number]}\n{digests[number]}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))
     return ClassSplit([paths[number] for number in numbers], labels[chosen], digest.hexdigest())
 

@@ -7,13 +7,14 @@ more pixels than allowed is refused before it is decoded: half a megabyte can ho
 
 from __future__ import annotations
 
+import functools
 import io
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hornbook.data.picture_files import FORMATS, foreign_kind
 from hornbook.data.problems import Problems
 from hornbook.errors import DataError, HornbookError, require
 
@@ -22,16 +23,6 @@ if TYPE_CHECKING:
 
 Source = str | Path | bytes  # a file, or what is in one
 
-# Pillow's name of each format that is read -> the endings of its files
-FORMATS = {
-    "PNG": (".png",),
-    "JPEG": (".jpg", ".jpeg"),
-    "GIF": (".gif",),
-    "WEBP": (".webp",),
-    "BMP": (".bmp",),
-    "TIFF": (".tif", ".tiff"),
-}
-ENDINGS = tuple(ending for endings in FORMATS.values() for ending in endings)
 MAX_PIXELS = 64_000_000  # a camera's largest pictures have about as many
 WHITE = (255, 255, 255, 255)
 
@@ -70,7 +61,7 @@ def read_picture(
     if not data:
         raise DataError(f"{name} cannot be read: the file is empty.")
     try:
-        with image_module.open(io.BytesIO(data), formats=tuple(FORMATS)) as picture:
+        with image_module.open(io.BytesIO(data), formats=_formats()) as picture:
             _check_size(picture.size, max_pixels, name)
             if near is not None:
                 picture.draft("RGB", near)
@@ -80,44 +71,14 @@ def read_picture(
     except (image_module.DecompressionBombError, image_module.DecompressionBombWarning) as error:
         raise DataError(f"{name} is refused: {error}") from None
     except image_module.UnidentifiedImageError:
+        if kind := foreign_kind(data):
+            raise DataError(f"{name} is {kind}, not an image that can be read.") from None
         raise DataError(
-            f"{name} is no picture that can be read ({', '.join(FORMATS)}), or its beginning "
+            f"{name} is no picture that can be read ({', '.join(_formats())}), or its beginning "
             "is damaged."
         ) from None
     except Exception as error:  # Pillow's decoders raise almost anything on damaged data
         raise DataError(f"{name} is damaged: {str(error) or type(error).__name__}.") from None
-
-
-def find_pictures(folder: str | Path) -> list[Path]:
-    """The files below `folder` whose ending is a picture's, sorted; hidden ones are left out.
-
-    Raises:
-        DataError: there is no such folder, or no picture in it.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.")
-    found = [
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in ENDINGS
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
-    if not found:
-        raise DataError(f"{folder} holds no picture: none of its files ends in {_listed()}.")
-    return sorted(found)
-
-
-def named_pictures(sources: Iterable[str | Path]) -> Iterator[Path]:
-    """Every picture named: files, those in folders, and, for `"-"`, lines of standard input."""
-    for source in sources:
-        if str(source) == "-":
-            yield from (Path(line.rstrip("\r\n")) for line in sys.stdin if line.strip())
-        elif Path(source).is_dir():
-            yield from find_pictures(source)
-        else:
-            yield Path(source)
 
 
 def readable(sources: Iterable[str | Path], *, max_pixels: int = MAX_PIXELS) -> Readable:
@@ -179,6 +140,15 @@ class Readable:
         )
 
 
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this Pillow was built with."""
+    from PIL import Image
+
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
 def _check_size(size: tuple[int, int], max_pixels: int, name: str) -> None:
     width, height = size
     if width * height > max_pixels:
@@ -213,7 +183,3 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     else:  # integers: 8 bits stored as more, or 16 of them
         scale = 1.0 if picture.mode == "I" and values.max() <= 255 else 255 / 65535
     return Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
-
-
-def _listed() -> str:
-    return ", ".join(ENDINGS)

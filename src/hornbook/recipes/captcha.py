@@ -21,7 +21,8 @@ from hornbook.data.captcha_size import check_size, picture_size
 from hornbook.data.captchas import Alphabet, Captcha, find_alphabet, fingerprint, read_captchas
 from hornbook.data.distortion import distorted, resized
 from hornbook.data.picture_batches import shuffled_batches
-from hornbook.data.pictures import Source, named_pictures
+from hornbook.data.picture_files import named_pictures
+from hornbook.data.pictures import Source
 from hornbook.data.pixels import Pixels
 from hornbook.data.random_numbers import random_of
 from hornbook.errors import OptionError

@@ -18,8 +18,9 @@ import numpy as np
 
 from hornbook import backend
 from hornbook.data.crops import settled_views
-from hornbook.data.picture_classes import read_picture_classes, read_to_evaluate
-from hornbook.data.pictures import named_pictures
+from hornbook.data.measured_pictures import read_to_evaluate
+from hornbook.data.picture_classes import read_picture_classes
+from hornbook.data.picture_files import named_pictures
 from hornbook.errors import OptionError
 from hornbook.recipes.fields import learned, option
 from hornbook.recipes.images_answers import answers, check_views, judged
@@ -223,13 +224,19 @@ class Images(Recipe):
             self.others.append(other)
 
     def evaluate(
-        self, data: str | Path, *, views: int = 1, report: str | Path | None = None
+        self,
+        data: str | Path,
+        *,
+        split: str | None = None,
+        views: int = 1,
+        report: str | Path | None = None,
     ) -> dict[str, Any]:
         """Measures on the folder `valid` of `data`; on the pictures set aside, if these are the
-        pictures of the training; else on all.
+        pictures of the training; else on the folder `test`, or on all.
 
         Args:
             data: See `hornbook.data.picture_classes`.
+            split: `"train"`, `"valid"` or `"test"`: this one.
             views: Of each picture, whose answers are averaged: 1, 2 or 10.
             report: A page to write, with pictures of what is confused and looked at.
 
@@ -239,22 +246,23 @@ class Images(Recipe):
         from hornbook.progress import note
 
         check_views(views)
-        split, problems = read_to_evaluate(
+        measured, problems = read_to_evaluate(
             data,
             self.classes,
             learned_from=self.learned_from,
             seed=self.seed,
             share=self.held_out,
+            split=split,
         )
         if problems:
             note(f"Left out: {len(problems):,}\n  " + "\n  ".join(problems[:5]))
-        probabilities = self.probabilities(split.paths, views)
+        probabilities = self.probabilities(measured.paths, views)
         if report is not None:
             from hornbook.files import atomic_file
 
             with atomic_file(report, "w") as file:
-                file.write(evaluation_page(self, split, probabilities, str(data)))
-        return class_metrics(split.labels, probabilities, self.classes)
+                file.write(evaluation_page(self, measured, probabilities, str(data)))
+        return class_metrics(measured.labels, probabilities, self.classes)
 
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
         return metrics_table(metrics)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hornbook.data.picture_classes import ClassSplit
-from hornbook.data.pictures import find_pictures
+from hornbook.data.picture_files import find_pictures
 from hornbook.errors import OptionError
 from hornbook.files import atomic_file
 from hornbook.progress import note
