@@ -17,6 +17,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from hornbook.models.id_checks import ids_already_checked
+
 
 def compiled(
     model: Any, function: Callable, *, gives_last_away: bool = False, often: bool = False
@@ -88,7 +90,7 @@ def _by_torch(function: Callable) -> Callable:
     import torch
 
     def call(*arguments):
-        with torch.inference_mode():
+        with torch.inference_mode(), ids_already_checked():
             return function(*keras.tree.map_structure(_tensor, arguments))
 
     return call
@@ -102,7 +104,7 @@ def _recorded_by_torch(function: Callable) -> Callable:
     graphs: dict[Any, tuple] = {}  # shapes -> what was recorded, and the form of its result
 
     def call(*arguments):
-        with torch.inference_mode():
+        with torch.inference_mode(), ids_already_checked():
             arguments = keras.tree.map_structure(_tensor, arguments)
             leaves = keras.tree.flatten(arguments)
             shapes = tuple((x.shape, x.dtype) for x in leaves)

@@ -12,10 +12,11 @@ from hornbook.models.blocks import normal
 from hornbook.models.cache import empty_cache
 from hornbook.models.config import TransformerConfig
 from hornbook.models.heads import make_language_head
+from hornbook.models.id_checks import ChecksIds
 from hornbook.models.transformer import Transformer, make_token_embedding
 
 
-class EncoderDecoder(keras.layers.Layer):
+class EncoderDecoder(ChecksIds, keras.layers.Layer):
     """Token ids to read, and token ids written so far, to one vector for each of the latter.
 
     Both stacks share `token_embedding`.  With the application `encoder` there is no `decoder`

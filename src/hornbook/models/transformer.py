@@ -16,12 +16,13 @@ from hornbook.models.blocks import BLOCKS, norm, normal
 from hornbook.models.cache import add_tokens
 from hornbook.models.config import TransformerConfig
 from hornbook.models.heads import DiscriminatorHead, make_language_head
+from hornbook.models.id_checks import ChecksIds
 from hornbook.models.positions import make_positions
 from hornbook.models.recomputing import recomputed
 from hornbook.models.visibility import describe_tokens, visible_keys
 
 
-class Transformer(keras.layers.Layer):
+class Transformer(ChecksIds, keras.layers.Layer):
     """Token ids to one vector a token.
 
     The application of the configuration says who may look at whom: `encoder` all real
@@ -51,6 +52,9 @@ class Transformer(keras.layers.Layer):
 
     Returns:
         `(batch, length, hidden_size)`; with `cache` also the cache that these tokens are in.
+
+    Raises:
+        OptionError: an id that its table has no row for; not in compiled code, see `id_checks`.
     """
 
     def __init__(self, config: TransformerConfig, *, token_embedding=None, **kwargs):

@@ -79,6 +79,8 @@ class Pretrained:
         Returns:
             `(len(texts), hidden_size)` float32, in the order of the texts.
         """
+        from hornbook.models.id_checks import check_inputs
+
         positions = self.config.max_length
         limit = min(max_length or positions, positions)
         encoder = self._encoder(pooling)
@@ -97,6 +99,7 @@ class Pretrained:
                 "segment_ids": pad([row.segment_ids for row in chosen], length),
                 "padding_mask": pad([[1] * len(row.token_ids) for row in chosen], length),
             }
+            check_inputs(self.config, inputs["token_ids"], inputs["segment_ids"])
             vectors[numbers] = encoder.predict_on_batch(inputs)[: len(numbers)]
         return vectors
 

@@ -49,6 +49,8 @@ class Reader:
         if model.mlm is None:
             raise OptionError("This model has no head for words.  Load it with heads=['mlm'].")
         self.model = model
+        learned = model.config.position_kind == "learned"  # padding needs positions too
+        self._longest = model.config.max_length if learned else None
         self._compiled: dict[str, Any] = {}
 
     def likelihoods(
@@ -77,7 +79,7 @@ class Reader:
 
     def _words(self, kind: str, rows: Sequence[Row], **others: np.ndarray) -> np.ndarray:
         """What a head makes of the vectors of all rows' places, one after the other."""
-        hidden = self._layers().predict_on_batch(_batch(rows))
+        hidden = self._layers().predict_on_batch(_batch(rows, self._longest))
         vectors = np.concatenate([hidden[i][row.places] for i, row in enumerate(rows)])
         inputs = {"vectors": vectors[:, None], **others}
         if rows[0].condition is not None:
@@ -134,13 +136,19 @@ class Reader:
         return {} if size is None else {"condition": keras.Input((size,), name="condition")}
 
 
-def _batch(rows: Sequence[Row]) -> dict[str, np.ndarray]:
-    """Padded behind; as many rows as a power of two, so that few shapes are compiled."""
+def _batch(rows: Sequence[Row], longest: int | None) -> dict[str, np.ndarray]:
+    """Padded behind; as many rows as a power of two, so that few shapes are compiled.
+
+    Args:
+        rows: To read together.
+        longest: Tokens that the model has positions for; None: no last one.
+    """
     count = 1 << (len(rows) - 1).bit_length()
     batch: dict[str, np.ndarray] = {}
     for name in rows[0].inputs:
         sequences = [row.inputs[name] for row in rows]
         length = padded_length(max(map(len, sequences)))
+        length = length if longest is None else min(length, longest)
         batch[name] = pad(sequences, length)
         if name.endswith("token_ids"):
             mask = name.replace("token_ids", "padding_mask")
