@@ -52,21 +52,41 @@ class Baskets:
         """Baskets from any iterable of iterables of hashable items.
 
         Raises:
-            DataError: an item is None or not a number, or a basket is a plain string.
+            DataError: an item is None or not a number, or two look the same, like 1 and "1".
         """
         sized: Any = lists if isinstance(lists, list | tuple) else list(lists)
-        kinds = set(map(type, sized))
-        if any(issubclass(kind, str | bytes) for kind in kinds):
-            raise DataError(
-                "A basket is one string, whose letters would be its items.\n"
-                "Split it first:  [line.split(',') for line in lines]"
-            )
-        if not all(hasattr(kind, "__len__") for kind in kinds):
+        if not all(hasattr(kind, "__len__") for kind in set(map(type, sized))):
             sized = list(map(list, sized))
         lengths = np.fromiter(map(len, sized), np.int64, len(sized))
         flat = list(chain.from_iterable(sized))
         codes, labels = encode(flat)
+        if len(labels) < 3:
+            _refuse_booleans(flat)
+        refuse_twins(labels)
         return cls(*without_repeats(codes, lengths), labels)
+
+
+def refuse_twins(labels: Sequence[Any] | np.ndarray) -> None:
+    """Complains about items that differ and look the same, like 1 and "1"."""
+    if isinstance(labels, np.ndarray):
+        return
+    names = {label for label in labels if isinstance(label, str)}
+    if names and len(names) < len(labels):
+        for label in labels:
+            if not isinstance(label, str) and str(label) in names:
+                raise DataError(
+                    f"Among the items are {label!r} and {str(label)!r}: they look the same.\n"
+                    "Make them one kind, for example with str(item)."
+                )
+
+
+def _refuse_booleans(items: list[Any]) -> None:
+    """Lists of True and False are rows of a table, not names of items."""
+    if items and all(isinstance(item, bool | np.bool_) for item in items):
+        raise DataError(
+            "The items are all True or False.  If each list is a row of a table with a column for "
+            "each item, pass numpy.array(lists)."
+        )
 
 
 def without_items(baskets: Baskets, items: Collection[Any]) -> tuple[Baskets, set[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,9 @@ def frequent_itemsets(
     """Every set of items that is in at least `min_support` of the baskets.
 
     Args:
-        baskets: Lists of lists, a boolean NumPy array or SciPy sparse matrix
-            `(baskets, items)`, a pandas, Polars or Arrow table, a Spark table, `Baskets`,
-            or the path of a file.
+        baskets: Lists of lists, a Series or Arrow column of lists, a boolean NumPy array or
+            SciPy sparse matrix `(baskets, items)`, a pandas, Polars or Arrow table, a Spark
+            table, `Baskets`, or the path of a file.
         min_support: A share of the baskets (a float up to 1.0) or a number of baskets (an
             int).  Exact: 7 of 100 baskets are frequent at 0.07.
         max_length: The most items a set may have; None: any number.
@@ -74,13 +75,14 @@ def frequent_itemsets(
     for value, allowed, name in ((kind, KINDS, "kind"), (method, METHODS, "method")):
         if value not in allowed:
             raise OptionError(f"{name}={value!r} is not known.  Known: {', '.join(allowed)}.")
+    for number, name in ((max_length, "max_length"), (limit, "limit")):
+        if number is not None and (not isinstance(number, Integral) or number < 1):
+            raise OptionError(f"{name} is {number!r}; it must be a whole number from 1 on.")
     longest = 2**31 if max_length is None else int(max_length)
-    if longest < 1:
-        raise OptionError(f"max_length is {max_length}, but the shortest sets have 1 item.")
     if kind != "all" and max_length is not None:
         raise OptionError(f"kind={kind!r} looks at sets of every length: leave out max_length.")
     memory = bytes_of(memory)
-    changes = Changes(tuple(exclude), categories)
+    changes = Changes((exclude,) if isinstance(exclude, str) else tuple(exclude), categories)
     if is_spark(baskets):
         from hornbook.mining.spark import mine_spark
 
@@ -197,27 +199,25 @@ def entries_in(memory: int) -> int:
 
 def as_baskets(baskets: Any, **columns: Any) -> Baskets:
     """Baskets from whatever they come in; see `frequent_itemsets`."""
+    from hornbook.mining import lists, tables
+
     if isinstance(baskets, Baskets):
         return baskets
     if isinstance(baskets, str | Path):
         from hornbook.mining.reading import read_baskets
 
         return read_baskets(baskets, **columns)
-    if isinstance(baskets, np.ndarray) and baskets.ndim == 2:
-        from hornbook.mining.tables import from_matrix
-
-        return from_matrix(baskets, **columns)
     if hasattr(baskets, "tocsr"):
-        from hornbook.mining.tables import from_sparse
-
-        return from_sparse(baskets, **columns)
+        return tables.from_sparse(baskets, **columns)
     if type(baskets).__module__.split(".")[0] in ("pandas", "polars", "pyarrow", "duckdb", "modin"):
-        from hornbook.mining.tables import from_frame
-
-        return from_frame(baskets, **columns)
-    if columns:
-        raise TypeError(f"{', '.join(columns)}: only for tables and files, not for lists")
-    return Baskets.from_lists(baskets)
+        is_grouped = type(baskets).__name__.endswith("GroupBy")
+        is_table = hasattr(baskets, "collect") or hasattr(baskets, "columns")
+        read = tables.from_frame if is_table and not is_grouped else lists.from_series
+        return read(baskets, **columns)
+    if hasattr(baskets, "__array__"):  # of NumPy, or of a backend
+        return tables.from_array(np.asanyarray(baskets), **columns)
+    lists.refuse_options(columns, "lists")
+    return lists.from_lists(baskets)
 
 
 def weighted(baskets: Baskets, weights: Any) -> Baskets:
@@ -244,16 +244,18 @@ def refuse_weights(weights: Any, of: str) -> None:
 
 def bytes_of(memory: str | int) -> int:
     """`"2GB"` as a number of bytes."""
-    if isinstance(memory, int):
-        return memory
+    if isinstance(memory, Integral) and memory > 0:
+        return int(memory)
     units = {"TB": 1 << 40, "GB": 1 << 30, "MB": 1 << 20, "KB": 1 << 10, "B": 1}
-    text = memory.strip().upper().replace(" ", "")
-    for unit, size in units.items():
-        if text.endswith(unit):
-            try:
-                return int(float(text.removesuffix(unit)) * size)
-            except ValueError:
-                break
+    text = str(memory).strip().upper().replace(" ", "")
+    unit = next((unit for unit in units if text.endswith(unit)), None)
+    if unit is not None:
+        try:
+            size = int(float(text.removesuffix(unit)) * units[unit])
+        except (ValueError, OverflowError):
+            size = 0
+        if size > 0:
+            return size
     raise OptionError(f"memory={memory!r} is no amount of memory.  Write it like 500MB or 2GB.")
 
 

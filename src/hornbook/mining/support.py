@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from fractions import Fraction
-from numbers import Integral
+from numbers import Integral, Rational, Real
 
 from hornbook.errors import OptionError
 
@@ -15,7 +16,10 @@ def exact(number: float) -> Fraction:
     `0.07` is stored as 0.07000000000000000666; times 100 that is more than 7, and a set in
     7 of 100 baskets would be lost.
     """
-    return Fraction(int(number)) if isinstance(number, Integral) else Fraction(repr(float(number)))
+    if isinstance(number, Rational | Decimal):
+        return Fraction(number)
+    # The shortest text that means this number, of single precision too.
+    return Fraction(str(number))
 
 
 def minimum_count(min_support: float, total: int, items: int) -> int:
@@ -30,6 +34,11 @@ def minimum_count(min_support: float, total: int, items: int) -> int:
     Raises:
         OptionError: 0 or less, a share above 1, a count above `total`, or not a number.
     """
+    if not isinstance(min_support, Real | Decimal):
+        raise OptionError(
+            f"The minimum support is {min_support!r}; it must be a number: a share of the baskets "
+            "like 0.01, or a number of baskets like 50."
+        )
     whole = isinstance(min_support, Integral)
     if not whole and not math.isfinite(min_support):
         raise OptionError(f"The minimum support is {min_support}; it must be a number.")

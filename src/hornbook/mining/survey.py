@@ -7,7 +7,7 @@ baskets whose items have the same names everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from hornbook.errors import DataError
-from hornbook.mining.baskets import Baskets, encode
+from hornbook.mining.baskets import Baskets
 
 _YES = {"1", "1.0", "true", "t", "x"}
 _NO = {"0", "0.0", "false", "f", ""}
@@ -43,19 +43,25 @@ class Column:
     counts: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     def look(self, values: Sequence[Any], first_row: int, bins: int | None) -> None:
-        """Takes in the next rows; `values` are without blanks."""
-        gaps = [row for row, value in enumerate(values, first_row) if value is None]
-        self.gaps += len(gaps)
-        self.gap_rows = (self.gap_rows + gaps)[:6]
-        different = {value for value in values if value is not None}
+        """Takes in the next rows."""
+        values = list(values)
+        meaning = meanings(values)
+        different = set(meaning.values())
+        if None in different:
+            gaps = [row for row, value in enumerate(values, first_row) if meaning[value] is None]
+            self.gaps += len(gaps)
+            self.gap_rows = (self.gap_rows + gaps)[:6]
+            different.remove(None)
         for value in different:
             if isinstance(value, str):
                 self.text = value if self.text is None else self.text
             else:
                 self.other = value if self.other is None else self.other
-        self.yes_or_no &= {str(value).lower() for value in different} <= _YES | _NO
+        self.yes_or_no = (
+            self.yes_or_no and {str(value).lower() for value in different} <= _YES | _NO
+        )
         if bins and self.is_number:
-            numbers = _as_numbers(values)
+            numbers = _as_numbers([meaning[value] for value in values])
             if numbers is None:
                 self.is_number = False
             else:
@@ -106,7 +112,7 @@ class Survey:
         for name, column in columns.items():
             seen = self.columns.setdefault(name, Column())
             try:
-                seen.look(without_blanks(column), self.rows + 1, self.bins)
+                seen.look(column, self.rows + 1, self.bins)
             except TypeError:  # what cannot be in a set cannot be an item
                 raise DataError(
                     f"Column {name!r} does not hold single values.\n"
@@ -129,12 +135,7 @@ class Survey:
         """
         for name, column in self.columns.items():
             if column.gaps and missing == "error":
-                rows = ", ".join(map(str, column.gap_rows[:5]))
-                where = f" (rows {rows}{', ...' if len(column.gap_rows) > 5 else ''})"
-                raise DataError(
-                    f"Column {name!r} has {column.gaps:,} missing values{where if rows else ''}.\n"
-                    "Fill them in, or count them as no item with missing='drop' (--missing drop)."
-                )
+                refuse_gaps(name, column.gaps, column.gap_rows)
             _refuse(name, column.text, column.other)
 
     def baskets(self, columns: Mapping[str, Sequence[Any]], notes: Sequence[str] = ()) -> Baskets:
@@ -144,33 +145,113 @@ class Survey:
         are `column=value`, and a missing value is no item.
         """
         says_yes = all(column.yes_or_no for column in self.columns.values())
-        parts: list[np.ndarray] = []
+        rows = len(next(iter(columns.values()), ()))
+        entries = Entries(rows)
         labels: list[str] = []
         for name, column in columns.items():
-            values: list[Any] = without_blanks(column)
+            values = list(column)
+            meaning = meanings(values)
             if says_yes:
-                yes = [value is not None and str(value).lower() in _YES for value in values]
-                parts.append(np.where(yes, len(labels), -1))
+                code = len(labels)
+                code_of: dict[Any, int] = {
+                    raw: code if str(value).lower() in _YES else -1
+                    for raw, value in meaning.items()
+                }
                 labels.append(name)
+                entries.add(map(code_of.__getitem__, values))
                 continue
             seen = self.columns[name]
-            numbers = _as_numbers(values) if self.bins and seen.is_number else None
+            items: list[Any] = [meaning[value] for value in values]
+            numbers = _as_numbers(items) if self.bins and seen.is_number else None
             if numbers is not None:
-                values = _in_ranges(numbers, seen.edges(self.bins or 1))
-            codes, names = encode([value for value in values if value is not None])
-            full = np.full(len(values), -1)
-            full[[value is not None for value in values]] = codes + len(labels)
-            parts.append(full)
-            labels += [f"{name}={value}" for value in names]
-        table = np.array(parts).T
-        there = table >= 0
-        return Baskets(table[there], np.count_nonzero(there, axis=1), labels, None, list(notes))
+                items = _in_ranges(numbers, seen.edges(self.bins or 1))
+            different = [item for item in dict.fromkeys(items) if item is not None]
+            code_of = dict(
+                zip(different, range(len(labels), len(labels) + len(different)), strict=True)
+            )
+            labels += [f"{name}={item}" for item in different]
+            code_of[None] = -1
+            entries.add(map(code_of.__getitem__, items))
+        return Baskets(*entries.baskets(), labels, None, list(notes))
 
 
-def without_blanks(values: Sequence[Any]) -> list[Any]:
+class Entries:
+    """The entries of baskets while they come column by column.
+
+    Args:
+        rows: The number of baskets.
+    """
+
+    def __init__(self, rows: int):
+        self.rows = rows
+        self._waiting: list[np.ndarray] = []
+        self._codes = [np.empty(0, np.int64)]
+        self._owners = [np.empty(0, np.int64)]
+
+    def add(self, codes: Iterable[int]) -> None:
+        """Takes in the next column: for each basket the code of its item, or -1."""
+        self._waiting.append(np.fromiter(codes, np.int64, self.rows))
+        if len(self._waiting) * self.rows >= 1 << 20:
+            self._settle()
+
+    def baskets(self) -> tuple[np.ndarray, np.ndarray]:
+        """The codes basket after basket, and how many are in each."""
+        self._settle()
+        return by_basket(np.concatenate(self._codes), np.concatenate(self._owners), self.rows)
+
+    def _settle(self) -> None:
+        """Forgets the places without an item."""
+        if self._waiting:
+            codes = np.concatenate(self._waiting)
+            held = np.flatnonzero(codes >= 0)
+            self._codes.append(codes.take(held))
+            self._owners.append(held % max(1, self.rows))
+            self._waiting = []
+
+
+def by_basket(codes: np.ndarray, owners: np.ndarray, baskets: int) -> tuple[np.ndarray, np.ndarray]:
+    """The codes basket after basket, and how many are in each.
+
+    Args:
+        codes, owners: `(entries,)` the item and the basket of each entry, column after column.
+        baskets: How many baskets there are.
+    """
+    # Sixteen-bit keys are sorted by radix, ten times faster than by comparison.
+    keys = owners.astype(np.uint16) if baskets <= 1 << 16 else owners
+    order = np.argsort(keys, kind="stable")
+    return codes.take(order), np.bincount(owners, minlength=baskets)
+
+
+def meanings(values: Sequence[Any]) -> dict[Any, Any]:
+    """What each different value means: itself without blanks around it, None if it is missing.
+
+    Raises:
+        TypeError: a value cannot be in a set, and so cannot be an item.
+    """
+    different = dict.fromkeys(values)
+    return dict(zip(different, without_blanks(different), strict=True))
+
+
+def without_blanks(values: Iterable[Any]) -> list[Any]:
     """The values without blanks around them, and None for what is missing."""
     stripped = [value.strip() if isinstance(value, str) else value for value in values]
     return [None if _is_missing(value) else value for value in stripped]
+
+
+def refuse_gaps(name: str, number: int, rows: Sequence[int]) -> None:
+    """Complains about missing values in a column.
+
+    Args:
+        name: The column.
+        number: How many values are missing.
+        rows: The first of them, counted from 1; empty: not known.
+    """
+    shown = ", ".join(map(str, rows[:5]))
+    where = f" (rows {shown}{', ...' if number > 5 else ''})" if rows else ""
+    raise DataError(
+        f"Column {name!r} has {number:,} missing values{where}.\n"
+        "Fill them in, or count them as no item with missing='drop' (--missing drop)."
+    )
 
 
 def refuse_mixture(name: str, values: Sequence[Any]) -> None:

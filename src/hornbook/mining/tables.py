@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from hornbook.errors import DataError, OptionError, did_you_mean, require
 from hornbook.mining.baskets import Baskets, encode, without_repeats
+from hornbook.mining.lists import LIST_KINDS, from_list_column, from_lists
+from hornbook.mining.one_hot import one_hot_baskets
 from hornbook.mining.survey import Survey, refuse_mixture, without_blanks
 
 
@@ -22,10 +25,47 @@ def from_frame(
 ) -> Baskets:
     """Baskets from a pandas, Polars, Arrow or DuckDB table; see `from_columns`."""
     narwhals = require("narwhals", extra="tables")
-    table = narwhals.from_native(frame, eager_only=False)
-    table = table.collect() if hasattr(table, "collect") else table
-    columns = {str(name): table.get_column(name).to_list() for name in table.columns}
+    if type(frame).__name__ == "RecordBatch":
+        pyarrow = require("pyarrow", extra="tables")
+        frame = pyarrow.Table.from_batches([frame])
+    try:
+        table = narwhals.from_native(frame, eager_only=False)
+        table = table.collect() if hasattr(table, "collect") else table
+        names = [str(name) for name in table.columns]
+    except (TypeError, narwhals.exceptions.NarwhalsError) as error:
+        raise DataError(
+            f"A {type(frame).__name__} of {type(frame).__module__.split('.')[0]} cannot be read "
+            f"as a table: {' '.join(str(error).split())}"
+        ) from None
+    refuse_twins(names, "The table")
+    native = table.to_native()
+    if names and len(native) and not (basket or item):
+        baskets = one_hot_baskets(native, names, missing)
+        if baskets is not None:
+            return baskets
+    columns = dict(zip(names, _columns(table), strict=True))
     return from_columns(columns, basket=basket, item=item, bins=bins, missing=missing)
+
+
+def _columns(table: Any) -> Iterator[list[Any]]:
+    """The values of each column; asked of the table itself, which very wide ones need."""
+    native = table.to_native()
+    library = type(native).__module__.split(".")[0]
+    if library == "pandas":
+        return (series.to_list() for _, series in native.items())
+    if library == "polars":
+        return (series.to_list() for series in native.get_columns())
+    if library == "pyarrow":
+        return (column.to_pylist() for column in native.columns)
+    return (table.get_column(name).to_list() for name in table.columns)
+
+
+def refuse_twins(names: Sequence[str], owner: str) -> None:
+    """Complains about columns with the same name."""
+    if len(set(names)) < len(names):
+        twice = sorted(name for name, number in Counter(names).items() if number > 1)
+        shown = ", ".join(map(repr, twice[:5])) + (", ..." if len(twice) > 5 else "")
+        raise DataError(f"{owner} has more than one column named {shown}.")
 
 
 def from_columns(
@@ -58,13 +98,38 @@ def from_columns(
                 raise DataError(f"There is no column {name!r}.  {did_you_mean(name, columns)}")
         return _from_long(columns[basket], columns[item], basket, item, missing, notes)
     if len(columns) == 1:
-        only = next(iter(columns.values()))
-        if all(isinstance(value, list | tuple | set | frozenset | np.ndarray) for value in only):
-            return Baskets.from_lists([list(value) for value in only])
+        name, only = next(iter(columns.items()))
+        if any(isinstance(value, LIST_KINDS) for value in only):
+            return from_list_column(only, f"Column {name!r}", missing)
     survey = Survey(bins)
     survey.look(columns)
     survey.refuse(missing)
     return survey.baskets(columns, notes)
+
+
+def from_array(array: np.ndarray, labels: Sequence[Any] | None = None) -> Baskets:
+    """Baskets from an array: a matrix of zeros and ones, or rows with the names of items.
+
+    Raises:
+        DataError: it is neither.
+    """
+    if np.ma.is_masked(array):
+        raise DataError("The array has masked values.  Fill them in with .filled(0).")
+    if array.ndim == 2 and (array.dtype.kind in "biuf" or _is_yes_or_no(array)):
+        return from_matrix(np.asarray(array), labels)
+    if array.ndim > 2 or array.ndim == 0 or array.dtype.kind not in "OUST":
+        raise DataError(
+            f"An array of shape {array.shape} and {array.dtype} is no matrix (baskets, items) of "
+            "0 and 1.\nFor baskets by the names of their items give a list of lists."
+        )
+    return from_lists(array.tolist())
+
+
+def _is_yes_or_no(array: np.ndarray) -> bool:
+    """Whether an array of objects holds booleans or zeros and ones."""
+    return array.dtype == object and all(
+        isinstance(value, bool | int | float) and value in (0, 1) for value in array.flat
+    )
 
 
 def from_matrix(matrix: np.ndarray, labels: Sequence[Any] | None = None) -> Baskets:
@@ -72,22 +137,33 @@ def from_matrix(matrix: np.ndarray, labels: Sequence[Any] | None = None) -> Bask
     if matrix.dtype != bool:
         if matrix.dtype.kind == "f" and np.isnan(matrix).any():
             raise DataError("The matrix holds NaN.  Write 0 where an item is not in a basket.")
-        if not np.isin(matrix, (0, 1)).all():
+        held = matrix == 1
+        if not (held | (matrix == 0)).all():
             raise DataError("The matrix must hold only 0 and 1, or booleans.")
-        matrix = matrix.astype(bool)
-    codes = np.flatnonzero(matrix) % matrix.shape[1]
+        matrix = held
+    codes = np.flatnonzero(matrix) % max(1, matrix.shape[1])
     lengths = np.count_nonzero(matrix, axis=1)
-    return Baskets(codes, lengths, np.arange(matrix.shape[1]) if labels is None else labels)
+    return Baskets(codes, lengths, _checked(labels, matrix.shape[1]))
 
 
 def from_sparse(matrix: Any, labels: Sequence[Any] | None = None) -> Baskets:
     """Baskets from a SciPy sparse matrix `(baskets, items)`; what is not 0 is in the basket."""
+    if len(matrix.shape) != 2:
+        raise DataError(f"A sparse array of shape {matrix.shape} is no matrix (baskets, items).")
     rows = matrix.tocsr(copy=True)
     rows.sum_duplicates()
     rows.eliminate_zeros()
+    if rows.dtype.kind == "f" and np.isnan(rows.data).any():
+        raise DataError("The matrix holds NaN.  Write 0 where an item is not in a basket.")
     lengths = np.diff(rows.indptr).astype(np.int64)
-    names = np.arange(rows.shape[1]) if labels is None else labels
-    return Baskets(rows.indices.astype(np.int64), lengths, names)
+    return Baskets(rows.indices.astype(np.int64), lengths, _checked(labels, rows.shape[1]))
+
+
+def _checked(labels: Sequence[Any] | None, number: int) -> Any:
+    """The names of the columns of a matrix; their numbers if there are none."""
+    if labels is not None and len(labels) != number:
+        raise DataError(f"{len(labels):,} labels were given for {number:,} columns.")
+    return np.arange(number) if labels is None else labels
 
 
 def _from_long(

@@ -1,0 +1,144 @@
+"""Baskets in whatever holds lists: a Series, an Arrow column, an array of objects, a generator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hornbook.errors import DataError, OptionError
+from hornbook.mining.baskets import Baskets
+
+LIST_KINDS = (list, tuple, set, frozenset, np.ndarray)
+_SPLIT = "Split it first:  [line.split(',') for line in lines]"
+
+
+def from_series(series: Any, missing: str = "error", **columns: Any) -> Baskets:
+    """Baskets from a pandas or Polars Series or an Arrow array with a list in each row.
+
+    Args:
+        series: The lists; sets, tuples and arrays will do.
+        missing: What to do with rows that have no list: `"error"` or `"drop"`.
+        **columns: Options of tables, all of which are refused.
+
+    Raises:
+        DataError: a row holds a single value, or nothing.
+    """
+    kind = f"{type(series).__module__.split('.')[0]} {type(series).__name__}"
+    refuse_options(columns, f"a {kind}")
+    if kind.endswith("GroupBy") or not isinstance(series, Iterable):
+        raise DataError(
+            f"Baskets cannot be read from a {kind}.\n"
+            "Make a Series of lists of it, like frame.groupby('order')['product'].apply(list), or "
+            "pass the table with basket='order', item='product'."
+        )
+    values = series.to_pylist() if hasattr(series, "to_pylist") else list(series)
+    return from_list_column(values, f"This {kind}", missing)
+
+
+def from_list_column(values: Sequence[Any], owner: str, missing: str = "error") -> Baskets:
+    """Baskets from a column with a list in each row; `owner` is what a message calls it."""
+    values = [_plain(value) for value in values]
+    gaps = [row for row, value in enumerate(values, 1) if is_nothing(value)]
+    lists = [value for value in values if not is_nothing(value)]
+    wrong = next((value for value in lists if not isinstance(value, LIST_KINDS)), None)
+    if wrong is not None:
+        raise DataError(
+            f"{owner} must have the items of a basket in each row, as a list; found {wrong!r}.\n"
+            + ("Split texts first, as with .str.split(',').  " if isinstance(wrong, str) else "")
+            + "If it has one item in each row, pass the table and name its columns:\n"
+            "frequent_itemsets(frame, 0.01, basket='order', item='product')"
+        )
+    if gaps and missing == "error":
+        shown = ", ".join(map(str, gaps[:5])) + (", ..." if len(gaps) > 5 else "")
+        raise DataError(
+            f"{owner} has {len(gaps):,} rows without a list (rows {shown}).\n"
+            "Write [] for a basket without items, or leave them out with missing='drop'."
+        )
+    baskets = from_lists(lists)
+    if gaps:
+        baskets.notes.append(f"{len(gaps):,} rows without a list dropped.")
+    return baskets
+
+
+def from_lists(baskets: Any) -> Baskets:
+    """Baskets from lists of lists, a generator of them, or an array whose rows are lists.
+
+    Raises:
+        DataError: what cannot be one, with the way out.
+    """
+    if isinstance(baskets, Mapping):
+        raise DataError(
+            "A dict may mean baskets or columns.  If each value is a basket, pass "
+            "list(baskets.values()); if it is a column, pandas.DataFrame(columns)."
+        )
+    if isinstance(baskets, str | bytes | bytearray) or not isinstance(baskets, Iterable):
+        raise DataError(
+            "Baskets come as lists of items, a table, a matrix or a path, not as "
+            f"{type(baskets).__name__} ({str(baskets)[:40]})."
+        )
+    sized: Any = baskets if isinstance(baskets, list | tuple) else list(baskets)
+    for kind, number in {type(basket): i for i, basket in enumerate(sized, 1)}.items():
+        _refuse_kind(kind, sized[number - 1], number)
+    if not set(map(type, sized)) <= {list, tuple, set, frozenset}:
+        sized = [_plain(basket) for basket in sized]
+    try:
+        return Baskets.from_lists(sized)
+    except TypeError:
+        item = next(item for basket in sized for item in basket if not _is_hashable(item))
+        raise DataError(
+            f"{item!r} cannot be an item: a {type(item).__name__} cannot be compared for being "
+            "the same.\nName each item by a text, a number or a tuple of these."
+        ) from None
+
+
+def refuse_options(options: Mapping[str, Any], of: str) -> None:
+    """Complains about options of tables that mean nothing here."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise OptionError(f"{', '.join(given)}: only for tables and files, not for {of}.")
+
+
+def is_nothing(value: Any) -> bool:
+    """Whether a value stands for what is missing: None, NaN, pandas's NA and NaT."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float | np.floating) and bool(value != value)
+
+
+def _refuse_kind(kind: type, example: Any, number: int) -> None:
+    """Complains about baskets of a kind that has no items."""
+    if issubclass(kind, str | bytes):
+        raise DataError(f"A basket is one string, whose letters would be its items.\n{_SPLIT}")
+    if issubclass(kind, Mapping):
+        raise DataError(
+            f"Basket {number} is a dict.  Pass the items that are in it: "
+            "[[item for item, there in basket.items() if there] for basket in baskets]"
+        )
+    if is_nothing(example):
+        raise DataError(
+            f"Basket {number} is {example!r}.\n"
+            "Write [] for a basket without items, or leave it out."
+        )
+    if not issubclass(kind, Iterable) or getattr(example, "ndim", 1) == 0:
+        raise DataError(
+            f"Basket {number} is {example!r}, which is not a list of items.\n"
+            "Give a list of lists, like [['bread', 'milk'], ['milk']]."
+        )
+
+
+def _plain(basket: Any) -> Any:
+    """The items of a basket as Python's own values, if it is an array or a Series."""
+    for method in ("tolist", "to_list"):
+        if hasattr(basket, method):
+            return getattr(basket, method)()
+    return list(basket) if isinstance(basket, Iterator) else basket
+
+
+def _is_hashable(item: Any) -> bool:
+    try:
+        hash(item)
+    except TypeError:
+        return False
+    return True
