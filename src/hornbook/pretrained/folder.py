@@ -36,6 +36,7 @@ from hornbook.text.tokenizer import Tokenizer
 LAYOUTS = ("huggingface", "google", "keras")
 CONFIG_NAMES = ("config.json", "bert_config.json")
 KERAS_WEIGHTS = "model.weights.h5"
+_SHOWN = 5  # tokens in a message
 
 
 def open_folder(
@@ -178,9 +179,15 @@ def _tokenizer(folder: Path, family: Any, pre_tokenize, vocab_size: int) -> Toke
         return None
     # fewer tokens than rows is common: rows are rounded up, or their words were never written
     if tokenizer.vocabulary_size > vocab_size:
+        beyond = range(vocab_size, min(tokenizer.vocabulary_size, vocab_size + _SHOWN))
+        named = [
+            f"{token!r} ({i})" for i, token in zip(beyond, tokenizer.tokens(beyond), strict=True)
+        ]
+        more = tokenizer.vocabulary_size - vocab_size - len(named)
         raise CheckpointError(
             f"The vocabulary of {folder} has {tokenizer.vocabulary_size} tokens, but the model "
-            f"only {vocab_size} rows for them.\nTake it from where the weights are from."
+            f"only {vocab_size} rows for them.\nIt has none for {', '.join(named)}"
+            f"{f' and {more} more' if more else ''}.\nTake it from where the weights are from."
         )
     return tokenizer
 

@@ -11,16 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hornbook.errors import did_you_mean
+from hornbook.text.added_tokens import add_to_library, added_tokens
 from hornbook.text.json_file import read_object
 from hornbook.text.library_tokenizer import LibraryTokenizer, read_files
 from hornbook.text.merges import check_merges, read_merges
-from hornbook.text.special_tokens import (
-    SETTINGS,
-    Added,
-    added_tokens,
-    named_special_tokens,
-    read_settings,
-)
+from hornbook.text.special_tokens import SETTINGS, named_special_tokens, read_settings
 from hornbook.text.vocabulary_file import VocabularyError
 
 if TYPE_CHECKING:
@@ -101,7 +96,8 @@ def byte_pairs_from_folder(
         purpose: token for purpose, token in way.special_tokens.items() if token in ids
     }
     library = _library(ids, pairs, way, settings)
-    _add_tokens(library, added_tokens(folder, settings), folder)
+    size = library.get_vocab_size()
+    add_to_library(library, added_tokens(folder, settings, ids.get, size), str(folder))
     _mark_special(library, special_tokens)
     _enclose(library, special_tokens, way, settings, folder)
     contents = read_files(folder, vocabulary, merges, *SETTINGS)
@@ -163,18 +159,6 @@ def _library(
         library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=space)
         library.decoder = decoders.ByteLevel()
     return library
-
-
-def _add_tokens(library: Library, tokens: Mapping[int, Added], folder: Path) -> None:
-    from tokenizers import AddedToken
-
-    for token_id, (token, options) in tokens.items():
-        library.add_tokens([AddedToken(token, **options)])
-        if library.token_to_id(token) != token_id:
-            raise VocabularyError(
-                f"{folder}: the added token {token!r} has the id {token_id}, but its place "
-                f"behind the vocabulary is {library.token_to_id(token)}."
-            )
 
 
 def _mark_special(library: Library, special_tokens: Mapping[str, str]) -> None:

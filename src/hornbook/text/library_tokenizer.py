@@ -9,9 +9,10 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hornbook.files import atomic_file
+from hornbook.text.added_tokens import add_to_library, added_tokens
 from hornbook.text.json_file import object_in, read_object, read_text
 from hornbook.text.merges import check_merges
 from hornbook.text.special_tokens import (
@@ -95,8 +96,12 @@ class LibraryTokenizer(Tokenizer):
             VocabularyError: a file cannot be read, or they do not fit together.
         """
         folder = Path(folder)
-        library = _open(folder / FILE)
+        library, content = _open(folder / FILE)
         settings = read_settings(folder)
+        size = library.get_vocab_size(with_added_tokens=True)
+        listed = content.get("added_tokens")
+        added = added_tokens(folder, settings, library.token_to_id, size, serialized=listed)
+        add_to_library(library, added, str(folder))
         return cls(
             library,
             special_tokens=named_special_tokens(settings) or None,
@@ -137,15 +142,17 @@ class LibraryTokenizer(Tokenizer):
         return max(self._library.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
 
-def _open(path: Path) -> Library:
+def _open(path: Path) -> tuple[Library, dict[str, Any]]:
+    """The tokenizer of a file, and what stands in the file."""
     from tokenizers import Tokenizer as Library
 
-    model = object_in(read_object(path), "model")
+    content = read_object(path)
+    model = object_in(content, "model")
     if isinstance(model.get("merges"), list):
         prefix = str(model.get("continuing_subword_prefix") or "")
         check_merges(model["merges"], object_in(model, "vocab"), str(path), prefix)
     try:
-        return Library.from_str(read_text(path))
+        return Library.from_str(read_text(path)), content
     except Exception as error:  # the library has no class of its own for this
         raise VocabularyError(f"{path} is no tokenizer: {error}.") from None
 

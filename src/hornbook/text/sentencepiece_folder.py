@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from hornbook.errors import OptionError, did_you_mean
+from hornbook.text.added_tokens import added_tokens, numbered_tokens
 from hornbook.text.cpm import CpmTokenizer
 from hornbook.text.library_tokenizer import read_files
 from hornbook.text.sentencepiece_model import has_piece, open_model
-from hornbook.text.sentencepiece_styles import CPM, LLAMA, STYLES, XLM_ROBERTA, Style, style_of
-from hornbook.text.sentencepiece_tokenizer import SentencePieceTokenizer
-from hornbook.text.special_tokens import (
-    CONFIG,
-    SETTINGS,
-    added_tokens,
-    named_special_tokens,
-    read_settings,
+from hornbook.text.sentencepiece_styles import (
+    CPM,
+    LLAMA,
+    STYLES,
+    XLM_ROBERTA,
+    Style,
+    sentinels_in,
+    style_of,
 )
+from hornbook.text.sentencepiece_tokenizer import SentencePieceTokenizer
+from hornbook.text.special_tokens import CONFIG, SETTINGS, named_special_tokens, read_settings
 from hornbook.text.vocabulary_file import VocabularyError
 
 
@@ -53,7 +56,7 @@ def sentencepiece_from_folder(
     style = _style(model, path, settings)
     options: dict[str, Any] = {
         "style": style,
-        "added": added_tokens(path.parent, settings),
+        "added": partial(added_tokens, path.parent, settings),
         "max_length": max_length,
         "add_special_tokens": add_special_tokens,
         "settings": files,
@@ -94,22 +97,26 @@ def _style(model: bytes, path: Path, settings: Mapping[str, Any]) -> Style:
     else:
         processor = open_model(model, str(path))
         style = style_of(partial(has_piece, processor), str(path))
-    return _adjusted(style, settings)
+    return _adjusted(style, settings, path.parent)
 
 
-def _adjusted(style: Style, settings: Mapping[str, Any]) -> Style:
+def _adjusted(style: Style, settings: Mapping[str, Any], folder: Path) -> Style:
     """The style with what the settings say otherwise."""
 
     def said(name: str, default: bool) -> bool:
         value = settings.get(name)
         return value if isinstance(value, bool) else default
 
-    count = settings.get("extra_ids")
+    count = sentinels_in(numbered_tokens(folder, settings)) or settings.get("extra_ids")
     if style is LLAMA:
         start = "{bos} " if said("add_bos_token", True) else ""
         end = " {eos}" if said("add_eos_token", False) else ""
         second = f"{start}$B{end}".replace("}", "}:1").replace("$B", "$B:1")
-        style = style._replace(single=f"{start}$A{end}", pair=f"{start}$A{end} {second}")
+        style = style._replace(
+            single=f"{start}$A{end}",
+            pair=f"{start}$A{end} {second}",
+            one_start=settings.get("legacy") is not True,
+        )
     return style._replace(
         special_tokens={**style.special_tokens, **named_special_tokens(settings)},
         lowercase=said("do_lower_case", style.lowercase),

@@ -9,7 +9,7 @@ Reference: https://github.com/google/sentencepiece/blob/master/src/sentencepiece
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hornbook.errors import require
@@ -19,6 +19,8 @@ CONTROL = 3  # a special token: never found in a text
 USER_DEFINED = 4  # found in a text before anything else
 
 _PIECE = 0x0A  # field 1, length-delimited
+_NORMALIZER = 0x1A  # field 3; in it:
+_CHARACTER_TABLE, _ADD_PREFIX = 0x12, 0x18  # field 2, length-delimited, and field 3, a number
 _VARINT, _EIGHT_BYTES, _DELIMITED, _FOUR_BYTES = 0, 1, 2, 5  # how long a field is
 
 
@@ -93,20 +95,47 @@ def split_pieces(model: bytes) -> tuple[list[bytes], bytes]:
     """
     pieces: list[bytes] = []
     others: list[bytes] = []
+    for tag, content, whole in _fields(model):
+        (pieces if tag == _PIECE and content is not None else others).append(whole)
+    return pieces, b"".join(others)
+
+
+def normalization_of(model: bytes) -> bytes:
+    """The table of characters that the model reads as others, empty where there is none.
+
+    Raises:
+        VocabularyError: the file is damaged.
+    """
+    table = b""
+    for tag, content, _ in _fields(split_pieces(model)[1]):
+        if tag == _NORMALIZER:
+            for inner, value, _ in _fields(content or b""):
+                table = value or b"" if inner == _CHARACTER_TABLE else table
+    return table
+
+
+def without_prefix(model: bytes) -> bytes:
+    """The model that puts no space in front of a text."""
+    # a message that stands there twice is put together, and the later number counts
+    return model + _delimited(_NORMALIZER, bytes((_ADD_PREFIX, 0)))
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes | None, bytes]]:
+    """Each field's tag, its content where that is bytes, and the field as it stands there."""
     position = 0
-    while position < len(model):
+    while position < len(message):
         start = position
-        tag, position = _varint(model, position)
+        tag, position = _varint(message, position)
         length = {_VARINT: 0, _EIGHT_BYTES: 8, _FOUR_BYTES: 4}.get(tag & 7)
         if tag & 7 == _VARINT:
-            _, position = _varint(model, position)
+            _, position = _varint(message, position)
         elif tag & 7 == _DELIMITED:
-            length, position = _varint(model, position)
-        if length is None or position + length > len(model):
+            length, position = _varint(message, position)
+        if length is None or position + length > len(message):
             raise VocabularyError(f"The SentencePiece model is damaged at byte {start}.")
+        content = message[position : position + length] if tag & 7 == _DELIMITED else None
         position += length
-        (pieces if tag == _PIECE else others).append(model[start:position])
-    return pieces, b"".join(others)
+        yield tag, content, message[start:position]
 
 
 def _varint(content: bytes, position: int) -> tuple[int, int]:

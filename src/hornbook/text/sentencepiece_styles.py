@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from hornbook.text.vocabulary_file import VocabularyError
@@ -21,6 +22,8 @@ class Style(NamedTuple):
         lowercase: When it is cleaned: whether it is lower-cased.
         extra_ids: How many of T5's `<extra_id_...>` stand behind the pieces, the last one 0.
         fairseq: Whether ids are numbered as fairseq does.
+        one_start: Whether only the beginning of a text gets the space that the model puts in
+            front, and what stands behind an added token does not.
     """
 
     tokenizer_class: str
@@ -32,6 +35,11 @@ class Style(NamedTuple):
     lowercase: bool = False
     extra_ids: int = 0
     fairseq: bool = False
+    one_start: bool = False
+
+    def purposes(self) -> set[str]:
+        """Those of the special tokens that stand around a text."""
+        return set(re.findall(r"\{(\w+)\}", f"{self.single} {self.pair or ''}"))
 
     def settings(self) -> dict[str, Any]:
         """What a `tokenizer_config.json` has to say, for us and for Hugging Face's tools."""
@@ -44,6 +52,7 @@ class Style(NamedTuple):
         if self.tokenizer_class == "LlamaTokenizer":
             settings["add_bos_token"] = self.single.startswith("{bos}")
             settings["add_eos_token"] = self.single.endswith("{eos}")
+            settings["legacy"] = not self.one_start
         return settings
 
 
@@ -82,6 +91,7 @@ LLAMA = Style(
     "{bos} $A",
     "{bos} $A {bos}:1 $B:1",
     {"bos": "<s>", "eos": "</s>", "unk": "<unk>"},
+    one_start=True,
 )
 XLM_ROBERTA = Style(
     "XLMRobertaTokenizer",
@@ -103,6 +113,28 @@ _SIGNS = [  # pieces by which a model without settings is known
     (("<s>", "</s>"), LLAMA),
     (("</s>",), T5),
 ]
+
+
+MOST_SENTINELS = 10_000
+_SENTINEL = re.compile("<extra_id_([0-9]+)>")
+
+
+def sentinels_in(tokens: Iterable[str]) -> int:
+    """How many of T5's `<extra_id_...>` there are, from 0 to the highest of these tokens.
+
+    Raises:
+        VocabularyError: more than a model can have.
+    """
+    count = 0
+    for token in tokens:
+        if found := _SENTINEL.fullmatch(token):
+            if len(found[1]) > 5 or int(found[1]) >= MOST_SENTINELS:
+                raise VocabularyError(
+                    f"The added token {token[:40]!r} is beyond the {MOST_SENTINELS:,} marks that "
+                    "can be read."
+                )
+            count = max(count, int(found[1]) + 1)
+    return count
 
 
 def style_of(has: Callable[[str], bool], where: str) -> Style:

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from hornbook.files import atomic_file, write_json
+from hornbook.text.added_tokens import FLAGS, Added, AddedTokens, added_settings
 from hornbook.text.sentencepiece_model import (
     CONTROL,
-    USER_DEFINED,
     has_piece,
     in_fairseq_order,
     kept_pieces,
     new_piece,
+    normalization_of,
     open_model,
     with_pieces,
+    without_prefix,
 )
-from hornbook.text.sentencepiece_styles import Style, style_of
-from hornbook.text.special_tokens import CONFIG, Added, special_ids
+from hornbook.text.sentencepiece_styles import LLAMA, MOST_SENTINELS, Style, style_of
+from hornbook.text.special_tokens import CONFIG, special_ids
 from hornbook.text.template import Pieces, Template
 from hornbook.text.tokenizer import Tokenizer, checked_ids
 from hornbook.text.vocabulary_file import VocabularyError
@@ -34,6 +36,7 @@ _QUOTES = re.compile("``|''|.", re.DOTALL)
 _SENTINEL = re.compile(f"{WORD_START}?<extra_id_[0-9]+>")
 
 # A text as the model is to see it, and of each of its characters where it was; None: as it is.
+AddedReader = Callable[[Callable[[str], int | None], int], Mapping[int, Added]]
 Prepared = tuple[str, list[tuple[int, int]] | None]
 
 
@@ -41,13 +44,15 @@ class SentencePieceTokenizer(Tokenizer):
     """A tokenizer that the `sentencepiece` package runs.
 
     What a user types is text: `</s>` in it is brackets and letters, never the special token.
-    Only T5's `<extra_id_0>` and the like are found, because its prompts are written with them.
+    Only added tokens are found, and T5's `<extra_id_0>` and the like, because its prompts are
+    written with them.
     White space in front of a token does not count into its offsets, unless it is all there is.
 
     Args:
         model: The content of a model file, or its path.
         style: How it is used; None: what its special tokens speak for.
-        added: Id -> token, for those that stand behind the pieces.
+        added: Id -> token, for those that are found in a text as they are; or a function that gives
+            them, from the id of a piece and how many there are.
         max_length: What `encode` cuts to when it is not told otherwise; None: never.
         add_special_tokens: Whether `encode` adds them when it is not told otherwise.
         settings: Name -> content of the files beside it, which `save` writes back.
@@ -63,7 +68,7 @@ class SentencePieceTokenizer(Tokenizer):
         model: bytes | str | Path,
         *,
         style: Style | None = None,
-        added: Mapping[int, Added] | None = None,
+        added: Mapping[int, Added] | AddedReader | None = None,
         max_length: int | None = None,
         add_special_tokens: bool = True,
         settings: Mapping[str, bytes] | None = None,
@@ -73,57 +78,73 @@ class SentencePieceTokenizer(Tokenizer):
         if not isinstance(model, bytes):
             model = _read_model(Path(model))
         self._model = model
+        self._inner: Any = None  # for what stands behind an added token, made when it is needed
         self._settings = settings
         self._name = name
         self._processor = open_model(model, where)
         self.style = style or style_of(self._has, where)
-        self._complete(added or {}, where)
+        self._added = self._complete(added or {}, where)
+        self._verbatim = self._sentinels() | self._added
         tokens = {p: t for p, t in self.style.special_tokens.items() if self._has(t)}
         ids = special_ids(tokens, self._processor.piece_to_id, where)
-        single, pair = self.style.single, self.style.pair
         names = self.style.special_tokens
-        by_token = {token: ids[purpose] for purpose, token in tokens.items()}
+        purposes = {f"{{{purpose}}}": token_id for purpose, token_id in ids.items()}
+        if missing := [names.get(p, p) for p in self.style.purposes() if p not in ids]:
+            raise VocabularyError(
+                f"{where}: the vocabulary has no {missing[0]}, which belongs around each text."
+            )
+        marks = {i: one for i, one in self._verbatim.items() if i not in ids.values()}
         super().__init__(
-            template=Template.written(
-                single.format(**names), None if pair is None else pair.format(**names), by_token
-            ),
+            template=Template.written(self.style.single, self.style.pair, purposes),
             special_ids=ids,
             max_length=max_length,
             add_special_tokens=add_special_tokens,
+            added=AddedTokens(marks, normalizer_of(self.style, self._model)) if marks else None,
         )
 
     def _has(self, piece: str) -> bool:
         return has_piece(self._processor, piece)
 
-    def _complete(self, added: Mapping[int, Added], where: str) -> None:
-        """Makes pieces of what belongs to the vocabulary and is not in the file."""
+    def _complete(self, added: Mapping[int, Added] | AddedReader, where: str) -> dict[int, Added]:
+        """Makes pieces of what belongs to the vocabulary and is not in the file.
+
+        Returns:
+            The added tokens by their ids.
+        """
         model = self._model
         if self.style.fairseq and not self._has("<mask>"):
             if [self._processor.id_to_piece(i) for i in range(3)] != ["<unk>", "<s>", "</s>"]:
                 raise VocabularyError(f"{where} does not begin with <unk>, <s> and </s>.")
             model = in_fairseq_order(model)
             self._processor = open_model(model, where)
-        more = [
-            new_piece(token, CONTROL if options.get("special") else USER_DEFINED)
-            for token, options in added.values()
-            if not self._has(token) and not _SENTINEL.fullmatch(token)
-        ]
         if not any(self._has(f"{start}<extra_id_0>") for start in ("", WORD_START)):
-            count = max(
-                (int(token[10:-1]) + 1 for token, _ in added.values() if _SENTINEL.match(token)),
-                default=self.style.extra_ids,
-            )
-            sentinels = [f"<extra_id_{number}>" for number in reversed(range(count))]
-            more = [*(new_piece(token, USER_DEFINED) for token in sentinels), *more]
-        if more:
-            self._processor = open_model(with_pieces(model, more), where)
+            sentinels = [f"<extra_id_{number}>" for number in reversed(range(self.style.extra_ids))]
+            model = with_pieces(model, [new_piece(token, CONTROL) for token in sentinels])
+            self._processor = open_model(model, where)
+        if callable(added):
+            added = added(self._id_of, self._processor.get_piece_size())
+        # they are found in a text before the model sees it, which therefore must not find them
+        more = [new_piece(one.token, CONTROL) for one in added.values() if not self._has(one.token)]
         self._completed = with_pieces(model, more)
+        self._processor = open_model(self._completed, where)
         for token_id, (token, _) in added.items():
             if self._processor.piece_to_id(token) != token_id:
                 raise VocabularyError(
                     f"{where}: the added token {token!r} has the id {token_id}, but its place "
                     f"behind the pieces is {self._processor.piece_to_id(token)}."
                 )
+        return dict(added)
+
+    def _id_of(self, piece: str) -> int | None:
+        return self._processor.piece_to_id(piece) if self._has(piece) else None
+
+    def _sentinels(self) -> dict[int, Added]:
+        """T5's `<extra_id_...>` among the pieces, which are found in a text as added tokens are."""
+        names = [f"<extra_id_{number}>" for number in range(MOST_SENTINELS)]
+        ids = self._processor.piece_to_id(names)
+        options = {name: name == "special" for name in FLAGS}
+        unknown = self._processor.unk_id()
+        return {i: Added(t, options) for t, i in zip(names, ids, strict=True) if i != unknown}
 
     def save(self, folder: str | Path) -> None:
         """Writes the model file as it was, and the settings beside it."""
@@ -133,7 +154,9 @@ class SentencePieceTokenizer(Tokenizer):
             with atomic_file(folder / name) as file:
                 file.write(content)
         if self._settings is None:
-            write_json(folder / CONFIG, self.style.settings())
+            specials = {i: self.tokens([i])[0] for i in self.special_ids.values()}
+            added = added_settings(self._added, specials)
+            write_json(folder / CONFIG, {**self.style.settings(), **added})
 
     def keep(self, token_ids: Iterable[int]) -> SentencePieceTokenizer:
         """A tokenizer with these pieces only, numbered in this order.
@@ -141,8 +164,10 @@ class SentencePieceTokenizer(Tokenizer):
         Texts are cut into the pieces that are left, so few become unknown.
         """
         style = self.style._replace(extra_ids=0)  # those that are kept are pieces now
-        model = kept_pieces(self._completed, checked_ids(token_ids))
-        return type(self)(model, style=style, name=self._name, **self._options())
+        old = checked_ids(token_ids)
+        model = kept_pieces(self._completed, old)
+        added = {new: self._verbatim[i] for new, i in enumerate(old) if i in self._verbatim}
+        return type(self)(model, style=style, name=self._name, added=added, **self._options())
 
     def _options(self) -> dict[str, Any]:
         return {"max_length": self.max_length, "add_special_tokens": self.add_special_tokens}
@@ -164,8 +189,25 @@ class SentencePieceTokenizer(Tokenizer):
         return "".join(characters), spans
 
     def _pieces(self, texts: list[str]) -> list[Pieces]:
+        return self._cut(self._processor, texts)
+
+    def _pieces_behind_added(self, texts: list[str]) -> list[Pieces]:
+        if self.style.tokenizer_class != LLAMA.tokenizer_class:  # others take off white space
+            return self._cut(self._processor, texts)
+        if self._inner is None:
+            self._inner = open_model(without_prefix(self._completed), self._name)
+        first = [not self.style.one_start and not text.startswith(" ") for text in texts]
+        pieces = {
+            own: iter(
+                self._cut(processor, [t for t, f in zip(texts, first, strict=True) if f is own])
+            )
+            for own, processor in ((True, self._processor), (False, self._inner))
+        }
+        return [next(pieces[own]) for own in first]
+
+    def _cut(self, processor: Any, texts: list[str]) -> list[Pieces]:
         prepared = [self._prepared(text) for text in texts]
-        found = self._processor.encode([text for text, _ in prepared], return_type="offset_mapping")
+        found = processor.encode([text for text, _ in prepared], return_type="offset_mapping")
         encoded = []
         for text, (_, spans), pieces in zip(texts, prepared, found, strict=True):
             ids = pieces["ids"]
@@ -203,12 +245,12 @@ class SentencePieceTokenizer(Tokenizer):
     def decode(self, token_ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
         ids = [token_id for token_id in checked_ids(token_ids) if token_id < self.vocabulary_size]
         if skip_special_tokens:
-            return self._processor.decode([i for i in ids if not self._is_special(i)])
+            ids = [token_id for token_id in ids if not self._is_special(token_id)]
         text = ""
-        for special, run in groupby(ids, self._is_special):
+        for verbatim, run in groupby(ids, self._is_verbatim):
             part = list(run)
             pieces = self.tokens(part)
-            if special:
+            if verbatim:
                 text += "".join(pieces)
             else:
                 # the package takes the space at the beginning for its own
@@ -216,7 +258,12 @@ class SentencePieceTokenizer(Tokenizer):
                 text += self._processor.decode(part)
         return text
 
+    def _is_verbatim(self, token_id: int) -> bool:
+        return token_id in self._verbatim or self._is_special(token_id)
+
     def _is_special(self, token_id: int) -> bool:
+        if token_id in self._verbatim and token_id not in self.special_ids.values():
+            return self._verbatim[token_id].options["special"]
         processor = self._processor
         if processor.is_control(token_id) or processor.is_unknown(token_id):
             return True
@@ -229,6 +276,23 @@ class SentencePieceTokenizer(Tokenizer):
     @property
     def vocabulary_size(self) -> int:
         return self._processor.get_piece_size()
+
+
+def normalizer_of(style: Style, model: bytes) -> Any:
+    """How a text is read, for added tokens that are looked for in what is read; None: as it is."""
+    from tokenizers import normalizers
+
+    if style.tokenizer_class == LLAMA.tokenizer_class:
+        return None
+    steps: list[Any] = []
+    if style.cleans:
+        steps += [normalizers.Replace(quotes, '"') for quotes in ("``", "''")]
+        if not style.keep_accents:
+            steps += [normalizers.NFKD(), normalizers.StripAccents()]
+        steps += [normalizers.Lowercase()] if style.lowercase else []
+    if table := normalization_of(model):
+        steps.append(normalizers.Precompiled(table))
+    return normalizers.Sequence(steps) if steps else None
 
 
 def _original(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from hornbook.text.json_file import object_in, read_object
+from hornbook.text.json_file import read_object
 from hornbook.text.vocabulary_file import VocabularyError
 
 CONFIG = "tokenizer_config.json"
@@ -77,35 +77,3 @@ def special_ids(
             f"{where}: the vocabulary has no {', '.join(missing)}, which its settings name."
         )
     return {purpose: found for purpose, found in ids.items() if found is not None}
-
-
-class Added(NamedTuple):
-    """A token that was added behind a vocabulary."""
-
-    token: str
-    options: dict[str, bool]  # whether it is special, takes the spaces beside it ...
-
-
-def added_tokens(folder: Path, settings: Mapping[str, Any]) -> dict[int, Added]:
-    """Id -> token, in the order of the ids.
-
-    Raises:
-        VocabularyError: an id is no number, a token no text.
-    """
-    found: dict[Any, Any] = {}
-    if (folder / ADDED_TOKENS).is_file():
-        found = {number: token for token, number in read_object(folder / ADDED_TOKENS).items()}
-    for number, token in object_in(dict(settings), "added_tokens_decoder").items():
-        found[int(number) if number.isdecimal() else number] = token
-    added = {}
-    for number, token in found.items():
-        details = token if isinstance(token, dict) else {"content": token}
-        content = details.get("content")
-        if type(number) is not int or not isinstance(content, str):
-            raise VocabularyError(f"{folder}: the added token {number!r}: {token!r} is no token.")
-        options = {name: details[name] for name in _OPTIONS if type(details.get(name)) is bool}
-        added[number] = Added(content, options)
-    return dict(sorted(added.items()))
-
-
-_OPTIONS = ("special", "lstrip", "rstrip", "single_word", "normalized")

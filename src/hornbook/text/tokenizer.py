@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hornbook.text.added_tokens import AddedTokens
 from hornbook.text.streaming import TextStream, WindowStream
 from hornbook.text.template import Pieces, Template
 from hornbook.text.vocabulary_file import VocabularyError
@@ -61,6 +62,8 @@ class Tokenizer(ABC):
         max_length: What `encode` cuts to when it is not told otherwise; None: never.
         add_special_tokens: Whether `encode` puts them around a text when it is not told
             otherwise.  GPT2_ML is used without.
+        added: Tokens that are found in a text before it is cut; None: none, or the kind of
+            vocabulary finds them itself.
     """
 
     def __init__(
@@ -70,11 +73,13 @@ class Tokenizer(ABC):
         special_ids: Mapping[str, int],
         max_length: int | None = None,
         add_special_tokens: bool = True,
+        added: AddedTokens | None = None,
     ) -> None:
         self.template = template
         self.special_ids = dict(special_ids)
         self.max_length = max_length
         self.add_special_tokens = add_special_tokens
+        self.added = added
 
     def encode(
         self,
@@ -134,12 +139,45 @@ class Tokenizer(ABC):
         Half a character, which cannot be text, counts as U+FFFD.
         """
         try:
-            return self._pieces(texts)
+            return self._pieces_and_added(texts)
         except (TypeError, UnicodeEncodeError):  # what the libraries say to half a character
             cleaned = [_SURROGATES.sub("\ufffd", text) for text in texts]
             if cleaned == texts:
                 raise
-            return self._pieces(cleaned)
+            return self._pieces_and_added(cleaned)
+
+    def _pieces_and_added(self, texts: list[str]) -> list[Pieces]:
+        """The added tokens of each text, and the pieces of what stands between them."""
+        added = self.added
+        if added is None or not any(map(added.may_be_in, texts)):
+            return self._pieces(texts)
+        parts = added.split(texts)
+        cut = [
+            [text[part.start : part.end] for part in parts_of if part.token_id is None]
+            for text, parts_of in zip(texts, parts, strict=True)
+        ]
+        at_start = [bool(found) and found[0].token_id is None for found in parts]
+        firsts = iter(self._pieces([c[0] for c, first in zip(cut, at_start, strict=True) if first]))
+        later = [part for c, first in zip(cut, at_start, strict=True) for part in c[first:]]
+        others = iter(self._pieces_behind_added(later))
+        joined = []
+        for parts_of in parts:
+            ids: list[int] = []
+            offsets: list[tuple[int, int]] = []
+            for part in parts_of:
+                if part.token_id is not None:
+                    ids.append(part.token_id)
+                    offsets.append((part.start, part.end))
+                    continue
+                found, spans = next(others if part.start else firsts)
+                ids += found
+                offsets += [(part.start + start, part.start + end) for start, end in spans]
+            joined.append((ids, offsets))
+        return joined
+
+    def _pieces_behind_added(self, texts: list[str]) -> list[Pieces]:
+        """The same as `_pieces`, of parts that stand behind an added token."""
+        return self._pieces(texts)
 
     def arrays(self, texts: list[str]) -> Arrays:
         """The same for many texts, as arrays."""

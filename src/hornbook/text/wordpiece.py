@@ -12,7 +12,7 @@ never becomes a final ς), and characters younger than its Unicode tables count 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from tokenizers import Tokenizer as Library
 from tokenizers import models, normalizers, pre_tokenizers
 
 from hornbook.files import write_json
+from hornbook.text.added_tokens import Added, AddedTokens, added_settings, added_tokens
 from hornbook.text.decoding import JoinedTokens
+from hornbook.text.special_tokens import ADDED_TOKENS, named_special_tokens, read_settings
 from hornbook.text.streaming import TextStream
 from hornbook.text.template import Pieces, Template
 from hornbook.text.tokenizer import Arrays, Tokenizer, checked_ids
@@ -40,10 +42,21 @@ from hornbook.text.vocabulary_file import (
     write_vocabulary,
 )
 from hornbook.text.word_cache import WordCache
-from hornbook.text.wordpiece_files import find_vocabulary, is_marked_lowercase
+from hornbook.text.wordpiece_files import (
+    find_vocabulary,
+    is_marked_lowercase,
+    listed_in_library_file,
+)
 from hornbook.text.words import words_and_gaps
 
 _PURPOSES = {"pad": PAD, "unk": UNKNOWN, "cls": CLS, "sep": SEP, "mask": MASK}
+_OWN = (  # of tokenizer_config.json, what `save` says itself
+    "added_tokens_decoder",
+    "additional_special_tokens",
+    "extra_special_tokens",
+    "tokenizer_file",
+    "name_or_path",
+)
 LONGEST_WORD = 100  # BERT: a longer word is [UNK]
 _MARK = re.compile(r"\[.+\]$|##.")
 
@@ -52,7 +65,7 @@ class WordPieceTokenizer(Tokenizer):
     """BERT's tokenizer.
 
     What a user types is text: `[MASK]` or `[SEP]` in it are brackets and letters, never the
-    special tokens.
+    special tokens.  Tokens that were added to the vocabulary (`[E1]`, `<user>`) are found.
 
     Args:
         vocabulary: The tokens in the order of their ids, or the path of a `vocab.txt`.
@@ -64,6 +77,9 @@ class WordPieceTokenizer(Tokenizer):
         max_length: What `encode` cuts to when it is not told otherwise; None: never.
         add_special_tokens: Whether `encode` puts [CLS] and [SEP] around a text when it is not
             told otherwise.  GPT2_ML is used without.
+        added: Id -> token, for those that are found in a text as they are.  Ids behind the
+            vocabulary follow it without a hole.
+        settings: What else the folder's `tokenizer_config.json` says, which `save` writes back.
 
     Raises:
         VocabularyError: a special token is missing, a token is empty or there twice, the file
@@ -79,25 +95,37 @@ class WordPieceTokenizer(Tokenizer):
         pre_tokenize: Callable[[str], Iterable[str]] | None = None,
         max_length: int | None = None,
         add_special_tokens: bool = True,
+        added: Mapping[int, Added] | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         if isinstance(vocabulary, str | Path):
             vocabulary = read_vocabulary(vocabulary)
         else:
             check_vocabulary(vocabulary)
-        self.vocabulary = list(vocabulary)
+        self._base = list(vocabulary)
+        self._added = dict(added or {})
+        self._settings = dict(settings or {})
+        behind = [one.token for number, one in self._added.items() if number >= len(self._base)]
+        self.vocabulary = [*self._base, *behind]
         self.lowercase = lowercase
         self.strip_accents = strip_accents
         self.pre_tokenize = pre_tokenize
-        self._ids = {token: token_id for token_id, token in enumerate(self.vocabulary)}
+        self._ids = {token: token_id for token_id, token in enumerate(self._base)}
+        ids = {token: token_id for token_id, token in enumerate(self.vocabulary)}
+        purposes = _PURPOSES | {
+            purpose: token
+            for purpose, token in named_special_tokens(self._settings).items()
+            if purpose in ("bos", "eos") and token in ids
+        }
+        marks = {i: one for i, one in self._added.items() if one.token not in SPECIAL_TOKENS}
         super().__init__(
             template=Template.written("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", self._ids),
             special_ids={
-                purpose: self._ids[token]
-                for purpose, token in _PURPOSES.items()
-                if token in self._ids
+                purpose: ids[token] for purpose, token in purposes.items() if token in ids
             },
             max_length=max_length,
             add_special_tokens=add_special_tokens,
+            added=AddedTokens(marks, self._normalizer(chinese=True)) if marks else None,
         )
         self._library = Library(
             models.WordPiece(self._ids, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD)
@@ -149,6 +177,11 @@ class WordPieceTokenizer(Tokenizer):
         """
         tokens = find_vocabulary(folder)
         lowercase, strip_accents = is_marked_lowercase(folder)
+        settings = read_settings(Path(folder))
+        ids = {token: token_id for token_id, token in enumerate(tokens)}
+        added = added_tokens(
+            Path(folder), settings, ids.get, len(tokens), serialized=listed_in_library_file(folder)
+        )
         return cls(
             tokens,
             lowercase=is_lowercase(tokens) if lowercase is None else lowercase,
@@ -156,27 +189,36 @@ class WordPieceTokenizer(Tokenizer):
             pre_tokenize=pre_tokenize,
             max_length=max_length,
             add_special_tokens=add_special_tokens,
+            added=added,
+            settings=settings,
         )
 
     def save(self, folder: str | Path) -> None:
         """Writes `vocab.txt` and a `tokenizer_config.json` that Hugging Face's tools read too."""
         folder = Path(folder)
-        write_vocabulary(folder / "vocab.txt", self.vocabulary)
+        write_vocabulary(folder / "vocab.txt", self._base)
         config: dict[str, Any] = {
             "tokenizer_class": "BertTokenizer",
             "do_lower_case": self.lowercase,
             "strip_accents": self.strip_accents,
             "tokenize_chinese_chars": True,
-            **{f"{purpose}_token": _PURPOSES[purpose] for purpose in self.special_ids},
+            **{f"{purpose}_token": self.vocabulary[i] for purpose, i in self.special_ids.items()},
         }
         if self.max_length is not None:
             config["model_max_length"] = self.max_length
-        write_json(folder / "tokenizer_config.json", config)
+        others = {name: value for name, value in self._settings.items() if name not in _OWN}
+        specials = {token_id: self.vocabulary[token_id] for token_id in self.special_ids.values()}
+        added = added_settings(self._added, specials)
+        write_json(folder / "tokenizer_config.json", {**others, **config, **added})
+        behind = {t: len(self._base) + n for n, t in enumerate(self.vocabulary[len(self._base) :])}
+        if behind:  # for tools that read no added_tokens_decoder
+            write_json(folder / ADDED_TOKENS, behind)
 
     def arrays(self, texts: list[str]) -> Arrays:
-        if self.pre_tokenize is not None:
+        text = "\n".join(texts)
+        if self.pre_tokenize is not None or (self.added and self.added.may_be_in(text)):
             return super().arrays(texts)
-        ids, spans = self._words.cut("\n".join(texts))
+        ids, spans = self._words.cut(text)
         sizes = np.fromiter((len(text) + 1 for text in texts), np.int64, len(texts))
         begins = np.cumsum(sizes) - sizes
         counts = np.diff(np.searchsorted(spans[:, 0], begins), append=len(ids))
@@ -216,17 +258,27 @@ class WordPieceTokenizer(Tokenizer):
         return "".join(map(stream.add, checked_ids(token_ids)))
 
     def text_stream(self, *, skip_special_tokens: bool = True) -> TextStream:
-        return _WordStream(self.vocabulary, SPECIAL_TOKENS if skip_special_tokens else ())
+        left_out = {*SPECIAL_TOKENS, *(self.vocabulary[i] for i in self.special_ids.values())}
+        left_out |= {one.token for one in self._added.values() if one.options["special"]}
+        return _WordStream(self.vocabulary, left_out if skip_special_tokens else ())
 
     def keep(self, token_ids: Iterable[int]) -> WordPieceTokenizer:
         """A tokenizer with these tokens only, numbered in this order."""
+        old = checked_ids(token_ids)
+        tokens = [self.vocabulary[token_id] for token_id in old]
+        # added tokens stay behind the vocabulary if that is where they are still
+        count = len(old)
+        while count and old[count - 1] >= len(self._base):
+            count -= 1
         return WordPieceTokenizer(
-            [self.vocabulary[token_id] for token_id in checked_ids(token_ids)],
+            tokens[:count],
             lowercase=self.lowercase,
             strip_accents=self.strip_accents,
             pre_tokenize=self.pre_tokenize,
             max_length=self.max_length,
             add_special_tokens=self.add_special_tokens,
+            added={new: self._added[i] for new, i in enumerate(old) if i in self._added},
+            settings=self._settings,
         )
 
     @property
@@ -241,7 +293,7 @@ class WordPieceTokenizer(Tokenizer):
 class _WordStream:
     """A text of WordPieces: whatever comes next, what is there stays as it is."""
 
-    def __init__(self, vocabulary: Sequence[str], left_out: Sequence[str]) -> None:
+    def __init__(self, vocabulary: Sequence[str], left_out: Collection[str]) -> None:
         self._vocabulary = vocabulary
         self._left_out = left_out
         self._text = JoinedTokens()

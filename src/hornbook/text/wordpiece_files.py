@@ -71,6 +71,12 @@ def is_marked_lowercase(folder: str | Path) -> tuple[bool | None, bool | None]:
     return said.get("do_lower_case"), said.get("strip_accents")
 
 
+def listed_in_library_file(folder: str | Path) -> Any:
+    """The added tokens of the folder's `tokenizer.json`; None where there is none."""
+    path = Path(folder) / "tokenizer.json"
+    return read_object(path).get("added_tokens") if path.is_file() else None
+
+
 _SWITCHES = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
 
 
