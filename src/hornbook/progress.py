@@ -15,10 +15,13 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import contextmanager
+from contextvars import ContextVar
 from time import monotonic
 from typing import IO, Any
 
 PLAIN_SECONDS = 10.0  # between two plain lines
+_without_notes = ContextVar("without_notes", default=False)
 RATE_SECONDS = 30.0  # the rate and the time left look back this far, so compiling is forgotten
 
 
@@ -169,8 +172,18 @@ def progress(
 
 def note(message: str, *, quiet: bool | None = None) -> None:
     """Writes one message on standard error, above a live line if there is one."""
-    if not (is_quiet() if quiet is None else quiet):
+    if not (is_quiet() or _without_notes.get() if quiet is None else quiet):
         _write("\n".join(_printable(line) for line in message.splitlines()))
+
+
+@contextmanager
+def without_notes() -> Iterator[None]:
+    """Keeps `note` silent while something is done again that has said its notes before."""
+    token = _without_notes.set(True)
+    try:
+        yield
+    finally:
+        _without_notes.reset(token)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

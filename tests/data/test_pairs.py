@@ -10,13 +10,19 @@ from pathlib import Path
 import pytest
 
 from hornbook.data.pairs import (
+    READING,
     Pair,
+    common_criteria,
+    criteria_lines,
+    fingerprint,
     group_criteria,
+    labelled_pairs,
     read_pairs,
     read_pairs_to_predict,
     split_off,
 )
-from hornbook.errors import DataError
+from hornbook.data.text_summary import overlap
+from hornbook.errors import DataError, OptionError
 
 
 def write_rows(path, rows):
@@ -101,12 +107,10 @@ def test_one_file_tells_criteria_apart_by_a_column(tmp_path, kind):
     assert not set(texts(train)) & set(texts(valid))
 
 
-def test_without_validation_data_a_tenth_of_each_kind_is_set_aside_and_said(tmp_path, capsys):
+def test_without_validation_data_a_tenth_of_each_kind_is_set_aside_and_said(tmp_path):
     path = write_rows(tmp_path / "pairs.jsonl", many(200))
-    train = read_pairs(path)
-    assert capsys.readouterr().err == ""
-    valid = read_pairs(path, "valid")
-    assert f"set 10% of {path} aside" in capsys.readouterr().err
+    train, valid = read_pairs(path), read_pairs(path, "valid")
+    assert labelled_pairs(path).training().set_aside == f"10% of {path} set aside"
     assert Counter(pair.label for pair in valid.pairs) == {0: 10, 1: 10}
     assert {*texts(train), *texts(valid)} == {(r["source"], r["target"]) for r in many(200)}
     assert read_pairs(path, "valid", seed=1).pairs != valid.pairs
@@ -169,8 +173,91 @@ def test_places_without_data_are_told_what_was_expected(tmp_path):
     write_rows(tmp_path / "train.txt", [])
     with pytest.raises(DataError, match=r"more than one train file: train\.jsonl, train\.txt"):
         read_pairs(tmp_path)
-    with pytest.raises(ValueError, match="must be one of train, valid"):
+    with pytest.raises(DataError, match=r"no test data.\nIt holds train\.jsonl, train\.txt"):
         read_pairs(tmp_path, "test")
+    with pytest.raises(OptionError, match="Did you mean 'test'"):
+        read_pairs(tmp_path, "tests")
+
+
+def test_criteria_may_have_files_of_any_name_that_says_the_split(tmp_path):
+    for criterion in ("x", "y"):
+        write_rows(tmp_path / criterion / "TRAIN.jsonl", many(4))
+        write_rows(tmp_path / criterion / "dev.jsonl", many(2))
+        write_rows(tmp_path / criterion / "test.jsonl", many(2))
+    write_rows(tmp_path / "z" / "data.jsonl", many(4))
+    (tmp_path / "notes.csv").write_text("x")
+    data = labelled_pairs(tmp_path)
+    splits = data.training()
+    assert (len(splits.train), len(splits.valid), len(data.samples("test"))) == (8, 4, 4)
+    assert common_criteria(splits.train, splits.valid) == ["x", "y"]
+    test, unused = splits.notes
+    assert f"{tmp_path / 'x' / 'test.jsonl'}, {tmp_path / 'y' / 'test.jsonl'} are for" in test
+    assert unused == f"Not used: {tmp_path / 'notes.csv'}, {tmp_path / 'z'}"
+
+
+def test_splits_may_be_folders_with_a_file_for_each_criterion_or_with_parts(tmp_path):
+    for split in ("train", "valid"):
+        for name in ("LCQMC", "AFQMC"):
+            write_rows(tmp_path / "a" / split / f"{name}.jsonl", many(4))
+        for name in ("part-1", "part-2"):
+            write_rows(tmp_path / "b" / split / f"{name}.jsonl", many(4))
+    assert read_pairs(tmp_path / "a").criteria == ["AFQMC", "LCQMC"]
+    assert read_pairs(tmp_path / "b").criteria == ["b"]
+    assert len(read_pairs(tmp_path / "b").pairs) == 8
+
+
+def test_white_space_around_a_criterion_is_no_part_of_it_and_said(tmp_path):
+    names = ["x", "x ", "\u3000x", " "]
+    rows = [row(f"{n}", label=n % 2, criterion=names[n % 4]) for n in range(8)]
+    splits = labelled_pairs(write_rows(tmp_path / "pairs.jsonl", rows)).training()
+    assert {pair.criterion for pair in [*splits.train, *splits.valid]} == {"x", "pairs"}
+    assert "White space around 4 criterion names is ignored" in splits.notes[0]
+    found = read_pairs_to_predict(tmp_path / "pairs.jsonl", "y")
+    assert {pair.criterion for pair in found} == {"x", "y"}
+
+
+def test_another_file_than_that_of_the_training_is_measured_whole(tmp_path, capsys):
+    data = labelled_pairs(write_rows(tmp_path / "pairs.jsonl", many(40)))
+    train, valid = data.samples("train"), data.samples("valid")
+    assert data.to_measure(fingerprint(train)) == valid
+    assert len(data.to_measure("other")) == len(train) + len(valid) == 40
+    assert "Measured on 40 pairs of" in capsys.readouterr().err
+
+
+def test_validation_pairs_that_are_training_pairs_are_counted_in_either_order(tmp_path):
+    write_rows(tmp_path / "train.jsonl", [row("甲", "乙", label=1), row("丙", "丁", label=0)])
+    write_rows(tmp_path / "valid.jsonl", [row("乙", "甲", label=1), row("丙", "戊", label=0)])
+    splits = labelled_pairs(tmp_path).training()
+    count, place = overlap(splits.train, splits.valid, READING)
+    assert "1 of 2 validation pairs are training pairs too" in count
+    assert place.strip() == f"{tmp_path / 'valid.jsonl'}:1 = {tmp_path / 'train.jsonl'}:1"
+
+
+@pytest.mark.parametrize(("label", "meant"), [(1.0, 1), ("0.0", 0), ("1.0", 1), ("\ufeff1 ", 1)])
+def test_a_label_is_the_number_it_says(tmp_path, label, meant):
+    path = write_rows(tmp_path / "valid.jsonl", [row(label=label)])
+    write_rows(tmp_path / "train.jsonl", [row(label=1)])
+    assert [pair.label for pair in read_pairs(path.parent, "valid").pairs] == [meant]
+
+
+def test_criteria_are_shown_with_their_pairs_and_matches(tmp_path):
+    for name in ("LCQMC", "LCQMc"):
+        write_rows(tmp_path / name / "train.jsonl", many(40 if name == "LCQMC" else 4))
+        write_rows(tmp_path / name / "valid.jsonl", many(2))
+    several = criteria_lines(labelled_pairs(tmp_path).training())
+    assert several[0].split() == ["Criteria", "2"]
+    assert "LCQMC: 40 training pairs (50% match), 2 validation pairs (50% match)" in several[1]
+    assert "'LCQMc' has 4 rows" in several[-1]
+    assert "the same as 'LCQMC'" in several[-1]
+    [one] = criteria_lines(labelled_pairs(tmp_path / "LCQMC").training())
+    assert one.split() == ["Labels", "2:", "0", "(20),", "1", "(20)"]
+
+
+def test_a_criterion_whose_pairs_all_have_one_label_is_refused():
+    pairs = [Pair(f"{n}", "b", int(n < 6), "xy"[n % 2], f"f:{n}") for n in range(8)]
+    common_criteria(pairs, pairs)
+    with pytest.raises(DataError, match="x: all training pairs have label 1"):
+        common_criteria([pair for pair in pairs if pair.label or pair.criterion == "y"], pairs)
 
 
 def test_a_letter_that_stands_alone_makes_a_group():

@@ -24,6 +24,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="of a run labelled data, as for training; of a model a text file, or .jsonl with "
         "`text` and perhaps `prompt`; -: standard input",
     )
+    parser.add_argument(
+        "--split",
+        choices=("train", "valid", "test"),
+        help="which part of a run's DATA (default: valid; where there is none, test or all)",
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     group = parser.add_argument_group("language models")
     group.add_argument("--window", type=int, metavar="N", help="read so many tokens at once")
@@ -60,6 +65,8 @@ def run(options: argparse.Namespace) -> None:
     given = [name for name in _OF_MODELS if getattr(options, name) is not None]
     if given and not is_model:
         raise OptionError(f"--{given[0]} is for language models, and {folder} is a trained run.")
+    if options.split is not None and is_model:
+        raise OptionError(f"--split is for runs, and {folder} is a model: it reads all of a file.")
     of_images = [name for name in ("views", "report") if getattr(options, name) is not None]
     if of_images and is_model:
         raise OptionError(f"--{of_images[0]} is for runs of images, and {folder} is a model.")
@@ -88,7 +95,7 @@ def _of_run(options: argparse.Namespace):
     from hornbook.recipes.fields import check_choices
 
     recipe = open_runs(options.folders)
-    choices = {name: getattr(options, name) for name in ("views", "report")}
+    choices = {name: getattr(options, name) for name in ("split", "views", "report")}
     metrics = recipe.evaluate(options.data, **check_choices(recipe, "evaluate", choices))
     return metrics, *recipe.table(metrics)
 

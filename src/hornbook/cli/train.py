@@ -28,10 +28,12 @@ def run(options: argparse.Namespace) -> None:
     recipe_class = recipe_named(options.recipe)
     recipe = recipe_class(**{name: getattr(options, name) for name in recipe_class.field_names()})
 
-    from hornbook.progress import print_table
+    from hornbook.progress import print_table, without_notes
 
     recipe.fit(options.data, options.out, resume=options.resume)
-    columns, rows = recipe.table(recipe.evaluate(options.data))
+    with without_notes():  # `fit` has said what there is to say of the data
+        metrics = recipe.evaluate(options.data)
+    columns, rows = recipe.table(metrics)
     print_table("Validation", columns, rows)
     print(f"Run     {options.out}")
     print(f"Report  {options.out / 'report.html'}")

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hornbook.data.labels import Trimming, trimmed
 from hornbook.data.problems import Problems
 from hornbook.data.row_files import rows_of
 from hornbook.data.text_lines import name_of
 
 TEXTS = ("source", "target")
 LABELS = ("label", "labelA", "labelB")  # the last two as in Sohu's contest of 2021
-_MEANING = {0: 0, 1: 1, "0": 0, "1": 1, "true": 1, "false": 0}
+_MEANING = {0: 0, 1: 1, "0": 0, "1": 1, "1.0": 1, "0.0": 0, "true": 1, "false": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,17 @@ def read_pairs_to_predict(source: str | Path, criterion: str | None = None) -> I
     name = name_of(source)
     for number, row in rows_of(source, problems, TEXTS):
         own = row.get("criterion")
+        own = trimmed(own) if isinstance(own, str) else own
         pair = _pair(row, f"{name}:{number}", own if own else criterion or "", None, problems)
         if pair is not None:
             yield pair
 
 
 def read_labelled_pairs(
-    path: Path, criterion: str | Callable[[Mapping[str, Any]], object], problems: Problems
+    path: Path,
+    criterion: str | Callable[[Mapping[str, Any]], object],
+    problems: Problems,
+    trimming: Trimming,
 ) -> list[Pair]:
     """The pairs of one file with their labels; what is wrong is noted in `problems`.
 
@@ -66,11 +71,13 @@ def read_labelled_pairs(
         path: The file.
         criterion: Of all rows, or a function that finds it in a row.
         problems: Where to note.
+        trimming: For the white space around criteria.
     """
     pairs = []
     for number, row in rows_of(path, problems, TEXTS):
         where = f"{path}:{number}"
         name = criterion if isinstance(criterion, str) else criterion(row)
+        name = trimming(name, where) if isinstance(name, str) else name
         label = _label(row, name, where, problems)
         pair = _pair(row, where, name, label, problems)
         if pair is not None and label is not None:
@@ -106,8 +113,8 @@ def _label(row: Mapping[str, Any], criterion: object, where: str, problems: Prob
         problems.add(where, found)
         return None
     value = row[named[0]]
-    key = value.strip().lower() if isinstance(value, str) else value
-    if isinstance(key, int | str) and key in _MEANING:
+    key = trimmed(value).lower() if isinstance(value, str) else value
+    if isinstance(key, int | float | str) and key in _MEANING:
         return _MEANING[key]
     problems.add(where, f"{named[0]!r} is {value!r}; expected 0 or 1")
     return None

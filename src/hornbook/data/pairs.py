@@ -1,25 +1,31 @@
-"""Data of text matching: a folder or a file of labelled pairs, for training or validation.
+"""Data of text matching: a folder or a file of labelled pairs, for training, validation or test.
 
 Three forms are read:
 
-* a folder with a folder per criterion, each with `train.jsonl` and perhaps `valid.jsonl`
-  (`.txt` as in Sohu's contest of 2021, `.csv`, `.tsv` and `.gz` as well);
+* a folder with a folder per criterion, each with `train.jsonl` and perhaps `valid.jsonl` and
+  `test.jsonl` (`.txt` as in Sohu's contest of 2021, `.csv`, `.tsv` and `.gz` as well, and any
+  name that says the split: `hornbook.data.split_names`);
 * a folder with these files in it: one criterion, named as the folder;
-* one file, whose `criterion` column, if it has one, tells the criteria apart.
+* one file.
 
-Without validation data, a tenth of the pairs is set aside: the same one in every call with the
-same seed, as rich in every criterion and label as the rest, and identical texts on one side.
+A `criterion` column, if the last two have one, tells the criteria apart.
+
+Without validation data, a tenth of the training pairs is set aside: the same one in every call
+with the same seed, as rich in every criterion and label as the rest, and identical texts on one
+side.  Test data is for `hornbook evaluate` only.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hornbook.data.labels import Trimming, counted, doubtful_labels, trimmed
 from hornbook.data.pair_rows import (
     Pair,
     group_letter,
@@ -27,9 +33,12 @@ from hornbook.data.pair_rows import (
     read_pairs_to_predict,
 )
 from hornbook.data.problems import Problems
-from hornbook.data.row_files import SPLITS, file_of, split_by_content
+from hornbook.data.row_files import split_by_content
+from hornbook.data.split_files import SplitFiles, split_files
+from hornbook.data.split_names import TRAIN
+from hornbook.data.text_data import TextData
+from hornbook.data.text_summary import Reading, TextSplits, label_lines, listed
 from hornbook.errors import DataError
-from hornbook.progress import note
 
 __all__ = ["MatchingData", "Pair", "read_pairs", "read_pairs_to_predict"]
 
@@ -52,39 +61,65 @@ class MatchingData:
     groups: dict[str, list[str]]
 
 
-def read_pairs(
-    path: str | Path, split: str = "train", *, seed: int = 0, valid_fraction: float = 0.1
-) -> MatchingData:
-    """Reads one of the two splits.
+READING: Reading[Pair] = Reading(
+    unit="pairs",
+    where=lambda pair: pair.where,
+    labels=lambda pair: (pair.label,),
+    content=lambda pair: (pair.criterion, pair.source.strip(), pair.target.strip()),
+    same=lambda pair: (pair.criterion, *sorted((pair.source.strip(), pair.target.strip()))),
+    trimmed="criterion name",
+)
+
+
+def labelled_pairs(
+    path: str | Path, *, seed: int = 0, valid_fraction: float = 0.1
+) -> TextData[Pair]:
+    """Finds the files of each split.
 
     Args:
         path: A folder or a file; the module says of which forms.
-        split: `"train"` or `"valid"`.
         seed: Of the split, where there is no validation file.
         valid_fraction: How much is set aside then.
 
     Raises:
+        DataError: there is no such folder.
+    """
+    path = Path(path)
+    places, criteria, unused = _places(path)
+
+    def read(file: Path, place: SplitFiles, problems: Problems, trimming: Trimming) -> list[Pair]:
+        criterion = criteria.get(place.folder)
+        if criterion is None:
+            criterion = _criterion_or(_default_criterion(path, place, file))
+        return read_labelled_pairs(file, criterion, problems, trimming)
+
+    return TextData(
+        path,
+        places,
+        read,
+        lambda pairs: split_off(pairs, seed=seed, fraction=valid_fraction),
+        fingerprint,
+        READING,
+        'A row needs "source", "target" and "label" (0 or 1).',
+        "Expected train.jsonl in it, or a folder per criterion with train.jsonl in each.",
+        unused,
+    )
+
+
+def read_pairs(
+    path: str | Path, split: str = "train", *, seed: int = 0, valid_fraction: float = 0.1
+) -> MatchingData:
+    """Reads one of the splits.
+
+    Args:
+        path: A folder or a file; the module says of which forms.
+        split: `"train"`, `"valid"` or `"test"`.
+        seed, valid_fraction: See `labelled_pairs`.
+
+    Raises:
         DataError: nothing to read was found, or all that is wrong with the rows, by line.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split={split!r} must be one of {', '.join(SPLITS)}.")
-    path = Path(path)
-    problems = Problems()
-    pairs: list[Pair] = []
-    cut_off = []
-    for train, valid, criterion in _files(path):
-        if valid is not None:
-            pairs += read_labelled_pairs(train if split == "train" else valid, criterion, problems)
-        else:
-            found = read_labelled_pairs(train, criterion, problems)
-            pairs += split_off(found, seed=seed, fraction=valid_fraction)[SPLITS.index(split)]
-            cut_off.append(str(train))
-    problems.raise_if_any('A row needs "source", "target" and "label" (0 or 1).  Nothing was used.')
-    if not pairs:
-        raise DataError(f"{path} has no pairs to use as {split} data.")
-    if cut_off and split == "valid":
-        place = cut_off[0] if len(cut_off) == 1 else f"{len(cut_off)} criteria"
-        note(f"No validation file: set {valid_fraction:.0%} of {place} aside.")
+    pairs = labelled_pairs(path, seed=seed, valid_fraction=valid_fraction).samples(split)
     criteria = sorted({pair.criterion for pair in pairs})
     return MatchingData(pairs, criteria, group_criteria(criteria))
 
@@ -114,33 +149,38 @@ def split_off(
     )
 
 
-def _files(path: Path) -> list[tuple[Path, Path | None, Any]]:
-    """Training file, validation file and criterion (a name, or a function of the row)."""
-    if path.is_file():
-        name = path.name.split(".")[0]
-        return [(path, None, _criterion_or(name))]
-    if not path.is_dir():
-        raise DataError(f"There is no file or folder {path}.")
-    train = file_of(path, "train")
-    if train is not None:
-        return [(train, file_of(path, "valid"), _criterion_or(path.resolve().name))]
-    found = [
-        (train, file_of(folder, "valid"), folder.name)
-        for folder in sorted(path.iterdir())
-        if folder.is_dir() and (train := file_of(folder, "train")) is not None
-    ]
-    if not found:
-        raise DataError(
-            f"{path} has no training data.\n"
-            "Expected train.jsonl in it, or a folder per criterion with train.jsonl in each."
-        )
-    return list(found)
+def _places(path: Path) -> tuple[list[SplitFiles], dict[Path, str], list[str]]:
+    """Where the files of the splits are, the criterion of a folder that is one's, and the names
+    of what belongs to none."""
+    top = split_files(path)
+    if top.of_split.get(TRAIN) or not path.is_dir():
+        return [top], {}, []
+    folders = [split_files(one) for one in sorted(path.iterdir()) if one.is_dir()]
+    found = [one for one in folders if one.of_split]
+    if not found or (top.of_split and not any(one.of_split.get(TRAIN) for one in found)):
+        return [top], {}, []
+    criteria = {one.folder: one.folder.name for one in found}
+    return found, criteria, [one for one in top.names if path / one.rstrip("/") not in criteria]
+
+
+def _default_criterion(path: Path, place: SplitFiles, file: Path) -> str:
+    """The criterion of pairs that do not name theirs: the name of the folder, or of the one file.
+
+    Of `train/LCQMC.jsonl` beside `train/AFQMC.jsonl` it is the file's, of `train/part-1.jsonl`
+    beside `train/part-2.jsonl` the folder's.
+    """
+    name = file.name.split(".")[0]
+    of_files = any(
+        len({re.sub(r"[\W\d_]", "", one.name.split(".")[0]) for one in files}) > 1
+        for files in place.of_split.values()
+    )
+    return name if path.is_file() or of_files else path.resolve().name
 
 
 def _criterion_or(name: str) -> Any:
     def criterion(row: Mapping[str, Any]) -> object:
         own = row.get("criterion")
-        return name if own is None or own == "" else own
+        return name if own is None or (isinstance(own, str) and not trimmed(own)) else own
 
     return criterion
 
@@ -171,6 +211,26 @@ def common_criteria(train: Iterable[Pair], valid: Iterable[Pair]) -> list[str]:
             + "\nEach needs training pairs of both labels, 1 and 0, and validation pairs."
         )
     return sorted(labels)
+
+
+def criteria_lines(splits: TextSplits[Pair]) -> list[str]:
+    """What to say of criteria and labels before training."""
+    if len({pair.criterion for pair in splits.train}) == 1:
+        return label_lines(splits, READING)
+    rows, where = counted((pair.criterion, pair.where) for pair in splits.train)
+    lines = [
+        f"            {criterion}: {_matching(splits.train, criterion, 'training')}, "
+        f"{_matching(splits.valid, criterion, 'validation')}"
+        for criterion in sorted(rows)
+    ]
+    doubtful = listed("Doubtful", "criteria:", doubtful_labels(rows, where))
+    return [f"Criteria    {len(rows):,}", *lines, *doubtful]
+
+
+def _matching(pairs: Sequence[Pair], criterion: str, title: str) -> str:
+    labels = [pair.label for pair in pairs if pair.criterion == criterion]
+    share = labels.count(1) / max(len(labels), 1)
+    return f"{len(labels):,} {title} pairs ({share:.0%} match)"
 
 
 def fingerprint(pairs: Iterable[Pair]) -> str:

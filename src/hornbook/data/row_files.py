@@ -1,4 +1,4 @@
-"""A file of rows, JSON lines or a table, and the files of a data folder."""
+"""A file of rows, JSON lines or a table; and a share of samples set aside."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from hornbook.data.json_lines import parse_json_lines
 from hornbook.data.problems import Problems
 from hornbook.data.tables import parse_table
 from hornbook.data.text_lines import STANDARD_INPUT, name_of, text_lines
-from hornbook.errors import DataError
 
 TABLE_SUFFIXES = (".csv", ".tsv")
 JSON_SUFFIXES = (".jsonl", ".txt", ".ndjson", ".json")
-SPLITS = ("train", "valid")
 Sample = TypeVar("Sample")
 
 
@@ -58,21 +56,6 @@ def _looks_like_a_table(
         if line.strip():
             return not line.lstrip().startswith("{"), chain([(number, line)], lines)
     return False, iter(())
-
-
-def file_of(folder: Path, split: str) -> Path | None:
-    """The one file of a split in a folder."""
-    found = sorted(
-        file
-        for file in folder.iterdir()
-        if file.name.split(".")[0] == split
-        and suffix_of(file) in (*JSON_SUFFIXES, *TABLE_SUFFIXES)
-        and file.is_file()
-    )
-    if len(found) > 1:
-        names = ", ".join(file.name for file in found)
-        raise DataError(f"{folder} has more than one {split} file: {names}.\nLeave one of them.")
-    return found[0] if found else None
 
 
 def split_by_content(

@@ -14,6 +14,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from hornbook.errors import OptionError, did_you_mean
+
 TRAIN, VALID, TEST = SPLITS = ("train", "valid", "test")
 
 _WORDS = {
@@ -57,6 +59,12 @@ def split_of(name: str) -> str | None:
     if not read.rest or (read.is_file and read.at_an_end):
         return read.split
     return None
+
+
+def check_split(split: str) -> None:
+    """Raises OptionError when `split` is none of `SPLITS`."""
+    if split not in SPLITS:
+        raise OptionError(f"split is {split!r}. {did_you_mean(str(split), SPLITS)}")
 
 
 def splits_in(names: Iterable[str]) -> dict[str, list[str]]:

@@ -17,13 +17,14 @@ import numpy as np
 
 from hornbook import backend
 from hornbook.data.labelled_texts import (
+    READING,
     Label,
     LabelledText,
     classes_of,
     fingerprint,
-    read_labelled_texts,
-    read_texts_to_measure,
+    labelled_texts,
     read_texts_to_predict,
+    read_training_texts,
 )
 from hornbook.errors import DataError, did_you_mean
 from hornbook.recipes.fields import learned
@@ -62,12 +63,13 @@ class TextClassification(TextRecipe):
         self.begin(out, resume=resume)
         import keras
 
-        train = read_labelled_texts(data, "train", seed=self.seed)
-        valid = read_labelled_texts(data, "valid", seed=self.seed)
+        splits = read_training_texts(data, seed=self.seed)
+        train, valid = splits.train, splits.valid
         self.classes, self.trained_on = classes_of(train, valid), fingerprint(train)
         self.thresholds = [0.5] * len(self.classes) if train[0].several else None
         backend.set_random_seed(self.seed)
         self.start([text.text for text in train])
+        self.describe(splits, READING, [text.text for text in train])
         self.model = self.build()
         known = {"train": self.trained_on, "valid": fingerprint(valid)}
         run = self.open_run(out, known, resume=resume)
@@ -158,14 +160,18 @@ class TextClassification(TextRecipe):
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         return weights / weights.sum(axis=1, keepdims=True)
 
-    def evaluate(self, data: str | Path) -> dict[str, Any]:
+    def evaluate(self, data: str | Path, *, split: str | None = None) -> dict[str, Any]:
         """Measures on the validation split of `data`; on all of a file it was not trained on.
+
+        Args:
+            data: See `hornbook.data.labelled_texts`.
+            split: `"train"`, `"valid"` or `"test"`, for another split.
 
         Returns:
             `f1`, `precision`, `recall` and `texts` by class; `macro_f1`; `accuracy`, of all
             labels of a text where it can have several.
         """
-        texts = read_texts_to_measure(data, self.trained_on, seed=self.seed)
+        texts = labelled_texts(data, seed=self.seed).to_measure(self.trained_on, split)
         truth = self._truth(texts)
         probabilities = self._probabilities(self._columns(texts))
         return classification_metrics(truth, probabilities, self.classes, self.thresholds)

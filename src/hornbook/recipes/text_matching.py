@@ -18,10 +18,12 @@ import numpy as np
 
 from hornbook import backend
 from hornbook.data.pairs import (
+    READING,
     Pair,
     common_criteria,
+    criteria_lines,
     fingerprint,
-    read_pairs,
+    labelled_pairs,
     read_pairs_to_predict,
 )
 from hornbook.errors import DataError, did_you_mean
@@ -63,15 +65,16 @@ class TextMatching(TextRecipe):
 
     criteria: list[str] = learned(list)
     thresholds: dict[str, float] = learned(dict)
+    trained_on: str = learned(str, shown=False)  # a fingerprint
 
     def fit(self, data: str | Path, out: str | Path, *, resume: bool = False) -> Self:
         """Trains on a folder of pairs: see `hornbook.data.pairs`, and `Recipe.fit`."""
         self.begin(out, resume=resume)
         import keras
 
-        train = read_pairs(data, "train", seed=self.seed).pairs
-        valid = read_pairs(data, "valid", seed=self.seed).pairs
-        self.criteria = common_criteria(train, valid)
+        splits = labelled_pairs(data, seed=self.seed).training()
+        train, valid = splits.train, splits.valid
+        self.criteria, self.trained_on = common_criteria(train, valid), fingerprint(train)
         backend.set_random_seed(self.seed)
         self.start(
             [text for pair in train for text in (pair.source, pair.target)],
@@ -80,8 +83,10 @@ class TextMatching(TextRecipe):
             new={"type_vocab_size": MARKED_SEGMENTS},
             condition_size=CONDITION_SIZE if self.conditional else None,
         )
+        pairs = [(pair.source, pair.target) for pair in train]
+        self.describe(splits, READING, pairs, criteria_lines(splits))
         self.model = self.build()
-        known = {"train": fingerprint(train), "valid": fingerprint(valid)}
+        known = {"train": self.trained_on, "valid": fingerprint(valid)}
         run = self.open_run(out, known, resume=resume)
 
         samples, held_out = self._columns(train), self._columns(valid)
@@ -154,13 +159,19 @@ class TextMatching(TextRecipe):
         no, yes = self.predicted(columns).T
         return 1 / (1 + np.exp(no - yes))
 
-    def evaluate(self, data: str | Path) -> dict[str, Any]:
-        """Measures on the validation split of `data`, with the thresholds found in training.
+    def evaluate(self, data: str | Path, *, split: str | None = None) -> dict[str, Any]:
+        """Measures on the validation split of `data`, with the thresholds found in training; on
+        all of a file it was not trained on.
+
+        Args:
+            data: See `hornbook.data.pairs`.
+            split: `"train"`, `"valid"` or `"test"`, for another split.
 
         Returns:
             `f1`, `accuracy` and `roc_auc` by criterion, `group_f1`, and `mean_f1`.
         """
-        pairs = self._known(read_pairs(data, "valid", seed=self.seed).pairs)
+        found = labelled_pairs(data, seed=self.seed).to_measure(self.trained_on, split)
+        pairs = self._known(found)
         return matching_metrics(pairs, self._probabilities(self._columns(pairs)), self.thresholds)
 
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hornbook.data.text_summary import Lengths, Reading, Sample, TextSplits, summary
 from hornbook.models.choices import CHOICES
+from hornbook.progress import note
 from hornbook.recipes.fields import option, part
 from hornbook.recipes.recipe import Recipe
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from hornbook.text.tokenizer import Encoding, Tokenizer
     from hornbook.training.loop import Batch
 
+CHUNK = 4096  # texts whose tokens are counted at a time
 HEAD_SIZE = 64  # from scratch: features of one attention head
 
 
@@ -141,6 +144,37 @@ class TextRecipe(Recipe):
         """Texts or pairs as the encoder reads them, in training and prediction alike."""
         limit = min(self.max_length, self.encoder.config.max_length)
         return self.tokenizer.encode_batch(texts, limit)
+
+    def describe(
+        self,
+        splits: TextSplits[Sample],
+        reading: Reading[Sample],
+        texts: Sequence[str | tuple[str, str]],
+        labels: Sequence[str] | None = None,
+    ) -> None:
+        """Says before training what the data holds: see `hornbook.data.text_summary`.
+
+        Args:
+            splits, reading, labels: See `summary`.
+            texts: Of the training samples, as `encoded` gets them.
+        """
+        note(summary(splits, reading, self._lengths(texts), labels))
+
+    def _lengths(self, texts: Sequence[str | tuple[str, str]]) -> Lengths:
+        """Tokens of each text or pair before anything is cut."""
+        rows = [(text,) if isinstance(text, str) else text for text in texts]
+        tokenizer, unknown_id = self.tokenizer, self.tokenizer.special_ids.get("unk", -1)
+        tokens, unknown = [], 0
+        for begin in range(0, len(rows), CHUNK):
+            chunk = rows[begin : begin + CHUNK]
+            pieces = iter(tokenizer.pieces([text for row in chunk for text in row]))
+            for row in chunk:
+                ids = [one for _ in row for one in next(pieces)[0]]
+                unknown += ids.count(unknown_id)
+                specials = tokenizer.template.num_special_tokens(len(row))
+                tokens.append(len(ids) + (specials if tokenizer.add_special_tokens else 0))
+        limit = min(self.max_length, self.encoder.config.max_length)
+        return Lengths(np.array(tokens), limit, unknown / max(sum(tokens), 1))
 
     def batches(self, columns: Mapping[str, Sequence], epoch: int) -> list[Batch]:
         """The batches of an epoch: a pure function of the seed and the epoch."""

@@ -1,0 +1,121 @@
+"""Labels as people type them: white space around them, misspellings, labels of a few rows."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+# no white space for Python, and invisible: byte order mark, zero-width characters, direction marks
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060\u200e\u200f\u180e"
+_AROUND = re.compile(rf"^[\s{_INVISIBLE}\0]+|[\s{_INVISIBLE}\0]+$")
+HANDFUL = 5  # rows
+RARE = 5  # times as many rows that the largest label has
+FREQUENT = {3: 10, 4: 4}  # by letters: times as many rows as a misspelling of it has
+
+
+def trimmed(label: str) -> str:
+    """A label without white space around it: also full-width, no-break and invisible ones."""
+    return _AROUND.sub("", label)
+
+
+class Trimming:
+    """Takes the white space around labels off, and remembers where there was some."""
+
+    def __init__(self) -> None:
+        self.count: Counter[str] = Counter()  # by the label without white space
+        self.first = ""
+
+    def __call__(self, label: str, where: str) -> str:
+        """The label as it counts."""
+        if (kept := trimmed(label)) != label:
+            self.first = self.first or f"{label!r} is {kept!r}, {where}"
+            self.count[kept] += 1
+        return kept
+
+    def note(self, what: str = "label") -> str:
+        """What was done, for the person to check; "" when nothing was."""
+        if not self.count:
+            return ""
+        number = self.count.total()
+        named = f"1 {what}" if number == 1 else f"{number:,} {what}s"
+        return f"White space around {named} is ignored: {self.first}"
+
+
+def doubtful_labels(rows: Mapping[str, int], where: Mapping[str, str]) -> list[str]:
+    """Labels that are perhaps a mistake, one line each, the worst first.
+
+    These are labels that differ from one with more rows in letter case, width or white space
+    only, or in one letter; and labels of a handful of rows where others have many.
+
+    Args:
+        rows: How many have each label.
+        where: The first row with it, as `file:line`.
+    """
+    by_rows = sorted(rows, key=lambda label: (-rows[label], label))
+    same: dict[str, str] = {}
+    lines: list[str] = []
+    rare: list[str] = []
+    most = rows[by_rows[0]] if by_rows else 0
+    frequent = [label for label in by_rows if len(label) >= min(FREQUENT)]
+    for label in by_rows:
+        found = f"{label!r} has {_rows(rows[label])} ({where[label]})"
+        other = same.setdefault(_folded(label), label)
+        if other != label:
+            lines.append(f"{found}: the same as {other!r} ({_rows(rows[other])})?")
+            continue
+        near = (
+            one
+            for one in frequent
+            if rows[one] >= FREQUENT[min(len(one), max(FREQUENT))] * rows[label]
+            and _one_letter_apart(label, one)
+        )
+        if other := next(near, ""):
+            lines.append(f"{found}: a misspelling of {other!r} ({_rows(rows[other])})?")
+        elif rows[label] <= HANDFUL and most >= RARE * rows[label]:
+            rare.append(f"{found}: too few to learn from, or a mistake?")
+    return lines + rare[::-1]
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def _folded(label: str) -> str:
+    """What two spellings of one label have in common: `Sci-Fi` and `sci fi`, `1.0` and `1`."""
+    folded = unicodedata.normalize("NFKC", label).casefold()
+    folded = re.sub(rf"[\s_\-{_INVISIBLE}]+", " ", folded).strip() or label
+    if re.fullmatch(r"\d{1,15}\.0+", folded):  # what a spreadsheet makes of a whole number
+        folded = folded.partition(".")[0]
+    return folded
+
+
+def _one_letter_apart(first: str, second: str) -> bool:
+    """Whether one letter was left out, put in, changed, or swapped with its neighbour.
+
+    A digit is no letter: `class1` and `class2` are two labels.
+    """
+    if len(first) > len(second):
+        first, second = second, first
+    if first == second or len(second) - len(first) > 1:
+        return False
+    start = 0
+    while start < len(first) and first[start] == second[start]:
+        start += 1
+    one, other = first[start:], second[start:]
+    if len(first) < len(second):
+        return one == other[1:] and not other[0].isdigit()
+    if one[1:] == other[1:]:
+        return not (one[0].isdigit() or other[0].isdigit())
+    return one[:2] == other[1::-1] and one[2:] == other[2:]
+
+
+def counted(labels: Iterable[tuple[object, str]]) -> tuple[dict[str, int], dict[str, str]]:
+    """Rows of each label and its first place, from `(label, where)` of every row."""
+    rows: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for label, where in labels:
+        rows[str(label)] += 1
+        first.setdefault(str(label), where)
+    return dict(rows), first
