@@ -118,4 +118,4 @@ def test_what_cannot_be_measured_is_one_message(
 def test_options_of_models_are_not_for_runs(tmp_path, capsys):
     (tmp_path / "recipe.json").write_text("{}")
     assert main(["evaluate", str(tmp_path), "data", "--window", "8"]) == 2
-    assert "--window is for a language model" in capsys.readouterr().err
+    assert "--window is for language models" in capsys.readouterr().err
