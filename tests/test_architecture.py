@@ -10,7 +10,7 @@ import hornbook
 SOURCE = Path(hornbook.__file__).parent
 FLOORS = [
     {"errors"},
-    {"backend", "files", "progress", "report"},
+    {"backend", "files", "progress", "report", "tabular"},
     {"text", "data", "layers", "losses", "metrics", "checkpoints", "generation", "mining"},
     {"models", "training"},
     {"pretrained"},
@@ -26,6 +26,7 @@ WITHOUT_KERAS = {
     "generation",
     "checkpoints",
     "report",
+    "tabular",
     "files",
     "progress",
     "metrics",

@@ -68,7 +68,7 @@ def test_rows_are_documents_whatever_the_file(tmp_path, name):
 def test_no_character_of_a_text_is_lost(tmp_path_factory, content, lines):
     path = tmp_path_factory.mktemp("texts") / "a.txt"
     path.write_bytes(content.encode())
-    found = list(documents(path, lines=lines))
+    found = list(documents(path, lines=lines, encoding="utf-8"))
     plain = content.removeprefix("\ufeff").replace("\r\n", "\n")
     kept = "".join(line for line in plain.split("\n") if line.strip())
     assert "".join(document.text for document in found).replace("\n", "") == kept

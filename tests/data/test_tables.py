@@ -16,7 +16,7 @@ def write(path, content):
     return path
 
 
-@pytest.mark.parametrize("delimiter", [",", "\t", ";"])
+@pytest.mark.parametrize("delimiter", [",", ";", "|"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_every_delimiter_people_use_is_found(tmp_path, delimiter, line_end):
     lines = [["source", "target", "label"], ["你好", 'a "b"', "1"], [f"x{delimiter}y", "z\nz", ""]]
@@ -39,7 +39,7 @@ def test_what_the_standard_writer_writes_is_read_as_it_was(tmp_path_factory, cel
     with open(path, "w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("a", "b"), *cells])
     kept = [row for row in cells if any(cell.strip() for cell in row)]
-    assert [tuple(row.values()) for _, row in read_table(path)] == kept
+    assert [tuple(row.values()) for _, row in read_table(path, encoding="utf-8")] == kept
 
 
 def test_a_missing_column_is_answered_with_the_nearest(tmp_path):
@@ -58,10 +58,9 @@ def test_a_missing_column_is_answered_with_the_nearest(tmp_path):
         ("\n \n", "is empty"),
         ("a,b,a\n1,2,3\n", ":1: the column 'a' is there twice"),
         ("a,b\n1,2\n1\n1,2,3\n", "2 problems"),
-        ("a,b\n1,2\n\n1\n", ":4: 1 cells, but the header has 2: '1'"),
-        ('a,b\n"1" x,2\n', ":2: ',' expected after '\"'"),
-        ('a,b\n"1,2\n3,4\n', ":2: unexpected end of data"),
-        ("a,b\n" + "x" * 200_000 + ",1\n", ":2: field larger than field limit"),
+        ("a,b\n1,2\n\n1\n", ":4: 1 cell, but the header has 2: '1'"),
+        ('a,b\n"1" x,2\n', ":2: line 2: 'x,2' behind a quote that closes a cell"),
+        ('a,b\n1,2\n3,"4\n5,6\n', ":3: a quote opens a cell here and is not closed"),
         ("a,b\n1,\x002\n", ":2: has NUL bytes"),
     ],
 )

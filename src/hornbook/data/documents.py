@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hornbook.data.json_lines import parse_json_lines
+from hornbook.data.json_lines import read_json_lines
 from hornbook.data.problems import Problems
 from hornbook.data.text_lines import MAX_LINE_BYTES, STANDARD_INPUT, text_lines
 from hornbook.errors import DataError, did_you_mean, require
@@ -41,7 +41,11 @@ class Document(NamedTuple):
 
 
 def documents(
-    sources: str | Path | Sequence[str | Path], text_field: str = "text", *, lines: bool = False
+    sources: str | Path | Sequence[str | Path],
+    text_field: str = "text",
+    *,
+    lines: bool = False,
+    encoding: str | None = None,
 ) -> Iterator[Document]:
     """The documents of a corpus.
 
@@ -54,14 +58,15 @@ def documents(
             text when the name says nothing.
         text_field: Where the text is in a JSON object or a Parquet row.
         lines: Whether each line of a text file is a document of its own.
+        encoding: Python's name of it; None finds it out, file by file.
 
     Raises:
-        DataError: with file and line: not UTF-8, no JSON, no such field, no text in it, a damaged
+        DataError: with file and line: not text, no JSON, no such field, no text in it, a damaged
             file; or there is nothing to read.
         MissingExtraError: Parquet or `.zst`, and pyarrow is not installed.
     """
     for file in corpus_files(sources):
-        yield from _documents_of(file, text_field, lines)
+        yield from _documents_of(file, text_field, lines, encoding)
 
 
 def sample_texts(
@@ -142,15 +147,16 @@ def _suffix_of(path: Path) -> str:
     return path.suffix.lower()
 
 
-def _documents_of(file: Path, text_field: str, lines: bool) -> Iterator[Document]:
+def _documents_of(
+    file: Path, text_field: str, lines: bool, encoding: str | None
+) -> Iterator[Document]:
     suffix = _suffix_of(file)
     if suffix in PARQUET:
         rows: Iterable[tuple[int, Mapping[str, Any]]] = _parquet_rows(file, text_field)
     elif suffix in JSON_LINES:
-        problems = Problems(stop_at_first=True)
-        rows = parse_json_lines(text_lines(file, problems), str(file), problems)
+        rows = read_json_lines(file, stop_at_first=True, encoding=encoding)
     else:
-        yield from _text_documents(file, lines)
+        yield from _text_documents(file, lines, encoding)
         return
     for number, row in rows:
         text = row.get(text_field)
@@ -167,11 +173,12 @@ def _no_text(row: Mapping[str, Any], text_field: str) -> str:
     return f"there is no {text_field!r}.  {did_you_mean(text_field, row)}"
 
 
-def _text_documents(file: Path, lines: bool) -> Iterator[Document]:
+def _text_documents(file: Path, lines: bool, encoding: str | None) -> Iterator[Document]:
     problems = Problems(stop_at_first=True)
     block: list[str] = []
     first, size = 1, 0
-    for number, line in text_lines(file, problems, max_line_bytes=LONGEST_TEXT_LINE):
+    numbered = text_lines(file, problems, encoding=encoding, max_line_bytes=LONGEST_TEXT_LINE)
+    for number, line in numbered:
         if line.endswith("\r\n"):
             line = line[:-2] + "\n"
         blank = not line.strip()

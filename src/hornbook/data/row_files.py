@@ -9,10 +9,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hornbook.data.json_lines import parse_json_lines
+from hornbook.data.json_lines import MAX_ARRAY_BYTES, parse_json_lines
 from hornbook.data.problems import Problems
 from hornbook.data.tables import parse_table
-from hornbook.data.text_lines import STANDARD_INPUT, name_of, text_lines
+from hornbook.data.text_lines import name_of, text_lines
 
 TABLE_SUFFIXES = (".csv", ".tsv")
 JSON_SUFFIXES = (".jsonl", ".txt", ".ndjson", ".json")
@@ -20,22 +20,29 @@ Sample = TypeVar("Sample")
 
 
 def rows_of(
-    source: str | Path, problems: Problems, columns: Sequence[str]
+    source: str | Path,
+    problems: Problems,
+    columns: Sequence[str],
+    *,
+    encoding: str | None = None,
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """The rows of a file of either kind, with their line numbers.
 
     Args:
-        source: `.jsonl`, `.csv` or `.tsv` (`.gz` too), or `"-"`: standard input, whose first
-            line tells JSON lines from a table.
+        source: `.csv` or `.tsv`; `.jsonl`, or `.json` with an array (`.gz` and `.zst` too); of
+            `.txt` and `"-"`, standard input, the first line tells JSON from a table.
         problems: Where what is no row is noted.
         columns: Those that a table must have.
+        encoding: Python's name of it; None finds it out.
     """
     name = name_of(source)
-    lines: Iterable[tuple[int, str]] = text_lines(source, problems)
-    if str(source) == STANDARD_INPUT:
+    lines: Iterable[tuple[int, str]] = text_lines(
+        source, problems, encoding=encoding, max_array_bytes=MAX_ARRAY_BYTES
+    )
+    suffix = suffix_of(Path(source))
+    is_table = suffix in TABLE_SUFFIXES
+    if not is_table and suffix not in (".jsonl", ".ndjson", ".json"):
         is_table, lines = _looks_like_a_table(lines)
-    else:
-        is_table = suffix_of(Path(source)) in TABLE_SUFFIXES
     if is_table:
         yield from parse_table(lines, name, problems, columns=columns)
     else:
@@ -44,7 +51,7 @@ def rows_of(
 
 def suffix_of(path: Path) -> str:
     """The suffix that tells the kind of file: `.csv` for `pairs.csv.gz` too."""
-    path = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    path = path.with_suffix("") if path.suffix.lower() in (".gz", ".zst") else path
     return path.suffix.lower()
 
 
@@ -54,7 +61,7 @@ def _looks_like_a_table(
     lines = iter(lines)
     for number, line in lines:
         if line.strip():
-            return not line.lstrip().startswith("{"), chain([(number, line)], lines)
+            return not line.lstrip().startswith(("{", "[")), chain([(number, line)], lines)
     return False, iter(())
 
 

@@ -1,0 +1,182 @@
+"""Which encoding bytes are in: UTF-8, Chinese GB18030, Western Windows-1252, or not sure.
+
+Bytes that are UTF-8 are taken for it: other text is so by chance only in a word or two.  What is
+not UTF-8 is read both as GB18030 and as Windows-1252, and each reading is held against how such
+text looks: Chinese is made of common characters, of two high bytes each; Western words are ASCII
+letters with a few accented ones between them, and capitals only where capitals may stand.  Where
+neither or both look right nothing is read, because letters read wrongly are worse than an error.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+from hornbook.errors import OptionError, did_you_mean
+from hornbook.tabular.plausibility import chinese_faults, cyrillic_faults, western_faults
+
+SAMPLE_BYTES = 1 << 18
+_HIGH = re.compile(rb"[\x80-\xff]")
+_WORD = re.compile(r"[^\s,;|\t\"]*[^\x00-\x7f][^\s,;|\t\"]*")
+# ASCII, Latin, Greek, Russian and Ukrainian, Hebrew, Arabic
+_USUAL_CHARACTERS = re.compile(
+    "[\\x00-\\x7f\xa0-\u017f\u0384-\u03ce\u0401-\u045f\u05d0-\u05ea\u0621-\u064a]*$"
+)
+_USUAL = (
+    "utf-8",
+    "gb18030",
+    "cp1252",
+    "cp1250",
+    "cp1251",
+    "cp1253",
+    "cp1254",
+    "latin-1",
+    "big5",
+    "shift_jis",
+    "euc_kr",
+    "utf-16",
+    "mac_roman",
+    "cp850",
+)
+TITLES = {"utf-8": "UTF-8", "gb18030": "GB18030", "cp1252": "Windows-1252"}
+
+
+@dataclass(frozen=True)
+class Guess:
+    """An encoding that was found out.
+
+    Attributes:
+        encoding: Python's name of it; None: nothing fits well enough.
+        words: Some that look different in another encoding.
+    """
+
+    encoding: str | None
+    words: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """What to tell about the guess; nothing of UTF-8."""
+        if self.encoding in (None, "utf-8"):
+            return ""
+        shown = ", ".join(map(repr, self.words))
+        return (
+            f"read as {TITLES[str(self.encoding)]}, as in {shown}.  "
+            "If that looks wrong, name the encoding (--encoding)."
+        )
+
+
+def check_encoding(encoding: str | None) -> str | None:
+    """Python's name of an encoding that was asked for; None stays None: find it out.
+
+    Raises:
+        OptionError: there is none of that name.
+    """
+    if encoding is None or encoding.lower() == "auto":
+        return None
+    try:
+        found = codecs.lookup(encoding.strip())
+        is_text = found._is_text_encoding  # "rot13" and "zip" are codecs as well
+    except (LookupError, ValueError):
+        is_text = False
+    if not is_text:
+        raise OptionError(f"Unknown encoding {encoding!r}.  {did_you_mean(encoding, _USUAL)}")
+    return "utf-8" if found.name == "utf-8-sig" else found.name
+
+
+def sample_of(raw: bytes) -> bytes:
+    """The lines that decide: from the first with a byte beyond ASCII on, 256 KiB of them."""
+    high = _HIGH.search(raw)
+    if high is None:
+        return b""
+    start = raw.rfind(b"\n", 0, high.start()) + 1
+    return raw[start : start + SAMPLE_BYTES]
+
+
+def guess(sample: bytes) -> Guess:
+    """The encoding of a sample of lines; see the module."""
+    if len(sample) >= SAMPLE_BYTES:  # not half a character at the end
+        sample = sample[: sample.rfind(b"\n") + 1] or sample[: sample.rfind(b" ") + 1] or sample
+    if sample.isascii():
+        return Guess("utf-8")
+    if _is_utf8(sample):
+        few = len(_HIGH.findall(sample)) <= 24
+        return _by_chance(sample) if few and chinese_faults(sample) <= 0.5 else Guess("utf-8")
+    chinese, western = _read(sample, "gb18030"), _read(sample, "cp1252")
+    chinese_wrong = 1.0 if chinese is None else chinese_faults(sample)
+    share = _utf8_share(sample)
+    if share > 0.7 and chinese_wrong > 0.3:  # damage, which will be named
+        return Guess("utf-8")
+    western_wrong = 1.0 if western is None else western_faults(western)
+    if chinese is not None and chinese_wrong <= 0.3 and western_wrong >= 0.4:
+        if cyrillic_faults(sample) >= 0.5:
+            return Guess("gb18030", _words(chinese))
+    elif western is not None and western_wrong <= 0.1 and chinese_wrong >= 0.5:
+        return Guess("cp1252", _words(western))
+    return Guess("utf-8" if share > 0.4 else None)
+
+
+def unsure(name: str) -> str:
+    """What to say of a file whose encoding could not be found out."""
+    return (
+        f"{name} is not text in UTF-8, and whether it is GB18030, Windows-1252 or another encoding "
+        f"is not sure.\nName it with --encoding (encoding=): {', '.join(_USUAL[1:])} ..., "
+        "or save the file as UTF-8."
+    )
+
+
+def contradicts(line: bytes, encoding: str) -> bool:
+    """Whether a line of a file that was read as `encoding` so far is UTF-8, most surely."""
+    if encoding == "utf-8" or not _is_utf8(line):
+        return False
+    high = len(_HIGH.findall(line))
+    return high >= 2 if encoding == "cp1252" else high >= 12 and high % 3 == 0
+
+
+def _is_utf8(sample: bytes) -> bool:
+    try:
+        sample.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _by_chance(sample: bytes) -> Guess:
+    """Which it is, of a few bytes that are both UTF-8 and common Chinese characters in GB18030.
+
+    The bytes of a cat, `猫`, in GB18030 are those of `è` in UTF-8, and `一些` are letters that only
+    Bashkir has.  Beside ASCII letters they are UTF-8; letters of rare scripts are Chinese; a cell
+    that holds one or two characters and nothing else may be either.
+    """
+    text = sample.decode("utf-8")
+    cells = [cell.strip() for cell in re.split(r"[,;|\t\r\n\"]", text) if not cell.isascii()]
+    if max(text) > "\u07ff" or any(re.search("[A-Za-z]", cell) for cell in cells):
+        return Guess("utf-8")
+    if not all(_USUAL_CHARACTERS.match(cell) for cell in cells):
+        return Guess("gb18030", _words(sample.decode("gb18030")))
+    lone = all(len(cell) <= 2 for cell in cells)
+    return Guess(None if lone else "utf-8")
+
+
+def _utf8_share(sample: bytes) -> float:
+    """Of the bytes beyond ASCII, the share that are in whole characters of UTF-8."""
+    text = sample.decode("utf-8", "surrogateescape")
+    broken = sum("\udc80" <= character <= "\udcff" for character in text)
+    return 1 - broken / len(_HIGH.findall(sample))
+
+
+def _read(sample: bytes, encoding: str) -> str | None:
+    try:
+        return sample.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Up to three words with letters that are not ASCII."""
+    found: dict[str, None] = {}
+    for match in _WORD.finditer(text):
+        found.setdefault(match.group()[:20])
+        if len(found) == 3:
+            break
+    return tuple(found)

@@ -1,0 +1,206 @@
+"""Lines of text with their numbers, one at a time; or a whole block of text.
+
+The encoding is settled at the first line that is not ASCII, by that line and those behind it
+(see `encodings`), and holds for the rest.  A line that does not fit it is damage.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import IO
+
+from hornbook.errors import DataError
+from hornbook.tabular.encodings import (
+    SAMPLE_BYTES,
+    TITLES,
+    check_encoding,
+    contradicts,
+    guess,
+    sample_of,
+    unsure,
+)
+from hornbook.tabular.opening import STANDARD_INPUT, name_of, open_bytes, unreadable
+
+MAX_LINE_BYTES = 16 * 2**20
+Report = Callable[[str, str], None]  # where (`file:line`), and what is wrong there
+Say = Callable[[str], None]
+
+
+def numbered_lines(
+    source: str | Path,
+    report: Report,
+    say: Say,
+    *,
+    encoding: str | None = None,
+    max_line_bytes: int = MAX_LINE_BYTES,
+    max_array_bytes: int = 0,
+) -> Iterator[tuple[int, str]]:
+    """Gives `(line number from 1, text with its line end)`, holding one line at a time.
+
+    Only `\\n` ends a line.  Lines that are not text are reported and passed over.
+
+    Args:
+        source: A path, packed or not, or `"-"` for standard input.
+        report: Gets the lines that are no text.
+        say: Gets a sentence about an encoding that was guessed.
+        encoding: Python's name of it; None finds it out.
+        max_line_bytes: A longer line is refused before it is read.
+        max_array_bytes: So long may the first line be when it begins with `[`: a JSON array.
+
+    Raises:
+        DataError: the file cannot be opened or read on, a line is too long, or the encoding is
+            not sure.
+    """
+    name = name_of(source)
+    encoding = check_encoding(encoding)
+    ahead = str(source) != STANDARD_INPUT
+    try:
+        with open_bytes(source, encoding) as file:
+            lines = _raw_lines(file, name, max_line_bytes, max_array_bytes)
+            encoding = None if encoding is None else _narrow(encoding)
+            yield from _decoded(lines, name, report, say, encoding, ahead)
+    except OSError as error:
+        raise unreadable(source, error) from None
+
+
+def decode_block(
+    raw: bytes, name: str, encoding: str, first_line: int = 1, *, of_file: bool = True
+) -> str:
+    """The text of whole lines in a known encoding.
+
+    Raises:
+        DataError: naming the line that is not.
+    """
+    raw = raw.removeprefix(codecs.BOM_UTF8) if of_file else raw
+    if b"\0" in raw:
+        line = first_line + raw.count(b"\n", 0, raw.index(b"\0"))
+        raise DataError(f"{name}:{line}: has NUL bytes, so this is not text.")
+    if raw.isascii():
+        return raw.decode("ascii")
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = first_line + raw.count(b"\n", 0, error.start)
+        raise DataError(f"{name}:{line}: {_wrong(raw, error, encoding)}.") from None
+    if encoding in ("cp1252", "gb18030"):
+        for number, one in enumerate(raw.split(b"\n"), first_line):
+            if not one.isascii() and contradicts(one, encoding):
+                raise DataError(f"{name}:{number}: {_contradiction(encoding)}.")
+    return text
+
+
+def find_encoding(raw: bytes, name: str, say: Say, encoding: str | None = None) -> str:
+    """The encoding of a whole file at hand, or of its beginning up to `SAMPLE_BYTES` of such lines.
+
+    Args:
+        raw: The file, as `opening` gives it.
+        name: For messages.
+        say: Gets a sentence about the guess.
+        encoding: As it was asked for; None finds it out.
+
+    Raises:
+        DataError: it is not sure, or the file is no text.
+    """
+    encoding = check_encoding(encoding)
+    if encoding is not None:
+        return _narrow(encoding)
+    found = guess(sample_of(raw))
+    if found.encoding is None:
+        raise DataError(unsure(name))
+    if found.note:
+        say(f"{name}: {found.note}")
+    return found.encoding
+
+
+def line_ends(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Ends lines at a lone `\\r` as well, as old Macs write them and CSV readers take them."""
+    added = 0
+    for number, line in lines:
+        if "\r" not in line or line.index("\r") >= len(line.rstrip("\r\n")):
+            yield number + added, line
+            continue
+        pieces = line.replace("\r\n", "\n").replace("\r", "\r\0").split("\0")
+        for piece in filter(None, pieces):
+            yield number + added, piece
+            added += 1
+        added -= 1
+
+
+def _narrow(encoding: str) -> str:
+    """What text in a wide encoding is in once it was opened."""
+    return "utf-8" if encoding.startswith(("utf-16", "utf-32")) else encoding
+
+
+def _raw_lines(
+    file: IO[bytes], name: str, most: int, most_of_array: int
+) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    while line := file.readline(most + 1):
+        number += 1
+        longest = most
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+            if len(line) > most and line.lstrip()[:1] == b"[":
+                longest = max(most, most_of_array)
+                line += file.readline(longest - most)
+        if len(line) > longest:
+            raise DataError(
+                f"{name}:{number}: the line is longer than {longest / 2**20:.3g} MiB.\n"
+                "Expected one row per line.  Is this another kind of file?"
+            )
+        yield number, line
+
+
+def _decoded(
+    lines: Iterator[tuple[int, bytes]],
+    name: str,
+    report: Report,
+    say: Say,
+    encoding: str | None,
+    ahead: bool,
+) -> Iterator[tuple[int, str]]:
+    for number, line in lines:
+        if b"\0" in line:
+            report(f"{name}:{number}", "has NUL bytes, so this is not UTF-8 text")
+            continue
+        if encoding is None and not line.isascii():
+            encoding, lines = _settle(line, lines, name, say, ahead)
+            yield from _decoded(chain([(number, line)], lines), name, report, say, encoding, ahead)
+            return
+        if encoding in ("cp1252", "gb18030") and contradicts(line, encoding):
+            report(f"{name}:{number}", _contradiction(encoding))
+            continue
+        try:
+            text = line.decode(encoding or "utf-8")
+        except UnicodeDecodeError as error:
+            report(f"{name}:{number}", _wrong(line, error, encoding or "utf-8"))
+            continue
+        yield number, text
+
+
+def _settle(
+    line: bytes, lines: Iterator[tuple[int, bytes]], name: str, say: Say, ahead: bool
+) -> tuple[str, Iterator[tuple[int, bytes]]]:
+    """The encoding, from a line and those behind it, and all lines that are still to come."""
+    waiting: list[tuple[int, bytes]] = []
+    if ahead or guess(line).encoding != "utf-8":  # who types waits for no line behind
+        size = len(line)
+        for numbered in lines:
+            waiting.append(numbered)
+            size += len(numbered[1])
+            if size >= SAMPLE_BYTES:
+                break
+    sample = b"".join([line, *(raw for _, raw in waiting if b"\0" not in raw)])
+    return find_encoding(sample, name, say), chain(waiting, lines)
+
+
+def _wrong(raw: bytes, error: UnicodeDecodeError, encoding: str) -> str:
+    place = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
+    return f"byte {place} of the line is not {TITLES.get(encoding, encoding)}"
+
+
+def _contradiction(encoding: str) -> str:
+    return f"the line is UTF-8, and others of the file are {TITLES[encoding]}"

@@ -1,0 +1,193 @@
+"""Cells of lines, by the rules of CSV.
+
+A cell that begins with a quote ends with the next one that is not doubled, and may hold the
+separator and line breaks.  A quote elsewhere is a character like others: `3.5" floppy`.  Without
+quotes, a line is split at its separators.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from hornbook.errors import DataError
+from hornbook.tabular.lines import Report
+
+MAX_CELL = 16 * 2**20
+_BLANKS = re.compile(r"[ \t]*")
+
+
+class Row(NamedTuple):
+    """The cells of one row.
+
+    Attributes:
+        line: The number of its first line.
+        cells: As they are, with blanks around them.
+        last: The number of its last line.
+    """
+
+    line: int
+    cells: list[str]
+    last: int
+
+
+class OpenQuote(DataError):
+    """A quote that is never closed.
+
+    Args:
+        name: Of the file.
+        line: Where the quote is.
+    """
+
+    def __init__(self, name: str, line: int) -> None:
+        super().__init__(f"{name}:{line}: {UNCLOSED}")
+        self.line = line
+
+
+UNCLOSED = (
+    "a quote opens a cell here and is not closed to the end of the file.\n"
+    'Close it, or write the cell as "..." with each quote in it doubled.'
+)
+
+
+@dataclass
+class Tally:
+    """Counts rows and their lines, so that a difference can be told.
+
+    Attributes:
+        rows, lines: How many.
+        broken: Rows of more than one line.
+        first: The line where the first of these begins.
+    """
+
+    rows: int = 0
+    lines: int = 0
+    broken: int = 0
+    first: int = 0
+
+    def count(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Gives the rows, counting them."""
+        for row in rows:
+            self.rows += 1
+            self.lines += row.last - row.line + 1
+            if row.last > row.line:
+                self.broken += 1
+                self.first = self.first or row.line
+            yield row
+
+    @property
+    def note(self) -> str:
+        """`N rows from M lines ...`, or nothing when each row was a line."""
+        if not self.broken:
+            return ""
+        hold = "1 row holds" if self.broken == 1 else f"{self.broken:,} rows hold"
+        return (
+            f"{self.rows:,} rows from {self.lines:,} lines: {hold} line breaks in quotes "
+            f"(the first in line {self.first})."
+        )
+
+
+def csv_rows(
+    lines: Iterable[tuple[int, str]], sign: str | None, name: str, report: Report
+) -> Iterator[Row]:
+    """The rows of numbered lines that are not blank.
+
+    Args:
+        lines: With their line ends.
+        sign: Between cells; None for blanks.
+        name: Of the file.
+        report: Gets rows that cannot be cut into cells.
+
+    Raises:
+        OpenQuote: the lines end inside of quotes.
+    """
+    lines = iter(lines)
+    for number, line in lines:
+        if not line.strip():
+            continue
+        if '"' not in line:
+            yield Row(number, line.rstrip("\r\n").split(sign), number)
+            continue
+        record = _Record(number, line, lines, sign, name)
+        try:
+            cells = record.cells()
+        except _Misplaced as error:
+            report(f"{name}:{number}", str(error))
+        else:
+            yield Row(number, cells, record.number)
+
+
+class _Misplaced(Exception):
+    """Something behind a quote that closes a cell."""
+
+
+class _Record:
+    """One row that has a quote in its first line; takes more lines where they belong to it."""
+
+    def __init__(
+        self,
+        number: int,
+        line: str,
+        lines: Iterator[tuple[int, str]],
+        sign: str | None,
+        name: str,
+    ) -> None:
+        self.number = number
+        self._text = line
+        self._lines = lines
+        self._sign = sign
+        self._name = name
+        self._end = re.compile(r"[ \t]|$" if sign is None else re.escape(sign) + "|$")
+
+    def cells(self) -> list[str]:
+        """All cells of the row."""
+        found: list[str] = []
+        at = 0
+        while True:
+            opening = _BLANKS.match(self._text, at).end()  # type: ignore[union-attr]
+            if self._text[opening : opening + 1] == '"' and self._sign != '"':
+                cell, at = self._quoted(opening + 1)
+                found.append(cell)
+            else:
+                bare = self._text.rstrip("\r\n")
+                at = opening if self._sign is None else at
+                end = self._end.search(bare, at).start()  # type: ignore[union-attr]
+                if end > at or self._sign is not None:
+                    found.append(bare[at:end])
+                at = end
+            if at >= len(self._text.rstrip("\r\n")):
+                return found
+            at += 1
+
+    def _quoted(self, at: int) -> tuple[str, int]:
+        """The cell whose text begins at `at`, and where its separator is."""
+        first, pieces, size = self.number, [], 0
+        while True:
+            end = self._text.find('"', at)
+            if end < 0:
+                pieces.append(self._text[at:])
+                size += len(pieces[-1])
+                following = next(self._lines, None)
+                if following is None or size > MAX_CELL:
+                    raise OpenQuote(self._name, first)
+                self.number, self._text = following
+                at = 0
+            elif self._text[end + 1 : end + 2] == '"':
+                pieces.append(self._text[at : end + 1])
+                at = end + 2
+            else:
+                pieces.append(self._text[at:end])
+                break
+        at = end + 1
+        bare = self._text.rstrip("\r\n")
+        if self._sign is not None:
+            at = re.compile("[ ]*").match(bare, at).end()  # type: ignore[union-attr]
+        if at < len(bare) and not self._end.match(bare, at):
+            opened = f" (opened in line {first})" if self.number > first else ""
+            raise _Misplaced(
+                f"line {self.number}: {bare[at : at + 20]!r} behind a quote that closes a cell"
+                f"{opened}; double a quote that belongs to the cell"
+            )
+        return "".join(pieces), at
