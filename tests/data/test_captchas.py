@@ -3,11 +3,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from hornbook.data.captcha_folder import read_captcha_folder
 from hornbook.data.captchas import (
     characters_of,
     find_alphabet,
     fingerprint,
     label_of,
+    leaked,
     read_captchas,
 )
 from hornbook.errors import DataError, OptionError
@@ -56,6 +58,58 @@ def test_two_folders_are_the_two_splits(tmp_path):
     assert [one.label for one in read_captchas(tmp_path, "valid")] == ["cd"]
 
 
+@pytest.mark.parametrize(
+    ("train", "valid", "test"), [("Training", "val", "TEST"), ("train_set", "dev", "test_images")]
+)
+def test_splits_by_other_names_and_a_test_folder_that_is_kept(tmp_path, train, valid, test):
+    picture(tmp_path / train / "ab.png")
+    picture(tmp_path / valid / "cd.png")
+    picture(tmp_path / test / "ef.png")
+    picture(tmp_path / "more" / "gh.png")
+    assert [one.label for one in read_captchas(tmp_path, "train")] == ["ab"]
+    assert [one.label for one in read_captchas(tmp_path, "valid")] == ["cd"]
+    assert [one.label for one in read_captchas(tmp_path, "test")] == ["ef"]
+    assert [one.label for one in read_captchas(tmp_path)] == ["ab", "cd"]
+    lines = "\n".join(read_captcha_folder(tmp_path).lines())
+    assert "1 image of the test split" in lines
+    assert "more: 1 image of no split" in lines
+
+
+def test_a_share_of_the_training_folder_is_set_aside_where_there_is_only_a_test_folder(folder):
+    (folder / "Test").mkdir()
+    picture(folder / "Test" / "zz_1.png")
+    train, valid = (read_captchas(folder, split) for split in ("train", "valid"))
+    assert (len(train), len(valid)) == (36, 4)
+    for path in folder.glob("*.png"):
+        path.unlink()
+    with pytest.raises(DataError, match="holds no valid images, only test"):
+        read_captchas(folder, "valid")
+
+
+def test_splits_within_sets_are_refused(tmp_path):
+    picture(tmp_path / "bank" / "train" / "ab.png")
+    picture(tmp_path / "bank" / "valid" / "cd.png")
+    with pytest.raises(DataError, match="splits belong above the sets"):
+        read_captchas(tmp_path)
+
+
+def test_validation_pictures_that_are_learned_from_are_found(tmp_path):
+    picture(tmp_path / "train" / "ab.png", 1)
+    picture(tmp_path / "valid" / "ab_2.png", 1)
+    picture(tmp_path / "valid" / "cd.png", 2)
+    train, valid = (read_captchas(tmp_path, split) for split in ("train", "valid"))
+    assert [path.name for path in leaked(train, valid)] == ["ab_2.png"]
+
+
+def test_a_table_keeps_leading_zeros_a_mark_at_the_beginning_and_windows_line_ends(tmp_path):
+    for number in range(4):
+        picture(tmp_path / f"{number:05}.png")
+    rows = "".join(f"{number:05}.png,{7 * number:04}\r\n" for number in range(4))
+    (tmp_path / "labels.csv").write_bytes(b"\xef\xbb\xbf" + f"file,label\r\n{rows}".encode())
+    found = find_alphabet(read_captchas(tmp_path))
+    assert (found.shortest, found.longest) == (4, 4)
+
+
 def test_folders_are_sets_of_their_own(tmp_path):
     picture(tmp_path / "bank" / "ab.png")
     picture(tmp_path / "shop" / "cd.png")
@@ -95,9 +149,10 @@ def test_labels_that_do_not_fit_are_named_with_a_remedy(folder):
     assert find_alphabet(captchas).longest == 4
 
 
-def test_one_text_only_is_nothing_to_learn(tmp_path):
-    picture(tmp_path / "aaa_1.png")
-    picture(tmp_path / "aaa_2.png")
+@pytest.mark.parametrize("text", ["aaa", "7h2k"])
+def test_one_text_only_is_nothing_to_learn(tmp_path, text):
+    picture(tmp_path / f"{text}_1.png")
+    picture(tmp_path / f"{text}_2.png")
     with pytest.raises(DataError, match="nothing to tell apart"):
         find_alphabet(read_captchas(tmp_path))
 

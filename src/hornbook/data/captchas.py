@@ -1,28 +1,26 @@
-"""Labelled captchas: pictures whose file names begin with what they say, or a table of labels.
+"""Labelled captchas: which ones are learned from, and what their labels are made of.
 
-`7h2k.png`, `7h2k_1.jpg` and `7h2k-a1b2.png` all say `7h2k`.  A `labels.csv` (or `.tsv`) in the
-folder, with the columns `file` and `label`, goes first where there is one.  Folders `train` and
-`valid` are the two splits; without them a tenth of the pictures is set aside: the same one in
-every call with the same seed, and pictures that are the same, byte for byte, on one side.  Other
-folders in the folder are sets of their own, learned together and measured each by itself.
+Where the labels come from is in `captcha_folder`: a file of labels in the folder, or the names of
+the images.  Folders `train`, `valid` and `test`, or names that say so, are the splits; without
+`valid` a tenth is set aside: the same one in every call with the same seed, and images that are the
+same, byte for byte, on one side.  Other folders are sets of their own, learned together and
+measured each by itself.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from hornbook.data.picture_files import find_pictures
+from hornbook.data.captcha_folder import Captcha, CaptchaFolder, read_captcha_folder
+from hornbook.data.captcha_names import find_rule
 from hornbook.data.problems import Problems
-from hornbook.data.tables import read_table
 from hornbook.errors import DataError, OptionError, did_you_mean
 
-SPLITS = ("train", "valid")
 TABLES = ("labels.csv", "labels.tsv")
 NAMED_SETS = {
     "digits": "0123456789",
@@ -31,56 +29,51 @@ NAMED_SETS = {
 }
 
 
-@dataclass(frozen=True)
-class Captcha:
-    """A picture and what it says.
-
-    Attributes:
-        path: Its file.
-        label: What it says.
-        set_name: The folder it belongs to, where several are learned together; else "".
-    """
-
-    path: Path
-    label: str
-    set_name: str = ""
-
-
 def label_of(path: Path) -> str:
-    """What the name of a file says: all before the first `_`, `-`, `.`, blank or bracket."""
-    return re.split(r"[_\-. (]", path.name, maxsplit=1)[0]
+    """What the name of a file says, if nothing is known of the names beside it."""
+    return find_rule([path.name]).label(path.name)
 
 
 def read_captchas(path: str | Path, split: str | None = None, *, seed: int = 0) -> list[Captcha]:
-    """Reads the labels of a folder, without opening a picture.
+    """Reads the labels of a folder, without opening an image.
 
     Args:
         path: A folder, or a table of labels.
-        split: `"train"`, `"valid"`, or None for all.
-        seed: Of the split, where there are no two folders.
+        split: `"train"`, `"valid"`, `"test"`, or None for all but those of `"test"`.
+        seed: Of the split, where no folder is for validation.
 
     Raises:
         DataError: nothing to read was found, or all that is wrong with the labels.
     """
-    path = Path(path)
-    if has_splits(path):
-        names = SPLITS if split is None else (split,)
-        return [captcha for name in names for captcha in _all(path / name)]
-    found = _all(path)
+    folder = read_captcha_folder(path)
     if split is None:
-        return found
-    sides = split_off(found, seed=seed)
+        return [*folder.captchas("train"), *folder.captchas("valid")]
+    return side_of(folder, split, seed=seed)
+
+
+def side_of(folder: CaptchaFolder, split: str, *, seed: int) -> list[Captcha]:
+    """The captchas of one split, set aside by us if it is not a folder's own.
+
+    Raises:
+        DataError: there is no such split, or no two images that differ.
+    """
+    if split in folder.splits and (split != "train" or "valid" in folder.splits):
+        return folder.captchas(split)
+    if split == "test" or "train" not in folder.splits:
+        raise DataError(f"{folder.path} holds no {split} images, only {folder.names()}.")
+    sides = split_off(folder.captchas("train"), seed=seed)
     if not all(sides):
         raise DataError(
-            f"{path} has no two pictures that differ, so none can be set aside for validation.\n"
-            "Label some more, or make two folders, train and valid, in it."
+            f"{folder.path} has no two pictures that differ, so none can be set aside for "
+            "validation.\nLabel some more, or make two folders, train and valid, in it."
         )
-    return sides[SPLITS.index(split)]
+    return sides[split == "valid"]
 
 
-def has_splits(path: str | Path) -> bool:
-    """Whether a folder says itself which pictures are for validation."""
-    return all((Path(path) / name).is_dir() for name in SPLITS)
+def leaked(train: Iterable[Captcha], valid: Iterable[Captcha]) -> list[Path]:
+    """The validation images that are learned from too, byte for byte."""
+    seen = {_content(captcha) for captcha in train}
+    return [captcha.path for captcha in valid if _content(captcha) in seen]
 
 
 def split_off(
@@ -90,7 +83,7 @@ def split_off(
 
     Pictures that are the same byte for byte are on one side.
     """
-    contents = [hashlib.sha256(captcha.path.read_bytes()).hexdigest() for captcha in captchas]
+    contents = [_content(captcha) for captcha in captchas]
     order: dict[str, set[str]] = defaultdict(set)
     for captcha, content in zip(captchas, contents, strict=True):
         order[captcha.set_name].add(hashlib.sha256(f"{seed}\0{content}".encode()).hexdigest())
@@ -105,51 +98,8 @@ def split_off(
     return sides
 
 
-def _all(path: Path) -> list[Captcha]:
-    """The captchas of a folder and of the folders in it, each of which is a set."""
-    if path.is_file():
-        return _of_table(path)
-    found = []
-    for file in find_pictures(path):
-        parts = file.relative_to(path).parts
-        set_name = parts[0] if len(parts) > 1 else ""
-        found.append(Captcha(file, label_of(file), set_name))
-    tables = [path / name for name in TABLES if (path / name).is_file()]
-    if tables:
-        return _of_table(tables[0])
-    if len({captcha.set_name for captcha in found}) == 1:  # one set needs no name
-        found = [replace(captcha, set_name="") for captcha in found]
-    problems = Problems()
-    for captcha in found:
-        if not captcha.label:
-            problems.add(str(captcha.path), "its name says no text")
-    problems.raise_if_any(
-        "A name begins with what the picture says: 7h2k.png, 7h2k_1.png, or a labels.csv names it."
-    )
-    return found
-
-
-def _of_table(table: Path) -> list[Captcha]:
-    """What a table with the columns `file` and `label` says of the pictures beside it."""
-    problems = Problems()
-    found: dict[Path, Captcha] = {}
-    for line, row in read_table(table, columns=("file", "label")):
-        file = table.parent / row["file"].strip()
-        label = row["label"].strip()
-        where = f"{table}:{line}"
-        if not label:
-            problems.add(where, "the label is empty")
-        elif file in found and found[file].label != label:
-            problems.add(where, f"{row['file']} is there twice, as {found[file].label} and {label}")
-        elif not file.is_file():
-            problems.add(where, f"there is no file {file}")
-        else:
-            parts = Path(row["file"].strip()).parts
-            found[file] = Captcha(file, label, parts[0] if len(parts) > 1 else "")
-    problems.raise_if_any()
-    if not found:
-        raise DataError(f"{table} names no picture.")
-    return list(found.values())
+def _content(captcha: Captcha) -> str:
+    return hashlib.sha256(captcha.path.read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -227,7 +177,7 @@ def find_alphabet(
             f"--characters {characters} knows only {known}.\nAdd to it, or leave it out."
         )
     used = "".join(sorted(set("".join(labels))))
-    if len(used) == 1 and known is None and len(set(labels)) == 1:
+    if len(set(labels)) == 1:
         raise DataError(f"Every picture says {labels[0]!r}: there is nothing to tell apart.")
     lengths = list(map(len, labels))
     return Alphabet(known or used, min(lengths), max(lengths), ignore_case)

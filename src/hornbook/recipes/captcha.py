@@ -18,7 +18,7 @@ import numpy as np
 
 from hornbook import backend
 from hornbook.data.captcha_size import check_size, picture_size
-from hornbook.data.captchas import Alphabet, Captcha, find_alphabet, fingerprint, read_captchas
+from hornbook.data.captchas import Alphabet, Captcha, find_alphabet, fingerprint
 from hornbook.data.distortion import distorted, resized
 from hornbook.data.picture_batches import shuffled_batches
 from hornbook.data.picture_files import named_pictures
@@ -106,13 +106,14 @@ class CaptchaReading(Recipe):
 
         from hornbook.progress import note
 
-        train, valid, sizes = pictures_to_learn_from(data, self.seed)
+        found = pictures_to_learn_from(data, self.seed)
+        train, valid = found.train, found.valid
         self.alphabet = find_alphabet(
             [*train, *valid], length=self.length, characters=self.characters, case=self.case
         )
-        self.picture_size = picture_size(sizes, self.size)
-        note(summary(train, valid, sizes, self.alphabet, self.picture_size))
-        self.held_out = fingerprint(read_captchas(data, "valid", seed=self.seed))
+        self.picture_size = picture_size(found.sizes, self.size)
+        note(summary(found, self.alphabet, self.picture_size))
+        self.held_out = found.held_out
         backend.set_random_seed(self.seed)
         self.model = self.build(self.weights)
         known = {"train": fingerprint(train), "valid": fingerprint(valid)}
@@ -220,15 +221,19 @@ class CaptchaReading(Recipe):
         logits = np.concatenate([found["logits"] for _, found in self._outputs(sources)])
         return read(logits, self.alphabet.longest, self.temperature)
 
-    def evaluate(self, data: str | Path) -> dict[str, Any]:
+    def evaluate(self, data: str | Path, *, split: str | None = None) -> dict[str, Any]:
         """Measures on the folder `valid` of `data`; on the pictures set aside, if these are the
-        pictures of the training; else on all.
+        pictures of the training; else on the folder `test`, or on all.
+
+        Args:
+            data: See `hornbook.data.captcha_folder`.
+            split: `"train"`, `"valid"` or `"test"`: this one.
 
         Returns:
             `whole` and `characters`, the shares of strings and characters read rightly, also by
             `sets`; `probability`, which the true strings got on average; and `confused`.
         """
-        captchas = pictures_to_evaluate(data, self.seed, self.held_out)
+        captchas = pictures_to_evaluate(data, self.seed, self.held_out, split)
         readings = self._readings([captcha.path for captcha in captchas])
         return captcha_metrics(captchas, readings, self.alphabet)
 
