@@ -9,8 +9,8 @@ import hornbook
 
 SOURCE = Path(hornbook.__file__).parent
 FLOORS = [
-    {"errors"},
-    {"backend", "files", "progress", "report", "tabular"},
+    {"errors", "progress"},
+    {"backend", "files", "report", "tabular"},
     {"text", "data", "layers", "losses", "metrics", "checkpoints", "generation", "mining"},
     {"models", "training"},
     {"pretrained"},

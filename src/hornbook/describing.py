@@ -9,13 +9,15 @@ import numpy as np
 
 from hornbook.checkpoints import find_checkpoint
 from hornbook.errors import CheckpointError, HornbookError
-from hornbook.files import MANIFEST, settle, verify_manifest
+from hornbook.files import MANIFEST, settle, some, unlisted, verify_manifest
 from hornbook.pretrained import KERAS_WEIGHTS, family_of, read_config_file
 from hornbook.pretrained.shipped import model_folder
 from hornbook.text.folder import tokenizer_from_folder
 from hornbook.text.wordpiece import WordPieceTokenizer
 
+PROBLEM = "PROBLEM:"
 LONGEST = 160  # characters of a value that is still shown
+SHOWN = 10  # names in a message
 
 
 def describe_folder(folder: Path) -> list[list[str]]:
@@ -43,12 +45,30 @@ def describe_folder(folder: Path) -> list[list[str]]:
     ]
     if _reads_pictures(folder):
         parts = [("recipe", _recipe), ("weights", _weights), ("checksums", _checksums)]
+    said: set[str] = set()
     for name, part in parts:
         try:
             rows += part(folder)
         except HornbookError as error:
-            rows.append([name, f"PROBLEM: {error}"])
+            problem = _shortened(str(error))
+            rows.append(
+                [name, f"{PROBLEM} as above" if problem in said else f"{PROBLEM} {problem}"]
+            )
+            said.add(problem)
     return rows
+
+
+def _shortened(message: str) -> str:
+    """A message of which at most ten lines are names: how many more there are is said."""
+    lines = message.splitlines()
+    names = [number for number, line in enumerate(lines) if line.startswith("  ")]
+    if len(names) <= SHOWN:
+        return message
+    more = [f"  ... and {len(names) - SHOWN:,} more"]
+    dropped = set(names[SHOWN:])
+    kept = [line for number, line in enumerate(lines) if number not in dropped]
+    place = names[SHOWN - 1] + 1
+    return "\n".join(kept[:place] + more + kept[place:])
 
 
 def _reads_pictures(folder: Path) -> bool:
@@ -113,10 +133,9 @@ def _vocabulary(folder: Path) -> list[list[str]]:
 
 def _checksums(folder: Path) -> list[list[str]]:
     if not (folder / MANIFEST).is_file():
-        try:
-            find_checkpoint(folder).verify()
-        except CheckpointError as error:
-            return [["checksums", f"PROBLEM: {error}"]]
+        find_checkpoint(folder).verify()
         return [["checksums", f"no {MANIFEST}; what the weight files can tell is good"]]
-    verify_manifest(folder)
+    verify_manifest(folder, reads=["recipe.json"] if _reads_pictures(folder) else [], quiet=True)
+    if extra := unlisted(folder):
+        return [["checksums", f"the files in {MANIFEST} are as written; not in it: {some(extra)}"]]
     return [["checksums", "every file is as it was written"]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterable
+from pathlib import Path
 from types import ModuleType
 
 
@@ -33,6 +34,25 @@ class CheckpointError(HornbookError):
 
 class OptionError(HornbookError):
     """An option or field with a value that cannot work."""
+
+
+class WriteError(HornbookError):
+    """Something could not be written; what was there before is unchanged.
+
+    Args:
+        message: For a person.
+        path: What was to be written.
+        reason: Why not, in some words.
+        remedy: What to do, in a sentence.
+    """
+
+    def __init__(self, message: str, *, path: Path = Path(), reason: str = "", remedy: str = ""):
+        super().__init__(message)
+        self.path, self.reason, self.remedy = path, reason, remedy
+
+
+class LockedError(HornbookError):
+    """Another process is writing to the same place."""
 
 
 class Stopped(HornbookError):

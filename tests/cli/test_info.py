@@ -79,7 +79,7 @@ def test_each_part_that_cannot_be_read_says_why(make_folder, capsys):
     assert set(problems) == {"config", "vocabulary", "checksums"}
     assert "damaged   model.safetensors" in problems["checksums"]
     assert "size      vocab.txt" in problems["checksums"]
-    assert main(["info", str(folder)]) == 0
+    assert main(["info", str(folder)]) == 2
     assert "PROBLEM" in capsys.readouterr().out
 
 

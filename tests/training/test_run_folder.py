@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hornbook.errors import HornbookError
+from hornbook.errors import HornbookError, LockedError
+from hornbook.files import LOCK
 from hornbook.training.run_folder import RunFolder
 
 RECIPE = {"recipe": "some", "fields": {"epochs": 3, "seed": 1}, "data": {"train": "abc"}}
@@ -55,11 +58,37 @@ def test_other_data_are_refused(tmp_path):
         RunFolder.resume(tmp_path / "run", {**RECIPE, "data": {"train": "xyz"}})
 
 
-def test_a_finished_run_is_not_resumed(tmp_path):
+def test_a_run_is_finished_when_its_report_is_there(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    assert not run.is_begun()
     run = RunFolder.create(tmp_path / "run", RECIPE)
+    assert run.is_begun()
+    assert not run.is_finished()
     run.write_report("<html></html>")
-    with pytest.raises(HornbookError, match="is finished"):
-        RunFolder.resume(tmp_path / "run", RECIPE)
+    assert run.is_finished()
+
+
+def test_only_one_at_a_time_works_in_a_run(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    with (
+        run.locked(),
+        pytest.raises(LockedError, match=r"The run .* is in use by process") as found,
+        ThreadPoolExecutor() as other,
+    ):
+        other.submit(lambda: run.locked().__enter__()).result()
+    assert str(os.getpid()) in str(found.value)
+    assert not run.path.exists()
+    with run.locked():
+        RunFolder.create(run.path, RECIPE)
+    assert sorted(file.name for file in run.path.iterdir()) == ["environment.json", "recipe.json"]
+
+
+def test_the_lock_of_a_killed_process_is_in_nobodys_way(tmp_path):
+    (tmp_path / LOCK).write_text("{")
+    run = RunFolder(tmp_path)
+    with run.locked():
+        RunFolder.create(tmp_path, RECIPE)
+    assert not (tmp_path / LOCK).exists()
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[1]", '{"fields": 3}'])

@@ -7,6 +7,7 @@ returns the exit status or None.  Whatever is slow to import is imported inside 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import shlex
@@ -53,20 +54,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
             module.add_options(command)
     try:
         options = _parsed(parser, words)
-        return options.run(options) or 0
+        status = options.run(options) or 0
+        sys.stdout.flush()  # what is wrong with it is said here, not behind Python's end
+        return status
     except Stopped as stopped:
         again = ["hornbook", *words, *([] if "--resume" in words else ["--resume"])]
-        print(f"hornbook: {stopped}\nGo on with:  {shlex.join(again)}", file=sys.stderr)
+        _say(f"hornbook: {stopped}\nGo on with:  {shlex.join(again)}")
         return stopped.exit_status
     except HornbookError as error:
-        print(f"hornbook: {error}", file=sys.stderr)
+        _say(f"hornbook: {error}")
         return error.exit_status
     except KeyboardInterrupt:
-        print("\nhornbook: stopped.", file=sys.stderr)
+        _say("\nhornbook: stopped.")
         return 130
     except BrokenPipeError:  # `hornbook ... | head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except Exception as error:
+        from hornbook.files import system_message
+
+        message = system_message(error)
+        if message is None:
+            raise  # a mistake of ours
+        _drop_output()
+        _say(f"hornbook: {message}")
+        return HornbookError.exit_status
+
+
+def _say(message: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # standard error is full, or closed
+        print(message, file=sys.stderr, flush=True)
+
+
+def _drop_output() -> None:
+    """Keeps Python from writing at its end what could not be written now."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""`hornbook info [FOLDER]`."""
+"""`hornbook info [FOLDER]`: status 2 where it finds a problem."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> int:
     from hornbook.progress import print_table
 
     if options.folder is None:
@@ -20,6 +20,10 @@ def run(options: argparse.Namespace) -> None:
 
         print_table("hornbook here", ["", ""], describe_installation())
     else:
-        from hornbook.describing import describe_folder
+        from hornbook.describing import PROBLEM, describe_folder
 
-        print_table(str(options.folder), ["", ""], describe_folder(options.folder))
+        rows = describe_folder(options.folder)
+        print_table(str(options.folder), ["", ""], rows)
+        if any(value.startswith(PROBLEM) for _, value in rows):
+            return 2
+    return 0

@@ -1,12 +1,19 @@
-"""`hornbook predict RUN FILE... --out FILE`."""
+"""`hornbook predict RUN FILE... --out FILE`: status 0 with an answer, 2 with none."""
 
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "What cannot be read gets a row that says why.  The exit status is 0 when there is one "
+        "answer at least, and 2 when there is none or a FILE is missing."
+    )
     parser.add_argument("run_folder", metavar="RUN", type=Path, help="a trained run")
     parser.add_argument(
         "sources",
@@ -42,12 +49,68 @@ def run(options: argparse.Namespace) -> None:
     while sources and (Path(sources[0]) / "recipe.json").is_file():
         runs.append(Path(sources[0]))
         sources = sources[1:]
+    if all(run.is_dir() for run in runs):  # else that is what is said
+        _check_there(sources)
     recipe = open_runs(runs)
     choices = {name: getattr(options, name) for name in ("criterion", "top", "views")}
     choices = check_choices(recipe, "predict_files", choices)
-    answers = recipe.predict_files(sources or ["-"], **choices)
+    counted = _Counted(recipe.predict_files(sources or ["-"], **choices), recipe.answers_say_errors)
     if options.out is None:
-        print_answers(answers)
+        print_answers(counted)
     else:
-        count = write_answers(options.out, answers)
-        print(f"{count:,} answers in {options.out}")
+        write_answers(options.out, counted)
+        print(f"{counted.answers:,} answers in {options.out}")
+    counted.check()
+
+
+class _Counted:
+    """Answers as they come, counted.
+
+    Args:
+        rows: The answers.
+        say_errors: Whether the `error` of a row says why it is none.
+    """
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]], say_errors: bool):
+        self._rows, self._say_errors = rows, say_errors
+        self.answers = self.errors = 0
+        self._first = ""
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        for row in self._rows:
+            if self._say_errors and row["error"]:
+                self.errors += 1
+                self._first = self._first or str(row["error"])
+            else:
+                self.answers += 1
+            yield row
+
+    def check(self) -> None:
+        """Raises:
+        DataError: there is no answer.
+        """
+        from hornbook.errors import DataError
+        from hornbook.progress import note
+
+        if self.errors and not self.answers:
+            raise DataError(f"None of {self.errors:,} could be answered.  The first: {self._first}")
+        if not self.answers:
+            raise DataError("There is nothing to answer for.")
+        if self.errors:
+            note(f"{self.errors:,} could not be answered.  The first: {self._first}")
+
+
+def _check_there(sources: Sequence[str]) -> None:
+    """Raises:
+    DataError: naming the sources that are not there, before anything is computed.
+    """
+    from hornbook.errors import DataError
+    from hornbook.files import some
+
+    missing = [
+        source
+        for source in sources
+        if source != "-" and not set("*?[") & set(source) and not os.path.exists(source)
+    ]
+    if missing:
+        raise DataError(f"There is no {some(missing)}.")

@@ -17,7 +17,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="text, JSON lines, Parquet, also .gz and .zst; folders, patterns",
     )
     parser.add_argument("--out", metavar="RUN", type=Path, required=True, help="run folder to make")
-    parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with a run that was cut off; begins a new one, and does nothing where it is "
+        "finished, so that a scheduler may repeat the command",
+    )
     parser.set_defaults(words_of="corpus")
     add_flags(parser, Pretraining)
 

@@ -19,7 +19,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             "--out", metavar="RUN", type=Path, required=True, help="run folder to make"
         )
         command.add_argument(
-            "--resume", action="store_true", help="go on with a run that was cut off"
+            "--resume",
+            action="store_true",
+            help="go on with a run that was cut off; begins a new one, and does nothing where it "
+            "is finished, so that a scheduler may repeat the command",
         )
         add_flags(command, recipe)
 
@@ -28,13 +31,19 @@ def run(options: argparse.Namespace) -> None:
     recipe_class = recipe_named(options.recipe)
     recipe = recipe_class(**{name: getattr(options, name) for name in recipe_class.field_names()})
 
+    from hornbook import backend
     from hornbook.progress import print_table, without_notes
 
+    backend.announce()  # before Keras is imported, which fails without one
+    from hornbook.training.run_folder import RunFolder
+
+    was_finished = options.resume and RunFolder(options.out).is_finished()
     recipe.fit(options.data, options.out, resume=options.resume)
-    with without_notes():  # `fit` has said what there is to say of the data
-        metrics = recipe.evaluate(options.data)
-    columns, rows = recipe.table(metrics)
-    print_table("Validation", columns, rows)
+    if not was_finished:
+        with without_notes():  # `fit` has said what there is to say of the data
+            metrics = recipe.evaluate(options.data)
+        columns, rows = recipe.table(metrics)
+        print_table("Validation", columns, rows)
     print(f"Run     {options.out}")
     print(f"Report  {options.out / 'report.html'}")
     print(f"Use it  hornbook predict {options.out} NEW --out answers.jsonl")

@@ -34,7 +34,7 @@ from hornbook.data.token_shards import (
 )
 from hornbook.data.tokenising import CutsTexts, Tokenised, begin, tokenise
 from hornbook.errors import DataError, OptionError
-from hornbook.files import atomic_file, write_json
+from hornbook.files import atomic_file, locked_folder, write_json
 from hornbook.progress import Progress, note
 
 CHUNK_CHARACTERS = 2**18  # that a process is given at a time
@@ -75,6 +75,7 @@ def prepare_shards(
         DataError: a source cannot be read, or the folder holds another corpus; the message says
             what changed.
         HornbookError: a process was killed, or the disk is full; what is done stays.
+        LockedError: another process prepares the same folder.
     """
     folder = Path(folder)
     if not 0 <= part[0] < part[1]:
@@ -85,40 +86,75 @@ def prepare_shards(
         check_kind(deduplicate)
     files = corpus_files(sources)
     reading = {"text_field": text_field, "lines": lines}
+    options = {"words": words, "deduplicate": deduplicate, "part": list(part)}
     index = read_index(folder)
+    if index is not None and index["finished"]:
+        check_same(
+            folder, index["fingerprint"], _fingerprint(files, tokenizer, reading, options, index)
+        )
+        shards = TokenShards.open(folder)
+        note(f"{folder}: prepared already, {shards.num_tokens:,} tokens.", quiet=quiet)
+        return shards
+    with locked_folder(folder, what=f"The corpus that is prepared in {folder}"):
+        _prepare(folder, files, tokenizer, reading, options, workers=workers, quiet=quiet)
+    return TokenShards.open(folder)
+
+
+def _fingerprint(
+    files: Sequence[Path],
+    tokenizer: CutsTexts,
+    reading: Mapping[str, Any],
+    options: Mapping[str, Any],
+    index: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """All that the tokens depend on; `words`, where nobody chose, as in `index`."""
+    words = options["words"]
     if words is None:
-        options = {} if index is None else index["fingerprint"]["options"]
-        words = options.get("words") or _usual_words(files, reading)
-    fingerprint = {
+        before = {} if index is None else index["fingerprint"]["options"]
+        words = before.get("words") or _usual_words(files, reading)
+    return {
         "sources": {str(file.resolve()): _state_of(file) for file in files},
         "tokenizer": tokenizer_digest(tokenizer),
-        "options": {**reading, "words": words, "deduplicate": deduplicate, "part": list(part)},
+        "options": {**reading, **options, "words": words},
         "sizes": [CHUNK_CHARACTERS, SHARD_TOKENS],
     }
+
+
+def _prepare(
+    folder: Path,
+    files: Sequence[Path],
+    tokenizer: CutsTexts,
+    reading: Mapping[str, Any],
+    options: Mapping[str, Any],
+    *,
+    workers: int | None,
+    quiet: bool | None,
+) -> None:
+    """Makes the shards that are missing; the folder is ours."""
+    index = read_index(folder)  # perhaps another process has just left it
+    fingerprint = _fingerprint(files, tokenizer, reading, options, index)
     if index is None:
         index = new_index(fingerprint, tokenizer)
     else:
         check_same(folder, index["fingerprint"], fingerprint)
     if index["finished"]:
-        shards = TokenShards.open(folder)
-        note(f"{folder}: prepared already, {shards.num_tokens:,} tokens.", quiet=quiet)
-        return shards
+        return
     begun = time.monotonic()
     if workers is None:
         small = sum(file.stat().st_size for file in files) < SMALL
         workers = 0 if small else os.cpu_count() or 1
     dropped = np.zeros(0, np.int64)
-    if deduplicate is not None:
+    if options["deduplicate"] is not None:
         chunks = _chunks(files, reading, (0, 1), dropped)
-        dropped = _dropped(folder, index, chunks, deduplicate, workers, quiet)
+        dropped = _dropped(folder, index, chunks, options["deduplicate"], workers, quiet)
     work = _Work(folder, index, total=_total(files), quiet=quiet)
-    chunks = islice(_chunks(files, reading, part, dropped), index["chunks"], None)
+    chunks = islice(_chunks(files, reading, options["part"], dropped), index["chunks"], None)
+    words = fingerprint["options"]["words"]
     found = in_processes(
         tokenise, chunks, workers=workers, begin=begin, arguments=(tokenizer, words)
     )
     work.do(found)
     _say(index["statistics"], time.monotonic() - begun, quiet)
-    return TokenShards.open(folder)
 
 
 def _dropped(
@@ -145,7 +181,7 @@ def _dropped(
 
 
 def _chunks(
-    files: Sequence[Path], reading: Mapping[str, Any], part: tuple[int, int], dropped: np.ndarray
+    files: Sequence[Path], reading: Mapping[str, Any], part: Sequence[int], dropped: np.ndarray
 ) -> Iterator[list[str]]:
     """The texts of some documents at a time; which, nothing but the corpus decides."""
     left_out = set(dropped.tolist())

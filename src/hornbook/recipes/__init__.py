@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,16 +48,15 @@ def open_run(folder: str | Path):
     Raises:
         HornbookError: this is no run, or it is damaged.
     """
-    file = Path(folder) / "recipe.json"
+    from hornbook.recipes.recipe import read_description
+
     if not Path(folder).is_dir():
         raise HornbookError(f"There is no run folder {folder}.")
     try:
-        name = json.loads(file.read_text("utf-8"))["recipe"]
+        name = read_description(Path(folder) / "recipe.json")["recipe"]
     except FileNotFoundError:
         raise HornbookError(
             f"{folder} is not a run: it has no recipe.json.\n"
             "A run folder is what `hornbook train RECIPE DATA --out RUN` makes."
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise HornbookError(f"{file} is damaged: it does not name a recipe.") from None
-    return recipe_named(str(name)).load(folder)
+    return recipe_named(name).load(folder)

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -52,6 +52,7 @@ class CaptchaReading(Recipe):
 
     name: ClassVar[str] = "captcha"
     purpose: ClassVar[str] = "read captchas of your own site, learned from labelled pictures"
+    answers_say_errors: ClassVar[bool] = True
 
     length: str = option("auto", "characters of every picture: a number, or auto")
     characters: str = option(
@@ -100,10 +101,8 @@ class CaptchaReading(Recipe):
             )
         check_size(self.size)
 
-    def fit(self, data: str | Path, out: str | Path, *, resume: bool = False) -> Self:
+    def _fit(self, data: str | Path, out: str | Path, *, resume: bool) -> None:
         """Trains on labelled pictures: see `hornbook.data.captchas`, and `Recipe.fit`."""
-        self.begin(out, resume=resume)
-
         from hornbook.progress import note
 
         found = pictures_to_learn_from(data, self.seed)
@@ -146,7 +145,6 @@ class CaptchaReading(Recipe):
         if doubts := write_report(run, self.fields(), *story):
             note(doubts)
         run.snapshots.clear()
-        return self
 
     def build(self, weights: str | None = "none") -> keras.Model:
         """The network; `weights` are those a backbone of `keras.applications` starts from."""

@@ -180,8 +180,9 @@ def write_report(
         f"reader = CaptchaReading.load({str(run.path)!r})\n"
         'reader.predict(["new.png"])'
     )
-    run.write_report(page.html())
-    return write_labels_to_check(run.path, doubts, len(captchas) + len(learned[0]))
+    said = write_labels_to_check(run.path, doubts, len(captchas) + len(learned[0]))
+    run.write_report(page.html())  # the last: with it a run is finished
+    return said
 
 
 def _add_training(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -14,6 +14,9 @@ import dataclasses
 import inspect
 import math
 import operator
+import sys
+import types
+import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -131,16 +134,86 @@ def take_learned(recipe: Any, values: Mapping[str, Any]) -> None:
     """Gives a recipe what `learned_by` gave.
 
     Raises:
-        HornbookError: something is missing.
+        HornbookError: something is missing, or is of another kind; nothing is changed then.
     """
+    taken, problems = {}, []
     for item in dataclasses.fields(recipe):
-        if "read" in item.metadata and item.name not in values:
+        if "read" not in item.metadata:
+            continue
+        if item.name not in values:
             raise HornbookError(
                 f"This run does not say {item.name}: it was made with another version.\n"
                 "Open it with the hornbook it was made with, or train again."
             )
-        if "read" in item.metadata:
-            setattr(recipe, item.name, item.metadata["read"](values[item.name]))
+        value = values[item.name]
+        hint = _hint(type(recipe), item.name)
+        if fits(value, hint):
+            taken[item.name] = item.metadata["read"](value)
+        else:
+            text = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:60]}..."
+            problems.append(f"  {item.name} is {text}, expected {item.type}")
+    if problems:
+        raise HornbookError(
+            "What this run learned is damaged:\n" + "\n".join(problems) + "\nTrain it again."
+        )
+    for name, value in taken.items():
+        setattr(recipe, name, value)
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether what JSON kept can be of a type: lists are tuples too, objects are dataclasses.
+
+    Args:
+        value: From JSON.
+        hint: As in an annotation: `list[str]`, `dict[str, float]`, `tuple[int, int]`, `X | None`.
+    """
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return True
+    if hint is None or hint is type(None):
+        return value is None
+    if origin in (typing.Union, types.UnionType):
+        return any(fits(value, one) for one in inner)
+    if hint is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    if dataclasses.is_dataclass(hint):
+        hints = {item.name: _hint(hint, item.name) for item in dataclasses.fields(hint)}
+        return (
+            isinstance(value, dict)
+            and value.keys() == hints.keys()
+            and all(fits(value[name], one) for name, one in hints.items())
+        )
+    kind = origin or hint
+    if kind is dict:
+        keys, values = inner or (Any, Any)
+        return isinstance(value, dict) and all(
+            fits(key, keys) and fits(one, values) for key, one in value.items()
+        )
+    if kind in (list, tuple):
+        if not isinstance(value, list):
+            return False
+        if kind is tuple and inner and inner[-1] is not Ellipsis:
+            return len(value) == len(inner) and all(map(fits, value, inner))
+        return not inner or all(fits(one, inner[0]) for one in value)
+    return type(value) is kind
+
+
+def _hint(owner: Any, name: str) -> Any:
+    """The type of a field, whose annotation is a text.
+
+    Only the field's own one is looked up: others may name types that only a type checker imports.
+    """
+    for kind in owner.__mro__:
+        annotation = inspect.get_annotations(kind).get(name)
+        if annotation is not None:
+            carrier = types.FunctionType((lambda: None).__code__, {})
+            carrier.__annotations__ = {name: annotation}
+            names = {**vars(sys.modules[kind.__module__]), **vars(kind)}
+            try:
+                return typing.get_type_hints(carrier, names)[name]
+            except NameError:
+                return Any
+    return Any
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -51,6 +51,7 @@ class Images(Recipe):
 
     name: ClassVar[str] = "images"
     purpose: ClassVar[str] = "tell similar classes of pictures apart, by fine-tuning"
+    answers_say_errors: ClassVar[bool] = True
 
     backbone: str = option("EfficientNetV2B0", "a keras.applications name, such as Xception")
     weights: str = option("imagenet", "it starts from: imagenet, none, or a file")
@@ -112,9 +113,8 @@ class Images(Recipe):
         if self.weights == "none" and self.epochs == 0:
             raise OptionError("With random weights and no epochs nothing would be learned.")
 
-    def fit(self, data: str | Path, out: str | Path, *, resume: bool = False) -> Self:
+    def _fit(self, data: str | Path, out: str | Path, *, resume: bool) -> None:
         """Trains on folders of pictures: see `hornbook.data.picture_classes`, and `Recipe.fit`."""
-        self.begin(out, resume=resume)
         from hornbook.progress import note
         from hornbook.recipes.images_teacher import open_teacher, with_pseudo_labels
         from hornbook.recipes.images_training import TwoStages
@@ -148,7 +148,6 @@ class Images(Recipe):
         )
         write_report(run, self, rows, found)
         run.snapshots.clear()
-        return self
 
     def build(self, weights: str | None = None) -> PictureClassifier:
         """The network; `weights` are those its backbone starts from."""

@@ -129,17 +129,15 @@ class Pretraining(Recipe):
     transformer: Any = part()
     writes = True  # False in processes that compute with another one
 
-    def fit(
-        self, data: str | Path | Sequence[str | Path], out: str | Path, *, resume: bool = False
-    ) -> Self:
-        """Trains on a corpus: see `hornbook.data.documents`, and `Recipe.fit`.
+    def fit(self, data: Any, out: str | Path, *, resume: bool = False) -> Self:
+        backend.keep_memory()  # before there are threads
+        return super().fit(data, out, resume=resume)
 
-        A run that was killed before its first step is simply begun again.
-        """
-        backend.keep_memory()
+    def _fit(
+        self, data: str | Path | Sequence[str | Path], out: str | Path, *, resume: bool
+    ) -> None:
+        """Trains on a corpus: see `hornbook.data.documents`, and `Recipe.fit`."""
         sources = [str(x) for x in ([data] if isinstance(data, str | Path) else data)]
-        resume = resume and (Path(out) / "recipe.json").is_file()
-        self.begin(out, resume=resume)
         from hornbook.data.documents import corpus_files
         from hornbook.training.devices import open_devices
         from hornbook.training.run_folder import Onlooker
@@ -163,7 +161,6 @@ class Pretraining(Recipe):
                 self.story = read_saved(run.model)[0]["learned"]["story"]
             else:
                 self.learn(steps, run, devices, resume=resume)
-        return self
 
     def check(self) -> None:
         """Whether the fields go together.
@@ -419,8 +416,10 @@ class Pretraining(Recipe):
 
 
 def _fit_again(fields: dict[str, Any], sources: Sequence[str], out: str) -> None:
-    """What each of several processes does: everything is prepared, and the run is begun."""
-    Pretraining(**fields).fit(sources, out, resume=True)
+    """What each of several processes does: everything is prepared, the run is begun, and its
+    lock is held by the process that started them."""
+    backend.keep_memory()
+    Pretraining(**fields)._fit(sources, out, resume=True)
 
 
 def _stacks(transformer: Any) -> list[Any]:

@@ -10,6 +10,7 @@ saved and opened again is the same for all, and is said here.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from hornbook import backend
-from hornbook.errors import HornbookError, OptionError
+from hornbook.errors import CheckpointError, HornbookError, OptionError, WriteError
 from hornbook.files import MANIFEST, atomic_folder, settle, verify_manifest, write_json
+from hornbook.progress import note
 from hornbook.recipes.fields import learned_by, options_of, part, take_learned
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ class Recipe(ABC):
     snapshot_seconds: ClassVar[float] = 120.0  # the longest time of work a kill can cost
     free: ClassVar[tuple[str, ...]] = ()  # fields that a resumed run may have others of
 
+    answers_say_errors: ClassVar[bool] = False  # whether `error` says why a sample has no answer
+
     model: Any = part()
 
     def __post_init__(self):
@@ -57,18 +61,50 @@ class Recipe(ABC):
 
     # The five verbs, and what goes with them.
 
-    @abstractmethod
-    def fit(self, data: str | Path, out: str | Path, *, resume: bool = False) -> Self:
-        """Trains and keeps everything in a run folder.
+    def fit(self, data: Any, out: str | Path, *, resume: bool = False) -> Self:
+        """Trains and keeps everything in a run folder, which nobody else can use meanwhile.
+
+        With `resume` one and the same call begins a run, continues it whenever it was cut off,
+        and does nothing more when it is finished: a scheduler may repeat it.
 
         Args:
-            data: What to learn from.
+            data: What to learn from: a folder or a file; for pretraining, or several.
             out: The run folder: new, or with `resume` the one to go on with.
             resume: Continue a run that was cut off.
 
         Raises:
             HornbookError: the data, a field, or the run folder is not as needed.
+            LockedError: another process works in the run folder.
+            WriteError: the disk is full, say; what was there before is unchanged.
         """
+        backend.announce()  # before Keras is imported, which fails without one
+        from hornbook.training.run_folder import RunFolder
+
+        run = RunFolder(out)
+        with run.locked():
+            if not resume:
+                run.check_new()
+            elif run.is_finished():
+                run.check_same({"recipe": self.name, "fields": self.fields()}, self.free)
+                note(f"{run.path} is finished; there is nothing to resume.")
+                run.snapshots.clear()  # a kill behind the report left them
+                self._open(*read_saved(out))
+                return self
+            elif not run.is_begun():
+                run.check_new()
+                note(f"{run.path} holds no run yet, so this one begins.")
+                resume = False
+            try:
+                self._fit(data, out, resume=resume)
+            except WriteError as error:
+                if not run.is_begun():
+                    raise
+                raise WriteError(f"{error}\nThen go on with --resume.") from None
+        return self
+
+    @abstractmethod
+    def _fit(self, data: Any, out: str | Path, *, resume: bool) -> None:
+        """What `fit` does, in a folder that is ours: from the data to the report."""
 
     @abstractmethod
     def evaluate(self, data: str | Path) -> dict[str, Any]:
@@ -106,11 +142,19 @@ class Recipe(ABC):
         """
         backend.announce()  # before Keras is imported, which fails without one
         saved, folder = read_saved(folder)
-        recipe = cls.from_fields(saved["fields"])
-        take_learned(recipe, saved["learned"])
-        recipe.build_for(folder)
-        recipe.read_parts(folder)
+        with naming(folder / "recipe.json"):
+            recipe = cls.from_fields(saved["fields"])
+        recipe._open(saved, folder)
         return recipe
+
+    def _open(self, saved: dict[str, Any], folder: Path) -> None:
+        """Takes what was saved into this recipe, which has its fields."""
+        if saved["recipe"] != self.name:
+            raise HornbookError(f"{folder} is of a {saved['recipe']} run, not of {self.name}.")
+        with naming(folder / "recipe.json"):
+            take_learned(self, saved["learned"])
+        self.build_for(folder)
+        self.read_parts(folder)
 
     def join(self, others: Sequence[Recipe]) -> None:
         """Lets other runs answer together with this one.
@@ -132,19 +176,6 @@ class Recipe(ABC):
         )
 
     # What `fit` is made of.
-
-    def begin(self, out: str | Path, *, resume: bool) -> None:
-        """Comes before anything that takes time.
-
-        Raises:
-            HornbookError: something is in the folder of a new run already, or Keras has nothing
-                to run on.
-        """
-        backend.announce()  # before Keras is imported, which fails without one
-        from hornbook.training.run_folder import RunFolder
-
-        if not resume:
-            RunFolder(out).check_new()
 
     def open_run(self, out: str | Path, data: Mapping[str, str], *, resume: bool) -> RunFolder:
         """The run folder, made now or found again: after all that can go wrong before training.
@@ -250,15 +281,58 @@ def read_saved(folder: str | Path) -> tuple[dict[str, Any], Path]:
         folder: A run folder, or the model folder itself.
 
     Raises:
-        HornbookError: it is neither, or nothing was saved in it yet.
+        HornbookError: it is neither, nothing was saved in it yet, or it is damaged.
     """
     folder = Path(folder)
     for path in (folder / "model", folder):
         settle(path)
         if (path / MANIFEST).is_file() and (path / "recipe.json").is_file():
-            verify_manifest(path)
-            return json.loads((path / "recipe.json").read_text("utf-8")), path
+            verify_manifest(path, reads=["recipe.json"])
+            return read_description(path / "recipe.json", learned=True), path
     raise HornbookError(
         f"{folder} holds no trained model yet.\n"
         "If its training was cut off, the same command with --resume goes on with it."
     )
+
+
+def read_description(file: Path, *, learned: bool = False) -> dict[str, Any]:
+    """What a `recipe.json` says: which recipe, its fields, and what it learned.
+
+    Args:
+        file: To read.
+        learned: Whether it must say what was learned; that of a run folder does not.
+
+    Raises:
+        FileNotFoundError: there is none.
+        CheckpointError: it is not one.
+    """
+    try:
+        saved = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{file} cannot be read as JSON: {error}") from None
+    if not isinstance(saved, dict):
+        raise CheckpointError(f"{file} is damaged: expected one JSON object.")
+    kinds = {"recipe": str, "fields": dict, **({"learned": dict} if learned else {})}
+    for name, kind in kinds.items():
+        if not isinstance(saved.get(name), kind):
+            raise CheckpointError(
+                f"{file} is damaged: {name!r} is {_short(saved.get(name))}, expected "
+                f"{'a text' if kind is str else 'a JSON object'}."
+            )
+    return saved
+
+
+@contextlib.contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """Puts the name of the file they stand in before what is wrong with fields."""
+    try:
+        yield
+    except HornbookError as error:
+        raise CheckpointError(f"{file}: {error}") from None
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -58,9 +58,8 @@ class TextClassification(TextRecipe):
     thresholds: list[float] | None = learned(lambda: None)  # None: one label a text
     trained_on: str = learned(str, shown=False)  # a fingerprint
 
-    def fit(self, data: str | Path, out: str | Path, *, resume: bool = False) -> Self:
+    def _fit(self, data: str | Path, out: str | Path, *, resume: bool) -> None:
         """Trains on labelled texts: see `hornbook.data.labelled_texts`, and `Recipe.fit`."""
-        self.begin(out, resume=resume)
         import keras
 
         splits = read_training_texts(data, seed=self.seed)
@@ -101,7 +100,6 @@ class TextClassification(TextRecipe):
         )
         write_report(run, self, rows, valid, truth, self._probabilities(held_out))
         run.snapshots.clear()
-        return self
 
     def build(self) -> keras.Model:
         """The whole network: encoder, pooling, classifier -> logits `(batch, classes)`."""

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -67,9 +67,8 @@ class TextMatching(TextRecipe):
     thresholds: dict[str, float] = learned(dict)
     trained_on: str = learned(str, shown=False)  # a fingerprint
 
-    def fit(self, data: str | Path, out: str | Path, *, resume: bool = False) -> Self:
+    def _fit(self, data: str | Path, out: str | Path, *, resume: bool) -> None:
         """Trains on a folder of pairs: see `hornbook.data.pairs`, and `Recipe.fit`."""
-        self.begin(out, resume=resume)
         import keras
 
         splits = labelled_pairs(data, seed=self.seed).training()
@@ -112,7 +111,6 @@ class TextMatching(TextRecipe):
         probabilities = self._probabilities(held_out)
         write_report(run, self.fields(), rows, valid, probabilities, self.thresholds)
         run.snapshots.clear()
-        return self
 
     def build(self) -> keras.Model:
         """The whole network: encoder, condition, pooling, classifier -> logits `(batch, 2)`."""

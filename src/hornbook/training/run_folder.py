@@ -12,6 +12,7 @@ prepared/         of a pretraining: the vocabulary that was learned, and the cor
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from hornbook.errors import HornbookError
-from hornbook.files import atomic_file, write_json, writing
+from hornbook.files import LOCK, atomic_file, locked_folder, write_json, writing
 from hornbook.training.snapshots import Snapshots, SnapshotsOfAnother
 
 PREPARED = "prepared"  # made before the run begins; a second try uses what is there
@@ -56,6 +57,22 @@ class RunFolder:
         write_json(run.path / "environment.json", environment())
         return run
 
+    def locked(self) -> contextlib.AbstractContextManager[None]:
+        """Keeps other processes out of the folder, which is made if it is not there.
+
+        Raises:
+            LockedError: one is in it.
+        """
+        return locked_folder(self.path, what=f"The run {self.path}")
+
+    def is_begun(self) -> bool:
+        """Whether there is a run, however far it came."""
+        return (self.path / "recipe.json").is_file()
+
+    def is_finished(self) -> bool:
+        """Whether everything is done: the report is the last file that is written."""
+        return self.is_begun() and self.report.is_file()
+
     def check_new(self) -> None:
         """Raises:
         HornbookError: something is there already.
@@ -82,30 +99,38 @@ class RunFolder:
             free: Names of fields that change nothing in what is learned, and may be others now.
 
         Raises:
-            HornbookError: there is no run, it has other fields, or it is finished.
+            HornbookError: there is no run, or it has other fields.
         """
         run = cls(path)
-        saved = run.recipe()
+        run.check_same(recipe, free)
+        return run
+
+    def check_same(self, recipe: dict[str, Any], free: Collection[str] = ()) -> None:
+        """Makes sure that the run was begun as this one would be.
+
+        Args:
+            recipe: What `create` was given, or only some parts of it.
+            free: See `resume`.
+
+        Raises:
+            HornbookError: naming the fields that are others.
+        """
+        saved = {name: value for name, value in self.recipe().items() if name in recipe}
         known = {name: saved["fields"].get(name) for name in free}
         recipe = {**recipe, "fields": {**recipe.get("fields", {}), **known}}
-        if saved != recipe:
-            before, now = saved.get("fields", {}), recipe.get("fields", {})
-            changed = [
-                f"  {name}: {before.get(name)!r} then, {now.get(name)!r} now"
-                for name in sorted({*before, *now})
-                if before.get(name) != now.get(name)
-            ]
-            raise HornbookError(
-                f"{run.path} was started with other fields:\n"
-                + "\n".join(changed or ["  the recipe or the data"])
-                + "\nResume with the same ones, or start a new run with --out."
-            )
-        if run.report.is_file():
-            raise HornbookError(
-                f"{run.path} is finished; there is nothing to resume.\n"
-                "Train something else in another folder, with --out."
-            )
-        return run
+        if saved == recipe:
+            return
+        before, now = saved.get("fields", {}), recipe.get("fields", {})
+        changed = [
+            f"  {name}: {before.get(name)!r} then, {now.get(name)!r} now"
+            for name in sorted({*before, *now})
+            if before.get(name) != now.get(name)
+        ]
+        raise HornbookError(
+            f"{self.path} was started with other fields:\n"
+            + "\n".join(changed or ["  the recipe or the data"])
+            + "\nResume with the same ones, or start a new run with --out."
+        )
 
     def recipe(self) -> dict[str, Any]:
         """The contents of `recipe.json`.
@@ -174,8 +199,11 @@ class Onlooker(RunFolder):
 
 
 def _holds_something(folder: Path) -> bool:
-    """Whether more is there than what was prepared, or left half-written by a kill."""
-    return any(".tmp-" not in file.name and file.name != PREPARED for file in folder.iterdir())
+    """Whether more is there than what was prepared, left half-written by a kill, or a lock."""
+    return any(
+        ".tmp-" not in file.name and not file.name.endswith(LOCK) and file.name != PREPARED
+        for file in folder.iterdir()
+    )
 
 
 def environment() -> dict[str, Any]:

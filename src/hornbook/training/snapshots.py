@@ -22,9 +22,17 @@ from safetensors.numpy import load_file, save_file
 
 from hornbook import backend
 from hornbook.errors import CheckpointError
-from hornbook.files import REPLACED, atomic_folder, settle, verify_manifest, write_json
+from hornbook.files import (
+    REPLACED,
+    atomic_folder,
+    remove_abandoned,
+    settle,
+    verify_manifest,
+    write_json,
+)
 from hornbook.progress import note
 
+FILES = ("state.json", "variables.safetensors")
 _NAME = re.compile(r"step-(\d{8,})")
 
 
@@ -61,7 +69,7 @@ class Snapshots:
         problems = []
         for path in self._paths():
             try:
-                verify_manifest(path)
+                verify_manifest(path, reads=FILES)
             except CheckpointError as error:
                 problems.append(str(error).partition("\nTake the folder")[0])
                 continue
@@ -112,8 +120,7 @@ class Snapshots:
             return []
         for path in self.folder.glob(f"step-*{REPLACED}"):
             settle(path.with_name(path.name.removesuffix(REPLACED)))
-        for path in self.folder.glob("step-*.tmp-*"):
-            shutil.rmtree(path, ignore_errors=True)
+        remove_abandoned(self.folder, "step-*")
         paths = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)]
         return sorted(paths, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
 

@@ -10,11 +10,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from hornbook.errors import CheckpointError, HornbookError
+from hornbook.errors import DataError, HornbookError, WriteError
 from hornbook.files import (
     MANIFEST,
     REPLACED,
@@ -23,7 +22,6 @@ from hornbook.files import (
     settle,
     verify_manifest,
     write_json,
-    write_manifest,
 )
 
 
@@ -241,72 +239,53 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path):
         write_json(tmp_path / "file" / "x.json", {})
 
 
-def test_the_manifest_notices_every_changed_bit(tmp_path):
-    fill(tmp_path, "some text")
-    write_manifest(tmp_path)
-    assert verify_manifest(tmp_path)
-    for name in ("one", "inner/two"):
-        file = tmp_path / name
-        whole = file.read_bytes()
-        for bit in range(8 * len(whole)):
-            damaged = bytearray(whole)
-            damaged[bit // 8] ^= 1 << bit % 8
-            file.write_bytes(damaged)
-            with pytest.raises(CheckpointError, match=f"damaged   {name}"):
-                verify_manifest(tmp_path)
-        file.write_bytes(whole)
-
-
-def test_a_damaged_manifest_is_refused_or_still_true(tmp_path):
-    (tmp_path / "one").write_text("some text")
-    write_manifest(tmp_path)
-    manifest = tmp_path / MANIFEST
-    whole = manifest.read_bytes()
-    refused = 0
-    for bit in range(8 * len(whole)):
-        damaged = bytearray(whole)
-        damaged[bit // 8] ^= 1 << bit % 8
-        manifest.write_bytes(damaged)
-        try:
-            verify_manifest(tmp_path)
-        except CheckpointError:
-            refused += 1
-    assert refused > 0.9 * 8 * len(whole)  # the rest is white space
-
-
-def test_everything_wrong_in_a_folder_is_named_at_once(tmp_path):
-    for name in ("kept", "gone", "short", "changed"):
-        (tmp_path / name).write_text("text")
-    write_manifest(tmp_path)
-    (tmp_path / "gone").unlink()
-    (tmp_path / "short").write_text("tex")
-    (tmp_path / "changed").write_text("TEXT")
-    entries = json.loads((tmp_path / MANIFEST).read_text())
-    entries["../outside"] = entries["nul\0"] = entries["gone"]
-    write_json(tmp_path / MANIFEST, entries)
-    with pytest.raises(CheckpointError) as caught:
-        verify_manifest(tmp_path)
-    lines = str(caught.value).splitlines()
-    assert [line.split()[0] for line in lines[1:-1]] == [
-        "damaged",
-        "missing",
-        "size",
-        "outside",
-        "outside",
-    ]
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_device_is_written_to_and_never_replaced(tmp_path):
+    with pytest.raises(WriteError, match="Could not write /dev/full: there is no space"):
+        write_json("/dev/full", {})
+    assert not os.path.isfile("/dev/full")
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_json(tmp_path / "pipe", [1])
+    assert json.loads(os.read(reader, 100)) == [1]
+    os.close(reader)
+    assert names_in(tmp_path) == ["pipe"]
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", '{"a": 1}', '{"a": {}}', '{"a": {"bytes": 1e999, "sha256": ""}}', "[" * 100_000],
+    [
+        "Error while serializing: I/O error: No space left on device (os error 28)",
+        "Can't write data (file write failed: errno = 28, error message = 'No space left')",
+    ],
 )
-def test_what_is_no_manifest_is_refused(tmp_path, text):
-    (tmp_path / MANIFEST).write_text(text)
-    with pytest.raises(CheckpointError, match="not a list of checksums"):
-        verify_manifest(tmp_path)
+def test_a_full_disk_is_seen_through_the_error_of_a_library(tmp_path, text):
+    from safetensors import SafetensorError
+
+    for kind in (SafetensorError, OSError, RuntimeError):
+        with (
+            pytest.raises(WriteError, match="no space left") as found,
+            atomic_folder(tmp_path / "x"),
+        ):
+            raise kind(text)
+        assert found.value.path == tmp_path / "x"
 
 
-def test_a_missing_manifest_is_an_error_only_where_it_is_needed(tmp_path):
-    assert verify_manifest(tmp_path, required=False) is False
-    with pytest.raises(CheckpointError, match=r"has no manifest\.json"):
-        verify_manifest(Path(tmp_path))
+def test_the_target_is_named_and_not_what_is_made_on_the_way(tmp_path, monkeypatch):
+    def full(*names):
+        raise OSError(errno.ENOSPC, "no")
+
+    with pytest.raises(WriteError) as found, atomic_folder(tmp_path / "x") as folder:  # noqa: PT012
+        monkeypatch.setattr(os, "replace", full)
+        write_json(folder / "inner.json", {})
+    assert str(found.value).startswith(f"Could not write {tmp_path / 'x'}: ")
+
+
+def test_what_cannot_be_read_on_the_way_is_no_fault_of_the_target(tmp_path):
+    for error in (
+        PermissionError(errno.EACCES, "no", "/elsewhere/picture.png"),
+        DataError("x cannot be read: [Errno 13] Permission denied"),
+    ):
+        with pytest.raises(type(error)) as found, atomic_file(tmp_path / "x.csv"):
+            raise error
+        assert found.value is error

@@ -1,0 +1,40 @@
+"""Files that are either wholly there or not there at all, and are noticed when damaged.
+
+Keras, safetensors and most tools open the target and write into it: a kill or a full disk
+in that moment leaves nothing readable.  Here everything is written under a temporary name,
+flushed to the disk, and renamed.  A folder also gets `manifest.json` with the SHA-256 of
+each of its files, which is checked when the folder is read.  Two processes that write to one
+place find out by a lock of the operating system, which ends with its process.
+"""
+
+from hornbook.files.atomic_files import atomic_file, write_json
+from hornbook.files.atomic_folders import REPLACED, atomic_folder, remove_abandoned, settle
+from hornbook.files.locks import LOCK, locked_folder
+from hornbook.files.manifest import (
+    MANIFEST,
+    sha256_of,
+    some,
+    unlisted,
+    verify_manifest,
+    write_manifest,
+)
+from hornbook.files.writing import system_message, writing
+
+__all__ = [
+    "LOCK",
+    "MANIFEST",
+    "REPLACED",
+    "atomic_file",
+    "atomic_folder",
+    "locked_folder",
+    "remove_abandoned",
+    "settle",
+    "sha256_of",
+    "some",
+    "system_message",
+    "unlisted",
+    "verify_manifest",
+    "write_json",
+    "write_manifest",
+    "writing",
+]
