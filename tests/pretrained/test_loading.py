@@ -255,6 +255,39 @@ def test_no_texts_are_no_vectors(make_folder):
     assert hornbook.load(make_folder()).encode([]).shape == (0, 12)
 
 
+def test_one_text_gives_one_vector_and_a_list_of_one_a_list(make_folder):
+    model = hornbook.load(make_folder())
+    both = model.encode(["a b", ("a b", "c")])
+    for one, row in [("a b", both[0]), (("a b", "c"), both[1])]:
+        assert model.encode(one).shape == (12,)
+        np.testing.assert_allclose(model.encode(one), row, atol=1e-6)
+        assert model.encode([one]).shape == (1, 12)
+    ids = model.tokenizer.encode("a b").token_ids
+    np.testing.assert_allclose(model.encode(ids), both[0], atol=1e-6)
+    assert model.encode(np.array([ids, ids])).shape == (2, 12)
+    assert model.encode(np.array(["a b", "c"])).shape == (2, 12)
+    assert model.encode("").shape == (12,)  # [CLS] and [SEP] are there
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (None, "texts is None"),
+        (b"a", "texts is bytes"),
+        (["a", None], r"texts\[1\] is missing"),
+        ([[5, 10**6]], r"texts\[0\] has token 1000000"),
+        ([[]], r"texts\[0\] is empty"),
+        ([[5] * 1000], r"texts\[0\] has 1000 tokens"),
+    ],
+)
+def test_what_is_no_text_is_named_before_anything_is_computed(make_folder, texts, said):
+    model = hornbook.load(make_folder())
+    with pytest.raises(OptionError, match=said):
+        model.encode(texts)
+    with pytest.raises(OptionError, match="max_length is 0"):
+        model.encode("a", max_length=0)
+
+
 def test_what_cannot_be_encoded_is_said(make_folder):
     model = hornbook.load(make_folder(heads=()))
     with pytest.raises(OptionError, match="Did you mean 'mean'"):

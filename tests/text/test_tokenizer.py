@@ -200,3 +200,8 @@ def test_opening_a_folder_needs_neither_keras_nor_a_tokenizer_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_one_text_is_not_taken_for_a_list_of_its_characters(opened):
+    with pytest.raises(TypeError, match="encode takes one"):
+        opened("bert").encode_batch("hello")

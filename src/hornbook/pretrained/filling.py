@@ -12,7 +12,7 @@ from hornbook.errors import OptionError
 from hornbook.generation.extraction import extract, vote
 from hornbook.generation.masked import Filled, Order, fill_masks, gibbs_samples
 from hornbook.generation.sampling import log_probabilities
-from hornbook.pretrained.inputs import are_texts, check_texts, rows_of_ids
+from hornbook.pretrained.inputs import check_texts, given, rows_of_ids
 from hornbook.pretrained.reading import Reader, Row
 from hornbook.text.tokenizer import Tokenizer
 
@@ -57,17 +57,17 @@ class Filler:
 
     def fill(self, texts: Any, n: int, order: Order) -> list[list[Filled]]:
         """The `n` best texts of each."""
-        ids = self._with_gaps(texts)
+        known = given(texts)
+        ids = self._with_gaps(known)
         filled = fill_masks(self._predict, _beside(ids), self._mask, order, n)
-        if are_texts(texts):
-            sources = [texts] if isinstance(texts, str) else texts
-            parts = [source.split(self.mark) for source in sources]
+        if known.texts:
+            parts = [source.split(self.mark) for source in known.rows]
         return [
             [
                 Filled(
                     one.token_ids[: len(row)],
                     one.log_probabilities[: len(row)],
-                    self._put(parts[number], row, one.token_ids) if are_texts(texts) else None,
+                    self._put(parts[number], row, one.token_ids) if known.texts else None,
                 )
                 for one in found
             ]
@@ -94,8 +94,6 @@ class Filler:
 
     def extract(self, question: str, passages: Sequence[str], answer_length: int) -> Answer:
         """The answer that the passages together find best."""
-        if isinstance(passages, str):
-            raise OptionError("passages is a list of texts: give [passage].")
         if answer_length < 1:
             raise OptionError(f"answer_length is {answer_length}; it must be at least 1.")
         special = self._tokenizer.special_ids
@@ -117,10 +115,11 @@ class Filler:
         return Answer(vote(one for one in extracts if one[0]), extracts)
 
     def _with_gaps(self, texts: Any) -> list[list[int]]:
-        if are_texts(texts):
-            ids = [self._encoded(text) for text in ([texts] if isinstance(texts, str) else texts)]
+        known = given(texts)
+        if known.texts:
+            ids = [self._encoded(text) for text in known.rows]
         else:
-            ids = rows_of_ids(texts, self._tokenizer)
+            ids = rows_of_ids(known, self._tokenizer)
         check_texts("Text", ids, self._config)
         for number, row in enumerate(ids, 1):
             if self._mask not in row:

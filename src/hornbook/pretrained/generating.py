@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from hornbook.errors import OptionError
 from hornbook.generation import Request, Result, TextBeforeStop, stream, write, write_speculatively
-from hornbook.pretrained.inputs import Prompts, checked_condition, is_text_or_ids, prompt_ids
+from hornbook.pretrained.inputs import checked_condition, one_text, prompt_ids
 from hornbook.pretrained.session import ModelSession, check_prompts
 
 # options that are tokens and may be given as text: a list of texts, or one text
@@ -45,7 +47,7 @@ class Writer:
 
     def results(
         self,
-        prompts: Prompts,
+        prompts: Any,
         options: dict[str, Any],
         *,
         batch_size: int,
@@ -55,7 +57,7 @@ class Writer:
         """Everything is checked here and now; each batch is written when it is asked for.
 
         Args:
-            prompts: One or several.
+            prompts: One or several, as `given` takes them.
             options: Fields of `Request`.
             batch_size: Prompts written side by side.
             condition: What the norms listen to, see `checked_condition`.
@@ -98,7 +100,7 @@ class Writer:
         """The text of one prompt, in pieces, as soon as each is certain."""
         if self.tokenizer is None:
             raise OptionError("A stream is of text, and this model came without its vocabulary.")
-        ids = prompt_ids([prompt], self.model.config, self.tokenizer)
+        ids = prompt_ids([one_text(prompt, "prompt")], self.model.config, self.tokenizer)
         request = self._request(ids, options)
         condition = checked_condition(self.model.config, condition, 1)
         check_prompts(self._steps, ids)
@@ -151,7 +153,8 @@ class Writer:
     def _as_ids(self, name: str, part: Any) -> Any:
         """A text as its token ids, without any around it; lists of texts likewise."""
         if not isinstance(part, str):
-            return part if is_text_or_ids(part) else [self._as_ids(name, inner) for inner in part]
+            nested = [inner for inner in part if isinstance(inner, str) or np.ndim(inner)]
+            return [self._as_ids(name, inner) for inner in part] if nested else part
         if self.tokenizer is None:
             raise OptionError(f"{name} must be token ids: the model came without its vocabulary.")
         return self.tokenizer.encode(part, add_special_tokens=False).token_ids

@@ -12,8 +12,9 @@ from hornbook.checkpoints import SHARD_SIZE
 from hornbook.data.batches import length_buckets, pad, padded_length
 from hornbook.errors import OptionError, did_you_mean
 from hornbook.files import atomic_folder
+from hornbook.generation.option_checks import checked_token_ids
 from hornbook.pretrained.folder import replaceable, write_model
-from hornbook.pretrained.inputs import Prompts, are_texts, is_text_or_ids
+from hornbook.pretrained.inputs import Given, Prompts, given, one_text
 from hornbook.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Pretrained:
 
     def encode(
         self,
-        texts: Sequence[str | tuple[str, str]],
+        texts: Prompts | tuple[str, str] | Sequence[tuple[str, str]],
         *,
         pooling: str = "mean",
         max_length: int | None = None,
@@ -71,21 +72,27 @@ class Pretrained:
         Texts of like length are computed together, so little time goes into padding.
 
         Args:
-            texts: Texts or pairs of texts.
+            texts: A text, a pair of texts as a tuple, or a list of texts or pairs; or token ids, of
+                one text or of several.  A NumPy array or a column of a table is a list.
             pooling: `"mean"` over the tokens, `"first"` token, or `"pooler"`.
             max_length: Tokens at most; None: as many as the model has positions.
             batch_tokens: Tokens computed at a time, padding included.
 
         Returns:
-            `(len(texts), hidden_size)` float32, in the order of the texts.
-        """
-        from hornbook.models.id_checks import check_inputs
+            `(hidden_size,)` float32 for one text or pair; `(len(texts), hidden_size)` for a list,
+            in its order.
 
+        Raises:
+            OptionError: naming what is no text, or has no token.
+        """
+        known = given(texts, pairs=True)
         positions = self.config.max_length
+        if max_length is not None and max_length < 1:
+            raise OptionError(f"max_length is {max_length}; it must be at least 1.")
         limit = min(max_length or positions, positions)
         encoder = self._encoder(pooling)
-        encodings = self.need_tokenizer().encode_batch(texts, limit)
-        lengths = [len(encoding.token_ids) for encoding in encodings]
+        encodings = self._encodings(known, limit)
+        lengths = [len(token_ids) for token_ids, _ in encodings]
         vectors = np.empty((len(encodings), self.config.hidden_size), "float32")
         for numbers in length_buckets(lengths, batch_tokens=batch_tokens, shuffle=False):
             length = min(padded_length(max(lengths[number] for number in numbers)), limit)
@@ -95,13 +102,27 @@ class Pretrained:
             rows = max(len(chosen), min(power, batch_tokens // length))
             chosen += [chosen[0]] * (rows - len(chosen))
             inputs = {
-                "token_ids": pad([row.token_ids for row in chosen], length),
-                "segment_ids": pad([row.segment_ids for row in chosen], length),
-                "padding_mask": pad([[1] * len(row.token_ids) for row in chosen], length),
+                "token_ids": pad([token_ids for token_ids, _ in chosen], length),
+                "segment_ids": pad([segment_ids for _, segment_ids in chosen], length),
+                "padding_mask": pad([[1] * len(token_ids) for token_ids, _ in chosen], length),
             }
-            check_inputs(self.config, inputs["token_ids"], inputs["segment_ids"])
             vectors[numbers] = encoder.predict_on_batch(inputs)[: len(numbers)]
-        return vectors
+        return vectors[0] if known.alone else vectors
+
+    def _encodings(self, known: Given, limit: int) -> list[tuple[list[int], list[int]]]:
+        """Token ids and segment ids of each text, of which none is empty."""
+        if known.texts:
+            found = self.need_tokenizer().encode_batch(known.rows, limit) if known.rows else []
+            rows = [(encoding.token_ids, encoding.segment_ids) for encoding in found]
+        else:
+            rows = [(token_ids, [0] * len(token_ids)) for token_ids in known.rows]
+        for number, (token_ids, _) in enumerate(rows):
+            checked_token_ids(f"texts[{number}]", token_ids, self.config.vocab_size)
+            if len(token_ids) > limit:
+                raise OptionError(
+                    f"texts[{number}] has {len(token_ids)} tokens, of {limit} at most."
+                )
+        return rows
 
     def _encoder(self, pooling: str):
         """A Keras model from ids to one vector a text, compiled once."""
@@ -147,7 +168,8 @@ class Pretrained:
         Everything is greedy unless an option says otherwise.
 
         Args:
-            prompts: A text or a list of texts; or token ids, of one prompt or of several.
+            prompts: A text or a list of texts; or token ids, of one prompt or of several.  A NumPy
+                array or a column of a table is a list.
             batch_size: Prompts that are written side by side; their texts do not depend on it.
             details: Whether to return `hornbook.generation.Result`s, with token ids,
                 log-probabilities and the reason each text ended, instead of texts.
@@ -168,8 +190,9 @@ class Pretrained:
                 too long, a model that does not write.
         """
         choices = {"batch_size": batch_size, "condition": condition, "draft": draft}
-        answers = list(self.generate_each(prompts, details=details, **choices, **options))
-        return answers[0] if is_text_or_ids(prompts) and answers else answers
+        known: Any = given(prompts, "prompts")
+        answers = list(self.generate_each(known, details=details, **choices, **options))
+        return answers[0] if known.alone else answers
 
     def generate_each(
         self,
@@ -185,14 +208,15 @@ class Pretrained:
 
         All prompts and options are checked before the first is written.
         """
+        known = given(prompts, "prompts")
         results = self._writing().results(
-            prompts,
+            known,
             options,
             batch_size=batch_size,
             condition=condition,
             draft=None if draft is None else draft._writing(),
         )
-        texts, several = are_texts(prompts), options.get("n", 1) > 1
+        texts, several = known.texts, options.get("n", 1) > 1
 
         def shown(result):
             return result if details else result.text if texts else result.token_ids
@@ -244,15 +268,16 @@ class Pretrained:
         """
         from hornbook.pretrained.scoring import Scorer
 
+        known = given(texts)
         scores = Scorer(self._reading(), self.tokenizer).scores(
-            texts,
+            known,
             prompts,
             condition=condition,
             window=window,
             stride=stride,
             batch_tokens=batch_tokens,
         )
-        return scores[0] if is_text_or_ids(texts) and scores else scores
+        return scores[0] if known.alone else scores
 
     def fill(
         self,
@@ -276,14 +301,14 @@ class Pretrained:
         Returns:
             For one text the text, for several a list; with `n` above 1 each is a list.
         """
-        found = self._filling().fill(texts, n, order)
-        as_texts = are_texts(texts)
+        known = given(texts)
+        found = self._filling().fill(known, n, order)
 
         def shown(one):
-            return one if details else one.text if as_texts else one.token_ids
+            return one if details else one.text if known.texts else one.token_ids
 
         answers = [[shown(one) for one in each] if n > 1 else shown(each[0]) for each in found]
-        return answers[0] if is_text_or_ids(texts) and answers else answers
+        return answers[0] if known.alone else answers
 
     def gibbs(
         self,
@@ -306,7 +331,7 @@ class Pretrained:
         Returns:
             A text, or with `n` above 1 a list of texts.
         """
-        drawn = self._filling().gibbs(template, n, sweeps, temperature, seed)
+        drawn = self._filling().gibbs(one_text(template, "template"), n, sweeps, temperature, seed)
         return drawn if n > 1 else drawn[0]
 
     def extract(self, question: str, passages: Sequence[str], *, answer_length: int = 32) -> Answer:
@@ -324,7 +349,11 @@ class Pretrained:
         Returns:
             The answer and what each passage says, see `hornbook.pretrained.filling.Answer`.
         """
-        return self._filling().extract(question, passages, answer_length)
+        known = given(passages, "passages")
+        if known.alone or not known.texts:
+            raise OptionError("passages is a list of texts: give [passage].")
+        question = one_text(question, "question")
+        return self._filling().extract(question, known.rows, answer_length)
 
     def _filling(self):
         """What fills gaps with this model."""

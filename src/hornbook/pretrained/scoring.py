@@ -12,10 +12,9 @@ from hornbook.errors import OptionError
 from hornbook.generation.option_checks import checked_token_ids
 from hornbook.generation.scoring import Score, windows
 from hornbook.pretrained.inputs import (
-    Prompts,
-    are_texts,
     check_texts,
     checked_condition,
+    given,
     prompt_ids,
     rows_of_ids,
 )
@@ -44,8 +43,8 @@ class Scorer:
 
     def scores(
         self,
-        texts: Prompts,
-        prompts: Prompts | None = None,
+        texts: Any,
+        prompts: Any = None,
         *,
         condition: Any = None,
         window: int | None = None,
@@ -100,7 +99,7 @@ class Scorer:
             for first, end in itertools.pairwise(ends.tolist())
         ]
 
-    def _in_windows(self, texts: Prompts, window: int, stride: int | None) -> list[list[Row]]:
+    def _in_windows(self, texts: Any, window: int, stride: int | None) -> list[list[Row]]:
         """Texts of a causal model, whose every token but the first is asked."""
         ids = prompt_ids(texts, self.config, self.tokenizer)
         if self.config.position_kind == "learned" and window > self.config.max_length:
@@ -114,7 +113,7 @@ class Scorer:
             asked[text].append(_going_on(ids[text][start:end], first - start))
         return asked
 
-    def _behind_prompts(self, texts: Prompts, prompts: Prompts) -> list[list[Row]]:
+    def _behind_prompts(self, texts: Any, prompts: Any) -> list[list[Row]]:
         """Texts that answer prompts, whose every token is asked."""
         config, tokenizer = self.config, self.tokenizer
         two_stacks = config.application == "seq2seq"
@@ -122,7 +121,7 @@ class Scorer:
         written = rows_of_ids(texts, tokenizer, special_tokens=two_stacks)
         if len(read) != len(written):
             raise OptionError(f"There are {len(written)} texts, but {len(read)} prompts.")
-        if config.application == "prefix_lm" and are_texts(texts):
+        if config.application == "prefix_lm" and given(texts).texts:
             end = tokenizer.special_ids.get("sep", tokenizer.special_ids.get("eos"))
             written = [row if end is None else [*row, end] for row in written]
         check_texts("Prompt", read, config)
@@ -146,7 +145,7 @@ class Scorer:
         inputs = {"token_ids": prompt, "decoder_token_ids": [start, *text[:-1]]}
         return Row(inputs, np.arange(len(text)), np.array(text, "int32"))
 
-    def _hidden_one_by_one(self, texts: Prompts) -> list[list[Row]]:
+    def _hidden_one_by_one(self, texts: Any) -> list[list[Row]]:
         """Texts of a masked model, each of whose tokens is hidden once.
 
         Reference: https://arxiv.org/abs/1910.14659 (pseudo-log-likelihood)

@@ -210,6 +210,8 @@ class TextClassification(TextRecipe):
 def _as_text(sample: str | LabelledText, number: int) -> LabelledText:
     if isinstance(sample, LabelledText):
         return sample
+    if not isinstance(sample, str):
+        raise DataError(f"text {number} is {sample!r}; expected a text.")
     return LabelledText(sample, None, False, f"text {number}")
 
 

@@ -249,5 +249,8 @@ def _runs(ids: list[int], length: int) -> list[tuple[int, ...]]:
 def _as_pair(sample: Pair | tuple[str, str], number: int, criterion: str) -> Pair:
     if isinstance(sample, Pair):
         return sample
+    is_pair = isinstance(sample, tuple | list) and len(sample) == 2
+    if not is_pair or not all(isinstance(text, str) for text in sample):
+        raise DataError(f"pair {number} is {sample!r}; expected two texts: (source, target).")
     source, target = sample
     return Pair(source, target, None, criterion, f"pair {number}")

@@ -115,6 +115,8 @@ class Tokenizer(ABC):
             ValueError: `max_length` leaves no room for the special tokens.
             VocabularyError: a pair, and the vocabulary has nothing to put between two texts.
         """
+        if isinstance(texts, str | bytes):  # else each character would be a text
+            raise TypeError("encode_batch takes a list of texts; encode takes one.")
         pairs = [(text,) if isinstance(text, str) else text for text in texts]
         if not all(_is_text_or_pair(pair) for pair in pairs):
             raise TypeError("Each of the texts must be a str or a pair of str.")
