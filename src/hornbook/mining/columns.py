@@ -26,7 +26,8 @@ _BYTES = 1 << 28
 
 def is_cheaper(number: int, lengths: np.ndarray) -> bool:
     """Whether counting words of all columns costs less than writing out all pairs of rows."""
-    if number * len(lengths) > _BYTES:
+    # A byte for each item and basket; for each pair of items a count and whether it is frequent.
+    if number * len(lengths) > _BYTES or 10 * number * number > _BYTES:
         return False
     words = number * (number - 1) / 2 * (len(lengths) / 64)
     pairs = float((lengths * (lengths - 1) / 2).sum())

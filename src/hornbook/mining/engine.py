@@ -81,7 +81,7 @@ def mine_condensed(
     """
     root, _, item_of_rank = _root(codes, lengths, weights, minimum)
     number = len(root.tails)
-    if number * len(lengths) > 256 * entries:
+    if number * max(number, len(lengths)) > 256 * entries:
         return None
     if only_dense and not columns.is_cheaper(number, root.lengths):
         return None

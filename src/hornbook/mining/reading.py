@@ -201,6 +201,8 @@ def read_columns(
         names: of the columns; None: the first line has them.
         first_line: The number of the first line, for messages.
     """
+    from hornbook.mining import tables
+
     sign = sign_of(separator or find_separator(text.partition("\n")[0]))
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=sign or " ", strict=True)
     try:
@@ -209,9 +211,7 @@ def read_columns(
     except csv.Error as error:
         line = first_line - 1 + rows.line_num
         raise DataError(f"{path}, line {line}: broken table ({error}).") from None
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise DataError(f"{path} has more than one column named {', '.join(map(repr, twice))}.")
+    tables.refuse_twins(header, str(path))
     start = first_line + (names is None)
     uneven = [i for i, row in enumerate(table, start) if len(row) != len(header)]
     if uneven:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from hornbook.mining.baskets import Baskets
 
 _YES = {"1", "1.0", "true", "t", "x"}
 _NO = {"0", "0.0", "false", "f", ""}
+_NO_NUMBERS, _NO_COUNTS = np.empty(0), np.empty(0, np.int64)
 
 
 @dataclass
@@ -39,14 +40,14 @@ class Column:
     other: Any = None
     yes_or_no: bool = True
     is_number: bool = True
-    numbers: np.ndarray = field(default_factory=lambda: np.empty(0))
-    counts: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    numbers: np.ndarray = field(default_factory=lambda: _NO_NUMBERS)
+    counts: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
 
-    def look(self, values: Sequence[Any], first_row: int, bins: int | None) -> None:
-        """Takes in the next rows."""
-        values = list(values)
-        meaning = meanings(values)
-        different = set(meaning.values())
+    def look(
+        self, values: Sequence[Any], first_row: int, bins: int | None, meaning: Mapping[Any, Any]
+    ) -> None:
+        """Takes in the next rows; see `meanings`."""
+        different = {meaning[value] for value in set(values)}
         if None in different:
             gaps = [row for row, value in enumerate(values, first_row) if meaning[value] is None]
             self.gaps += len(gaps)
@@ -109,16 +110,20 @@ class Survey:
 
     def look(self, columns: Mapping[str, Sequence[Any]]) -> None:
         """Takes in the next rows of the table."""
-        for name, column in columns.items():
-            seen = self.columns.setdefault(name, Column())
+        columns = _as_lists(columns)
+        shared = shared_meanings(columns)
+        for name, values in columns.items():
+            seen = self.columns.get(name)
+            if seen is None:
+                seen = self.columns[name] = Column()
             try:
-                seen.look(column, self.rows + 1, self.bins)
+                seen.look(values, self.rows + 1, self.bins, shared or meanings(values))
             except TypeError:  # what cannot be in a set cannot be an item
                 raise DataError(
                     f"Column {name!r} does not hold single values.\n"
                     "If it has the items of each basket as a list, pass that column alone."
                 ) from None
-        self.rows += len(next(iter(columns.values())))
+        self.rows += len(next(iter(columns.values()), ()))
 
     def merge(self, other: Survey) -> Survey:
         """Takes in another survey of the same table."""
@@ -145,33 +150,28 @@ class Survey:
         are `column=value`, and a missing value is no item.
         """
         says_yes = all(column.yes_or_no for column in self.columns.values())
-        rows = len(next(iter(columns.values()), ()))
-        entries = Entries(rows)
+        columns = _as_lists(columns)
+        entries = Entries(len(next(iter(columns.values()), ())))
         labels: list[str] = []
-        for name, column in columns.items():
-            values = list(column)
-            meaning = meanings(values)
+        shared = shared_meanings(columns)
+        known = shared and _yes_of(shared)
+        for name, values in columns.items():
+            meaning = shared or meanings(values)
             if says_yes:
-                code = len(labels)
-                code_of: dict[Any, int] = {
-                    raw: code if str(value).lower() in _YES else -1
-                    for raw, value in meaning.items()
-                }
+                is_held = known or _yes_of(meaning)
+                entries.add(map(is_held.__getitem__, values), len(labels))
                 labels.append(name)
-                entries.add(map(code_of.__getitem__, values))
                 continue
             seen = self.columns[name]
             items: list[Any] = [meaning[value] for value in values]
             numbers = _as_numbers(items) if self.bins and seen.is_number else None
             if numbers is not None:
                 items = _in_ranges(numbers, seen.edges(self.bins or 1))
-            different = [item for item in dict.fromkeys(items) if item is not None]
-            code_of = dict(
-                zip(different, range(len(labels), len(labels) + len(different)), strict=True)
-            )
-            labels += [f"{name}={item}" for item in different]
-            code_of[None] = -1
-            entries.add(map(code_of.__getitem__, items))
+            code_of: dict[Any, int] = {None: -1}
+            for item in items:
+                code_of.setdefault(item, len(code_of) - 1)
+            entries.add(map(code_of.__getitem__, items), len(labels))
+            labels += [f"{name}={item}" for item in code_of if item is not None]
         return Baskets(*entries.baskets(), labels, None, list(notes))
 
 
@@ -185,12 +185,19 @@ class Entries:
     def __init__(self, rows: int):
         self.rows = rows
         self._waiting: list[np.ndarray] = []
+        self._firsts: list[int] = []
         self._codes = [np.empty(0, np.int64)]
         self._owners = [np.empty(0, np.int64)]
 
-    def add(self, codes: Iterable[int]) -> None:
-        """Takes in the next column: for each basket the code of its item, or -1."""
-        self._waiting.append(np.fromiter(codes, np.int64, self.rows))
+    def add(self, items: Iterable[int], first: int) -> None:
+        """Takes in the next column.
+
+        Args:
+            items: For each basket which of the column's items it holds, or -1.
+            first: The code of the first of these items.
+        """
+        self._waiting.append(np.fromiter(items, np.int32, self.rows))
+        self._firsts.append(first)
         if len(self._waiting) * self.rows >= 1 << 20:
             self._settle()
 
@@ -202,11 +209,12 @@ class Entries:
     def _settle(self) -> None:
         """Forgets the places without an item."""
         if self._waiting:
-            codes = np.concatenate(self._waiting)
-            held = np.flatnonzero(codes >= 0)
-            self._codes.append(codes.take(held))
-            self._owners.append(held % max(1, self.rows))
-            self._waiting = []
+            items = np.concatenate(self._waiting)
+            held = np.flatnonzero(items >= 0)
+            column, owners = np.divmod(held, max(1, self.rows))
+            self._codes.append(items.take(held) + np.array(self._firsts).take(column))
+            self._owners.append(owners)
+            self._waiting, self._firsts = [], []
 
 
 def by_basket(codes: np.ndarray, owners: np.ndarray, baskets: int) -> tuple[np.ndarray, np.ndarray]:
@@ -222,7 +230,7 @@ def by_basket(codes: np.ndarray, owners: np.ndarray, baskets: int) -> tuple[np.n
     return codes.take(order), np.bincount(owners, minlength=baskets)
 
 
-def meanings(values: Sequence[Any]) -> dict[Any, Any]:
+def meanings(values: Iterable[Any]) -> dict[Any, Any]:
     """What each different value means: itself without blanks around it, None if it is missing.
 
     Raises:
@@ -230,6 +238,29 @@ def meanings(values: Sequence[Any]) -> dict[Any, Any]:
     """
     different = dict.fromkeys(values)
     return dict(zip(different, without_blanks(different), strict=True))
+
+
+def shared_meanings(columns: Mapping[str, Sequence[Any]]) -> dict[Any, Any] | None:
+    """The meanings of the values of all columns, if all are texts, all are whole numbers ...
+
+    Else they are found for each column: to a dict 1, 1.0 and True are the same, and not in a
+    name like `column=1`.
+    """
+    kinds = set(map(type, chain.from_iterable(columns.values())))
+    return meanings(set().union(*columns.values())) if kinds in ({str}, {int}, {bool}) else None
+
+
+def _yes_of(meaning: Mapping[Any, Any]) -> dict[Any, int]:
+    """0 for each value that says yes, -1 for the others."""
+    return {raw: 0 if str(value).lower() in _YES else -1 for raw, value in meaning.items()}
+
+
+def _as_lists(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """The same columns as lists."""
+    return {
+        name: values if isinstance(values, list) else list(values)
+        for name, values in columns.items()
+    }
 
 
 def without_blanks(values: Iterable[Any]) -> list[Any]:

@@ -52,6 +52,9 @@ def _columns(table: Any) -> Iterator[list[Any]]:
     native = table.to_native()
     library = type(native).__module__.split(".")[0]
     if library == "pandas":
+        kinds = set(native.dtypes)
+        if len(kinds) == 1 and kinds <= {np.dtype(kind) for kind in ("b1", "i8", "f8", "O")}:
+            return iter(native.to_numpy().T.tolist())
         return (series.to_list() for _, series in native.items())
     if library == "polars":
         return (series.to_list() for series in native.get_columns())

@@ -1,0 +1,49 @@
+"""Ten times the columns, items or baskets take about ten times as long, and no more."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas
+import pytest
+
+from hornbook.errors import OptionError
+from hornbook.mining import frequent_itemsets
+
+MANY = 40_000  # each against each: minutes
+
+
+@pytest.fixture(autouse=True)
+def in_seconds():
+    start = time.process_time()
+    yield
+    assert time.process_time() - start < 10
+
+
+def test_a_file_of_very_many_columns_opens(tmp_path):
+    path = tmp_path / "wide.csv"
+    cells = ["1" if column % 97 == 0 else "0" for column in range(MANY)]
+    path.write_text("\n".join([",".join(f"c{i}" for i in range(MANY)), *[",".join(cells)] * 3]))
+    itemsets = frequent_itemsets(path, 3, table=True, max_length=1)
+    assert len(itemsets) == len(range(0, MANY, 97))
+    assert itemsets[0] == ("c0",)
+
+
+@pytest.mark.parametrize("kind", [bool, "int8", object])
+def test_a_frame_of_very_many_columns_opens(kind):
+    held = np.arange(MANY) % 97 == 0
+    frame = pandas.DataFrame([held, held, ~held]).astype(kind)
+    assert len(frequent_itemsets(frame, 2, max_length=1)) == MANY
+
+
+def test_very_many_items_once_each_are_no_itemset():
+    assert len(frequent_itemsets([[f"i{number}"] for number in range(MANY)], 2)) == 0
+    assert len(frequent_itemsets([[f"i{number}" for number in range(MANY)], ["i1"]], 2)) == 1
+
+
+def test_a_table_of_pairs_that_would_fill_the_memory_is_never_made():
+    baskets = [[f"i{number}" for number in range(MANY)]]
+    for kind in ("all", "closed"):
+        with pytest.raises(OptionError, match="itemsets or more"):
+            frequent_itemsets(baskets, 1, kind=kind, memory="64MB")
