@@ -41,7 +41,7 @@ BACKEND_FILES = {
     "layers/frozen_matrix_jax.py": "multiplies in the forms that XLA is fast at",
     "layers/rounded_matrix_torch.py": "calls PyTorch's kernels for 8 and 4 bits",
 }
-SHARED_BY_RECIPES = {"recipe", "fields", "text_recipe"}
+SHARED_BY_RECIPES = {"recipe", "fields", "text_recipe", "run_page"}
 BACKENDS = {"jax", "torch", "tensorflow"}
 
 

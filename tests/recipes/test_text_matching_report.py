@@ -25,9 +25,30 @@ THRESHOLDS = {"短A": 0.5, "长B": 0.5}
 
 class Run:
     path = Path("runs") / "some"
+    seconds_trained = 125.0
+
+    def environment(self):
+        return {
+            "backend": "jax",
+            "packages": {"hornbook": "1", "keras": "3", "jax": "2", "torch": "9"},
+            "system": "Linux",
+            "cores": 2,
+        }
 
     def write_report(self, html):
         self.html = html
+
+
+class Recipe:
+    """As much of a fitted `TextMatching` as a report asks for."""
+
+    thresholds = THRESHOLDS
+
+    class network:
+        count_params = staticmethod(lambda: 1234)
+
+    def settings(self):
+        return {"epochs": 2, "pretrained": "none"}
 
 
 def test_figures_are_by_criterion_and_their_mean_is_over_the_groups():
@@ -60,8 +81,19 @@ def test_the_page_shows_figures_mistakes_settings_and_how_to_go_on():
         {"epoch": 1, "loss": 0.7, "mean_f1": 0.8, "f1": {"短A": 0.6, "长B": 1.0}},
         {"epoch": 2, "loss": 0.5, "mean_f1": 0.75, "f1": {"短A": 0.5, "长B": 1.0}},
     ]
+    rows = [{**row, "log_loss": 0.6, "learning_rate": 1e-3} for row in rows]
     run = Run()
-    write_report(run, {"epochs": 2, "pretrained": None}, rows, PAIRS, PROBABILITIES, THRESHOLDS)
+    write_report(run, Recipe(), rows, PAIRS, PROBABILITIES, 1000)
+    for name, value in (
+        ("pairs", "1,000 training, 6 validation"),
+        ("weights", "1,234"),
+        ("training time", "2 min 05 s"),
+        ("machine", "Linux, 2 cores"),
+        ("versions", "hornbook 1, keras 3, jax 2"),
+    ):
+        assert f"<dt>{name}</dt><dd>{value}</dd>" in run.html
+    assert run.html.count("<figcaption>Loss</figcaption>") == 1
+    assert "<figcaption>Learning rate at the end of each epoch</figcaption>" in run.html
     assert "here epoch 1." in run.html
     assert "短A: 2 wrong" in run.html
     assert "长B: 0 wrong" in run.html

@@ -297,3 +297,9 @@ def test_what_does_not_fit_together_is_a_value_error():
         calibration_chart([0.1], [1.2], [1])
     with pytest.raises(ValueError, match=r"not among the nodes: \['c'\]"):
         network_chart(["a", "b"], [("a", "c", 1)])
+
+
+def test_an_axis_of_shares_shows_0_and_1():
+    svg = line_chart({"a": ([1, 2], [0.4, 0.5])}, include=(0, 1))
+    ticks = re.findall(r'class="tick"[^>]*>([^<]+)<', svg)
+    assert {"0.0", "1.0"} <= set(ticks)

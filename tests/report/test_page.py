@@ -123,10 +123,12 @@ def test_numbers_stand_right_and_years_have_no_comma():
     page = Page("t")
     page.add_table([["a", 2026, 0.123456], ["b", None, 2e-5]], ["name", "year", "x"])
     html = page.html()
-    assert '<td>a</td><td class="right">2026</td><td class="right">0.1235</td>' in html
-    assert '<td>b</td><td class="right"></td><td class="right">2·10⁻⁵</td>' in html
+    assert (
+        '<td class="whole">a</td><td class="right">2026</td><td class="right">0.1235</td>' in html
+    )
+    assert '<td class="whole">b</td><td class="right"></td><td class="right">2·10⁻⁵</td>' in html
     page.add_table([["a", 1]], ["x", "y"], align="cl")
-    assert '<td class="centre">a</td><td>1</td>' in page.html()
+    assert '<td class="centre">a</td><td class="whole">1</td>' in page.html()
 
 
 def test_what_does_not_fit_is_a_value_error():
@@ -200,3 +202,19 @@ def test_light_and_dark_name_the_same_colours():
     assert {k: len(v.split()) for k, v in _LIGHT.items()} == {
         k: len(v.split()) for k, v in _DARK.items()
     }
+
+
+def test_text_of_another_direction_is_closed_in_on_itself():
+    page = Page("t")
+    page.add_table([["שלום", "safe"], ["a\u202eb", "x\u2069y"]], ["text", "label"])
+    html = page.html()
+    assert "\u2068שלום\u2069" in html
+    assert "\u2068a\u202eb\u202c\u2069" in html  # what was opened is closed
+    assert "\u2068xy\u2069" in html  # and nothing closes what it did not open
+    assert ">safe<" in html
+
+
+def test_short_cells_are_not_broken_into_lines():
+    page = Page("t")
+    page.add_table([["a label of two words", "long " * 20]], ["label", "text"])
+    assert '<td class="whole">a label of two words</td><td>long ' in page.html()

@@ -101,6 +101,9 @@ class CaptchaReading(Recipe):
             )
         check_size(self.size)
 
+    def idle_options(self) -> set[str]:
+        return {"weights"} if self.backbone == "compact" else set()
+
     def _fit(self, data: str | Path, out: str | Path, *, resume: bool) -> None:
         """Trains on labelled pictures: see `hornbook.data.captchas`, and `Recipe.fit`."""
         from hornbook.progress import note
@@ -141,8 +144,7 @@ class CaptchaReading(Recipe):
         self.save(run.model)
         readings = read(logits, self.alphabet.longest, self.temperature)
         learned = train, self._readings([captcha.path for captcha in train])
-        story = (rows, valid, readings, self.alphabet, self.picture_size, learned)
-        if doubts := write_report(run, self.fields(), *story):
+        if doubts := write_report(run, self, rows, valid, readings, learned):
             note(doubts)
         run.snapshots.clear()
 

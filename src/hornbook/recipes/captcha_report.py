@@ -12,18 +12,20 @@ from hornbook.data.captchas import Alphabet, Captcha
 from hornbook.generation.reading import Readings
 from hornbook.recipes.captcha_report_labels import (
     LABELS_TO_CHECK,
+    NOTHING,
     SURE,
     read_otherwise,
-    sheet,
+    shown_readings,
     texts_of,
     write_labels_to_check,
 )
-from hornbook.report import Page, heat_map, line_chart
+from hornbook.recipes.run_page import add_curves, add_settings, add_usage, run_page
+from hornbook.report import Page, heat_map
 
 if TYPE_CHECKING:
     from hornbook.training.run_folder import RunFolder
 
-NOTHING = "∅"  # a character that was left out, or read where there is none
+LEAST = 1e-7  # probability that the log loss counts for less
 PASSED = (0.5, 0.9, 0.95, 0.99, 0.999)  # confidences from which an answer could be let through
 
 
@@ -39,7 +41,8 @@ def captcha_metrics(
 
     Returns:
         `pictures`; `whole`: share of strings read without an error; `characters`: 1 minus the
-        edit distance per character; `probability`: what the true strings got on average;
+        edit distance per character; `probability`: what the true strings got on average, and
+        `log_loss`, the mean of its negative logarithm;
         `sets`: name -> `pictures` and `whole`; `confused`: `[true, read, times]`, most often
         first, `∅` being nothing.
     """
@@ -54,11 +57,13 @@ def captcha_metrics(
     sets: dict[str, list[bool]] = defaultdict(list)
     for captcha, truth, text in zip(captchas, truths, texts, strict=True):
         sets[captcha.set_name].append(truth == text)
+    probabilities = readings.of(label_numbers(truths, readings, alphabet))
     return {
         "pictures": len(captchas),
         "whole": float(np.mean([truth == text for truth, text in zip(truths, texts, strict=True)])),
         "characters": max(0.0, 1 - errors / max(sum(map(len, truths)), 1)),
-        "probability": float(np.mean(readings.of(label_numbers(truths, readings, alphabet)))),
+        "probability": float(np.mean(probabilities)),
+        "log_loss": float(-np.log(np.clip(probabilities, LEAST, 1)).mean()),
         "sets": {
             name: {"pictures": len(right), "whole": float(np.mean(right))}
             for name, right in sorted(sets.items())
@@ -119,66 +124,70 @@ def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]
 
 def write_report(
     run: RunFolder,
-    fields: Mapping[str, Any],
+    recipe: Any,
     rows: Sequence[Mapping[str, Any]],
     captchas: Sequence[Captcha],
     readings: Readings,
-    alphabet: Alphabet,
-    size: tuple[int, int],
     learned: tuple[Sequence[Captcha], Readings],
 ) -> str:
     """Writes `report.html`, the whole story of a run on one page, and the labels to check.
 
     Args:
         run: The `RunFolder`.
-        fields: Of the recipe.
-        rows: One an epoch, from the training loop.
-        captchas: The validation pictures.
+        recipe: The fitted recipe.
+        rows: One per epoch, from the training loop.
+        captchas: The validation images.
         readings: Of the best epoch, of them.
-        alphabet: Of the reader.
-        size: `(width, height)` that pictures are read in.
-        learned: The training pictures, unchanged, and the readings of them.
+        learned: The training images, unchanged, and the readings of them.
 
     Returns:
         What to tell the person about the labels, if anything.
     """
+    alphabet = recipe.alphabet
     metrics = captcha_metrics(captchas, readings, alphabet)
     doubts = [
         *read_otherwise(captchas, readings, alphabet, sure=SURE),
         *read_otherwise(*learned, alphabet, sure=SURE),
     ]
     doubts.sort(key=lambda row: -row["confidence"])
-    page = Page(
+    page = run_page(
         "Captchas",
-        subtitle=f"{run.path.name} · {len(captchas):,} validation pictures · "
-        f"{metrics['whole']:.2%} of the strings right",
+        run,
+        recipe,
+        result=f"{metrics['whole']:.2%} of the validation strings right",
+        data={"training": len(learned[0]), "validation": len(captchas)},
+        unit="images",
     )
-    page.add_heading("Results on the validation pictures")
+    page.add_heading("Results on the validation images")
     columns, table = metrics_table({**metrics, "confused": []})
     page.add_table(table, columns, "lrrr")
     _add_training(page, rows)
     _add_certainty(page, captchas, readings, alphabet)
     _add_errors(page, captchas, readings, alphabet, metrics["confused"])
     _add_doubts(page, doubts)
-    page.add_heading("Settings")
-    shown = {name: "none" if value is None else value for name, value in fields.items()}
-    page.add_key_values(
-        {
-            **shown,
-            "characters found": alphabet.characters,
-            "length found": alphabet.length,
-            "read as": f"{size[0]} x {size[1]}",
-        }
+    width, height = recipe.picture_size
+    add_settings(
+        page,
+        recipe,
+        **{
+            "characters in the labels": alphabet.characters,
+            "length of the labels": alphabet.length,
+            "read as": f"{width} x {height} pixels",
+        },
     )
-    page.add_heading("How to use this run")
-    page.add_code(
-        f"hornbook predict {run.path} PICTURES --out answers.csv\n"
-        f"hornbook evaluate {run.path} FOLDER\n"
-        f"hornbook label {run.path} UNLABELLED\n"
-        f"hornbook export {run.path} --to onnx\n\n"
-        "from hornbook.recipes.captcha import CaptchaReading\n"
-        f"reader = CaptchaReading.load({str(run.path)!r})\n"
-        'reader.predict(["new.png"])'
+    add_usage(
+        page,
+        [
+            f"hornbook predict {run.path} IMAGES --out answers.csv",
+            f"hornbook evaluate {run.path} FOLDER",
+            f"hornbook label {run.path} UNLABELLED",
+            f"hornbook export {run.path} --to onnx",
+        ],
+        [
+            "from hornbook.recipes.captcha import CaptchaReading",
+            f"reader = CaptchaReading.load({str(run.path)!r})",
+            'reader.predict(["new.png"])',
+        ],
     )
     said = write_labels_to_check(run.path, doubts, len(captchas) + len(learned[0]))
     run.write_report(page.html())  # the last: with it a run is finished
@@ -189,20 +198,21 @@ def _add_training(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     page.add_heading("Training")
     best = max(rows, key=lambda row: row["probability"])["epoch"]
     page.add_text(
-        "The loss is measured on the training pictures, which are changed a little each time and "
-        "therefore harder than the validation pictures. The epoch kept is the one that gave the "
-        f"true strings the highest probability: epoch {best}."
+        "The training loss is measured on images that are distorted a little each time and are "
+        "therefore harder than the validation images; it adds up the losses of both heads of the "
+        "network, so compare where the curves bend, not their heights. The epoch kept is the one "
+        f"that gave the true strings the highest probability: epoch {best}."
     )
-    epochs = [row["epoch"] for row in rows]
-    page.add_chart(
-        line_chart({"loss": (epochs, [row["loss"] for row in rows])}, x_label="epoch"),
-        "Training loss",
+    add_curves(
+        page,
+        rows,
+        losses={"training": "loss", "validation": "log_loss"},
+        shares={
+            "whole strings": [row["whole"] for row in rows],
+            "characters": [row["characters"] for row in rows],
+        },
+        shares_caption="Share read correctly, validation",
     )
-    curves = {
-        name: (epochs, [row[key] for row in rows])
-        for name, key in (("whole strings", "whole"), ("characters", "characters"))
-    }
-    page.add_chart(line_chart(curves, x_label="epoch"), "Share read rightly, validation")
 
 
 def _add_certainty(page: Page, captchas, readings: Readings, alphabet: Alphabet) -> None:
@@ -217,7 +227,7 @@ def _add_certainty(page: Page, captchas, readings: Readings, alphabet: Alphabet)
     for limit in PASSED:
         passed = confidence >= limit
         share = f"{right[passed].mean():.2%}" if passed.any() else None
-        rows.append([f"{limit:g}", f"{passed.mean():.1%}", share])
+        rows.append([f"{limit:g}", f"{passed.mean():.2%}", share])
     page.add_table(rows, ["confidence of at least", "of the pictures", "of them right"], "rrr")
     page.add_text("Pictures below the limit you choose can be passed to a person.")
 
@@ -235,9 +245,10 @@ def _add_errors(page: Page, captchas, readings: Readings, alphabet: Alphabet, co
         heat_map(matrix, rows=used, columns=used, row_label="true", column_label="read"),
         f"Characters taken for others ({NOTHING}: nothing)",
     )
-    page.add_text("The errors it was surest of; below each what it says, and what was read.")
-    caption = "Worst errors: true text, what was read, and with which confidence"
-    page.add_pictures([(sheet(read_otherwise(captchas, readings, alphabet)), caption)])
+    page.add_text(
+        "The errors it was surest of. Below each: the true text, what was read, the confidence."
+    )
+    page.add_pictures(shown_readings(read_otherwise(captchas, readings, alphabet)))
 
 
 def _add_doubts(page: Page, doubts: Sequence[dict[str, Any]]) -> None:
@@ -249,6 +260,7 @@ def _add_doubts(page: Page, doubts: Sequence[dict[str, Any]]) -> None:
         f"{len(doubts):,} pictures, also of those it learned from, are read otherwise than their "
         f"labels say with a confidence of {SURE} or more: {LABELS_TO_CHECK} names them. Where the "
         "labels are wrong, rename the files and train again; the share of errors above counts "
-        "such labels as errors of the reader."
+        "such labels as errors of the reader. Below each: the label, what was read, the "
+        "confidence."
     )
-    page.add_pictures([(sheet(doubts), "Label, what was read, and with which confidence")])
+    page.add_pictures(shown_readings(doubts))

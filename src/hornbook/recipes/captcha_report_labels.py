@@ -8,7 +8,7 @@ of its labels wrong, it reads these pictures as they are, also the ones it learn
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,9 @@ from hornbook.generation.reading import Readings
 
 SURE = 0.8  # confidence from which on it is the label that is doubted
 LABELS_TO_CHECK = "labels_to_check.csv"
-WORST = 40  # pictures on a sheet
-TILE = (176, 88)  # pixels of one of them, with its caption
-COLUMNS = 5
+WORST = 40  # images on the page
+WIDTH = 208  # pixels of one of them on the page
+NOTHING = "∅"  # a character that was left out, or read where there is none
 
 
 def texts_of(readings: Readings, alphabet: Alphabet) -> list[str]:
@@ -78,23 +78,26 @@ def write_labels_to_check(folder: Path, rows: Sequence[dict[str, Any]], pictures
     )
 
 
-def sheet(rows: Sequence[dict[str, Any]], worst: int = WORST) -> bytes:
-    """A PNG of the first pictures of `read_otherwise`, each with both texts and the confidence."""
-    from PIL import Image, ImageDraw, ImageFont
+def shown_readings(
+    rows: Sequence[dict[str, Any]], most: int = WORST
+) -> Iterator[tuple[bytes, str]]:
+    """The first images of `read_otherwise` as PNG files, each with both texts and the confidence.
 
-    rows = rows[:worst]
-    width, height = TILE
-    size = (COLUMNS * width, max(1, -(-len(rows) // COLUMNS)) * height)
-    drawn = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(drawn)
-    font = ImageFont.load_default(13)
-    for place, row in enumerate(rows):
-        left, top = place % COLUMNS * width + 4, place // COLUMNS * height + 4
-        picture = read_picture(row["file"])
-        picture.thumbnail((width - 8, height - 28))
-        drawn.paste(picture, (left, top))
-        caption = f"{row['label']} > {row['read']} {row['confidence']:.2f}"
-        draw.text((left, top + height - 26), caption, fill=(160, 0, 0), font=font)
-    file = io.BytesIO()
-    drawn.save(file, "PNG", optimize=True)
-    return file.getvalue()
+    Args:
+        rows: From `read_otherwise`.
+        most: Number of images.
+    """
+    from PIL import Image
+
+    for row in rows[:most]:
+        image = read_picture(row["file"])
+        scale = max(1, WIDTH // image.width)  # small images would be hard to read
+        if image.width > WIDTH:
+            image.thumbnail((WIDTH, WIDTH))
+        elif scale > 1:
+            size = (scale * image.width, scale * image.height)
+            image = image.resize(size, Image.Resampling.NEAREST)
+        file = io.BytesIO()
+        image.save(file, "PNG", optimize=True)
+        shown = f"{row['label']} → {row['read'] or NOTHING} ({row['confidence']:.2f})"
+        yield file.getvalue(), shown

@@ -113,6 +113,16 @@ class Images(Recipe):
         if self.weights == "none" and self.epochs == 0:
             raise OptionError("With random weights and no epochs nothing would be learned.")
 
+    def idle_options(self) -> set[str]:
+        idle = set()
+        if self.weights == "none":  # there is nothing pretrained for a first stage or slow layers
+            idle |= {"head_epochs", "head_learning_rate", "layer_decay"}
+        if self.teacher is None:
+            idle |= {"unlabelled", "teacher", "sure"}
+        if self.alpha is None:
+            idle.add("alpha")
+        return idle
+
     def _fit(self, data: str | Path, out: str | Path, *, resume: bool) -> None:
         """Trains on folders of pictures: see `hornbook.data.picture_classes`, and `Recipe.fit`."""
         from hornbook.progress import note

@@ -13,7 +13,8 @@ from hornbook.data.crops import settled_views
 from hornbook.data.picture_classes import ClassSplit, PictureClasses
 from hornbook.data.pictures import read_picture
 from hornbook.metrics import confusion_matrix, log_loss, top_k_accuracy
-from hornbook.report import Page, heat_map, line_chart
+from hornbook.recipes.run_page import add_curves, add_settings, add_usage, run_page
+from hornbook.report import Page, heat_map
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from hornbook.training.run_folder import RunFolder
 
 PAIRS = 6  # of classes that are confused, shown side by side
-HEATED = 12  # pictures on the sheet of what the network looks at
+HEATED = 24  # images that show what the network looks at; of many classes the worst
 SHOWN = 192  # pixels of a picture on the page
+TOP = 5  # of so many classes or fewer, the answer is always among the first five
 WORST = 20  # classes in the table, where there are many
 
 
@@ -37,9 +39,9 @@ def class_metrics(
         classes: Their names.
 
     Returns:
-        `top1`, `top5`, `log_loss`; `recall`, `precision` and `pictures` by class, as far as there
-        are pictures of it; and `score`, by which the best epoch is chosen: `top1`, and between
-        equals the log loss.
+        `classes`, their number; `top1`, `top5`, `log_loss`; `recall`, `precision` and `pictures`
+        by class, as far as there are images of it; and `score`, by which the best epoch is
+        chosen: `top1`, and between equals the log loss.
     """
     answers = probabilities.argmax(axis=1)
     counts = confusion_matrix(labels, answers, range(len(classes)))
@@ -48,6 +50,7 @@ def class_metrics(
     top1 = top_k_accuracy(labels, probabilities, 1)
     there = [number for number in range(len(classes)) if true[number]]
     return {
+        "classes": len(classes),
         "top1": top1,
         "top5": top_k_accuracy(labels, probabilities, 5),
         "log_loss": loss,
@@ -70,7 +73,10 @@ def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]
     title = "all" if len(names) == len(metrics["recall"]) else f"all {len(metrics['recall'])}"
     everything = sum(metrics["pictures"].values())
     rows.append([title, everything, metrics["top1"], None, metrics["top5"]])
-    return ["class", "pictures", "right", "precision", "top 5"], rows
+    columns = ["class", "images", "right", "precision", "top 5"]
+    if metrics["classes"] > TOP:
+        return columns, rows
+    return columns[:-1], [row[:-1] for row in rows]
 
 
 def write_report(
@@ -84,31 +90,40 @@ def write_report(
         rows: One an epoch, from the training loop.
         found: The pictures.
     """
-    page = Page(
-        "Pictures by class",
-        subtitle=f"{run.path.name} · {recipe.backbone} · {len(recipe.classes)} classes",
+    probabilities = recipe.probabilities(found.valid.paths)
+    top1 = top_k_accuracy(found.valid.labels, probabilities, 1)
+    page = run_page(
+        "Images by class",
+        run,
+        recipe,
+        result=f"{recipe.backbone} · {len(recipe.classes)} classes · "
+        f"{top1:.3f} of the validation images right",
+        data={"training": len(found.train), "validation": len(found.valid)},
+        unit="images",
     )
-    add_results(page, recipe, found.valid, recipe.probabilities(found.valid.paths))
-    _add_training(page, rows)
-    page.add_heading("The pictures")
+    add_results(page, recipe, found.valid, probabilities)
+    _add_training(page, rows, len(recipe.classes))
+    page.add_heading("The images")
     page.add_text(found.summary(shown=20))
-    page.add_heading("Settings")
-    fields = recipe.fields()
-    page.add_key_values({name: "none" if x is None else x for name, x in fields.items()})
-    page.add_heading("How to use this run")
-    page.add_code(
-        f"hornbook predict {run.path} PICTURES --out answers.csv\n"
-        f"hornbook evaluate {run.path} DATA\n\n"
-        "from hornbook.recipes.images import Images\n"
-        f"images = Images.load({str(run.path)!r})\n"
-        'images.predict(["new.jpg"], top=3, views=10)'
+    add_settings(page, recipe)
+    add_usage(
+        page,
+        [
+            f"hornbook predict {run.path} IMAGES --out answers.csv",
+            f"hornbook evaluate {run.path} DATA",
+        ],
+        [
+            "from hornbook.recipes.images import Images",
+            f"images = Images.load({str(run.path)!r})",
+            'images.predict(["new.jpg"], top=3, views=10)',
+        ],
     )
     run.write_report(page.html())
 
 
 def evaluation_page(recipe: Any, split: ClassSplit, probabilities: np.ndarray, title: str) -> str:
     """A page of how good a trained run is on other pictures."""
-    page = Page("Pictures by class", subtitle=title)
+    page = Page("Images by class", subtitle=title)
     add_results(page, recipe, split, probabilities)
     return page.html()
 
@@ -117,14 +132,11 @@ def add_results(page: Page, recipe: Any, split: ClassSplit, probabilities: np.nd
     """Figures, confusions and what the network looks at."""
     metrics = class_metrics(split.labels, probabilities, recipe.classes)
     page.add_heading("Results")
-    page.add_key_values(
-        {
-            "right at first (top 1)": f"{metrics['top1']:.1%}",
-            "among the first five": f"{metrics['top5']:.1%}",
-            "log loss": f"{metrics['log_loss']:.3f}",
-            "pictures": f"{len(split):,}",
-        }
-    )
+    figures = {"accuracy (top 1)": f"{metrics['top1']:.3f}"}
+    if len(recipe.classes) > TOP:
+        figures["among the first five (top 5)"] = f"{metrics['top5']:.3f}"
+    figures |= {"log loss": f"{metrics['log_loss']:.3f}", "images": f"{len(split):,}"}
+    page.add_key_values(figures)
     columns, table = metrics_table(metrics)
     shown = [[f"{x:.3f}" if isinstance(x, float) else x for x in row] for row in table]
     page.add_table(shown, columns, "l" + "r" * (len(columns) - 1))
@@ -136,7 +148,7 @@ def add_results(page: Page, recipe: Any, split: ClassSplit, probabilities: np.nd
     _add_heat(page, recipe, split, probabilities)
 
 
-def _add_training(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
+def _add_training(page: Page, rows: Sequence[Mapping[str, Any]], num_classes: int) -> None:
     if not rows:
         return
     page.add_heading("Training")
@@ -144,18 +156,19 @@ def _add_training(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     first = "Epoch 0 is the head alone, on the pretrained features as they are. "
     page.add_text(
         (first if rows[0]["epoch"] == 0 else "")
-        + f"The best epoch is the one kept: here epoch {best}."
+        + f"The best epoch is the one kept: here epoch {best}. The training loss is that of "
+        "augmented images and smoothed labels, and therefore higher."
     )
-    learned = [row for row in rows if row["loss"] is not None]
-    if learned:
-        epochs = [row["epoch"] for row in learned]
-        page.add_chart(
-            line_chart({"loss": (epochs, [row["loss"] for row in learned])}, x_label="epoch"),
-            "Training loss",
-        )
-    epochs = [row["epoch"] for row in rows]
-    curves = {name: (epochs, [row[name] for row in rows]) for name in ("top1", "top5")}
-    page.add_chart(line_chart(curves, x_label="epoch"), "Right on the validation pictures")
+    shares = {"accuracy": [row["top1"] for row in rows]}
+    if num_classes > TOP:
+        shares["top 5"] = [row["top5"] for row in rows]
+    add_curves(
+        page,
+        rows,
+        losses={"training": "loss", "validation": "log_loss"},
+        shares=shares,
+        shares_caption="On the validation images",
+    )
 
 
 def _add_confusions(page: Page, recipe: Any, split: ClassSplit, probabilities: np.ndarray) -> None:
@@ -208,27 +221,44 @@ def _side_by_side(split, answers, probabilities, classes, one: int, other: int, 
 
 
 def _add_heat(page: Page, recipe: Any, split: ClassSplit, probabilities: np.ndarray) -> None:
-    """Grad-CAM of half mistakes, if there are as many, and half right answers."""
+    """Grad-CAM of images of all classes, of mistakes first."""
     answers = probabilities.argmax(axis=1)
     sure = probabilities.max(axis=1)
-    wrong = np.flatnonzero(answers != split.labels)
-    wrong = wrong[np.argsort(-sure[wrong], kind="stable")][: HEATED // 2]
-    right = np.flatnonzero(answers == split.labels)
-    step = max(len(right) // (HEATED - len(wrong)), 1)  # spread over the classes
-    chosen = np.concatenate([wrong, right[::step][: HEATED - len(wrong)]])
+    chosen = _one_of_each_class(split.labels, answers, sure)
     heats = recipe.heat([split.paths[number] for number in chosen], answers[chosen])
     page.add_heading("What the network looks at")
+    classes = len(set(split.labels))
     page.add_text(
-        "Red is where the network sees what speaks for its answer (Grad-CAM). Where it looks at "
-        "the background, more varied pictures of the class help."
+        (
+            "One image of each class, "
+            if classes <= HEATED
+            else f"One image of each of the {HEATED} classes with the most mistakes, "
+        )
+        + "where there is one a mistake. Red is where the network sees what speaks for its answer "
+        "(Grad-CAM). Where it looks at the background, more varied images of the class help."
     )
     pictures = []
     for number, heat in zip(chosen, heats, strict=True):
         plain = _thumbnail(split.paths[number])
         answer, label = recipe.classes[answers[number]], recipe.classes[split.labels[number]]
-        caption = f"{answer} {sure[number]:.0%}" + ("" if answer == label else f", not {label}")
+        caption = f"{answer} {sure[number]:.3f}" + ("" if answer == label else f", not {label}")
         pictures.append((_jpeg(_in_a_row([plain, _heated(plain, heat)])), caption))
     page.add_pictures(pictures)
+
+
+def _one_of_each_class(labels: np.ndarray, answers: np.ndarray, sure: np.ndarray) -> np.ndarray:
+    """Numbers of images, one per class: its surest mistake, else its surest right answer.
+
+    Of more than `HEATED` classes, those with the most mistakes.
+    """
+    wrong = answers != labels
+    order = np.lexsort((-sure, ~wrong))  # mistakes first, then the surest
+    _, first = np.unique(labels[order], return_index=True)  # of each class, in the order of classes
+    chosen = order[first]
+    if len(chosen) > HEATED:
+        mistakes = np.bincount(labels[wrong], minlength=labels.max() + 1)[labels[chosen]]
+        chosen = chosen[np.sort(np.argsort(-mistakes, kind="stable")[:HEATED])]
+    return chosen
 
 
 def _thumbnail(path: Path) -> Image.Image:

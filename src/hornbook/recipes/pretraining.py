@@ -399,6 +399,25 @@ class Pretraining(Recipe):
         self.transformer, self.tokenizer = found.model, found.need_tokenizer()
         super().build_for(folder)
 
+    @property
+    def network(self) -> Any:
+        """The Transformer: what is around it in training is not saved."""
+        return self.transformer
+
+    def idle_options(self) -> set[str]:
+        idle = set()
+        if self.objective in ("lm", "prefix-lm"):
+            idle |= {"mask_share", "mask_unit", "words"}
+        if self.objective == "span":
+            idle |= {"mask_unit", "words"}
+        if self.pretrained is not None:
+            idle |= {"size", "config", "family", "vocabulary", "vocabulary_size", "dropout"}
+        elif self.config is not None:
+            idle.add("size")
+        if self.vocabulary is not None:
+            idle.add("vocabulary_size")
+        return idle
+
     def write_parts(self, folder: Path) -> None:
         """Writes weights, configuration, vocabulary and model card."""
         from hornbook.pretrained import write_model

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hornbook.recipes.fields import options_of
+from hornbook.recipes.run_page import FULL_RANGE, add_settings, add_usage, run_page
 from hornbook.report import Page, line_chart
 
 WHAT = {
@@ -82,10 +83,14 @@ def write_report(run: Any, recipe: Any, rows: Sequence[Mapping[str, Any]], diary
     """
     best = min(rows, key=lambda row: row["held_out_loss"])
     story = recipe.story
-    page = Page(
+    page = run_page(
         "Pretraining",
-        subtitle=f"{run.path.name} · {recipe.objective} · {rows[-1]['step']:,} steps · "
+        run,
+        recipe,
+        result=f"{recipe.objective} · {rows[-1]['step']:,} steps · "
         f"held-out loss {best['held_out_loss']:.3f}, {best['accuracy']:.1%} right",
+        data={"documents": story["documents"], "tokens": story["tokens"]},
+        unit="corpus",
     )
     page.add_text(
         f"{WHAT[recipe.objective]}, in {story['documents']:,} documents of {story['tokens']:,} "
@@ -106,13 +111,14 @@ def write_report(run: Any, recipe: Any, rows: Sequence[Mapping[str, Any]], diary
             f"of {diary.peak / 1e9:,.0f} GFLOP/s ({diary.peak_source})",
         }
     )
-    page.add_heading("Settings")
-    page.add_key_values({name: "none" if x is None else x for name, x in recipe.fields().items()})
-    page.add_heading("How to use this model")
-    page.add_code(
-        f"hornbook train text-classification DATA --pretrained {run.model} --out RUN\n"
-        f"hornbook convert {run.model} ELSEWHERE --layout google\n\n"
-        f"import hornbook\nmodel = hornbook.load({str(run.model)!r})\n" + _use(recipe)
+    add_settings(page, recipe)
+    add_usage(
+        page,
+        [
+            f"hornbook train text-classification DATA --pretrained {run.model} --out RUN",
+            f"hornbook convert {run.model} ELSEWHERE --layout google",
+        ],
+        ["import hornbook", f"model = hornbook.load({str(run.model)!r})", _use(recipe)],
     )
     run.write_report(page.html())
 
@@ -132,7 +138,8 @@ def _add_curves(page: Page, rows: Sequence[Mapping[str, Any]], diary: Any) -> No
     page.add_chart(line_chart(losses, x_label="step", y_label="loss"), "Loss")
     right = {"accuracy": (measured, [row["accuracy"] for row in rows])}
     page.add_chart(
-        line_chart(right, x_label="step", y_label="share"), "Guessed right on held-out rows"
+        line_chart(right, x_label="step", y_label="share", include=FULL_RANGE),
+        "Guessed right on held-out rows",
     )
     rates = {"learning rate": ([point[0] for point in curve], [point[2] for point in curve])}
     page.add_chart(line_chart(rates, x_label="step", y_label="rate"), "Learning rate")

@@ -256,6 +256,19 @@ class Recipe(ABC):
         """The recipe's own options and their values, as they stand in `recipe.json`."""
         return {item.name: getattr(self, item.name) for item in options_of(self)}
 
+    def settings(self) -> dict[str, Any]:
+        """The options that took part in the run and their values, as a report shows them."""
+        idle = self.idle_options()
+        return {
+            name: "none" if value is None else value
+            for name, value in self.fields().items()
+            if name not in idle
+        }
+
+    def idle_options(self) -> set[str]:
+        """The names of options that change nothing, given the others."""
+        return set()
+
     @classmethod
     def field_names(cls) -> list[str]:
         """The names of the recipe's options."""

@@ -98,7 +98,8 @@ class TextClassification(TextRecipe):
             monitor="macro_f1",
             unit="texts",
         )
-        write_report(run, self, rows, valid, truth, self._probabilities(held_out))
+        probabilities = self._probabilities(held_out)
+        write_report(run, self, rows, valid, truth, probabilities, len(train))
         run.snapshots.clear()
 
     def build(self) -> keras.Model:

@@ -8,8 +8,15 @@ from typing import Any
 import numpy as np
 
 from hornbook.data.labelled_texts import Label, LabelledText
-from hornbook.metrics import accuracy, best_f1_threshold, confusion_matrix, precision_recall_f1
-from hornbook.report import Page, heat_map, line_chart
+from hornbook.metrics import (
+    accuracy,
+    best_f1_threshold,
+    confusion_matrix,
+    log_loss,
+    precision_recall_f1,
+)
+from hornbook.recipes.run_page import add_curves, add_settings, add_usage, run_page
+from hornbook.report import Page, heat_map
 
 WORST = 10  # mistakes shown
 LONGEST = 200  # characters of a text shown
@@ -47,7 +54,8 @@ def classification_metrics(
 
     Returns:
         `precision`, `recall`, `f1` and `texts` by class; `macro_f1`, the mean; `accuracy`, the
-        share of texts with all labels right.
+        share of texts with all labels right; `log_loss`, with several labels per text the mean
+        over them.
     """
     found = answers(probabilities, thresholds)
     metrics: dict[str, Any] = {name: {} for name in ("precision", "recall", "f1", "texts")}
@@ -60,12 +68,18 @@ def classification_metrics(
         figures = precision_recall_f1(wanted, given)
         for name in ("precision", "recall", "f1"):
             metrics[name][label] = getattr(figures, name)
+    metrics["log_loss"] = log_loss(truth.ravel(), _of_each(probabilities, thresholds))
     metrics["macro_f1"] = float(np.mean(list(metrics["f1"].values())))
     if thresholds is None:
         metrics["accuracy"] = accuracy(truth, found)
     else:
         metrics["accuracy"] = float((truth == found).all(axis=1).mean())
     return metrics
+
+
+def _of_each(probabilities: np.ndarray, thresholds: Any) -> np.ndarray:
+    """`(texts, classes)`; with several labels per text those of all labels in a row."""
+    return probabilities if thresholds is None else probabilities.ravel()
 
 
 def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
@@ -85,21 +99,26 @@ def write_report(
     texts: Sequence[LabelledText],
     truth: np.ndarray,
     probabilities: np.ndarray,
+    num_training: int,
 ) -> None:
     """Writes `report.html` of a run: figures, curves, mistakes, settings, how to go on.
 
     Args:
         run: The `RunFolder`.
         recipe: The fitted recipe.
-        rows: One an epoch, from the training loop.
+        rows: One per epoch, from the training loop.
         texts: The validation texts.
         truth, probabilities: See `classification_metrics`; of the best epoch.
+        num_training: Number of training texts.
     """
     metrics = classification_metrics(truth, probabilities, recipe.classes, recipe.thresholds)
-    page = Page(
+    page = run_page(
         "Text classification",
-        subtitle=f"{run.path.name} · {len(texts):,} validation texts · "
-        f"accuracy {metrics['accuracy']:.3f}, F1 {metrics['macro_f1']:.3f}",
+        run,
+        recipe,
+        result=f"accuracy {metrics['accuracy']:.3f}, F1 {metrics['macro_f1']:.3f}",
+        data={"training": num_training, "validation": len(texts)},
+        unit="texts",
     )
     _add_results(page, metrics, recipe.thresholds)
     _add_training(page, rows)
@@ -108,18 +127,21 @@ def write_report(
         numbers = list(range(len(names)))
         counts = confusion_matrix(truth, answers(probabilities, None), numbers)
         page.add_chart(
-            heat_map(counts, rows=names, columns=names), "What it is (rows), and its answer"
+            heat_map(counts, rows=names, columns=names), "Label (rows), and its answer (columns)"
         )
     _add_mistakes(page, recipe, texts, truth, probabilities)
-    page.add_heading("Settings")
-    page.add_key_values({name: "none" if x is None else x for name, x in recipe.fields().items()})
-    page.add_heading("How to use this run")
-    page.add_code(
-        f"hornbook predict {run.path} texts.jsonl --out answers.jsonl\n"
-        f"hornbook evaluate {run.path} DATA\n\n"
-        "from hornbook.recipes.text_classification import TextClassification\n"
-        f"classifier = TextClassification.load({str(run.path)!r})\n"
-        'classifier.predict(["..."])'
+    add_settings(page, recipe)
+    add_usage(
+        page,
+        [
+            f"hornbook predict {run.path} texts.jsonl --out answers.jsonl",
+            f"hornbook evaluate {run.path} DATA",
+        ],
+        [
+            "from hornbook.recipes.text_classification import TextClassification",
+            f"classifier = TextClassification.load({str(run.path)!r})",
+            'classifier.predict(["..."])',
+        ],
     )
     run.write_report(page.html())
 
@@ -146,17 +168,20 @@ def _add_training(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     page.add_heading("Training")
     best = max(rows, key=lambda row: row["macro_f1"])
     page.add_text(
-        "The loss is measured on the training texts and should fall; F1 and accuracy on the "
-        f"validation texts should rise. The best epoch is the one kept: here epoch "
-        f"{best['epoch']}."
+        "Both losses should fall, F1 and accuracy should rise. Where the training loss falls and "
+        "the validation loss rises, the model learns its training texts by heart. The best epoch "
+        f"is the one kept: here epoch {best['epoch']}."
     )
-    epochs = [row["epoch"] for row in rows]
-    for caption, names in (
-        ("Training loss", {"loss": "loss"}),
-        ("On the validation texts", {"F1": "macro_f1", "accuracy": "accuracy"}),
-    ):
-        curves = {name: (epochs, [row[key] for row in rows]) for name, key in names.items()}
-        page.add_chart(line_chart(curves, x_label="epoch"), caption)
+    add_curves(
+        page,
+        rows,
+        losses={"training": "loss", "validation": "log_loss"},
+        shares={
+            "F1": [row["macro_f1"] for row in rows],
+            "accuracy": [row["accuracy"] for row in rows],
+        },
+        shares_caption="On the validation texts",
+    )
 
 
 def _add_mistakes(page: Page, recipe: Any, texts, truth, probabilities) -> None:
@@ -175,11 +200,16 @@ def _add_mistakes(page: Page, recipe: Any, texts, truth, probabilities) -> None:
         names = [str(label) for label in recipe.classes]
         page.add_table(
             [
-                [_named(names, truth[number]), _named(names, answer), _short(texts[number].text)]
-                for number, answer in ((number, found[number]) for number in worst)
+                [
+                    _named(names, truth[number]),
+                    _named(names, found[number]),
+                    _probability(probabilities[number], found[number], truth[number]),
+                    _short(texts[number].text),
+                ]
+                for number in worst
             ],
-            ["label", "its answer", "text"],
-            "lll",
+            ["label", "its answer", "probability", "text"],
+            "llrl",
         )
 
 
@@ -187,6 +217,13 @@ def _named(names: Sequence[str], labels: np.ndarray) -> str:
     if np.ndim(labels) == 0:
         return names[int(labels)]
     return ", ".join(names[int(number)] for number in np.flatnonzero(labels)) or "none"
+
+
+def _probability(row: np.ndarray, answer: Any, truth: Any) -> str:
+    """Of the answer; with several labels per text, of the label it is most wrong about."""
+    if np.ndim(answer) == 0:
+        return f"{row[answer]:.3f}"
+    return f"{row[np.abs(row - truth).argmax()]:.3f}"
 
 
 def _short(text: str) -> str:

@@ -109,7 +109,7 @@ class TextMatching(TextRecipe):
             unit="pairs",
         )
         probabilities = self._probabilities(held_out)
-        write_report(run, self.fields(), rows, valid, probabilities, self.thresholds)
+        write_report(run, self, rows, valid, probabilities, len(train))
         run.snapshots.clear()
 
     def build(self) -> keras.Model:

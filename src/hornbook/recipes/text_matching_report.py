@@ -14,10 +14,12 @@ from hornbook.metrics import (
     calibration_curve,
     confusion_matrix,
     expected_calibration_error,
+    log_loss,
     precision_recall_f1,
     roc_auc,
 )
-from hornbook.report import Page, calibration_chart, heat_map, line_chart
+from hornbook.recipes.run_page import add_curves, add_settings, add_usage, run_page
+from hornbook.report import Page, calibration_chart, heat_map
 
 WORST = 5  # mistakes shown for each criterion
 LONGEST = 120  # characters of a text shown
@@ -43,7 +45,7 @@ def matching_metrics(
 
     Returns:
         `f1`, `accuracy`, `roc_auc` and `pairs` by criterion; `group_f1`, the mean over the
-        criteria of each group; `mean_f1`, the mean over the groups.
+        criteria of each group; `mean_f1`, the mean over the groups; `log_loss`, of all pairs.
     """
     metrics: dict[str, Any] = {name: {} for name in ("f1", "accuracy", "roc_auc", "pairs")}
     for criterion, labels, found in _by_criterion(pairs, probabilities):
@@ -56,6 +58,7 @@ def matching_metrics(
         group: float(np.mean([metrics["f1"][criterion] for criterion in criteria]))
         for group, criteria in group_criteria(metrics["f1"]).items()
     }
+    metrics["log_loss"] = log_loss(np.array([pair.label for pair in pairs]), probabilities)
     metrics["mean_f1"] = float(np.mean(list(metrics["group_f1"].values())))
     return metrics
 
@@ -78,41 +81,48 @@ def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]
 
 def write_report(
     run: Any,
-    fields: Mapping[str, Any],
+    recipe: Any,
     rows: Sequence[Mapping[str, Any]],
     pairs: Sequence[Pair],
     probabilities: np.ndarray,
-    thresholds: Mapping[str, float],
+    num_training: int,
 ) -> None:
     """Writes `report.html` of a run: curves, figures, mistakes, settings, how to go on.
 
     Args:
         run: The `RunFolder`.
-        fields: Of the recipe.
-        rows: One an epoch, from the training loop.
+        recipe: The fitted recipe.
+        rows: One per epoch, from the training loop.
         pairs: The validation pairs.
-        probabilities: Of the best epoch for them.
-        thresholds: Of the best epoch.
+        probabilities: Of the best epoch for them, `(pairs,)`.
+        num_training: Number of training pairs.
     """
+    thresholds = recipe.thresholds
     metrics = matching_metrics(pairs, probabilities, thresholds)
-    page = Page(
+    page = run_page(
         "Text matching",
-        subtitle=f"{run.path.name} · {len(pairs):,} validation pairs · "
-        f"mean F1 {metrics['mean_f1']:.3f}",
+        run,
+        recipe,
+        result=f"mean F1 {metrics['mean_f1']:.3f}",
+        data={"training": num_training, "validation": len(pairs)},
+        unit="pairs",
     )
     _add_results(page, metrics, thresholds)
     _add_training(page, rows)
     _add_certainty(page, pairs, probabilities, thresholds)
     _add_mistakes(page, pairs, probabilities, thresholds)
-    page.add_heading("Settings")
-    page.add_key_values({name: "none" if x is None else x for name, x in fields.items()})
-    page.add_heading("How to use this run")
-    page.add_code(
-        f"hornbook predict {run.path} pairs.jsonl --out answers.jsonl\n"
-        f"hornbook evaluate {run.path} DATA\n\n"
-        "from hornbook.recipes.text_matching import TextMatching\n"
-        f"matching = TextMatching.load({str(run.path)!r})\n"
-        f'matching.predict([("...", "...")], criterion={min(thresholds)!r})'
+    add_settings(page, recipe)
+    add_usage(
+        page,
+        [
+            f"hornbook predict {run.path} pairs.jsonl --out answers.jsonl",
+            f"hornbook evaluate {run.path} DATA",
+        ],
+        [
+            "from hornbook.recipes.text_matching import TextMatching",
+            f"matching = TextMatching.load({str(run.path)!r})",
+            f'matching.predict([("...", "...")], criterion={min(thresholds)!r})',
+        ],
     )
     run.write_report(page.html())
 
@@ -139,17 +149,21 @@ def _add_results(page: Page, metrics: Mapping[str, Any], thresholds: Mapping[str
 def _add_training(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     page.add_heading("Training")
     page.add_text(
-        "The loss is measured on the training pairs and should fall; F1 is measured on the "
-        "validation pairs after each epoch and should rise. Where the loss falls and F1 does "
-        "too, the model learns its training pairs by heart. The best epoch is the one kept: "
-        f"here epoch {max(rows, key=lambda row: row['mean_f1'])['epoch']}."
+        "Both losses should fall, and F1, measured on the validation pairs after each epoch, "
+        "should rise. Where the training loss falls and the validation loss rises, the model "
+        "learns its training pairs by heart. The best epoch is the one kept: here epoch "
+        f"{max(rows, key=lambda row: row['mean_f1'])['epoch']}."
     )
-    epochs = [row["epoch"] for row in rows]
-    page.add_chart(
-        line_chart({"loss": (epochs, [row["loss"] for row in rows])}, x_label="epoch"),
-        "Training loss",
+    shares = {"mean": [row["mean_f1"] for row in rows]}
+    for criterion in rows[0]["f1"]:
+        shares[criterion] = [row["f1"][criterion] for row in rows]
+    add_curves(
+        page,
+        rows,
+        losses={"training": "loss", "validation": "log_loss"},
+        shares=shares,
+        shares_caption="F1 on the validation pairs",
     )
-    page.add_chart(line_chart(_f1_curves(rows, epochs), x_label="epoch"), "F1 on validation")
 
 
 def _add_certainty(page: Page, pairs, probabilities, thresholds) -> None:
@@ -201,10 +215,3 @@ def _by_criterion(pairs: Sequence[Pair], probabilities: np.ndarray):
     for criterion in sorted(set(criteria.tolist())):
         rows = criteria == criterion
         yield criterion, labels[rows], np.asarray(probabilities)[rows]
-
-
-def _f1_curves(rows: Sequence[Mapping[str, Any]], epochs: list[int]) -> dict[str, Any]:
-    curves = {"mean": (epochs, [row["mean_f1"] for row in rows])}
-    for criterion in rows[0]["f1"]:
-        curves[criterion] = (epochs, [row["f1"][criterion] for row in rows])
-    return curves

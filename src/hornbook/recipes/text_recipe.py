@@ -117,6 +117,14 @@ class TextRecipe(Recipe):
             **changes,
         )
 
+    def idle_options(self) -> set[str]:
+        from hornbook.layers.attention_kinds import KINDS
+
+        of_new = {"hidden_size", "num_hidden_layers", "vocabulary_size"}
+        idle = {"positions"} if self.pretrained is None else of_new
+        used = () if self.attention == "full" else KINDS[self.attention].options
+        return idle | ({"num_landmarks", "window"} - set(used))
+
     @abstractmethod
     def build(self) -> keras.Model:
         """The whole network, from what `predicted` gets to logits; sets `others`."""

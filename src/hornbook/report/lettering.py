@@ -11,11 +11,21 @@ FONT_SIZE = 12.5  # of all text in a chart, in its own units
 LINE_HEIGHT = 16.0
 _NARROW = set("iljtfrI.,:;|!'`()[]{}/ -\u00b7")
 _BROAD = set("mwMW@%\u2026\u2014")
+_FIRST_STRONG_ISOLATE, _END_OF_ISOLATE = "\u2068", "\u2069"
+# what opens a change of direction -> what closes it again
+_OPENING = dict.fromkeys("\u202a\u202b\u202d\u202e", "\u202c") | dict.fromkeys(
+    "\u2066\u2067\u2068", _END_OF_ISOLATE
+)
+_CLOSING = set(_OPENING.values())
 
 
 def escape(text: object) -> str:
-    """`text` for HTML and SVG, without what neither may contain."""
-    return html.escape("".join(map(_allowed, str(text))), quote=True)
+    """`text` for HTML and SVG, without what neither may contain.
+
+    Text that runs from right to left, or that holds marks of direction, is isolated, so that it
+    turns nothing around that stands beside it.
+    """
+    return html.escape(_isolated("".join(map(_allowed, str(text)))), quote=True)
 
 
 def text_width(text: str, size: float = FONT_SIZE) -> float:
@@ -62,6 +72,29 @@ def superscript(exponent: int) -> str:
 def minus(text: str) -> str:
     """`text` with a true minus sign, as wide as a plus."""
     return text.replace("-", "\u2212")
+
+
+def _isolated(text: str) -> str:
+    """`text`; with letters or marks of another direction, closed in on itself."""
+    if text.isascii() or not any(_turns(letter) for letter in text):
+        return text
+    letters: list[str] = []
+    missing: list[str] = []  # the closing marks of what is open
+    for letter in text:
+        if letter in _OPENING:
+            missing.append(_OPENING[letter])
+        elif letter in _CLOSING:
+            if not missing or missing[-1] != letter:
+                continue  # it would close what stands around the text
+            missing.pop()
+        letters.append(letter)
+    return "".join([_FIRST_STRONG_ISOLATE, *letters, *reversed(missing), _END_OF_ISOLATE])
+
+
+def _turns(letter: str) -> bool:
+    return (
+        letter in _OPENING or letter in _CLOSING or unicodedata.bidirectional(letter) in ("R", "AL")
+    )
 
 
 def _allowed(letter: str) -> str:

@@ -21,6 +21,7 @@ def line_chart(
     y_label: str = "",
     x_scale: str = "linear",
     y_scale: str = "linear",
+    include: Sequence[float] = (),
     marks: Sequence[tuple[float, float, str]] = (),
     title: str = "",
 ) -> str:
@@ -35,6 +36,7 @@ def line_chart(
         y_label: Above the axis.
         x_scale: `"linear"` or `"log"`.
         y_scale: `"linear"` or `"log"`.
+        include: Values that the vertical axis shows in any case: `(0, 1)` for shares.
         marks: Points to name: `(x, y, "best 0.87")`.
         title: For those who hear the picture; made from the labels when empty.
 
@@ -44,7 +46,7 @@ def line_chart(
     lines = {name: _arrays(name, *xy) for name, xy in series.items()}
     title = title or f"{', '.join(lines)}: {y_label} / {x_label}"
     x_axis = fit_axis([x for x, _ in lines.values()], x_scale)
-    y_axis = fit_axis([y for _, y in lines.values()], y_scale, round_ends=True)
+    y_axis = fit_axis([y for _, y in lines.values()], y_scale, include=include, round_ends=True)
     if x_axis is None or y_axis is None:
         return empty_chart(title, WIDTH, HEIGHT)
     if all(np.array_equal(x, np.round(x)) for x, _ in lines.values()):

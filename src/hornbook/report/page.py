@@ -16,7 +16,8 @@ from hornbook.report.lettering import escape, format_number
 from hornbook.report.stylesheet import LANGUAGES, stylesheet
 
 _TAGS = {"en": "en", "zh": "zh-Hans"}
-_ALIGN = {"l": "", "r": ' class="right"', "c": ' class="centre"'}
+_ALIGN = {"l": "", "r": "right", "c": "centre"}
+_WHOLE = 24  # characters of a cell that is not broken into lines
 _PICTURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 
 
@@ -88,17 +89,11 @@ class Page:
             )
         if len(align) != len(header) or set(align) - set(_ALIGN):
             raise ValueError(f"align needs {len(header)} letters of {', '.join(_ALIGN)}")
-        classes = [_ALIGN[letter] for letter in align]
         head = "".join(
-            f'<th scope="col"{kind}>{escape(name)}</th>'
-            for kind, name in zip(classes, header, strict=True)
-        )
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td{k}>{escape(_shown(v))}</td>" for k, v in zip(classes, row, strict=True))
-            + "</tr>\n"
-            for row in table
-        )
+            f'<th scope="col" class="{_ALIGN[letter]}">{escape(name)}</th>'
+            for letter, name in zip(align, header, strict=True)
+        ).replace(' class=""', "")
+        body = "".join(f"<tr>{''.join(map(_cell, align, row))}</tr>\n" for row in table)
         self._add(
             f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>\n'
             f"<tbody>{body}</tbody></table></div>"
@@ -164,6 +159,13 @@ class Page:
         if self._charts:
             self._parts.append(f'<div class="charts">{"".join(self._charts)}</div>')
             self._charts = []
+
+
+def _cell(letter: str, value: Any) -> str:
+    text = _shown(value)
+    whole = "whole" if letter == "l" and len(text) <= _WHOLE and "\n" not in text else ""
+    names = " ".join(filter(None, [_ALIGN[letter], whole]))
+    return f'<td class="{names}">{escape(text)}</td>' if names else f"<td>{escape(text)}</td>"
 
 
 def _are_numbers(values: Iterable[Any]) -> bool:

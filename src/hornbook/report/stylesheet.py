@@ -14,6 +14,7 @@ _LIGHT = {
     "quiet": "#59636e",
     "grid": "#e6e8eb",
     "rule": "#c9ced4",
+    "shadow": "#59636e66",
     "on-pale": "#1b1f24",
     "on-strong": "#ffffff",
     "series": "#0066b3 #c2410c #047857 #a2357f #7d1cf0 #641400",
@@ -26,6 +27,7 @@ _DARK = {
     "quiet": "#a3acb6",
     "grid": "#2a3037",
     "rule": "#46505b",
+    "shadow": "#a3acb699",
     "on-pale": "#f3f5f7",
     "on-strong": "#0c1116",
     "series": "#5bb0f2 #ff9a5c #3fcf9b #ee9ad0 #f7ee55 #8c72ff",
@@ -74,18 +76,24 @@ p { margin: 0.6rem 0; max-width: 42rem; white-space: pre-line; }
 figure { margin: 0; min-width: 0; max-width: 35rem; break-inside: avoid; }
 figure.wide { grid-column: 1 / -1; max-width: none; overflow-x: auto; }
 figcaption { font-size: 0.95rem; font-weight: 600; margin-bottom: 0.4rem; }
-.scroll { overflow-x: auto; margin: 1rem 0; }
+/* where a table is wider than the page, a shadow at its edge shows that there is more */
+.scroll { overflow-x: auto; margin: 1rem 0; background:
+  linear-gradient(to right, var(--ground) 40%, transparent) left / 2.5rem 100% no-repeat local,
+  linear-gradient(to left, var(--ground) 40%, transparent) right / 2.5rem 100% no-repeat local,
+  linear-gradient(to right, var(--shadow), transparent) left / 0.9rem 100% no-repeat scroll,
+  linear-gradient(to left, var(--shadow), transparent) right / 0.9rem 100% no-repeat scroll; }
 table { border-collapse: collapse; font-size: 0.93rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.35rem 0.9rem; text-align: left; vertical-align: top; white-space: pre-line;
-  border-bottom: 1px solid var(--grid); min-width: 3rem; }
+  border-bottom: 1px solid var(--grid); min-width: 3rem; overflow-wrap: break-word; }
 th:first-child, td:first-child { padding-left: 0; }
 th { color: var(--quiet); font-weight: 600; border-bottom-color: var(--rule);
   overflow-wrap: normal; }
+td.whole { white-space: nowrap; }
 th.right, td.right { text-align: right; white-space: nowrap; }
 th.centre, td.centre { text-align: center; }
 dl { display: grid; grid-template-columns: fit-content(45%) 1fr; gap: 0.3rem 1.4rem;
   margin: 1rem 0; font-size: 0.95rem; }
-dt { color: var(--quiet); }
+dt { color: var(--quiet); overflow-wrap: normal; }
 dd { margin: 0; white-space: pre-line; font-variant-numeric: tabular-nums; }
 pre { background: var(--panel); border-radius: 6px; padding: 0.9rem 1.1rem; margin: 1rem 0;
   overflow-x: auto; font: 0.86rem/1.5 ui-monospace, "SF Mono", Consolas, "Noto Sans Mono",

@@ -99,6 +99,7 @@ class Loop:
             "seen": 0,  # the same over all epochs
             "seconds": 0.0,
             "waited": 0.0,  # of them, for the arrays of a batch
+            "elapsed": 0.0,  # seconds of training over all epochs
             "best": None,
             "best_epoch": 0,
             "rows": [],
@@ -136,6 +137,7 @@ class Loop:
         with _StopSignals() as signals, whole or contextlib.nullcontext():
             while self.state["epoch"] < self.epochs and not self._exhausted():
                 self._epoch(signals, whole)
+        self.run.seconds_trained = self.state["elapsed"]
         return self.state["rows"]
 
     def _exhausted(self) -> bool:
@@ -214,6 +216,7 @@ class Loop:
             "epoch": state["epoch"] + 1,
             "step": state["step"],
             "loss": state["loss_sum"] / max(state["samples"], 1),
+            "learning_rate": float(self.model.optimizer.learning_rate),
             **metrics,
         }
         state["rows"].append(row)
@@ -229,6 +232,7 @@ class Loop:
         )
         self.run.write_metrics(state["rows"])
         self.after(row)
+        state["elapsed"] += state["seconds"]
         state.update(batch=0, loss_sum=0.0, samples=0, seconds=0.0, waited=0.0)
 
     def _maybe_snapshot(self, signals: _StopSignals) -> None:

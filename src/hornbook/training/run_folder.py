@@ -43,6 +43,7 @@ class RunFolder:
         self.report = self.path / "report.html"
         self.metrics_file = self.path / "metrics.jsonl"
         self.snapshots = Snapshots(self.path / "checkpoints")
+        self.seconds_trained = 0.0  # over all calls that took part, set by the training loop
 
     @classmethod
     def create(cls, path: str | Path, recipe: dict[str, Any]) -> RunFolder:
@@ -151,6 +152,13 @@ class RunFolder:
         if not isinstance(saved, dict) or not isinstance(saved.get("fields"), dict):
             raise HornbookError(f"{file} is damaged: it holds no fields of a recipe.")
         return saved
+
+    def environment(self) -> dict[str, Any]:
+        """The contents of `environment.json`, or what it would be where it cannot be read."""
+        try:
+            return json.loads((self.path / "environment.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return environment()
 
     def metrics(self) -> list[dict[str, Any]]:
         """One dictionary an epoch."""
