@@ -101,6 +101,12 @@ class CaptchaReading(Recipe):
             )
         check_size(self.size)
 
+    def values_used(self) -> dict[str, Any]:
+        return {
+            "weights": "imagenet",
+            "learning_rate": 3e-3 if self.backbone == "compact" else 1e-3,
+        }
+
     def idle_options(self) -> set[str]:
         return {"weights"} if self.backbone == "compact" else set()
 
@@ -165,7 +171,7 @@ class CaptchaReading(Recipe):
         from hornbook.models.captcha_reader import ReadingLoss
         from hornbook.training.optimizer import adamw
 
-        rate = self.learning_rate or (3e-3 if self.backbone == "compact" else 1e-3)
+        rate = self.settings()["learning_rate"]
         optimizer = adamw(self.model, steps=steps, learning_rate=rate, ema=self.ema)
         self.model.compile(optimizer, ReadingLoss(self.alphabet.longest, label_smoothing=0.05))
 

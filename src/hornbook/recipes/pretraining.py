@@ -319,13 +319,13 @@ class Pretraining(Recipe):
 
     def compile(self, total: int, devices: Devices) -> None:
         """Gets the model ready for a training of `total` steps."""
-        from hornbook.training.optimizer import OPTIMIZERS, pretraining_optimizer
+        from hornbook.training.optimizer import pretraining_optimizer
 
         optimizer = pretraining_optimizer(
             self.optimizer,
             self.model,
             steps=total,
-            learning_rate=self.learning_rate or OPTIMIZERS[self.optimizer],
+            learning_rate=self.settings()["learning_rate"],
             schedule=self.schedule,
             warmup=self.warmup,
             weight_decay=self.weight_decay,
@@ -403,6 +403,11 @@ class Pretraining(Recipe):
     def network(self) -> Any:
         """The Transformer: what is around it in training is not saved."""
         return self.transformer
+
+    def values_used(self) -> dict[str, Any]:
+        from hornbook.training.optimizer import OPTIMIZERS
+
+        return {"learning_rate": OPTIMIZERS[self.optimizer]}
 
     def idle_options(self) -> set[str]:
         idle = set()

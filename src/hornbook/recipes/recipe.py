@@ -259,11 +259,13 @@ class Recipe(ABC):
     def settings(self) -> dict[str, Any]:
         """The options that took part in the run and their values, as a report shows them."""
         idle = self.idle_options()
-        return {
-            name: "none" if value is None else value
-            for name, value in self.fields().items()
-            if name not in idle
-        }
+        chosen = {name: x for name, x in self.fields().items() if x is not None}
+        values = {**self.values_used(), **chosen}
+        return {name: values[name] for name in self.fields() if name in values and name not in idle}
+
+    def values_used(self) -> dict[str, Any]:
+        """What options that may be left out stand for when they are."""
+        return {}
 
     def idle_options(self) -> set[str]:
         """The names of options that change nothing, given the others."""

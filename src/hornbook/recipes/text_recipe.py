@@ -117,6 +117,12 @@ class TextRecipe(Recipe):
             **changes,
         )
 
+    def values_used(self) -> dict[str, Any]:
+        return {
+            "pretrained": "none, from random weights",
+            "learning_rate": 3e-5 if self.pretrained else 1e-3,
+        }
+
     def idle_options(self) -> set[str]:
         from hornbook.layers.attention_kinds import KINDS
 
@@ -142,7 +148,7 @@ class TextRecipe(Recipe):
         optimizer = adamw(
             self.model,
             steps=steps,
-            learning_rate=self.learning_rate or (3e-5 if self.pretrained else 1e-3),
+            learning_rate=self.settings()["learning_rate"],
             ema=self.ema,
             rates=layerwise_rates(self.encoder, self.layer_decay) if decays else None,
         )

@@ -12,12 +12,12 @@ import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hornbook.report.lettering import escape, format_number
+from hornbook.report.lettering import escape, format_number, text_width
 from hornbook.report.stylesheet import LANGUAGES, stylesheet
 
 _TAGS = {"en": "en", "zh": "zh-Hans"}
 _ALIGN = {"l": "", "r": "right", "c": "centre"}
-_WHOLE = 24  # characters of a cell that is not broken into lines
+_WHOLE = 150.0  # width, in units of a chart, of a cell that is not broken into lines
 _PICTURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 
 
@@ -163,7 +163,7 @@ class Page:
 
 def _cell(letter: str, value: Any) -> str:
     text = _shown(value)
-    whole = "whole" if letter == "l" and len(text) <= _WHOLE and "\n" not in text else ""
+    whole = "whole" if letter == "l" and "\n" not in text and text_width(text) <= _WHOLE else ""
     names = " ".join(filter(None, [_ALIGN[letter], whole]))
     return f'<td class="{names}">{escape(text)}</td>' if names else f"<td>{escape(text)}</td>"
 

@@ -216,7 +216,7 @@ class Loop:
             "epoch": state["epoch"] + 1,
             "step": state["step"],
             "loss": state["loss_sum"] / max(state["samples"], 1),
-            "learning_rate": float(self.model.optimizer.learning_rate),
+            "learning_rate": self._learning_rate(),
             **metrics,
         }
         state["rows"].append(row)
@@ -234,6 +234,11 @@ class Loop:
         self.after(row)
         state["elapsed"] += state["seconds"]
         state.update(batch=0, loss_sum=0.0, samples=0, seconds=0.0, waited=0.0)
+
+    def _learning_rate(self) -> float:
+        optimizer = self.model.optimizer
+        # of float16 it is inside of another one, which scales the loss
+        return float(getattr(optimizer, "inner_optimizer", optimizer).learning_rate)
 
     def _maybe_snapshot(self, signals: _StopSignals) -> None:
         if signals.received is not None:
