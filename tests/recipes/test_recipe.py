@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hornbook.errors import HornbookError, OptionError
 from hornbook.recipes import RECIPES, open_run, recipe_named
 from hornbook.recipes.fields import LIMITS, add_flags, option, options_of
+from hornbook.recipes.recipe import Recipe
 
 # a value on the wrong side of each kind of limit
 BEYOND = {
@@ -133,6 +136,75 @@ def test_a_run_is_never_written_over_which_is_said_before_the_data_is_read(recip
     (tmp_path / "recipe.json").write_text("{}")
     with pytest.raises(HornbookError, match=r"exists already.*\n.*--resume"):
         recipe().fit("nowhere", tmp_path)
+
+
+VERBS = {
+    "evaluate": ("data",),
+    "predict": ([],),
+    "predict_stream": ([],),
+    "predict_files": (["x"],),
+    "save": ("saved",),
+    "exported": (),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_untrained_recipe_says_so_in_one_sentence(recipe, verb, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    untrained = recipe()
+    with pytest.raises(OptionError, match=f"This {recipe.__name__} is not trained: call fit") as e:
+        getattr(untrained, verb)(*VERBS[verb])
+    assert len(str(e.value).splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_training_that_was_cut_off_leaves_nothing_that_answers(recipe, verb, monkeypatch):
+    def stop(self, *arguments, **choices):
+        self.model = object()
+        raise KeyboardInterrupt
+
+    half = recipe()
+    monkeypatch.setattr(recipe, "begin", stop)
+    with pytest.raises(KeyboardInterrupt):
+        half.fit("data", "out")
+    with pytest.raises(OptionError, match=r"cut off: fit\(..., resume=True\)"):
+        getattr(half, verb)(*VERBS[verb])
+
+
+@pytest.mark.parametrize("data", [[{"text": "a", "label": "b"}], [], None, 3, {"text": ["a"]}])
+def test_data_in_memory_is_answered_with_what_is_expected(recipe, data, tmp_path):
+    with pytest.raises(OptionError, match=r"expects (the name of a|names of) f"):
+        recipe().fit(data, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_sample_is_not_taken_for_a_list_of_its_letters(recipe):
+    trained = recipe()
+    trained.model = object()
+    for verb in ("predict", "predict_stream", "predict_files"):
+        with pytest.raises(OptionError, match=rf"{verb} expects a list.*{verb}\(\['good'\]\)"):
+            getattr(trained, verb)("good")
+
+
+def test_numbers_of_numpy_and_paths_are_values_too(recipe):
+    for item in options_of(recipe):
+        if item.problem(item.kind(64)) or item.choices:
+            continue
+        kinds = {int: (np.int64, np.uint8), float: (np.float32, np.int64), str: (np.str_, Path)}
+        for kind in kinds.get(item.kind, ()):
+            made = recipe.__new__(recipe)
+            made.__dict__.update({one.name: one.default for one in options_of(recipe)})
+            setattr(made, item.name, kind("64"))
+            Recipe.__post_init__(made)
+            value = getattr(made, item.name)
+            assert value == item.kind(64)
+            assert type(value) is item.kind
+    assert "seed" in recipe.field_names()
+    with pytest.raises(OptionError, match=r"seed is 3\.5, expected a whole number"):
+        recipe(seed=np.float64(3.5))
+    with pytest.raises(OptionError, match="seed is True, expected a whole number"):
+        recipe(seed=np.bool_(True))
 
 
 def test_an_unknown_recipe_is_answered_with_the_nearest():

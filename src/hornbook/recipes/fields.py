@@ -14,6 +14,7 @@ import dataclasses
 import inspect
 import math
 import operator
+import os
 import sys
 import types
 import typing
@@ -122,6 +123,19 @@ def options_of(recipe: Any) -> list[Option]:
             )
         )
     return found
+
+
+def plain_value(value: Any, kind: type) -> Any:
+    """A value as Python has it: NumPy's scalars, whole numbers for any number, paths for texts."""
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        value = value.item()
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind is int and not isinstance(value, bool) and hasattr(value, "__index__"):
+        return operator.index(value)
+    if kind is str and isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value
 
 
 def learned_by(recipe: Any) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class Pretraining(Recipe):
 
     name: ClassVar[str] = "pretraining"
     purpose: ClassVar[str] = "train a language model on raw text"
+    several_sources: ClassVar[bool] = True
     free: ClassVar[tuple[str, ...]] = (
         "checkpoint_minutes",
         "checkpoint_steps",

@@ -22,7 +22,8 @@ from hornbook import backend
 from hornbook.errors import CheckpointError, HornbookError, OptionError, WriteError
 from hornbook.files import MANIFEST, atomic_folder, settle, verify_manifest, write_json
 from hornbook.progress import note
-from hornbook.recipes.fields import learned_by, options_of, part, take_learned
+from hornbook.recipes.fields import learned_by, options_of, part, plain_value, take_learned
+from hornbook.recipes.recipe_verbs import checked
 
 if TYPE_CHECKING:
     import keras
@@ -42,18 +43,22 @@ class Recipe(ABC):
     purpose: ClassVar[str]  # in one line
     snapshot_seconds: ClassVar[float] = 120.0  # the longest time of work a kill can cost
     free: ClassVar[tuple[str, ...]] = ()  # fields that a resumed run may have others of
+    several_sources: ClassVar[bool] = False  # whether `fit` takes a list of files and folders too
 
     answers_say_errors: ClassVar[bool] = False  # whether `error` says why a sample has no answer
 
     model: Any = part()
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        checked(cls)
+
     def __post_init__(self):
+        self.cut_off = False  # whether a training did not come to its end
         problems = []
         for item in options_of(self):
-            value = getattr(self, item.name)
-            if item.kind is float and type(value) is int:
-                value = float(value)
-                setattr(self, item.name, value)
+            value = plain_value(getattr(self, item.name), item.kind)
+            setattr(self, item.name, value)
             if problem := item.problem(value):
                 problems.append(f"  {item.name} is {value!r}{problem}")
         if problems:
@@ -108,7 +113,8 @@ class Recipe(ABC):
 
     @abstractmethod
     def evaluate(self, data: str | Path) -> dict[str, Any]:
-        """Measures the trained model on the validation split of `data`."""
+        """Measures the trained model on the validation split of `data`; recipes that know several
+        splits take another one as `split`."""
 
     @abstractmethod
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
@@ -289,6 +295,9 @@ class Recipe(ABC):
                 f"{', '.join(unknown)}.\nOpen it with the hornbook it was made with."
             )
         return cls(**fields)
+
+
+checked(Recipe)  # what it defines itself
 
 
 def read_saved(folder: str | Path) -> tuple[dict[str, Any], Path]:
