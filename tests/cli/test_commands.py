@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -49,7 +50,7 @@ def refused(capsys):
         assert captured.err.count("hornbook: ") == 1
         assert "Traceback" not in captured.err
         before, _, message = captured.err.partition("hornbook: ")
-        assert not before or before.startswith("No validation file: ")
+        assert not before or before.startswith(("Data ", "Measured on "))
         return message
 
     return refused
@@ -156,8 +157,47 @@ def test_a_field_that_cannot_work_is_refused_before_anything_is_written(
 ):
     words = train_words(matching_data, tmp_path / "run", tiny_fields, epochs=0, hidden_size=100)
     message = refused(*words, "--dropout", "1.5")
-    assert all(name in message for name in ("epochs", "hidden_size", "dropout"))
+    assert message.startswith("These options cannot be used:\n")
+    assert "--hidden-size is 100, expected at least 64 and a multiple of 64" in message
+    assert all(name in message for name in ("--epochs is 0", "--dropout is 1.5"))
     assert names(tmp_path) == []
+
+
+def test_the_next_step_that_training_prints_runs_as_printed(
+    tmp_path, tiny_fields, monkeypatch, capsys
+):
+    for criterion in ("short A", "long"):
+        write_pairs(tmp_path / "my data" / criterion / "train.jsonl", *GOOD)
+    monkeypatch.chdir(tmp_path)
+    assert main(train_words("my data", "my run", tiny_fields)) == 0
+    captured = capsys.readouterr()
+    assert captured.err.count("Data  ") == 1
+    [line] = [line for line in captured.out.splitlines() if line.startswith("Use it ")]
+    words = shlex.split(line.removeprefix("Use it "))
+    assert words[0] == "hornbook"
+    assert main(words[1:]) == 0
+    answers = (tmp_path / "answers.jsonl").read_text("utf-8").splitlines()
+    assert len(answers) == len(GOOD)
+    shutil.copy("my data/long/train.jsonl", "test.jsonl")
+    assert main(["evaluate", "my run", "test.jsonl"]) == 2
+    assert "'test'" in (message := capsys.readouterr().err)
+    assert "--criterion" not in message
+
+
+def test_a_folder_of_test_files_only_is_measured(matching_run, matching_data, tmp_path, capsys):
+    for folder in matching_data.iterdir():
+        if folder.is_dir():
+            (tmp_path / folder.name).mkdir()
+            shutil.copy(folder / "valid.jsonl", tmp_path / folder.name / "test.jsonl")
+    figures = []
+    for words in ([matching_data], [tmp_path], [tmp_path, "--split", "test"]):
+        assert main(["evaluate", matching_run, *words, "--json"]) == 0
+        figures.append(json.loads(capsys.readouterr().out))
+    assert figures[0] == figures[1] == figures[2]
+    assert main(["evaluate", matching_run, tmp_path, "--split", "valid"]) == 2
+    assert "has no validation data" in capsys.readouterr().err
+    assert main(["evaluate", matching_run, matching_data, "--split", "train"]) == 0
+    assert "training pairs" in capsys.readouterr().err
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path, matching_run, capsys):

@@ -90,7 +90,7 @@ def test_unknown_characters_are_not_covered(tmp_path):
 def test_what_cannot_be_learned_is_said(way, tmp_path):
     with pytest.raises(VocabularyError, match=r"hold no words|cannot learn"):
         learn_vocabulary([" ", ""], SIZES[way], tmp_path / "v", kind=way)
-    with pytest.raises(OptionError, match=f"size=3 is too small: {way} needs"):
+    with pytest.raises(OptionError, match=r"size is 3; .* at least \d+\."):
         learn_vocabulary(TEXTS, 3, tmp_path / "v", kind=way)
     assert not (tmp_path / "v").exists()
     (tmp_path / "mine").write_text("x")
@@ -105,3 +105,9 @@ def test_sentencepiece_says_why_it_cannot(tmp_path):
     with pytest.raises(VocabularyError, match="SentencePiece cannot learn from these texts"):
         learn_vocabulary(TEXTS, 10, tmp_path / "v", kind="unigram")
     assert not (tmp_path / "v").exists()
+
+
+def test_a_vocabulary_that_is_too_small_is_called_as_the_user_called_it(tmp_path):
+    message = "--vocabulary-size is 120; byte pairs need at least 259."
+    with pytest.raises(OptionError, match=message):
+        learn_vocabulary(TEXTS, 120, tmp_path / "v", kind="bpe", named="--vocabulary-size")

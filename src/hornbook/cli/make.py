@@ -102,6 +102,7 @@ def _make_vocabulary(options: argparse.Namespace) -> None:
         kind=options.kind,
         lowercase=options.lowercase,
         sentinels=options.sentinels,
+        named="--size",
     )
     fit = measure_fit(tokenizer, list(texts(500_000)))
     columns = ["kind", "tokens", "tokens a character", "characters covered"]

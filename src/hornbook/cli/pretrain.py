@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hornbook.recipes.fields import add_flags
+from hornbook.recipes.fields import add_flags, recipe_of_flags
 from hornbook.recipes.pretraining import Pretraining
 
 
@@ -30,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from hornbook.progress import print_table
 
-    recipe = Pretraining(**{name: getattr(options, name) for name in Pretraining.field_names()})
+    recipe = recipe_of_flags(Pretraining, options)
     recipe.fit(options.corpus, options.out, resume=options.resume)
     columns, rows = recipe.table(recipe.story)
     print_table("Held-out rows", columns[1:], [row[1:] for row in rows])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from hornbook.recipes import RECIPES, recipe_named
-from hornbook.recipes.fields import add_flags
+from hornbook.recipes.fields import add_flags, recipe_of_flags
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    recipe_class = recipe_named(options.recipe)
-    recipe = recipe_class(**{name: getattr(options, name) for name in recipe_class.field_names()})
+    recipe = recipe_of_flags(recipe_named(options.recipe), options)
 
     from hornbook import backend
     from hornbook.progress import print_table, without_notes
@@ -46,4 +46,5 @@ def run(options: argparse.Namespace) -> None:
         print_table("Validation", columns, rows)
     print(f"Run     {options.out}")
     print(f"Report  {options.out / 'report.html'}")
-    print(f"Use it  hornbook predict {options.out} NEW --out answers.jsonl")
+    words = ["predict", str(options.out), *recipe.example(options.data), "--out", "answers.jsonl"]
+    print(f"Use it  hornbook {shlex.join(words)}")

@@ -72,7 +72,11 @@ READING: Reading[Pair] = Reading(
 
 
 def labelled_pairs(
-    path: str | Path, *, seed: int = 0, valid_fraction: float = 0.1
+    path: str | Path,
+    *,
+    seed: int = 0,
+    valid_fraction: float = 0.1,
+    criterion: str | None = None,
 ) -> TextData[Pair]:
     """Finds the files of each split.
 
@@ -80,6 +84,8 @@ def labelled_pairs(
         path: A folder or a file; the module says of which forms.
         seed: Of the split, where there is no validation file.
         valid_fraction: How much is set aside then.
+        criterion: Of pairs that do not name theirs, where no folder of a criterion does; without
+            it the name of the folder or file.
 
     Raises:
         DataError: there is no such folder.
@@ -88,10 +94,10 @@ def labelled_pairs(
     places, criteria, unused = _places(path)
 
     def read(file: Path, place: SplitFiles, problems: Problems, trimming: Trimming) -> list[Pair]:
-        criterion = criteria.get(place.folder)
-        if criterion is None:
-            criterion = _criterion_or(_default_criterion(path, place, file))
-        return read_labelled_pairs(file, criterion, problems, trimming)
+        name: Any = criteria.get(place.folder)
+        if name is None:
+            name = _criterion_or(criterion or _default_criterion(path, place, file))
+        return read_labelled_pairs(file, name, problems, trimming)
 
     return TextData(
         path,

@@ -133,6 +133,16 @@ class TextData(Generic[Sample]):
         note("\n".join(line for line in lines if line))
         return found
 
+    def example_file(self) -> Path:
+        """A file to try a model on: of test, validation or training samples."""
+        files = [
+            file
+            for split in (TEST, VALID, TRAIN)
+            for place in self.places
+            for file in place.of_split.get(split, [])
+        ]
+        return files[0]
+
     def _rows(self, number: int, split: str) -> list[Sample]:
         """The samples in the files of one place, read once."""
         if (number, split) not in self._known:

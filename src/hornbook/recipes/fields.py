@@ -24,6 +24,31 @@ from typing import Any
 
 from hornbook.errors import HornbookError, OptionError, did_you_mean
 
+
+class FieldError(OptionError):
+    """Fields of a recipe that have values they cannot have.
+
+    Args:
+        recipe: Its class.
+        problems: What is wrong, by the names of the fields: `is 3.5, expected a whole number`.
+    """
+
+    def __init__(self, recipe: str, problems: Mapping[str, str]):
+        self.problems = problems
+        lines = [f"  {name} {problem}" for name, problem in problems.items()]
+        super().__init__("\n".join([f"{recipe} cannot be made:", *lines]))
+
+    def of_flags(self) -> OptionError:
+        """The same for who wrote flags."""
+        lines = [f"  {flag_of(name)} {problem}" for name, problem in self.problems.items()]
+        return OptionError("\n".join(["These options cannot be used:", *lines]))
+
+
+def flag_of(name: str) -> str:
+    """The flag of a field."""
+    return "--" + name.replace("_", "-")
+
+
 # what a number may be limited to: name -> (how it is tested, how it is said)
 LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "at_least": (operator.ge, "at least"),
@@ -254,11 +279,23 @@ def check_choices(recipe: Any, verb: str, choices: Mapping[str, Any]) -> dict[st
     return made
 
 
+def recipe_of_flags(recipe: Any, options: argparse.Namespace) -> Any:
+    """The recipe that flags ask for.
+
+    Raises:
+        OptionError: naming each flag with a value it cannot have.
+    """
+    try:
+        return recipe(**{name: getattr(options, name) for name in recipe.field_names()})
+    except FieldError as error:
+        raise error.of_flags() from None
+
+
 def add_flags(parser: argparse.ArgumentParser, recipe: Any) -> None:
     """Gives `parser` a flag for each option of the recipe."""
     group = parser.add_argument_group("fields of the recipe")
     for item in options_of(recipe):
-        flag = "--" + item.name.replace("_", "-")
+        flag = flag_of(item.name)
         default = "" if item.default is None else f" (default: {item.default})"
         allowed = f"; one of {', '.join(item.choices)}" if item.choices else ""
         if item.kind is bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from hornbook import backend
+from hornbook.data.class_folders import find_class_folders
 from hornbook.data.crops import settled_views
 from hornbook.data.measured_pictures import read_to_evaluate
 from hornbook.data.picture_classes import read_picture_classes
@@ -294,6 +295,10 @@ class Images(Recipe):
         if top < 1:
             raise OptionError(f"top is {top}, expected at least 1.")
         yield from answers([self, *self.others], samples, top=top, views=views)
+
+    def example(self, data: str | Path) -> list[str]:
+        splits = find_class_folders(data).splits
+        return [str(splits.get("test") or splits.get("valid") or data)]
 
     def predict_files(
         self, sources: Sequence[str | Path], *, top: int = 5, views: int = 1

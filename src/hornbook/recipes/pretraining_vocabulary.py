@@ -50,4 +50,5 @@ def learned_vocabulary(
         verify_manifest(folder)
         return open_vocabulary(str(folder))
     note(f"Learning a vocabulary of {size:,} tokens ({kind}) ...")
-    return learn_vocabulary(texts, size, folder, kind=kind, sentinels=sentinels)
+    named = "--vocabulary-size"
+    return learn_vocabulary(texts, size, folder, kind=kind, sentinels=sentinels, named=named)

@@ -22,7 +22,14 @@ from hornbook import backend
 from hornbook.errors import CheckpointError, HornbookError, OptionError, WriteError
 from hornbook.files import MANIFEST, atomic_folder, settle, verify_manifest, write_json
 from hornbook.progress import note
-from hornbook.recipes.fields import learned_by, options_of, part, plain_value, take_learned
+from hornbook.recipes.fields import (
+    FieldError,
+    learned_by,
+    options_of,
+    part,
+    plain_value,
+    take_learned,
+)
 from hornbook.recipes.recipe_verbs import checked
 
 if TYPE_CHECKING:
@@ -55,14 +62,14 @@ class Recipe(ABC):
 
     def __post_init__(self):
         self.cut_off = False  # whether a training did not come to its end
-        problems = []
+        problems = {}
         for item in options_of(self):
             value = plain_value(getattr(self, item.name), item.kind)
             setattr(self, item.name, value)
             if problem := item.problem(value):
-                problems.append(f"  {item.name} is {value!r}{problem}")
+                problems[item.name] = f"is {value!r}{problem}"
         if problems:
-            raise OptionError(f"{type(self).__name__} cannot be made:\n" + "\n".join(problems))
+            raise FieldError(type(self).__name__, problems)
 
     # The five verbs, and what goes with them.
 
@@ -133,6 +140,14 @@ class Recipe(ABC):
     @abstractmethod
     def predict_files(self, sources: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
         """Answers for what files hold, as they come: what `hornbook predict` writes."""
+
+    def example(self, data: str | Path) -> list[str]:
+        """What may stand behind `hornbook predict RUN`, to try it on what is at hand.
+
+        Args:
+            data: What the recipe was trained on.
+        """
+        return [str(data)]
 
     def save(self, folder: str | Path) -> None:
         """Writes what `load` needs, whole or not at all, with checksums."""

@@ -202,6 +202,9 @@ class TextClassification(TextRecipe):
             "probability": dict(zip(map(str, self.classes), figures, strict=True)),
         }
 
+    def example(self, data: str | Path) -> list[str]:
+        return [str(labelled_texts(data).example_file())]
+
     def predict_files(self, sources: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
         """Answers for the texts of files, or of `"-"`, standard input, as they come."""
         for source in sources:

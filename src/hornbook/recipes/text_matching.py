@@ -168,8 +168,12 @@ class TextMatching(TextRecipe):
         Returns:
             `f1`, `accuracy` and `roc_auc` by criterion, `group_f1`, and `mean_f1`.
         """
-        found = labelled_pairs(data, seed=self.seed).to_measure(self.trained_on, split)
-        pairs = self._known(found)
+        only = self.criteria[0] if len(self.criteria) == 1 else None
+        found = labelled_pairs(data, seed=self.seed, criterion=only)
+        pairs = self._known(
+            found.to_measure(self.trained_on, split),
+            "Name the folder of the pairs after one, or name it in a `criterion` column.",
+        )
         return matching_metrics(pairs, self._probabilities(self._columns(pairs)), self.thresholds)
 
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
@@ -189,7 +193,8 @@ class TextMatching(TextRecipe):
         """
         default = criterion or (self.criteria[0] if len(self.criteria) == 1 else "")
         pairs = (_as_pair(sample, number, default) for number, sample in enumerate(samples, 1))
-        while chunk := self._known(list(itertools.islice(pairs, CHUNK))):
+        advice = "Name one with --criterion, or in a `criterion` column."
+        while chunk := self._known(list(itertools.islice(pairs, CHUNK)), advice):
             probabilities = self._probabilities(self._columns(chunk))
             for pair, probability in zip(chunk, probabilities, strict=True):
                 yield {
@@ -208,14 +213,26 @@ class TextMatching(TextRecipe):
         for source in sources:
             yield from self.predict_stream(read_pairs_to_predict(source, criterion))
 
-    def _known(self, pairs: list[Pair]) -> list[Pair]:
-        """The pairs, all of criteria the model was trained for."""
+    def example(self, data: str | Path) -> list[str]:
+        file = labelled_pairs(data).example_file()
+        first = next(read_pairs_to_predict(file))
+        if first.criterion or len(self.criteria) == 1:
+            return [str(file)]
+        names = (file.parent.name, file.name.split(".")[0], self.criteria[0])
+        return [str(file), "--criterion", next(name for name in names if name in self.criteria)]
+
+    def _known(self, pairs: list[Pair], advice: str) -> list[Pair]:
+        """The pairs, all of criteria the model was trained for.
+
+        Raises:
+            DataError: one is not, with the nearest and `advice`.
+        """
         for pair in pairs:
             if pair.criterion not in self.criteria:
                 what = f"the criterion {pair.criterion!r}" if pair.criterion else "no criterion"
                 raise DataError(
                     f"{pair.where}: {what}. {did_you_mean(pair.criterion, self.criteria)}\n"
-                    "Name one with --criterion, or in a `criterion` column."
+                    + advice
                 )
         return pairs
 

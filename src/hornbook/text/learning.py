@@ -34,6 +34,7 @@ def learn_vocabulary(
     kind: str = "wordpiece",
     lowercase: bool | None = None,
     sentinels: int = 0,
+    named: str = "size",
 ) -> Tokenizer:
     """Learns a vocabulary and opens the folder it was written into.
 
@@ -44,6 +45,7 @@ def learn_vocabulary(
         kind: `"wordpiece"`, `"bpe"` or `"unigram"`.
         lowercase: Whether letter case is forgotten; None: for WordPiece only.
         sentinels: Tokens that no text has, for spans to be filled: `<extra_id_0>` or `[unused1]`.
+        named: What the user knows `size` by, for messages.
 
     Raises:
         OptionError: such a vocabulary cannot be.
@@ -56,7 +58,7 @@ def learn_vocabulary(
     chosen = KINDS[kind]
     least = chosen.least + sentinels
     if size < least:
-        raise OptionError(f"size={size} is too small: {kind} needs {least} tokens or more.")
+        raise OptionError(f"{named} is {size}; {chosen.title} at least {least}.")
     if kind == "bpe" and lowercase:
         raise OptionError("Byte pairs keep the case of letters; lowercase is for the other kinds.")
     folder = Path(folder)
@@ -165,14 +167,15 @@ def _not_empty(texts: Iterable[str]) -> Iterator[str]:
 
 
 class _Kind(NamedTuple):
+    title: str  # with its verb, for messages
     learn: Callable[[Iterable[str], int, Path, bool, int], None]
     least: int  # tokens
 
 
 KINDS = {
-    "wordpiece": _Kind(_wordpiece, len(SPECIAL_TOKENS) + 1),
-    "bpe": _Kind(_byte_pairs, 256 + 3),
-    "unigram": _Kind(_unigram, 6),
+    "wordpiece": _Kind("WordPiece needs", _wordpiece, len(SPECIAL_TOKENS) + 1),
+    "bpe": _Kind("byte pairs need", _byte_pairs, 256 + 3),
+    "unigram": _Kind("unigram pieces need", _unigram, 6),
 }
 
 
