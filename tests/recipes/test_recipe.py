@@ -159,15 +159,17 @@ def test_an_untrained_recipe_says_so_in_one_sentence(recipe, verb, tmp_path, mon
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_training_that_was_cut_off_leaves_nothing_that_answers(recipe, verb, monkeypatch):
+def test_a_training_that_was_cut_off_leaves_nothing_that_answers(
+    recipe, verb, monkeypatch, tmp_path
+):
     def stop(self, *arguments, **choices):
         self.model = object()
         raise KeyboardInterrupt
 
     half = recipe()
-    monkeypatch.setattr(recipe, "begin", stop)
+    monkeypatch.setattr(recipe, "_fit", stop)
     with pytest.raises(KeyboardInterrupt):
-        half.fit("data", "out")
+        half.fit("data", tmp_path / "out")
     with pytest.raises(OptionError, match=r"cut off: fit\(..., resume=True\)"):
         getattr(half, verb)(*VERBS[verb])
 
