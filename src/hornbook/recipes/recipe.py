@@ -129,8 +129,6 @@ class Recipe(ABC):
 
     def predict(self, samples: Iterable[Any], **choices: Any) -> list[dict[str, Any]]:
         """Answers for each sample, in order: see the recipe's `predict_stream`."""
-        if isinstance(samples, str | bytes):
-            raise OptionError("predict takes a list of samples: give [sample].")
         return list(self.predict_stream(samples, **choices))
 
     @abstractmethod
