@@ -34,6 +34,8 @@ FORMATS = {
     "rec_gt_train.txt": lambda rows: "".join(f"./crop/img/{n}\t{t}\n" for n, t in rows),
     "labels.tsv": lambda rows: "text\tfilename\n" + "".join(f"{t}\t{n}\n" for n, t in rows),
     "x.csv": lambda rows: "id;file;label\n" + "".join(f'1;{n};"{t}"\n' for n, t in rows),
+    "excel.csv": lambda rows: "sep=;\nfile;label\n" + "".join(f"{n};{t}\n" for n, t in rows),
+    "quoted.tsv": lambda rows: '"file"\t"label"\n' + "".join(f"{n}\t{t}\n" for n, t in rows),
     "paths.txt": lambda rows: "".join(f"C:\\data\\{n}|{t}\n" for n, t in rows),
     "labels.json": lambda rows: json.dumps(dict(rows)),
     "list.json": lambda rows: json.dumps([{"file": n, "label": t} for n, t in rows]),

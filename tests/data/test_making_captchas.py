@@ -1,3 +1,9 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -70,3 +76,28 @@ def test_nothing_is_written_over_and_nothing_impossible_is_begun(tmp_path):
         with pytest.raises(OptionError):
             make_captchas(tmp_path / "new", order(**changes), 5)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("when", ["first", "last", "renamed"])
+def test_a_kill_leaves_no_folder_and_no_worker_and_the_next_call_clears_up(tmp_path, when):
+    child = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("killed_making.py"), tmp_path / "a", when],
+        stderr=subprocess.PIPE,
+        env=os.environ | {"HORNBOOK_QUIET": "1"},
+    )
+    _, error = child.communicate(timeout=100)  # ends when the workers are gone, too
+    assert child.returncode == -signal.SIGKILL, error.decode()
+    assert not (tmp_path / "a").exists()
+    make_captchas(tmp_path / "a", order(), 20, workers=0)
+    assert len(read_captchas(tmp_path / "a")) == 20
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_full_disk_is_one_message_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("hornbook.data.making_captchas.png", full)
+    with pytest.raises(HornbookError, match="no space left"):
+        make_captchas(tmp_path / "a", order(), 20, workers=0)
+    assert list(tmp_path.iterdir()) == []

@@ -32,12 +32,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from hornbook.data.answers import check_ending, write_answers
     from hornbook.data.picture_files import find_pictures
-    from hornbook.data.renaming import named_after
+    from hornbook.data.renaming import is_inside, mend, named_after
     from hornbook.errors import OptionError
+    from hornbook.progress import note
     from hornbook.recipes import open_run
 
     if options.undo is not None:
-        _undo(options.undo)
+        _undo(options.undo, options.folder)
         return
     if options.out is not None:
         check_ending(options.out)
@@ -46,7 +47,16 @@ def run(options: argparse.Namespace) -> None:
     recipe = open_run(options.run_folder)
     if recipe.name != "captcha":
         raise OptionError(f"{options.run_folder} is a run of {recipe.name}, not of captcha.")
-    paths = find_pictures(options.folder)
+    found = find_pictures(options.folder)
+    named = mend(options.folder)
+    paths = [path for path in found if path not in named and is_inside(path, options.folder)]
+    if left := sum(path in named for path in found):
+        note(f"{left:,} pictures have been named by an earlier call and are left alone.")
+    if behind := sum(not is_inside(path, options.folder) for path in found):
+        note(f"{behind:,} pictures lie behind links to other folders and are left alone.")
+    if not paths:
+        print("Nothing to rename.")
+        return
     answers = recipe.predict(paths)
     if options.out is not None:
         write_answers(options.out, answers)
@@ -105,10 +115,10 @@ def _print(answers: list[dict], unfit: int, options: argparse.Namespace) -> None
         note(f"{unfit:,} texts have characters that a file's name cannot have: use --out.")
 
 
-def _undo(file: Path) -> None:
+def _undo(file: Path, folder: Path) -> None:
     from hornbook.data.renaming import undo
 
-    done, failed = undo(file)
+    done, failed = undo(file, folder)
     print(f"{done:,} pictures have their old names again.")
     if failed:
         print(f"{failed:,} have not: they are gone, or the old name is taken.")

@@ -31,6 +31,7 @@ answer gt ground_truth groundtruth target string content 标签 标注 文本 �
 _LABELISH = re.compile(
     r"label|gt|ground_?truth|annotation|transcription|answer|标签|标注|答案", re.I
 )
+_EXCEL = re.compile(r"sep=.", re.I)  # a line that Excel writes above the header
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ def read_label_file(path: Path, known: Container[str]) -> list[LabelRow] | None:
         if is_labelish(path):
             raise
         return None  # some other file, in another encoding
+    if lines and _EXCEL.fullmatch(lines[0][1].strip("\r\n\ufeff")):
+        del lines[0]
     layout = _layout([line for _, line in lines[:_LOOKED_AT]], known)
     if layout is None or not (layout.by_file_name or is_labelish(path)):
         return None  # numbers that happen to be names without an ending
@@ -126,26 +129,27 @@ def _rows(
         return
     header = _cells(lines[0][1], layout.delimiter)
     if layout.has_header:
-        name, label = header[layout.name], _label_column(path, header, layout.name)
+        label = _label_column(path, header, layout.name)
+    elif len(header) == 2:
+        label = 1 - layout.name
+        lines = [(0, layout.delimiter.join(("a", "b"))), *lines]
     else:
-        if len(header) != 2:
-            raise DataError(
-                f"{path} has {len(header)} columns and no header line.\n"
-                "Add one that names the columns file and label."
-            )
-        names = ["file", "label"] if layout.name == 0 else ["label", "file"]
-        name, label = "file", "label"
-        lines = [(0, layout.delimiter.join(names)), *lines]
-    for number, row in parse_table(lines, str(path), problems):
-        yield LabelRow(number, row[name].strip(), row[label].strip())
-
-
-def _label_column(path: Path, header: Sequence[str], name: int) -> str:
-    others = [column for place, column in enumerate(header) if place != name]
-    known = [column for column in others if column.lower() in _LABEL_COLUMNS.split()]
-    if len(others) != 1 and len(known) != 1:
         raise DataError(
-            f"{path}: which column is the label?  There are {', '.join(others) or 'none'} beside "
+            f"{path} has {len(header)} columns and no header line.\n"
+            "Add one that names the columns file and label."
+        )
+    for number, row in parse_table(lines, str(path), problems):
+        cells = list(row.values())
+        yield LabelRow(number, cells[layout.name].strip(), cells[label].strip())
+
+
+def _label_column(path: Path, header: Sequence[str], name: int) -> int:
+    others = [place for place in range(len(header)) if place != name]
+    known = [place for place in others if header[place].lower() in _LABEL_COLUMNS.split()]
+    if len(others) != 1 and len(known) != 1:
+        listed = ", ".join(header[place] for place in others)
+        raise DataError(
+            f"{path}: which column is the label?  There are {listed or 'none'} beside "
             f"{header[name]}.\nCall it label."
         )
     return (known or others)[0]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import functools
 import os
-import shutil
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hornbook.data.captcha_styles import Artist, png
 from hornbook.data.captchas import TABLES, write_labels
+from hornbook.data.processes import in_processes
 from hornbook.data.random_numbers import random_of
 from hornbook.errors import HornbookError, OptionError
-from hornbook.files import writing
+from hornbook.files import atomic_folder
 
 PART = 250  # pictures that a process draws at a time
 
@@ -51,6 +50,8 @@ def make_captchas(
 ) -> list[Path]:
     """Draws `count` pictures into a new folder: `7h2k_000012.png`.
 
+    The folder is there when all of them are, and never before, whatever ends the drawing.
+
     Args:
         folder: New, or empty.
         order: What to draw.
@@ -72,34 +73,19 @@ def make_captchas(
     Artist(order.style, order.size, order.fonts)  # refuses what cannot be drawn, before anything
     parts = [range(begin, min(begin + PART, count)) for begin in range(0, count, PART)]
     workers = min(os.cpu_count() or 1, len(parts)) if workers is None else workers
-    temporary = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
     names: list[str] = []
-    with writing(folder), Progress("captchas", total=count, unit="pictures") as bar:
-        temporary.mkdir(parents=True)
-        try:
-            for made in _drawn(temporary, order, parts, workers):
-                names += made
-                bar.advance(len(made))
-            if not _safe(order.characters):
-                rows = [(name, order.text(number)) for number, name in enumerate(names)]
-                write_labels(temporary / TABLES[0], rows)
-            if folder.exists():
-                folder.rmdir()  # it is empty
-            os.rename(temporary, folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with (
+        atomic_folder(folder) as temporary,
+        Progress("captchas", total=count, unit="pictures") as bar,
+    ):
+        draw = functools.partial(_draw, temporary, order)
+        for made in in_processes(draw, parts, workers=0 if workers < 2 else workers):
+            names += made
+            bar.advance(len(made))
+        if not _safe(order.characters):
+            rows = [(name, order.text(number)) for number, name in enumerate(names)]
+            write_labels(temporary / TABLES[0], rows)
     return [folder / name for name in names]
-
-
-def _drawn(folder: Path, order: Order, parts: Sequence[range], workers: int) -> Iterator[list[str]]:
-    """The names of the files, part by part."""
-    if workers < 2:
-        yield from (_draw(folder, order, part) for part in parts)
-        return
-    context = multiprocessing.get_context("spawn")  # forking a process with threads hangs
-    with ProcessPoolExecutor(workers, context) as pool:
-        for future in [pool.submit(_draw, folder, order, part) for part in parts]:
-            yield future.result()
 
 
 def _draw(folder: Path, order: Order, numbers: Sequence[int]) -> list[str]:

@@ -47,6 +47,7 @@ _JUNK = {
     "$recycle.bin",
     "system volume information",
     "lost+found",
+    "manifest.json",  # our own, of folders that were made by `make captchas`
 }
 _BEGINNING = 64  # bytes of a file that say what it is
 _SIGNATURES = re.compile(

@@ -1,0 +1,36 @@
+"""Draws captchas with two workers, and kills itself while they are at it.
+
+python killed_making.py FOLDER WHEN    # WHEN: first, last or renamed
+"""
+
+import os
+import signal
+import sys
+
+from hornbook import files
+from hornbook.data import making_captchas
+from hornbook.data.making_captchas import Order, make_captchas
+
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_after_the_first(*arguments, **options):
+    for made in in_processes(*arguments, **options):
+        yield made
+        die()
+
+
+if __name__ == "__main__":
+    folder, when = sys.argv[1:]
+    making_captchas.PART = 10
+    in_processes = making_captchas.in_processes
+    if when == "first":
+        making_captchas.in_processes = die_after_the_first
+    elif when == "last":
+        files.write_manifest = die
+    else:
+        files.os.rename = die
+    order = Order("mixed", (64, 32), (), "abc123", (2, 3), 1)
+    make_captchas(folder, order, 200, workers=2)
