@@ -34,7 +34,7 @@ def test_a_file_of_very_many_columns_opens(tmp_path):
 def test_a_frame_of_very_many_columns_opens(kind):
     held = np.arange(MANY) % 97 == 0
     frame = pandas.DataFrame([held, held, ~held]).astype(kind)
-    assert len(frequent_itemsets(frame, 2, max_length=1)) == MANY
+    assert len(frequent_itemsets(frame, 2, max_length=1)) == len(range(0, MANY, 97))
 
 
 def test_very_many_items_once_each_are_no_itemset():
