@@ -10,10 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hornbook.errors import HornbookError, OptionError
+from hornbook.errors import CheckpointError, HornbookError, OptionError
+from hornbook.files import write_manifest
 from hornbook.recipes import RECIPES, open_run, recipe_named
-from hornbook.recipes.fields import LIMITS, add_flags, option, options_of
-from hornbook.recipes.recipe import Recipe
+from hornbook.recipes.fields import (
+    LIMITS,
+    add_flags,
+    fits,
+    learned_by,
+    option,
+    options_of,
+    take_learned,
+)
+from hornbook.recipes.recipe import Recipe, read_description, read_saved
 
 # a value on the wrong side of each kind of limit
 BEYOND = {
@@ -234,3 +243,91 @@ def test_a_run_without_a_model_says_that_its_training_goes_on_with_resume(tmp_pa
     (tmp_path / "recipe.json").write_text(json.dumps(values))
     with pytest.raises(HornbookError, match="--resume"):
         open_run(tmp_path)
+
+
+@dataclasses.dataclass
+class Pair:
+    left: int
+    right: list[str]
+
+
+@pytest.mark.parametrize(
+    ("hint", "good", "bad"),
+    [
+        (str, ["", "x"], [None, 1, ["x"]]),
+        (int, [1], [True, 1.0, "1"]),
+        (float, [1, 1.5], [True, "1", float("nan"), float("inf"), None]),
+        (list[str], [[], ["a"]], [None, "a", {"a": 1}, ["a", 1], [None]]),
+        (list[str | int], [["a", 1]], [["a", 1.5], [True]]),
+        (list[float] | None, [None, [], [1, 0.5]], ["", [None], {}]),
+        (dict[str, float], [{}, {"a": 1}], [None, [], {"a": "x"}, {"a": None}]),
+        (tuple[int, int], [[1, 2]], [[1], [1, 2, 3], [1, 2.5], "ab", None]),
+        (tuple[str, ...], [[], ["a", "b"]], [[1], "a"]),
+        (Pair, [{"left": 1, "right": []}], [None, {}, {"left": 1}, {"left": "1", "right": []}]),
+    ],
+)
+def test_what_json_kept_is_of_the_type_that_is_annotated_or_not(hint, good, bad):
+    assert all(fits(value, hint) for value in good)
+    assert not any(fits(value, hint) for value in bad)
+
+
+def test_everything_that_was_learned_and_is_of_another_type_is_named_at_once(recipe):
+    made = recipe()
+    whole = json.loads(json.dumps(learned_by(made)))
+    take_learned(made, whole)
+    broken = {name: ["x", None, {"y": 1}] for name in whole}
+    before = learned_by(made)
+    with pytest.raises(HornbookError) as found:
+        take_learned(made, broken)
+    assert all(f"  {name} is [" in str(found.value) for name in whole)
+    assert learned_by(made) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "cannot be read as JSON"),
+        ("[]", "expected one JSON object"),
+        ("null", "expected one JSON object"),
+        ("[" * 100_000, "cannot be read as JSON"),
+        ('{"recipe": 3, "fields": {}, "learned": {}}', "'recipe' is 3, expected a text"),
+        ('{"recipe": "images", "fields": [], "learned": {}}', "'fields' is .*JSON object"),
+        ('{"recipe": "images", "fields": {}, "learned": null}', "'learned' is None"),
+        ('{"recipe": "images", "fields": {}}', "'learned' is None"),
+        ('{"recipe": "captcha", "fields": {}, "learned": {}}', "of a captcha run, not of images"),
+        ('{"recipe": "images", "fields": {}, "learned": {}}', "does not say classes"),
+        ('{"recipe": "images", "fields": {"epochs": "3"}, "learned": {}}', "epochs is '3'"),
+        ('{"recipe": "images", "fields": {"size": null}, "learned": {}}', "size is None"),
+        (
+            '{"recipe": "images", "fields": {}, "learned": {"classes": "ab", "learned_from": ""}}',
+            r"classes is 'ab', expected list\[str\]",
+        ),
+    ],
+)
+def test_a_recipe_json_that_cannot_be_is_one_message_that_names_it(tmp_path, content, said):
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "recipe.json").write_text(content)
+    write_manifest(model)
+    with pytest.raises(HornbookError, match=said) as found:
+        recipe_named("images").load(tmp_path)
+    assert str(model) in str(found.value)
+
+
+def test_a_recipe_json_that_the_manifest_does_not_list_is_refused(tmp_path):
+    (tmp_path / "weights").write_text("x")
+    write_manifest(tmp_path)
+    (tmp_path / "recipe.json").write_text('{"recipe": "images", "fields": {}, "learned": {}}')
+    with pytest.raises(CheckpointError, match=r"unlisted  recipe\.json"):
+        read_saved(tmp_path)
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="lists no file"):
+        read_saved(tmp_path)
+
+
+def test_only_a_model_must_say_what_was_learned(tmp_path):
+    file = tmp_path / "recipe.json"
+    file.write_text('{"recipe": "images", "fields": {}}')
+    assert read_description(file)["recipe"] == "images"
+    with pytest.raises(CheckpointError, match="learned"):
+        read_description(file, learned=True)

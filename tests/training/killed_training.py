@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -70,6 +71,16 @@ def arrange(moment: str) -> None:
                 signal.raise_signal(signal.SIGTERM)
 
         Loop._step = then_ask
+    elif kind == "full":  # nothing more than a few bytes can be written
+        step = Loop._step
+
+        def then_fill(loop, batch):
+            if loop.state["step"] == int(detail):
+                resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+            return step(loop, batch)
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        Loop._step = then_fill
     else:
         assert kind == "never", kind
 

@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_hash_seed(
     assert digests(tmp_path / "run") == digests(matching_run)
 
 
-def test_a_run_killed_at_six_moments_and_stopped_once_ends_with_the_same_bytes(
+def test_a_run_killed_at_six_moments_stopped_and_out_of_disk_ends_with_the_same_bytes(
     matching_data, matching_run, tiny_fields, tmp_path
 ):
     run = tmp_path / "run"
@@ -66,13 +66,18 @@ def test_a_run_killed_at_six_moments_and_stopped_once_ends_with_the_same_bytes(
         "replacing:model",  # between two epochs: the best model is saved again
         "step:7",  # in a later epoch
     )
-    moments = (*deadly, "stop:9", "report", "never")
+    moments = (*deadly, "full:8", "stop:9", "report", "never")
     ends, child = train(matching_data, run, tiny_fields, *moments, hash_seed=2)
-    assert ends == {**dict.fromkeys(deadly, KILLED), "stop:9": 143, "report": KILLED, "never": 0}
+    stopped = {"full:8": 2, "stop:9": 143, "report": KILLED, "never": 0}
+    assert ends == {**dict.fromkeys(deadly, KILLED), **stopped}
     assert digests(run) == digests(matching_run)
     assert sorted(path.name for path in run.iterdir()) == sorted(
         path.name for path in matching_run.iterdir()
     )
+    [line] = [line for line in child.stderr.splitlines() if line.startswith("hornbook: Could not")]
+    assert "checkpoints/step-00000009: there is no space left on the disk." in line
+    assert child.stderr.count("Then go on with --resume.") == 1
+    assert "Traceback" not in child.stderr
     [line] = [line for line in child.stderr.splitlines() if line.startswith("Go on with:")]
     assert line.startswith("Go on with:  hornbook train text-matching ")
     assert line.count("--resume") == 1

@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parsed(parser, words)
         status = options.run(options) or 0
-        sys.stdout.flush()  # what is wrong with it is said here, not behind Python's end
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what is wrong with it is said here, not behind Python's end
         return status
     except Stopped as stopped:
         again = ["hornbook", *words, *([] if "--resume" in words else ["--resume"])]

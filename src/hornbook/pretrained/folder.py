@@ -25,10 +25,10 @@ from hornbook.pretrained.shipped import NAMES, model_folder
 from hornbook.pretrained.weights import (
     OWN,
     all_variables,
-    functional,
     keras_checkpoint,
     unbuilt,
     with_own_rows,
+    write_keras_weights,
 )
 from hornbook.text.folder import tokenizer_from_folder
 from hornbook.text.tokenizer import Tokenizer
@@ -294,7 +294,7 @@ def write_model(
         write_shards(folder, tensors, shard_size=shard_size)
     else:
         write_json(folder / "config.json", values)
-        functional(transformer).save_weights(folder / KERAS_WEIGHTS)
+        write_keras_weights(folder / KERAS_WEIGHTS, transformer)
     if tokenizer is not None:
         tokenizer.save(folder)
 

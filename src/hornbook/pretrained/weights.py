@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from hornbook.checkpoints import (
     weight_values,
 )
 from hornbook.errors import CheckpointError, HornbookError
+from hornbook.files import atomic_file
 from hornbook.pretrained.adapting import reset_lora, without_lora
 from hornbook.pretrained.selection import Selection
 
@@ -195,6 +197,21 @@ def keras_checkpoint(file: Path, config: Any) -> Checkpoint:
         raise CheckpointError(f"{file} does not fit its configuration: {error}") from None
     arrays = {OWN + path: _to_numpy(v) for path, v in named_variables(transformer).items()}
     return ArraysCheckpoint(arrays, layout="keras")
+
+
+class _Memory(io.BytesIO):
+    """A file in memory, with a name that Keras accepts."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"
+
+
+def write_keras_weights(file: Path, transformer: Any) -> None:
+    """Writes Keras's weight file.  HDF5 itself must not: it crashes Python on a full disk."""
+    memory = _Memory()
+    functional(transformer).save_weights(memory)
+    with atomic_file(file) as out:
+        out.write(memory.getbuffer())
 
 
 def functional(transformer: Any):

@@ -174,8 +174,14 @@ class Recipe(ABC):
             raise HornbookError(f"{folder} is of a {saved['recipe']} run, not of {self.name}.")
         with naming(folder / "recipe.json"):
             take_learned(self, saved["learned"])
-        self.build_for(folder)
-        self.read_parts(folder)
+        try:
+            self.build_for(folder)
+            self.read_parts(folder)
+        except (ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
+            raise CheckpointError(
+                f"{folder} cannot be opened: what its recipe.json says does not fit together: "
+                f"{error}"
+            ) from error
 
     def join(self, others: Sequence[Recipe]) -> None:
         """Lets other runs answer together with this one.
