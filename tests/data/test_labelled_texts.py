@@ -166,11 +166,11 @@ def test_test_data_is_kept_for_evaluation_and_what_is_not_used_is_named(tmp_path
     (tmp_path / "README.md").write_text("#")
     splits = read_training_texts(tmp_path)
     assert (len(splits.train), len(splits.valid)) == (36, 4)
-    assert splits.set_aside == f"10% of {tmp_path / 'train.jsonl'} set aside"
+    assert splits.set_aside == "10% of train.jsonl set aside"
     test, unused = splits.notes
-    assert f"{tmp_path / 'test.jsonl'} is for testing" in test
+    assert test.startswith("test.jsonl is for testing")
     assert f"hornbook evaluate RUN {tmp_path} --split test" in test
-    assert f"{tmp_path / 'notes.csv'}" in unused
+    assert "notes.csv" in unused
     assert "more.parquet (of a kind that is not read)" in unused
     assert "README" not in unused
     assert len(read_labelled_texts(tmp_path, "test")) == 6
@@ -183,7 +183,7 @@ def test_splits_may_be_folders_of_several_files(tmp_path):
     (tmp_path / "test").mkdir()
     splits = read_training_texts(tmp_path)
     assert (len(splits.train), len(splits.valid)) == (8, 2)
-    assert splits.notes == [f"Not used: {tmp_path / 'test'}"]
+    assert splits.notes == ["Not used: test"]
 
 
 def test_two_files_of_a_split_are_refused_and_named(tmp_path):

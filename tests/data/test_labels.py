@@ -29,6 +29,7 @@ def test_what_was_trimmed_is_counted_with_its_first_place():
     assert trimming.note() == ""
     assert [trimming(label, "f:7") for label in ("a ", "a", " b")] == ["a", "a", "b"]
     assert trimming.note() == "White space around 2 labels is ignored: 'a ' is 'a', f:7"
+    assert trimming.note("label", "f") == trimming.note().replace("f:7", ":7")
     assert "2 criterion names" in trimming.note("criterion name")
 
 

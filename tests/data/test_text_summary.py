@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -50,8 +52,16 @@ def test_validation_texts_that_are_training_texts_are_counted_with_their_places(
         "            valid.csv:1 = train.csv:1",
         "            valid.csv:3 = train.csv:3",
     ]
-    assert overlap(texts(*TRAIN), texts(("new", "a")), READING) == []
-    assert "1 of 1 test texts" in overlap(texts(*TRAIN), texts(TRAIN[0]), READING, "test")[0]
+    assert overlap(texts(*TRAIN), texts(("new", "a")), READING, Path()) == []
+    assert (
+        "1 of 1 test texts" in overlap(texts(*TRAIN), texts(TRAIN[0]), READING, Path(), "test")[0]
+    )
+
+
+def test_places_are_said_as_seen_from_the_folder_of_the_data():
+    folder = Path("data") / "mine"
+    train = texts(*TRAIN, file=str(folder / "train.csv"))
+    assert overlap(train, train[:1], READING, folder)[1].strip() == "train.csv:1 = train.csv:1"
 
 
 def test_duplicates_and_the_same_text_with_other_labels_are_counted():

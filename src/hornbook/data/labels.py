@@ -25,22 +25,29 @@ class Trimming:
 
     def __init__(self) -> None:
         self.count: Counter[str] = Counter()  # by the label without white space
-        self.first = ""
+        self.first = ("", "", "")  # as it stood there, as it counts, where
 
     def __call__(self, label: str, where: str) -> str:
         """The label as it counts."""
         if (kept := trimmed(label)) != label:
-            self.first = self.first or f"{label!r} is {kept!r}, {where}"
+            self.first = self.first if self.count else (label, kept, where)
             self.count[kept] += 1
         return kept
 
-    def note(self, what: str = "label") -> str:
-        """What was done, for the person to check; "" when nothing was."""
+    def note(self, what: str = "label", folder: str = "") -> str:
+        """What was done, for the person to check; "" when nothing was.
+
+        Args:
+            what: Had the white space.
+            folder: With its last slash; places are said as seen from there.
+        """
         if not self.count:
             return ""
         number = self.count.total()
         named = f"1 {what}" if number == 1 else f"{number:,} {what}s"
-        return f"White space around {named} is ignored: {self.first}"
+        label, kept, where = self.first
+        place = where.removeprefix(folder)
+        return f"White space around {named} is ignored: {label!r} is {kept!r}, {place}"
 
 
 def doubtful_labels(rows: Mapping[str, int], where: Mapping[str, str]) -> list[str]:

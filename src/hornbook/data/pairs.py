@@ -37,7 +37,7 @@ from hornbook.data.row_files import split_by_content
 from hornbook.data.split_files import SplitFiles, split_files
 from hornbook.data.split_names import TRAIN
 from hornbook.data.text_data import TextData
-from hornbook.data.text_summary import Reading, TextSplits, label_lines, listed
+from hornbook.data.text_summary import Reading, TextSplits, inside, label_lines, listed
 from hornbook.errors import DataError
 
 __all__ = ["MatchingData", "Pair", "read_pairs", "read_pairs_to_predict"]
@@ -223,7 +223,9 @@ def criteria_lines(splits: TextSplits[Pair]) -> list[str]:
     """What to say of criteria and labels before training."""
     if len({pair.criterion for pair in splits.train}) == 1:
         return label_lines(splits, READING)
-    rows, where = counted((pair.criterion, pair.where) for pair in splits.train)
+    rows, where = counted(
+        (pair.criterion, inside(splits.folder, pair.where)) for pair in splits.train
+    )
     lines = [
         f"            {criterion}: {_matching(splits.train, criterion, 'training')}, "
         f"{_matching(splits.valid, criterion, 'validation')}"

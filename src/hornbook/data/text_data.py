@@ -6,6 +6,7 @@ samples is set aside, and by what a sample is known again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from hornbook.data.labels import Trimming
 from hornbook.data.problems import Problems
 from hornbook.data.split_files import SplitFiles, missing
 from hornbook.data.split_names import TEST, TRAIN, VALID, check_split
-from hornbook.data.text_summary import Reading, Sample, TextSplits, overlap
+from hornbook.data.text_summary import Reading, Sample, TextSplits, inside, overlap
 from hornbook.errors import DataError
 from hornbook.progress import note
 
@@ -91,10 +92,8 @@ class TextData(Generic[Sample]):
             DataError: see `samples`.
         """
         train, valid = self.samples(TRAIN), self.samples(VALID)
-        notes = [
-            line for line in (self.trimming.note(self.reading.trimmed), *self._not_used()) if line
-        ]
-        return TextSplits(train, valid, self._set_aside(), notes)
+        notes = [line for line in (self._trimmed(), *self._not_used()) if line]
+        return TextSplits(train, valid, self._folder, self._set_aside(), notes)
 
     def to_measure(self, trained_on: str, split: str | None = None) -> list[Sample]:
         """What a model is measured on; says what that is, and what of it was trained on.
@@ -123,15 +122,20 @@ class TextData(Generic[Sample]):
         self._problems.raise_if_any(f"{self.advice}  Nothing was used.")
         unit = self.reading.unit
         what = f"{TITLES[chosen]} {unit}" if own or chosen == TEST else unit
-        aside = f", {self._set_aside()} in training" if chosen == VALID else ""
-        lines = [
-            f"Measured on {len(found):,} {what} of {self.path}{aside}",
-            self.trimming.note(self.reading.trimmed),
-        ]
+        files = [file for place in self.places for file in place.files(chosen)]
+        source = files[0] if len(files) == 1 else self.path
+        lines = [f"Measured on {len(found):,} {what} of {source}", self._trimmed()]
         if chosen == TEST or (chosen == VALID and self.has(VALID)):
             lines += self._overlap(found, TITLES[chosen])
         note("\n".join(line for line in lines if line))
         return found
+
+    @property
+    def _folder(self) -> Path:
+        return self.path.parent if self.path.is_file() else self.path
+
+    def _trimmed(self) -> str:
+        return self.trimming.note(self.reading.trimmed, f"{self._folder}{os.sep}")
 
     def example_file(self) -> Path:
         """A file to try a model on: of test, validation or training samples."""
@@ -165,14 +169,18 @@ class TextData(Generic[Sample]):
         if not places:
             return ""
         files = places[0].files(TRAIN)
-        named = str(files[0]) if len(places) == len(files) == 1 else f"{len(places)} criteria"
+        single = len(places) == len(files) == 1
+        named = inside(self._folder, str(files[0])) if single else f"{len(places)} criteria"
         return f"10% of {named} set aside"
 
     def _not_used(self) -> list[str]:
         """What lies there and is not read in training, in words."""
         tests = [str(file) for place in self.places for file in place.of_split.get(TEST, [])]
         unused = [str(place.folder / name) for place in self.places for name in place.unused]
-        unused += [str(self.path / name) for name in self.unused]
+        tests, unused = (
+            [inside(self._folder, name) for name in names] for names in (tests, unused)
+        )
+        unused += self.unused
         lines = []
         if tests:
             how = f"measure on it with: hornbook evaluate RUN {self.path} --split test"
@@ -186,7 +194,7 @@ class TextData(Generic[Sample]):
         if not self.has(TRAIN):
             return []
         try:
-            return overlap(self.samples(TRAIN), found, self.reading, title)
+            return overlap(self.samples(TRAIN), found, self.reading, self._folder, title)
         except DataError:
             return [f"The training {self.reading.unit} cannot be read: are there the same ones?"]
 

@@ -6,9 +6,11 @@ the same text with different labels, validation texts that are training texts to
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -26,12 +28,14 @@ class TextSplits(Generic[Sample]):
 
     Attributes:
         train, valid: The samples.
+        folder: Where they lie, which need not be said of each.
         set_aside: Where the validation samples were taken from when nobody gave any, in words.
         notes: What else a person should know: files that are not used, labels that were mended.
     """
 
     train: list[Sample]
     valid: list[Sample]
+    folder: Path = Path()
     set_aside: str = ""
     notes: list[str] = field(default_factory=list)
 
@@ -45,7 +49,8 @@ class Reading(Generic[Sample]):
         where: `file:line` of one.
         labels: All of its labels.
         content: All that the model reads of it, to know it again.
-        same: The same where order plays no part; two samples that are the same must not stand
+        same: The same where order plays no part: it must not stand on both sides of a split.
+        trimmed: What white space is taken off.
     """
 
     unit: str
@@ -91,8 +96,8 @@ def summary(
         f"Data        {len(train):,} training {unit}, {len(valid):,} validation {unit}{aside}",
         *(label_lines(splits, reading) if labels is None else labels),
         f"Lengths     {length_line(lengths)}",
-        *_duplicates(train, reading),
-        *overlap(train, valid, reading),
+        *_duplicates(train, reading, splits.folder),
+        *overlap(train, valid, reading, splits.folder),
         *(f"Note        {line}" for line in splits.notes),
     ]
     return "\n".join(lines)
@@ -100,8 +105,11 @@ def summary(
 
 def label_lines(splits: TextSplits[Sample], reading: Reading[Sample]) -> list[str]:
     """How often each label occurs, and which are doubtful."""
-    pairs = [(label, reading.where(one)) for one in splits.train for label in reading.labels(one)]
-    rows, where = counted(pairs)
+    rows, where = counted(
+        (label, inside(splits.folder, reading.where(one)))
+        for one in splits.train
+        for label in reading.labels(one)
+    )
     by_rows = sorted(rows.items(), key=lambda item: (-item[1], item[0]))
     named = [f"{label} ({count:,})" for label, count in by_rows]
     if len(named) > LABELS:
@@ -134,7 +142,7 @@ def length_line(lengths: Lengths) -> str:
     )
 
 
-def _duplicates(train: Sequence[Sample], reading: Reading[Sample]) -> list[str]:
+def _duplicates(train: Sequence[Sample], reading: Reading[Sample], folder: Path) -> list[str]:
     """Training samples that say the same, and those that say so with different labels."""
     groups: dict[Hashable, list[Sample]] = defaultdict(list)
     for one in train:
@@ -146,7 +154,8 @@ def _duplicates(train: Sequence[Sample], reading: Reading[Sample]) -> list[str]:
         by_labels: dict[tuple[str, ...], str] = {}
         for one in group:
             labels = tuple(sorted(map(str, reading.labels(one))))
-            by_labels.setdefault(labels, f"{reading.where(one)} ({', '.join(labels) or 'none'})")
+            place = inside(folder, reading.where(one))
+            by_labels.setdefault(labels, f"{place} ({', '.join(labels) or 'none'})")
         if len(by_labels) > 1:
             disagreeing.append(", ".join(by_labels.values()))
     lines = []
@@ -160,6 +169,7 @@ def overlap(
     train: Sequence[Sample],
     measured: Sequence[Sample],
     reading: Reading[Sample],
+    folder: Path,
     split: str = "validation",
 ) -> list[str]:
     """The lines that say which measured samples are training samples too; none when none are."""
@@ -167,13 +177,18 @@ def overlap(
     for one in train:
         places.setdefault(reading.same(one), reading.where(one))
     found = [
-        f"{reading.where(one)} = {places[same]}"
+        f"{inside(folder, reading.where(one))} = {inside(folder, places[same])}"
         for one in measured
         if (same := reading.same(one)) in places
     ]
     unit = reading.unit
     what = f"of {len(measured):,} {split} {unit} are training {unit} too, so the figures flatter:"
     return listed("Leaked", what, found)
+
+
+def inside(folder: Path, place: str) -> str:
+    """A place, `file:line`, as seen from a folder."""
+    return place.removeprefix(f"{folder}{os.sep}")
 
 
 def listed(title: str, what: str, lines: Sequence[str]) -> list[str]:
