@@ -9,7 +9,7 @@ import numpy as np
 
 from hornbook.checkpoints import find_checkpoint
 from hornbook.errors import CheckpointError, HornbookError
-from hornbook.files import MANIFEST, settle, some, unlisted, verify_manifest
+from hornbook.files import MANIFEST, bounded_text, settle, some, unlisted, verify_manifest
 from hornbook.pretrained import KERAS_WEIGHTS, family_of, read_config_file
 from hornbook.pretrained.shipped import model_folder
 from hornbook.text.folder import tokenizer_from_folder
@@ -80,7 +80,7 @@ def _reads_pictures(folder: Path) -> bool:
 def _recipe(folder: Path) -> list[list[str]]:
     """The recipe, its fields, and what it found out that fits into a line."""
     try:
-        saved = json.loads((folder / "recipe.json").read_text("utf-8"))
+        saved = json.loads(bounded_text(folder / "recipe.json"))
         values = {"recipe": saved["recipe"], **saved["fields"], **saved["learned"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise CheckpointError(f"{folder / 'recipe.json'} is damaged.") from None

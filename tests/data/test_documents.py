@@ -110,7 +110,7 @@ def test_what_is_wrong_is_said_with_file_and_line(tmp_path):
     )
     broken = tmp_path / "b.parquet"
     broken.write_bytes(table.read_bytes()[:-9])
-    assert f"{broken} is no sound Parquet file" in message(broken)
+    assert f"{broken} cannot be read as Parquet" in message(broken)
 
 
 @pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.zst"])

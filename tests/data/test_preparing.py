@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hornbook.data import preparing
 from hornbook.data.packing import pack
 from hornbook.data.preparing import prepare_shards
+from hornbook.data.shard_index import write_index
 from hornbook.data.token_shards import TokenShards, bits_between
 from hornbook.data.tokenising import tokenise
 from hornbook.errors import DataError, HornbookError, MissingExtraError, OptionError
@@ -221,15 +222,59 @@ def test_a_damaged_shard_or_index_is_noticed(tmp_path, tokenizer):
     shard.unlink()
     with pytest.raises(DataError, match=r"shard-00000.safetensors is missing"):
         TokenShards.open(folder)
-    for broken in ("{", "[]", '{"format": 1}'):
+    whole_index = (folder / "index.json").read_text()
+    changed = json.loads(whole_index) | {"vocabulary_size": 3}
+    for broken in ("{", "[]", '{"format": 2}', json.dumps(changed), whole_index[:-2]):
         (folder / "index.json").write_text(broken)
         with pytest.raises(DataError, match=r"index.json is missing or damaged"):
             TokenShards.open(folder)
     (folder / "index.json").write_text('{"format": 7}')
-    with pytest.raises(DataError, match="of format 7; this hornbook reads 1"):
+    with pytest.raises(DataError, match="of format 7; this hornbook reads 2"):
         TokenShards.open(folder)
     with pytest.raises(DataError, match=r"there is no index.json"):
         TokenShards.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("finished", 1),
+        ("vocabulary_size", "12"),
+        ("vocabulary_size", 10**30),
+        ("before", [None]),
+        ("special_ids", {"pad": -1}),
+        ("statistics", []),
+        ("fingerprint", {"sources": []}),
+        ("shards", [{"file": "shard-00000.safetensors"}]),
+        ("shards", [{"file": "../a", "sha256": "", "bytes": 1, "documents": 1, "tokens": 1}]),
+        ("shards", {}),
+    ],
+)
+def test_an_index_of_wrong_types_is_refused_whatever_its_checksum(tmp_path, tokenizer, name, value):
+    (tmp_path / "a.txt").write_text("abc")
+    folder = tmp_path / "s"
+    prepare_shards(tmp_path / "a.txt", tokenizer, folder, quiet=True)
+    index = json.loads((folder / "index.json").read_text())
+    del index["sha256"]
+    write_index(folder, {**index, name: value})
+    with pytest.raises(DataError, match=r"index.json is missing or damaged"):
+        TokenShards.open(folder)
+
+
+def test_broken_documents_are_skipped_when_asked_and_named(tmp_path, tokenizer, capsys):
+    rows = [json.dumps({"text": "abc"})] * 3
+    (tmp_path / "a.jsonl").write_text("\n".join([rows[0], '{"text": null}', "{", rows[1], rows[2]]))
+    (tmp_path / "b.txt").write_bytes(
+        "今".encode() + b"\n\xff\ncd\n\nabc\n"
+    )  # one document of two is broken
+    with pytest.raises(DataError, match=r"a.jsonl:2"):
+        prepare_shards(tmp_path, tokenizer, tmp_path / "s", quiet=True)
+    shards = prepare_shards(tmp_path, tokenizer, tmp_path / "t", skip_bad=True, quiet=True)
+    assert shards.num_documents == 4
+    message = capsys.readouterr().err
+    assert "Skipped 3 of 7 documents" in message
+    for where in ("a.jsonl:2", "a.jsonl:3", "b.txt:2"):
+        assert where in message
 
 
 def test_what_cannot_be_prepared_is_said(tmp_path, tokenizer):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hornbook.checkpoints.byte_range import file_size
 from hornbook.checkpoints.placeholders import refuse_placeholder
 from hornbook.checkpoints.safetensors_file import SafetensorsFile
 from hornbook.checkpoints.torch_file import TorchFile
 from hornbook.errors import CheckpointError, did_you_mean
+from hornbook.files import bounded_text
 
 _LARGEST_INDEX = 16_000_000
 
@@ -99,9 +99,8 @@ class ShardedCheckpoint:
     def _read_index(self) -> dict[str, str]:
         refuse_placeholder(self.index_path)
         try:
-            if file_size(self.index_path) > _LARGEST_INDEX:
-                raise ValueError
-            file_of = json.loads(self.index_path.read_text("utf-8"))["weight_map"]
+            index = bounded_text(self.index_path, _LARGEST_INDEX, CheckpointError)
+            file_of = json.loads(index)["weight_map"]
             if not all(type(file) is str for file in file_of.values()):
                 raise ValueError
         except OSError as error:

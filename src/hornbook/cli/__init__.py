@@ -37,6 +37,10 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0, 2 (the user can fix it), 130 or 143."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):  # one is closed
+        from hornbook.cli.streams import open_missing
+
+        open_missing()
     words = [str(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     parser = Parser(
         prog="hornbook",
@@ -72,9 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         return 0
     except Exception as error:
-        from hornbook.files import system_message
+        from hornbook.cli.streams import message_of
 
-        message = system_message(error)
+        message = message_of(error)
         if message is None:
             raise  # a mistake of ours
         _drop_output()

@@ -84,6 +84,9 @@ def _add_vocabulary_options(kinds: argparse._SubParsersAction) -> None:
     vocabulary.add_argument(
         "--lines", action="store_true", help="each line of a text file is a document"
     )
+    vocabulary.add_argument(
+        "--skip-bad", action="store_true", help="skip documents that cannot be read, and count them"
+    )
 
 
 def _make_vocabulary(options: argparse.Namespace) -> None:
@@ -92,7 +95,8 @@ def _make_vocabulary(options: argparse.Namespace) -> None:
     from hornbook.text.learning import learn_vocabulary, measure_fit
 
     def texts(characters: int) -> Iterator[str]:
-        reading = {"text_field": options.text_field, "lines": options.lines}
+        names = ("text_field", "lines", "skip_bad")
+        reading = {name: getattr(options, name) for name in names}
         return sample_texts(options.corpus, max(characters, 1), **reading)
 
     tokenizer = learn_vocabulary(

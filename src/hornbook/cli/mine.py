@@ -120,7 +120,6 @@ def run(options: argparse.Namespace) -> None:
 
         shown = shown.take(sets_with(shown, options.contains).nonzero()[0])
     seconds = time.perf_counter() - started
-    _print(shown, rules, options.top)
     note(f"{len(shown):,} itemsets and {len(rules):,} rules in {seconds:.2f} s.")
     if options.itemsets:
         write_itemsets(shown, options.itemsets)
@@ -130,6 +129,7 @@ def run(options: argparse.Namespace) -> None:
         note(f"Rules written to {options.rules}")
     if options.report:
         _report(shown, rules, options, notes, seconds)
+    _print(shown, rules, options.top)  # last: the files are there whatever the terminal can show
 
 
 def _rules(itemsets: Itemsets, confidence: float, options: argparse.Namespace) -> Rules:

@@ -13,17 +13,19 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hornbook.data.json_lines import read_json_lines
+from hornbook.data.json_lines import MAX_ARRAY_BYTES, parse_json_lines
 from hornbook.data.problems import Problems
-from hornbook.data.text_lines import MAX_LINE_BYTES, STANDARD_INPUT, text_lines
-from hornbook.errors import DataError, did_you_mean, require
+from hornbook.data.text_lines import MAX_LINE_BYTES, STANDARD_INPUT, note_once, text_lines
+from hornbook.errors import DataError, did_you_mean
+from hornbook.tabular.parquet import parquet_column
 
 PACKED = (".gz", ".zst")
 PARQUET = (".parquet", ".pq")
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 TEXT = (".txt", ".text", ".md")
 LONGEST_BLOCK = 2**20  # characters; a longer block goes on as another document
-LONGEST_TEXT_LINE = 16 * MAX_LINE_BYTES  # some corpora are one line
+LONGEST_TEXT_LINE = 16 * MAX_LINE_BYTES  # some corpora are one line; not of a packed file
+SHOWN = 5  # skipped documents that are named
 
 
 class Document(NamedTuple):
@@ -46,6 +48,7 @@ def documents(
     *,
     lines: bool = False,
     encoding: str | None = None,
+    skip_bad: bool = False,
 ) -> Iterator[Document]:
     """The documents of a corpus.
 
@@ -59,14 +62,23 @@ def documents(
         text_field: Where the text is in a JSON object or a Parquet row.
         lines: Whether each line of a text file is a document of its own.
         encoding: Python's name of it; None finds it out, file by file.
+        skip_bad: Whether documents that cannot be read are left out, counted, and the first ones
+            named.  Defaults to an error at the first.
 
     Raises:
         DataError: with file and line: not text, no JSON, no such field, no text in it, a damaged
             file; or there is nothing to read.
         MissingExtraError: Parquet or `.zst`, and pyarrow is not installed.
     """
+    problems = Problems(stop_at_first=not skip_bad, shown=SHOWN)
+    good = 0
     for file in corpus_files(sources):
-        yield from _documents_of(file, text_field, lines, encoding)
+        for document in _documents_of(file, text_field, lines, encoding, problems):
+            good += 1
+            yield document
+    if problems.count:
+        share = f"{problems.count:,} of {problems.count + good:,}"
+        note_once(f"Skipped {share} documents, which cannot be read:\n{problems.listing()}")
 
 
 def sample_texts(
@@ -75,6 +87,7 @@ def sample_texts(
     text_field: str = "text",
     *,
     lines: bool = False,
+    skip_bad: bool = False,
 ) -> Iterator[str]:
     """Texts of about so many characters, every n-th document of the whole corpus.
 
@@ -82,7 +95,7 @@ def sample_texts(
         DataError: See `documents`.
     """
     step = max(1, _characters_about(corpus_files(sources)) // characters)
-    found = documents(sources, text_field, lines=lines)
+    found = documents(sources, text_field, lines=lines, skip_bad=skip_bad)
     return (document.text for document in islice(found, 0, None, step))
 
 
@@ -148,66 +161,77 @@ def _suffix_of(path: Path) -> str:
 
 
 def _documents_of(
-    file: Path, text_field: str, lines: bool, encoding: str | None
+    file: Path, text_field: str, lines: bool, encoding: str | None, problems: Problems
 ) -> Iterator[Document]:
     suffix = _suffix_of(file)
-    if suffix in PARQUET:
-        rows: Iterable[tuple[int, Mapping[str, Any]]] = _parquet_rows(file, text_field)
-    elif suffix in JSON_LINES:
-        rows = read_json_lines(file, stop_at_first=True, encoding=encoding)
-    else:
-        yield from _text_documents(file, lines, encoding)
+    if suffix not in (*PARQUET, *JSON_LINES):
+        yield from _text_documents(file, lines, encoding, problems)
         return
-    for number, row in rows:
+    for number, row in _rows_of(file, suffix, text_field, encoding, problems):
         text = row.get(text_field)
         if not isinstance(text, str):
-            raise DataError(f"{file}:{number}: {_no_text(row, text_field)}")
-        if text.strip():
+            problems.add(f"{file}:{number}", _no_text(row, text_field))
+        elif text.strip():
             yield Document(text, str(file), number)
 
 
+def _rows_of(
+    file: Path, suffix: str, text_field: str, encoding: str | None, problems: Problems
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The rows of a file that holds a text per row."""
+    if suffix in PARQUET:
+        for number, text in parquet_column(file, text_field):
+            yield number, {text_field: text}
+        return
+    numbered = text_lines(
+        file,
+        problems,
+        encoding=encoding,
+        max_array_bytes=MAX_ARRAY_BYTES,
+        fallback=_fallback(problems),
+    )
+    yield from parse_json_lines(numbered, str(file), problems)
+
+
 def _no_text(row: Mapping[str, Any], text_field: str) -> str:
-    if text_field in row:
-        found = type(row[text_field]).__name__
-        return f"{text_field!r} must be a text, and is {'empty' if found == 'NoneType' else found}."
-    return f"there is no {text_field!r}.  {did_you_mean(text_field, row)}"
+    if text_field not in row:
+        return f"there is no {text_field!r}.  {did_you_mean(text_field, row)}"
+    value = row[text_field]
+    if isinstance(value, bytes):
+        return f"{text_field!r} is not text in UTF-8."
+    kind = "empty" if value is None else type(value).__name__
+    return f"{text_field!r} must be a text, and is {kind}."
 
 
-def _text_documents(file: Path, lines: bool, encoding: str | None) -> Iterator[Document]:
-    problems = Problems(stop_at_first=True)
+def _text_documents(
+    file: Path, lines: bool, encoding: str | None, problems: Problems
+) -> Iterator[Document]:
     block: list[str] = []
-    first, size = 1, 0
-    numbered = text_lines(file, problems, encoding=encoding, max_line_bytes=LONGEST_TEXT_LINE)
+    first, size, bad = 1, 0, False
+    most = MAX_LINE_BYTES if file.suffix.lower() in PACKED else LONGEST_TEXT_LINE
+    numbered = text_lines(
+        file, problems, encoding=encoding, max_line_bytes=most, fallback=_fallback(problems)
+    )
+    count = problems.count
     for number, line in numbered:
         if line.endswith("\r\n"):
             line = line[:-2] + "\n"
         blank = not line.strip()
+        if problems.count > count:  # lines before this one, which are not given
+            bad, count = bad or (not lines and (bool(block) or not blank)), problems.count
         if block and (lines or blank or size + len(line) > LONGEST_BLOCK):
-            yield Document("".join(block).removesuffix("\n"), str(file), first)
+            if not bad:
+                yield Document("".join(block).removesuffix("\n"), str(file), first)
             block, size = [], 0
+        bad = bad and not blank
         if not blank:
             first = first if block else number
             block.append(line)
             size += len(line)
-    if block:
+    if block and not bad and (lines or problems.count == count):
         yield Document("".join(block).removesuffix("\n"), str(file), first)
 
 
-def _parquet_rows(file: Path, text_field: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    arrow = require("pyarrow", extra="tables")
-    parquet = require("pyarrow.parquet", extra="tables", package="pyarrow")
-    try:
-        with parquet.ParquetFile(file) as opened:
-            names = opened.schema_arrow.names
-            if text_field not in names:
-                raise DataError(
-                    f"{file} has no column {text_field!r}.  {did_you_mean(text_field, names)}"
-                )
-            number = 0
-            for batch in opened.iter_batches(batch_size=256, columns=[text_field]):
-                for text in batch.column(0).to_pylist():
-                    number += 1
-                    yield number, {text_field: text}
-    except (arrow.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{file} is no sound Parquet file: {reason}") from None
+def _fallback(problems: Problems) -> str | None:
+    """Where documents may be skipped, a file of no sure encoding is UTF-8 with broken lines."""
+    return None if problems.stop_at_first else "utf-8"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hornbook.data.token_shards import FORMAT
+from hornbook.data.shard_index import FORMAT
 from hornbook.data.tokenising import CutsTexts
 from hornbook.errors import DataError
 

@@ -24,17 +24,11 @@ from hornbook.data.deduplication import check_kind, find_duplicates
 from hornbook.data.documents import PACKED, PARQUET, corpus_files, documents
 from hornbook.data.prepared_index import check_same, new_index, tokenizer_digest
 from hornbook.data.processes import in_processes
-from hornbook.data.token_shards import (
-    INDEX,
-    Shard,
-    TokenShards,
-    damaged,
-    read_index,
-    write_shard,
-)
+from hornbook.data.shard_index import damaged, read_index, write_index
+from hornbook.data.token_shards import Shard, TokenShards, write_shard
 from hornbook.data.tokenising import CutsTexts, Tokenised, begin, tokenise
 from hornbook.errors import DataError, OptionError
-from hornbook.files import atomic_file, locked_folder, write_json
+from hornbook.files import atomic_file, locked_folder
 from hornbook.progress import Progress, note
 
 CHUNK_CHARACTERS = 2**18  # that a process is given at a time
@@ -51,6 +45,7 @@ def prepare_shards(
     workers: int | None = None,
     text_field: str = "text",
     lines: bool = False,
+    skip_bad: bool = False,
     deduplicate: str | None = None,
     part: tuple[int, int] = (0, 1),
     quiet: bool | None = None,
@@ -58,7 +53,7 @@ def prepare_shards(
     """Makes token shards of a corpus, or opens those that are there already.
 
     Args:
-        sources, text_field, lines: See `documents`.
+        sources, text_field, lines, skip_bad: See `documents`.
         tokenizer: That of the model to be.
         folder: Where the shards go.
         words: What counts as a word, see `word_starts_of`.  Defaults to jieba's words where a
@@ -85,7 +80,7 @@ def prepare_shards(
     if deduplicate is not None:
         check_kind(deduplicate)
     files = corpus_files(sources)
-    reading = {"text_field": text_field, "lines": lines}
+    reading = {"text_field": text_field, "lines": lines, "skip_bad": skip_bad}
     options = {"words": words, "deduplicate": deduplicate, "part": list(part)}
     index = read_index(folder)
     if index is not None and index["finished"]:
@@ -176,7 +171,7 @@ def _dropped(
     with atomic_file(path) as file:
         np.save(file, duplicates.numbers, allow_pickle=False)
     index["statistics"] |= {"duplicates": duplicates.exact, "near_duplicates": duplicates.near}
-    write_json(folder / INDEX, index)
+    write_index(folder, index)
     return duplicates.numbers
 
 
@@ -234,7 +229,7 @@ class _Work:
         if not self.index["shards"]:
             raise DataError("The corpus has no text that the tokenizer makes tokens of.")
         self.index["finished"] = True
-        write_json(self.folder / INDEX, self.index)
+        write_index(self.folder, self.index)
 
     @property
     def tokens(self) -> int:
@@ -261,7 +256,7 @@ class _Work:
             statistics.update(found.counts)
         index["statistics"] = dict(statistics)
         index["chunks"] += len(waiting)
-        write_json(self.folder / INDEX, index)
+        write_index(self.folder, index)
         self.waiting, self.waiting_tokens = [], 0
 
 

@@ -36,10 +36,15 @@ class Problems:
         if self.count == 1 and not advice:
             raise DataError(self._lines[0])
         number = "1 problem" if self.count == 1 else f"{self.count} problems"
-        lines = [f"{number} in the data:", *(f"  {line}" for line in self._lines)]
+        lines = [f"{number} in the data:", self.listing()]
+        raise DataError("\n".join([*lines, *([advice] if advice else [])]))
+
+    def listing(self) -> str:
+        """The first problems, a line each, and how many more there are."""
+        lines = [f"  {line}" for line in self._lines]
         if self.count > len(self._lines):
             lines.append(f"  and {self.count - len(self._lines)} more")
-        raise DataError("\n".join([*lines, *([advice] if advice else [])]))
+        return "\n".join(lines)
 
 
 def beginning(text: str, length: int = 40) -> str:

@@ -36,12 +36,18 @@ def in_processes(
         arguments: For `begin`.
 
     Raises:
-        HornbookError: a process was killed.
+        HornbookError: a process was killed, or none can be started.
     """
 
     def pool(count: int) -> Executor:
         context = get_context("spawn")  # forking a process with threads hangs
-        return ProcessPoolExecutor(count, context, _begin, (begin, arguments))
+        try:
+            return ProcessPoolExecutor(count, context, _begin, (begin, arguments))
+        except OSError as error:  # no semaphores: /dev/shm is missing or cannot be written
+            raise HornbookError(
+                f"Worker processes cannot be started here: {error.strerror or error}.\n"
+                "They need a /dev/shm that can be written.  With 0 workers this process does all."
+            ) from None
 
     if begin is not None and not workers:
         begin(*arguments)

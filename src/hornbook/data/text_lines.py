@@ -27,13 +27,14 @@ def text_lines(
     encoding: str | None = None,
     max_line_bytes: int = MAX_LINE_BYTES,
     max_array_bytes: int = 0,
+    fallback: str | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Gives `(line number from 1, text with its line end)`, holding one line at a time.
 
     Lines that are not text are noted in `problems` and passed over.
 
     Args:
-        source, encoding, max_line_bytes, max_array_bytes: see `numbered_lines`.
+        source, encoding, max_line_bytes, max_array_bytes, fallback: see `numbered_lines`.
         problems: Where to note.
 
     Raises:
@@ -47,6 +48,7 @@ def text_lines(
         encoding=encoding,
         max_line_bytes=max_line_bytes,
         max_array_bytes=max_array_bytes,
+        fallback=fallback,
     )
 
 

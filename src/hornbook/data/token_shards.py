@@ -17,15 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hornbook.data.shard_index import INDEX, damaged, read_index
 from hornbook.errors import DataError
 from hornbook.files import atomic_file, sha256_of
 
-INDEX = "index.json"
-FORMAT = 1
-_KEYS = {
-    "finished", "fingerprint", "vocabulary_size", "special_ids", "before", "after", "sentinels",
-    "chunks", "statistics", "shards",
-}  # fmt: skip
 _DTYPES = {"U8": np.uint8, "U16": np.uint16, "I32": np.int32, "I64": np.int64}
 _LARGEST_HEADER = 10_000  # bytes; ours has some hundred
 
@@ -154,30 +149,6 @@ class TokenShards:
         )
 
 
-def read_index(folder: Path) -> dict[str, Any] | None:
-    """What `index.json` says, or None where there is none.
-
-    Raises:
-        DataError: it is damaged, or of another version of hornbook.
-    """
-    path = folder / INDEX
-    if not path.is_file():
-        return None
-    try:
-        index = json.loads(path.read_text("utf-8"))
-        version, keys = index["format"], index.keys()
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise damaged(path) from None
-    if version != FORMAT:
-        raise DataError(
-            f"{path} is of format {version}; this hornbook reads {FORMAT}.\n"
-            "Remove the folder and prepare the corpus again."
-        )
-    if not keys >= _KEYS:
-        raise damaged(path)
-    return index
-
-
 def write_shard(path: Path, shard: Shard) -> dict[str, Any]:
     """Writes a shard, atomically, and returns its entry for the index."""
     from safetensors.numpy import save
@@ -200,7 +171,7 @@ def read_shard(folder: Path, entry: Mapping[str, Any], *, verify: bool = True) -
     Raises:
         DataError: it is missing, or not as it was written.
     """
-    path = folder / Path(entry["file"]).name
+    path = folder / entry["file"]
     try:
         with open(path, "rb") as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -209,9 +180,12 @@ def read_shard(folder: Path, entry: Mapping[str, Any], *, verify: bool = True) -
     if len(content) != entry["bytes"] or (verify and sha256_of(path) != entry["sha256"]):
         raise damaged(path)
     try:
-        return _arrays(content)
+        shard = _arrays(content)
     except (ValueError, TypeError, KeyError, RecursionError):
         raise damaged(path) from None
+    if (len(shard.token_ids), len(shard.document_starts)) != (entry["tokens"], entry["documents"]):
+        raise damaged(path)
+    return shard
 
 
 def _arrays(content: mmap.mmap) -> Shard:
@@ -229,11 +203,3 @@ def _arrays(content: mmap.mmap) -> Shard:
         count, offset = (end - begin) // dtype.itemsize, 8 + size + begin
         arrays[name] = np.frombuffer(content, dtype, count, offset)
     return Shard(**arrays)
-
-
-def damaged(path: Path) -> DataError:
-    """What is said of a file that is not as it was written."""
-    return DataError(
-        f"{path} is missing or damaged: it is not as it was written.\n"
-        f"Remove {path.parent} and prepare the corpus again."
-    )

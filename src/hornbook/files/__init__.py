@@ -9,6 +9,13 @@ place find out by a lock of the operating system, which ends with its process.
 
 from hornbook.files.atomic_files import atomic_file, write_json
 from hornbook.files.atomic_folders import REPLACED, atomic_folder, remove_abandoned, settle
+from hornbook.files.bounded import (
+    MAX_JSON_BYTES,
+    MAX_VOCABULARY_BYTES,
+    bounded_bytes,
+    bounded_text,
+    read_rows,
+)
 from hornbook.files.locks import LOCK, locked_folder
 from hornbook.files.manifest import (
     MANIFEST,
@@ -23,10 +30,15 @@ from hornbook.files.writing import system_message, writing
 __all__ = [
     "LOCK",
     "MANIFEST",
+    "MAX_JSON_BYTES",
+    "MAX_VOCABULARY_BYTES",
     "REPLACED",
     "atomic_file",
     "atomic_folder",
+    "bounded_bytes",
+    "bounded_text",
     "locked_folder",
+    "read_rows",
     "remove_abandoned",
     "settle",
     "sha256_of",

@@ -10,6 +10,7 @@ from typing import Any
 
 from hornbook.errors import CheckpointError
 from hornbook.files.atomic_files import write_json
+from hornbook.files.bounded import bounded_text
 from hornbook.progress import note
 
 MANIFEST = "manifest.json"
@@ -128,7 +129,7 @@ def files_of(folder: Path) -> list[Path]:
 def _entries(manifest: Path) -> dict[str, tuple[int, str]]:
     """Size and SHA-256 by name."""
     try:
-        entries: Any = json.loads(manifest.read_text("utf-8"))
+        entries: Any = json.loads(bounded_text(manifest, error=CheckpointError))
         expected = {name: (entry["bytes"], entry["sha256"]) for name, entry in entries.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         expected = None

@@ -15,6 +15,7 @@ from hornbook.errors import DataError, OptionError
 from hornbook.mining.baskets import Baskets, encode, without_repeats
 from hornbook.mining.integers import parse_integers
 from hornbook.mining.unpacking import decode, read_bytes
+from hornbook.tabular.parquet import read_parquet
 
 SEPARATORS = {"tab": "\t", "semicolon": ";", "comma": ",", "space": None}
 MISSING = ("error", "drop")
@@ -53,7 +54,7 @@ def read_baskets(
 
     if str(path).lower().endswith((".parquet", ".pq")):
         return tables.from_frame(
-            _read_parquet(path), basket=basket, item=item, bins=bins, missing=missing
+            read_parquet(path), basket=basket, item=item, bins=bins, missing=missing
         )
     raw = read_bytes(path)
     if not raw.strip():
@@ -220,15 +221,3 @@ def read_columns(
             f"(first at row {uneven[0]})."
         )
     return {name: [row[place] for row in table] for place, name in enumerate(header)}
-
-
-def _read_parquet(path: str | Path) -> Any:
-    from hornbook.errors import require
-
-    parquet = require("pyarrow.parquet", extra="tables", package="pyarrow")
-    try:
-        return parquet.read_table(path)
-    except FileNotFoundError:
-        raise DataError(f"There is no file {path}.") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0]}") from None

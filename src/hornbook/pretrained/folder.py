@@ -18,7 +18,7 @@ from hornbook.checkpoints import (
     write_weights,
 )
 from hornbook.errors import CheckpointError, OptionError, did_you_mean
-from hornbook.files import settle, verify_manifest, write_json
+from hornbook.files import bounded_text, settle, verify_manifest, write_json
 from hornbook.pretrained.adapting import merged_variables
 from hornbook.pretrained.selection import Selection
 from hornbook.pretrained.shipped import NAMES, model_folder
@@ -101,7 +101,7 @@ def read_config_file(folder: Path) -> tuple[Path, dict[str, Any]]:
         if not file.is_file():
             continue
         try:
-            values = json.loads(file.read_text("utf-8-sig"))
+            values = json.loads(bounded_text(file, error=CheckpointError))
         except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"{file} cannot be read as JSON: {error}") from None
         if not isinstance(values, dict):

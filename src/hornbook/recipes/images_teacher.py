@@ -11,7 +11,7 @@ import numpy as np
 from hornbook.data.picture_classes import ClassSplit
 from hornbook.data.picture_files import find_pictures
 from hornbook.errors import OptionError
-from hornbook.files import atomic_file
+from hornbook.files import atomic_file, read_rows
 from hornbook.progress import note
 
 PSEUDO_LABELS = "pseudo_labels.jsonl"
@@ -54,7 +54,7 @@ def with_pseudo_labels(
             for row in teacher.predict_stream(pictures, top=1, views=2):
                 if row["error"] is None and row["probability"] >= recipe.sure:
                     lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    rows = read_rows(file)
     note(f"Teacher     {len(rows):,} pictures labelled with at least {recipe.sure:.0%}")
     added = [recipe.classes.index(row["label"]) for row in rows]
     paths = [*train.paths, *(Path(row["file"]) for row in rows)]

@@ -76,6 +76,7 @@ class Pretraining(Recipe):
     vocabulary_size: int = option(8000, "of one that is learned: most tokens", at_least=100)
     text_field: str = option("text", "where the text is, in JSON lines and Parquet")
     lines: bool = option(False, "whether each line of a text file is a document of its own")
+    skip_bad: bool = option(False, "skip documents that cannot be read, and count them")
     words: str | None = option(None, "what is masked whole: chinese, whitespace or tokens")
     deduplicate: str | None = option(None, "leave out documents that came before: exact or near")
     length: int = option(LENGTH, "tokens of a row", at_least=8)
@@ -228,7 +229,7 @@ class Pretraining(Recipe):
             return open_vocabulary(self.vocabulary)
         from hornbook.data.documents import documents
 
-        read = documents(sources, self.text_field, lines=self.lines)
+        read = documents(sources, self.text_field, lines=self.lines, skip_bad=self.skip_bad)
         return learned_vocabulary(
             (document.text for document in read),
             self.vocabulary_size,

@@ -43,6 +43,7 @@ def rows_of(recipe: Any, objective: Any, sources: Sequence[str], prepared: Path)
         workers=recipe.workers,
         text_field=recipe.text_field,
         lines=recipe.lines,
+        skip_bad=recipe.skip_bad,
         deduplicate=recipe.deduplicate,
     )
     packing = {"across_documents": recipe.across_documents, **objective.packing}

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from hornbook.files import write_json
+from hornbook.errors import CheckpointError
+from hornbook.files import bounded_text, write_json
 from hornbook.progress import note
 
 COMPILING = 2  # first steps, which are not counted
@@ -35,7 +36,13 @@ def number_of_steps(recipe: Any, steps: Any, run: Any, devices: Any) -> int:
             write_json(file, {"steps": total, "seconds_per_step": seconds})
             note(f"A step takes {seconds:.2f} s: {total:,} steps fit into {recipe.hours:g} hours.")
         devices.wait()
-    return int(json.loads(file.read_text("utf-8"))["steps"])
+    try:
+        return int(json.loads(bounded_text(file))["steps"])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        raise CheckpointError(
+            f"{file} is damaged: it does not say how many steps the training has.\n"
+            "Remove it, and resume the run: the steps are timed again."
+        ) from None
 
 
 def _seconds_per_step(recipe: Any, steps: Any, devices: Any) -> float:

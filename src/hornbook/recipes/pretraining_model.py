@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hornbook.errors import OptionError
+from hornbook.files import bounded_text
 from hornbook.text.tokenizer import Tokenizer
 
 # layers, features, attention heads
@@ -121,7 +122,7 @@ def new_config(
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        values = json.loads(file.read_text("utf-8-sig"))
+        values = json.loads(bounded_text(file, error=OptionError))
     except FileNotFoundError:
         raise OptionError(f"There is no configuration {file}.") from None
     except (OSError, ValueError, RecursionError) as error:

@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from hornbook import backend
 from hornbook.errors import CheckpointError, HornbookError, OptionError, WriteError
-from hornbook.files import MANIFEST, atomic_folder, settle, verify_manifest, write_json
+from hornbook.files import (
+    MANIFEST,
+    atomic_folder,
+    bounded_text,
+    settle,
+    verify_manifest,
+    write_json,
+)
 from hornbook.progress import note
 from hornbook.recipes.fields import (
     FieldError,
@@ -352,7 +359,7 @@ def read_description(file: Path, *, learned: bool = False) -> dict[str, Any]:
         CheckpointError: it is not one.
     """
     try:
-        saved = json.loads(file.read_text("utf-8"))
+        saved = json.loads(bounded_text(file, error=CheckpointError))
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError) as error:

@@ -37,6 +37,7 @@ def numbered_lines(
     encoding: str | None = None,
     max_line_bytes: int = MAX_LINE_BYTES,
     max_array_bytes: int = 0,
+    fallback: str | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Gives `(line number from 1, text with its line end)`, holding one line at a time.
 
@@ -49,6 +50,7 @@ def numbered_lines(
         encoding: Python's name of it; None finds it out.
         max_line_bytes: A longer line is refused before it is read.
         max_array_bytes: So long may the first line be when it begins with `[`: a JSON array.
+        fallback: The encoding where none is sure.  Defaults to an error.
 
     Raises:
         DataError: the file cannot be opened or read on, a line is too long, or the encoding is
@@ -61,7 +63,7 @@ def numbered_lines(
         with open_bytes(source, encoding) as file:
             lines = _raw_lines(file, name, max_line_bytes, max_array_bytes)
             encoding = None if encoding is None else _narrow(encoding)
-            yield from _decoded(lines, name, report, say, encoding, ahead)
+            yield from _decoded(lines, name, report, say, encoding, ahead, fallback)
     except OSError as error:
         raise unreadable(source, error) from None
 
@@ -92,7 +94,9 @@ def decode_block(
     return text
 
 
-def find_encoding(raw: bytes, name: str, say: Say, encoding: str | None = None) -> str:
+def find_encoding(
+    raw: bytes, name: str, say: Say, encoding: str | None = None, fallback: str | None = None
+) -> str:
     """The encoding of a whole file at hand, or of its beginning up to `SAMPLE_BYTES` of such lines.
 
     Args:
@@ -100,6 +104,7 @@ def find_encoding(raw: bytes, name: str, say: Say, encoding: str | None = None) 
         name: For messages.
         say: Gets a sentence about the guess.
         encoding: As it was asked for; None finds it out.
+        fallback: The encoding where none is sure.  Defaults to an error.
 
     Raises:
         DataError: it is not sure, or the file is no text.
@@ -109,7 +114,9 @@ def find_encoding(raw: bytes, name: str, say: Say, encoding: str | None = None) 
         return _narrow(encoding)
     found = guess(sample_of(raw))
     if found.encoding is None:
-        raise DataError(unsure(name))
+        if fallback is None:
+            raise DataError(unsure(name))
+        return fallback
     if found.note:
         say(f"{name}: {found.note}")
     return found.encoding
@@ -161,14 +168,16 @@ def _decoded(
     say: Say,
     encoding: str | None,
     ahead: bool,
+    fallback: str | None,
 ) -> Iterator[tuple[int, str]]:
     for number, line in lines:
         if b"\0" in line:
             report(f"{name}:{number}", "has NUL bytes, so this is not UTF-8 text")
             continue
         if encoding is None and not line.isascii():
-            encoding, lines = _settle(line, lines, name, say, ahead)
-            yield from _decoded(chain([(number, line)], lines), name, report, say, encoding, ahead)
+            encoding, lines = _settle(line, lines, name, say, ahead, fallback)
+            lines = chain([(number, line)], lines)
+            yield from _decoded(lines, name, report, say, encoding, ahead, fallback)
             return
         if encoding in ("cp1252", "gb18030") and contradicts(line, encoding):
             report(f"{name}:{number}", _contradiction(encoding))
@@ -182,7 +191,12 @@ def _decoded(
 
 
 def _settle(
-    line: bytes, lines: Iterator[tuple[int, bytes]], name: str, say: Say, ahead: bool
+    line: bytes,
+    lines: Iterator[tuple[int, bytes]],
+    name: str,
+    say: Say,
+    ahead: bool,
+    fallback: str | None,
 ) -> tuple[str, Iterator[tuple[int, bytes]]]:
     """The encoding, from a line and those behind it, and all lines that are still to come."""
     waiting: list[tuple[int, bytes]] = []
@@ -194,7 +208,7 @@ def _settle(
             if size >= SAMPLE_BYTES:
                 break
     sample = b"".join([line, *(raw for _, raw in waiting if b"\0" not in raw)])
-    return find_encoding(sample, name, say), chain(waiting, lines)
+    return find_encoding(sample, name, say, fallback=fallback), chain(waiting, lines)
 
 
 def _wrong(raw: bytes, error: UnicodeDecodeError, encoding: str) -> str:

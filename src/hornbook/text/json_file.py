@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from hornbook.files import MAX_VOCABULARY_BYTES, bounded_text
 from hornbook.text.vocabulary_file import VocabularyError
 
 
@@ -16,7 +17,7 @@ def read_text(path: Path) -> str:
         VocabularyError: it cannot be read, or is not UTF-8.
     """
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return bounded_text(path, MAX_VOCABULARY_BYTES, VocabularyError)
     except OSError as error:
         raise VocabularyError(f"Could not read {path}: {error.strerror}.") from None
     except UnicodeDecodeError as error:

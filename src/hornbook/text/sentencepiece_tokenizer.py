@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from hornbook.files import atomic_file, write_json
+from hornbook.files import MAX_VOCABULARY_BYTES, atomic_file, bounded_bytes, write_json
 from hornbook.text.added_tokens import FLAGS, Added, AddedTokens, added_settings
 from hornbook.text.sentencepiece_model import (
     CONTROL,
@@ -318,6 +318,6 @@ def _without_space(text: str, start: int, end: int) -> tuple[int, int]:
 
 def _read_model(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return bounded_bytes(path, MAX_VOCABULARY_BYTES, VocabularyError)
     except OSError as error:
         raise VocabularyError(f"Could not read {path}: {error.strerror}.") from None

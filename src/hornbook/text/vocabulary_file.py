@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hornbook.errors import DataError
-from hornbook.files import atomic_file
+from hornbook.files import MAX_VOCABULARY_BYTES, atomic_file, bounded_bytes
 
 PAD, UNKNOWN, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 SPECIAL_TOKENS = (PAD, UNKNOWN, CLS, SEP, MASK)
@@ -34,7 +34,7 @@ def read_vocabulary(path: str | Path) -> list[str]:
     """
     path = Path(path)
     try:
-        content = path.read_bytes()
+        content = bounded_bytes(path, MAX_VOCABULARY_BYTES, VocabularyError)
     except OSError as error:
         raise VocabularyError(f"Could not read the vocabulary {path}: {error.strerror}.") from None
     try:

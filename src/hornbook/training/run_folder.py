@@ -24,7 +24,15 @@ from pathlib import Path
 from typing import Any
 
 from hornbook.errors import HornbookError
-from hornbook.files import LOCK, atomic_file, locked_folder, write_json, writing
+from hornbook.files import (
+    LOCK,
+    atomic_file,
+    bounded_text,
+    locked_folder,
+    read_rows,
+    write_json,
+    writing,
+)
 from hornbook.training.snapshots import Snapshots, SnapshotsOfAnother
 
 PREPARED = "prepared"  # made before the run begins; a second try uses what is there
@@ -141,7 +149,7 @@ class RunFolder:
         """
         file = self.path / "recipe.json"
         try:
-            saved = json.loads(file.read_text("utf-8"))
+            saved = json.loads(bounded_text(file))
         except FileNotFoundError:
             raise HornbookError(
                 f"{self.path} is not a run: it has no recipe.json.\n"
@@ -156,7 +164,7 @@ class RunFolder:
     def environment(self) -> dict[str, Any]:
         """The contents of `environment.json`, or what it would be where it cannot be read."""
         try:
-            return json.loads((self.path / "environment.json").read_text("utf-8"))
+            return json.loads(bounded_text(self.path / "environment.json"))
         except (OSError, ValueError):
             return environment()
 
@@ -164,7 +172,7 @@ class RunFolder:
         """One dictionary an epoch."""
         if not self.metrics_file.is_file():
             return []
-        return [json.loads(line) for line in self.metrics_file.read_text("utf-8").splitlines()]
+        return read_rows(self.metrics_file)
 
     def write_metrics(self, rows: list[dict[str, Any]]) -> None:
         """Writes the whole history: a resumed run never holds an epoch twice."""

@@ -25,12 +25,15 @@ from hornbook.errors import CheckpointError
 from hornbook.files import (
     REPLACED,
     atomic_folder,
+    bounded_text,
     remove_abandoned,
     settle,
     verify_manifest,
     write_json,
 )
 from hornbook.progress import note
+
+MAX_STATE_BYTES = 256 * 2**20  # of the numbers of a loop, with a row per epoch
 
 FILES = ("state.json", "variables.safetensors")
 _NAME = re.compile(r"step-(\d{8,})")
@@ -86,7 +89,14 @@ class Snapshots:
 
     def state(self, path: Path) -> dict[str, Any]:
         """The numbers that were saved with `save`."""
-        return json.loads((path / "state.json").read_text("utf-8"))
+        file = path / "state.json"
+        try:
+            state = json.loads(bounded_text(file, MAX_STATE_BYTES))
+        except (OSError, ValueError, RecursionError) as error:
+            raise CheckpointError(f"{file} cannot be read: {error}") from None
+        if not isinstance(state, dict):
+            raise CheckpointError(f"{file} is damaged: expected one JSON object.")
+        return state
 
     def restore(self, model: keras.Model, path: Path) -> None:
         """Gives every variable of the built and compiled `model` its saved value.

@@ -1,0 +1,78 @@
+"""Parquet files, with one message for whatever is wrong with one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hornbook.errors import DataError, did_you_mean, require
+from hornbook.tabular.opening import unreadable
+
+ROWS_AT_ONCE = 256
+
+
+@contextmanager
+def parquet_errors(path: str | Path) -> Iterator[None]:
+    """Turns what pyarrow raises while a file is read or its values are taken into one message.
+
+    Raises:
+        DataError: the file is missing or damaged, has a type that Arrow cannot give, or a text
+            that is not UTF-8.
+        MissingExtraError: pyarrow is not installed.
+    """
+    arrow = require("pyarrow", extra="tables")
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: a text in it is not UTF-8 ({error.reason}).\n"
+            "Parquet holds texts as UTF-8: write the file again with texts that are."
+        ) from None
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise unreadable(path, error) from None
+    except (arrow.ArrowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise DataError(f"{path} cannot be read as Parquet: {reason}") from None
+
+
+def read_parquet(path: str | Path) -> Any:
+    """The whole file as an Arrow table.
+
+    Raises:
+        DataError: See `parquet_errors`.
+    """
+    with parquet_errors(path):
+        parquet = require("pyarrow.parquet", extra="tables", package="pyarrow")
+        table = parquet.read_table(path)
+        table.validate(full=True)  # texts are UTF-8, offsets are inside
+        return table
+
+
+def parquet_column(path: str | Path, name: str) -> Iterator[tuple[int, Any]]:
+    """The values of one column with the numbers of their rows from 1, some rows in memory.
+
+    A text that is not UTF-8 is given as bytes.
+
+    Raises:
+        DataError: there is no such column; or see `parquet_errors`.
+    """
+    with parquet_errors(path):
+        parquet = require("pyarrow.parquet", extra="tables", package="pyarrow")
+        with parquet.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            if name not in names:
+                raise DataError(f"{path} has no column {name!r}.  {did_you_mean(name, names)}")
+            row = 0
+            for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=[name]):
+                for value in batch.column(0):
+                    row += 1
+                    yield row, _value(value)
+
+
+def _value(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError:
+        return scalar.as_buffer().to_pybytes()
