@@ -7,9 +7,9 @@ import os
 import signal
 import sys
 
-from hornbook import files
 from hornbook.data import making_captchas
 from hornbook.data.making_captchas import Order, make_captchas
+from hornbook.files import atomic_folders
 
 
 def die(*_):
@@ -29,8 +29,8 @@ if __name__ == "__main__":
     if when == "first":
         making_captchas.in_processes = die_after_the_first
     elif when == "last":
-        files.write_manifest = die
+        atomic_folders.write_manifest = die
     else:
-        files.os.rename = die
+        os.rename = die
     order = Order("mixed", (64, 32), (), "abc123", (2, 3), 1)
     make_captchas(folder, order, 200, workers=2)

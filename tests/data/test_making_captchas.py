@@ -101,3 +101,11 @@ def test_a_full_disk_is_one_message_and_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(HornbookError, match="no space left"):
         make_captchas(tmp_path / "a", order(), 20, workers=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_thousands_of_files_are_flushed_at_once(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr("hornbook.files.writing.MANY", 10)
+    monkeypatch.setattr("hornbook.files.writing.os.sync", lambda: calls.append("all"))
+    make_captchas(tmp_path / "a", order(), 20, workers=0)
+    assert calls == (["all"] if sys.platform == "linux" else [])

@@ -13,7 +13,7 @@ from hornbook.errors import LockedError
 from hornbook.files.atomic_files import TEMPORARY, temporaries, temporary_name
 from hornbook.files.locks import LOCK, covered, is_held, lock
 from hornbook.files.manifest import files_of, write_manifest
-from hornbook.files.writing import sync_file, sync_folder, writing
+from hornbook.files.writing import sync_files, sync_folder, writing
 
 REPLACED = ".replaced-by-hornbook"  # behind the name of a folder that is being replaced
 _PATIENCE = 2.0  # seconds: longer than two renames take
@@ -48,8 +48,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
             try:
                 yield temporary
                 write_manifest(temporary)
-                for file in files_of(temporary):
-                    sync_file(file)
+                sync_files(files_of(temporary))
                 for folder in {file.parent for file in files_of(temporary)}:
                     sync_folder(folder)
                 shutil.rmtree(old, ignore_errors=True)  # a kill after the renames left it
