@@ -35,6 +35,35 @@ def test_one_prompt_is_written_as_it_comes(folder, capsys):
     assert "characters in" in printed.err
 
 
+def test_the_folder_s_own_file_says_what_ends_a_text(folder, tmp_path, capsys):
+    import shutil
+
+    import hornbook
+
+    written = hornbook.load(folder).generate("今天", max_new_tokens=9, details=True).token_ids
+    stop = int(written[3])
+    first = written.tolist().index(stop) + 1
+    told = shutil.copytree(folder, tmp_path / "told", ignore=shutil.ignore_patterns("manifest*"))
+    content = json.dumps({"eos_token_id": [1, stop], "max_new_tokens": 9, "num_beams": 1})
+    (told / "generation_config.json").write_text(content, "utf-8")
+    (told / "LICENSE").write_text("law", "utf-8")
+    model = hornbook.load(told)
+    result = model.generate("今天", details=True)
+    assert (result.token_ids.tolist(), result.finish_reason) == (
+        written[:first].tolist(),
+        "stop_id",
+    )
+    assert generate(told, "今天") == 0
+    printed = capsys.readouterr()
+    assert printed.out == result.text + "\n"
+    assert f"generation_config.json: stop_ids [1, {stop}], max_new_tokens 9" in printed.err
+    model.save(tmp_path / "again", layout="google")
+    assert json.loads((tmp_path / "again/generation_config.json").read_text()) == json.loads(
+        content
+    )
+    assert (tmp_path / "again/LICENSE").read_text("utf-8") == "law"
+
+
 def test_several_prompts_are_json_lines(folder, capsys):
     options = ["--max-new-tokens", 4, "--temperature", 1.0, "--n", 2, "--seed", 7]
     assert generate(folder, "今天", "我们", *options) == 0

@@ -113,7 +113,10 @@ def test_a_condition_can_be_added_while_loading(make_folder, layout, hidden):
 def test_rows_of_the_vocabulary_can_be_chosen_while_loading(make_folder, layout):
     folder = make_folder(layout)
     before = weights_of(hornbook.load(folder).model)
-    model = hornbook.load(folder, keep_tokens=[0, 3, 2], compound_tokens=[[5, 6], ([7, 8], [3, 1])])
+    chosen = {"keep_tokens": [0, 3, 2], "compound_tokens": [[5, 6], ([7, 8], [3, 1])]}
+    with pytest.raises(OptionError, match=r"cannot follow(?s:.*)missing: \[UNK\](?s:.*)tokenizer="):
+        hornbook.load(folder, **chosen)
+    model = hornbook.load(folder, **chosen, tokenizer=None)
     after = weights_of(model.model)
     assert model.config.vocab_size == 5
     for path in ("token_embedding.embeddings", "mlm.bias"):

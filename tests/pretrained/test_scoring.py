@@ -93,6 +93,21 @@ def test_texts_are_as_likely_as_transformers_finds_them(tmp_path, name):
     np.testing.assert_allclose(windows[7:10], expected, atol=2e-4)
 
 
+def test_a_text_that_fits_the_positions_is_read_in_one_window(model, monkeypatch):
+    from hornbook.pretrained import scoring
+
+    monkeypatch.setattr(scoring, "LONGEST_WINDOW", 8)
+    loaded = model("causal_lm")  # of 24 positions
+    fits, longer = [5, 6, 7, 8] * 5, [5, 6, 7] * 9
+    whole, parts = loaded.score([fits, longer])
+    np.testing.assert_allclose(
+        whole.log_probabilities, loaded.score(fits, window=24).log_probabilities, atol=1e-5
+    )
+    np.testing.assert_allclose(
+        parts.log_probabilities, loaded.score(longer, window=8).log_probabilities, atol=1e-5
+    )
+
+
 @pytest.fixture
 def model(tiny_transformer):
     def make(application, tokenizer=True, **changes):

@@ -156,6 +156,69 @@ def test_a_tokenizer_stays_while_its_numbers_do(tiny_transformer, tmp_path):
     Pretrained(tiny_transformer(), WordPieceTokenizer([*SPECIAL, *"abcde"])).save(folder)
     assert hornbook.load(folder, vocab_size=10).encode(["a b"]).shape == (1, 12)
     assert hornbook.load(folder, vocab_size=50).tokenizer is not None
-    assert hornbook.load(folder, vocab_size=9).tokenizer is None
+    shorter = hornbook.load(folder, vocab_size=9)
+    assert shorter.tokenizer.vocabulary == [*SPECIAL, *"abcd"]
+    assert shorter.tokenizer.encode("e").tokens[1] == "[UNK]"
     with pytest.raises(OptionError, match="vocab_size is 0"):
         hornbook.load(folder, vocab_size=0)
+
+
+@pytest.fixture
+def words(tiny_transformer, tmp_path):
+    """A model whose vocabulary has pieces of words, Chinese, and an added token."""
+    from hornbook.text.added_tokens import Added
+
+    vocabulary = [*SPECIAL, *"abcde", "un", "##able", *"天气很好"]
+    options = dict.fromkeys(("lstrip", "rstrip", "single_word", "normalized"), False)
+    added = {len(vocabulary): Added("[E1]", {**options, "special": True})}
+    tokenizer = WordPieceTokenizer(vocabulary, added=added)
+    size = {"vocab_size": tokenizer.vocabulary_size}
+    Pretrained(tiny_transformer(**size), tokenizer).save(tmp_path / "words")
+    return tmp_path / "words"
+
+
+def test_the_tokenizer_follows_the_tokens_that_are_kept(words, tmp_path):
+    whole = hornbook.load(words)
+    ids = [whole.tokenizer.vocabulary.index(token) for token in "天气ab"]
+    e1 = whole.tokenizer.vocabulary_size - 1
+    small = hornbook.load(words, keep_tokens=[0, 2, 3, 1, *ids, e1], compound_tokens=[[10, 11]])
+    assert small.tokenizer.vocabulary == [
+        *("[PAD]", "[CLS]", "[SEP]", "[UNK]", "天", "气", "a", "b", "[E1]", "unable"),
+    ]
+    texts = ["a天 b气", ("a", "天[E1]b")]
+    np.testing.assert_allclose(small.encode(texts), whole.encode(texts), atol=1e-6)
+    assert small.tokenizer.encode("很 unable[E1]").token_ids == [1, 3, 9, 8, 2]
+    small.save(tmp_path / "small")
+    again = hornbook.load(tmp_path / "small")
+    assert again.tokenizer.encode("a[E1] unable c") == small.tokenizer.encode("a[E1] unable c")
+    np.testing.assert_allclose(again.encode(texts), small.encode(texts), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ({"keep_tokens": [0, 1, 2, 5]}, r"missing: \[SEP\]"),
+        ({"keep_tokens": [0, 1, 2, 3, 3]}, "token 3 is kept twice"),
+        ({"keep_tokens": [0, 1, 2, 3], "compound_tokens": [[10, 11], [10, 11]]}, "'unable' is on"),
+    ],
+)
+def test_a_tokenizer_that_cannot_follow_says_what_to_do(words, chosen, said):
+    with pytest.raises(OptionError, match=rf"cannot follow(?s:.*){said}(?s:.*)tokenizer=\.\.\."):
+        hornbook.load(words, **chosen)
+    assert hornbook.load(words, **chosen, tokenizer=None).tokenizer is None
+    own = WordPieceTokenizer([*SPECIAL[:4]])
+    assert hornbook.load(words, **chosen, tokenizer=own).tokenizer is own
+    with pytest.raises(OptionError, match="tokenizer is 'other'"):
+        hornbook.load(words, **chosen, tokenizer="other")
+
+
+def test_ids_in_the_folder_s_files_follow_too(words):
+    import json
+
+    config = json.loads((words / "config.json").read_text("utf-8"))
+    (words / "config.json").write_text(json.dumps({**config, "eos_token_id": 3}), "utf-8")
+    (words / "generation_config.json").write_text('{"eos_token_id": [3, 9]}', "utf-8")
+    (words / "manifest.json").unlink()
+    small = hornbook.load(words, keep_tokens=[3, 2, 1, 0])
+    assert (small.config.pad_token_id, small.config.extra["eos_token_id"]) == (3, 0)
+    assert small.generation.values == {"eos_token_id": [0]}

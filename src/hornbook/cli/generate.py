@@ -93,7 +93,13 @@ def run(options: argparse.Namespace) -> None:
     model = _load(options, options.model)
     begin = time.perf_counter()
     alone = len(prompts) == 1 and options.out is None and options.file is None
-    if alone and options.draft is None and not _NO_STREAM & settings.keys():
+    if model.generation is not None:
+        if taken := model.generation.described():
+            note(f"generation_config.json: {taken}")
+        if model.generation.unused:
+            note(f"generation_config.json, not used: {', '.join(model.generation.unused)}")
+    can_stream = not _NO_STREAM & settings.keys() and model.streams(**settings)
+    if alone and options.draft is None and can_stream:
         written = _stream(model, prompts[0], settings)
     else:
         if options.draft is not None:

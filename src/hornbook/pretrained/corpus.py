@@ -7,6 +7,7 @@ compared by character or by byte.
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,9 +62,6 @@ def evaluate_corpus(
         )
     scorer = Scorer(model._reading(), tokenizer)
     begins_unsaid = corpus.prompts is None and model.config.application == "causal_lm"
-    if begins_unsaid:
-        window = scorer.window if window is None else window
-        stride = window // 2 if stride is None else stride
     with Progress("reading", unit="tokens") as bar:
 
         def advance(count: int, total: int) -> None:
@@ -95,7 +93,12 @@ def evaluate_corpus(
         "perplexity_per_byte": math.exp(-total / octets),
         "bits_per_byte": -total / octets / math.log(2),
     }
-    return figures | ({"window": window, "stride": stride} if begins_unsaid else {})
+    if not begins_unsaid:
+        return figures
+    if window is None:
+        longest = max(len(score.token_ids) for score in scores) + 1
+        window = scorer.window_of(longest) if stride is None else scorer.window_of(sys.maxsize)
+    return figures | {"window": window, "stride": window // 2 if stride is None else stride}
 
 
 def _length_of_first_token(tokenizer: Any, text: str) -> int:

@@ -20,6 +20,7 @@ from hornbook.checkpoints import (
 from hornbook.errors import CheckpointError, OptionError, did_you_mean
 from hornbook.files import bounded_text, settle, verify_manifest, write_json
 from hornbook.pretrained.adapting import merged_variables
+from hornbook.pretrained.fitting import fitting_tokenizer
 from hornbook.pretrained.selection import Selection
 from hornbook.pretrained.shipped import NAMES, model_folder
 from hornbook.pretrained.weights import (
@@ -51,6 +52,7 @@ def open_folder(
     pre_tokenize: Callable[[str], Iterable[str]] | None = None,
     ignore_config: Sequence[str] = (),
     selection: Selection | None = None,
+    tokenizer: Tokenizer | str | None = "folder",
     **changes: Any,
 ) -> tuple[Any, Tokenizer | None, Checkpoint]:
     """The Transformer of a folder, its tokenizer, and the checkpoint to read it from.
@@ -73,7 +75,16 @@ def open_folder(
         checkpoint = keras_checkpoint(folder / KERAS_WEIGHTS, config)
     else:
         checkpoint = find_checkpoint(folder)
-    tokenizer = _tokenizer(folder, family_data, pre_tokenize, config.vocab_size)
+    rows = config.vocab_size
+    found: Tokenizer | None
+    if isinstance(tokenizer, str):
+        if tokenizer != "folder":
+            raise OptionError(f"tokenizer is {tokenizer!r}; give a tokenizer, None or 'folder'.")
+        found = tokenizer_from_folder(
+            folder, pre_tokenize=pre_tokenize, add_special_tokens=family_data.special_tokens
+        )
+    else:
+        found = tokenizer
     changes = {field: value for field, value in changes.items() if value is not None}
     _check_fields(config, changes)
     if heads is None:
@@ -83,11 +94,15 @@ def open_folder(
     config = config.replace(heads=tuple(heads), **changes)
     if selection is not None:
         config = selection.config(config)
-        if tokenizer is not None and not selection.keeps_numbers(tokenizer.vocabulary_size):
-            tokenizer = None  # it numbers the old vocabulary; the caller has the new one
+        of_folder = found is not None and isinstance(tokenizer, str)
+        if of_folder and found and not selection.keeps_numbers(found.vocabulary_size):
+            _check_rows(folder, found, rows)
+            found = fitting_tokenizer(found, selection, rows)
+    if found is not None:
+        _check_rows(folder, found, config.vocab_size)
     backend.announce()
     kept_in = policy(compute_dtype, variable_dtype, frozen=frozen)
-    return unbuilt(config, kept_in, name), tokenizer, checkpoint
+    return unbuilt(config, kept_in, name), found, checkpoint
 
 
 def read_config_file(folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -171,12 +186,8 @@ def _check_fields(config: Any, changes: Mapping[str, Any]) -> None:
             raise OptionError(f"A model has no {name!r} to change. {did_you_mean(name, fields)}")
 
 
-def _tokenizer(folder: Path, family: Any, pre_tokenize, vocab_size: int) -> Tokenizer | None:
-    tokenizer = tokenizer_from_folder(
-        folder, pre_tokenize=pre_tokenize, add_special_tokens=family.special_tokens
-    )
-    if tokenizer is None:
-        return None
+def _check_rows(folder: Path, tokenizer: Tokenizer, vocab_size: int) -> None:
+    """Makes sure that every token has a row."""
     # fewer tokens than rows is common: rows are rounded up, or their words were never written
     if tokenizer.vocabulary_size > vocab_size:
         beyond = range(vocab_size, min(tokenizer.vocabulary_size, vocab_size + _SHOWN))
@@ -189,7 +200,6 @@ def _tokenizer(folder: Path, family: Any, pre_tokenize, vocab_size: int) -> Toke
             f"only {vocab_size} rows for them.\nIt has none for {', '.join(named)}"
             f"{f' and {more} more' if more else ''}.\nTake it from where the weights are from."
         )
-    return tokenizer
 
 
 def policy(

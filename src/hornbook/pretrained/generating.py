@@ -9,6 +9,7 @@ import numpy as np
 
 from hornbook.errors import OptionError
 from hornbook.generation import Request, Result, TextBeforeStop, stream, write, write_speculatively
+from hornbook.pretrained.generation_config import GenerationConfig
 from hornbook.pretrained.inputs import checked_condition, one_text, prompt_ids
 from hornbook.pretrained.session import ModelSession, check_prompts
 
@@ -22,12 +23,13 @@ class Writer:
     Args:
         model: A built Transformer that writes: a causal or prefix language model, or two stacks.
         tokenizer: Or None, for prompts of token ids.
+        defaults: What the model's `generation_config.json` says, where it has one.
 
     Raises:
         OptionError: the model does not write.
     """
 
-    def __init__(self, model: Any, tokenizer: Any):
+    def __init__(self, model: Any, tokenizer: Any, defaults: GenerationConfig | None = None):
         from hornbook.models.stepping import CompiledSteps
 
         application = model.config.application
@@ -43,6 +45,7 @@ class Writer:
             )
         self.model = model
         self.tokenizer = tokenizer
+        self._defaults = defaults
         self._steps = CompiledSteps(model)
 
     def results(
@@ -121,7 +124,13 @@ class Writer:
             spare=spare,
             condition=condition,
             keep_hidden=request.strategy == "contrastive search",
+            start=None if self._defaults is None else self._defaults.decoder_start,
         )
+
+    def streams(self, options: dict[str, Any]) -> bool:
+        """Whether a text can be shown while it is written, with these options."""
+        request = self._request([[0]], options)
+        return request.strategy in ("greedy", "sampling") and request.copies == 1
 
     def _spare(self, request: Request) -> int:
         """Slots for drafted tokens: several texts may not be able to use one another's again."""
@@ -131,6 +140,9 @@ class Writer:
         return (request.draft_tokens + 1) * steps
 
     def _request(self, ids: Sequence[Sequence[int]], options: dict[str, Any]) -> Request:
+        if self._defaults is not None:
+            two_stacks = self.model.config.encoder_decoder
+            options = self._defaults.options(options, ids, two_stacks=two_stacks)
         options = self._with_defaults(options)
         return Request.from_options(ids, self.model.config.vocab_size, options)
 
@@ -172,7 +184,13 @@ class Writer:
         return ids[0]
 
     def _stop_ids(self) -> set[int]:
-        """The tokens that end a text, as the configuration and the tokenizer have them."""
+        """The tokens that end a text, as the model's files say it.
+
+        What `generation_config.json` says is all; else it is what the configuration and the
+        tokenizer have.
+        """
+        if self._defaults is not None and self._defaults.stop_ids:
+            return set(self._defaults.stop_ids)
         said = self.model.config.extra.get("eos_token_id")
         ids = set(said) if isinstance(said, list) else {said} - {None}
         if self.tokenizer is not None:

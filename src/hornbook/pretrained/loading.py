@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,14 @@ from typing import Any
 from hornbook.errors import OptionError
 from hornbook.pretrained.adapting import add_lora
 from hornbook.pretrained.adapting import freeze as freeze_weights
+from hornbook.pretrained.companions import Companions
 from hornbook.pretrained.folder import open_folder
+from hornbook.pretrained.generation_config import GenerationConfig
 from hornbook.pretrained.model import Pretrained
 from hornbook.pretrained.selection import Selection
+from hornbook.pretrained.shipped import model_folder
 from hornbook.pretrained.weights import read_model
+from hornbook.text.tokenizer import Tokenizer
 
 
 def load(
@@ -30,6 +35,7 @@ def load(
     vocab_size: int | None = None,
     keep_tokens: Sequence[int] | None = None,
     compound_tokens: Sequence[Any] = (),
+    tokenizer: Tokenizer | str | None = "folder",
     freeze: str | Sequence[str] = (),
     lora: str | Sequence[str] = (),
     lora_rank: int = 8,
@@ -61,8 +67,11 @@ def load(
         blocks: Numbers of the blocks to take, in their new order: `[0, 3, 6, 9]`.
         vocab_size: Tokens of the vocabulary: the last rows are left out, or new ones follow
             that are like the mean of the old; see `VocabularyRows`.
-        keep_tokens: Old ids of the vocabulary to keep, in their new order.
-        compound_tokens: New tokens behind them, each a list of old ids to average.
+        keep_tokens: Old ids of the vocabulary to keep, in their new order.  The tokenizer follows.
+        compound_tokens: New tokens behind them, each a list of old ids to average.  In a WordPiece
+            vocabulary each gets the text that these spell.
+        tokenizer: One that fits the model, instead of the one of the folder; or None, for token
+            ids alone.
         freeze: Regular expressions of weights that training leaves alone, see `freeze`.
         lora: Regular expressions of layers that learn through LoRA, see `add_lora`.
         lora_rank: Its rank.
@@ -85,7 +94,7 @@ def load(
         compound_tokens=compound_tokens,
         vocab_size=vocab_size,
     )
-    transformer, tokenizer, checkpoint = open_folder(
+    transformer, found, checkpoint = open_folder(
         folder,
         family=family,
         heads=heads,
@@ -96,6 +105,7 @@ def load(
         pre_tokenize=pre_tokenize,
         ignore_config=ignore_config,
         selection=selection,
+        tokenizer=tokenizer,
         application=application,
         condition_size=condition_size,
         **changes,
@@ -105,4 +115,11 @@ def load(
         freeze_weights(transformer, freeze)
     if lora:
         add_lora(transformer, lora, lora_rank)
-    return Pretrained(transformer, tokenizer)
+    path = model_folder(folder)
+    generation = GenerationConfig.read(path, sys.maxsize)
+    if generation is not None:
+        generation = generation.renumbered(selection.new_id, transformer.config.vocab_size)
+    own = tokenizer is None or isinstance(tokenizer, str)  # the folder's files are still right
+    own = own and selection.keeps_numbers(0 if found is None else found.vocabulary_size)
+    companions = Companions.read(path, checkpoint.files, found if own else object())
+    return Pretrained(transformer, found, generation=generation, companions=companions)

@@ -11,10 +11,14 @@ import numpy as np
 from hornbook.checkpoints import SHARD_SIZE
 from hornbook.data.batches import length_buckets, pad, padded_length
 from hornbook.errors import OptionError, did_you_mean
-from hornbook.files import atomic_folder
+from hornbook.files import atomic_folder, write_json
 from hornbook.generation.option_checks import checked_token_ids
+from hornbook.pretrained.companions import Companions
 from hornbook.pretrained.folder import replaceable, write_model
+from hornbook.pretrained.generation_config import FILE as GENERATION_CONFIG
+from hornbook.pretrained.generation_config import GenerationConfig
 from hornbook.pretrained.inputs import Given, Prompts, given, one_text
+from hornbook.progress import note
 from hornbook.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -28,11 +32,22 @@ class Pretrained:
     Args:
         model: The Keras layer, built.
         tokenizer: Or None, when the vocabulary is the caller's business.
+        generation: How the model wants to be asked to write; None: nothing is known of it.
+        companions: What else lay in its folder, which `save` carries along.
     """
 
-    def __init__(self, model: Any, tokenizer: Tokenizer | None):
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Tokenizer | None,
+        *,
+        generation: GenerationConfig | None = None,
+        companions: Companions | None = None,
+    ):
         self.model = model
         self.tokenizer = tokenizer
+        self.generation = generation
+        self.companions = companions
         self._encoders: dict[str, Any] = {}
         self._writer: Any = None
         self._reader: Any = None
@@ -165,7 +180,8 @@ class Pretrained:
     ) -> Any:
         """Goes on with prompts, or writes what a model of two stacks makes of them.
 
-        Everything is greedy unless an option says otherwise.
+        Everything is greedy unless an option says otherwise, or the `generation_config.json` that
+        came with the model; options go first.
 
         Args:
             prompts: A text or a list of texts; or token ids, of one prompt or of several.  A NumPy
@@ -233,6 +249,10 @@ class Pretrained:
         """
         return self._writing().stream(prompt, options, condition=condition)
 
+    def streams(self, **options: Any) -> bool:
+        """Whether `stream` can show a text with these options; a search knows it at its end."""
+        return self._writing().streams(options)
+
     def score(
         self,
         texts: Prompts,
@@ -255,8 +275,8 @@ class Pretrained:
             prompts: What each of the texts goes on from or answers.  Prefix language models and
                 those of two stacks need it.
             condition: As of `generate`.
-            window: The most tokens of a causal model's text that are read at once; None: as many
-                as it has positions, at most 1024.
+            window: The most tokens of a causal model's text that are read at once; None: all, if
+                the model has positions for them, else 1024 or what it has.
             stride: How far a window is from the one before; None: half a window.
             batch_tokens: Tokens computed at a time, padding included.
 
@@ -374,13 +394,16 @@ class Pretrained:
         from hornbook.pretrained.generating import Writer
 
         if self._writer is None:
-            self._writer = Writer(self.model, self.tokenizer)
+            self._writer = Writer(self.model, self.tokenizer, self.generation)
         return self._writer
 
     def save(
         self, folder: str | Path, *, layout: str = "huggingface", shard_size: int = SHARD_SIZE
     ) -> None:
         """Writes a model folder, whole or not at all, with its checksums.
+
+        What else lay in the folder that the model came from (a licence, a chat template, how
+        sentence-transformers pools) is carried along; weights in other forms are not, and named.
 
         Args:
             folder: Made, or replaced if it is a model folder.
@@ -393,3 +416,11 @@ class Pretrained:
         """
         with atomic_folder(replaceable(folder)) as temporary:
             write_model(temporary, self.model, self.tokenizer, layout=layout, shard_size=shard_size)
+            if self.generation is not None:
+                write_json(temporary / GENERATION_CONFIG, self.generation.values)
+            if self.companions is not None:
+                left_out = self.companions.write(temporary, self.tokenizer)
+            else:
+                left_out = []
+        if left_out and self.companions is not None:
+            note(f"not carried along from {self.companions.folder}: {', '.join(left_out)}")

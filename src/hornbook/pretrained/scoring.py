@@ -20,7 +20,7 @@ from hornbook.pretrained.inputs import (
 )
 from hornbook.pretrained.reading import Reader, Row
 
-LONGEST_WINDOW = 1024  # unless it is asked for: attention to more costs more than it tells
+LONGEST_WINDOW = 1024  # of a longer text, unless it is asked for: more costs more than it tells
 
 
 class Scorer:
@@ -36,9 +36,13 @@ class Scorer:
         self.tokenizer = tokenizer
         self.config = reader.model.config
 
-    @property
-    def window(self) -> int:
-        """The most tokens read at once when nobody says how many."""
+    def window_of(self, length: int) -> int:
+        """The most tokens of a text that are read at once when nobody says how many.
+
+        A text that fits into the model's positions is read whole.
+        """
+        if length <= self.config.max_length:
+            return max(length, 2)
         return min(self.config.max_length, LONGEST_WINDOW)
 
     def scores(
@@ -72,7 +76,7 @@ class Scorer:
         elif application == "encoder":
             asked = self._hidden_one_by_one(texts)
         else:
-            asked = self._in_windows(texts, self.window if window is None else window, stride)
+            asked = self._in_windows(texts, window, stride)
         conditions = checked_condition(self.config, condition, len(asked))
         if conditions is not None:
             asked = [
@@ -99,18 +103,23 @@ class Scorer:
             for first, end in itertools.pairwise(ends.tolist())
         ]
 
-    def _in_windows(self, texts: Any, window: int, stride: int | None) -> list[list[Row]]:
+    def _in_windows(self, texts: Any, window: int | None, stride: int | None) -> list[list[Row]]:
         """Texts of a causal model, whose every token but the first is asked."""
         ids = prompt_ids(texts, self.config, self.tokenizer)
-        if self.config.position_kind == "learned" and window > self.config.max_length:
-            raise OptionError(
-                f"window is {window}; this model has {self.config.max_length} positions."
-            )
-        asked: list[list[Row]] = [[] for _ in ids]
+        positions = self.config.max_length
+        if window is None and stride is not None:
+            window = min(positions, LONGEST_WINDOW)
+        if window is not None and self.config.position_kind == "learned" and window > positions:
+            raise OptionError(f"window is {window}; this model has {positions} positions.")
         for number, row in enumerate(ids, 1):
             checked_token_ids(f"Text {number}", row, self.config.vocab_size)
-        for text, start, first, end in windows(list(map(len, ids)), window=window, stride=stride):
-            asked[text].append(_going_on(ids[text][start:end], first - start))
+        asked: list[list[Row]] = []
+        for row in ids:
+            size = self.window_of(len(row)) if window is None else window
+            found = windows([len(row)], window=size, stride=stride)
+            asked.append(
+                [_going_on(row[start:end], first - start) for _, start, first, end in found]
+            )
         return asked
 
     def _behind_prompts(self, texts: Any, prompts: Any) -> list[list[Row]]:

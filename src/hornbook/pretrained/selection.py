@@ -46,6 +46,7 @@ class Selection:
             for axis in (0, -1)
         }
         self._vocab_size = vocab_size
+        self._new_ids: dict[int, int] | None = None
         self._renumbers = keep_tokens is not None or bool(compound_tokens)
 
     def config(self, config: Any) -> Any:
@@ -63,7 +64,51 @@ class Selection:
                 changes["num_decoder_layers"] = len(self.blocks)
             if config.layer_types is not None:
                 changes["layer_types"] = tuple(config.layer_types[n] for n in self.blocks)
+        if not self.keeps_numbers(config.vocab_size):
+            kept = self.kept_tokens(config.vocab_size)
+            self._new_ids = {old: new for new, old in enumerate(kept)}
+            changes |= self._renumbered_ids(config)
         return config.replace(**changes)
+
+    def kept_tokens(self, rows: int) -> list[int]:
+        """The old ids that are kept, in their new order.
+
+        Args:
+            rows: Of the checkpoint.
+        """
+        kept = self.vocabulary[0].keep
+        return (list(range(rows)) if kept is None else kept.tolist())[: self._vocab_size]
+
+    def compounds(self) -> list[list[int]]:
+        """The old ids of each new token behind them."""
+        return [ids.tolist() for ids, _ in self.vocabulary[0].compound]
+
+    def new_id(self, old: int) -> int | None:
+        """The new id of a token of the checkpoint; None for one that is left out."""
+        if self._new_ids is None:
+            return old
+        return self._new_ids.get(old)
+
+    def _renumbered_ids(self, config: Any) -> dict[str, Any]:
+        """The token ids that a configuration names, as they are in the new vocabulary."""
+        new_id = self.new_id
+        changes: dict[str, Any] = {"extra": {}}
+        for name, value in config.extra.items():
+            is_id = name.endswith("_token_id") and value is not None
+            ids = value if isinstance(value, list) else [value]
+            found = [new for old in ids if is_id and (new := new_id(old)) is not None]
+            if not is_id:
+                changes["extra"][name] = value
+            elif found:
+                changes["extra"][name] = found if isinstance(value, list) else found[0]
+        for name in ("decoder_start_token_id", "pad_token_id"):
+            old = getattr(config, name)
+            # the positions of RoBERTa begin behind the old id of its padding
+            if old is not None and not (name == "pad_token_id" and config.position_offset):
+                changes[name] = new_id(old)
+        if config.encoder_decoder and changes.get("pad_token_id", config.pad_token_id) is None:
+            changes.pop("pad_token_id", None)
+        return changes
 
     def path_in_checkpoint(self, path: str, config: Any) -> str:
         """The path of one of our weights, with the number its block has in the checkpoint."""

@@ -25,6 +25,7 @@ class ModelSession:
         spare: For how many more there shall be room: those that are taken back again.
         condition: `(prompts, condition_size)`, where the model's norms listen to one.
         keep_hidden: Whether the hidden vectors of the prompts are wanted too.
+        start: What a decoder begins with; None: as the configuration says.
 
     Attributes:
         logits: `(rows, vocabulary)` float32, of the token that comes next in every row.
@@ -43,8 +44,10 @@ class ModelSession:
         spare: int = 0,
         condition: np.ndarray | None = None,
         keep_hidden: bool = False,
+        start: int | None = None,
     ):
         self._steps = steps
+        self._start = start
         config = steps.writer.config
         check_prompts(steps, prompts)
         reads_first = steps.model.config.encoder_decoder
@@ -85,7 +88,7 @@ class ModelSession:
         width = padded_length(max(len(prompt) for prompt in prompts))
         real = pad([[1] * len(prompt) for prompt in prompts], width)
         slots = np.zeros(padded_length(padded_length(1) + new_tokens), "bool")
-        start = config.decoder_start_token_id
+        start = config.decoder_start_token_id if self._start is None else self._start
         start = config.pad_token_id if start is None else start
         heard = () if condition is None else (condition,)
         return [[start]] * len(prompts), steps.read(pad(prompts, width), real, slots, *heard)

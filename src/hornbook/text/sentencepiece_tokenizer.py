@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -158,11 +158,15 @@ class SentencePieceTokenizer(Tokenizer):
             added = added_settings(self._added, specials)
             write_json(folder / CONFIG, {**self.style.settings(), **added})
 
-    def keep(self, token_ids: Iterable[int]) -> SentencePieceTokenizer:
+    def keep(
+        self, token_ids: Iterable[int], compounds: Iterable[Sequence[int]] = ()
+    ) -> SentencePieceTokenizer:
         """A tokenizer with these pieces only, numbered in this order.
 
         Texts are cut into the pieces that are left, so few become unknown.
         """
+        if list(compounds):
+            raise VocabularyError("A SentencePiece vocabulary has no pieces made of others.")
         style = self.style._replace(extra_ids=0)  # those that are kept are pieces now
         old = checked_ids(token_ids)
         model = kept_pieces(self._completed, old)

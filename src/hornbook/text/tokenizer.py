@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -217,11 +217,15 @@ class Tokenizer(ABC):
     def save(self, folder: str | Path) -> None:
         """Writes the tokenizer's files into a folder, for us and for Hugging Face's tools."""
 
-    def keep(self, token_ids: Iterable[int]) -> Tokenizer:
+    def keep(self, token_ids: Iterable[int], compounds: Iterable[Sequence[int]] = ()) -> Tokenizer:
         """A tokenizer with these tokens only, numbered in this order, for a smaller model.
 
+        Args:
+            token_ids: The old ids.
+            compounds: New tokens behind them, each the text that some old ids spell.
+
         Raises:
-            VocabularyError: this kind of vocabulary cannot be cut.
+            VocabularyError: this kind of vocabulary cannot be cut, or has no compounds.
         """
         raise VocabularyError(
             "Tokens can only be left out of a WordPiece or a SentencePiece vocabulary."

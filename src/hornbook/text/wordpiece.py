@@ -262,16 +262,23 @@ class WordPieceTokenizer(Tokenizer):
         left_out |= {one.token for one in self._added.values() if one.options["special"]}
         return _WordStream(self.vocabulary, left_out if skip_special_tokens else ())
 
-    def keep(self, token_ids: Iterable[int]) -> WordPieceTokenizer:
-        """A tokenizer with these tokens only, numbered in this order."""
+    def keep(
+        self, token_ids: Iterable[int], compounds: Iterable[Sequence[int]] = ()
+    ) -> WordPieceTokenizer:
+        """A tokenizer with these tokens only, numbered in this order.
+
+        A compound is the word that its tokens make: `un ##able` is `unable`.
+        """
         old = checked_ids(token_ids)
+        new = [self._compound(ids) for ids in compounds]
         tokens = [self.vocabulary[token_id] for token_id in old]
         # added tokens stay behind the vocabulary if that is where they are still
         count = len(old)
-        while count and old[count - 1] >= len(self._base):
+        while not new and count and old[count - 1] >= len(self._base):
             count -= 1
+        tokens = tokens[:count] + new
         return WordPieceTokenizer(
-            tokens[:count],
+            tokens,
             lowercase=self.lowercase,
             strip_accents=self.strip_accents,
             pre_tokenize=self.pre_tokenize,
@@ -280,6 +287,10 @@ class WordPieceTokenizer(Tokenizer):
             added={new: self._added[i] for new, i in enumerate(old) if i in self._added},
             settings=self._settings,
         )
+
+    def _compound(self, token_ids: Sequence[int]) -> str:
+        first, *others = [self.vocabulary[token_id] for token_id in token_ids]
+        return first + "".join(token.removeprefix("##") for token in others)
 
     @property
     def kind(self) -> str:

@@ -5,7 +5,7 @@ and with the `Texts` written so far.  It gives the logits back, changed in place
 forbids a token.  Any function of this form is one.
 """
 
-from hornbook.generation.constraints.allowed import ForcedPrefix, OneOf, OnlyFrom
+from hornbook.generation.constraints.allowed import ForcedEnd, ForcedPrefix, OneOf, OnlyFrom
 from hornbook.generation.constraints.applying import Constraint, constrained, constraints_of
 from hornbook.generation.constraints.banned import (
     BannedSequences,
@@ -21,6 +21,7 @@ from hornbook.generation.constraints.penalties import (
 __all__ = [
     "BannedSequences",
     "Constraint",
+    "ForcedEnd",
     "ForcedPrefix",
     "FrequencyPenalty",
     "LogitBias",

@@ -32,6 +32,26 @@ class ForcedPrefix:
         return logits
 
 
+class ForcedEnd:
+    """Ends a text that is as long as it may get with one of these tokens, whatever the model says.
+
+    Args:
+        stop_ids: What ends a text.
+        max_new_tokens: The longest a text can get.
+    """
+
+    def __init__(self, stop_ids: Iterable[int], max_new_tokens: int) -> None:
+        self._stop_ids = [int(token_id) for token_id in stop_ids]
+        self._last = max_new_tokens - 1
+
+    def __call__(self, logits: np.ndarray, texts: Texts) -> np.ndarray:
+        for row, row_logits in enumerate(logits):
+            if texts.count(row) == self._last:
+                row_logits[:] = -np.inf
+                row_logits[self._stop_ids] = 0.0
+        return logits
+
+
 class OneOf:
     """Writes one of these token sequences, and then a stop token.
 
