@@ -7,6 +7,7 @@ import json
 import pytest
 
 from hornbook.text.folder import tokenizer_from_folder
+from hornbook.text.vocabulary_file import VocabularyError
 
 CLASSES = {
     "bert": "BertTokenizer",
@@ -152,3 +153,30 @@ def test_decoding_gives_added_tokens_back_and_leaves_special_ones_out(folder, th
             assert "".join(map(stream.add, ids)) + stream.finish() == mine.decode(
                 ids, skip_special_tokens=skip
             )
+
+
+@pytest.mark.parametrize("kind", ["bert", "t5", "albert", "xlnet", "xlm-roberta"])
+def test_a_tokenizer_of_kept_tokens_is_opened_by_transformers(folder, theirs, tmp_path_factory):
+    with_decoder(folder)
+    whole = tokenizer_from_folder(folder)
+    middle = whole.vocabulary_size // 2
+    left_out = {*range(middle, middle + 5)} - {*whole.special_ids.values()}
+    kept = [number for number in range(whole.vocabulary_size) if number not in left_out]
+    small = whole.keep(kept)
+    small.save(again := tmp_path_factory.mktemp("again"))
+    assert_same(small, theirs(str(again)))
+    assert_same(tokenizer_from_folder(again), theirs(str(again)))
+    for text in TEXTS:
+        ids = whole.encode(text).token_ids
+        if not left_out & {*ids}:
+            assert [kept[new] for new in small.encode(text).token_ids] == ids
+
+
+@pytest.mark.parametrize("kind", ["xlm-roberta"])
+def test_fairseq_s_numbers_need_their_first_and_last_tokens(folder):
+    tokenizer = tokenizer_from_folder(folder)
+    mask = tokenizer.mask_token_id
+    assert tokenizer.keep([0, 1, 2, 3, 7, mask]).mask_token_id == 5
+    for wrong in ([0, 2, 1, 3, 7, mask], [0, 1, 2, 3, 7], [0, 1, 2, 3, mask, 7]):
+        with pytest.raises(VocabularyError, match="keep them there"):
+            tokenizer.keep(wrong)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hornbook.errors import did_you_mean
 from hornbook.text.added_tokens import add_to_library, added_tokens
 from hornbook.text.json_file import read_object
+from hornbook.text.library_calls import library_errors
 from hornbook.text.library_tokenizer import LibraryTokenizer, read_files
 from hornbook.text.merges import check_merges, read_merges
 from hornbook.text.special_tokens import SETTINGS, named_special_tokens, read_settings
@@ -95,7 +96,8 @@ def byte_pairs_from_folder(
     special_tokens = dict(named_special_tokens(settings)) or {
         purpose: token for purpose, token in way.special_tokens.items() if token in ids
     }
-    library = _library(ids, pairs, way, settings)
+    with library_errors(f"{folder / vocabulary} and {merges} make no tokenizer"):
+        library = _library(ids, pairs, way, settings)
     size = library.get_vocab_size()
     add_to_library(library, added_tokens(folder, settings, ids.get, size), str(folder))
     _mark_special(library, special_tokens)

@@ -5,6 +5,7 @@ GPT-2, RoBERTa, BART, T5, Llama, Qwen, SmolLM, ModernBERT and most others are pu
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hornbook.files import atomic_file
 from hornbook.text.added_tokens import add_to_library, added_tokens
 from hornbook.text.json_file import object_in, read_object, read_text
+from hornbook.text.library_calls import library_errors, quiet_panics
 from hornbook.text.merges import check_merges
 from hornbook.text.special_tokens import (
     SETTINGS,
@@ -24,7 +26,6 @@ from hornbook.text.special_tokens import (
 )
 from hornbook.text.template import Pieces, Template, processor_template
 from hornbook.text.tokenizer import Tokenizer, checked_ids
-from hornbook.text.vocabulary_file import VocabularyError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Library
@@ -66,6 +67,8 @@ class LibraryTokenizer(Tokenizer):
         library.no_padding()
         library.encode_special_tokens = split_special_tokens
         self._library = library
+        # of someone else's regular expressions nobody knows whether they end
+        self._has_patterns = any(b'"Regex"' in content for content in self._files.values())
         # the usual name of a purpose may be anything, unless the vocabulary calls it special
         special = {t.content for t in library.get_added_tokens_decoder().values() if t.special}
         if special_tokens is None:
@@ -95,7 +98,13 @@ class LibraryTokenizer(Tokenizer):
         Raises:
             VocabularyError: a file cannot be read, or they do not fit together.
         """
-        folder = Path(folder)
+        with library_errors(f"{Path(folder) / FILE} is no tokenizer"):
+            return cls._from_folder(Path(folder), max_length, add_special_tokens)
+
+    @classmethod
+    def _from_folder(
+        cls, folder: Path, max_length: int | None, add_special_tokens: bool
+    ) -> LibraryTokenizer:
         library, content = _open(folder / FILE)
         settings = read_settings(folder)
         size = library.get_vocab_size(with_added_tokens=True)
@@ -118,20 +127,20 @@ class LibraryTokenizer(Tokenizer):
                 file.write(content)
 
     def _pieces(self, texts: list[str]) -> list[Pieces]:
-        try:
+        passed_on = (TypeError, UnicodeEncodeError)
+        quiet = quiet_panics() if self._has_patterns else contextlib.nullcontext()
+        with library_errors("This tokenizer cannot read a text", passed_on=passed_on), quiet:
             found = self._library.encode_batch(texts, add_special_tokens=False)
-        except (TypeError, UnicodeEncodeError):
-            raise
-        except Exception as error:  # the library has no class of its own for this
-            raise VocabularyError(f"This tokenizer cannot read a text: {error}.") from None
         return [(encoding.ids, encoding.offsets) for encoding in found]
 
     def tokens(self, token_ids: Iterable[int]) -> list[str]:
-        return [self._library.id_to_token(token_id) or "" for token_id in token_ids]
+        with library_errors("This tokenizer cannot tell its tokens"):
+            return [self._library.id_to_token(token_id) or "" for token_id in token_ids]
 
     def decode(self, token_ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
         ids = [token_id for token_id in checked_ids(token_ids) if token_id < self.vocabulary_size]
-        return self._library.decode(ids, skip_special_tokens=skip_special_tokens)
+        with library_errors("This tokenizer cannot decode"):
+            return self._library.decode(ids, skip_special_tokens=skip_special_tokens)
 
     @property
     def kind(self) -> str:
@@ -151,10 +160,8 @@ def _open(path: Path) -> tuple[Library, dict[str, Any]]:
     if isinstance(model.get("merges"), list):
         prefix = str(model.get("continuing_subword_prefix") or "")
         check_merges(model["merges"], object_in(model, "vocab"), str(path), prefix)
-    try:
+    with library_errors(f"{path} is no tokenizer"), quiet_panics():
         return Library.from_str(read_text(path)), content
-    except Exception as error:  # the library has no class of its own for this
-        raise VocabularyError(f"{path} is no tokenizer: {error}.") from None
 
 
 def _template(library: Library) -> Template:

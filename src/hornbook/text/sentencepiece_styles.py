@@ -37,9 +37,9 @@ class Style(NamedTuple):
     fairseq: bool = False
     one_start: bool = False
 
-    def purposes(self) -> set[str]:
+    def purposes(self) -> list[str]:
         """Those of the special tokens that stand around a text."""
-        return set(re.findall(r"\{(\w+)\}", f"{self.single} {self.pair or ''}"))
+        return list(dict.fromkeys(re.findall(r"\{(\w+)\}", f"{self.single} {self.pair or ''}")))
 
     def settings(self) -> dict[str, Any]:
         """What a `tokenizer_config.json` has to say, for us and for Hugging Face's tools."""

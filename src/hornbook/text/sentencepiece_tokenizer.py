@@ -91,7 +91,7 @@ class SentencePieceTokenizer(Tokenizer):
         purposes = {f"{{{purpose}}}": token_id for purpose, token_id in ids.items()}
         if missing := [names.get(p, p) for p in self.style.purposes() if p not in ids]:
             raise VocabularyError(
-                f"{where}: the vocabulary has no {missing[0]}, which belongs around each text."
+                f"{where}: the vocabulary has no {', '.join(missing)}, to put around each text."
             )
         marks = {i: one for i, one in self._verbatim.items() if i not in ids.values()}
         super().__init__(
@@ -117,12 +117,16 @@ class SentencePieceTokenizer(Tokenizer):
                 raise VocabularyError(f"{where} does not begin with <unk>, <s> and </s>.")
             model = in_fairseq_order(model)
             self._processor = open_model(model, where)
-        if not any(self._has(f"{start}<extra_id_0>") for start in ("", WORD_START)):
+        if not self._sentinels() and not self._has(f"{WORD_START}<extra_id_0>"):
             sentinels = [f"<extra_id_{number}>" for number in reversed(range(self.style.extra_ids))]
             model = with_pieces(model, [new_piece(token, CONTROL) for token in sentinels])
             self._processor = open_model(model, where)
         if callable(added):
             added = added(self._id_of, self._processor.get_piece_size())
+        self._in_file = {
+            *self._sentinels(),
+            *(i for i in added if i < self._processor.get_piece_size()),
+        }
         # they are found in a text before the model sees it, which therefore must not find them
         more = [new_piece(one.token, CONTROL) for one in added.values() if not self._has(one.token)]
         self._completed = with_pieces(model, more)
@@ -169,9 +173,23 @@ class SentencePieceTokenizer(Tokenizer):
             raise VocabularyError("A SentencePiece vocabulary has no pieces made of others.")
         style = self.style._replace(extra_ids=0)  # those that are kept are pieces now
         old = checked_ids(token_ids)
-        model = kept_pieces(self._completed, old)
+        count = len(old)
+        # those behind the pieces stay there, lest the model finds them within a word
+        while count and old[count - 1] in self._added and old[count - 1] not in self._in_file:
+            count -= 1
+        pieces = self._in_file_order(old[:count]) if self.style.fairseq else old[:count]
+        model = kept_pieces(self._completed, pieces)
         added = {new: self._verbatim[i] for new, i in enumerate(old) if i in self._verbatim}
         return type(self)(model, style=style, name=self._name, added=added, **self._options())
+
+    def _in_file_order(self, old: list[int]) -> list[int]:
+        """The pieces of a file that fairseq's numbers are made from, without those it adds."""
+        if old[:4] != [0, 1, 2, 3] or old[-1] != self.special_ids["mask"]:
+            raise VocabularyError(
+                "XLM-RoBERTa's vocabulary begins with the ids 0 to 3 and ends with "
+                f"{self.special_ids['mask']}, <mask>: keep them there."
+            )
+        return [3, 0, 2, *old[4:-1]]
 
     def _options(self) -> dict[str, Any]:
         return {"max_length": self.max_length, "add_special_tokens": self.add_special_tokens}

@@ -128,12 +128,12 @@ def processor_template(processor: Mapping[str, Any] | None) -> Template:
         except KeyError as error:
             raise VocabularyError(f"The post-processor does not give the ids of {error}.") from None
         return Template(single, pair)
-    (start, start_id), (end, end_id) = part["cls"], part["sep"]
-    between, second = ("", 1) if part["type"] == "BertProcessing" else (f" {end}", 0)
+    (_, start), (_, end) = part["cls"], part["sep"]
+    between, second = ("", 1) if part["type"] == "BertProcessing" else (" {end}", 0)
     return Template.written(
-        f"{start} $A {end}",
-        f"{start} $A {end}{between} $B:{second} {end}:{second}",
-        {start: start_id, end: end_id},
+        "{start} $A {end}",
+        f"{{start}} $A {{end}}{between} $B:{second} {{end}}:{second}",
+        {"{start}": start, "{end}": end},
     )
 
 
