@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hornbook.errors import DataError, OptionError
 from hornbook.mining import frequent_itemsets
+from hornbook.mining.layout import Layout
 from hornbook.mining.reading import parse_lines, read_baskets
 from hornbook.mining.tables import from_columns
 
@@ -59,7 +60,7 @@ def test_whole_numbers_are_read_the_fast_way_and_the_same(baskets, sign):
     text = "\n".join(sign.join(map(str, basket)) for basket in baskets)
     if not text.strip():
         return
-    read = parse_lines(text.encode(), "x")
+    read = parse_lines(text.encode(), "x", Layout())
     assert isinstance(read.labels, np.ndarray)
     wanted = [tuple(sorted(map(str, set(basket)))) for basket in baskets if basket]
     assert baskets_of(read) == wanted
@@ -67,7 +68,7 @@ def test_whole_numbers_are_read_the_fast_way_and_the_same(baskets, sign):
 
 @pytest.mark.parametrize("text", ["007 7\n7 1\n", "1234567890123456789012 7\n7 1\n", "-1 7\n7 1\n"])
 def test_numbers_that_are_names_keep_their_letters(text):
-    read = parse_lines(text.encode(), "x")
+    read = parse_lines(text.encode(), "x", Layout())
     assert baskets_of(read) == [tuple(sorted(line.split())) for line in text.splitlines()]
 
 
@@ -108,7 +109,7 @@ def test_repetitions_are_dropped_and_said(tmp_path):
 
 
 def test_a_quote_that_is_never_closed_is_named_by_line(tmp_path):
-    with pytest.raises(DataError, match="line 2: a quote is not closed"):
+    with pytest.raises(DataError, match=":2: a quote opens a cell here and is not closed"):
         read_baskets(write(tmp_path, 'a,b\n"a,c\nb,c\n'))
 
 

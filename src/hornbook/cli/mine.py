@@ -29,7 +29,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--bins", type=int, metavar="N", help="cut numeric columns into N equally full ranges"
     )
     read.add_argument(
-        "--separator", metavar="NAME", help="tab, semicolon, comma or space; default: found out"
+        "--separator",
+        metavar="SIGN",
+        help="tab, pipe, semicolon, comma, space, or any one character; default: found out",
+    )
+    read.add_argument(
+        "--encoding", metavar="NAME", help="utf-8, gb18030, cp1252 ...; default: found out"
+    )
+    read.add_argument(
+        "--header",
+        choices=["yes", "no"],
+        help="whether the first line is a header and no basket; default: found out",
+    )
+    read.add_argument(
+        "--first-field",
+        choices=["item", "count", "id"],
+        help="what each line begins with: an item, how many follow, or a number of the basket; "
+        "default: found out",
     )
     read.add_argument(
         "--missing", choices=["error", "drop"], default="error", help="what to do with empty items"

@@ -30,10 +30,15 @@ def search(options: argparse.Namespace) -> tuple[Itemsets, list[str]]:
     }
     columns = {
         name: getattr(options, name)
-        for name in ("basket", "item", "table", "bins", "separator")
+        for name in (
+            *("basket", "item", "table", "bins", "separator"),
+            *("encoding", "header", "first_field"),
+        )
         if getattr(options, name)
     } | {"missing": options.missing}
-    categories = read_categories(options.categories) if options.categories else None
+    categories = None
+    if options.categories:
+        categories = read_categories(options.categories, options.encoding)
     changed = {"exclude": options.exclude, "categories": categories}
     if options.spark:
         from hornbook.mining.spark import mine_file_on_spark
@@ -44,7 +49,8 @@ def search(options: argparse.Namespace) -> tuple[Itemsets, list[str]]:
     if not fits(options.file, limits["memory"]):
         itemsets = frequent_itemsets(options.file, support, **limits, **changed, **columns)
         return itemsets, [
-            f"{number_of_baskets(itemsets.total)}, read in parts of the memory allowed."
+            f"{number_of_baskets(itemsets.total)}, read in parts of the memory allowed.",
+            *itemsets.notes,
         ]
     baskets, notes = _read(options, columns)
     note(notes[0])

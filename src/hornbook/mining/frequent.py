@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from hornbook.mining.found import Found, TooManyItemsets
 from hornbook.mining.hierarchy import without_relatives
 from hornbook.mining.itemsets import Itemsets
 from hornbook.mining.out_of_core import mine_parts
-from hornbook.mining.parts import fits, parts_of
+from hornbook.mining.parts import MixedParts, fits, parts_of
 from hornbook.mining.support import minimum_count
 
 METHODS = ("projection", "apriori")
@@ -62,7 +63,7 @@ def frequent_itemsets(
             on top.  A file that does not fit is mined in parts (see `out_of_core`).
         limit: More itemsets than this stop the search.
         **columns: For tables and files: `basket=` and `item=` name the columns of a table
-            with one row per item; see `tables.read_table` and `files.read_baskets`.
+            with one row per item; see `tables.from_columns` and `reading.read_baskets`.
 
     Returns:
         The itemsets in columns.
@@ -91,8 +92,14 @@ def frequent_itemsets(
         return condense(found, kind)
     if isinstance(baskets, str | Path) and not fits(baskets, memory):
         refuse_weights(weights, f"{baskets}, which does not fit into {memory:,} bytes")
-        with parts_of(baskets, memory, **columns) as parts:
-            return condense(mine_parts(parts, min_support, longest, memory, limit, changes), kind)
+        notes: list[str] = []
+        options = (min_support, longest, memory, limit, changes, notes)
+        with parts_of(baskets, memory, notes=notes, **columns) as parts:
+            try:
+                found = mine_parts(parts, *options)
+            except MixedParts:
+                found = mine_parts(parts, *options)
+        return replace(condense(found, kind), notes=notes)
     baskets = as_baskets(baskets, **columns)
     if weights is not None:
         baskets = weighted(baskets, weights)

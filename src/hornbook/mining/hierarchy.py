@@ -9,32 +9,59 @@ Reference: Srikant and Agrawal, Mining Generalized Association Rules, 1995.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 
 from hornbook.errors import DataError
 from hornbook.mining.baskets import Baskets, without_repeats
 from hornbook.mining.itemsets import Itemsets
-from hornbook.mining.unpacking import decode, read_bytes
+from hornbook.progress import note
+from hornbook.tabular.lines import line_ends, numbered_lines
+from hornbook.tabular.separators import find_table_separator, sep_line
+from hornbook.tabular.table import cell_rows
 
 
-def read_categories(path: str) -> dict[str, str]:
-    """Item to category from a CSV with those two columns; a header line is allowed.
+def read_categories(path: str, encoding: str | None = None) -> dict[str, str]:
+    """Item to category from a file with those two columns; a header line is allowed.
+
+    Args:
+        path: CSV, TSV or another separator; see `hornbook.tabular`.
+        encoding: Python's name of it; None finds it out.
 
     Raises:
-        DataError: naming the first line without two columns.
+        DataError: naming the first line without two columns, or an item with two categories.
     """
-    rows = list(csv.reader(io.StringIO(decode(read_bytes(path), path, []), newline="")))
-    wrong = [number for number, row in enumerate(rows, 1) if row and len(row) != 2]
-    if wrong or not rows:
-        raise DataError(
-            f"{path} must have two columns, item and category (see line {(wrong or [1])[0]})."
-        )
-    pairs = [(row[0].strip(), row[1].strip()) for row in rows if row]
-    return dict(pairs[1:] if pairs[0] == ("item", "category") else pairs)
+    problems: list[str] = []
+
+    def report(where: str, what: str) -> None:
+        problems.append(f"{where}: {what}")
+
+    lines = line_ends(numbered_lines(path, report, note, encoding=encoding))
+    first = next(((number, line) for number, line in lines if line.strip()), None)
+    sign = None if first is None else sep_line(first[1])
+    if first is None:
+        raise DataError(f"{path} is empty: two columns were expected, item and category.")
+    if sign is None:
+        lines = chain([first], lines)
+        sign = find_table_separator(first[1]) or ","
+    categories: dict[str, str] = {}
+    for row in cell_rows(lines, sign, path, report):
+        cells = [cell.strip() for cell in row.cells]
+        while len(cells) > 2 and not cells[-1]:
+            cells.pop()
+        if len(cells) != 2 or not all(cells):
+            problems.append(f"{path}:{row.line}: expected two columns, item and category")
+        elif not categories and tuple(cell.lower() for cell in cells) == ("item", "category"):
+            continue
+        elif categories.setdefault(cells[0], cells[1]) != cells[1]:
+            both = f"{categories[cells[0]]!r} and {cells[1]!r}"
+            problems.append(f"{path}:{row.line}: {cells[0]!r} has two categories, {both}")
+    if problems:
+        more = f"\nThere are {len(problems) - 1:,} more such lines." if len(problems) > 1 else ""
+        raise DataError(f"{problems[0]}.{more}")
+    return categories
 
 
 def ancestors(categories: Mapping[Hashable, Hashable]) -> dict[Hashable, list[Hashable]]:

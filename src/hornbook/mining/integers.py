@@ -7,15 +7,17 @@ from collections.abc import Iterator
 import numpy as np
 
 from hornbook.mining.baskets import Baskets, encode_integers, without_repeats
+from hornbook.mining.layout import Layout
 
 # Bytes that are worked on at a time, with all that is made of them in the cache.
 _BYTES = 1 << 17
 
 
-def parse_integers(raw: bytes) -> Baskets | None:
+def parse_integers(raw: bytes, layout: Layout | None = None) -> Baskets | None:
     """Baskets from lines of whole numbers; None if there is anything else in them.
 
-    A number with a leading zero, or one too long for an integer, is a name: None as well.
+    A number with a leading zero, or one too long for an integer, is a name: None as well, and so
+    is a first number that is to be left out and is not what the layout says.
     """
     parts = []
     for part in _whole_lines(raw):
@@ -26,6 +28,12 @@ def parse_integers(raw: bytes) -> Baskets | None:
     numbers, lengths = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     if not len(numbers):
         return None
+    if layout is not None and layout.first_field != "item":
+        starts = np.cumsum(lengths) - lengths
+        is_count = layout.first_field == "count" and not layout.is_sure
+        if is_count and not np.array_equal(numbers[starts], lengths - 1):
+            return None
+        numbers, lengths = np.delete(numbers, starts), lengths - 1
     codes, labels = encode_integers(numbers)
     before = len(codes)
     codes, lengths = without_repeats(codes, lengths)
@@ -55,7 +63,7 @@ def _parse(data: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     known = digit[1:-1] | is_break
     for sign in b" \t\r":
         known |= data == sign
-    if not known.all():
+    if not known.all() or _has_lone_returns(data):
         return None
     edges = np.flatnonzero(digit[1:] != digit[:-1])
     starts, ends = edges[::2], edges[1::2]
@@ -70,3 +78,12 @@ def _parse(data: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     before = np.searchsorted(starts, np.flatnonzero(is_break))
     lengths = np.diff(before, prepend=0, append=len(starts))
     return numbers, lengths[lengths > 0]  # blank lines are no baskets
+
+
+def _has_lone_returns(data: np.ndarray) -> bool:
+    """Whether a line ends with a carriage return alone, as old Macs write it."""
+    places = np.flatnonzero(data == ord("\r"))
+    if not len(places):
+        return False
+    following = data.take(np.minimum(places + 1, len(data) - 1))
+    return bool((following[places + 1 < len(data)] != ord("\n")).any())

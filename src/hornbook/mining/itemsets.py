@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,7 @@ class Itemsets:
         total: the number of baskets, by weight.
         minimum: the smallest count that was asked for.
         kind: `"all"`, `"closed"` or `"maximal"`.
+        notes: what was found out about a file that was mined in parts, one sentence each.
     """
 
     offsets: np.ndarray
@@ -36,6 +37,7 @@ class Itemsets:
     total: int
     minimum: int
     kind: str = "all"
+    notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.counts)

@@ -143,7 +143,7 @@ def mine_file_on_spark(
     a `.csv`; tables are `.parquet`, or text with a first line of names.
     """
     sql = require("pyspark.sql", extra="spark", package="pyspark")
-    from hornbook.mining.reading import sign_of
+    from hornbook.tabular.separators import sign_of
 
     session = sql.SparkSession.builder.appName("hornbook mine").getOrCreate()
     longest = 2**31 if max_length is None else max_length

@@ -127,10 +127,11 @@ def unsure(name: str) -> str:
 
 def contradicts(line: bytes, encoding: str) -> bool:
     """Whether a line of a file that was read as `encoding` so far is UTF-8, most surely."""
-    if encoding == "utf-8" or not _is_utf8(line):
+    if encoding not in ("cp1252", "gb18030") or line.isascii() or not _is_utf8(line):
         return False
-    high = len(_HIGH.findall(line))
-    return high >= 2 if encoding == "cp1252" else high >= 12 and high % 3 == 0
+    if encoding == "cp1252":
+        return True  # `Ã` and a sign behind it stand in no text
+    return max(line.decode("utf-8")) > "\u07ff" and chinese_faults(line) > 0.3
 
 
 def _is_utf8(sample: bytes) -> bool:

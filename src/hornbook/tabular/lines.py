@@ -22,7 +22,7 @@ from hornbook.tabular.encodings import (
     sample_of,
     unsure,
 )
-from hornbook.tabular.opening import STANDARD_INPUT, name_of, open_bytes, unreadable
+from hornbook.tabular.opening import STANDARD_INPUT, name_of, open_bytes, read_blocks, unreadable
 
 MAX_LINE_BYTES = 16 * 2**20
 Report = Callable[[str, str], None]  # where (`file:line`), and what is wrong there
@@ -68,15 +68,12 @@ def numbered_lines(
         raise unreadable(source, error) from None
 
 
-def decode_block(
-    raw: bytes, name: str, encoding: str, first_line: int = 1, *, of_file: bool = True
-) -> str:
+def decode_block(raw: bytes, name: str, encoding: str, first_line: int = 1) -> str:
     """The text of whole lines in a known encoding.
 
     Raises:
         DataError: naming the line that is not.
     """
-    raw = raw.removeprefix(codecs.BOM_UTF8) if of_file else raw
     if b"\0" in raw:
         line = first_line + raw.count(b"\n", 0, raw.index(b"\0"))
         raise DataError(f"{name}:{line}: has NUL bytes, so this is not text.")
@@ -89,7 +86,7 @@ def decode_block(
         raise DataError(f"{name}:{line}: {_wrong(raw, error, encoding)}.") from None
     if encoding in ("cp1252", "gb18030"):
         for number, one in enumerate(raw.split(b"\n"), first_line):
-            if not one.isascii() and contradicts(one, encoding):
+            if contradicts(one, encoding):
                 raise DataError(f"{name}:{number}: {_contradiction(encoding)}.")
     return text
 
@@ -97,17 +94,17 @@ def decode_block(
 def find_encoding(
     raw: bytes, name: str, say: Say, encoding: str | None = None, fallback: str | None = None
 ) -> str:
-    """The encoding of a whole file at hand, or of its beginning up to `SAMPLE_BYTES` of such lines.
+    """The encoding of text at hand: all of it, or from the first line that is not ASCII on.
 
     Args:
-        raw: The file, as `opening` gives it.
-        name: For messages.
+        raw: Text, as `opening` gives it.
+        name: Of the file.
         say: Gets a sentence about the guess.
         encoding: As it was asked for; None finds it out.
         fallback: The encoding where none is sure.  Defaults to an error.
 
     Raises:
-        DataError: it is not sure, or the file is no text.
+        DataError: it is not sure.
     """
     encoding = check_encoding(encoding)
     if encoding is not None:
@@ -120,6 +117,17 @@ def find_encoding(
     if found.note:
         say(f"{name}: {found.note}")
     return found.encoding
+
+
+def find_file_encoding(source: str | Path, say: Say, encoding: str | None = None) -> str:
+    """The encoding of a file that is not at hand: the same as of all of it; see `find_encoding`."""
+    sample = b""
+    if encoding is None:
+        for block, _ in read_blocks(source, SAMPLE_BYTES):
+            sample += block if sample else sample_of(block)
+            if len(sample) >= SAMPLE_BYTES:
+                break
+    return find_encoding(sample, name_of(source), say, encoding)
 
 
 def line_ends(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -179,7 +187,7 @@ def _decoded(
             lines = chain([(number, line)], lines)
             yield from _decoded(lines, name, report, say, encoding, ahead, fallback)
             return
-        if encoding in ("cp1252", "gb18030") and contradicts(line, encoding):
+        if encoding is not None and contradicts(line, encoding):
             report(f"{name}:{number}", _contradiction(encoding))
             continue
         try:

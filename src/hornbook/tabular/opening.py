@@ -59,12 +59,39 @@ def open_bytes(source: str | Path, encoding: str | None = None) -> Iterator[Any]
 
 
 def read_bytes(source: str | Path, encoding: str | None = None) -> bytes:
-    """The whole file; see `open_bytes`."""
+    """The whole file without a mark of UTF-8; see `open_bytes`."""
     with open_bytes(source, encoding) as file:
-        try:
-            return file.read()
-        except OSError as error:
-            raise unreadable(source, error) from None
+        return _read(file, -1, source).removeprefix(codecs.BOM_UTF8)
+
+
+def read_blocks(
+    source: str | Path, size: int, encoding: str | None = None
+) -> Iterator[tuple[bytes, int]]:
+    """The file in blocks of whole lines of about `size` bytes, with their first line numbers.
+
+    A mark of UTF-8 is no part of the first; see `open_bytes`.
+    """
+    line, rest, is_first = 1, b"", True
+    with open_bytes(source, encoding) as file:
+        while block := _read(file, size, source):
+            block = block.removeprefix(codecs.BOM_UTF8) if is_first else block
+            is_first = False
+            cut = block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, -1) + 1  # old Macs' lines
+            if not cut:
+                rest += block
+                continue
+            whole, rest = rest + block[:cut], block[cut:]
+            yield whole, line
+            line += whole.count(b"\n") or whole.count(b"\r")
+    if rest.strip():
+        yield rest, line
+
+
+def _read(file: Any, size: int, source: str | Path) -> bytes:
+    try:
+        return file.read(size)
+    except OSError as error:
+        raise unreadable(source, error) from None
 
 
 def unreadable(source: str | Path, error: OSError) -> DataError:

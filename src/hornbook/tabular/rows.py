@@ -7,6 +7,7 @@ quotes, a line is split at its separators.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -77,6 +78,13 @@ class Tally:
                 self.first = self.first or row.line
             yield row
 
+    def add(self, other: Tally) -> None:
+        """Takes in what was counted in another part of the file."""
+        self.rows += other.rows
+        self.lines += other.lines
+        self.broken += other.broken
+        self.first = self.first or other.first
+
     @property
     def note(self) -> str:
         """`N rows from M lines ...`, or nothing when each row was a line."""
@@ -110,6 +118,9 @@ def csv_rows(
         if '"' not in line:
             yield Row(number, line.rstrip("\r\n").split(sign), number)
             continue
+        if sign is not None and (simple := _simple_cells(line, sign)) is not None:
+            yield Row(number, simple, number)
+            continue
         record = _Record(number, line, lines, sign, name)
         try:
             cells = record.cells()
@@ -117,6 +128,16 @@ def csv_rows(
             report(f"{name}:{number}", str(error))
         else:
             yield Row(number, cells, record.number)
+
+
+def _simple_cells(line: str, sign: str) -> list[str] | None:
+    """The cells of a line by Python's fast reader, where it goes by the same rules."""
+    if ' "' in line or '\t"' in line or sign in '" ':
+        return None
+    try:
+        return next(csv.reader((line.rstrip("\r\n"),), delimiter=sign, strict=True))
+    except csv.Error:  # a cell goes on in the next line, or is very long, or broken
+        return None
 
 
 class _Misplaced(Exception):

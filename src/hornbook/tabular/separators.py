@@ -60,6 +60,13 @@ def find_separator(lines: Iterable[str]) -> str | None:
     return best if used[best] else None
 
 
+def rival_of(sign: str | None, lines: Sequence[str]) -> str | None:
+    """Another sign that is in most lines beside the separator, and might be it."""
+    bare = [_QUOTED.sub("", line) for line in lines]
+    most = [s for s in _SIGNS if s != sign and sum(s in line for line in bare) * 2 > len(bare)]
+    return most[0] if most and sign is not None else None
+
+
 def find_table_separator(header: str, columns: Sequence[str] = ()) -> str | None:
     """The sign between the cells of a header line; blanks (None) when there is no other.
 
