@@ -85,7 +85,9 @@ def main() -> None:
             "|---|---:|---:|---:|---:|---|",
         ]
         print("\n".join(lines), flush=True)
-        for name in [name for name in SETS if any(name.startswith(s) for s in options.sets.split(","))]:
+        for name in [
+            name for name in SETS if any(name.startswith(s) for s in options.sets.split(","))
+        ]:
             source, flags = SETS[name]
             if isinstance(source, str):
                 path = materialize(source, folder)[0]
