@@ -1,3 +1,4 @@
+import importlib
 import os
 import signal
 import subprocess
@@ -105,7 +106,8 @@ def test_a_full_disk_is_one_message_and_leaves_nothing(tmp_path, monkeypatch):
 
 def test_thousands_of_files_are_flushed_at_once(tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr("hornbook.files.writing.MANY", 10)
-    monkeypatch.setattr("hornbook.files.writing.os.sync", lambda: calls.append("all"))
+    writing = importlib.import_module("hornbook.files.writing")  # also the name of a function
+    monkeypatch.setattr(writing, "MANY", 10)
+    monkeypatch.setattr(os, "sync", lambda: calls.append("all"))
     make_captchas(tmp_path / "a", order(), 20, workers=0)
     assert calls == (["all"] if sys.platform == "linux" else [])

@@ -86,7 +86,9 @@ def _read_split(folders: ClassFolders, split: str, classes: Sequence[str]) -> tu
     ]
     kept, problems = surveyed(folders.splits[split], files)
     paths, numbers, _, digests, hashes = map(list, zip(*kept, strict=True))
-    return paths, np.array(numbers, dtype=np.int64), digests, hashes, [*problems, *folders.unused]
+    if unused := folders.unused_lines():
+        note("Not used:\n  " + "\n  ".join(unused))
+    return paths, np.array(numbers, dtype=np.int64), digests, hashes, problems
 
 
 def _told(side: ClassSplit, folder: Path, learned_from: str) -> ClassSplit:
