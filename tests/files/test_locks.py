@@ -23,7 +23,7 @@ from hornbook.files import (
     verify_manifest,
 )
 from hornbook.files import locks as module
-from hornbook.files.atomic_files import TEMPORARY
+from hornbook.files.writing import TEMPORARY
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills processes")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 
 SHOWN = 20  # proposals that are printed
@@ -30,10 +31,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from hornbook.errors import WriteError
+    from hornbook.files import locked_folder
+
+    with contextlib.ExitStack() as stack:
+        if options.folder.is_dir():
+            try:  # two that rename the same pictures would be in each other's way
+                stack.enter_context(locked_folder(options.folder))
+            except WriteError:
+                if options.apply or options.undo is not None:
+                    raise
+        _label(options)
+
+
+def _label(options: argparse.Namespace) -> None:
     from hornbook.data.answers import check_ending, write_answers
     from hornbook.data.picture_files import find_pictures
     from hornbook.data.renaming import is_inside, mend, named_after
-    from hornbook.errors import OptionError
+    from hornbook.errors import DataError, OptionError
     from hornbook.progress import note
     from hornbook.recipes import open_run
 
@@ -58,6 +73,8 @@ def run(options: argparse.Namespace) -> None:
         print("Nothing to rename.")
         return
     answers = recipe.predict(paths)
+    if all(answer["error"] is not None for answer in answers):
+        raise DataError(f"None of {len(paths):,} can be read.  The first: {answers[0]['error']}")
     if options.out is not None:
         write_answers(options.out, answers)
         print(f"{len(answers):,} proposals in {options.out}")

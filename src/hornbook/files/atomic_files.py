@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from hornbook.files.locks import NoLocksError, is_same, lock_handle
-from hornbook.files.writing import sync_folder, writing
-
-TEMPORARY = ".tmp-hornbook-"  # behind the name of what is being written; then some letters
+from hornbook.files.writing import TEMPORARY, sync_folder, writing
 
 
 @contextlib.contextmanager

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hornbook.errors import LockedError
-from hornbook.files.atomic_files import TEMPORARY, temporaries, temporary_name
+from hornbook.files.atomic_files import temporaries, temporary_name
 from hornbook.files.locks import LOCK, covered, is_held, lock
 from hornbook.files.manifest import files_of, write_manifest
-from hornbook.files.writing import sync_files, sync_folder, writing
+from hornbook.files.writing import TEMPORARY, sync_files, sync_folder, writing
 
 REPLACED = ".replaced-by-hornbook"  # behind the name of a folder that is being replaced
 _PATIENCE = 2.0  # seconds: longer than two renames take

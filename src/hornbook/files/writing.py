@@ -12,6 +12,8 @@ from pathlib import Path
 
 from hornbook.errors import WriteError
 
+TEMPORARY = ".tmp-hornbook-"  # behind the name of what is being written; then some letters
+
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 BROKEN = (errno.EIO, errno.ENXIO, errno.ESTALE)
@@ -38,9 +40,9 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except WriteError as error:
-        if error.path == path or not _is_of(error.path, path):
+        if not os.path.abspath(error.path).startswith(os.path.abspath(path) + TEMPORARY):
             raise
-        raise _failed(path, error.reason, error.remedy) from None  # not its temporary neighbour
+        raise _failed(path, error.reason, error.remedy) from None  # a person knows this name
     except Exception as error:
         name = getattr(error, "filename", None)
         reason = _reason(error)

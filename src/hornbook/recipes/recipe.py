@@ -27,6 +27,7 @@ from hornbook.files import (
     settle,
     verify_manifest,
     write_json,
+    writing,
 )
 from hornbook.progress import note
 from hornbook.recipes.fields import (
@@ -114,7 +115,8 @@ class Recipe(ABC):
                 note(f"{run.path} holds no run yet, so this one begins.")
                 resume = False
             try:
-                self._fit(data, out, resume=resume)
+                with writing(run.path):
+                    self._fit(data, out, resume=resume)
             except WriteError as error:
                 if not run.is_begun():
                     raise
