@@ -6,17 +6,12 @@ python examples/smaller_vocabulary.py chinese_L-12_H-768_A-12 smaller
 import sys
 
 import hornbook
-from hornbook.pretrained import Pretrained
 from hornbook.text.vocabulary import simplify
-from hornbook.text.wordpiece import WordPieceTokenizer
 
 source, target = sys.argv[1:]
 full = hornbook.load(source)
 # special tokens first, then everything but words that characters and pieces can spell
-vocabulary, keep_tokens = simplify(
-    full.tokenizer.vocabulary, ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-)
+_, keep_tokens = simplify(full.tokenizer.vocabulary, ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
 small = hornbook.load(source, keep_tokens=keep_tokens)
-tokenizer = WordPieceTokenizer(vocabulary, lowercase=full.tokenizer.lowercase)
-Pretrained(small.model, tokenizer).save(target, layout="google")
+small.save(target, layout="google")  # its tokenizer has followed
 print(f"{full.config.vocab_size} -> {small.config.vocab_size} tokens in {target}")

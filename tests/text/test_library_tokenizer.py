@@ -56,9 +56,46 @@ def test_a_tokenizer_made_in_python_is_saved_as_tokenizer_json(tmp_path):
     assert again.vocabulary_size == 5
 
 
-def test_its_tokens_cannot_be_left_out():
-    with pytest.raises(VocabularyError, match="WordPiece or a SentencePiece"):
-        LibraryTokenizer(library()).keep([1, 2])
+LIBRARY_KINDS = ["gpt", "gpt2", "roberta", "qwen", "modernbert", "t5-json", "llama-json", "mpnet"]
+
+
+@pytest.mark.parametrize("kind", LIBRARY_KINDS)
+def test_kept_tokens_are_numbered_anew_and_cut_texts_as_before(opened, kind, tmp_path):
+    whole = opened(kind)
+    # nothing is merged from the last tokens that were learned, nor do texts need them
+    last = [i for i in range(whole.vocabulary_size) if i not in whole.special_ids.values()][-3:]
+    kept = [i for i in reversed(range(whole.vocabulary_size)) if i not in last]
+    small = whole.keep(kept)
+    assert small.vocabulary_size == len(kept)
+    small.save(tmp_path)
+    again = tokenizer_from_folder(tmp_path)
+    for text in ["hello world", "the <mask> lazy <|im_end|> dog", "今天天气", "a <extra_id_0> b"]:
+        ids = whole.encode(text).token_ids
+        found = small.encode(text)
+        assert again.encode(text) == found
+        if not {*last} & {*ids}:
+            assert [kept[new] for new in found.token_ids] == ids
+            assert small.decode(found.token_ids) == whole.decode(ids)
+    assert small.special_ids == {p: kept.index(i) for p, i in whole.special_ids.items()}
+    assert again.special_ids == small.special_ids
+
+
+def test_what_texts_could_not_be_cut_into_is_refused(opened):
+    whole = opened("gpt2")
+    tokens = whole.tokens(range(whole.vocabulary_size))
+    everything = range(whole.vocabulary_size)
+    byte = tokens.index("a")
+    with pytest.raises(VocabularyError, match=r"These bytes must be kept.* 'a'"):
+        whole.keep([i for i in everything if i != byte])
+    part = tokens.index("he")  # of "hello"
+    with pytest.raises(VocabularyError, match="a step is left out"):
+        whole.keep([i for i in everything if i != part])
+    with pytest.raises(VocabularyError, match="for what is unknown, must be kept"):
+        opened("mpnet").keep([0, 1, 2])
+    with pytest.raises(VocabularyError, match="stands around texts, must be kept"):
+        opened("mpnet").keep([0, 3, 7])
+    with pytest.raises(VocabularyError, match="no tokens made of others"):
+        whole.keep(everything, [[5, 6]])
 
 
 def test_an_unknown_word_without_a_token_for_it_is_an_error_of_the_vocabulary():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,12 @@ from hornbook.files import atomic_file
 from hornbook.text.added_tokens import add_to_library, added_tokens
 from hornbook.text.json_file import object_in, read_object, read_text
 from hornbook.text.library_calls import library_errors, quiet_panics
+from hornbook.text.library_cutting import cut_library
 from hornbook.text.merges import check_merges
 from hornbook.text.special_tokens import (
+    CONFIG,
     SETTINGS,
+    SPECIAL_TOKENS_MAP,
     named_special_tokens,
     read_settings,
     special_ids,
@@ -26,6 +29,7 @@ from hornbook.text.special_tokens import (
 )
 from hornbook.text.template import Pieces, Template, processor_template
 from hornbook.text.tokenizer import Tokenizer, checked_ids
+from hornbook.text.vocabulary_file import VocabularyError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Library
@@ -126,6 +130,34 @@ class LibraryTokenizer(Tokenizer):
             with atomic_file(Path(folder) / name) as file:
                 file.write(content)
 
+    def keep(
+        self, token_ids: Iterable[int], compounds: Iterable[Sequence[int]] = ()
+    ) -> LibraryTokenizer:
+        """A tokenizer with these tokens only, numbered in this order.
+
+        Byte pairs need the parts that a token is merged from, and all bytes.
+        """
+        if list(compounds):
+            raise VocabularyError("This kind of vocabulary has no tokens made of others.")
+        ids = checked_ids(token_ids)
+        content = json.loads(self._library.to_str())
+        if nameless := [i for i in ids if self._library.id_to_token(i) is None]:
+            raise VocabularyError(f"The vocabulary has no token {nameless[0]}.")
+        library, _ = cut_library(self._library, content, ids)
+        names = dict(zip(ids, self.tokens(ids), strict=True))
+        purposes = {p: names[i] for p, i in self.special_ids.items() if i in names}
+        settings = {f"{purpose}_token": token for purpose, token in purposes.items()}
+        settings |= cut_settings(self._files, set(names.values()))
+        files = {FILE: library.to_str(pretty=True), CONFIG: json.dumps(settings, indent=2)}
+        return LibraryTokenizer(
+            library,
+            special_tokens=purposes,
+            split_special_tokens=settings.get("split_special_tokens") is True,
+            max_length=self.max_length,
+            add_special_tokens=self.add_special_tokens,
+            files={name: text.encode() for name, text in files.items()},
+        )
+
     def _pieces(self, texts: list[str]) -> list[Pieces]:
         passed_on = (TypeError, UnicodeEncodeError)
         quiet = quiet_panics() if self._has_patterns else contextlib.nullcontext()
@@ -168,6 +200,26 @@ def _template(library: Library) -> Template:
     processor = library.post_processor
     # the state of a processor is its part of tokenizer.json
     return processor_template(None if processor is None else json.loads(processor.__getstate__()))
+
+
+def cut_settings(files: Mapping[str, bytes], tokens: set[str]) -> dict[str, Any]:
+    """What `tokenizer_config.json` says of a vocabulary with some of its tokens only."""
+    said: dict[str, Any] = {}
+    for name in (SPECIAL_TOKENS_MAP, CONFIG):
+        said |= json.loads(files.get(name, b"{}").decode("utf-8-sig"))
+    kept: dict[str, Any] = {}
+    for name, value in said.items():
+        if name == "added_tokens_decoder":  # they are in tokenizer.json
+            continue
+        content = value.get("content") if isinstance(value, dict) else value
+        if name.endswith("_token") and isinstance(content, str) and content not in tokens:
+            continue
+        if name.endswith("special_tokens") and isinstance(value, list):
+            value = [
+                one for one in value if (one["content"] if isinstance(one, dict) else one) in tokens
+            ]
+        kept[name] = value
+    return {**kept, "tokenizer_class": "PreTrainedTokenizerFast"}
 
 
 def read_files(folder: Path, *names: str) -> dict[str, bytes]:

@@ -227,9 +227,7 @@ class Tokenizer(ABC):
         Raises:
             VocabularyError: this kind of vocabulary cannot be cut, or has no compounds.
         """
-        raise VocabularyError(
-            "Tokens can only be left out of a WordPiece or a SentencePiece vocabulary."
-        )
+        raise VocabularyError("Tokens cannot be left out of this kind of vocabulary.")
 
     @property
     @abstractmethod
