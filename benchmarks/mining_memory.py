@@ -1,4 +1,4 @@
-"""What `hornbook mine --memory N` really takes: asked, peak, time, and whether the answer is the same.
+"""What `hornbook mine --memory N` really takes: asked, peak, time, and if the answer is the same.
 
     python benchmarks/mining_memory.py [--sets retail,T10I4D1000K] [--asked 50MB,200MB] [--keep]
 
@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+
 from mining import materialize
 
 # Name: the set of `mining.py` with its support, or how to make it and the options.
@@ -96,7 +97,8 @@ def main() -> None:
                 path = path if path.exists() else explosion(path, *source)
             for asked in options.asked.split(","):
                 peak, seconds, answer = measured(path, [*flags, "--memory", asked], folder)
-                line = f"| {name} | {asked} | {peak:.0f} MB | {peak - base:.0f} MB | {seconds:.1f} | {answer} |"
+                sizes = f"{peak:.0f} MB | {peak - base:.0f} MB"
+                line = f"| {name} | {asked} | {sizes} | {seconds:.1f} | {answer} |"
                 print(line, flush=True)
                 lines.append(line)
     if options.keep:
