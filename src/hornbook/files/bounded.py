@@ -15,6 +15,7 @@ from hornbook.errors import CheckpointError, HornbookError
 MAX_JSON_BYTES = 16 * 2**20  # of a configuration, a manifest, an index
 MAX_ROWS_BYTES = 256 * 2**20  # of JSON lines, a row per epoch or image
 MAX_VOCABULARY_BYTES = 512 * 2**20  # of a vocabulary or a tokenizer, the largest files of words
+_BLOCK = 2**20
 
 
 def bounded_bytes(
@@ -31,14 +32,16 @@ def bounded_bytes(
         OSError: it cannot be opened or read.
         HornbookError: an `error`, if the file is longer.
     """
+    content = bytearray()
     with open(path, "rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise error(
-            f"{path} is too long: such a file has at most {most / 2**20:.4g} MiB here.\n"
-            "Is this another kind of file?"
-        )
-    return content
+        while block := file.read(_BLOCK):  # to read `most` at once would ask for as much memory
+            content += block
+            if len(content) > most:
+                raise error(
+                    f"{path} is too long: such a file has at most {most / 2**20:.4g} MiB here.\n"
+                    "Is this another kind of file?"
+                )
+    return bytes(content)
 
 
 def bounded_text(
