@@ -62,7 +62,7 @@ def _shortened(message: str) -> str:
     """A message of which at most ten lines are names: how many more there are is said."""
     lines = message.splitlines()
     names = [number for number, line in enumerate(lines) if line.startswith("  ")]
-    if len(names) <= SHOWN:
+    if len(names) <= SHOWN + 1:  # the last may say how many more there are
         return message
     more = [f"  ... and {len(names) - SHOWN:,} more"]
     dropped = set(names[SHOWN:])

@@ -217,6 +217,24 @@ def test_an_existing_run_is_refused(matching_run, matching_data, tiny_fields, re
     assert names(matching_run) == before
 
 
+def test_a_finished_run_is_a_success_however_often_it_is_resumed(
+    matching_run, matching_data, tiny_fields, refused, names, capsys
+):
+    before = {name: (matching_run / name).stat().st_mtime_ns for name in names(matching_run)}
+    words = train_words(matching_data, matching_run, tiny_fields)
+    for _ in range(2):
+        assert main([*words, "--resume"]) == 0
+        captured = capsys.readouterr()
+        assert f"{matching_run} is finished; there is nothing to resume." in captured.err
+        assert "Validation" not in captured.out
+        assert f"Run     {matching_run}" in captured.out
+    words = train_words(matching_data, matching_run, tiny_fields, epochs=4)
+    assert main([*words, "--resume"]) == 2
+    assert "epochs: 3 then, 4 now" in capsys.readouterr().err
+    now = {name: (matching_run / name).stat().st_mtime_ns for name in names(matching_run)}
+    assert now == before
+
+
 def test_what_is_no_run_is_refused(tmp_path, refused, matching_data):
     assert "not a run" in refused("predict", matching_data, matching_data / "unseen.jsonl")
     assert "not a run" in refused("evaluate", tmp_path, matching_data)

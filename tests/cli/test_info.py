@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from importlib.metadata import version
 
 import numpy as np
 import pytest
 
+from hornbook import describing
 from hornbook.checkpoints import find_checkpoint
 from hornbook.cli import main
 from hornbook.describing import describe_folder
+from hornbook.errors import CheckpointError
 from hornbook.files import MANIFEST
 from hornbook.installation import describe_installation, installed_version, usable_cores
 from hornbook.pretrained import LAYOUTS, Pretrained
@@ -92,6 +95,42 @@ def test_damage_that_a_checkpoint_knows_of_is_shown_without_a_manifest(make_fold
     octets[0] ^= 1
     data.write_bytes(octets)
     assert dict(describe_folder(folder))["checksums"].startswith("PROBLEM")
+
+
+def test_a_problem_is_said_once_and_with_ten_names_at_most(make_folder, monkeypatch):
+    folder = make_folder()
+    entries = {f"file-{number:04}": {"bytes": 1, "sha256": ""} for number in range(1000)}
+    (folder / MANIFEST).write_text(json.dumps(entries))
+    problem = dict(describe_folder(folder))["checksums"]
+    assert problem.count("missing ") == 10
+    assert "... and 990 more" in problem
+
+    def fail(folder):
+        raise CheckpointError("Wrong:\n" + "".join(f"  x{n}\n" for n in range(99)) + "Mend it.")
+
+    for part in ("_weights", "_vocabulary"):
+        monkeypatch.setattr(describing, part, fail)
+    rows = dict(describe_folder(folder))
+    assert rows["weights"].splitlines()[10:] == ["  x9", "  ... and 89 more", "Mend it."]
+    assert rows["vocabulary"] == "PROBLEM: as above"
+
+
+def test_files_that_no_manifest_lists_are_named(make_folder):
+    folder = make_folder()
+    (folder / "generation_config.json").write_text("{}")
+    assert "not in it: generation_config.json" in dict(describe_folder(folder))["checksums"]
+    (folder / MANIFEST).write_text("{}")
+    assert dict(describe_folder(folder))["checksums"].startswith("PROBLEM")
+
+
+def test_a_folder_of_links_into_a_cache_is_as_good_as_any(make_folder, tmp_path):
+    folder, links = make_folder(), tmp_path / "snapshots" / "0a1b"
+    links.mkdir(parents=True)
+    for file in folder.iterdir():
+        (links / file.name).symlink_to(f"../../model/{file.name}")
+    rows = describe_folder(links)
+    assert rows == describe_folder(folder)
+    assert not any(value.startswith("PROBLEM") for _, value in rows)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path, capsys):
