@@ -152,3 +152,21 @@ def test_a_label_file_may_be_named_itself(tmp_path):
     (tmp_path / "y.txt").write_text("nothing of it\n")
     with pytest.raises(DataError, match="names none of the images"):
         read_captchas(tmp_path / "y.txt")
+
+
+def test_what_label_and_predict_wrote_is_not_taken_for_labels(tmp_path):
+    names = [f"{text}_1.png" for text in ("7h2k", "ab3d", "99xx", "k2k2")]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "undo-20260101-000000.csv").write_text(
+        "old,new\n" + "".join(f"x{n},{n}\n" for n in names)
+    )
+    (tmp_path / "answers.csv").write_text(
+        "file,text,confidence,error\n" + "".join(f"{n},wrong,0.9,\n" for n in names)
+    )
+    (tmp_path / "answers.jsonl").write_text(
+        "".join(json.dumps({"file": n, "text": "wrong", "confidence": 0.9}) + "\n" for n in names)
+    )
+    assert labels(tmp_path) == ["7h2k", "99xx", "ab3d", "k2k2"]
+    folder = read_captcha_folder(tmp_path)
+    assert "3 files passed over: 2 .csv, 1 .jsonl" in "\n".join(folder.lines())

@@ -28,9 +28,8 @@ _NAME_COLUMNS = """file filename file_name image image_name image_id image_file 
 img_path path filepath file_path image_path picture name id 文件 文件名 图片"""
 _LABEL_COLUMNS = """label labels text texts word words captcha code value transcription solution
 answer gt ground_truth groundtruth target string content 标签 标注 文本 内容 答案 验证码"""
-_LABELISH = re.compile(
-    r"label|gt|ground_?truth|annotation|transcription|answer|标签|标注|答案", re.I
-)
+_LABELISH = re.compile(r"label|gt|ground_?truth|annotation|transcription|标签|标注", re.I)
+_ANSWERS = {"confidence", "character_confidence", "probability"}  # what a model said, not a person
 _EXCEL = re.compile(r"sep=.", re.I)  # a line that Excel writes above the header
 
 
@@ -75,7 +74,12 @@ def read_label_file(path: Path, known: Container[str]) -> list[LabelRow] | None:
     layout = _layout([line for _, line in lines[:_LOOKED_AT]], known)
     if layout is None or not (layout.by_file_name or is_labelish(path)):
         return None  # numbers that happen to be names without an ending
+    header = {cell.lower() for cell in _cells(lines[0][1], layout.delimiter)}
+    if header & _ANSWERS and not is_labelish(path):
+        return None
     rows = list(_rows(path, lines, layout, problems))
+    if _are_names(rows):
+        return None
     problems.raise_if_any()
     return rows
 
@@ -163,7 +167,7 @@ def _of_json(path: Path, known: Container[str]) -> list[LabelRow] | None:
         if is_labelish(path):
             raise
         return None  # some other file of JSON
-    if not any(_names(row.name, known) for row in rows):
+    if not any(_names(row.name, known) for row in rows) or _are_names(rows):
         return None
     problems.raise_if_any()
     return rows
@@ -188,7 +192,7 @@ def _json_rows(path: Path, known: Container[str], problems: Problems) -> Iterato
         rows = next(iter(value.values()), []) if isinstance(value, dict) else value
         pairs = enumerate(rows, 1) if isinstance(rows, list) else []
     for number, row in pairs:
-        if isinstance(row, Mapping):
+        if isinstance(row, Mapping) and not (_ANSWERS & set(row) and not is_labelish(path)):
             named = [value for value in row.values() if _names(value, known)]
             name = _of_object(row, _NAME_COLUMNS) or next(iter(named), None)
             yield from _json_row(path, number, name, _of_object(row, _LABEL_COLUMNS), problems)
@@ -223,6 +227,11 @@ def _names(cell: Any, known: Container[str]) -> bool:
     if not isinstance(cell, str):
         return False
     return unicodedata.normalize("NFC", re.split(r"[/\\]", cell.strip())[-1]) in known
+
+
+def _are_names(rows: Sequence[LabelRow]) -> bool:
+    """Whether the labels are names of images themselves: a list of what was renamed, or copied."""
+    return 2 * sum(_like_a_file(row.label.lower()) for row in rows) > len(rows)
 
 
 def _like_a_file(cell: str) -> bool:
