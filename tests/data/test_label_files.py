@@ -1,11 +1,13 @@
 """Files of labels are known by what is in them, and give text exactly as it stands there."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from hornbook.data.captcha_folder import read_captcha_folder
 from hornbook.data.captchas import read_captchas
+from hornbook.data.label_files import is_labelish
 from hornbook.errors import DataError
 
 TEXTS = ["0007", "0014", "ab d", "7,7", "8-3="]
@@ -170,3 +172,9 @@ def test_what_label_and_predict_wrote_is_not_taken_for_labels(tmp_path):
     assert labels(tmp_path) == ["7h2k", "99xx", "ab3d", "k2k2"]
     folder = read_captcha_folder(tmp_path)
     assert "3 files passed over: 2 .csv, 1 .jsonl" in "\n".join(folder.lines())
+
+
+def test_names_of_files_that_say_labels():
+    said = ["labels.csv", "train_labels.csv", "rec_gt_train.txt", "gt.txt", "标注.txt"]
+    other = ["lengths.csv", "answers.csv", "notes.txt", "undo-1.csv"]
+    assert [name for name in [*said, *other] if is_labelish(Path(name))] == said

@@ -28,7 +28,9 @@ _NAME_COLUMNS = """file filename file_name image image_name image_id image_file 
 img_path path filepath file_path image_path picture name id 文件 文件名 图片"""
 _LABEL_COLUMNS = """label labels text texts word words captcha code value transcription solution
 answer gt ground_truth groundtruth target string content 标签 标注 文本 内容 答案 验证码"""
-_LABELISH = re.compile(r"label|gt|ground_?truth|annotation|transcription|标签|标注", re.I)
+_LABELISH = re.compile(
+    r"label|(?<![a-z])gt(?![a-z])|ground_?truth|annotation|transcription|标签|标注", re.I
+)
 _ANSWERS = {"confidence", "character_confidence", "probability"}  # what a model said, not a person
 _EXCEL = re.compile(r"sep=.", re.I)  # a line that Excel writes above the header
 
