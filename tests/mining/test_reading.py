@@ -204,5 +204,5 @@ def test_parquet_is_a_table(tmp_path):
     read = read_baskets(tmp_path / "t.parquet", basket="o", item="p")
     assert baskets_of(read) == [("a", "b"), ("a",)]
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 not really")
-    with pytest.raises(DataError, match="not a Parquet file"):
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
         read_baskets(tmp_path / "bad.parquet")

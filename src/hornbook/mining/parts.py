@@ -99,6 +99,7 @@ def parts_of(
         for part in columns():
             survey.look(part)
         survey.refuse(missing)
+        notes += survey.notes
         yield lambda: map(survey.baskets, columns())
     else:
         with open_bytes(path, encoding) as file:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from hornbook.errors import DataError
 from hornbook.mining.baskets import Baskets
+from hornbook.mining.number_columns import NumberColumn
 
 _YES = {"1", "1.0", "true", "t", "x"}
 _NO = {"0", "0.0", "false", "f", ""}
-_NO_NUMBERS, _NO_COUNTS = np.empty(0), np.empty(0, np.int64)
 
 
 @dataclass
@@ -30,8 +30,7 @@ class Column:
         gaps, gap_rows: how many values are missing, and in which rows first.
         text, other: a value that is text, and one that is not, if there are any.
         yes_or_no: whether all values say yes or no.
-        numbers, counts: the different numbers, ascending, and how often each is there.
-        is_number: whether all values are numbers.
+        numbers: what the numbers are, if all values are some and ranges are asked for.
     """
 
     gaps: int = 0
@@ -39,9 +38,7 @@ class Column:
     text: Any = None
     other: Any = None
     yes_or_no: bool = True
-    is_number: bool = True
-    numbers: np.ndarray = field(default_factory=lambda: _NO_NUMBERS)
-    counts: np.ndarray = field(default_factory=lambda: _NO_COUNTS)
+    numbers: NumberColumn | None = None
 
     def look(
         self, values: Sequence[Any], first_row: int, bins: int | None, meaning: Mapping[Any, Any]
@@ -61,12 +58,9 @@ class Column:
         self.yes_or_no = (
             self.yes_or_no and {str(value).lower() for value in different} <= _YES | _NO
         )
-        if bins and self.is_number:
-            numbers = _as_numbers([meaning[value] for value in values])
-            if numbers is None:
-                self.is_number = False
-            else:
-                self._count(*np.unique(numbers[~np.isnan(numbers)], return_counts=True))
+        if bins:
+            self.numbers = self.numbers or NumberColumn()
+            self.numbers.look(meaning[value] for value in values)
 
     def merge(self, other: Column) -> None:
         """Takes in what was seen of other rows, whose row numbers are not known."""
@@ -75,25 +69,10 @@ class Column:
         self.text = other.text if self.text is None else self.text
         self.other = other.other if self.other is None else self.other
         self.yes_or_no &= other.yes_or_no
-        self.is_number &= other.is_number
-        self._count(other.numbers, other.counts)
-
-    def _count(self, numbers: np.ndarray, counts: np.ndarray) -> None:
-        both = np.concatenate([self.numbers, numbers])
-        self.numbers, place = np.unique(both, return_inverse=True)
-        self.counts = np.bincount(place, np.concatenate([self.counts, counts])).astype(np.int64)
-
-    def edges(self, bins: int) -> np.ndarray:
-        """The quantiles that cut the numbers into `bins` equally full ranges."""
-        if not len(self.numbers):
-            return self.numbers
-        ends = np.cumsum(self.counts)
-        place = np.linspace(0, 1, bins + 1) * (ends[-1] - 1)
-        low, high = (
-            self.numbers.take(np.searchsorted(ends, rounded, "right"))
-            for rounded in (np.floor(place), np.ceil(place))
-        )
-        return np.unique(low + (high - low) * (place - np.floor(place)))
+        if self.numbers is None:
+            self.numbers = other.numbers
+        elif other.numbers is not None:
+            self.numbers.merge(other.numbers)
 
 
 class Survey:
@@ -142,6 +121,22 @@ class Survey:
             if column.gaps and missing == "error":
                 refuse_gaps(name, column.gaps, column.gap_rows)
             _refuse(name, column.text, column.other)
+        numbers = {name: one.numbers for name, one in self.columns.items() if one.numbers}
+        if not self.says_yes:
+            for name, column in numbers.items():
+                column.refuse_doubt(name, numbers.values())
+
+    @property
+    def says_yes(self) -> bool:
+        """Whether all columns say yes or no."""
+        return all(column.yes_or_no for column in self.columns.values())
+
+    @property
+    def notes(self) -> list[str]:
+        """What to tell about how numbers were read."""
+        numbers = {name: one.numbers for name, one in self.columns.items() if one.numbers}
+        notes = [column.note(name) for name, column in numbers.items()]
+        return [] if self.says_yes else [note for note in notes if note]
 
     def baskets(self, columns: Mapping[str, Sequence[Any]], notes: Sequence[str] = ()) -> Baskets:
         """The baskets of some rows.
@@ -149,7 +144,7 @@ class Survey:
         If all columns of the table say yes or no their names are the items; else the items
         are `column=value`, and a missing value is no item.
         """
-        says_yes = all(column.yes_or_no for column in self.columns.values())
+        says_yes = self.says_yes
         columns = _as_lists(columns)
         entries = Entries(len(next(iter(columns.values()), ())))
         labels: list[str] = []
@@ -164,9 +159,8 @@ class Survey:
                 continue
             seen = self.columns[name]
             items: list[Any] = [meaning[value] for value in values]
-            numbers = _as_numbers(items) if self.bins and seen.is_number else None
-            if numbers is not None:
-                items = _in_ranges(numbers, seen.edges(self.bins or 1))
+            if self.bins and seen.numbers is not None and seen.numbers.counts is not None:
+                items = seen.numbers.ranges(items, self.bins)
             code_of: dict[Any, int] = {None: -1}
             for item in items:
                 code_of.setdefault(item, len(code_of) - 1)
@@ -308,24 +302,3 @@ def _is_missing(value: Any) -> bool:
     if isinstance(value, str):
         return not value or value.lower() == "nan"  # as tables of numbers write what is missing
     return value != value
-
-
-def _as_numbers(values: Sequence[Any]) -> np.ndarray | None:
-    """The values as floats with NaN for what is missing, or None if they are not all numbers.
-
-    Infinity is a value, but none that a range could end with.
-    """
-    try:
-        numbers = np.array([np.nan if value is None else float(value) for value in values])
-    except (TypeError, ValueError):
-        return None
-    return None if np.isinf(numbers).any() else numbers
-
-
-def _in_ranges(numbers: np.ndarray, edges: np.ndarray) -> list[str | None]:
-    """The range each number falls into."""
-    if len(edges) < 2:
-        return [None if np.isnan(x) else f"{x:g}" for x in numbers]
-    names = [f"{low:g}..{high:g}" for low, high in pairwise(edges)]
-    place = np.searchsorted(edges[1:-1], numbers, "right")
-    return [None if np.isnan(x) else names[i] for x, i in zip(numbers, place, strict=True)]

@@ -107,7 +107,7 @@ def from_columns(
     survey = Survey(bins)
     survey.look(columns)
     survey.refuse(missing)
-    return survey.baskets(columns, notes)
+    return survey.baskets(columns, [*notes, *survey.notes])
 
 
 def from_array(array: np.ndarray, labels: Sequence[Any] | None = None) -> Baskets:
