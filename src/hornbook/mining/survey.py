@@ -123,8 +123,8 @@ class Survey:
             _refuse(name, column.text, column.other)
         numbers = {name: one.numbers for name, one in self.columns.items() if one.numbers}
         if not self.says_yes:
-            for name, column in numbers.items():
-                column.refuse_doubt(name, numbers.values())
+            for name, of_numbers in numbers.items():
+                of_numbers.refuse_doubt(name, numbers.values())
 
     @property
     def says_yes(self) -> bool:
