@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             module.add_options(command)
     try:
         options = _parsed(parser, words)
-        status = options.run(options) or 0
+        status = _run(options)
         if sys.stdout is not None:
             sys.stdout.flush()  # what is wrong with it is said here, not behind Python's end
         return status
@@ -84,6 +84,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         _say(f"hornbook: {message}")
         return HornbookError.exit_status
+
+
+def _run(options: argparse.Namespace) -> int:
+    encoding = getattr(options, "encoding", None)
+    if encoding is None:
+        return options.run(options) or 0
+    from hornbook.tabular.encodings import reading_as
+
+    with reading_as(encoding):
+        return options.run(options) or 0
+
+
+def add_encoding(parser: argparse.ArgumentParser) -> None:
+    """The option of the commands that read text."""
+    parser.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="of text files: utf-8, gb18030, cp1252 ... (default: found out, and said)",
+    )
 
 
 def _say(message: str) -> None:

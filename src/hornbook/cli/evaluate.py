@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hornbook.cli import add_encoding
+
 # what is for a language model only
 _OF_MODELS = ("window", "stride", "lines", "application", "family", "dtype")
 
@@ -30,6 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="which part of a run's DATA (default: valid; where there is none, test or all)",
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    add_encoding(parser)
     group = parser.add_argument_group("language models")
     group.add_argument("--window", type=int, metavar="N", help="read so many tokens at once")
     group.add_argument(

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hornbook.cli import add_encoding
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
@@ -29,6 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help=".jsonl, .csv or .tsv; without it, print JSON lines",
     )
+    add_encoding(parser)
     parser.add_argument(
         "--criterion", metavar="NAME", help="text-matching: for rows that do not name theirs"
     )

@@ -6,6 +6,7 @@ import argparse
 import shlex
 from pathlib import Path
 
+from hornbook.cli import add_encoding
 from hornbook.recipes import RECIPES, recipe_named
 from hornbook.recipes.fields import add_flags, recipe_of_flags
 
@@ -25,6 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             help="go on with a run that was cut off; begins a new one, and does nothing where it "
             "is finished, so that a scheduler may repeat the command",
         )
+        add_encoding(command)
         add_flags(command, recipe)
 
 

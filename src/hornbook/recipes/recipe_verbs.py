@@ -1,14 +1,20 @@
 """What holds for the verbs of every recipe, whoever writes them: only a trained recipe answers,
-it learns from files, and it answers for several samples at once."""
+it learns from files, and it answers for several samples at once.
+
+Each verb that reads files takes `encoding=` beside its own arguments: Python's name of the encoding
+of text files, where it should not be found out.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator
 from os import PathLike
 from typing import Any
 
 from hornbook.errors import OptionError
+from hornbook.tabular.encodings import reading_as
 
 ANSWERS = ("evaluate", "predict", "predict_stream", "predict_files", "save", "exported")
 
@@ -23,12 +29,15 @@ def checked(recipe_class: type) -> None:
 
 def _fit(verb: Callable) -> Callable:
     @functools.wraps(verb)
-    def fit(self: Any, data: Any, *arguments: Any, **choices: Any) -> Any:
+    def fit(
+        self: Any, data: Any, *arguments: Any, encoding: str | None = None, **choices: Any
+    ) -> Any:
         _check_data(self, data)
         before, was_cut_off = vars(self).get("model"), self.cut_off
         self.cut_off = False  # it saves itself in between
         try:
-            fitted = verb(self, data, *arguments, **choices)
+            with reading_as(encoding):
+                fitted = verb(self, data, *arguments, **choices)
         except BaseException:
             # what stands in the network now is no result: neither as before nor learned
             self.cut_off = was_cut_off or vars(self).get("model") is not before
@@ -42,15 +51,31 @@ def _answer(verb: Callable) -> Callable:
     name = verb.__name__
 
     @functools.wraps(verb)
-    def answer(self: Any, *arguments: Any, **choices: Any) -> Any:
+    def answer(self: Any, *arguments: Any, encoding: str | None = None, **choices: Any) -> Any:
         _check_trained(self)
         if arguments and name == "evaluate":
             _check_data(self, arguments[0])
         if arguments and name in ("predict", "predict_stream", "predict_files"):
             _check_several(name, arguments[0])
-        return verb(self, *arguments, **choices)
+        if encoding is None:
+            return verb(self, *arguments, **choices)
+        if inspect.isgeneratorfunction(verb):
+            return _reading(encoding, verb(self, *arguments, **choices))
+        with reading_as(encoding):
+            return verb(self, *arguments, **choices)
 
     return answer
+
+
+def _reading(encoding: str, answers: Iterator[Any]) -> Iterator[Any]:
+    """The answers, with what is read for them read in this encoding."""
+    while True:
+        with reading_as(encoding):  # not while the caller has his turn
+            try:
+                answer = next(answers)
+            except StopIteration:
+                return
+        yield answer
 
 
 def _check_trained(recipe: Any) -> None:

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from hornbook.errors import OptionError, did_you_mean
@@ -66,13 +69,29 @@ class Guess:
         )
 
 
+_CHOSEN: ContextVar[str | None] = ContextVar("encoding", default=None)
+
+
+@contextmanager
+def reading_as(encoding: str | None) -> Iterator[None]:
+    """Files whose encoding is not named are read as `encoding` in this block; None: as ever."""
+    before = _CHOSEN.get()
+    _CHOSEN.set(before if encoding is None else check_encoding(encoding))
+    try:
+        yield
+    finally:
+        _CHOSEN.set(before)
+
+
 def check_encoding(encoding: str | None) -> str | None:
-    """Python's name of an encoding that was asked for; None stays None: find it out.
+    """Python's name of the encoding that was asked for, here or with `reading_as`; None: none was.
 
     Raises:
         OptionError: there is none of that name.
     """
-    if encoding is None or encoding.lower() == "auto":
+    if encoding is None:
+        return _CHOSEN.get()
+    if encoding.lower() == "auto":
         return None
     try:
         found = codecs.lookup(encoding.strip())
