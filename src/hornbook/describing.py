@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from hornbook.checkpoints import find_checkpoint
+from hornbook.checkpoints import RenamedCheckpoint, find_checkpoint, refuse_quantized
 from hornbook.errors import CheckpointError, HornbookError
 from hornbook.files import MANIFEST, bounded_text, settle, some, unlisted, verify_manifest
+from hornbook.models.config_sizes import size_problems
 from hornbook.pretrained import KERAS_WEIGHTS, family_of, read_config_file
+from hornbook.pretrained.chosen_heads import likely_heads, unused_names
 from hornbook.pretrained.shipped import model_folder
+from hornbook.pretrained.unwrapping import wrapper_of
+from hornbook.pretrained.weights import check_keras_file
 from hornbook.text.folder import tokenizer_from_folder
 from hornbook.text.wordpiece import WordPieceTokenizer
 
@@ -20,11 +27,12 @@ LONGEST = 160  # characters of a value that is still shown
 SHOWN = 10  # names in a message
 
 
-def describe_folder(folder: Path) -> list[list[str]]:
+def describe_folder(folder: Path, ignore_config: Sequence[str] = ()) -> list[list[str]]:
     """Rows of a name and a value; a part that cannot be read says why instead.
 
     Args:
         folder: A model folder, or a run, whose model is then described.
+        ignore_config: See `hornbook.load`.
 
     Raises:
         HornbookError: there is no such folder.
@@ -38,7 +46,7 @@ def describe_folder(folder: Path) -> list[list[str]]:
         rows.append(["run", str(folder)])
         folder = folder / "model"
     parts = [
-        ("config", _config),
+        ("config", partial(_config, ignore=tuple(ignore_config))),
         ("weights", _weights),
         ("vocabulary", _vocabulary),
         ("checksums", _checksums),
@@ -88,10 +96,10 @@ def _recipe(folder: Path) -> list[list[str]]:
     return [[name, text] for name, text in shown.items() if len(text) <= LONGEST]
 
 
-def _config(folder: Path) -> list[list[str]]:
+def _config(folder: Path, ignore: tuple[str, ...] = ()) -> list[list[str]]:
     file, values = read_config_file(folder)
     family = family_of(values, None)
-    config = family.read_config(values, str(file))
+    config = family.read_config(values, str(file), ignore)
     return [
         ["family", family.name],
         ["configuration", file.name],
@@ -103,13 +111,41 @@ def _config(folder: Path) -> list[list[str]]:
         ["token rows", f"{config.vocab_size:,}"],
         ["application", config.application],
         ["condition", "none" if config.condition_size is None else str(config.condition_size)],
+        *_agreement(folder, family, config, values),
     ]
+
+
+def _agreement(folder: Path, family: Any, config: Any, values: dict) -> list[list[str]]:
+    """Where the weights are others than the configuration says, and what it does not speak of."""
+    if (folder / KERAS_WEIGHTS).is_file():
+        check_keras_file(folder / KERAS_WEIGHTS, config)
+        return []
+    try:
+        checkpoint = find_checkpoint(folder)
+    except CheckpointError:
+        return []  # which the row of the weights says
+    rows = []
+    if beginning := wrapper_of(checkpoint, family):
+        rows.append(["names", f"begin with {beginning!r}, which is left out"])
+        checkpoint = RenamedCheckpoint(checkpoint, beginning)
+    problems = [line.strip() for line, _ in size_problems(family, config, checkpoint)]
+    if problems:
+        rows.append(["sizes", f"{PROBLEM} {'; '.join(problems)}"])
+    heads = [
+        head
+        for head in likely_heads(checkpoint, values)
+        if head in family.task_heads_in(checkpoint.layout) and head not in config.heads
+    ]
+    if heads and (unused := unused_names(checkpoint)):
+        rows.append(["fine-tuned head", f"{', '.join(unused)}: heads={heads[:1]} loads it"])
+    return rows
 
 
 def _weights(folder: Path) -> list[list[str]]:
     if (folder / KERAS_WEIGHTS).is_file():
         return [["weights", f"{KERAS_WEIGHTS}, Keras's own layout"]]
     checkpoint = find_checkpoint(folder)
+    refuse_quantized(checkpoint)
     names = checkpoint.names()
     numbers = sum(int(np.prod(checkpoint.shape(name))) for name in names)
     types = sorted({str(checkpoint.dtype(name)) for name in names})

@@ -3,6 +3,8 @@
 from hornbook.checkpoints.arrays import ArraysCheckpoint
 from hornbook.checkpoints.checkpoint import Checkpoint, find_checkpoint
 from hornbook.checkpoints.dtypes import numpy_dtype
+from hornbook.checkpoints.quantized import refuse_quantized
+from hornbook.checkpoints.renamed import RenamedCheckpoint
 from hornbook.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
 from hornbook.checkpoints.sharded_writing import SHARD_SIZE, write_shards
 from hornbook.checkpoints.tensor_bundle import TensorBundle
@@ -19,6 +21,7 @@ __all__ = [
     "ArraysCheckpoint",
     "Checkpoint",
     "LazyTensor",
+    "RenamedCheckpoint",
     "SafetensorsFile",
     "Table",
     "TensorBundle",
@@ -27,6 +30,7 @@ __all__ = [
     "find_checkpoint",
     "numpy_dtype",
     "read_weights",
+    "refuse_quantized",
     "transposed",
     "weight_values",
     "write_safetensors",

@@ -99,6 +99,11 @@ class SafetensorsFile:
         code = self._place(name).code
         return numpy_dtype(_TYPES[code]) if code in _TYPES else np.dtype(object)
 
+    def unreadable_types(self) -> dict[str, int]:
+        """The types that NumPy does not have, and how many tensors are of each."""
+        codes = [place.code for place in self._places.values() if place.code not in _TYPES]
+        return {code: codes.count(code) for code in set(codes)}
+
     def read(self, name: str) -> np.ndarray:
         """Reads one tensor.
 

@@ -75,6 +75,15 @@ class ShardedCheckpoint:
         """The type of a tensor; `object` for one that NumPy does not have."""
         return self._file(name).dtype(name)
 
+    def unreadable_types(self) -> dict[str, int]:
+        """The types that NumPy does not have, and how many tensors are of each."""
+        types: dict[str, int] = {}
+        for file in self._files.values():
+            if isinstance(file, SafetensorsFile):
+                for code, count in file.unreadable_types().items():
+                    types[code] = types.get(code, 0) + count
+        return types
+
     def read(self, name: str) -> np.ndarray:
         """Reads one tensor.  CheckpointError when it is damaged."""
         return self._file(name).read(name)

@@ -11,9 +11,12 @@ Reference: the standard library's `pickletools`; `torch/_utils.py` for the three
 from __future__ import annotations
 
 import pickletools
+import re
 from dataclasses import dataclass
 from typing import Any
 
+# what trainers call the weights in what they save, beside the state of the optimizer
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "weights", "net", "network")
 _MOST_INSTRUCTIONS = 1_000_000  # some 30 make up a tensor
 _STORAGE_TYPES = {
     "DoubleStorage": "float64",
@@ -70,12 +73,31 @@ def read_tensor_pickle(data: bytes) -> dict[str, StoredTensor]:
     Raises:
         ValueError: it is damaged, or holds or asks for something other than tensors.
     """
+    return read_nested_pickle(data)[0]
+
+
+def read_nested_pickle(data: bytes) -> tuple[dict[str, StoredTensor], str]:
+    """The same, and the key that led to them: trainers save more than weights, in a dict of dicts.
+
+    Raises:
+        ValueError: as of `read_tensor_pickle`.
+    """
     result = _Machine().run(data)
     if not isinstance(result, dict):
         raise ValueError("it does not hold a dict of tensors")
+    tensors = _tensors_in(result)
+    for key in _WRAPPERS:
+        inner = _tensors_in(result.get(key))
+        if len(inner) > len(tensors):
+            return inner, key
+    return tensors, ""
+
+
+def _tensors_in(table: Any) -> dict[str, StoredTensor]:
+    entries = table.items() if isinstance(table, dict) else ()
     return {
         name: value
-        for name, value in result.items()
+        for name, value in entries
         if isinstance(name, str) and isinstance(value, StoredTensor)
     }
 
@@ -163,6 +185,11 @@ class _Machine:
 
     def find(self, module: Any, name: Any) -> None:
         wanted = _Name(_expect(module, str), _expect(name, str))
+        if re.search("float8|qtensor|QInt|QUInt", f"{module}.{name}", re.IGNORECASE):
+            raise ValueError(
+                f"it holds weights in 8 or fewer bits ({module}.{name}), which are not read: "
+                "convert them to bfloat16 first"
+            )
         if wanted not in _UNDERSTOOD:
             raise ValueError(
                 f"it asks for {module}.{name}; only tensors are read, and nothing is run"

@@ -17,7 +17,7 @@ import numpy as np
 from hornbook.checkpoints.byte_range import file_size, read_chunks, read_range
 from hornbook.checkpoints.dtypes import numpy_dtype
 from hornbook.checkpoints.placeholders import refuse_placeholder
-from hornbook.checkpoints.tensor_pickle import StoredTensor, read_tensor_pickle
+from hornbook.checkpoints.tensor_pickle import StoredTensor, read_nested_pickle
 from hornbook.errors import CheckpointError, did_you_mean
 
 _LARGEST_PICKLE = 16_000_000
@@ -27,6 +27,9 @@ _LOCAL_HEADER = struct.Struct("<4s22xHH")  # before each file of a zip archive
 
 class TorchFile:
     """The tensors of one file that `torch.save` wrote.
+
+    Attributes:
+        key: Of the dict in the file that they are in, `"state_dict"`; "" for the whole.
 
     Raises:
         CheckpointError: the file is missing, cut off, damaged, of the format before torch
@@ -44,7 +47,8 @@ class TorchFile:
             self._size = file_size(self.path)
             self._archive = self._list_archive()
             self._root = self._find_root()
-            self._tensors = read_tensor_pickle(self._read_small("data.pkl", _LARGEST_PICKLE))
+            pickle = self._read_small("data.pkl", _LARGEST_PICKLE)
+            self._tensors, self.key = read_nested_pickle(pickle)
             self._big_endian = self._is_big_endian()
             for name, tensor in self._tensors.items():
                 self._check(name, tensor)

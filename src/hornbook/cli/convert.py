@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hornbook.cli.model_options import add_ignore_config
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="SRC", type=Path, help="a model folder")
@@ -16,6 +18,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="whose files and names (default: huggingface)",
     )
     parser.add_argument("--family", help="read SRC as this family; without it as config.json says")
+    add_ignore_config(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -24,7 +27,7 @@ def run(options: argparse.Namespace) -> None:
 
     if options.source.resolve() == options.target.resolve():
         raise OptionError("SRC and DST are the same folder.  Name another one to write.")
-    model = load(options.source, family=options.family)
+    model = load(options.source, family=options.family, ignore_config=options.ignore_config)
     model.save(options.target, layout=options.layout)
     size = sum(file.stat().st_size for file in options.target.rglob("*") if file.is_file())
     print(f"{options.source} -> {options.target}: {options.layout} layout, {size / 1e6:,.1f} MB")

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from hornbook.cli import add_encoding
+from hornbook.cli.model_options import add_ignore_config
 
 # what is for a language model only
 _OF_MODELS = ("window", "stride", "lines", "application", "family", "dtype")
@@ -47,6 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="what the model is to be (default: what its family is)",
     )
     group.add_argument("--family", help="read MODEL as this family")
+    add_ignore_config(group)
     group.add_argument(
         "--dtype",
         metavar="TYPE",
@@ -120,6 +122,7 @@ def _of_model(options: argparse.Namespace):
             family=options.family,
             application=options.application,
             variable_dtype=dtype,
+            ignore_config=options.ignore_config,
         )
         masked = model.config.application == "encoder"
         corpus = corpus or read_corpus(options.data, lines=bool(options.lines) or masked)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from hornbook.cli.model_options import add_ignore_config
+
 # option of the command -> what it is; the names are those of `hornbook.generation.Request`
 _NUMBERS = {
     "n": (int, "texts of each prompt"),
@@ -73,6 +75,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="what the model is to be (default: what its family is)",
     )
     parser.add_argument("--family", help="read MODEL as this family")
+    add_ignore_config(parser)
     parser.add_argument(
         "--dtype",
         default="float32",
@@ -135,6 +138,7 @@ def _load(options: argparse.Namespace, folder: Path):
         application=options.application,
         variable_dtype=options.dtype,
         frozen=True,
+        ignore_config=options.ignore_config,
     )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hornbook.cli.model_options import add_ignore_config
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder", metavar="FOLDER", type=Path, nargs="?", help="a model folder or a run"
     )
+    add_ignore_config(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         from hornbook.describing import PROBLEM, describe_folder
 
-        rows = describe_folder(options.folder)
+        rows = describe_folder(options.folder, options.ignore_config)
         print_table(str(options.folder), ["", ""], rows)
         if any(value.startswith(PROBLEM) for _, value in rows):
             return 2

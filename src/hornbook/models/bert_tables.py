@@ -64,7 +64,8 @@ def huggingface_table(model: str = "bert") -> dict[str, Any]:
         **huggingface_denses({"pooler": f"{model}.pooler.dense"}),
         **huggingface_denses({"mlm.dense": "cls.predictions.transform.dense"}),
         **huggingface_norm("mlm.norm", "cls.predictions.transform.LayerNorm"),
-        "mlm.bias": "cls.predictions.bias",
+        # two names of one bias; where they differ, the second is the one that counts
+        "mlm.bias": ("cls.predictions.bias", "cls.predictions.decoder.bias"),
         **huggingface_denses({"nsp": "cls.seq_relationship"}),
     }
 
@@ -115,7 +116,48 @@ ENCODER_REQUIRED: dict[str, tuple] = {
     "is_encoder_decoder": (False,),
     "position_embedding_type": ("absolute",),
     "pruned_heads": ({},),
-    "tie_word_embeddings": (True,),
 }
-# Tied copies of the token embedding and of the bias that older files have too.
-TIED_COPIES = r"^cls\.predictions\.decoder\.(weight|bias)$"
+# The language head's own table of words; in most files it is a copy of the token embedding.
+HEAD_TABLE = {"huggingface": "cls.predictions.decoder.weight"}
+
+
+def pooled_heads(classifier: str = "classifier") -> dict[str, Any]:
+    """Hugging Face's heads of fine-tuned checkpoints, of which the text's reads the pooler."""
+    answer = huggingface_denses({"question_answering.output_dense": "qa_outputs"})
+    return {
+        **{
+            head: huggingface_denses({f"{head}.output_dense": classifier})
+            for head in ("classification", "token_classification")
+        },
+        "question_answering": answer,
+    }
+
+
+def first_token_heads() -> dict[str, Any]:
+    """The same, where the text's has a matrix of its own instead of the pooler."""
+    two = {"dense": "classifier.dense", "output_dense": "classifier.out_proj"}
+    rows = {f"classification.{ours}": name for ours, name in two.items()}
+    return {**pooled_heads(), "classification": huggingface_denses(rows)}
+
+
+def last_token_heads(token_classifier: str) -> dict[str, Any]:
+    """The same of models that write: the text's reads the last token, and has no bias."""
+    return {
+        **pooled_heads(token_classifier),
+        "classification": {
+            "classification.output_dense.kernel": transposed("score.weight"),
+        },
+    }
+
+
+# What Google's programs for fine-tuning BERT wrote.
+GOOGLE_TASK_HEADS: dict[str, Any] = {
+    "classification": {
+        "classification.output_dense.kernel": transposed("output_weights"),
+        "classification.output_dense.bias": "output_bias",
+    },
+    "question_answering": {
+        "question_answering.output_dense.kernel": transposed("cls/squad/output_weights"),
+        "question_answering.output_dense.bias": "cls/squad/output_bias",
+    },
+}

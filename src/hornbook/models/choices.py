@@ -5,6 +5,8 @@ from __future__ import annotations
 ONE_STACK = ("encoder", "causal_lm", "prefix_lm")
 APPLICATIONS = (*ONE_STACK, "seq2seq")
 HEADS = ("pooler", "mlm", "nsp", "discriminator")
+# of fine-tuned checkpoints, which are read when they are asked for
+TASK_HEADS = ("classification", "token_classification", "question_answering")
 
 # What families choose, and what there is to choose from.
 CHOICES: dict[str, tuple] = {
@@ -42,6 +44,8 @@ CHOICES: dict[str, tuple] = {
     "language_head": ("transform", "tied", "untied"),
     "language_head_bias": (False, True),
     "language_head_scale": (False, True),
+    "classifier_pooling": ("pooler", "cls", "mean", "last"),
+    "classifier_transform": ("none", "dense", "head"),
 }
 # Words that stand in the config.json of some families only.
 FAMILY_WORDS = (
@@ -63,5 +67,8 @@ FAMILY_WORDS = (
     "decoder_num_attention_heads",
     "decoder_intermediate_size",
     "decoder_start_token_id",
+    "tie_word_embeddings",
+    "classifier_act",
+    "num_labels",
 )
 LAYER_TYPES = ("full_attention", "sliding_attention")

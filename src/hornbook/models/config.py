@@ -53,6 +53,9 @@ class TransformerConfig:
     decoder_num_attention_heads: int | None = None
     decoder_intermediate_size: int | None = None
     decoder_start_token_id: int | None = None  # what writing begins with; None: pad_token_id
+    tie_word_embeddings: bool = True  # False: `transform` or `tied` with a table of its own
+    classifier_act: str | None = "tanh"  # of the classifier's first matrix; None: hidden_act
+    num_labels: int = 2  # of `classification` and `token_classification`
 
     encoder_decoder: bool = False  # whether there is a second stack, that writes
     block: str = "post"  # see `blocks`; `pre` also has a norm after the last one
@@ -80,9 +83,11 @@ class TransformerConfig:
     language_head: str = "transform"  # `tied`: the token embedding alone; `untied`: its own
     language_head_bias: bool = False  # of `tied`; `transform` has one, `untied` none
     language_head_scale: bool = False  # of `tied`: its input shrinks by 1 / sqrt(hidden_size)
+    classifier_pooling: str = "pooler"  # what `classification` reads: also a token, or the mean
+    classifier_transform: str = "none"  # `dense` before its last matrix; `head`: with a norm
 
     application: str = "encoder"  # who may look at whom: one of APPLICATIONS
-    heads: tuple[str, ...] = ()  # what stands on top: any of HEADS
+    heads: tuple[str, ...] = ()  # what stands on top: any of HEADS and TASK_HEADS
     cross_attention: bool = False  # whether blocks also look at an encoder's output
     hierarchical_positions: float | None = None  # of `learned`: see that layer; 0.4, say
     tiled_positions: bool = False  # of `learned`: begin again after the last row
@@ -94,6 +99,7 @@ class TransformerConfig:
     condition_hidden_size: int | None = None  # features of a layer between it and the norm
     condition_hidden_act: str = "swish"
     extra: dict[str, Any] = field(default_factory=dict)  # keys of the file that change nothing
+    ignored: tuple[str, ...] = ()  # those of them that the user said so of
 
     def __post_init__(self):
         if self.intermediate_size is None and isinstance(self.hidden_size, int):
@@ -192,6 +198,7 @@ OWN_FIELDS = (
     "condition_hidden_size",
     "condition_hidden_act",
     "extra",
+    "ignored",
 )
 FILE_FIELDS = tuple(
     item.name

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hornbook.models.choices import APPLICATIONS, CHOICES, HEADS, LAYER_TYPES, ONE_STACK
+from hornbook.models.choices import (
+    APPLICATIONS,
+    CHOICES,
+    HEADS,
+    LAYER_TYPES,
+    ONE_STACK,
+    TASK_HEADS,
+)
 
 
 def problems_of(config: Any) -> list[str]:
@@ -27,6 +34,10 @@ def _wrong_values(config: Any) -> Iterator[str]:
         value = getattr(config, name)
         if not _is_number(value) or not 0 <= value < 1:
             yield f"  {name} is {value!r}, expected a number from 0 to below 1"
+    for name, limit in _AT_MOST.items():
+        value = getattr(config, name)
+        if _is_whole(value) and value > limit:
+            yield f"  {name} is {value:,}, expected {limit:,} or less"
     if not _is_whole(config.type_vocab_size) or config.type_vocab_size < 0:
         yield f"  type_vocab_size is {config.type_vocab_size!r}, expected 0 or more"
     if not _is_number(config.layer_norm_eps) or not 0 <= config.layer_norm_eps < 1:
@@ -40,16 +51,18 @@ def _wrong_values(config: Any) -> Iterator[str]:
         yield f"  hierarchical_positions is {alpha!r}, expected a number between 0 and 1, or None"
     if config.rope_scaling is not None and not isinstance(config.rope_scaling, Mapping):
         yield f"  rope_scaling is {config.rope_scaling!r}, expected an object or null"
-    if not isinstance(config.tiled_positions, bool):
-        yield f"  tiled_positions is {config.tiled_positions!r}, expected True or False"
+    for name in ("tiled_positions", "tie_word_embeddings"):
+        if not isinstance(getattr(config, name), bool):
+            yield f"  {name} is {getattr(config, name)!r}, expected True or False"
     for name, allowed in CHOICES.items():
         if not any(_same(getattr(config, name), value) for value in allowed):
             expected = " or ".join(repr(value) for value in allowed)
             yield f"  {name} is {getattr(config, name)!r}, expected {expected}"
     if config.application not in APPLICATIONS:
         yield f"  application is {config.application!r}, expected {' or '.join(APPLICATIONS)}"
-    if not isinstance(config.heads, tuple) or not all(head in HEADS for head in config.heads):
-        yield f"  heads is {config.heads!r}, expected any of {', '.join(HEADS)}"
+    known = (*HEADS, *TASK_HEADS)
+    if not isinstance(config.heads, tuple) or not all(head in known for head in config.heads):
+        yield f"  heads is {config.heads!r}, expected any of {', '.join(known)}"
     kinds = config.layer_types
     if kinds is not None and not (
         isinstance(kinds, tuple) and all(kind in LAYER_TYPES for kind in kinds)
@@ -157,6 +170,7 @@ _POSITIVE = (
     "num_landmarks",
     "random_features",
     "window",
+    "num_labels",
 )
 _POSITIVE_OR_NONE = (
     "embedding_size",
@@ -172,6 +186,29 @@ _POSITIVE_OR_NONE = (
     "condition_hidden_size",
     "value_convolution",
 )
+# No model is larger; what is would fill the memory before anybody saw that it is wrong.
+MOST_LAYERS = 1024
+_AT_MOST = {
+    "num_hidden_layers": MOST_LAYERS,
+    "num_decoder_layers": MOST_LAYERS,
+    "num_hidden_groups": MOST_LAYERS,
+    "vocab_size": 2**31 - 1,
+    "type_vocab_size": 2**31 - 1,
+    "max_position_embeddings": 2**31 - 1,
+    "hidden_size": 2**20,
+    "embedding_size": 2**20,
+    "num_attention_heads": 2**16,
+    "attention_head_size": 2**16,
+    "intermediate_size": 2**24,
+    "decoder_intermediate_size": 2**24,
+    "max_relative_position": 2**14,
+    "relative_attention_num_buckets": 2**16,
+    "condition_size": 2**20,
+    "condition_hidden_size": 2**20,
+    "num_labels": 2**20,
+    "random_features": 2**16,
+    "value_convolution": 2**12,
+}
 _RATES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
 _INSTEAD = {
     "rotary": ".  Use rope_scaling={'rope_type': 'ntk', 'factor': 8.0}",

@@ -7,36 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hornbook.errors import CheckpointError, did_you_mean
-from hornbook.models.choices import CHOICES, FAMILY_WORDS, HEADS, ONE_STACK
+from hornbook.errors import CheckpointError
+from hornbook.models.choices import CHOICES, FAMILY_WORDS, HEADS, ONE_STACK, TASK_HEADS
 from hornbook.models.config import FILE_FIELDS, OWN_FIELDS, TransformerConfig
+from hornbook.models.config_problems import MOST_LAYERS
+from hornbook.models.config_words import (
+    HARMLESS_VALUES,
+    HARMLESS_WORDS,
+    nearest_word,
+    quantization,
+)
 
-# Keys that tools write into every config.json and that change nothing in the mathematics.
-BOOKKEEPING = {
-    "_name_or_path",
-    "architectures",
-    "auto_map",
-    "bos_token_id",
-    "chunk_size_feed_forward",
-    "classifier_dropout",
-    "dtype",
-    "eos_token_id",
-    "finetuning_task",
-    "gradient_checkpointing",
-    "id2label",
-    "label2id",
-    "model_type",
-    "output_attentions",
-    "output_hidden_states",
-    "problem_type",
-    "return_dict",
-    "sep_token_id",
-    "tokenizer_class",
-    "torch_dtype",
-    "torchscript",
-    "transformers_version",
-    "use_cache",
-}
+# a head's own table of words, where it is not tied: our path
+OWN_WORDS = "mlm.decoder.embeddings"
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -59,6 +42,9 @@ class Family:
         required: Config keys that may be there, and the values that this family computes.
         harmless: Further config keys that change nothing, in this family at least.
         weights: For each layout, our attribute path -> the foreign name.
+        head_table: The name of the language head's own table of words, by layout; most files
+            have none, or an equal copy of the token embedding.
+        task_heads: For each layout and each of `TASK_HEADS` the rows of the table it adds.
         optional_prefix: What some files leave out at the start of a foreign name, by layout.
         ignore: Regular expressions of foreign tensors that are no weights, by layout.
         optional: Regular expressions of our paths that are zeros where a file has none.
@@ -79,6 +65,8 @@ class Family:
     required: Mapping[str, tuple] = field(default_factory=dict)
     harmless: frozenset[str] = frozenset()
     weights: Mapping[str, Mapping[str, Any]]
+    head_table: Mapping[str, str] = field(default_factory=dict)
+    task_heads: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     optional_prefix: Mapping[str, str] = field(default_factory=dict)
     ignore: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     optional: tuple[str, ...] = ()
@@ -98,33 +86,52 @@ class Family:
         Raises:
             CheckpointError: listing every missing and every unknown key.
         """
+        method = quantization(values.get("quantization_config"))
+        if method and "quantization_config" not in ignore:
+            raise CheckpointError(
+                f"{where} says that these weights are quantized ({method}), which hornbook does "
+                "not read: take the checkpoint they were made from, and load it with "
+                "variable_dtype='int8' or 'int4' to need as little memory."
+            )
+        for key, value in values.items():  # `translate` makes lists of that length
+            layers = self.rename.get(key, key) in ("num_hidden_layers", "num_decoder_layers")
+            if layers and isinstance(value, int) and value > MOST_LAYERS:
+                raise CheckpointError(
+                    f"{key} in {where} is {value:,}; hornbook builds {MOST_LAYERS:,} at most."
+                )
         if self.translate is not None:
             values = self.translate(dict(values))
         known: dict[str, Any] = {"family": self.name, **self.choices}
-        fields = {*FILE_FIELDS, *self.words}
         signs = {key: (value,) for key, value in self.signs.items() if value is not None}
-        computed = {**self.required, **signs}
+        computed = {**HARMLESS_VALUES, **self.required, **signs}
+        if self.choices.get("application") == "causal_lm":
+            computed["is_decoder"] = (True, False)
+        own = values.get("hornbook")
+        before = own.get("ignored") if isinstance(own, dict) else None
+        ignore = (*ignore, *(before if isinstance(before, list) else ()))
         extra, problems = {}, []
         for key, value in values.items():
             field_name = self.rename.get(key, key)
             if key in self.harmless:
                 extra[key] = value
-            elif field_name in fields:
+            elif field_name in {*FILE_FIELDS, *self.words}:
                 known[field_name] = value
+            elif key in ignore:
+                extra[key] = value
             elif key in computed:
-                if value not in computed[key]:
+                nothing = value is None and key in HARMLESS_VALUES
+                if value not in computed[key] and not nothing:
                     expected = " or ".join(repr(choice) for choice in computed[key])
                     problems.append(f"  {key} is {value!r}; {self.name} computes {expected}")
                 extra[key] = value
             elif key == "hornbook":
                 known |= _own(value, where)
-            elif key in BOOKKEEPING or key in ignore:
+            elif key in HARMLESS_WORDS:
                 extra[key] = value
             else:
-                guess = did_you_mean(key, {*fields, *self.rename})
-                problems.append(
-                    f"  unknown key {key!r}." + (f" {guess}" if guess.startswith("Did") else "")
-                )
+                spelt = nearest_word(key, {*FILE_FIELDS, *self.words, *self.rename} - {*values})
+                guess = f"  Did you mean {spelt!r}?" if spelt else ""
+                problems.append(f"  unknown key {key!r}.{guess}")
         for item in dataclasses.fields(TransformerConfig):
             needed = item.default is item.default_factory is dataclasses.MISSING
             if needed and item.name not in known:
@@ -133,10 +140,13 @@ class Family:
             raise CheckpointError(
                 f"{where} does not describe a {self.name} that hornbook can compute:\n"
                 + "\n".join(problems)
-                + "\nCheck that the family is right.  A key that is known to change nothing can "
-                "be passed over:  hornbook.load(folder, ignore_config=['the_key'])"
+                + "\nCheck that the family is right.  A key that is known to change nothing can be "
+                "passed over:  --ignore-config the_key, or ignore_config=['the_key'] of "
+                "hornbook.load."
             )
-        return TransformerConfig(**known, extra=extra)
+        return TransformerConfig(
+            **known, extra=extra, ignored=tuple(k for k in ignore if k in extra)
+        )
 
     def write_config(self, config: TransformerConfig) -> dict[str, Any]:
         """The inverse of `read_config`: what stands in the written `config.json`."""
@@ -160,6 +170,9 @@ class Family:
         }
         for name in ("dtype", "torch_dtype"):  # that of the file read; ours are float32
             values.pop(name, None)
+        if set(config.heads) & {"classification", "token_classification"}:
+            names = {str(number): f"LABEL_{number}" for number in range(config.num_labels)}
+            values.setdefault("id2label", names)  # how others know how many there are
         own = {
             "family": config.family,
             "application": config.application,
@@ -167,7 +180,9 @@ class Family:
             "condition_size": config.condition_size,
         }
         defaults = {item.name: item.default for item in dataclasses.fields(config)}
-        said = {*own, *self.words, "extra"}
+        said = {*own, *self.words, "extra", "ignored"}
+        if config.ignored:
+            own["ignored"] = list(config.ignored)
         for name in (*OWN_FIELDS, *CHOICES, *FAMILY_WORDS):  # what is not the family's own choice
             value = getattr(config, name)
             if name not in said and value != self.choices.get(name, defaults[name]):
@@ -196,6 +211,19 @@ class Family:
             or (head == "mlm" and self.choices.get("language_head") == "tied")
         )
 
+    def table(self, layout: str, config: TransformerConfig) -> dict[str, Any]:
+        """The names of a layout for a model of this configuration: our path -> the foreign name."""
+        rows = dict(self.weights.get(layout, {}))
+        if not config.tie_word_embeddings and layout in self.head_table:
+            rows[OWN_WORDS] = self.head_table[layout]
+        for head in config.heads:
+            rows |= self.task_heads.get(layout, {}).get(head, {})
+        return rows
+
+    def task_heads_in(self, layout: str) -> tuple[str, ...]:
+        """The heads of fine-tuned checkpoints that a layout has a place for."""
+        return tuple(head for head in TASK_HEADS if head in self.task_heads.get(layout, {}))
+
     def has_signs(self, values: Mapping[str, Any]) -> bool:
         """Whether a config.json has every sign of this family; False for one without signs."""
         return bool(self.signs) and all(
@@ -212,7 +240,7 @@ def _own(values: Any, where: str) -> dict[str, Any]:
             f"The key 'hornbook' in {where} holds {values!r}.\n"
             f"Expected an object with any of {', '.join(sorted(names))}."
         )
-    own = {name: value for name, value in values.items() if name != "family"}
+    own = {name: value for name, value in values.items() if name not in ("family", "ignored")}
     if isinstance(own.get("heads"), list):
         own["heads"] = tuple(own["heads"])
     return own

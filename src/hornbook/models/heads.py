@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from hornbook.layers.activations import activation
-from hornbook.layers.dense import Dense
+from hornbook.layers.dense import Dense, TokenEmbedding
 from hornbook.models.blocks import norm
 
 
@@ -20,6 +20,7 @@ class MaskedLanguageModelHead(keras.layers.Layer):
         norm: The `ConditionalLayerNormalization` after it.
         kernel_initializer: Of the transform.
         use_bias: Whether the transform has a bias.
+        decoder: The `TokenEmbedding`, where it is the head's own; None where it is shared.
 
     Call arguments:
         x: `(batch, length, features)`.
@@ -31,9 +32,18 @@ class MaskedLanguageModelHead(keras.layers.Layer):
     """
 
     def __init__(
-        self, token_embedding, *, hidden_act, norm, kernel_initializer, use_bias=True, **kwargs
+        self,
+        token_embedding,
+        *,
+        hidden_act,
+        norm,
+        kernel_initializer,
+        use_bias=True,
+        decoder=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
+        self.decoder = decoder
         # in a tuple, so that Keras does not count the shared weights twice
         self._shared = (token_embedding,)
         features = token_embedding.output_dim
@@ -48,6 +58,8 @@ class MaskedLanguageModelHead(keras.layers.Layer):
         self.norm = norm
 
     def build(self, x_shape):
+        if self.decoder is not None:
+            self.decoder.build((None, None))
         self.dense.build(x_shape)
         self.norm.build((*x_shape[:-1], self._shared[0].output_dim))
         words = self._shared[0].input_dim
@@ -72,6 +84,7 @@ class TiedLanguageModelHead(keras.layers.Layer):
         token_embedding: A built `TokenEmbedding`; shared, not owned.
         scale: What its input is multiplied by.
         use_bias: Whether there is a bias for each word.
+        decoder: The `TokenEmbedding`, where it is the head's own; None where it is shared.
 
     Call arguments:
         x: `(batch, length, features)`.
@@ -81,13 +94,24 @@ class TiedLanguageModelHead(keras.layers.Layer):
         Logits `(batch, length, vocab_size)`, in float32.
     """
 
-    def __init__(self, token_embedding, *, scale: float = 1.0, use_bias: bool = False, **kwargs):
+    def __init__(
+        self,
+        token_embedding,
+        *,
+        scale: float = 1.0,
+        use_bias: bool = False,
+        decoder=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
+        self.decoder = decoder
         self._shared = (token_embedding,)
         self.scale = scale
         self.use_bias = use_bias
 
     def build(self, x_shape):
+        if self.decoder is not None:
+            self.decoder.build((None, None))
         if self.use_bias:
             words = self._shared[0].input_dim
             self.bias = self.add_weight(
@@ -179,6 +203,15 @@ def make_language_head(config, token_embedding, *, kernel_initializer, dtype):
         kernel_initializer: Of a kernel of its own.
         dtype: Keras's data type policy.
     """
+    own = None
+    if not config.tie_word_embeddings and config.language_head != "untied":
+        own = token_embedding = TokenEmbedding(
+            config.vocab_size,
+            token_embedding.output_dim,
+            embeddings_initializer=kernel_initializer,
+            dtype=dtype,
+            name="decoder",
+        )
     if config.language_head == "untied":
         return UntiedLanguageModelHead(
             config.vocab_size, kernel_initializer=kernel_initializer, dtype=dtype, name="mlm"
@@ -186,6 +219,7 @@ def make_language_head(config, token_embedding, *, kernel_initializer, dtype):
     if config.language_head == "tied":
         return TiedLanguageModelHead(
             token_embedding,
+            decoder=own,
             scale=config.hidden_size**-0.5 if config.language_head_scale else 1.0,
             use_bias=config.language_head_bias,
             dtype=dtype,
@@ -193,6 +227,7 @@ def make_language_head(config, token_embedding, *, kernel_initializer, dtype):
         )
     return MaskedLanguageModelHead(
         token_embedding,
+        decoder=own,
         hidden_act=config.language_head_act or config.hidden_act,
         norm=norm(config, dtype, "norm"),
         kernel_initializer=kernel_initializer,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbook.checkpoints.weight_table import transposed
+from hornbook.models.bert_tables import last_token_heads
 
 LAYER = "model.layers.{i}"
 _PROJECTIONS = {
@@ -46,8 +47,12 @@ def llama_table(*biased: str) -> dict[str, Any]:
 
 PREFIX = {"huggingface": "model."}
 
+# of fine-tuned checkpoints
+TASK_HEADS = {"huggingface": last_token_heads("score")}
+
 LLAMA_CHOICES: dict[str, Any] = {
     "application": "causal_lm",
+    "classifier_pooling": "last",
     "attention_probs_dropout_prob": 0.0,
     "block": "pre",
     "embedding_norm": False,

@@ -14,11 +14,13 @@ from hornbook.layers.dropout import Dropout
 from hornbook.layers.hierarchical_positions import hierarchical_positions
 from hornbook.models.blocks import BLOCKS, norm, normal
 from hornbook.models.cache import add_tokens
+from hornbook.models.choices import TASK_HEADS
 from hornbook.models.config import TransformerConfig
 from hornbook.models.heads import DiscriminatorHead, make_language_head
 from hornbook.models.id_checks import ChecksIds
 from hornbook.models.positions import make_positions
 from hornbook.models.recomputing import recomputed
+from hornbook.models.task_heads import make_task_head
 from hornbook.models.visibility import describe_tokens, visible_keys
 
 
@@ -27,8 +29,8 @@ class Transformer(ChecksIds, keras.layers.Layer):
 
     The application of the configuration says who may look at whom: `encoder` all real
     tokens, `causal_lm` what came before, `prefix_lm` segment 0 both ways and segment 1
-    what came before (UniLM).  What stands on top is in `pooler`, `mlm` and `nsp`, those of
-    them that `config.heads` names.
+    what came before (UniLM).  What stands on top is in `pooler`, `mlm`, `nsp` and so on, those
+    that `config.heads` names; those of fine-tuned checkpoints are called by `task_logits`.
 
     What a family does not have is None: `segment_embedding`, `position_embedding` (its
     `positions` are then what attention gets), `embedding_norm`, `embedding_projection` (from
@@ -100,7 +102,8 @@ class Transformer(ChecksIds, keras.layers.Layer):
     def _make_heads(self):
         config = self.config
         made = {"kernel_initializer": normal(config), "dtype": self.dtype_policy}
-        if "pooler" in config.heads or "nsp" in config.heads:
+        pooled = config.classifier_pooling == "pooler" and "classification" in config.heads
+        if pooled or "pooler" in config.heads or "nsp" in config.heads:
             self.pooler = self._dense("pooler", config.hidden_size, "tanh")
         if "nsp" in config.heads:
             self.nsp = self._dense("nsp", 2, None)
@@ -110,6 +113,9 @@ class Transformer(ChecksIds, keras.layers.Layer):
             self.discriminator = DiscriminatorHead(
                 hidden_act=config.hidden_act, name="discriminator", **made
             )
+        for name in TASK_HEADS:
+            head = make_task_head(name, config, self.dtype_policy) if name in config.heads else None
+            setattr(self, name, head)
 
     def _block(self, number):
         block: Any = BLOCKS[self.config.block]
@@ -148,6 +154,7 @@ class Transformer(ChecksIds, keras.layers.Layer):
             (ids, (self.positions, self.local_positions)),
             (embedded, (self.embedding_norm, self.embedding_projection)),
             (vectors, (*self.blocks, self.final_norm, self.mlm, self.discriminator)),
+            (vectors, tuple(getattr(self, name) for name in TASK_HEADS)),
         ):
             for layer in layers:
                 if layer is not None and not layer.built:
@@ -312,6 +319,12 @@ class Transformer(ChecksIds, keras.layers.Layer):
     def pool(self, x):
         """The first token's vector through the pooler -> `(batch, hidden_size)`."""
         return self.pooler(x[:, 0])
+
+    def task_logits(self, head: str, x, padding_mask=None, condition=None):
+        """What one of `TASK_HEADS` makes of the output -> `(batch, labels)`, or of each token."""
+        if head == "classification" and self.config.classifier_pooling == "pooler":
+            return self.classification(self.pool(x))
+        return getattr(self, head)(x, padding_mask, condition)
 
     def compute_output_shape(self, token_ids_shape, **other_shapes):
         return (*token_ids_shape, self.config.hidden_size)

@@ -13,18 +13,22 @@ from hornbook.checkpoints import (
     SHARD_SIZE,
     Checkpoint,
     find_checkpoint,
+    refuse_quantized,
     write_shards,
     write_tensor_bundle,
     write_weights,
 )
 from hornbook.errors import CheckpointError, OptionError, did_you_mean
 from hornbook.files import bounded_text, settle, verify_manifest, write_json
+from hornbook.models.config_sizes import check_sizes
 from hornbook.pretrained.adapting import merged_variables
+from hornbook.pretrained.chosen_heads import heads_in, name_unused, number_of_labels
 from hornbook.pretrained.fitting import fitting_tokenizer
 from hornbook.pretrained.selection import Selection
 from hornbook.pretrained.shipped import NAMES, model_folder
+from hornbook.pretrained.tied_head import as_the_file_ties, with_copies
+from hornbook.pretrained.unwrapping import without_wrapper
 from hornbook.pretrained.weights import (
-    OWN,
     all_variables,
     keras_checkpoint,
     unbuilt,
@@ -74,7 +78,9 @@ def open_folder(
     if (folder / KERAS_WEIGHTS).is_file():
         checkpoint = keras_checkpoint(folder / KERAS_WEIGHTS, config)
     else:
-        checkpoint = find_checkpoint(folder)
+        checkpoint = without_wrapper(find_checkpoint(folder), family_data)
+        refuse_quantized(checkpoint)
+        check_sizes(family_data, config, checkpoint)
     rows = config.vocab_size
     found: Tokenizer | None
     if isinstance(tokenizer, str):
@@ -88,10 +94,15 @@ def open_folder(
     changes = {field: value for field, value in changes.items() if value is not None}
     _check_fields(config, changes)
     if heads is None:
-        heads = _heads_in(family_data, checkpoint, config)
+        heads = heads_in(family_data, checkpoint, config)
         if config.encoder_decoder and changes.get("application", config.application) == "encoder":
             heads = ()  # they stand on what writes
+    if labels := number_of_labels(family_data, checkpoint, heads):
+        changes = {"num_labels": labels, **changes}
     config = config.replace(heads=tuple(heads), **changes)
+    config = as_the_file_ties(config, family_data, checkpoint)
+    if name_unused(family_data, checkpoint, heads, values):
+        config.extra.pop("architectures", None)  # names a class with the head that is left out
     if selection is not None:
         config = selection.config(config)
         of_folder = found is not None and isinstance(tokenizer, str)
@@ -151,31 +162,6 @@ def family_of(values: Mapping[str, Any], name: str | None):
         f"This is a model of type {model_type!r}, which hornbook does not know.\n"
         f"Known types: {', '.join(known)}.  If it computes the same as one of them, say which "
         f"with family=..."
-    )
-
-
-def _heads_in(family: Any, checkpoint: Any, config: Any) -> tuple[str, ...]:
-    """The heads whose weights a checkpoint has."""
-    from hornbook.models.choices import HEADS
-
-    if checkpoint.layout == "keras":
-        return config.heads
-    there = set(checkpoint.names())
-    prefix = family.optional_prefix.get(checkpoint.layout, "")
-
-    def has(names) -> bool:
-        names = names if isinstance(names, tuple) else (names,)
-        plain = [name if isinstance(name, str) else name.name for name in names]
-        return any(name in there or name.removeprefix(prefix) in there for name in plain)
-
-    table = family.weights.get(checkpoint.layout, {})
-    own = {name.removeprefix(OWN) for name in there if name.startswith(OWN)}
-    return tuple(
-        head
-        for head in HEADS
-        if any(has(names) for path, names in table.items() if path.startswith(f"{head}."))
-        or any(path.startswith(f"{head}.") for path in own)
-        or (head == "mlm" and config.language_head == "tied")  # it has no weights of its own
     )
 
 
@@ -293,14 +279,15 @@ def write_model(
     variables = all_variables(transformer, others, merged_variables)
     if layout == "google":
         write_json(folder / "bert_config.json", values)
-        table = with_own_rows(family.weights[layout], variables)
+        table = with_own_rows(family.table(layout, transformer.config), variables)
         write_tensor_bundle(
             folder / "bert_model.ckpt", write_weights(table, variables, dtype=dtype)
         )
     elif layout == "huggingface":
         write_json(folder / "config.json", values)
-        table = with_own_rows(family.weights[layout], variables)
+        table = with_own_rows(family.table(layout, transformer.config), variables)
         tensors = write_weights(table, variables, dtype=dtype)
+        tensors = with_copies(tensors, table, transformer.config)
         write_shards(folder, tensors, shard_size=shard_size)
     else:
         write_json(folder / "config.json", values)

@@ -13,6 +13,7 @@ from hornbook.errors import OptionError
 # which of our weights have a row or a column for each token, and along which axis
 PER_TOKEN = {
     r"(^|\.)token_embedding\.embeddings$": 0,
+    r"(^|\.)mlm\.decoder\.embeddings$": 0,
     r"(^|\.)mlm\.[^.]+$": -1,  # a bias or a kernel of the language head itself
 }
 _BLOCK = re.compile(r"(^|\.)blocks\.(\d+)\.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ from hornbook.checkpoints import (
 )
 from hornbook.errors import CheckpointError, HornbookError
 from hornbook.files import atomic_file
+from hornbook.models.config_sizes import check_keras_sizes
 from hornbook.pretrained.adapting import reset_lora, without_lora
+from hornbook.pretrained.chosen_heads import OWN, unused_names
 from hornbook.pretrained.selection import Selection
-
-OWN = "hornbook."  # before the names of weights that no other layout knows
+from hornbook.pretrained.tied_head import table_for_reading
 
 
 def read_model(
@@ -87,8 +89,9 @@ def _values(
         for path in without_lora(variables)
     }
     there = {path: variables[own] for path, own in ours.items()}
+    table = table_for_reading(family.table(layout, transformer.config), family, checkpoint)
     values = weight_values(
-        with_own_rows(family.weights.get(layout, {}), there),
+        with_own_rows(table, there),
         there,
         checkpoint,
         model=family.name,
@@ -96,12 +99,19 @@ def _values(
         blocks=selection.blocks,
         verify=verify,
         prefixes=[prefix] if prefix else [],
-        ignore=[*LEFTOVERS, *family.ignore.get(layout, ()), rf"^{OWN}"],
+        ignore=[*LEFTOVERS, *family.ignore.get(layout, ()), *_not_used(family, checkpoint)],
         # the last kernels of a condition, and a convolution of values, start at zero, which
         # changes nothing
         allowed_missing=[r"(gamma|beta|hidden)_kernel$", r"\.value_convolution$", *family.optional],
     )
     return {ours[path]: value for path, value in values.items()}
+
+
+def _not_used(family: Any, checkpoint: Checkpoint) -> list[str]:
+    """Names that a file may have, of what a model may do without: `open_folder` says so."""
+    copy = family.head_table.get(checkpoint.layout)  # equal to the token embedding
+    names = [*unused_names(checkpoint), *([copy] if copy else [])]
+    return [rf"^{OWN}", *(rf"^{re.escape(name)}$" for name in names)]
 
 
 def _to_read(layer: Any) -> dict[str, Any]:
@@ -189,6 +199,7 @@ def keras_checkpoint(file: Path, config: Any) -> Checkpoint:
     """
     from hornbook.models.variables import named_variables
 
+    check_keras_file(file, config)
     transformer = unbuilt(config)
     transformer.build()
     try:
@@ -212,6 +223,28 @@ def write_keras_weights(file: Path, transformer: Any) -> None:
     functional(transformer).save_weights(memory)
     with atomic_file(file) as out:
         out.write(memory.getbuffer())
+
+
+def check_keras_file(file: Path, config: Any) -> None:
+    """Makes sure that Keras's weight file is as large as its configuration.
+
+    Raises:
+        CheckpointError: it is not, or it is damaged.
+    """
+    import h5py
+
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def add(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and item.shape is not None:
+            shapes[name] = tuple(item.shape)
+
+    try:
+        with h5py.File(file) as opened:
+            opened.visititems(add)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise CheckpointError(f"{file} does not fit its configuration: {error}") from None
+    check_keras_sizes(config, shapes, file)
 
 
 def functional(transformer: Any):

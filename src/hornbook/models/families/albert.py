@@ -6,12 +6,14 @@ from typing import Any
 from hornbook.checkpoints.weight_table import transposed
 from hornbook.models.bert_tables import (
     ENCODER_REQUIRED,
+    GOOGLE_TASK_HEADS,
     google_denses,
     google_norm,
     google_table,
     huggingface_denses,
     huggingface_norm,
     huggingface_table,
+    pooled_heads,
     without,
 )
 from hornbook.models.family import Family
@@ -74,7 +76,7 @@ def tables(group: str) -> dict:
             "pooler.bias": "albert.pooler.bias",
             **huggingface_denses({"mlm.dense": "predictions.dense"}),
             **huggingface_norm("mlm.norm", "predictions.LayerNorm"),
-            "mlm.bias": "predictions.bias",
+            "mlm.bias": ("predictions.bias", "predictions.decoder.bias"),
             # which of two sentences came first
             **huggingface_denses({"nsp": "sop_classifier.classifier"}),
         },
@@ -97,22 +99,22 @@ REQUIRED = {
     "net_structure_type": (0,),
     "num_memory_blocks": (0,),
 }
+WORDS = frozenset({"embedding_projection", "embedding_size", "tie_word_embeddings"})
 ALBERT = Family(
     name="albert",
     paper="https://arxiv.org/abs/1909.11942",
     sizes=("base 12x768", "large 24x1024", "xlarge 24x2048", "xxlarge 12x4096"),
     model_type="albert",
     choices={"num_hidden_groups": 1, "embedding_projection": True},
-    words=frozenset({"embedding_size", "embedding_projection", "num_hidden_groups"}),
+    words=WORDS | {"num_hidden_groups"},
     translate=read,
     signs={"num_hidden_groups": None},
     required=REQUIRED,
     harmless=frozenset({"classifier_dropout_prob"}),
     weights=tables("{i}"),
+    head_table={"huggingface": "predictions.decoder.weight"},
+    task_heads={"google": GOOGLE_TASK_HEADS, "huggingface": pooled_heads()},
     optional_prefix={"huggingface": "albert."},
-    ignore={
-        "huggingface": (r"^predictions\.decoder\.(weight|bias)$",),
-    },
 )
 
 # The same checkpoints into blocks that may then differ: a BERT that starts as an ALBERT.
@@ -120,7 +122,7 @@ ALBERT_UNSHARED = replace(
     ALBERT,
     name="albert-unshared",
     choices={"embedding_projection": True},
-    words=frozenset({"embedding_size", "embedding_projection"}),
+    words=WORDS,
     signs={},
     required={**REQUIRED, "num_hidden_groups": (1,)},
     weights=tables("0"),

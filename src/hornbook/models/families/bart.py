@@ -98,33 +98,25 @@ BART = Family(
         "normalize_embedding": (True,),
         "scale_embedding": (False,),
         "static_position_embeddings": (False,),
-        "tie_word_embeddings": (True,),
     },
-    # about training, classification and writing
+    # about training and classification
     harmless=frozenset(
         {
-            "_num_labels",
             "activation_dropout",
             "classif_dropout",
             "decoder_layerdrop",
-            "early_stopping",
             "encoder_layerdrop",
             "force_bos_token_to_be_generated",
-            "forced_bos_token_id",
-            "forced_eos_token_id",
-            "length_penalty",
-            "max_length",
-            "min_length",
-            "no_repeat_ngram_size",
-            "num_beams",
-            "output_past",
-            "prefix",
-            "task_specific_params",
         }
     ),
     weights={
         "huggingface": {
-            "token_embedding.embeddings": "model.shared.weight",
+            # one table under several names
+            "token_embedding.embeddings": (
+                "model.shared.weight",
+                "model.encoder.embed_tokens.weight",
+                "model.decoder.embed_tokens.weight",
+            ),
             **stack_table("encoder"),
             **stack_table("decoder"),
             "mlm.bias": one_row("final_logits_bias"),
@@ -133,11 +125,8 @@ BART = Family(
     # a bare BartModel, as many are published, leaves this out, and the bias, which is zeros
     optional_prefix={"huggingface": "model."},
     optional=(r"^mlm\.bias$",),
-    # the shared table under its other names
-    ignore={
-        "huggingface": (
-            r"^(model\.)?(encoder|decoder)\.(embed_tokens\.weight|version)$",
-            r"^lm_head\.weight$",
-        )
-    },
+    # its config.json cannot say that the head is not tied: transformers would take it for the
+    # tables of the stacks too
+    head_table={"huggingface": "lm_head.weight"},
+    ignore={"huggingface": (r"^(model\.)?(encoder|decoder)\.version$",)},
 )

@@ -2,9 +2,11 @@
 
 from hornbook.models.bert_tables import (
     ENCODER_REQUIRED,
-    TIED_COPIES,
+    GOOGLE_TASK_HEADS,
+    HEAD_TABLE,
     google_table,
     huggingface_table,
+    pooled_heads,
 )
 from hornbook.models.family import Family
 
@@ -25,6 +27,7 @@ BERT = Family(
     paper="https://arxiv.org/abs/1810.04805",
     sizes=("base 12x768", "large 24x1024"),
     model_type="bert",
+    words=frozenset({"tie_word_embeddings"}),
     required=ENCODER_REQUIRED,
     # written by Google's and HIT's tools, read by nobody
     harmless=frozenset(
@@ -40,9 +43,7 @@ BERT = Family(
     ),
     weights={"google": google_table(), "huggingface": huggingface_table()},
     # a bare BertModel, as sentence-transformers saves it, leaves this out
+    head_table=HEAD_TABLE,
+    task_heads={"google": GOOGLE_TASK_HEADS, "huggingface": pooled_heads()},
     optional_prefix={"huggingface": "bert."},
-    ignore={
-        # tied copies of the token embedding and of the bias
-        "huggingface": (TIED_COPIES,),
-    },
 )

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from hornbook.models.bert_tables import (
     ENCODER_REQUIRED,
+    first_token_heads,
     google_denses,
     google_norm,
     google_table,
@@ -53,7 +54,6 @@ HUGGINGFACE = {
     **huggingface_norm("mlm.norm", "generator_predictions.LayerNorm"),
     "mlm.bias": "generator_lm_head.bias",
 }
-IGNORE_HUGGINGFACE = (r"^generator_lm_head\.weight$",)
 
 ELECTRA = Family(
     name="electra",
@@ -61,17 +61,22 @@ ELECTRA = Family(
     paper="https://arxiv.org/abs/2003.10555",
     sizes=("small 12x256", "base 12x768", "large 24x1024"),
     model_type="electra",
-    words=frozenset({"embedding_size"}),
+    # the classifier of a text has gelu in it, where BERT has tanh
+    choices={
+        "classifier_pooling": "cls",
+        "classifier_transform": "dense",
+        "classifier_act": "gelu",
+    },
+    words=frozenset({"embedding_size", "tie_word_embeddings"}),
     required=ENCODER_REQUIRED,
     harmless=frozenset(
         {"summary_activation", "summary_last_dropout", "summary_type", "summary_use_proj"}
     ),
     weights={"google": DISCRIMINATOR, "huggingface": HUGGINGFACE},
+    head_table={"huggingface": "generator_lm_head.weight"},
+    task_heads={"huggingface": first_token_heads()},
     optional_prefix={"huggingface": "electra."},
-    ignore={
-        "google": (r"^generator(_predictions)?/",),
-        "huggingface": IGNORE_HUGGINGFACE,
-    },
+    ignore={"google": (r"^generator(_predictions)?/",)},
 )
 
 ELECTRA_GENERATOR = replace(
@@ -80,10 +85,7 @@ ELECTRA_GENERATOR = replace(
     aliases=(),
     sizes=(),  # a fraction of its discriminator's, not always the same
     # whatever the configuration says of the blocks
-    choices={"language_head_act": "gelu"},
+    choices={**ELECTRA.choices, "language_head_act": "gelu"},
     weights={"google": GENERATOR, "huggingface": HUGGINGFACE},
-    ignore={
-        "google": (r"^electra/", r"^discriminator_predictions/"),
-        "huggingface": IGNORE_HUGGINGFACE,
-    },
+    ignore={"google": (r"^electra/", r"^discriminator_predictions/")},
 )

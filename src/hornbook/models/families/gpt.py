@@ -1,6 +1,6 @@
 """GPT, the first one: norms after each part, as in BERT, and none after the embeddings."""
 
-from hornbook.models.bert_tables import google_table, huggingface_norm, without
+from hornbook.models.bert_tables import google_table, huggingface_norm, last_token_heads, without
 from hornbook.models.family import Family
 
 GPT = Family(
@@ -11,6 +11,7 @@ GPT = Family(
     model_type="openai-gpt",
     choices={
         "application": "causal_lm",
+        "classifier_pooling": "last",
         "embedding_norm": False,
         "hidden_act": "gelu_new",
         "intermediate_size": None,
@@ -19,6 +20,7 @@ GPT = Family(
         "pad_token_id": None,
         "type_vocab_size": 0,
     },
+    words=frozenset({"tie_word_embeddings"}),
     rename={
         "attn_pdrop": "attention_probs_dropout_prob",
         "layer_norm_epsilon": "layer_norm_eps",
@@ -29,7 +31,7 @@ GPT = Family(
         "resid_pdrop": "hidden_dropout_prob",
     },
     # OpenAI's "gelu" is the tanh approximation
-    required={"afn": ("gelu",), "tie_word_embeddings": (True,)},
+    required={"afn": ("gelu",)},
     harmless=frozenset(
         {
             "embd_pdrop",
@@ -41,7 +43,6 @@ GPT = Family(
             "summary_proj_to_labels",
             "summary_type",
             "summary_use_proj",
-            "task_specific_params",
         }
     ),
     weights={
@@ -68,6 +69,7 @@ GPT = Family(
             **huggingface_norm("blocks.{i}.feed_forward_norm", "transformer.h.{i}.ln_2"),
         },
     },
+    head_table={"huggingface": "lm_head.weight"},
+    task_heads={"huggingface": last_token_heads("classifier")},
     optional_prefix={"huggingface": "transformer."},
-    ignore={"huggingface": (r"^lm_head\.weight$",)},
 )

@@ -1,6 +1,12 @@
 """GPT-2: norms before each part and after the last block."""
 
-from hornbook.models.bert_tables import google_norm, google_table, huggingface_norm, without
+from hornbook.models.bert_tables import (
+    google_norm,
+    google_table,
+    huggingface_norm,
+    last_token_heads,
+    without,
+)
 from hornbook.models.family import Family
 
 GPT2 = Family(
@@ -11,6 +17,7 @@ GPT2 = Family(
     model_type="gpt2",
     choices={
         "application": "causal_lm",
+        "classifier_pooling": "last",
         "embedding_norm": False,
         "hidden_act": "gelu_new",
         "intermediate_size": None,
@@ -20,6 +27,7 @@ GPT2 = Family(
         "pad_token_id": None,
         "type_vocab_size": 0,
     },
+    words=frozenset({"tie_word_embeddings"}),
     rename={
         "activation_function": "hidden_act",
         "attn_pdrop": "attention_probs_dropout_prob",
@@ -35,7 +43,6 @@ GPT2 = Family(
         "add_cross_attention": (False,),
         "scale_attn_by_inverse_layer_idx": (False,),
         "scale_attn_weights": (True,),
-        "tie_word_embeddings": (True,),
     },
     harmless=frozenset(
         {
@@ -47,7 +54,6 @@ GPT2 = Family(
             "summary_proj_to_labels",
             "summary_type",
             "summary_use_proj",
-            "task_specific_params",
         }
     ),
     weights={
@@ -84,6 +90,7 @@ GPT2 = Family(
             **huggingface_norm("final_norm", "transformer.ln_f"),
         },
     },
+    head_table={"huggingface": "lm_head.weight"},
+    task_heads={"huggingface": last_token_heads("classifier")},
     optional_prefix={"huggingface": "transformer."},
-    ignore={"huggingface": (r"^lm_head\.weight$",)},
 )

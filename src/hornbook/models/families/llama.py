@@ -11,6 +11,7 @@ from hornbook.models.llama_tables import (
     LLAMA_REQUIRED,
     LLAMA_WORDS,
     PREFIX,
+    TASK_HEADS,
     llama_table,
     read_llama,
     read_window,
@@ -51,6 +52,7 @@ LLAMA = Family(
     required={**LLAMA_REQUIRED, "mlp_bias": (False,)},
     harmless=LLAMA_HARMLESS,
     weights={"huggingface": llama_table("attention", "feed_forward")},
+    task_heads=TASK_HEADS,
     optional_prefix=PREFIX,
 )
 

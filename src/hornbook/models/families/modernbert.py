@@ -3,6 +3,8 @@
 from typing import Any
 
 from hornbook.checkpoints.weight_table import transposed
+from hornbook.models.bert_tables import huggingface_denses
+from hornbook.models.choices import TASK_HEADS
 from hornbook.models.family import Family
 
 LAYER = "model.layers.{i}"
@@ -54,6 +56,8 @@ MODERNBERT = Family(
         "gated_feed_forward": True,
         "hidden_dropout_prob": 0.0,
         "language_head_act": "gelu",
+        "classifier_pooling": "cls",
+        "classifier_transform": "head",
         "layer_norm_eps": 1e-5,
         "local_rope_theta": 10000.0,
         "max_position_embeddings": 8192,
@@ -66,7 +70,15 @@ MODERNBERT = Family(
         "use_bias": False,
     },
     words=frozenset(
-        {"attention_window", "language_head_act", "layer_types", "local_rope_theta", "rope_theta"}
+        {
+            "attention_window",
+            "classifier_pooling",
+            "language_head_act",
+            "layer_types",
+            "local_rope_theta",
+            "rope_theta",
+            "tie_word_embeddings",
+        }
     ),
     rename={
         "attention_dropout": "attention_probs_dropout_prob",
@@ -84,12 +96,9 @@ MODERNBERT = Family(
         "mlp_bias": (False,),
         "norm_bias": (False,),
         "rope_type": ("default",),
-        "tie_word_embeddings": (True,),
     },
     harmless=frozenset(
         {
-            "classifier_pooling",
-            "cls_token_id",
             "deterministic_flash_attn",
             "embedding_dropout",
             "global_attn_every_n_layers",  # `layer_types` says it too
@@ -124,6 +133,17 @@ MODERNBERT = Family(
             "mlm.bias": "decoder.bias",
         }
     },
+    head_table={"huggingface": "decoder.weight"},
+    # all of them begin with the language head's matrix and norm
+    task_heads={
+        "huggingface": {
+            head: {
+                f"{head}.dense.kernel": transposed("head.dense.weight"),
+                f"{head}.norm.gamma": "head.norm.weight",
+                **huggingface_denses({f"{head}.output_dense": "classifier"}),
+            }
+            for head in TASK_HEADS
+        }
+    },
     optional_prefix={"huggingface": "model."},
-    ignore={"huggingface": (r"^decoder\.weight$",)},  # the tied copy
 )

@@ -2,9 +2,10 @@
 
 from hornbook.models.bert_tables import (
     ENCODER_REQUIRED,
-    TIED_COPIES,
+    HEAD_TABLE,
     google_table,
     huggingface_table,
+    pooled_heads,
     without,
 )
 from hornbook.models.family import Family
@@ -16,20 +17,19 @@ NEZHA = Family(
     sizes=("base 12x768", "large 24x1024"),
     model_type="nezha",
     choices={"position_kind": "relative"},
-    words=frozenset({"max_relative_position"}),
+    words=frozenset({"max_relative_position", "tie_word_embeddings"}),
     signs={"use_relative_position": True},
     required=ENCODER_REQUIRED,
     weights={
         "google": without(google_table(), "position_embedding"),
         "huggingface": without(huggingface_table("nezha"), "position_embedding"),
     },
+    head_table=HEAD_TABLE,
+    task_heads={"huggingface": pooled_heads()},
     optional_prefix={"huggingface": "nezha."},
     ignore={
         # a table that BERT's code makes and NEZHA's does not look at
         "google": (r"^bert/embeddings/position_embeddings$",),
-        "huggingface": (
-            TIED_COPIES,
-            r"\.relative_positions_encoding\.positions_encoding$",
-        ),
+        "huggingface": (r"\.relative_positions_encoding\.positions_encoding$",),
     },
 )

@@ -12,6 +12,7 @@ from hornbook.models.llama_tables import (
     LLAMA_REQUIRED,
     LLAMA_WORDS,
     PREFIX,
+    TASK_HEADS,
     llama_table,
     read_layer_types,
     read_llama,
@@ -59,6 +60,7 @@ QWEN2 = Family(
     required=LLAMA_REQUIRED,
     harmless=LLAMA_HARMLESS,
     weights={"huggingface": llama_table("attention.query", "attention.key", "attention.value")},
+    task_heads=TASK_HEADS,
     optional_prefix=PREFIX,
 )
 

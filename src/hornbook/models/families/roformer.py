@@ -6,7 +6,8 @@ the token embedding alone as its language head.
 
 from hornbook.models.bert_tables import (
     ENCODER_REQUIRED,
-    TIED_COPIES,
+    HEAD_TABLE,
+    first_token_heads,
     google_denses,
     google_table,
     huggingface_denses,
@@ -26,8 +27,12 @@ HUGGINGFACE = {
 }
 # the sines and cosines are written too; they are computed anew
 IGNORE = {
-    "huggingface": (TIED_COPIES, r"encoder\.embed_positions\.weight$"),
+    "huggingface": (r"encoder\.embed_positions\.weight$",),
 }
+
+HEADS = first_token_heads()
+# the classifier of a text has the activation of the blocks
+CLASSIFIER = {"classifier_pooling": "cls", "classifier_transform": "dense", "classifier_act": None}
 
 ROFORMER = Family(
     name="roformer",
@@ -35,10 +40,12 @@ ROFORMER = Family(
     paper="https://arxiv.org/abs/2104.09864",
     sizes=("small 6x384", "base 12x768"),
     model_type="roformer",
-    choices={"position_kind": "rotary", "max_position_embeddings": 1536},
-    words=frozenset({"embedding_size"}),
+    choices={**CLASSIFIER, "position_kind": "rotary", "max_position_embeddings": 1536},
+    words=frozenset({"embedding_size", "tie_word_embeddings"}),
     required=REQUIRED,
     weights={"google": GOOGLE, "huggingface": HUGGINGFACE},
+    head_table=HEAD_TABLE,
+    task_heads={"huggingface": HEADS},
     optional_prefix={"huggingface": "roformer."},
     ignore=IGNORE,
 )
@@ -51,6 +58,7 @@ ROFORMER_V2 = Family(
     sizes=("small 6x384", "base 12x768", "large 24x1024"),
     model_type="roformer",
     choices={
+        **CLASSIFIER,
         "position_kind": "rotary",
         "max_position_embeddings": 1536,
         "embedding_dropout": "before_norm",
@@ -61,10 +69,12 @@ ROFORMER_V2 = Family(
         "use_bias": False,
         "language_head": "tied",
     },
-    words=frozenset({"embedding_size"}),
+    words=frozenset({"embedding_size", "tie_word_embeddings"}),
     signs={"norm_type": "rms_norm", "use_bias": False},
     required=REQUIRED,
     weights={"google": without(GOOGLE, *ABSENT), "huggingface": without(HUGGINGFACE, *ABSENT)},
+    head_table=HEAD_TABLE,
+    task_heads={"huggingface": HEADS},
     optional_prefix={"huggingface": "roformer."},
     ignore=IGNORE,
 )

@@ -50,7 +50,9 @@ T5 = Family(
         "google": t5_google_table(gated=False, norms=NORMS),
         "huggingface": t5_huggingface_table(gated=False),
     },
-    ignore={**T5_IGNORE, "huggingface": (*T5_IGNORE["huggingface"], r"^lm_head\.weight$")},
+    # its config.json cannot say that the head is not tied: to transformers it means no scale
+    head_table={"huggingface": "lm_head.weight"},
+    ignore=T5_IGNORE,
 )
 
 T5_1_1 = replace(
@@ -69,6 +71,7 @@ T5_1_1 = replace(
     translate=read_gated_t5,
     translate_back=write_gated_t5,
     required={**T5_REQUIRED, "gated_feed_forward": (True,), "scale_decoder_outputs": (False,)},
+    head_table={},
     weights={
         "google": t5_google_table(gated=True, norms=NORMS),
         "huggingface": t5_huggingface_table(gated=True),

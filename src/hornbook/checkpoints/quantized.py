@@ -1,0 +1,39 @@
+"""Weights in so few bits that they are no numbers to compute with."""
+
+from __future__ import annotations
+
+import re
+
+from hornbook.checkpoints.checkpoint import Checkpoint
+from hornbook.checkpoints.renamed import RenamedCheckpoint
+from hornbook.checkpoints.safetensors_file import SafetensorsFile
+from hornbook.checkpoints.sharded_checkpoint import ShardedCheckpoint
+from hornbook.errors import CheckpointError
+
+# what GPTQ and AWQ, bitsandbytes, and others put beside or in place of each weight
+_PARTS = re.compile(r"\.(qweight|qzeros|weight\.absmax|weight\.quant_map|weight_packed)$")
+
+
+def refuse_quantized(checkpoint: Checkpoint) -> None:
+    """Makes sure that the tensors are of types that can be computed with.
+
+    Raises:
+        CheckpointError: some are in 8 or fewer bits, or of a type that is not known here.
+    """
+    if isinstance(checkpoint, RenamedCheckpoint):
+        checkpoint = checkpoint.checkpoint
+    file = checkpoint.files[0] if checkpoint.files else "The checkpoint"
+    if parts := [name for name in checkpoint.names() if _PARTS.search(name)]:
+        raise CheckpointError(
+            f"{file} holds quantized weights ({parts[0]}), which hornbook does not read: take the "
+            "checkpoint they were made from, and load it with variable_dtype='int8' or 'int4' to "
+            "need as little memory."
+        )
+    if isinstance(checkpoint, SafetensorsFile | ShardedCheckpoint) and (
+        types := checkpoint.unreadable_types()
+    ):
+        raise CheckpointError(
+            f"{file} has {sum(types.values())} tensors of type {', '.join(sorted(types))}, which "
+            "hornbook does not read: convert them to bfloat16 first, each multiplied by its scale "
+            "tensor if there is one, or take the checkpoint they were made from."
+        )
