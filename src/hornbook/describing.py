@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def describe_folder(folder: Path, ignore_config: Sequence[str] = ()) -> list[lis
     if (folder / "model").is_dir() and (folder / "recipe.json").is_file():
         rows.append(["run", str(folder)])
         folder = folder / "model"
-    parts = [
+    parts: list[tuple[str, Callable[[Path], list[list[str]]]]] = [
         ("config", partial(_config, ignore=tuple(ignore_config))),
         ("weights", _weights),
         ("vocabulary", _vocabulary),

@@ -56,16 +56,24 @@ def new_encoder(
     return tokenizer, Transformer(config, dtype=policy(compute_dtype))
 
 
-def longer_positions(folder: str | Path, length: int, way: str) -> dict[str, Any]:
+def keys_of(said: str | None) -> tuple[str, ...]:
+    """The keys that a text names, with commas or white space between them."""
+    return tuple((said or "").replace(",", " ").split())
+
+
+def longer_positions(
+    folder: str | Path, length: int, way: str, ignore_config: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """What `load` must change so that a model reads texts of `length` tokens.
 
     Args:
         folder: Of the model.
         length: Tokens of a text.
         way: Where positions have vectors of their own: `"hierarchical"` or `"tiled"`.
+        ignore_config: See `load`.
     """
     file, values = read_config_file(model_folder(folder))
-    config = family_of(values, None).read_config(values, str(file))
+    config = family_of(values, None).read_config(values, str(file), ignore_config)
     if config.max_length >= length:
         return {}
     if config.position_kind != "learned":  # none is the last

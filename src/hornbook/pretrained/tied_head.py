@@ -39,17 +39,14 @@ def as_the_file_ties(config: Any, family: Any, checkpoint: Checkpoint) -> Any:
     if "mlm" not in config.heads or not words:
         return config
     layout = checkpoint.layout
+    untied: dict[str, Any]
     if config.language_head == "tied" and "language_head" in family.words:  # Llama's way
-        untied, rows = {"language_head": "untied"}, ["mlm.kernel"]
+        untied, names = {"language_head": "untied"}, _present(family, checkpoint, "mlm.kernel")
     elif config.tie_word_embeddings and layout in family.head_table:
-        untied, rows = {"tie_word_embeddings": False}, [family.head_table[layout]]
+        untied = {"tie_word_embeddings": False}
+        names = _spelt(family, checkpoint, [family.head_table[layout]])
     else:
         return config
-    names = (
-        _present(family, checkpoint, rows[0])
-        if rows[0] in family.weights[layout]
-        else _spelt(family, checkpoint, rows)
-    )
     if not names or _equal(checkpoint, words[0], names[0]):
         return config
     note(

@@ -58,8 +58,12 @@ def read_model(
     with keras.StatelessScope():  # in here Keras puts off making values until the block ends
         transformer.build()
         variables = all_variables(transformer, others, _to_read)
-        # damage is noticed while reading, which is not too late for a model that is still new
-        values = _values(transformer, variables, checkpoint, selection, verify=False)
+        try:
+            # damage is noticed while reading, which is not too late for a model that is still new
+            values = _values(transformer, variables, checkpoint, selection, verify=False)
+        except CheckpointError:
+            _make_nothing(variables)
+            raise
         built = {path for path in values if _has_value(variables[path])}  # of the others
         for path in values.keys() - built:
             _let_read(variables[path], _keeping_failures(values[path], failures))
@@ -132,6 +136,14 @@ def _to_read(layer: Any) -> dict[str, Any]:
 
 def _has_value(variable: Any) -> bool:
     return getattr(variable, "numbers", [variable])[0]._value is not None
+
+
+def _make_nothing(variables: Mapping[str, Any]) -> None:
+    """Lets Keras make no value of a model that does not fit: it could be of any size."""
+    for variable in variables.values():
+        for one in getattr(variable, "numbers", [variable]):  # a matrix in few bits has several
+            if one._value is None:
+                one._initializer = lambda shape, dtype=None: np.zeros((), numpy_dtype(dtype))
 
 
 def _let_read(variable: Any, value: Callable[[tuple[int, ...], Any], np.ndarray]) -> None:

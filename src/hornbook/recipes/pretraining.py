@@ -24,6 +24,7 @@ from hornbook.recipes.pretraining_model import (
     SIZES,
     TRAINED,
     check_model,
+    check_vocabulary,
     heads_for,
     learning_model,
     new_config,
@@ -71,6 +72,9 @@ class Pretraining(Recipe):
     family: str | None = option(None, "of a new model; without it as its objective or config says")
     pretrained: str | None = option(
         None, "model to go on from: folder, or hornbook-tiny; without it, a new model"
+    )
+    ignore_config: str | None = option(
+        None, "keys of its config.json that are known to change nothing, with commas between them"
     )
     vocabulary: str | None = option(None, "folder of its vocabulary; without it one is learned")
     vocabulary_size: int = option(8000, "of one that is learned: most tokens", at_least=100)
@@ -198,15 +202,22 @@ class Pretraining(Recipe):
 
     def start(self, sources: Sequence[str], prepared: Path) -> None:
         """The vocabulary and the Transformer: new, or those of a checkpoint."""
+        from hornbook.pretrained.starting import keys_of
+
         heads = heads_for(self.objective, self.sentence_order)
         backend.set_random_seed(self.seed)
         if self.pretrained:
             found = opened_model(
-                self.pretrained, self.objective, heads, compute_dtype=self.compute_dtype
+                self.pretrained,
+                self.objective,
+                heads,
+                compute_dtype=self.compute_dtype,
+                ignore_config=keys_of(self.ignore_config),
             )
             self.transformer, self.tokenizer = found.model, found.tokenizer
             if self.vocabulary or self.tokenizer is None:
                 self.tokenizer = open_vocabulary(self.vocabulary or self.pretrained)
+            check_vocabulary(self.tokenizer, self.transformer.config)
         else:
             self.tokenizer = self._vocabulary(sources, prepared)
             config = new_config(

@@ -148,6 +148,20 @@ def new_model(config: Any, compute_dtype: str) -> Any:
     return model
 
 
+def check_vocabulary(tokenizer: Any, config: Any) -> None:
+    """Makes sure that a model has a row for each token.
+
+    Raises:
+        OptionError: the vocabulary is larger.
+    """
+    if tokenizer.vocabulary_size > config.vocab_size:
+        raise OptionError(
+            f"The vocabulary has {tokenizer.vocabulary_size:,} tokens, but the model only "
+            f"{config.vocab_size:,} rows for them.\nTake the one that it was trained with, or load "
+            "the model with vocab_size=... and save it first (docs/models.md)."
+        )
+
+
 def opened_model(folder: str, objective: str, heads: tuple[str, ...], **options: Any):
     """The `Pretrained` model to go on from."""
     from hornbook.pretrained import load

@@ -42,6 +42,9 @@ class TextRecipe(Recipe):
     pretrained: str | None = option(
         None, "model to start from: folder, or hornbook-tiny; without it, from scratch"
     )
+    ignore_config: str | None = option(
+        None, "keys of its config.json that are known to change nothing, with commas between them"
+    )
     attention: str = option(
         "full", "kind of attention; all but full are for long texts", CHOICES["attention"]
     )
@@ -93,7 +96,7 @@ class TextRecipe(Recipe):
             changes: Fields of the configuration of either.
         """
         from hornbook.pretrained import load
-        from hornbook.pretrained.starting import longer_positions, new_encoder
+        from hornbook.pretrained.starting import keys_of, longer_positions, new_encoder
 
         changes |= {
             "attention": self.attention,
@@ -102,8 +105,10 @@ class TextRecipe(Recipe):
             "compute_dtype": self.compute_dtype,
         }
         if self.pretrained is not None:
-            changes |= longer_positions(self.pretrained, self.max_length, self.positions)
-            found = load(self.pretrained, application="encoder", heads=(), **changes)
+            ignore = keys_of(self.ignore_config)
+            changes |= longer_positions(self.pretrained, self.max_length, self.positions, ignore)
+            changes |= {"application": "encoder", "heads": (), "ignore_config": ignore}
+            found = load(self.pretrained, **changes)
             self.tokenizer, self.encoder = found.need_tokenizer(), found.model
             return
         self.tokenizer, self.encoder = new_encoder(
