@@ -74,7 +74,8 @@ def test_a_key_that_may_change_the_mathematics_is_refused_unless_passed_over():
         ("position_embedding_type", "relative_key", "'absolute'"),
         ("is_decoder", True, "False"),
         ("pruned_heads", {"0": [1]}, "{}"),
-        ("tie_word_embeddings", False, "True"),
+        ("tie_encoder_decoder", True, "False"),
+        ("add_cross_attention", True, "False"),
     ],
 )
 def test_a_known_key_with_a_value_we_do_not_compute_is_refused(key, value, computed):

@@ -129,8 +129,8 @@ class Family:
             elif key in HARMLESS_WORDS:
                 extra[key] = value
             else:
-                spelt = nearest_word(key, {*FILE_FIELDS, *self.words, *self.rename} - {*values})
-                guess = f"  Did you mean {spelt!r}?" if spelt else ""
+                spelt = nearest_word(key, {*FILE_FIELDS, *self.words, *self.rename})
+                guess = f" Did you mean {spelt!r}?" if spelt else ""
                 problems.append(f"  unknown key {key!r}.{guess}")
         for item in dataclasses.fields(TransformerConfig):
             needed = item.default is item.default_factory is dataclasses.MISSING

@@ -9,12 +9,15 @@ from hornbook.models.config import TransformerConfig
 from hornbook.models.families import FAMILIES
 from hornbook.models.family import Family
 
+# needed only where a fine-tuned head is asked for
+_OF_CLASSIFIERS = ("classifier_act", "classifier_pooling", "classifier_transform")
 COLUMNS = (
     "family",
     "also called",
     "sizes",
     "layouts",
     "heads",
+    "heads of fine-tuned checkpoints",
     "applications",
     "what it chooses",
     "paper",
@@ -30,6 +33,7 @@ def family_rows() -> list[list[str]]:
             ", ".join(family.sizes),
             ", ".join(family.weights),
             "; ".join(f"{layout}: {', '.join(heads)}" for layout, heads in _heads(family)),
+            ", ".join(family.task_heads_in("huggingface")),
             ", ".join(family.applications),
             ", ".join(f"{name}={value}" for name, value in _choices(family)),
             family.paper,
@@ -77,9 +81,11 @@ def _choices(family: Family) -> list[tuple[str, object]]:
     chosen = [
         (name, value)
         for name, value in family.choices.items()
-        if name not in {"application", *family.words} and value not in (None, defaults[name])
+        if name not in {"application", *family.words, *_OF_CLASSIFIERS}
+        and value not in (None, defaults[name])
     ]
-    return [*chosen, *((word, "as its config says") for word in sorted(family.words))]
+    said = sorted(family.words - {"tie_word_embeddings", *_OF_CLASSIFIERS})
+    return [*chosen, *((word, "as its config says") for word in said)]
 
 
 def _line(cells) -> str:

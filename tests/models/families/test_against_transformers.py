@@ -201,7 +201,11 @@ def test_a_folder_of_several_weight_files_opens_too(transformers, tmp_path):
     [
         ("Llama", {"rope_scaling": {"type": "dynamic", "factor": 2.0}}, "asks for 'dynamic'"),
         ("Llama", {"mlp_bias": True}, "mlp_bias is True; llama computes False"),
-        ("Llama", {"quantization_config": {}}, "unknown key 'quantization_config'"),
+        (
+            "Llama",
+            {"quantization_config": {"quant_method": "gptq", "bits": 4}},
+            r"quantized \(gptq, 4 bits\), which hornbook does not read",
+        ),
         ("Qwen2", {"use_mrope": True}, "use_mrope is True; qwen2 computes False"),
     ],
 )
