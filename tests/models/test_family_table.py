@@ -25,8 +25,9 @@ def test_every_family_has_a_row_with_a_cell_for_each_column():
     assert all(len(row) == len(COLUMNS) for row in rows)
     by_name = dict(zip(FAMILIES, rows, strict=True))
     assert by_name["bert"][2] == "base 12x768, large 24x1024"
-    assert by_name["gpt2"][5].startswith("causal_lm")
-    assert "norm_kind=rms" in by_name["roformer-v2"][6]
+    assert by_name["gpt2"][6].startswith("causal_lm")
+    assert "norm_kind=rms" in by_name["roformer-v2"][7]
+    assert by_name["bert"][5] == "classification, token_classification, question_answering"
     assert by_name["electra"][4] == "google: discriminator; huggingface: mlm, discriminator"
 
 

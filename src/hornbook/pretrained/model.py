@@ -13,6 +13,7 @@ from hornbook.data.batches import length_buckets, pad, padded_length
 from hornbook.errors import OptionError, did_you_mean
 from hornbook.files import atomic_folder, write_json
 from hornbook.generation.option_checks import checked_token_ids
+from hornbook.pretrained.classifying import Classifier, labels_of
 from hornbook.pretrained.companions import Companions
 from hornbook.pretrained.folder import replaceable, write_model
 from hornbook.pretrained.generation_config import FILE as GENERATION_CONFIG
@@ -51,6 +52,7 @@ class Pretrained:
         self._encoders: dict[str, Any] = {}
         self._writer: Any = None
         self._reader: Any = None
+        self._classifier: Any = None
 
     @property
     def config(self):
@@ -123,6 +125,40 @@ class Pretrained:
             }
             vectors[numbers] = encoder.predict_on_batch(inputs)[: len(numbers)]
         return vectors[0] if known.alone else vectors
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the labels of a fine-tuned head, in the order of its logits."""
+        return labels_of(self.config)
+
+    def classify(
+        self,
+        texts: Prompts | tuple[str, str] | Sequence[tuple[str, str]],
+        *,
+        max_length: int | None = None,
+        batch_tokens: int = 4096,
+    ) -> Any:
+        """What the head of a fine-tuned checkpoint says of texts.
+
+        Args:
+            texts, max_length, batch_tokens: As of `encode`.
+
+        Returns:
+            Logits, float32.  Of `classification` `(labels,)` for one text, `(texts, labels)` for
+            a list, in the order of `labels`; of `token_classification` `(tokens, labels)` and of
+            `question_answering` `(tokens, 2)` for one text, and a list of them for a list.
+
+        Raises:
+            OptionError: the model was loaded without such a head.
+        """
+        known = given(texts, pairs=True)
+        if self._classifier is None:
+            self._classifier = Classifier(self.model)
+        limit = min(max_length or self.config.max_length, self.config.max_length)
+        found = self._classifier.logits(self._encodings(known, limit), batch_tokens)
+        if known.alone:
+            return found[0]
+        return np.array(found) if self._classifier.of_texts else found
 
     def _encodings(self, known: Given, limit: int) -> list[tuple[list[int], list[int]]]:
         """Token ids and segment ids of each text, of which none is empty."""
