@@ -365,7 +365,7 @@ def test_an_unknown_compute_dtype_is_refused(make_folder):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_shape_that_does_not_fit_is_named(make_folder, layout):
-    folder = make_folder(layout, edit=lambda values: values.update(intermediate_size=21))
+    folder = make_folder(layout, edit=lambda values: values.update(intermediate_size=19))
     message = refusal(folder)
     if layout == "keras":
         assert "does not fit its configuration" in message
