@@ -371,7 +371,7 @@ def test_every_shape_that_does_not_fit_is_named(make_folder, layout):
         assert "does not fit its configuration" in message
     else:
         assert message.count("shape  ") == 2 * 3  # kernel, bias, kernel of both blocks
-        assert "(21,)" in message
+        assert "(19,)" in message
 
 
 def test_missing_and_unexpected_tensors_are_named_together(make_folder):
