@@ -7,6 +7,7 @@ and counts travels.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -18,9 +19,12 @@ from hornbook.errors import DataError, HornbookError, OptionError, did_you_mean,
 from hornbook.mining.baskets import Baskets
 from hornbook.mining.changes import Changes
 from hornbook.mining.itemsets import Itemsets
+from hornbook.mining.layout import find_layout
 from hornbook.mining.out_of_core import count_part, keep_frequent, mine_part, share_of, unite
 from hornbook.mining.support import minimum_count
 from hornbook.mining.survey import Survey
+from hornbook.tabular.encodings import check_encoding
+from hornbook.tabular.separators import find_table_separator, sep_line, sign_of
 
 
 def mine_spark(
@@ -135,32 +139,79 @@ def mine_file_on_spark(
     limit: int,
     changes: Changes,
     separator: str | None = None,
+    encoding: str | None = None,
+    header: str = "auto",
+    first_field: str = "auto",
     **columns: Any,
 ) -> Itemsets:
     """Frequent itemsets of a file (or folder, or pattern) that Spark reads by itself.
 
-    Text with one basket per line needs its `separator` when it is not blanks, or a comma in
-    a `.csv`; tables are `.parquet`, or text with a first line of names.
+    Spark splits lines at a sign, and knows neither quotes nor headers of basket files: what would
+    be read otherwise than on one machine is refused.
+
+    Args:
+        path: Text in UTF-8 with a basket per line, text with a first line of names, or `.parquet`.
+        separator, encoding, header, first_field: see `read_baskets`.
     """
     sql = require("pyspark.sql", extra="spark", package="pyspark")
-    from hornbook.tabular.separators import sign_of
-
     session = sql.SparkSession.builder.appName("hornbook mine").getOrCreate()
     longest = 2**31 if max_length is None else max_length
-    sign = sign_of(separator or ("comma" if path.endswith(".csv") else "space"))
+    if check_encoding(encoding) not in (None, "utf-8"):
+        raise OptionError(f"Spark reads UTF-8 only, not {encoding}: convert the file first.")
     try:
         if path.endswith((".parquet", ".pq")):
             frame = session.read.parquet(path)
-        elif columns.get("table") or columns.get("basket") or columns.get("item"):
-            frame = session.read.csv(path, header=True, sep=sign or " ")
         else:
-            functions = sql.functions
-            line = functions.trim(functions.col("value"))
-            fields = functions.split(line, r"\s+" if sign is None else rf"\s*\Q{sign}\E\s*")
-            frame = session.read.text(path).where(line != "").select(fields.alias("items"))
+            head = [row[0] for row in session.read.text(path).head(500)]
+            if columns.get("table") or columns.get("basket") or columns.get("item"):
+                sign = _table_sign(head, path, separator)
+                frame = session.read.csv(path, header=True, sep=sign or " ", escape='"')
+            else:
+                choices = {"header": header, "first_field": first_field}
+                sign = _line_sign(head, path, separator, choices)
+                functions = sql.functions
+                line = functions.trim(functions.col("value"))
+                fields = functions.split(line, r"\s+" if sign is None else rf"\s*\Q{sign}\E\s*")
+                frame = session.read.text(path).where(line != "").select(fields.alias("items"))
         return mine_spark(frame, min_support, longest, memory, limit, changes, **columns)
     except sql.utils.AnalysisException as error:
         raise DataError(f"Spark cannot read {path}: {str(error).splitlines()[0]}") from None
+
+
+def _table_sign(head: Sequence[str], path: str, separator: str | None) -> str | None:
+    """The sign between the cells of a table."""
+    _refuse_what_spark_reads_otherwise(head, path)
+    first = next((line for line in head if line.strip()), "")
+    return sign_of(separator) if separator else find_table_separator(first)
+
+
+def _line_sign(
+    head: Sequence[str], path: str, separator: str | None, choices: dict[str, str]
+) -> str | None:
+    """The sign between the items of a line."""
+    _refuse_what_spark_reads_otherwise(head, path)
+    layout = find_layout("\n".join(head), path, separator=separator, **choices)
+    if layout.skip or layout.first_field != "item":
+        what = "a header" if layout.skip else f"a {layout.first_field} in front of the items"
+        raise DataError(
+            f"{path} has {what}, which Spark would take for items.\n"
+            "Leave it out of the file, or mine without --spark."
+        )
+    if any(re.search(r'(^|[\t|;,])\s*"', line) for line in head):
+        raise DataError(
+            f"{path} has items in quotes, which Spark would keep.  Mine it without --spark."
+        )
+    return layout.sign
+
+
+def _refuse_what_spark_reads_otherwise(head: Sequence[str], path: str) -> None:
+    if any("\ufffd" in line or "\0" in line for line in head):
+        raise DataError(f"{path} is not UTF-8, which Spark expects: convert the file first.")
+    if head and sep_line(head[0]) is not None:
+        raise DataError(
+            f"{path} begins with Excel's sep= line, which Spark takes for data: remove the line, "
+            "or mine without --spark."
+        )
 
 
 def _baskets_column(
