@@ -219,7 +219,7 @@ def write_lines(file: Path, rows: list[dict]) -> None:
 
 def drawing(folder: Path, kills: int, chance: random.Random) -> tuple:
     """`make captchas` with two workers."""
-    count = 600
+    count = 500
 
     def start(target: Path) -> int:
         words = ["make", "captchas", str(target), "--count", str(count), "--workers", "2"]
@@ -251,7 +251,7 @@ def renaming(folder: Path, kills: int, chance: random.Random) -> tuple:
     """What `label --apply` and `--undo` do, with texts that stand in the files themselves."""
     from hornbook.data.renaming import named_after, rename, undo
 
-    count, target = 1500, folder / "pictures"
+    count, target = 400, folder / "pictures"
 
     def apply() -> int:
         proposals = [(path, path.read_text()) for path in sorted(target.glob("*.png"))]
@@ -265,7 +265,7 @@ def renaming(folder: Path, kills: int, chance: random.Random) -> tuple:
     def fill() -> None:
         target.mkdir()
         for number in range(count):
-            (target / f"p{number}.png").write_text(f"ab{number % 700}")
+            (target / f"p{number}.png").write_text(f"ab{number % 170}")
 
     def pairs_of() -> set[tuple[str, str]]:
         return {(path.name, path.read_text()) for path in target.glob("*.png")}
