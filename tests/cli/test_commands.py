@@ -178,6 +178,8 @@ def test_the_next_step_that_training_prints_runs_as_printed(
     assert main(words[1:]) == 0
     answers = (tmp_path / "answers.jsonl").read_text("utf-8").splitlines()
     assert len(answers) == len(GOOD)
+    shutil.copy("my data/long/train.jsonl", "my data/long/test.jsonl")
+    assert main(["evaluate", "my run", "my data/long/test.jsonl"]) == 0
     shutil.copy("my data/long/train.jsonl", "test.jsonl")
     assert main(["evaluate", "my run", "test.jsonl"]) == 2
     assert "'test'" in (message := capsys.readouterr().err)

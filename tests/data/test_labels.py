@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import string
+
 import pytest
 
+from hornbook.data import labels
 from hornbook.data.labels import Trimming, counted, doubtful_labels, trimmed
 
 
@@ -82,3 +85,13 @@ def test_labels_are_counted_with_their_first_place():
         {"a": 2, "2": 1},
         {"a": "f:1", "2": "f:2"},
     )
+
+
+def test_of_thousands_of_labels_not_each_is_compared_with_each(monkeypatch):
+    compared = []
+    monkeypatch.setattr(labels, "_one_letter_apart", lambda *two: compared.append(two) and False)
+    letters = string.ascii_lowercase[:15]
+    rows = {f"{one}{two}{three}xyz": 9 for one in letters for two in letters for three in letters}
+    assert doubts({**rows, "frequent": 99, "frequemt": 6, "f" * 5000: 6}) == []
+    assert ("frequemt", "frequent") in compared
+    assert len(compared) < 10 * len(rows)

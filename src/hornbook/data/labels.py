@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060\u200e\u200f\u180e"
 _AROUND = re.compile(rf"^[\s{_INVISIBLE}\0]+|[\s{_INVISIBLE}\0]+$")
 HANDFUL = 5  # rows
+LONGEST = 60  # letters of a label that others may be a misspelling of
+NEAREST = 5  # labels that one may be a misspelling of
 RARE = 5  # times as many rows that the largest label has
 FREQUENT = {3: 10, 4: 4}  # by letters: times as many rows as a misspelling of it has
 
@@ -65,24 +67,47 @@ def doubtful_labels(rows: Mapping[str, int], where: Mapping[str, str]) -> list[s
     lines: list[str] = []
     rare: list[str] = []
     most = rows[by_rows[0]] if by_rows else 0
-    frequent = [label for label in by_rows if len(label) >= min(FREQUENT)]
+    spellings = _spellings(by_rows)
     for label in by_rows:
         found = f"{label!r} has {_rows(rows[label])} ({where[label]})"
         other = same.setdefault(_folded(label), label)
         if other != label:
             lines.append(f"{found}: the same as {other!r} ({_rows(rows[other])})?")
             continue
-        near = (
+        candidates = (one for cut in _cuts(label) for one in spellings.get(cut, ()))
+        near = [
             one
-            for one in frequent
+            for one in candidates
             if rows[one] >= FREQUENT[min(len(one), max(FREQUENT))] * rows[label]
             and _one_letter_apart(label, one)
-        )
-        if other := next(near, ""):
+        ]
+        if near:
+            other = max(near, key=lambda one: (rows[one], one))
             lines.append(f"{found}: a misspelling of {other!r} ({_rows(rows[other])})?")
         elif rows[label] <= HANDFUL and most >= RARE * rows[label]:
             rare.append(f"{found}: too few to learn from, or a mistake?")
     return lines + rare[::-1]
+
+
+def _spellings(labels: Iterable[str]) -> dict[str, list[str]]:
+    """Labels by what is left of them without one letter: those one letter apart share some.
+
+    Args:
+        labels: The most frequent first; of those that share a spelling only `NEAREST` are kept.
+    """
+    found: dict[str, list[str]] = {}
+    for label in labels:
+        if min(FREQUENT) <= len(label) <= LONGEST:
+            for cut in _cuts(label):
+                near = found.setdefault(cut, [])
+                if len(near) < NEAREST:
+                    near.append(label)
+    return found
+
+
+def _cuts(label: str) -> set[str]:
+    places = range(len(label) if len(label) <= LONGEST + 1 else 0)
+    return {label, *(label[:place] + label[place + 1 :] for place in places)}
 
 
 def _rows(count: int) -> str:

@@ -345,7 +345,7 @@ def read_saved(folder: str | Path) -> tuple[dict[str, Any], Path]:
             return read_description(path / "recipe.json", learned=True), path
     raise HornbookError(
         f"{folder} holds no trained model yet.\n"
-        "If its training was cut off, the same command with --resume goes on with it."
+        "If its training was cut off, the same `hornbook train` with --resume continues it."
     )
 
 

@@ -168,8 +168,7 @@ class TextMatching(TextRecipe):
         Returns:
             `f1`, `accuracy` and `roc_auc` by criterion, `group_f1`, and `mean_f1`.
         """
-        only = self.criteria[0] if len(self.criteria) == 1 else None
-        found = labelled_pairs(data, seed=self.seed, criterion=only)
+        found = labelled_pairs(data, seed=self.seed, criterion=self._criterion_of(Path(data)))
         pairs = self._known(
             found.to_measure(self.trained_on, split),
             "Name the folder of the pairs after one, or name it in a `criterion` column.",
@@ -218,8 +217,14 @@ class TextMatching(TextRecipe):
         first = next(read_pairs_to_predict(file))
         if first.criterion or len(self.criteria) == 1:
             return [str(file)]
-        names = (file.parent.name, file.name.split(".")[0], self.criteria[0])
-        return [str(file), "--criterion", next(name for name in names if name in self.criteria)]
+        return [str(file), "--criterion", self._criterion_of(file) or self.criteria[0]]
+
+    def _criterion_of(self, path: Path) -> str | None:
+        """The criterion of pairs that do not name theirs: the only one, or the one that a file,
+        or the folder it lies in, is named after."""
+        names = (path.name.split(".")[0], path.resolve().parent.name, path.resolve().name)
+        known = self.criteria if len(self.criteria) == 1 else []
+        return next((name for name in (*known, *names) if name in self.criteria), None)
 
     def _known(self, pairs: list[Pair], advice: str) -> list[Pair]:
         """The pairs, all of criteria the model was trained for.

@@ -1,0 +1,69 @@
+"""What every recipe for texts says of its data before it trains."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from hornbook.data.labelled_texts import READING, read_training_texts
+from hornbook.recipes.text_classification import TextClassification
+from hornbook.recipes.text_matching import TextMatching
+from hornbook.text.wordpiece import WordPieceTokenizer
+
+TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "warm", "cold", "##er", "and"]
+
+
+@pytest.fixture
+def described(capsys):
+    def described(recipe, *arguments):
+        recipe.tokenizer = WordPieceTokenizer(TOKENS)
+        recipe.encoder = SimpleNamespace(config=SimpleNamespace(max_length=64))
+        recipe.describe(*arguments)
+        return capsys.readouterr().err.splitlines()
+
+    return described
+
+
+def write(folder, **splits):
+    folder.mkdir(exist_ok=True)
+    for split, rows in splits.items():
+        lines = [json.dumps({"text": text, "label": label}) + "\n" for text, label in rows]
+        (folder / f"{split}.jsonl").write_text("".join(lines), "utf-8")
+    return read_training_texts(folder)
+
+
+def test_the_summary_counts_tokens_as_they_are_read_and_what_is_cut(tmp_path, described):
+    texts = ["warm", "colder and warmer", "cold and cold and cold and cold", "so warm"]
+    splits = write(
+        tmp_path, train=[(x, "ab"[n % 2]) for n, x in enumerate(texts)], dev=[("x", "a")]
+    )
+    lines = described(TextClassification(max_length=8), splits, READING, texts)
+    tokenizer = WordPieceTokenizer(TOKENS)
+    lengths = sorted(len(tokenizer.encode(text).token_ids) for text in texts)
+    assert lengths == [3, 4, 7, 9]
+    assert lines == [
+        "Data        4 training texts, 1 validation texts",
+        "Labels      2: a (2), b (2)",
+        "            no validation texts have b",
+        "Lengths     median 4 tokens, 95% up to 9, maximum 9; 4.3% of them are unknown; "
+        "1 (25.0%) are cut at 8",
+    ]
+
+
+def test_pairs_are_counted_as_pairs():
+    pairs = [("warm", "cold"), ("warmer", "colder and")]
+    recipe = TextMatching(max_length=5)
+    recipe.tokenizer = tokenizer = WordPieceTokenizer(TOKENS)
+    recipe.encoder = SimpleNamespace(config=SimpleNamespace(max_length=64))
+    found = recipe._lengths(pairs)
+    assert found.tokens.tolist() == [len(tokenizer.encode(*pair).token_ids) for pair in pairs]
+    assert (found.limit, found.unknown) == (5, 0)
+
+
+def test_validation_texts_that_are_training_texts_are_said_before_training(tmp_path, described):
+    rows = [(f"warm and {n}", "ab"[n % 2]) for n in range(12)]
+    splits = write(tmp_path, train=rows * 2, valid=rows)
+    lines = described(TextClassification(), splits, READING, [text for text, _ in rows])
+    assert [line for line in lines if "12 of 12 validation texts are training texts too" in line]
