@@ -115,6 +115,15 @@ def test_a_broken_line_of_a_file_is_named(folder, tmp_path, capsys):
     assert f"{file}:2: expected" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+def test_prompts_of_a_json_array_are_its_rows(folder, tmp_path, capsys, indent):
+    file = tmp_path / "prompts.json"
+    file.write_text(json.dumps([{"prompt": "今天"}, {"prompt": "我们"}], indent=indent), "utf-8")
+    assert generate(folder, "--file", file, "--max-new-tokens", 2) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["prompt"] for row in rows] == ["今天", "我们"]
+
+
 def test_options_may_stand_before_the_prompts(folder, capsys):
     assert generate(folder, "--max-new-tokens", 2, "今天", "--seed", 1, "我们") == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

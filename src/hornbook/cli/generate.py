@@ -190,6 +190,8 @@ def _prompts(options: argparse.Namespace) -> list[str]:
         OptionError: there are none, or both.
         DataError: a line of the file is no prompt.
     """
+    from hornbook.data.json_lines import read_json_lines
+    from hornbook.data.row_files import suffix_of
     from hornbook.data.text_lines import name_of
     from hornbook.errors import DataError, OptionError
 
@@ -197,10 +199,16 @@ def _prompts(options: argparse.Namespace) -> list[str]:
         raise OptionError("Give prompts as words of the command, or as --file FILE, one a line.")
     if options.file is None:
         return options.prompts
-    prompts = [
-        _prompt_of_json(line, f"{name_of(options.file)}:{number}") if line.startswith("{") else line
-        for number, line in _numbered_lines(options.file)
-    ]
+    if suffix_of(Path(options.file)) in (".json", ".jsonl", ".ndjson"):  # an array as well
+        rows = read_json_lines(options.file)
+        prompts = [_checked(row, f"{name_of(options.file)}:{number}") for number, row in rows]
+    else:
+        prompts = [
+            _prompt_of_json(line, f"{name_of(options.file)}:{number}")
+            if line.startswith("{")
+            else line
+            for number, line in _numbered_lines(options.file)
+        ]
     if not prompts:
         raise DataError(f"{name_of(options.file)} has no prompts.  Expected one a line.")
     return prompts
@@ -227,9 +235,16 @@ def _prompt_of_json(line: str, where: str) -> str:
     from hornbook.errors import DataError
 
     try:
-        prompt = json.loads(line).get("prompt")
+        return _checked(json.loads(line), where)
     except ValueError as error:
         raise DataError(f"{where}: not JSON: {error}") from None
+
+
+def _checked(row: dict[str, Any], where: str) -> str:
+    """The prompt of a row."""
+    from hornbook.errors import DataError
+
+    prompt = row.get("prompt")
     if not isinstance(prompt, str) or not prompt:
         raise DataError(f'{where}: expected {{"prompt": "..."}}, a text that is not empty.')
     return prompt
