@@ -92,13 +92,18 @@ def report(itemsets: Itemsets, rules: Rules, title: str, facts: Mapping[str, Any
         )
         page.add_heading("The rules")
         page.add_table(
-            rule_rows(rules, top),
+            _in_decimals(rule_rows(rules, top)),
             ["baskets with", "also have", "baskets", "support", "confidence", "lift"],
             align="llrrrr",
         )
     page.add_heading("The most frequent itemsets")
-    page.add_table(itemset_rows(itemsets, top), ["items", "baskets", "support"], align="lrr")
+    page.add_table(_in_decimals(itemset_rows(itemsets, top)), ["items", "baskets", "support"], align="lrr")
     return page.html()
+
+
+def _in_decimals(rows: list[list[Any]]) -> list[list[Any]]:
+    """The same rows with all figures of a column in one precision; rare sets need four places."""
+    return [[f"{x:.4f}" if isinstance(x, float) else x for x in row] for row in rows]
 
 
 def _scatter_caption(rules: Rules) -> str:

@@ -140,7 +140,7 @@ class CaptchaReading(Recipe):
             batches=lambda epoch: self._batches(train, pixels, labels, epoch),
             epochs=epochs,
             patience=self.patience,
-            evaluate=lambda: captcha_metrics(valid, self._readings(held_out), self.alphabet),
+            evaluate=lambda: self._validate(valid, held_out),
             monitor="probability",
             unit="pictures",
             workers=None,  # changing a picture takes about a fifth of what learning from it does
@@ -222,6 +222,18 @@ class CaptchaReading(Recipe):
             shape=(1, height, width, 3),
             rows=4 * self.batch_size,  # nothing is kept for gradients
         )
+
+    def _validate(self, captchas: Sequence[Captcha], sources: Sequence[Path]) -> dict[str, Any]:
+        """The metrics of an epoch, and the loss of the training on these pictures."""
+        import keras
+
+        logits = np.concatenate([found["logits"] for _, found in self._outputs(sources)])
+        readings = read(logits, self.alphabet.longest, self.temperature)
+        loss = self.model.loss(self._numbers(captchas), logits)
+        return {
+            **captcha_metrics(captchas, readings, self.alphabet),
+            "validation_loss": float(keras.ops.convert_to_numpy(loss)),
+        }
 
     def _readings(self, sources: Iterable[Source]) -> Readings:
         logits = np.concatenate([found["logits"] for _, found in self._outputs(sources)])

@@ -25,7 +25,6 @@ from hornbook.report import Page, heat_map
 if TYPE_CHECKING:
     from hornbook.training.run_folder import RunFolder
 
-LEAST = 1e-7  # probability that the log loss counts for less
 PASSED = (0.5, 0.9, 0.95, 0.99, 0.999)  # confidences from which an answer could be let through
 
 
@@ -41,8 +40,7 @@ def captcha_metrics(
 
     Returns:
         `pictures`; `whole`: share of strings read without an error; `characters`: 1 minus the
-        edit distance per character; `probability`: what the true strings got on average, and
-        `log_loss`, the mean of its negative logarithm;
+        edit distance per character; `probability`: what the true strings got on average;
         `sets`: name -> `pictures` and `whole`; `confused`: `[true, read, times]`, most often
         first, `∅` being nothing.
     """
@@ -57,13 +55,11 @@ def captcha_metrics(
     sets: dict[str, list[bool]] = defaultdict(list)
     for captcha, truth, text in zip(captchas, truths, texts, strict=True):
         sets[captcha.set_name].append(truth == text)
-    probabilities = readings.of(label_numbers(truths, readings, alphabet))
     return {
         "pictures": len(captchas),
         "whole": float(np.mean([truth == text for truth, text in zip(truths, texts, strict=True)])),
         "characters": max(0.0, 1 - errors / max(sum(map(len, truths)), 1)),
-        "probability": float(np.mean(probabilities)),
-        "log_loss": float(-np.log(np.clip(probabilities, LEAST, 1)).mean()),
+        "probability": float(np.mean(readings.of(label_numbers(truths, readings, alphabet)))),
         "sets": {
             name: {"pictures": len(right), "whole": float(np.mean(right))}
             for name, right in sorted(sets.items())
@@ -199,14 +195,13 @@ def _add_training(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     best = max(rows, key=lambda row: row["probability"])["epoch"]
     page.add_text(
         "The training loss is measured on images that are distorted a little each time and are "
-        "therefore harder than the validation images; it adds up the losses of both heads of the "
-        "network, so compare where the curves bend, not their heights. The epoch kept is the one "
-        f"that gave the true strings the highest probability: epoch {best}."
+        "therefore harder than the validation images. The epoch kept is the one that gave the "
+        f"true strings the highest probability: epoch {best}."
     )
     add_curves(
         page,
         rows,
-        losses={"training": "loss", "validation": "log_loss"},
+        losses={"training": "loss", "validation": "validation_loss"},
         shares={
             "whole strings": [row["whole"] for row in rows],
             "characters": [row["characters"] for row in rows],
