@@ -97,7 +97,8 @@ def report(itemsets: Itemsets, rules: Rules, title: str, facts: Mapping[str, Any
             align="llrrrr",
         )
     page.add_heading("The most frequent itemsets")
-    page.add_table(_in_decimals(itemset_rows(itemsets, top)), ["items", "baskets", "support"], align="lrr")
+    frequent = _in_decimals(itemset_rows(itemsets, top))
+    page.add_table(frequent, ["items", "baskets", "support"], align="lrr")
     return page.html()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -115,7 +116,8 @@ def write_report(
     add_usage(
         page,
         [
-            f"hornbook predict {run.path} pairs.jsonl --out answers.jsonl",
+            f"hornbook predict {run.path} pairs.jsonl --criterion {shlex.quote(min(thresholds))} "
+            "--out answers.jsonl",
             f"hornbook evaluate {run.path} DATA",
         ],
         [
