@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 import tracemalloc
 
 import pytest
@@ -138,3 +139,18 @@ def test_a_block_without_end_is_cut_and_memory_stays_flat(tmp_path):
     assert sum(sizes) + len(sizes) == len(line) * 8_000
     assert max(sizes) <= LONGEST_BLOCK
     assert peak < 12e6
+
+
+def test_a_folder_that_cannot_be_opened_is_an_error_and_not_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=r"Could not read .*closed: Permission denied"):
+        corpus_files(tmp_path)

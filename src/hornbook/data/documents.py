@@ -8,6 +8,7 @@ number on every machine and in every run.  One document is in memory at a time.
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from hornbook.data.json_lines import MAX_ARRAY_BYTES, parse_json_lines
 from hornbook.data.problems import Problems
 from hornbook.data.text_lines import MAX_LINE_BYTES, STANDARD_INPUT, note_once, text_lines
 from hornbook.errors import DataError, did_you_mean
+from hornbook.tabular.opening import unreadable
 from hornbook.tabular.parquet import parquet_column
 
 PACKED = (".gz", ".zst")
@@ -134,7 +136,7 @@ def _files_of(source: str | Path) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = [file for file in path.rglob("*") if _is_readable(file.relative_to(path))]
+        found = [file for file in _files_below(path) if _is_readable(file.relative_to(path))]
     else:
         found = [Path(name) for name in glob.glob(str(source), recursive=True)]
         if not found:
@@ -147,6 +149,16 @@ def _files_of(source: str | Path) -> list[Path]:
         kinds = ", ".join((*TEXT, *JSON_LINES, *PARQUET))
         raise DataError(f"{source} has no file to read: {kinds}, or one of them as .gz or .zst.")
     return found
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """All files in a folder and those in it; one that cannot be opened is not passed over."""
+
+    def refuse(error: OSError) -> None:
+        raise unreadable(error.filename, error)
+
+    for name, _, files in os.walk(folder, onerror=refuse):
+        yield from (Path(name, file) for file in files)
 
 
 def _is_readable(name: Path) -> bool:
