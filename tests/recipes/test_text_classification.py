@@ -21,6 +21,8 @@ pytestmark = pytest.mark.backend
 
 WORDS = {"warm": ["sun", "fire", "tea"], "cold": ["ice", "snow", "frost"], "wet": ["rain", "sea"]}
 FIELDS = {"num_hidden_layers": 1, "vocabulary_size": 200, "max_length": 12, "batch_size": 16}
+# the network without n-grams
+ALONE = {**FIELDS, "ngrams": "none", "epochs": 10, "learning_rate": 1e-2, "ema": 0.5}
 
 
 def texts(several: bool, count: int = 96):
@@ -54,8 +56,15 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, data):
     out = tmp_path_factory.mktemp("runs") / "run"
-    TextClassification(**FIELDS, epochs=10, learning_rate=1e-2, ema=0.5).fit(data, out)
+    TextClassification(**ALONE).fit(data, out)
     return out
+
+
+@pytest.fixture(scope="module")
+def little_run(tmp_path_factory, data):
+    """One epoch at a rate that learns nothing: what is left is the linear model."""
+    out = tmp_path_factory.mktemp("runs") / "little"
+    return TextClassification(**FIELDS, epochs=1, learning_rate=1e-9).fit(data, out), out
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +118,9 @@ def test_a_run_that_does_not_say_what_is_needed_is_of_another_version(classifier
         TextClassification.load(tmp_path / "model")
 
 
-def test_a_short_training_does_not_average_its_random_start(data, tmp_path):
+def test_a_short_training_does_not_average_its_random_start(little_run):
     """Of four steps 0.99 of the start would be left."""
-    out = tmp_path / "run"
-    fitted = TextClassification(**FIELDS, epochs=1, learning_rate=1e-2).fit(data, out)
+    fitted, _ = little_run
     assert fitted.ema == 0.99
     assert not fitted.model.optimizer.use_ema
 
@@ -126,9 +134,10 @@ def test_a_label_of_other_data_is_answered_with_the_nearest(classifier, tmp_path
 def test_resuming_with_other_fields_is_refused(run, data, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     with pytest.raises(HornbookError, match="dropout"):
-        TextClassification(**FIELDS, epochs=10, learning_rate=1e-2, ema=0.5, dropout=0.3).fit(
-            data, tmp_path / "run", resume=True
-        )
+        TextClassification(**ALONE, dropout=0.3).fit(data, tmp_path / "run", resume=True)
+
+
+MODEL = [f"model/{name}" for name in ("model.safetensors", "ngrams.safetensors", "recipe.json")]
 
 
 class Killed(Exception):
@@ -151,7 +160,7 @@ def test_a_killed_run_ends_with_the_same_bytes(data, tmp_path, monkeypatch):
         with pytest.raises(Killed):
             TextClassification(**fields).fit(data, tmp_path / "killed")
     TextClassification(**fields).fit(data, tmp_path / "killed", resume=True)
-    for name in ("model/model.safetensors", "model/recipe.json", "metrics.jsonl"):
+    for name in (*MODEL, "metrics.jsonl"):
         whole, killed = (tmp_path / run / name for run in ("whole", "killed"))
         assert killed.read_bytes() == whole.read_bytes(), name
 
@@ -200,3 +209,40 @@ def test_attention_that_a_family_cannot_have_is_refused_with_what_it_can(
     recipe = TextClassification(pretrained=str(tmp_path / "pretrained"), attention="linear")
     with pytest.raises(CheckpointError, match="full or window can"):
         recipe.start([])
+
+
+def test_from_scratch_it_begins_with_the_linear_model(little_run, data):
+    fitted, out = little_run
+    first, second = RunFolder(out).metrics()
+    assert (first["epoch"], first["loss"]) == (0, None)
+    assert {name: first[name] for name in fitted.baseline} == fitted.baseline
+    assert first["accuracy"] == second["accuracy"] > 0.9
+    valid = read_labelled_texts(data, "valid")
+    alone = fitted.linear.logits([text.text for text in valid], 3).argmax(axis=1)
+    assert [fitted.classes[number] for number in alone] == [
+        answer["predicted"] for answer in fitted.predict(valid)
+    ]
+
+
+def test_the_report_and_the_last_line_say_what_the_linear_model_reaches(little_run, data):
+    fitted, out = little_run
+    line = fitted.comparison(fitted.evaluate(data))
+    assert line.startswith("TF-IDF and logistic regression alone: accuracy 0.9")
+    assert line in (out / "report.html").read_text("utf-8")
+
+
+def test_without_ngrams_the_network_answers_alone(run, classifier):
+    assert min(row["epoch"] for row in RunFolder(run).metrics()) == 1
+    assert not (run / "model" / "ngrams.safetensors").exists()
+    assert classifier.linear is None
+
+
+def test_a_run_of_before_there_were_ngrams_opens_without_them(classifier, tmp_path):
+    classifier.save(tmp_path / "model")
+    path = tmp_path / "model" / "recipe.json"
+    saved = json.loads(path.read_text("utf-8"))
+    assert saved["fields"].pop("ngrams") == "none"
+    path.write_text(json.dumps(saved), "utf-8")
+    write_manifest(path.parent)
+    samples = ["the sea", "ice of fire"]
+    assert open_run(tmp_path / "model").predict(samples) == classifier.predict(samples)

@@ -50,3 +50,5 @@ def run(options: argparse.Namespace) -> None:
     print(f"Report  {options.out / 'report.html'}")
     words = ["predict", str(options.out), *recipe.example(options.data), "--out", "answers.jsonl"]
     print(f"Use it  hornbook {shlex.join(words)}")
+    if not was_finished and (comparison := recipe.comparison(metrics)):
+        print(comparison)

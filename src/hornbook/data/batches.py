@@ -146,7 +146,7 @@ def make_batch(
 
     Args:
         columns: For each name a value per sample: a sequence of ids, padded with 0 to the
-            `padded_length` of the batch's longest, or a number.
+            `padded_length` of the batch's longest, a number, or an array.
         numbers: The samples of this batch, from `length_buckets`.
         pad_batch: Fill a batch that is not full, so that it has no shape of its own.  The rows
             added repeat the first (a row of only padding has no attention to normalise) and
@@ -156,14 +156,17 @@ def make_batch(
         max_length: The longest a row may get, where a model has only so many positions.
 
     Returns:
-        The columns, `(rows, length)` int32 or `(rows,)` int32 or float32, and `"weight"`,
-        `(rows,)` float32: 1 for a sample, 0 for a row added.
+        The columns, `(rows, length)` int32 or `(rows,)` int32 or float32, arrays `(rows, ...)`
+        as they are, and `"weight"`, `(rows,)` float32: 1 for a sample, 0 for a row added.
     """
     numbers = [int(number) for number in numbers]
     if not numbers:
         raise ValueError("A batch needs a sample.")
     parts = {name: [column[number] for number in numbers] for name, column in columns.items()}
-    sequences = {name for name, part in parts.items() if not np.isscalar(part[0])}
+    arrays = {name for name, part in parts.items() if isinstance(part[0], np.ndarray)}
+    sequences = {
+        name for name, part in parts.items() if name not in arrays and not np.isscalar(part[0])
+    }
     longest = max((len(row) for name in sequences for row in parts[name]), default=0)
     bucket = length = padded_length(longest)
     if max_length is not None:
@@ -178,6 +181,8 @@ def make_batch(
         part = part + part[:1] * added
         if name in sequences:
             batch[name] = pad(part, length)
+        elif name in arrays:
+            batch[name] = np.stack(part)
         else:
             array = np.asarray(part)
             batch[name] = array.astype(np.float32 if array.dtype.kind == "f" else np.int32)

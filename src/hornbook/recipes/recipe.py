@@ -136,6 +136,10 @@ class Recipe(ABC):
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
         """What `evaluate` found, as columns and rows to print."""
 
+    def comparison(self, metrics: dict[str, Any]) -> str:
+        """After `fit`: what a far simpler model reaches on the same data; "" if there is none."""
+        return ""
+
     def predict(self, samples: Iterable[Any], **choices: Any) -> list[dict[str, Any]]:
         """Answers for each sample, in order: see the recipe's `predict_stream`."""
         return list(self.predict_stream(samples, **choices))

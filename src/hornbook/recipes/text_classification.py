@@ -1,8 +1,9 @@
 """What is a text?  One label of several, or as many as fit; short texts and long ones.
 
-A Transformer reads the text, the mean of its tokens goes to a classifier.  Long texts are the
-reason for the option `attention`: full attention costs the square of the length, the others only
-the length (https://kexue.fm/archives/8180).
+A Transformer reads the text, the mean of its tokens goes to a classifier.  From scratch it adds
+to a linear model of n-grams, which learns more from a few thousand texts than a new Transformer.
+Long texts are the reason for the option `attention`: full attention costs the square of the
+length, the others only the length (https://kexue.fm/archives/8180).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -27,10 +28,12 @@ from hornbook.data.labelled_texts import (
     read_training_texts,
 )
 from hornbook.errors import DataError, did_you_mean
-from hornbook.recipes.fields import learned
+from hornbook.linear import NgramClassifier, fit_ngram_classifier
+from hornbook.recipes.fields import learned, option, part
 from hornbook.recipes.text_classification_report import (
     best_thresholds,
     classification_metrics,
+    compared,
     metrics_table,
     write_report,
 )
@@ -54,6 +57,14 @@ class TextClassification(TextRecipe):
     name: ClassVar[str] = "text-classification"
     purpose: ClassVar[str] = "say what a text is: one label of several, or as many as fit"
 
+    ngrams: str = option(
+        "auto",
+        "a linear model of n-grams that the network adds to; auto: from scratch",
+        ("auto", "add", "none"),
+    )
+
+    linear: NgramClassifier | None = part()  # None: the network answers alone
+    baseline: dict[str, Any] = part()  # what the linear model reaches by itself, once fitted
     classes: list[Label] = learned(list)
     thresholds: list[float] | None = learned(lambda: None)  # None: one label a text
     trained_on: str = learned(str, shown=False)  # a fingerprint
@@ -73,8 +84,9 @@ class TextClassification(TextRecipe):
         known = {"train": self.trained_on, "valid": fingerprint(valid)}
         run = self.open_run(out, known, resume=resume)
 
-        samples, held_out = self._columns(train), self._columns(valid)
         truth = self._truth(valid)
+        unseen = self._fit_linear(train, valid)
+        samples, held_out = self._columns(train, unseen), self._columns(valid)
         losses: Any = keras.losses
         loss = losses.SparseCategoricalCrossentropy
         if self.thresholds is not None:
@@ -91,6 +103,8 @@ class TextClassification(TextRecipe):
             run,
             resume=resume,
             model=self.model,
+            # the new classifier adds nothing yet: epoch 0 is the linear model alone
+            first=(lambda: None) if self.linear is not None else None,
             batches=lambda epoch: self.batches(samples, epoch),
             epochs=self.epochs,
             patience=self.patience,
@@ -101,6 +115,31 @@ class TextClassification(TextRecipe):
         probabilities = self._probabilities(held_out)
         write_report(run, self, rows, valid, truth, probabilities, len(train))
         run.snapshots.clear()
+
+    @property
+    def adds_to_ngrams(self) -> bool:
+        """Whether the network adds to a linear model of n-grams."""
+        return self.ngrams == "add" or (self.ngrams == "auto" and self.pretrained is None)
+
+    def _fit_linear(
+        self, train: Sequence[LabelledText], valid: Sequence[LabelledText]
+    ) -> np.ndarray:
+        """Fits and measures the linear model.
+
+        Returns:
+            Its logits of the training texts, `(texts, classes)`, each by a model that has not
+            seen the text: of those it was fitted to it is too sure.
+        """
+        texts, classes = [text.text for text in train], len(self.classes)
+        linear, unseen = fit_ngram_classifier(texts, self._truth(train), classes, seed=self.seed)
+        self.linear = linear if self.adds_to_ngrams else None
+        truth = self._truth(valid)
+        probabilities = self._to_probabilities(
+            linear.logits([text.text for text in valid], classes)
+        )
+        thresholds = self.thresholds and best_thresholds(truth, probabilities)
+        self.baseline = classification_metrics(truth, probabilities, self.classes, thresholds)
+        return unseen
 
     def build(self) -> keras.Model:
         """The whole network: encoder, pooling, classifier -> logits `(batch, classes)`."""
@@ -115,16 +154,36 @@ class TextClassification(TextRecipe):
         x = MaskedAveragePooling()(self.encoder(**ids), ids["padding_mask"])
         x = keras.layers.Dropout(self.dropout)(x)
         # in float32 whatever the rest computes in, for the softmax
-        classifier = keras.layers.Dense(len(self.classes), dtype="float32", name="classifier")
+        classifier = keras.layers.Dense(
+            len(self.classes),
+            kernel_initializer="zeros" if self.adds_to_ngrams else "glorot_uniform",
+            dtype="float32",
+            name="classifier",
+        )
         self.others = {"classifier": classifier}
-        return keras.Model(ids, classifier(x))
+        logits = classifier(x)
+        if self.adds_to_ngrams:
+            ids["linear_logits"] = keras.Input((len(self.classes),), name="linear_logits")
+            logits = logits + ids["linear_logits"]
+        return keras.Model(ids, logits)
 
-    def _columns(self, texts: Sequence[LabelledText]) -> dict[str, list]:
-        """What the network reads, a value a text; the same for training and prediction."""
+    def _columns(
+        self, texts: Sequence[LabelledText], linear_logits: np.ndarray | None = None
+    ) -> dict[str, list]:
+        """What the network reads, a value per text; the same for training and prediction.
+
+        Args:
+            texts: To read.
+            linear_logits: Of the texts, where the linear model's are not the ones to add to.
+        """
         from hornbook.training.text_batches import token_columns
 
         columns = token_columns(self.encoded([text.text for text in texts]))
         columns["where"] = [text.where for text in texts]
+        if self.linear is not None:
+            if linear_logits is None:
+                linear_logits = self.linear.logits([text.text for text in texts], len(self.classes))
+            columns["linear_logits"] = list(linear_logits)
         if all(text.labels is not None for text in texts):
             columns["label"] = list(self._truth(texts))
         return columns
@@ -153,7 +212,9 @@ class TextClassification(TextRecipe):
 
     def _probabilities(self, columns: dict[str, list]) -> np.ndarray:
         """The probability of each class for each text, `(texts, classes)`."""
-        logits = self.predicted(columns)
+        return self._to_probabilities(self.predicted(columns))
+
+    def _to_probabilities(self, logits: np.ndarray) -> np.ndarray:
         if self.thresholds is not None:
             return 1 / (1 + np.exp(-logits))
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -177,6 +238,9 @@ class TextClassification(TextRecipe):
 
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
         return metrics_table(metrics)
+
+    def comparison(self, metrics: dict[str, Any]) -> str:
+        return compared(metrics, self.baseline)
 
     def predict_stream(self, samples: Iterable[str | LabelledText]) -> Iterator[dict[str, Any]]:
         """Answers for each text as it comes, in order, holding some at a time.
@@ -209,6 +273,22 @@ class TextClassification(TextRecipe):
         """Answers for the texts of files, or of `"-"`, standard input, as they come."""
         for source in sources:
             yield from self.predict_stream(read_texts_to_predict(source))
+
+    # What is saved beside the Transformer.
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        return super().from_fields({"ngrams": "none", **fields})  # of before there were any
+
+    def build_for(self, folder: Path) -> None:
+        self.linear = NgramClassifier.load(folder) if self.adds_to_ngrams else None
+        super().build_for(folder)
+
+    def write_parts(self, folder: Path) -> None:
+        """Writes weights, configuration, vocabulary and n-grams."""
+        super().write_parts(folder)
+        if self.linear is not None:
+            self.linear.save(folder)
 
 
 def _as_text(sample: str | LabelledText, number: int) -> LabelledText:

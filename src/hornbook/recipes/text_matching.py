@@ -27,9 +27,11 @@ from hornbook.data.pairs import (
     read_pairs_to_predict,
 )
 from hornbook.errors import DataError, did_you_mean
-from hornbook.recipes.fields import learned, option
+from hornbook.linear import fit_ngram_matcher
+from hornbook.recipes.fields import learned, option, part
 from hornbook.recipes.text_matching_report import (
     best_thresholds,
+    compared,
     matching_metrics,
     metrics_table,
     write_report,
@@ -66,6 +68,7 @@ class TextMatching(TextRecipe):
     criteria: list[str] = learned(list)
     thresholds: dict[str, float] = learned(dict)
     trained_on: str = learned(str, shown=False)  # a fingerprint
+    baseline: dict[str, Any] = part()  # what a linear model of n-grams reaches, once fitted
 
     def _fit(self, data: str | Path, out: str | Path, *, resume: bool) -> None:
         """Trains on a folder of pairs: see `hornbook.data.pairs`, and `Recipe.fit`."""
@@ -88,6 +91,9 @@ class TextMatching(TextRecipe):
         known = {"train": self.trained_on, "valid": fingerprint(valid)}
         run = self.open_run(out, known, resume=resume)
 
+        probabilities = ngram_probabilities(train, valid, seed=self.seed)
+        thresholds = best_thresholds(valid, probabilities)
+        self.baseline = matching_metrics(valid, probabilities, thresholds)
         samples, held_out = self._columns(train), self._columns(valid)
         steps = self.epochs * len(self.batches(samples, epoch=0))
         self.compile(keras.losses.SparseCategoricalCrossentropy, steps)
@@ -178,6 +184,9 @@ class TextMatching(TextRecipe):
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
         return metrics_table(metrics)
 
+    def comparison(self, metrics: dict[str, Any]) -> str:
+        return compared(metrics, self.baseline)
+
     def predict_stream(
         self, samples: Iterable[Pair | tuple[str, str]], *, criterion: str | None = None
     ) -> Iterator[dict[str, Any]]:
@@ -240,6 +249,21 @@ class TextMatching(TextRecipe):
                     + advice
                 )
         return pairs
+
+
+def ngram_probabilities(train: Sequence[Pair], valid: Sequence[Pair], *, seed: int) -> np.ndarray:
+    """What linear models of n-grams, one a criterion, make of the validation pairs, `(pairs,)`."""
+    probabilities = np.empty(len(valid))
+    for criterion in sorted({pair.criterion for pair in valid}):
+        learned_from = [pair for pair in train if pair.criterion == criterion]
+        asked = [number for number, pair in enumerate(valid) if pair.criterion == criterion]
+        probabilities[asked] = fit_ngram_matcher(
+            [(pair.source, pair.target) for pair in learned_from],
+            [pair.label or 0 for pair in learned_from],
+            [(valid[number].source, valid[number].target) for number in asked],
+            seed=seed,
+        )
+    return probabilities
 
 
 def marked_segments(encoding: Encoding) -> list[int]:

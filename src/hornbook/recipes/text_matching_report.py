@@ -80,6 +80,19 @@ def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]
     return ["criterion", "pairs", "F1", "accuracy", "ROC AUC"], rows
 
 
+def compared(metrics: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+    """How a model does beside linear ones, in a line."""
+    names = list(metrics["f1"])
+    figures = ", ".join(
+        f"{name} {baseline['f1'][name]:.3f} / {metrics['f1'][name]:.3f}" for name in names
+    )
+    by_criterion = f" ({figures})" if len(names) > 1 else ""
+    return (
+        f"TF-IDF and logistic regression alone: mean F1 {baseline['mean_f1']:.3f}; "
+        f"this model: mean F1 {metrics['mean_f1']:.3f}{by_criterion}"
+    )
+
+
 def write_report(
     run: Any,
     recipe: Any,
@@ -109,6 +122,7 @@ def write_report(
         unit="pairs",
     )
     _add_results(page, metrics, thresholds)
+    page.add_text(f"{compared(metrics, recipe.baseline)}.")
     _add_training(page, rows)
     _add_certainty(page, pairs, probabilities, thresholds)
     _add_mistakes(page, pairs, probabilities, thresholds)

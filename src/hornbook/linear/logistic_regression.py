@@ -1,0 +1,153 @@
+"""Logistic regression on sparse features: one minimum, found by L-BFGS.
+
+The objective is scikit-learn's: `C * (sum of the log losses) + |weights|^2 / 2`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+STEPS = 200  # of L-BFGS at most
+FLAT = 0.01  # the minimum is found where the gradient has become this much smaller
+FEW_ROWS = 1000  # so few are solved as a dense problem of `rows` features
+STRENGTHS = (10.0, 100.0, 1.0)  # 1 is tried where 100 is worse than 10
+
+
+@dataclass(frozen=True)
+class LogisticRegression:
+    """The weights of a linear model.
+
+    Attributes:
+        weights: `(features, outputs)`, float32.
+        bias: `(outputs,)`, float32.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+
+    def logits(self, features: Any) -> np.ndarray:
+        """The logits of rows of features, `(rows, outputs)`, float32."""
+        return features @ self.weights + self.bias
+
+
+def fit_logistic_regression(
+    features: Any,
+    targets: np.ndarray,
+    strength: float,
+    *,
+    exclusive: bool = False,
+    start: LogisticRegression | None = None,
+    flat: float = FLAT,
+) -> LogisticRegression:
+    """Fits weights to targets.
+
+    Args:
+        features: A sparse matrix `(rows, features)`, float32.
+        targets: `(rows, outputs)` of 0 and 1.
+        strength: C: the greater, the larger the weights may be.
+        exclusive: Whether exactly one output is 1 (softmax), or any number of them (sigmoids).
+        start: Weights to begin with, such as those of another strength.
+        flat: See `FLAT`.
+    """
+    rows, columns = features.shape
+    if rows <= min(FEW_ROWS, columns):
+        # the weights are a sum of the rows: turn to the directions that the rows have
+        turn = _row_directions(features)
+        if start is not None:
+            start = LogisticRegression(turn.T @ start.weights, start.bias)
+        small = _fit(features @ turn, targets, strength, exclusive, start, flat)
+        return LogisticRegression(turn @ small.weights, small.bias)
+    return _fit(features, targets, strength, exclusive, start, flat)
+
+
+def _row_directions(features: Any) -> np.ndarray:
+    """An orthonormal basis `(features, directions)` of all rows."""
+    squares, vectors = np.linalg.eigh((features @ features.T).toarray().astype("float64"))
+    kept = squares > 1e-6
+    return (features.T @ (vectors[:, kept] / np.sqrt(squares[kept]))).astype("float32")
+
+
+def _fit(features, targets, strength, exclusive, start, flat) -> LogisticRegression:
+    from scipy.optimize import minimize
+
+    (rows, outputs), columns = targets.shape, features.shape[1]
+    penalty = 1 / (strength * rows)
+    targets = targets.astype("float32")
+    errors = _softmax_errors if exclusive else _sigmoid_errors
+
+    def objective(flat_point: np.ndarray) -> tuple[float, np.ndarray]:
+        point = flat_point.reshape(columns + 1, outputs)
+        weights, bias = point[:-1].astype("float32"), point[-1].astype("float32")
+        loss, error = errors(features @ weights + bias, targets)
+        gradient = np.empty_like(point)
+        gradient[:-1] = features.T @ error / rows + penalty * point[:-1]
+        gradient[-1] = error.sum(axis=0, dtype="float64") / rows
+        return loss / rows + penalty * (point[:-1] ** 2).sum() / 2, gradient.ravel()
+
+    first = np.zeros((columns + 1, outputs))
+    shares = np.clip(targets.mean(axis=0, dtype="float64"), 1e-6, 1 - 1e-6)
+    first[-1] = np.log(shares) if exclusive else np.log(shares / (1 - shares))
+    steepest = np.abs(objective(first.ravel())[1]).max()
+    if start is not None:
+        first[:-1], first[-1] = start.weights, start.bias
+    found = minimize(
+        objective,
+        first.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": STEPS, "gtol": flat * steepest, "ftol": 1e-10},
+    )
+    point = found.x.reshape(columns + 1, outputs).astype("float32")
+    return LogisticRegression(point[:-1], point[-1])
+
+
+def best_strength(
+    features: Any, targets: np.ndarray, held_out: np.ndarray, *, exclusive: bool = False
+) -> tuple[float, LogisticRegression]:
+    """The strength with which rows that were held out are judged best, by the log loss.
+
+    Args:
+        features, targets, exclusive: See `fit_logistic_regression`.
+        held_out: Which rows, `(rows,)` of bool.
+
+    Returns:
+        One of `STRENGTHS`, and the weights fitted with it to the other rows.
+    """
+    features, unseen = features[~held_out], features[held_out]
+    targets, truth = targets[~held_out], targets[held_out]
+    best: tuple[float, float, LogisticRegression] | None = None
+    for strength in STRENGTHS:
+        fitted = fit_logistic_regression(
+            features, targets, strength, exclusive=exclusive, start=best and best[2]
+        )
+        loss = log_loss(fitted.logits(unseen), truth, exclusive=exclusive)
+        if best is None or loss < best[0]:
+            better = best is not None
+            best = (loss, strength, fitted)
+            if better:
+                break
+    assert best is not None
+    return best[1:]
+
+
+def log_loss(logits: np.ndarray, targets: np.ndarray, *, exclusive: bool = False) -> float:
+    """The mean log loss of a row; arguments as in `fit_logistic_regression`."""
+    errors = _softmax_errors if exclusive else _sigmoid_errors
+    return errors(logits, targets.astype("float32"))[0] / len(targets)
+
+
+def _softmax_errors(logits: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
+    """The sum of the log losses, and its gradient with respect to the logits."""
+    logits = logits - logits.max(axis=1, keepdims=True)
+    powers = np.exp(logits)
+    sums = powers.sum(axis=1, keepdims=True)
+    loss = np.log(sums).sum(dtype="float64") - (logits * targets).sum(dtype="float64")
+    return float(loss), powers / sums - targets
+
+
+def _sigmoid_errors(logits: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
+    loss = np.logaddexp(0, logits).sum(dtype="float64") - (logits * targets).sum(dtype="float64")
+    return float(loss), (np.tanh(logits / 2) + 1) / 2 - targets  # a sigmoid that cannot overflow

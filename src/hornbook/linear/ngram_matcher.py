@@ -1,0 +1,50 @@
+"""How well n-grams alone tell whether two texts match: the floor under any network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hornbook.linear.logistic_regression import best_strength, fit_logistic_regression
+from hornbook.linear.tf_idf import TfIdf
+
+HELD_OUT = 5  # a fifth of the pairs chooses the strength
+MOST_PAIRS = 50_000
+
+TextPair = tuple[str, str]
+
+
+def fit_ngram_matcher(
+    pairs: Sequence[TextPair], labels: Sequence[int], asked: Sequence[TextPair], *, seed: int = 0
+) -> np.ndarray:
+    """Fits logistic regression on the TF-IDF of pairs, and answers others.
+
+    Args:
+        pairs, labels: To learn from: 1 for a match, else 0.
+        asked: To answer.
+        seed: Of the pairs that choose the strength.
+
+    Returns:
+        The probability of a match for each of `asked`.
+    """
+    order = np.random.default_rng(seed).permutation(len(pairs))[:MOST_PAIRS]
+    pairs = [pairs[number] for number in order]
+    targets = np.array(labels, "float32")[order, None]
+    tf_idf = TfIdf.fit([text for pair in pairs for text in pair])
+    features = _pair_features(tf_idf, pairs)
+    held_out = np.arange(len(pairs)) % HELD_OUT == 0
+    strength, fitted = best_strength(features, targets, held_out)
+    fitted = fit_logistic_regression(features, targets, strength, start=fitted)
+    return 1 / (1 + np.exp(-fitted.logits(_pair_features(tf_idf, asked))[:, 0]))
+
+
+def _pair_features(tf_idf: TfIdf, pairs: Sequence[TextPair]) -> Any:
+    """What two texts share and where they differ, n-gram by n-gram, and their cosine."""
+    from scipy.sparse import csr_matrix, hstack
+
+    source, target = (tf_idf.transform([pair[side] for pair in pairs]) for side in (0, 1))
+    shared = source.multiply(target)
+    cosine = csr_matrix(shared.sum(axis=1))
+    return hstack([shared, abs(source - target), cosine], "csr", dtype="float32")

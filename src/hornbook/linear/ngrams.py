@@ -1,0 +1,84 @@
+"""Texts as rows of n-grams: runs of words, or of characters where a script has no spaces.
+
+A unit is a word, a character of a script without spaces, or a punctuation mark.  An n-gram is a
+whole number made of the numbers of its units, so that a corpus is counted with NumPy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+# Thai, Lao, Burmese, Khmer, kana, Chinese characters, Korean syllables
+SPACELESS = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+)
+UNIT = rf"[{SPACELESS}]|[^\W{SPACELESS}]+|[^\w\s\ud800-\udfff]"  # no half of a surrogate pair
+SAMPLE = 1000  # texts that decide how long n-grams are
+
+
+def units_of(text: str) -> list[str]:
+    """The units of a text, in lower case."""
+    return _UNIT.findall(text.lower())
+
+
+def longest_ngram(texts: Sequence[str]) -> int:
+    """Units in the longest n-grams: 3 where most units are characters, 2 where they are words."""
+    step = max(len(texts) // SAMPLE, 1)
+    sample = " ".join(texts[::step])
+    return 3 if 2 * len(_SPACELESS.findall(sample)) > len(_UNIT.findall(sample)) else 2
+
+
+def unit_numbers(
+    texts: Iterable[str], numbers: dict[str, int], *, grow: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """All units of all texts in a row.
+
+    Args:
+        texts: Any.
+        numbers: The number of each known unit, from 1.
+        grow: Whether to number the unknown ones too.
+
+    Returns:
+        The number of each unit (0: unknown) and the number of its text, both `(units,)` int64.
+    """
+    found: list[int] = []
+    lengths = []
+    for text in texts:
+        units = units_of(text)
+        lengths.append(len(units))
+        if grow:
+            found += [numbers.setdefault(unit, len(numbers) + 1) for unit in units]
+        else:
+            found += [numbers.get(unit, 0) for unit in units]
+    return np.array(found, np.int64), np.repeat(np.arange(len(lengths)), lengths)
+
+
+def keys_of(
+    units: np.ndarray, rows: np.ndarray, length: int, base: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The n-grams of one length: what `unit_numbers` gave, `length` units at a time.
+
+    Args:
+        units, rows: From `unit_numbers`.
+        length: Units of an n-gram.
+        base: More than any unit's number.
+
+    Returns:
+        The key of each n-gram whose units are all known, and the number of its text.
+    """
+    count = max(len(units) - length + 1, 0)
+    keys = np.zeros(count, np.int64)
+    known = rows[:count] == rows[len(rows) - count :]  # begins and ends in the same text
+    for place in range(length):
+        part = units[place : place + count]
+        keys = keys * base + part
+        known &= part > 0
+    return keys[known], rows[:count][known]
+
+
+_UNIT = re.compile(UNIT)
+_SPACELESS = re.compile(f"[{SPACELESS}]")

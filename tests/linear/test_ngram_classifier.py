@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hornbook.errors import CheckpointError
+from hornbook.linear import ngram_classifier as module
+from hornbook.linear.ngram_classifier import NgramClassifier, fit_ngram_classifier
+
+WORDS = {"warm": ["sun", "fire", "tea"], "cold": ["ice", "snow", "frost"], "wet": ["rain", "sea"]}
+
+
+def texts(count: int = 60, classes: int = 3):
+    random = np.random.default_rng(0)
+    truth = np.arange(count) % classes
+    return [
+        " ".join(
+            [*random.choice(["and", "or", "the"], 3), random.choice(list(WORDS.values())[one])]
+        )
+        for one in truth
+    ], truth
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_it_learns_and_judges_texts_it_has_not_seen(classes):
+    learned, truth = texts(classes=classes)
+    classifier, unseen = fit_ngram_classifier(learned, truth, classes)
+    assert unseen.shape == (60, classes)
+    assert (classifier.logits(learned, classes).argmax(axis=1) == truth).all()
+    assert (unseen.argmax(axis=1) == truth).mean() > 0.9
+
+
+def test_labels_that_say_nothing_are_not_known_of_texts_that_were_not_seen():
+    random = np.random.default_rng(1)
+    learned, truth = [f"w{number} and" for number in range(200)], random.integers(0, 2, 200)
+    _, unseen = fit_ngram_classifier(learned, truth, 2)
+    assert abs((unseen.argmax(axis=1) == truth).mean() - 0.5) < 0.15
+
+
+def test_several_labels_a_text():
+    truth = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 0]] * 10, "float32")
+    names = list(WORDS)
+    learned = [" ".join(["and", *(names[one] for one in np.flatnonzero(row))]) for row in truth]
+    classifier, unseen = fit_ngram_classifier(learned, truth, 3)
+    np.testing.assert_array_equal(classifier.logits(learned, 3) > 0, truth == 1)
+    np.testing.assert_array_equal(unseen > 0, truth == 1)
+
+
+def test_of_very_many_texts_a_part_is_learned_from(monkeypatch):
+    monkeypatch.setattr(module, "MOST_TEXTS", 30)
+    learned, truth = texts()
+    classifier, unseen = fit_ngram_classifier(learned, truth, 3)
+    assert (unseen.argmax(axis=1) == truth).mean() > 0.8
+    others = np.random.default_rng(0).permutation(60)[30:]
+    again = classifier.logits([learned[number] for number in others], 3)
+    np.testing.assert_allclose(unseen[others], again, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_a_handful_of_texts_is_enough(count):
+    learned, truth = texts(count, classes=2)
+    classifier, unseen = fit_ngram_classifier(learned, truth, 2)
+    assert np.isfinite(unseen).all()
+    assert (classifier.logits(learned, 2).argmax(axis=1) == truth).all()
+
+
+def test_saving_and_loading_changes_no_logit(tmp_path):
+    learned, truth = texts()
+    learned = [f"{text} 物流很快" for text in learned]
+    classifier, _ = fit_ngram_classifier(learned, truth, 3)
+    classifier.save(tmp_path)
+    loaded = NgramClassifier.load(tmp_path)
+    np.testing.assert_array_equal(loaded.logits(learned, 3), classifier.logits(learned, 3))
+    assert loaded.strength == classifier.strength
+
+
+def test_files_that_are_gone_or_do_not_fit_together_are_an_error(tmp_path):
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        NgramClassifier.load(tmp_path)
+    classifier, _ = fit_ngram_classifier(*texts(), 3)
+    short = module.LogisticRegression(classifier.regression.weights[:-1], np.zeros(3, "float32"))
+    NgramClassifier(classifier.tf_idf, short, 1.0).save(tmp_path)
+    with pytest.raises(CheckpointError, match="do not fit together"):
+        NgramClassifier.load(tmp_path)
+    (tmp_path / module.ARRAYS).write_bytes(b"\xff" * 20)
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        NgramClassifier.load(tmp_path)
