@@ -24,16 +24,17 @@ def test_ngrams_of_characters_are_longer_than_those_of_words():
 
 def test_an_ngram_lies_within_one_text_and_has_no_unknown_unit():
     numbers = {"a": 1, "b": 2}
-    units, rows = unit_numbers(["a b a", "", "b x b", "b"], numbers)
+    units, rows, texts = unit_numbers(["a b a", "", "b x b", "b"], numbers)
     assert units.tolist() == [1, 2, 1, 2, 0, 2, 2]
+    assert texts == 4
     assert rows.tolist() == [0, 0, 0, 2, 2, 2, 3]
-    keys, texts = keys_of(units, rows, 2, 10)
-    assert (keys.tolist(), texts.tolist()) == ([12, 21], [0, 0])
+    keys, owners = keys_of(units, rows, 2, 10)
+    assert (keys.tolist(), owners.tolist()) == ([12, 21], [0, 0])
     assert keys_of(units, rows, 8, 10)[0].size == 0
 
 
 def test_unknown_units_get_numbers_where_they_may():
     numbers: dict[str, int] = {}
-    units, _ = unit_numbers(["b a b"], numbers, grow=True)
+    units, _, _ = unit_numbers(["b a b"], numbers, grow=True)
     assert numbers == {"b": 1, "a": 2}
     np.testing.assert_array_equal(units, [1, 2, 1])

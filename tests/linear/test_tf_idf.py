@@ -38,7 +38,7 @@ def test_features_are_those_of_scikit_learn(monkeypatch, words, join, longest, l
     monkeypatch.setattr(module, "CHUNK", 7)
     monkeypatch.setattr(module, "FEW", 1000 if least == 1 else 0)
     texts, new = sentences(60, words, join), [*sentences(9, [*words, "new"], join), "", "?"]
-    tf_idf, expected = TfIdf.fit(texts), reference(texts, longest, least)
+    (tf_idf, features), expected = TfIdf.fit(texts), reference(texts, longest, least)
     ours, theirs = tf_idf.transform(new).toarray(), expected.transform(new).toarray()
     ngrams = [
         tuple(_units(tf_idf, key, length))
@@ -48,6 +48,7 @@ def test_features_are_those_of_scikit_learn(monkeypatch, words, join, longest, l
     assert set(ngrams) == set(expected.vocabulary_)
     order = [expected.vocabulary_[ngram] for ngram in ngrams]
     np.testing.assert_allclose(ours, theirs[:, order], atol=1e-6)
+    assert abs(features - tf_idf.transform(texts)).max() < 1e-6
 
 
 def _units(tf_idf, key, length):
@@ -60,21 +61,19 @@ def _units(tf_idf, key, length):
 
 def test_the_ngrams_of_most_texts_are_kept():
     texts = ["a b", "a c", "a d", "a b"]
-    tf_idf = TfIdf.fit(texts, most_features=3)
+    tf_idf, _ = TfIdf.fit(texts, most_features=3)
     assert tf_idf.transform(["a", "b", "a b", "c"]).getnnz(axis=1).tolist() == [1, 1, 3, 0]
-    assert len(TfIdf.fit(texts, most_features=1).idf) == 1
+    assert len(TfIdf.fit(texts, most_features=1)[0].idf) == 1
 
 
 def test_no_texts_are_no_rows_and_no_units_no_features():
-    tf_idf = TfIdf.fit(["a b", "a"])
+    tf_idf, _ = TfIdf.fit(["a b", "a"])
     assert tf_idf.transform([]).shape == (0, 3)
-    assert TfIdf.fit(["", " "]).transform(["a", ""]).shape == (2, 0)
+    assert TfIdf.fit(["", " "])[0].transform(["a", ""]).shape == (2, 0)
 
 
-def test_keys_that_would_not_fit_are_not_made(monkeypatch):
-    """Of three units of three million there are more than 63 bits can tell apart."""
-    numbers = {f"w{number}": number for number in range(1, 100)}
-    assert (3 * 10**6) ** 3 > np.iinfo("int64").max > (3 * 10**6) ** 2
-    monkeypatch.setattr(np, "iinfo", lambda _: type("Limits", (), {"max": (len(numbers) + 1) ** 2}))
-    tf_idf = TfIdf.fit(["很快书也好" + " ".join(numbers)] * 2)
-    assert len(tf_idf.keys) == 1
+def test_ngrams_whose_keys_would_not_fit_are_left_out(monkeypatch):
+    text = "很快书也好"
+    assert len(TfIdf.fit([text, text])[0].keys) == 3
+    monkeypatch.setattr(module, "LARGEST_KEY", (len(text) + 1) ** 2)
+    assert len(TfIdf.fit([text, text])[0].keys) == 2

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from hornbook.linear.lbfgs import minimum
+
 STEPS = 200  # of L-BFGS at most
 FLAT = 0.01  # the minimum is found where the gradient has become this much smaller
 FEW_ROWS = 1000  # so few are solved as a dense problem of `rows` features
@@ -71,8 +73,6 @@ def _row_directions(features: Any) -> np.ndarray:
 
 
 def _fit(features, targets, strength, exclusive, start, flat) -> LogisticRegression:
-    from scipy.optimize import minimize
-
     (rows, outputs), columns = targets.shape, features.shape[1]
     penalty = 1 / (strength * rows)
     targets = targets.astype("float32")
@@ -93,14 +93,8 @@ def _fit(features, targets, strength, exclusive, start, flat) -> LogisticRegress
     steepest = np.abs(objective(first.ravel())[1]).max()
     if start is not None:
         first[:-1], first[-1] = start.weights, start.bias
-    found = minimize(
-        objective,
-        first.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": STEPS, "gtol": flat * steepest, "ftol": 1e-10},
-    )
-    point = found.x.reshape(columns + 1, outputs).astype("float32")
+    found = minimum(objective, first.ravel(), steps=STEPS, slope=flat * steepest)
+    point = found.reshape(columns + 1, outputs).astype("float32")
     return LogisticRegression(point[:-1], point[-1])
 
 

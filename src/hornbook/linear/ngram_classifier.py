@@ -102,8 +102,9 @@ def fit_ngram_classifier(
     order = np.random.default_rng(seed).permutation(len(texts))
     chosen = np.sort(order[:MOST_TEXTS])
     used = [texts[number] for number in chosen]
-    tf_idf = TfIdf.fit(used, most_features=max(MOST_WEIGHTS // targets.shape[1], 1))
-    features, targets = tf_idf.transform(used), targets[chosen]
+    most_features = max(MOST_WEIGHTS // targets.shape[1], 1)
+    tf_idf, features = TfIdf.fit(used, most_features=most_features)
+    targets = targets[chosen]
     fold = np.empty(len(texts), int)
     fold[order] = np.arange(len(texts)) % FOLDS
     fold = fold[chosen]

@@ -32,19 +32,19 @@ def fit_ngram_matcher(
     order = np.random.default_rng(seed).permutation(len(pairs))[:MOST_PAIRS]
     pairs = [pairs[number] for number in order]
     targets = np.array(labels, "float32")[order, None]
-    tf_idf = TfIdf.fit([text for pair in pairs for text in pair])
-    features = _pair_features(tf_idf, pairs)
+    tf_idf, features = TfIdf.fit([text for pair in pairs for text in pair])
+    features = _pair_features(features[0::2], features[1::2])
     held_out = np.arange(len(pairs)) % HELD_OUT == 0
     strength, fitted = best_strength(features, targets, held_out)
     fitted = fit_logistic_regression(features, targets, strength, start=fitted)
-    return 1 / (1 + np.exp(-fitted.logits(_pair_features(tf_idf, asked))[:, 0]))
+    source, target = (tf_idf.transform([pair[side] for pair in asked]) for side in (0, 1))
+    return 1 / (1 + np.exp(-fitted.logits(_pair_features(source, target))[:, 0]))
 
 
-def _pair_features(tf_idf: TfIdf, pairs: Sequence[TextPair]) -> Any:
+def _pair_features(source: Any, target: Any) -> Any:
     """What two texts share and where they differ, n-gram by n-gram, and their cosine."""
     from scipy.sparse import csr_matrix, hstack
 
-    source, target = (tf_idf.transform([pair[side] for pair in pairs]) for side in (0, 1))
     shared = source.multiply(target)
     cosine = csr_matrix(shared.sum(axis=1))
     return hstack([shared, abs(source - target), cosine], "csr", dtype="float32")

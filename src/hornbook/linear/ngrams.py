@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +20,20 @@ SPACELESS = (
 )
 UNIT = rf"[{SPACELESS}]|[^\W{SPACELESS}]+|[^\w\s\ud800-\udfff]"  # no half of a surrogate pair
 SAMPLE = 1000  # texts that decide how long n-grams are
+
+
+class Units(NamedTuple):
+    """The units of some texts.
+
+    Attributes:
+        units: The number of each (0: unknown), `(units,)` int64.
+        rows: The number of its text, `(units,)` int64.
+        texts: How many texts there are.
+    """
+
+    units: np.ndarray
+    rows: np.ndarray
+    texts: int
 
 
 def units_of(text: str) -> list[str]:
@@ -32,18 +48,13 @@ def longest_ngram(texts: Sequence[str]) -> int:
     return 3 if 2 * len(_SPACELESS.findall(sample)) > len(_UNIT.findall(sample)) else 2
 
 
-def unit_numbers(
-    texts: Iterable[str], numbers: dict[str, int], *, grow: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
+def unit_numbers(texts: Iterable[str], numbers: dict[str, int], *, grow: bool = False) -> Units:
     """All units of all texts in a row.
 
     Args:
         texts: Any.
         numbers: The number of each known unit, from 1.
         grow: Whether to number the unknown ones too.
-
-    Returns:
-        The number of each unit (0: unknown) and the number of its text, both `(units,)` int64.
     """
     found: list[int] = []
     lengths = []
@@ -51,10 +62,12 @@ def unit_numbers(
         units = units_of(text)
         lengths.append(len(units))
         if grow:
-            found += [numbers.setdefault(unit, len(numbers) + 1) for unit in units]
-        else:
-            found += [numbers.get(unit, 0) for unit in units]
-    return np.array(found, np.int64), np.repeat(np.arange(len(lengths)), lengths)
+            for unit in units:
+                if unit not in numbers:
+                    numbers[unit] = len(numbers) + 1
+        found.extend(map(numbers.get, units, repeat(0)))
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    return Units(np.array(found, np.int64), rows, len(lengths))
 
 
 def keys_of(

@@ -5,14 +5,15 @@ As scikit-learn's `TfidfVectorizer(sublinear_tf=True)` computes it, with the n-g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from hornbook.linear.ngrams import keys_of, longest_ngram, unit_numbers
+from hornbook.linear.ngrams import Units, keys_of, longest_ngram, unit_numbers
 
 CHUNK = 8192  # texts counted at a time
+LARGEST_KEY = int(np.iinfo("int64").max)
 FEW = 1000  # with fewer texts, n-grams of a single one count too
 
 
@@ -25,7 +26,7 @@ class TfIdf:
         idf: The weight of each n-gram, in the order of `keys`, `(features,)`.
 
     Example:
-        tf_idf = TfIdf.fit(["warm tea", "cold tea", "warm sun"])
+        tf_idf, features = TfIdf.fit(["warm tea", "cold tea", "warm sun"])
         tf_idf.transform(["warm rain"])  # a SciPy matrix `(1, features)`
     """
 
@@ -34,12 +35,15 @@ class TfIdf:
         self._numbers = {unit: number for number, unit in enumerate(self.units, 1)}
 
     @classmethod
-    def fit(cls, texts: Sequence[str], *, most_features: int = 2**20) -> TfIdf:
+    def fit(cls, texts: Sequence[str], *, most_features: int = 2**20) -> tuple[TfIdf, Any]:
         """Learns which n-grams there are and how many texts have each.
 
         Args:
             texts: To learn from.
             most_features: Of all n-grams the ones of most texts are kept.
+
+        Returns:
+            The vocabulary, and the texts as `transform` gives them.
         """
         numbers: dict[str, int] = {}
         parts = [
@@ -50,9 +54,9 @@ class TfIdf:
         keys, counts = [], []
         base = len(numbers) + 1
         for length in range(1, longest_ngram(texts) + 1):
-            if base**length > np.iinfo("int64").max:
+            if base**length > LARGEST_KEY:
                 break  # so many units that their keys do not fit
-            found = [_texts_by_key(units, rows, length, base) for units, rows in parts]
+            found = [_texts_by_key(part, length, base) for part in parts]
             every = np.concatenate([key for key, _ in found])
             unique, places = np.unique(every, return_inverse=True)
             count = np.bincount(places, np.concatenate([n for _, n in found]), len(unique))
@@ -64,7 +68,8 @@ class TfIdf:
             keys = [key[count >= least] for key, count in zip(keys, counts, strict=True)]
             numbers_of_texts = numbers_of_texts[numbers_of_texts >= least]
         idf = np.log((1 + len(texts)) / (1 + numbers_of_texts)) + 1
-        return cls(list(numbers), keys, idf.astype("float32"))
+        fitted = cls(list(numbers), keys, idf.astype("float32"))
+        return fitted, fitted._features(parts)
 
     def transform(self, texts: Sequence[str]) -> Any:
         """The texts as rows of length 1 (of zeros without a known n-gram).
@@ -72,15 +77,21 @@ class TfIdf:
         Returns:
             A `scipy.sparse.csr_matrix` `(texts, features)`, float32.
         """
-        from scipy.sparse import vstack
+        return self._features(
+            unit_numbers(texts[start : start + CHUNK], self._numbers)
+            for start in range(0, len(texts), CHUNK)
+        )
 
-        starts = range(0, len(texts), CHUNK) or [0]
-        return vstack([self._transform(texts[start : start + CHUNK]) for start in starts], "csr")
+    def _features(self, parts: Iterable[Units]) -> Any:
+        from scipy.sparse import csr_matrix, vstack
 
-    def _transform(self, texts: Sequence[str]) -> Any:
+        matrices = [self._matrix(part) for part in parts]
+        return vstack(matrices or [csr_matrix((0, len(self.idf)), dtype="float32")], "csr")
+
+    def _matrix(self, part: Units) -> Any:
         from scipy.sparse import csr_matrix
 
-        units, rows = unit_numbers(texts, self._numbers)
+        units, rows, texts = part
         columns, owners, first = [], [], 0
         for length, known in enumerate(self.keys, 1):
             keys, texts_of = keys_of(units, rows, length, len(self.units) + 1)
@@ -92,7 +103,7 @@ class TfIdf:
             first += len(known)
         owner, column = np.concatenate(owners), np.concatenate(columns)
         counts = csr_matrix(
-            (np.ones(len(column), "float32"), (owner, column)), (len(texts), len(self.idf))
+            (np.ones(len(column), "float32"), (owner, column)), (texts, len(self.idf))
         )
         counts.sum_duplicates()
         counts.data = (1 + np.log(counts.data)) * self.idf[counts.indices]
@@ -101,9 +112,9 @@ class TfIdf:
         return counts
 
 
-def _texts_by_key(units, rows, length, base) -> tuple[np.ndarray, np.ndarray]:
+def _texts_by_key(part: Units, length: int, base: int) -> tuple[np.ndarray, np.ndarray]:
     """The keys of one length, sorted, and in how many texts each stands."""
-    keys, owners = keys_of(units, rows, length, base)
+    keys, owners = keys_of(part.units, part.rows, length, base)
     order = np.argsort(keys, kind="stable")  # the texts of a key stay in order
     keys, owners = keys[order], owners[order]
     first = np.ones(len(keys), bool)
