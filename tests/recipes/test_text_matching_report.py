@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -44,6 +45,7 @@ class Recipe:
     """As much of a fitted `TextMatching` as a report asks for."""
 
     thresholds = THRESHOLDS
+    references: ClassVar = {"From random weights": 0.512}
     baseline = matching_metrics(PAIRS, 1 - PROBABILITIES, THRESHOLDS)
 
     class network:
@@ -97,6 +99,7 @@ def test_the_page_shows_figures_mistakes_settings_and_how_to_go_on():
     rows = [{**row, "log_loss": 0.6, "learning_rate": 1e-3} for row in rows]
     run = Run()
     write_report(run, Recipe(), rows, PAIRS, PROBABILITIES, 1000)
+    assert "From random weights: mean F1 0.512." in run.html
     for name, value in (
         ("pairs", "1,000 training, 6 validation"),
         ("weights", "1,234"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -69,6 +69,8 @@ class TextMatching(TextRecipe):
     thresholds: dict[str, float] = learned(dict)
     trained_on: str = learned(str, shown=False)  # a fingerprint
     baseline: dict[str, Any] = part()  # what a linear model of n-grams reaches, once fitted
+    # mean F1 of other models on the same data, by what to call them: for the report
+    references: dict[str, float] = field(default_factory=dict, init=False, repr=False)
 
     def _fit(self, data: str | Path, out: str | Path, *, resume: bool) -> None:
         """Trains on a folder of pairs: see `hornbook.data.pairs`, and `Recipe.fit`."""

@@ -123,6 +123,8 @@ def write_report(
     )
     _add_results(page, metrics, thresholds)
     page.add_text(f"{compared(metrics, recipe.baseline)}.")
+    for name, mean_f1 in recipe.references.items():
+        page.add_text(f"{name}: mean F1 {mean_f1:.3f}.")
     _add_training(page, rows)
     _add_certainty(page, pairs, probabilities, thresholds)
     _add_mistakes(page, pairs, probabilities, thresholds)
