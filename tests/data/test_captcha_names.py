@@ -22,6 +22,7 @@ def labels_of(names):
         (["8-3=_1.png", "8+3=_2.png", "0-7=_3.png"], ["8-3=", "8+3=", "0-7="]),
         (["8-3=.png", "8+3=_2.png", "1+1=.jpg"], ["8-3=", "8+3=", "1+1="]),
         (["8-3=.png", "9-3=.png", "7-2=_1.png"], ["8-3=", "9-3=", "7-2="]),
+        (["8-3=-1.png", "8+3=-2.png", "0-7=-3.png"], ["8-3=", "8+3=", "0-7="]),
         (["3x4=_1.png", "3×4=_2.png", "6÷2=_3.png"], ["3x4=", "3×4=", "6÷2="]),
         (["3*4=.png", "9-2=?.png", "7+2=.png"], ["3*4=", "9-2=?", "7+2="]),
         (["(3+4)=_1.png", "1.5+2=_2.png", "4+4=_3.png"], ["(3+4)=", "1.5+2=", "4+4="]),
@@ -92,3 +93,8 @@ def test_the_reading_is_said_with_its_reason_and_an_example():
     assert "before '_'" in said
     assert "every name has one" in said
     assert said.endswith("7h2k_1.png -> 7h2k")
+
+
+def test_names_of_splits_are_no_labels():
+    with pytest.raises(DataError, match="only which split an image is of"):
+        labels_of(["train_1.png", "train_2.png", "test_1.png", "test_2.png"])

@@ -291,3 +291,10 @@ def test_each_split_can_be_measured(data, tmp_path, draw_classes, capsys):
     assert len(split) == 6
     with pytest.raises(DataError, match="holds no valid folder, only Test"):
         read_to_evaluate(both, found.classes, split="valid", **options)
+
+
+def test_classes_that_differ_in_blanks_or_case_only_are_named(data):
+    (data / "square").rename(data / "Circle ")
+    summary = read_picture_classes(data).summary()
+    assert "Doubtful    1:" in summary
+    assert "the same as 'Circle '" in summary or "the same as 'circle'" in summary

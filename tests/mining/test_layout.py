@@ -212,3 +212,38 @@ def test_a_table_in_parts_follows_the_same_rules(tmp_path):
     assert long.to_dict() == {frozenset(["a\nb"]): 1, frozenset(["c"]): 1}
     with pytest.raises(DataError, match=r"csv:15003: 1 cell, but the header has 2"):
         frequent_itemsets(write(tmp_path, lines + "alone\n"), 0.1, table=True, memory="1MB")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0,1,2\nbread,milk,\nbread,milk,tea\ntea,,\n",
+        ",0,1,2\n0,bread,milk,\n1,bread,milk,tea\n2,tea,,\n",
+        "1,2\nbread,milk\nbread,milk\ntea,\n",
+    ],
+)
+def test_numbers_of_columns_of_a_data_frame_are_no_basket(tmp_path, text):
+    read = read_baskets(write(tmp_path, text))
+    assert len(read) == 3
+    assert baskets_of(read)[0] == ("bread", "milk")
+    assert "looks like the names of columns" in read.notes[0]
+
+
+def test_numbers_that_are_items_are_no_header(tmp_path):
+    assert len(read_baskets(write(tmp_path, "0,1,2\n4,7,\n5,7,9\n"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{bread,milk}\n{bread,milk}\n{tea}\n", "Each line stands in {}"),
+        ("items\n\"['bread', 'milk']\"\n\"['tea']\"\n", "Each line stands in []"),
+        ('items\n"bread,milk"\n"bread,tea"\ntea\n', "are one item that holds ','"),
+    ],
+)
+def test_lines_in_brackets_or_quotes_are_named(tmp_path, text, said):
+    assert any(said in note for note in read_baskets(write(tmp_path, text)).notes)
+
+
+def test_brackets_around_single_items_are_items(tmp_path):
+    assert read_baskets(write(tmp_path, "(a),(b)\n(a),(c)\n")).notes == []

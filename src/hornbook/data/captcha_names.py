@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hornbook.data.picture_files import ENDINGS
+from hornbook.data.split_names import split_of
 from hornbook.errors import DataError
 
 ADVICE = (
@@ -27,6 +28,7 @@ _COPY = re.compile(
     r"\s+\(\d+\)$|\s+-\s+(copy|kopie|copie|副本)(\s+\(\d+\))?$|\s+copy(\s+\d+)?$", re.I
 )
 _CALCULATION = re.compile(r"\(?\d+\)?([-+*x×÷加减乘除]\(?\d+\)?)+[=＝?？]*", re.I)
+_NUMBERED_COPY = re.compile(r"(?<=[=＝?？])[-. (]+\d+\)?$")  # 8-3=-1
 _OPERATORS = re.compile(r"[+*x×÷加减乘除=＝]", re.I)
 _COUNTED = re.compile(r"(\D*)(\d+)(\D*)")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{16,}", re.I)
@@ -63,7 +65,7 @@ class NameRule:
         example = next((name for name in names if self.label(name) != stem_of(name)), names[0])
         said, reason = {
             "before _": ("what stands before '_' in the name", "every name has one"),
-            "calculation": ("the name, or what stands before '_'", "'-' is a minus here"),
+            "calculation": ("the name without a number behind it", "'-' is a minus here"),
             "whole": ("the whole name", "nothing in it ends a text"),
             "first part": (
                 f"the name up to the first {_listed(self.ends)}",
@@ -125,6 +127,8 @@ def _problem(labels: Sequence[str], names: Sequence[str]) -> str | None:
             example = names[labels.index(word)]
             return f"{number:,} names say {word!r} ({example}), which is no text"
     example = f"{names[0]} -> {labels[0]}"
+    if all(map(split_of, counts)):
+        return f"the names say only which split an image is of ({example})"
     if _is_running_number(labels):
         return f"the names count the files ({example})"
     if all(_HEXADECIMAL.fullmatch(label) for label in labels) or all(map(_UUID.match, names)):
@@ -184,7 +188,7 @@ def _are_times(labels: Sequence[str]) -> bool:
 
 
 def _base(stem: str) -> str:
-    return stem.split("_")[0].strip()
+    return _NUMBERED_COPY.sub("", stem.split("_")[0].strip())
 
 
 def _dash_ends(firsts: Sequence[str]) -> bool:

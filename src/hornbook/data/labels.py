@@ -52,7 +52,9 @@ class Trimming:
         return f"White space around {named} is ignored: {label!r} is {kept!r}, {place}"
 
 
-def doubtful_labels(rows: Mapping[str, int], where: Mapping[str, str]) -> list[str]:
+def doubtful_labels(
+    rows: Mapping[str, int], where: Mapping[str, str], unit: str = "row"
+) -> list[str]:
     """Labels that are perhaps a mistake, one line each, the worst first.
 
     These are labels that differ from one with more rows in letter case, width or white space
@@ -61,6 +63,7 @@ def doubtful_labels(rows: Mapping[str, int], where: Mapping[str, str]) -> list[s
     Args:
         rows: How many have each label.
         where: The first row with it, as `file:line`.
+        unit: What a row is called.
     """
     by_rows = sorted(rows, key=lambda label: (-rows[label], label))
     same: dict[str, str] = {}
@@ -69,10 +72,10 @@ def doubtful_labels(rows: Mapping[str, int], where: Mapping[str, str]) -> list[s
     most = rows[by_rows[0]] if by_rows else 0
     spellings = _spellings(by_rows)
     for label in by_rows:
-        found = f"{label!r} has {_rows(rows[label])} ({where[label]})"
+        found = f"{label!r} has {_rows(rows[label], unit)} ({where[label]})"
         other = same.setdefault(_folded(label), label)
         if other != label:
-            lines.append(f"{found}: the same as {other!r} ({_rows(rows[other])})?")
+            lines.append(f"{found}: the same as {other!r} ({_rows(rows[other], unit)})?")
             continue
         candidates = (one for cut in _cuts(label) for one in spellings.get(cut, ()))
         near = [
@@ -83,7 +86,7 @@ def doubtful_labels(rows: Mapping[str, int], where: Mapping[str, str]) -> list[s
         ]
         if near:
             other = max(near, key=lambda one: (rows[one], one))
-            lines.append(f"{found}: a misspelling of {other!r} ({_rows(rows[other])})?")
+            lines.append(f"{found}: a misspelling of {other!r} ({_rows(rows[other], unit)})?")
         elif rows[label] <= HANDFUL and most >= RARE * rows[label]:
             rare.append(f"{found}: too few to learn from, or a mistake?")
     return lines + rare[::-1]
@@ -110,8 +113,8 @@ def _cuts(label: str) -> set[str]:
     return {label, *(label[:place] + label[place + 1 :] for place in places)}
 
 
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
+def _rows(count: int, unit: str) -> str:
+    return f"1 {unit}" if count == 1 else f"{count:,} {unit}s"
 
 
 def _folded(label: str) -> str:

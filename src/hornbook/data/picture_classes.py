@@ -20,6 +20,7 @@ import numpy as np
 
 from hornbook.data.ahead import in_order
 from hornbook.data.class_folders import ClassFolders, find_class_folders
+from hornbook.data.labels import doubtful_labels
 from hornbook.data.near_duplicates import near_duplicate_groups, perceptual_hash
 from hornbook.data.picture_files import folders_in
 from hornbook.data.pictures import read_picture
@@ -88,6 +89,7 @@ class PictureClasses:
             f"Pictures    {len(self.train):,} to learn from, {len(self.valid):,} to check with",
             f"Classes     {len(self.classes)}, {spread}",
         ]
+        lines += self._doubtful(counts, shown)
         lines += _split_lines(self.splits)
         if self.unused:
             lines += _listed("Not used", self.unused, 6)
@@ -112,6 +114,15 @@ class PictureClasses:
                 f"Disagreeing {_groups(named)} with pictures of several classes", named, shown
             )
         return "\n".join(lines)
+
+    def _doubtful(self, counts: np.ndarray, shown: int) -> list[str]:
+        """Folders that are perhaps one class, or no class: `Cat` beside `cat`."""
+        where: dict[str, str] = {}
+        for path, label in zip(self.train.paths, self.train.labels, strict=True):
+            where.setdefault(self.classes[label], path.parent.name)
+        rows = {name: int(n) for name, n in zip(self.classes, counts, strict=True) if n}
+        doubtful = doubtful_labels(rows, where, "picture")
+        return _listed(f"Doubtful    {len(doubtful):,}", doubtful, shown) if doubtful else []
 
 
 def read_picture_classes(

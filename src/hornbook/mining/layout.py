@@ -128,6 +128,7 @@ def find_layout(
     if first_field == "auto":
         found, note = find_first_field(rows)
         notes += [note] if note else []
+    notes += _wrapped([row[found != "item" :] for row in rows])
     return Layout(
         sign,
         skip,
@@ -156,9 +157,13 @@ def is_header(rows: Sequence[Sequence[str]]) -> bool:
     first, rest = [cell for cell in rows[0] if cell], rows[1:]
     if not first or not rest:
         return False
-    items = {cell for row in rest for cell in row if cell}
+    has_index = not rows[0][0]  # a data frame was written together with the numbers of its rows
+    items = {cell for row in rest for cell in row[has_index:] if cell}
     if items.intersection(first):
         return False
+    counted = [[str(start + place) for place in range(len(first))] for start in (0, 1)]
+    if len(first) > 1 and first in counted and not any(map(_NUMBER.fullmatch, items)):
+        return True
     numbered = [_NUMBERED.fullmatch(cell) for cell in first]
     stems = {match[1].lower() for match in numbered if match and match[1].strip()}
     if len(stems) == 1 and sum(match is not None for match in numbered) > 1:
@@ -249,6 +254,34 @@ def _doubts(sign: str | None, lines: Sequence[str]) -> list[str]:
             f"Every line holds {odd!r}: if it separates the items, say "
             f"--separator {shlex.quote(odd)}."
         ]
+    return []
+
+
+def _wrapped(rows: Sequence[Sequence[str]]) -> list[str]:
+    """What to tell when each line is a list in brackets or in quotes."""
+    rows = [row for row in rows if row]
+    if len(rows) < 2:
+        return []
+    for opening, closing in ("{}", "[]", "()"):
+        lines = ["\n".join(row) for row in rows]
+        are_wrapped = all(
+            line[0] == opening and line[-1] == closing and line.count(opening) == 1
+            for line in lines
+        )
+        if are_wrapped and any(re.search("[\n,;|]", line) for line in lines):
+            return [
+                f"Each line stands in {opening}{closing}: the brackets are read as parts of items.  "
+                "Take them out of the file."
+            ]
+    if all(len(row) == 1 for row in rows):
+        for sign in ",;|":
+            holding = [row[0] for row in rows if sign in row[0]]
+            if len(holding) > 1 and 2 * len(holding) >= len(rows):
+                return [
+                    f"{len(holding):,} of {len(rows):,} lines are one item that holds {sign!r}, as "
+                    f"in {holding[0][:40]!r}: if it separates the items, take the quotes around "
+                    "them out of the file."
+                ]
     return []
 
 
