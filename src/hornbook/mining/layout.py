@@ -270,8 +270,8 @@ def _wrapped(rows: Sequence[Sequence[str]]) -> list[str]:
         )
         if are_wrapped and any(re.search("[\n,;|]", line) for line in lines):
             return [
-                f"Each line stands in {opening}{closing}: the brackets are read as parts of items.  "
-                "Take them out of the file."
+                f"Each line stands in {opening}{closing}: the brackets are read as parts of "
+                "items.  Take them out of the file."
             ]
     if all(len(row) == 1 for row in rows):
         for sign in ",;|":
