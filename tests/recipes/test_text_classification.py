@@ -215,8 +215,6 @@ def test_from_scratch_it_begins_with_the_linear_model(little_run, data):
     fitted, out = little_run
     first, second = RunFolder(out).metrics()
     assert (first["epoch"], first["loss"]) == (0, None)
-    for name in ("accuracy", "macro_f1", "log_loss"):
-        assert first[name] == pytest.approx(fitted.baseline[name], rel=1e-5)
     assert first["accuracy"] == second["accuracy"] > 0.9
     valid = read_labelled_texts(data, "valid")
     alone = fitted.linear.logits([text.text for text in valid], 3).argmax(axis=1)

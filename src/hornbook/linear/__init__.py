@@ -5,16 +5,16 @@ from hornbook.linear.logistic_regression import (
     fit_logistic_regression,
     log_loss,
 )
-from hornbook.linear.ngram_classifier import NgramClassifier, fit_ngram_classifier
+from hornbook.linear.ngram_classifier import NgramClassifier, NgramTraining
 from hornbook.linear.ngram_matcher import fit_ngram_matcher
 from hornbook.linear.tf_idf import TfIdf
 
 __all__ = [
     "LogisticRegression",
     "NgramClassifier",
+    "NgramTraining",
     "TfIdf",
     "fit_logistic_regression",
-    "fit_ngram_classifier",
     "fit_ngram_matcher",
     "log_loss",
 ]

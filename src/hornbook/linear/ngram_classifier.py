@@ -1,10 +1,11 @@
-"""A text classifier of n-grams: TF-IDF and logistic regression."""
+"""Text classifiers of n-grams: TF-IDF and logistic regression."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from hornbook.linear.logistic_regression import (
     best_strength,
     fit_logistic_regression,
 )
-from hornbook.linear.tf_idf import TfIdf
+from hornbook.linear.tf_idf import TfIdf, scaled
 
 FOLDS = 3
 MOST_TEXTS = 100_000  # to learn from: more make it slow and hardly better
@@ -80,52 +81,86 @@ class NgramClassifier:
         return cls(tf_idf, regression, float(arrays["strength"]))
 
 
-def fit_ngram_classifier(
-    texts: Sequence[str], truth: np.ndarray, classes: int, *, seed: int = 0
-) -> tuple[NgramClassifier, np.ndarray]:
-    """Fits a classifier, and finds what others fitted like it say of texts they have not seen.
+class NgramTraining:
+    """Texts that are counted once, and the classifiers that are fitted to them.
 
     Args:
         texts: To learn from.
         truth: The number of each text's class `(texts,)`; or `(texts, classes)` of 0 and 1.
         classes: How many there are.
         seed: Of the folds.
-
-    Returns:
-        The classifier, and the logits `(texts, classes)` of each text by a classifier that was
-        fitted to other texts only: what it is like to get a new text.
     """
-    exclusive = truth.ndim == 1
-    targets = np.eye(classes, dtype="float32")[truth] if exclusive else truth
-    if exclusive and classes == 2:
-        exclusive, targets = False, targets[:, 1:]  # a sigmoid: half of the weights
-    order = np.random.default_rng(seed).permutation(len(texts))
-    chosen = np.sort(order[:MOST_TEXTS])
-    used = [texts[number] for number in chosen]
-    most_features = max(MOST_WEIGHTS // targets.shape[1], 1)
-    tf_idf, features = TfIdf.fit(used, most_features=most_features)
-    targets = targets[chosen]
-    fold = np.empty(len(texts), int)
-    fold[order] = np.arange(len(texts)) % FOLDS
-    fold = fold[chosen]
-    strength, fitted = best_strength(features, targets, fold == 0, exclusive=exclusive)
-    whole = fit_logistic_regression(features, targets, strength, exclusive=exclusive, start=fitted)
-    classifier = NgramClassifier(tf_idf, whole, strength)
 
-    unseen = np.empty(targets.shape, "float32")
-    for number in range(FOLDS):
-        held_out = fold == number
-        if number > 0 and held_out.any():
-            fitted = fit_logistic_regression(
-                features[~held_out], targets[~held_out], strength, exclusive=exclusive
-            )
-        unseen[held_out] = fitted.logits(features[held_out])
-    logits = np.empty((len(texts), classes), "float32")
-    logits[chosen] = _all_classes(unseen, classes)
-    others = np.sort(order[MOST_TEXTS:])
-    if len(others):
-        logits[others] = classifier.logits([texts[number] for number in others], classes)
-    return classifier, logits
+    def __init__(self, texts: Sequence[str], truth: np.ndarray, classes: int, *, seed: int = 0):
+        self.exclusive = truth.ndim == 1
+        targets = np.eye(classes, dtype="float32")[truth] if self.exclusive else truth
+        if self.exclusive and classes == 2:
+            self.exclusive, targets = False, targets[:, 1:]  # a sigmoid: half of the weights
+        order = np.random.default_rng(seed).permutation(len(texts))
+        fold = np.empty(len(texts), int)
+        fold[order] = np.arange(len(texts)) % FOLDS
+        self.texts, self.classes = texts, classes
+        self.chosen, self.others = np.sort(order[:MOST_TEXTS]), np.sort(order[MOST_TEXTS:])
+        self.targets, self.fold = targets[self.chosen], fold[self.chosen]
+        most_features = max(MOST_WEIGHTS // targets.shape[1], 1)
+        used = [texts[number] for number in self.chosen]
+        self.tf_idf, self.features = TfIdf.fit(used, most_features=most_features)
+
+    def plain(self) -> NgramClassifier:
+        """TF-IDF and logistic regression, and nothing else."""
+        strength, start = self._strength(self.features)
+        regression = self._fit(self.features, slice(None), strength, start)
+        return NgramClassifier(self.tf_idf, regression, strength)
+
+    def weighted(self) -> tuple[NgramClassifier, np.ndarray]:
+        """TF-IDF times how telling each n-gram is, and logistic regression.
+
+        Returns:
+            The classifier, and the logits `(texts, classes)` of each text by a classifier that
+            was fitted to other texts only: what it is like to get a new text.
+        """
+        unseen = np.empty(self.targets.shape, "float32")
+        strength = 0.0
+        for number in range(FOLDS):
+            held_out = self.fold == number
+            if not held_out.any():
+                continue
+            features = scaled(self.features, self._telling(~held_out))
+            if number == 0:
+                strength, fitted = self._strength(features)
+            else:
+                fitted = self._fit(features, ~held_out, strength)
+            unseen[held_out] = fitted.logits(features[held_out])
+        telling = self._telling(np.full(len(self.fold), True))
+        regression = self._fit(scaled(self.features, telling), slice(None), strength)
+        tf_idf = TfIdf(self.tf_idf.units, self.tf_idf.keys, self.tf_idf.idf * telling)
+        classifier = NgramClassifier(tf_idf, regression, strength)
+        logits = np.empty((len(self.texts), self.classes), "float32")
+        logits[self.chosen] = _all_classes(unseen, self.classes)
+        if len(self.others):
+            texts = [self.texts[number] for number in self.others]
+            logits[self.others] = classifier.logits(texts, self.classes)
+        return classifier, logits
+
+    def _telling(self, rows: np.ndarray) -> np.ndarray:
+        """How much more often a class has each n-gram than the other classes, `(features,)`.
+
+        Naive Bayes's weights, of the class for which they are greatest, after "Baselines and
+        Bigrams" (Wang & Manning, 2012).
+        """
+        there = (self.features[rows] > 0).astype("float32").T
+        targets = self.targets[rows]
+        with_label, without = there @ targets + 1, there @ (1 - targets) + 1
+        ratio = np.log(with_label / with_label.sum(axis=0)) - np.log(without / without.sum(axis=0))
+        return (0.5 + np.abs(ratio).max(axis=1)).astype("float32")
+
+    def _strength(self, features: Any) -> tuple[float, LogisticRegression]:
+        return best_strength(features, self.targets, self.fold == 0, exclusive=self.exclusive)
+
+    def _fit(self, features, rows, strength, start=None) -> LogisticRegression:
+        return fit_logistic_regression(
+            features[rows], self.targets[rows], strength, exclusive=self.exclusive, start=start
+        )
 
 
 def _all_classes(logits: np.ndarray, classes: int) -> np.ndarray:

@@ -107,9 +107,23 @@ class TfIdf:
         )
         counts.sum_duplicates()
         counts.data = (1 + np.log(counts.data)) * self.idf[counts.indices]
-        norms = np.sqrt(counts.multiply(counts).sum(axis=1)).A1
-        counts.data /= np.repeat(norms, np.diff(counts.indptr))
-        return counts
+        return _unit_length(counts)
+
+
+def scaled(features: Any, scale: np.ndarray) -> Any:
+    """Rows of `TfIdf` with each feature times a number, of length 1 again.
+
+    What `TfIdf` gives with its `idf` times these numbers.
+    """
+    features = features.copy()
+    features.data *= scale[features.indices]
+    return _unit_length(features)
+
+
+def _unit_length(rows: Any) -> Any:
+    norms = np.sqrt(rows.multiply(rows).sum(axis=1)).A1
+    rows.data /= np.repeat(norms, np.diff(rows.indptr))
+    return rows
 
 
 def _texts_by_key(part: Units, length: int, base: int) -> tuple[np.ndarray, np.ndarray]:

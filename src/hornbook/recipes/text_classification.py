@@ -28,7 +28,7 @@ from hornbook.data.labelled_texts import (
     read_training_texts,
 )
 from hornbook.errors import DataError, did_you_mean
-from hornbook.linear import NgramClassifier, fit_ngram_classifier
+from hornbook.linear import NgramClassifier, NgramTraining
 from hornbook.recipes.fields import learned, option, part
 from hornbook.recipes.text_classification_report import (
     best_thresholds,
@@ -64,7 +64,7 @@ class TextClassification(TextRecipe):
     )
 
     linear: NgramClassifier | None = part()  # None: the network answers alone
-    baseline: dict[str, Any] = part()  # what the linear model reaches by itself, once fitted
+    baseline: dict[str, Any] = part()  # what plain TF-IDF reaches, once fitted
     classes: list[Label] = learned(list)
     thresholds: list[float] | None = learned(lambda: None)  # None: one label a text
     trained_on: str = learned(str, shown=False)  # a fingerprint
@@ -123,22 +123,20 @@ class TextClassification(TextRecipe):
 
     def _fit_linear(
         self, train: Sequence[LabelledText], valid: Sequence[LabelledText]
-    ) -> np.ndarray:
-        """Fits and measures the linear model.
+    ) -> np.ndarray | None:
+        """Fits the linear model that the network adds to, and measures plain TF-IDF.
 
         Returns:
             Its logits of the training texts, `(texts, classes)`, each by a model that has not
             seen the text: of those it was fitted to it is too sure.
         """
         texts, classes = [text.text for text in train], len(self.classes)
-        linear, unseen = fit_ngram_classifier(texts, self._truth(train), classes, seed=self.seed)
-        self.linear = linear if self.adds_to_ngrams else None
-        truth = self._truth(valid)
-        probabilities = self._to_probabilities(
-            linear.logits([text.text for text in valid], classes)
-        )
+        training = NgramTraining(texts, self._truth(train), classes, seed=self.seed)
+        logits = training.plain().logits([text.text for text in valid], classes)
+        truth, probabilities = self._truth(valid), self._to_probabilities(logits)
         thresholds = self.thresholds and best_thresholds(truth, probabilities)
         self.baseline = classification_metrics(truth, probabilities, self.classes, thresholds)
+        self.linear, unseen = training.weighted() if self.adds_to_ngrams else (None, None)
         return unseen
 
     def build(self) -> keras.Model:
