@@ -47,8 +47,8 @@ def test_outputs_that_do_not_exclude_each_other_are_fitted_each_alone():
 
 def test_with_noise_the_weights_are_held_back():
     def chosen(columns, noise):
-        features, numbers = problem(2, rows=400, columns=columns, noise=noise)
-        held_out = np.arange(400) % 4 == 0
+        features, numbers = problem(2, rows=1600, columns=columns, noise=noise)
+        held_out = np.arange(1600) % 4 == 0
         return best_strength(features, np.eye(2)[numbers], held_out, exclusive=True)[0]
 
     assert chosen(columns=8, noise=0.01) > chosen(columns=60, noise=10.0) == 1.0

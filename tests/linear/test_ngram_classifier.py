@@ -24,7 +24,7 @@ def texts(count: int = 60, classes: int = 3):
 @pytest.mark.parametrize("classes", [2, 3])
 def test_it_learns_and_judges_texts_it_has_not_seen(classes):
     learned, truth = texts(classes=classes)
-    classifier, unseen = NgramTraining(learned, truth, classes).weighted()
+    classifier, unseen = NgramTraining(learned, truth, classes).best()
     assert unseen.shape == (60, classes)
     assert (classifier.logits(learned, classes).argmax(axis=1) == truth).all()
     assert (unseen.argmax(axis=1) == truth).mean() > 0.9
@@ -33,7 +33,7 @@ def test_it_learns_and_judges_texts_it_has_not_seen(classes):
 def test_labels_that_say_nothing_are_not_known_of_texts_that_were_not_seen():
     random = np.random.default_rng(1)
     learned, truth = [f"w{number} and" for number in range(200)], random.integers(0, 2, 200)
-    _, unseen = NgramTraining(learned, truth, 2).weighted()
+    _, unseen = NgramTraining(learned, truth, 2).best()
     assert abs((unseen.argmax(axis=1) == truth).mean() - 0.5) < 0.15
 
 
@@ -41,7 +41,7 @@ def test_several_labels_a_text():
     truth = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 0]] * 10, "float32")
     names = list(WORDS)
     learned = [" ".join(["and", *(names[one] for one in np.flatnonzero(row))]) for row in truth]
-    classifier, unseen = NgramTraining(learned, truth, 3).weighted()
+    classifier, unseen = NgramTraining(learned, truth, 3).best()
     np.testing.assert_array_equal(classifier.logits(learned, 3) > 0, truth == 1)
     np.testing.assert_array_equal(unseen > 0, truth == 1)
 
@@ -49,7 +49,7 @@ def test_several_labels_a_text():
 def test_of_very_many_texts_a_part_is_learned_from(monkeypatch):
     monkeypatch.setattr(module, "MOST_TEXTS", 30)
     learned, truth = texts()
-    classifier, unseen = NgramTraining(learned, truth, 3).weighted()
+    classifier, unseen = NgramTraining(learned, truth, 3).best()
     assert (unseen.argmax(axis=1) == truth).mean() > 0.8
     others = np.random.default_rng(0).permutation(60)[30:]
     again = classifier.logits([learned[number] for number in others], 3)
@@ -59,7 +59,7 @@ def test_of_very_many_texts_a_part_is_learned_from(monkeypatch):
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_a_handful_of_texts_is_enough(count):
     learned, truth = texts(count, classes=2)
-    classifier, unseen = NgramTraining(learned, truth, 2).weighted()
+    classifier, unseen = NgramTraining(learned, truth, 2).best()
     assert np.isfinite(unseen).all()
     assert (classifier.logits(learned, 2).argmax(axis=1) == truth).all()
 
@@ -67,7 +67,7 @@ def test_a_handful_of_texts_is_enough(count):
 def test_saving_and_loading_changes_no_logit(tmp_path):
     learned, truth = texts()
     learned = [f"{text} 物流很快" for text in learned]
-    classifier, _ = NgramTraining(learned, truth, 3).weighted()
+    classifier, _ = NgramTraining(learned, truth, 3).best()
     classifier.save(tmp_path)
     loaded = NgramClassifier.load(tmp_path)
     np.testing.assert_array_equal(loaded.logits(learned, 3), classifier.logits(learned, 3))
@@ -77,7 +77,7 @@ def test_saving_and_loading_changes_no_logit(tmp_path):
 def test_files_that_are_gone_or_do_not_fit_together_are_an_error(tmp_path):
     with pytest.raises(CheckpointError, match="cannot be read"):
         NgramClassifier.load(tmp_path)
-    classifier, _ = NgramTraining(*texts(), 3).weighted()
+    classifier, _ = NgramTraining(*texts(), 3).best()
     short = module.LogisticRegression(classifier.regression.weights[:-1], np.zeros(3, "float32"))
     NgramClassifier(classifier.tf_idf, short, 1.0).save(tmp_path)
     with pytest.raises(CheckpointError, match="do not fit together"):
@@ -88,9 +88,8 @@ def test_files_that_are_gone_or_do_not_fit_together_are_an_error(tmp_path):
 
 
 def test_an_ngram_that_one_class_has_more_often_weighs_more():
-    learned = ["good and", "good and", "bad and", "bad and"] * 5
-    training = NgramTraining(learned, np.array([1, 1, 0, 0] * 5), 2)
-    classifier, _ = training.weighted()
+    training = NgramTraining(["good and", "bad and"] * 10, np.array([1, 0] * 10), 2)
+    classifier, _ = training.best()
     plain, weighted = training.plain().tf_idf, classifier.tf_idf
     ratios = weighted.idf / plain.idf
     words = [plain.units[key - 1] for key in plain.keys[0]]

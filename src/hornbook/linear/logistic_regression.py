@@ -15,7 +15,7 @@ from hornbook.linear.lbfgs import minimum
 STEPS = 200  # of L-BFGS at most
 FLAT = 0.01  # the minimum is found where the gradient has become this much smaller
 FEW_ROWS = 1000  # so few are solved as a dense problem of `rows` features
-STRENGTHS = (10.0, 100.0, 1.0)  # 1 is tried where 100 is worse than 10
+STRENGTHS = (10.0, 100.0, 1.0)  # of many rows 1 is tried where 100 is worse than 10
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def best_strength(
     features, unseen = features[~held_out], features[held_out]
     targets, truth = targets[~held_out], targets[held_out]
     best: tuple[float, float, LogisticRegression] | None = None
-    for strength in STRENGTHS:
+    for strength in STRENGTHS if len(targets) > FEW_ROWS else STRENGTHS[:2]:
         fitted = fit_logistic_regression(
             features, targets, strength, exclusive=exclusive, start=best and best[2]
         )

@@ -112,8 +112,8 @@ class NgramTraining:
         regression = self._fit(self.features, slice(None), strength, start)
         return NgramClassifier(self.tf_idf, regression, strength)
 
-    def weighted(self) -> tuple[NgramClassifier, np.ndarray]:
-        """TF-IDF times how telling each n-gram is, and logistic regression.
+    def best(self) -> tuple[NgramClassifier, np.ndarray]:
+        """TF-IDF, of two classes times how telling each n-gram is, and logistic regression.
 
         Returns:
             The classifier, and the logits `(texts, classes)` of each text by a classifier that
@@ -125,15 +125,15 @@ class NgramTraining:
             held_out = self.fold == number
             if not held_out.any():
                 continue
-            features = scaled(self.features, self._telling(~held_out))
+            features = scaled(self.features, self._weights(~held_out))
             if number == 0:
                 strength, fitted = self._strength(features)
             else:
                 fitted = self._fit(features, ~held_out, strength)
             unseen[held_out] = fitted.logits(features[held_out])
-        telling = self._telling(np.full(len(self.fold), True))
-        regression = self._fit(scaled(self.features, telling), slice(None), strength)
-        tf_idf = TfIdf(self.tf_idf.units, self.tf_idf.keys, self.tf_idf.idf * telling)
+        weights = self._weights(np.full(len(self.fold), True))
+        regression = self._fit(scaled(self.features, weights), slice(None), strength)
+        tf_idf = TfIdf(self.tf_idf.units, self.tf_idf.keys, self.tf_idf.idf * weights)
         classifier = NgramClassifier(tf_idf, regression, strength)
         logits = np.empty((len(self.texts), self.classes), "float32")
         logits[self.chosen] = _all_classes(unseen, self.classes)
@@ -142,17 +142,19 @@ class NgramTraining:
             logits[self.others] = classifier.logits(texts, self.classes)
         return classifier, logits
 
-    def _telling(self, rows: np.ndarray) -> np.ndarray:
-        """How much more often a class has each n-gram than the other classes, `(features,)`.
+    def _weights(self, rows: np.ndarray) -> np.ndarray:
+        """How much more often one of two classes has each n-gram than the other, `(features,)`.
 
-        Naive Bayes's weights, of the class for which they are greatest, after "Baselines and
-        Bigrams" (Wang & Manning, 2012).
+        Naive Bayes's weights, after "Baselines and Bigrams" (Wang & Manning, 2012).  Of more
+        classes than two they make the model worse, and are 1.
         """
+        if self.targets.shape[1] > 1:
+            return np.ones(self.features.shape[1], "float32")
         there = (self.features[rows] > 0).astype("float32").T
-        targets = self.targets[rows]
-        with_label, without = there @ targets + 1, there @ (1 - targets) + 1
-        ratio = np.log(with_label / with_label.sum(axis=0)) - np.log(without / without.sum(axis=0))
-        return (0.5 + np.abs(ratio).max(axis=1)).astype("float32")
+        yes = self.targets[rows, 0]
+        counts = there @ yes + 1, there @ (1 - yes) + 1
+        first, second = (np.log(count / count.sum()) for count in counts)
+        return (0.5 + np.abs(first - second)).astype("float32")
 
     def _strength(self, features: Any) -> tuple[float, LogisticRegression]:
         return best_strength(features, self.targets, self.fold == 0, exclusive=self.exclusive)

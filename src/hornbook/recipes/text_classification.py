@@ -136,7 +136,7 @@ class TextClassification(TextRecipe):
         truth, probabilities = self._truth(valid), self._to_probabilities(logits)
         thresholds = self.thresholds and best_thresholds(truth, probabilities)
         self.baseline = classification_metrics(truth, probabilities, self.classes, thresholds)
-        self.linear, unseen = training.weighted() if self.adds_to_ngrams else (None, None)
+        self.linear, unseen = training.best() if self.adds_to_ngrams else (None, None)
         return unseen
 
     def build(self) -> keras.Model:
