@@ -1,24 +1,23 @@
-"""What `hornbook mine --memory N` really takes: asked, peak, time, and if the answer is the same.
+"""What `hornbook mine --memory N` really takes: asked, peak, time, and what the answer is.
 
     python benchmarks/mining_memory.py [--sets retail,T10I4D1000K] [--asked 50MB,200MB] [--keep]
 
-Each cell is a process of its own, whose largest resident memory the system reports.  The base
-is what a file of three baskets takes: Python, NumPy and the program.  `--keep` puts the table
-into RESULTS.md.
+Each cell is a process of its own, whose largest resident memory Linux reports.  The base is
+what a file of three baskets takes: Python, NumPy and the program.  The hash is of all itemsets
+and rules in their order.  `--keep` puts the table into RESULTS.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
+from results import keep
 
 from mining import materialize
 
@@ -29,6 +28,15 @@ SETS = {
     "explosion, dense": ((20_000, 60, 30), ["--min-support", "200"]),
     "explosion, many items": ((100_000, 2_000, 60), ["--min-support", "12"]),
 }
+# Not `ru_maxrss`, which a child inherits from the process that started it.
+PEAK = """
+import pathlib, sys, time
+from hornbook.__main__ import main
+status = main(sys.argv[1:])
+peak = pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
+print(flush=True)
+print(status or 0, int(peak) / 1024, time.process_time())
+"""
 ASKED = ("50MB", "100MB", "200MB", "500MB", "2GB")
 
 
@@ -45,23 +53,19 @@ def explosion(path: Path, baskets: int, items: int, size: int) -> Path:
 
 
 def measured(path: Path, options: list[str], folder: Path) -> tuple[float, float, str]:
-    """Peak in MB, wall seconds, and a word for the answer: the hash of what was written."""
+    """Peak in MB, CPU seconds, and a word for the answer: the hash of what was written."""
     itemsets, rules = folder / "itemsets.csv", folder / "rules.csv"
     for old in (itemsets, rules):
         old.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "hornbook", "mine", str(path), *options]
+    command = [sys.executable, "-c", PEAK, "mine", str(path), *options]
     command += ["--itemsets", str(itemsets), "--rules", str(rules)]
-    start = time.perf_counter()
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=True)
         output.seek(0)
-        text = output.read().decode("utf-8", "replace").strip()
-    seconds = time.perf_counter() - start
-    peak = usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
-    if process.returncode:
-        return peak, seconds, text.splitlines()[-2 if "\n" in text else -1][:70]
+        *lines, last = output.read().decode("utf-8", "replace").strip().splitlines()
+    status, peak, seconds = (float(word) for word in last.split())
+    if status:
+        return peak, seconds, next(line for line in lines if "hornbook:" in line)[10:]
     number = sum(1 for _ in itemsets.open()) - 1
     digest = hashlib.sha256(itemsets.read_bytes() + rules.read_bytes()).hexdigest()[:8]
     return peak, seconds, f"{number:,} itemsets, {digest}"
@@ -82,7 +86,7 @@ def main() -> None:
         lines = [
             f"Base (a file of three baskets): {base:.0f} MB.",
             "",
-            "| set | asked | peak | beyond the base | seconds | answer |",
+            "| set | asked | peak | beyond the base | CPU seconds | answer |",
             "|---|---:|---:|---:|---:|---|",
         ]
         print("\n".join(lines), flush=True)
@@ -97,14 +101,12 @@ def main() -> None:
                 path = path if path.exists() else explosion(path, *source)
             for asked in options.asked.split(","):
                 peak, seconds, answer = measured(path, [*flags, "--memory", asked], folder)
-                sizes = f"{peak:.0f} MB | {peak - base:.0f} MB"
-                line = f"| {name} | {asked} | {sizes} | {seconds:.1f} | {answer} |"
+                sizes = f"{asked} | {peak:.0f} MB | {peak - base:.0f} MB"
+                line = f"| {name} | {sizes} | {seconds:.1f} | {answer} |"
                 print(line, flush=True)
                 lines.append(line)
     if options.keep:
-        from mining import keep
-
-        keep("Memory of `hornbook mine`", lines)
+        keep("Memory of mining", "\n".join(lines))
 
 
 if __name__ == "__main__":

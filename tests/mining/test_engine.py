@@ -75,7 +75,7 @@ def test_neither_layout_nor_batches_nor_weights_change_the_result(
 ):
     weights = data.draw(st.lists(st.integers(0, 4), min_size=len(baskets), max_size=len(baskets)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "is_cheaper", lambda number, lengths: layout == "columns")
+        patch.setattr(columns, "is_cheaper", lambda *_: layout == "columns")
         patch.setattr(matrices, "is_cheaper", lambda *sizes: layout.startswith("matrices"))
         patch.setattr(matrices, "_BASKETS", batch)
         patch.setattr(matrices, "_COUNTED", batch)

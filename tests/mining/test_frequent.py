@@ -91,9 +91,9 @@ def test_what_is_found_directly_is_what_is_left_of_all_sets(
     weights = None if weights is None else weights + [1] * len(rare)
     baskets = baskets + rare
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "is_cheaper", lambda number, lengths: False)
+        patch.setattr(columns, "is_cheaper", lambda *_: False)
         among_all = frequent_itemsets(baskets, minimum, kind=kind, weights=weights)
-        patch.setattr(columns, "is_cheaper", lambda number, lengths: layout == "columns")
+        patch.setattr(columns, "is_cheaper", lambda *_: layout == "columns")
         patch.setattr(frequent, "MOST_FILTERED", 0)
         patch.setattr(closed, "_ENTRIES", batch)
         patch.setattr(pairs, "BATCH", batch)

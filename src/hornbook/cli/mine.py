@@ -77,7 +77,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="how many items after the arrow",
     )
     find.add_argument(
-        "--memory", default="2GB", metavar="SIZE", help="for the search; larger files go in parts"
+        "--memory",
+        default="2GB",
+        metavar="SIZE",
+        help="most memory, beside 100 MB for Python; larger files go in parts",
     )
     find.add_argument(
         "--limit", type=int, default=50_000_000, metavar="N", help="more itemsets stop the search"
@@ -149,11 +152,15 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _rules(itemsets: Itemsets, confidence: float, options: argparse.Namespace) -> Rules:
-    from hornbook.mining.association import association_rules
+    from hornbook.mining.association import BYTES_PER_RULE, LIMIT, association_rules
+    from hornbook.mining.frequent import bytes_of
     from hornbook.mining.rules import Rules
 
     if itemsets.kind == "all":
-        return association_rules(itemsets, confidence, consequents=options.consequents)
+        room = max(10_000, bytes_of(options.memory) // BYTES_PER_RULE)
+        return association_rules(
+            itemsets, confidence, consequents=options.consequents, limit=min(LIMIT, room)
+        )
     return Rules.none(itemsets)
 
 

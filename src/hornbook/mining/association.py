@@ -16,6 +16,10 @@ from hornbook.mining.support import exact
 
 CONSEQUENTS = ("one", "any")
 LIMIT = 20_000_000
+# What a rule takes while rules are sorted and their measures are written.
+BYTES_PER_RULE = 256
+# Pairs of a set and one of its items that are worked on at a time.
+_PAIRS = 1 << 19
 
 
 def association_rules(
@@ -55,15 +59,18 @@ def association_rules(
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     number = tested = 0
     for first, matrix in itemsets.by_length:
-        if matrix.shape[1] > 1:
-            for block in _rules_of(itemsets, index, first, matrix, threshold, consequents):
+        step = max(1, _PAIRS // matrix.shape[1])
+        for low in range(0, len(matrix) if matrix.shape[1] > 1 else 0, step):
+            part = matrix[low : low + step]
+            for block in _rules_of(itemsets, index, first + low, part, threshold, consequents):
                 found.append(block[:3])
                 number += len(block[0])
                 tested += block[3]
                 if number > limit:
                     raise OptionError(
                         f"At this confidence ({min_confidence}) there are more than {limit:,} "
-                        "rules.\nTry a higher confidence or support, or consequents='one'."
+                        "rules.\nTry a higher confidence or support, consequents='one', or more "
+                        "memory."
                     )
     if not found:
         return Rules.none(itemsets)

@@ -14,7 +14,7 @@ import numpy as np
 
 from hornbook.mining.found import Found
 from hornbook.mining.projection import descend
-from hornbook.mining.rows import CODE_BITS, Rows, merge_equal, spell_out
+from hornbook.mining.rows import CODE_BITS, Rows, merge_equal, spell_out, sums_of
 from hornbook.mining.superset_sums import count_all_subsets, ends_here
 
 # Words of a column that are counted at a time: all columns of them fit the cache.
@@ -24,10 +24,10 @@ _WORD, _PAIR, _CLASS = 1, 6, 60_000
 _BYTES = 1 << 28
 
 
-def is_cheaper(number: int, lengths: np.ndarray) -> bool:
+def is_cheaper(number: int, lengths: np.ndarray, room: int = _BYTES) -> bool:
     """Whether counting words of all columns costs less than writing out all pairs of rows."""
     # A byte for each item and basket; for each pair of items a count and whether it is frequent.
-    if number * len(lengths) > _BYTES or 10 * number * number > _BYTES:
+    if max(number * len(lengths), 10 * number * number) > min(_BYTES, room):
         return False
     words = number * (number - 1) / 2 * (len(lengths) / 64)
     pairs = float((lengths * (lengths - 1) / 2).sum())
@@ -60,6 +60,32 @@ def first_step_by_columns(
     classes = np.flatnonzero(tail_counts > 1)
     if longest < 3 or not len(classes):
         return True
+    # As many classes at a time as have about `entries` bytes of codes.
+    held_by = sums_of(columns.sum(axis=1).take(classes)) * 8 // max(1, entries)
+    for some in np.split(classes, np.flatnonzero(np.diff(held_by[:-1])) + 1):
+        _finish_classes(rows, columns, is_tail, some, minimum, longest, found, entries)
+    return True
+
+
+def _finish_classes(
+    rows: Rows,
+    columns: np.ndarray,
+    is_tail: np.ndarray,
+    classes: np.ndarray,
+    minimum: int,
+    longest: int,
+    found: Found,
+    entries: int,
+) -> None:
+    """Finds the sets of three or more items that begin with one of the items `classes`.
+
+    Args:
+        rows, minimum, longest, found, entries: see `first_step_by_columns`.
+        columns: see `bit_columns`.
+        is_tail: see `in_triples`.
+        classes: Items with two tails or more.
+    """
+    tail_counts = is_tail.sum(axis=1)
     held: list[np.ndarray] = []
     each: list[np.ndarray] = []
     owned: list[int] = []
@@ -94,7 +120,6 @@ def first_step_by_columns(
         different = codes.take(left.take(kept))
         part.items, part.lengths = spell_out(different)
         descend(part, minimum, longest, found, entries)
-    return True
 
 
 def bit_columns(rows: Rows) -> np.ndarray:

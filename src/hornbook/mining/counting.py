@@ -20,13 +20,16 @@ from hornbook.mining.itemsets import Itemsets
 _BYTES = 1 << 26
 
 
-def count_sets(itemsets: Itemsets, baskets: Baskets, code_of: np.ndarray) -> np.ndarray:
+def count_sets(
+    itemsets: Itemsets, baskets: Baskets, code_of: np.ndarray, room: int = _BYTES
+) -> np.ndarray:
     """In how many baskets each set is.
 
     Args:
         itemsets: Sets that hold all their subsets, like frequent ones; shortest first.
         baskets: The baskets, without weights.
         code_of: `(basket codes,)` the code of each basket's item in `itemsets`, or -1.
+        room: Bytes that the bits of all sets may take together.
 
     Returns:
         `(sets,)` int64.
@@ -48,7 +51,9 @@ def count_sets(itemsets: Itemsets, baskets: Baskets, code_of: np.ndarray) -> np.
     owners = np.repeat(np.arange(len(baskets)), baskets.lengths)
     held = np.flatnonzero(rows >= 0)
     rows, owners = rows.take(held), owners.take(held)
-    step = max(64, _BYTES * 8 // len(itemsets) // 64 * 64)
+    # For each basket a bit of each set, once more for the longest level, and a byte of each item.
+    bits_each = 2 * len(itemsets) + 8 * len(singles)
+    step = max(64, min(_BYTES, room) * 8 // bits_each // 64 * 64)
     edges = np.searchsorted(owners, np.arange(0, len(baskets) + step, step)).tolist()
     for number, (low, high) in enumerate(pairwise(edges)):
         table = np.zeros((len(singles), step), bool)

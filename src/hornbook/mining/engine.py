@@ -52,7 +52,7 @@ def mine(
 def _find_larger(root: Rows, minimum: int, longest: int, found: Found, entries: int) -> None:
     """Finds all sets of two or more items, starting in the layout that costs least."""
     number = len(root.tails)
-    if columns.is_cheaper(number, root.lengths) and columns.first_step_by_columns(
+    if columns.is_cheaper(number, root.lengths, 32 * entries) and columns.first_step_by_columns(
         root, minimum, longest, found, entries
     ):
         return
@@ -83,7 +83,7 @@ def mine_condensed(
     number = len(root.tails)
     if number * max(number, len(lengths)) > 256 * entries:
         return None
-    if only_dense and not columns.is_cheaper(number, root.lengths):
+    if only_dense and not columns.is_cheaper(number, root.lengths, 32 * entries):
         return None
     total = len(lengths) if weights is None else int(weights.sum())
     closed.find_condensed(root, total, minimum, maximal, found, entries)

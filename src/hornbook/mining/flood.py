@@ -47,22 +47,47 @@ def frequent_clique(baskets: Baskets, minimum: int, enough: int) -> int:
 
 
 def too_many(
-    baskets: Baskets, minimum: int, longest: int, limit: int, at_least: int = 0
+    baskets: Baskets,
+    minimum: int,
+    longest: int,
+    limit: int,
+    stopped: Found | None = None,
+    entries: int = 1 << 22,
+    at_least: int = 0,
 ) -> FloodError:
-    """The message, with a support that was tried and works."""
+    """The message, with a support that was tried and works.
+
+    Args:
+        baskets, minimum, longest, limit: see `frequent_itemsets`.
+        stopped: What the search had found when it was stopped.
+        entries: see `engine.mine`.
+        at_least: So many itemsets are known to be there.
+    """
+    is_full = stopped is not None and stopped.is_full
+    limit = stopped.count if stopped is not None and is_full else limit
     larger, works = minimum, False
     while larger < baskets.total and not works:
         larger = min(2 * larger, baskets.total)
         if 2 ** frequent_clique(baskets, larger, limit.bit_length()) <= limit:
             try:
                 found = Found(limit, keep=False)
-                engine.mine(baskets.codes, baskets.lengths, baskets.weights, larger, longest, found)
+                engine.mine(
+                    baskets.codes,
+                    baskets.lengths,
+                    baskets.weights,
+                    larger,
+                    longest,
+                    found,
+                    entries,
+                )
                 works = True
             except TooManyItemsets:
                 pass
     number = f"{at_least:,} itemsets or more" if at_least else f"more than {limit:,} itemsets"
+    number += ", which do not fit into the memory allowed" if is_full else ""
+    more = "more memory" if is_full else f"a higher limit than {limit:,}"
     support = f"a minimum support of {larger / baskets.total:.3g} ({larger:,} baskets), "
     return FloodError(
         f"At this support ({minimum:,} of {baskets.total:,} baskets) there are {number}.\n"
-        f"Try {support if works else ''}a maximum length, or a higher limit than {limit:,}."
+        f"Try {support if works else ''}a maximum length, or {more}."
     )

@@ -15,7 +15,7 @@ MANY = 1_000_000
 
 
 class TooManyItemsets(Exception):
-    """Raised inside the engine when the limit is passed; never seen by the caller."""
+    """Raised inside the engine when the limit or the room is passed; never seen by the caller."""
 
 
 class Found:
@@ -26,12 +26,22 @@ class Found:
         keep: False only counts them.
         when_many: Called once, when a million sets are passed: the moment to find out
             whether this is hopeless.
+        room: Bytes that the sets may take, as they are kept here and as `columns` returns
+            them; more raise `TooManyItemsets`, and `is_full` says why.
     """
 
-    def __init__(self, limit: int, keep: bool = True, when_many: Callable[[], None] | None = None):
+    def __init__(
+        self,
+        limit: int,
+        keep: bool = True,
+        when_many: Callable[[], None] | None = None,
+        room: int = 2**62,
+    ):
         self.limit = limit
         self.keep = keep
         self.when_many = when_many
+        self.room = room
+        self.is_full = False
         self.count = 0
         self._sets: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
 
@@ -46,6 +56,10 @@ class Found:
 
     def add(self, ranks: np.ndarray, counts: np.ndarray) -> None:
         """Adds sets of one length: `ranks` is `(sets, length)`, `counts` is `(sets,)`."""
+        self.room -= bytes_of_sets(len(ranks), ranks.shape[1]) + ranks.nbytes + 8 * len(ranks)
+        if self.room < 0:
+            self.is_full = True
+            raise TooManyItemsets
         if self.keep and len(ranks):
             self._sets.setdefault(ranks.shape[1], []).append((ranks, counts))
 
@@ -57,17 +71,27 @@ class Found:
             `(sets,)` int64: set `i` is `items[offsets[i]:offsets[i + 1]]`.
         """
         blocks = [block for length in sorted(self._sets) for block in self._sets[length]]
-        lengths = [np.full(len(ranks), ranks.shape[1]) for ranks, _ in blocks]
         number = sum(len(ranks) for ranks, _ in blocks)
         offsets = np.zeros(number + 1, np.int64)
-        if number:
-            np.cumsum(np.concatenate(lengths), out=offsets[1:])
+        at = 1
+        for ranks, _ in blocks:
+            offsets[at : at + len(ranks)] = ranks.shape[1]
+            at += len(ranks)
+        np.cumsum(offsets, out=offsets)
         items = np.empty(int(offsets[-1]), np.int32)
         counts = np.empty(number, np.int64)
         item_of_rank = item_of_rank.astype(np.int32)
         at = first = 0
-        for ranks, block_counts in blocks:
+        self._sets.clear()
+        blocks.reverse()
+        while blocks:  # each is let go as soon as it is copied
+            ranks, block_counts = blocks.pop()
             items[at : at + ranks.size] = item_of_rank.take(ranks.ravel())
             counts[first : first + len(ranks)] = block_counts
             at, first = at + ranks.size, first + len(ranks)
         return offsets, items, counts
+
+
+def bytes_of_sets(number: int, length: int) -> int:
+    """What so many sets of one length take in the columns of `Itemsets`."""
+    return number * (4 * length + 16)

@@ -20,14 +20,19 @@ from hornbook.mining.flood import FloodError, refuse_flood, too_many
 from hornbook.mining.found import Found, TooManyItemsets
 from hornbook.mining.hierarchy import without_relatives
 from hornbook.mining.itemsets import Itemsets
+from hornbook.mining.ordering import in_order
 from hornbook.mining.out_of_core import mine_parts
 from hornbook.mining.parts import MixedParts, fits, parts_of
 from hornbook.mining.support import minimum_count
 
 METHODS = ("projection", "apriori")
 LIMIT = 50_000_000
-# A row entry of the search costs about this much, with all that is computed from it.
-BYTES_PER_ENTRY = 64
+# Of the memory, one part in so many is for the sets that are found; the rest is for what is
+# made of baskets, and later of the sets.
+SHARE_OF_SETS = 3
+# A row entry of the search costs about this much, with all that is computed from it, on all
+# levels together.
+BYTES_PER_ENTRY = 256
 
 
 def frequent_itemsets(
@@ -59,8 +64,11 @@ def frequent_itemsets(
         categories: `{item: category}`; categories are mined too, see `hierarchy`.
         exclude: items to leave out; the baskets still count.
         method: `"projection"` (fast) or `"apriori"` (the textbook's, to compare with).
-        memory: About how much memory the search may use, like `"500MB"`; the result comes
-            on top.  A file that does not fit is mined in parts (see `out_of_core`).
+        memory: The most memory that a file may take with search and result, like `"500MB"`,
+            beside the 100 MB for Python, NumPy and their buffers; baskets that are passed come
+            on top.  A file that does not fit is mined in parts (see `out_of_core`), and a
+            result that does not fit stops the search.  The answer and its order are the same
+            with any memory.
         limit: More itemsets than this stop the search.
         **columns: For tables and files: `basket=` and `item=` name the columns of a table
             with one row per item; see `tables.from_columns` and `reading.read_baskets`.
@@ -78,7 +86,8 @@ def frequent_itemsets(
             raise OptionError(f"{name}={value!r} is not known.  Known: {', '.join(allowed)}.")
     for number, name in ((max_length, "max_length"), (limit, "limit")):
         if number is not None and (not isinstance(number, Integral) or number < 1):
-            raise OptionError(f"{name} is {number!r}; it must be a whole number from 1 on.")
+            why = "the shortest sets have 1 item" if name == "max_length" else "1 must be allowed"
+            raise OptionError(f"{name} is {number!r}; it is a whole number from 1 on: {why}.")
     longest = 2**31 if max_length is None else int(max_length)
     if kind != "all" and max_length is not None:
         raise OptionError(f"kind={kind!r} looks at sets of every length: leave out max_length.")
@@ -120,6 +129,9 @@ def frequent_itemsets(
 def mine_condensed(baskets: Baskets, minimum: int, kind: str, memory: int, limit: int) -> Itemsets:
     """The closed or maximal sets: found directly, or among all where these are few."""
 
+    room = memory // SHARE_OF_SETS
+    collected = Found(limit, room=room)
+
     def directly(only_dense: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         return engine.mine_condensed(
             baskets.codes,
@@ -127,28 +139,30 @@ def mine_condensed(baskets: Baskets, minimum: int, kind: str, memory: int, limit
             baskets.weights,
             minimum,
             kind == "maximal",
-            Found(limit),
+            collected,
             entries_in(memory),
             only_dense,
         )
 
     def table(columns: tuple[np.ndarray, np.ndarray, np.ndarray], kind: str) -> Itemsets:
-        return Itemsets(*columns, baskets.labels, baskets.total, minimum, kind)
+        return in_order(Itemsets(*columns, baskets.labels, baskets.total, minimum, kind))
 
     try:
         found = directly(only_dense=True)
         if found is None:
             try:
-                few = Found(min(limit, MOST_FILTERED))
+                few = Found(min(limit, MOST_FILTERED), room=room)
                 every = search(baskets, minimum, 2**31, few, memory)
                 return condense(table(every, "all"), kind)
             except TooManyItemsets:
                 found = directly(only_dense=False)
     except TooManyItemsets:
+        most = collected.count if collected.is_full else limit
+        more = "more memory" if collected.is_full else "a higher limit"
         raise FloodError(
             f"At this support ({minimum:,} of {baskets.total:,} baskets) there are more than "
-            f"{limit:,} {kind} itemsets{' so far' if kind == 'maximal' else ''}.\n"
-            "Try a larger minimum support, or a higher limit."
+            f"{most:,} {kind} itemsets{' so far' if kind == 'maximal' else ''}.\n"
+            f"Try a larger minimum support, or {more}."
         ) from None
     if found is None:  # too many items and baskets for the bits of both
         return condense(mine_baskets(baskets, minimum, memory=memory, limit=limit), kind)
@@ -176,12 +190,12 @@ def mine_baskets(
         def refuse() -> None:
             refuse_flood(baskets, minimum, longest, limit)
 
-        found = Found(limit, when_many=refuse)
+        found = Found(limit, when_many=refuse, room=memory // SHARE_OF_SETS)
         try:
             offsets, items, counts = search(baskets, minimum, longest, found, memory)
         except TooManyItemsets:
-            raise too_many(baskets, minimum, longest, limit) from None
-    return Itemsets(offsets, items, counts, baskets.labels, baskets.total, minimum)
+            raise too_many(baskets, minimum, longest, limit, found, entries_in(memory)) from None
+    return in_order(Itemsets(offsets, items, counts, baskets.labels, baskets.total, minimum))
 
 
 def search(
@@ -201,7 +215,7 @@ def search(
 
 def entries_in(memory: int) -> int:
     """How many entries of child rows the search may hold in so much memory."""
-    return max(1 << 16, memory // BYTES_PER_ENTRY)
+    return max(1 << 15, memory // BYTES_PER_ENTRY)
 
 
 def as_baskets(baskets: Any, **columns: Any) -> Baskets:

@@ -27,10 +27,12 @@ from hornbook.mining.flood import FloodError
 from hornbook.mining.found import Found, TooManyItemsets
 from hornbook.mining.hierarchy import without_relatives
 from hornbook.mining.itemsets import Itemsets
+from hornbook.mining.ordering import in_order
+from hornbook.mining.rows import sums_of
 from hornbook.mining.support import exact, minimum_count
 
-# What a set found in a part takes until all are united.
-BYTES_PER_SET = 64
+# Of the memory, one part in so many is for the sets found in all parts, until they are united.
+SHARE_OF_CANDIDATES = 4
 
 
 def mine_parts(
@@ -53,7 +55,7 @@ def mine_parts(
     total = sum(map(len, parts())) if isinstance(min_support, Integral) else 1
     share = share_of(min_support, max(1, total))
     # Small parts find many sets by chance: more than fit into memory are no use.
-    room = min(limit, max(1 << 20, memory // BYTES_PER_SET))
+    room = max(1 << 22, memory // SHARE_OF_CANDIDATES)
     candidates: list[tuple[list[Any], Itemsets]] = []
     names: set[Any] = set()
     baskets = 0
@@ -65,8 +67,10 @@ def mine_parts(
             said[what] += int(number.replace(",", ""))
         if changes.exclude:
             names.update(map(str, part.labels))
-        candidates.append(mine_part(changes.apply(part), share, longest, memory, room))
-        room -= len(candidates[-1][1])
+        candidates.append(mine_part(changes.apply(part), share, longest, memory, limit, room))
+        labels, itemsets = candidates[-1]
+        # The names of its items are held until then too.
+        room -= itemsets.items.nbytes + 16 * len(itemsets) + 100 * len(labels)
     if not baskets:
         raise DataError("There are no baskets to mine: all parts are empty.")
     changes.refuse_useless(names)
@@ -75,7 +79,7 @@ def mine_parts(
     union = unite(candidates, limit)
     counts = np.zeros(len(union), np.int64)
     for part in parts():
-        counts += count_part(union, changes.apply(part))
+        counts += count_part(union, changes.apply(part), memory // 8)
     minimum = minimum_count(min_support, baskets, len(union.labels))
     return keep_frequent(union, counts, minimum, baskets, changes)
 
@@ -91,7 +95,7 @@ def share_of(min_support: float, total: int) -> Fraction:
 
 
 def mine_part(
-    part: Baskets, share: Fraction, longest: int, memory: int, limit: int
+    part: Baskets, share: Fraction, longest: int, memory: int, limit: int, room: int = 2**62
 ) -> tuple[list[Any], Itemsets]:
     """The sets that are frequent in one part, with the names of the items that occur in them.
 
@@ -102,7 +106,7 @@ def mine_part(
 
     minimum = max(1, math.ceil(share * len(part)))
     try:
-        columns = search(part, minimum, longest, Found(limit), memory)
+        columns = search(part, minimum, longest, Found(limit, room=room), memory)
     except TooManyItemsets:
         raise FloodError(
             f"In a part of {len(part):,} baskets, {minimum:,} of which make a set frequent, there "
@@ -132,20 +136,22 @@ def unite(parts: Sequence[tuple[list[Any], Itemsets]], limit: int) -> Itemsets:
         for _, matrix in itemsets.by_length:
             sets = np.sort(common[matrix], axis=1)
             by_length.setdefault(matrix.shape[1], []).append(sets)
-    offsets, items = [0], [np.empty(0, np.int32)]
+    items = [np.empty(0, np.int32)]
+    lengths = [np.empty(0, np.int64)]
     number = 0
     for length in sorted(by_length):
-        sets = _each_once(np.concatenate(by_length[length]), len(code_of))
+        sets = _each_once(np.concatenate(by_length.pop(length)), len(code_of))
         number += len(sets)
         items.append(sets.ravel())
-        offsets += (offsets[-1] + length * np.arange(1, len(sets) + 1)).tolist()
+        lengths.append(np.full(len(sets), length))
     if number > limit:
         raise OptionError(
             f"In parts of the file there are {number:,} frequent itemsets to count, more than "
             f"{limit:,}.\nTry a larger minimum support, a maximum length or more memory."
         )
     counts = np.zeros(number, np.int64)
-    return Itemsets(np.array(offsets, np.int64), np.concatenate(items), counts, list(code_of), 0, 1)
+    offsets = sums_of(np.concatenate(lengths))
+    return Itemsets(offsets, np.concatenate(items), counts, list(code_of), 0, 1)
 
 
 def _each_once(sets: np.ndarray, items: int) -> np.ndarray:
@@ -158,12 +164,12 @@ def _each_once(sets: np.ndarray, items: int) -> np.ndarray:
     return sets[first]
 
 
-def count_part(union: Itemsets, part: Baskets) -> np.ndarray:
+def count_part(union: Itemsets, part: Baskets, room: int = 1 << 26) -> np.ndarray:
     """`(sets,)` in how many baskets of one part each set of the union is."""
     code_of = {label: code for code, label in enumerate(union.labels)}
     labels = part.labels.tolist() if isinstance(part.labels, np.ndarray) else part.labels
     common = np.array([code_of.get(label, -1) for label in labels], np.int64)
-    return count_sets(union, part, common)
+    return count_sets(union, part, common, room)
 
 
 def keep_frequent(
@@ -171,5 +177,5 @@ def keep_frequent(
 ) -> Itemsets:
     """The sets of the union that are frequent in the whole."""
     counted = Itemsets(union.offsets, union.items, counts, union.labels, total, minimum)
-    kept = counted.take(np.flatnonzero(counts >= minimum))
+    kept = in_order(counted.take(np.flatnonzero(counts >= minimum)))
     return kept if changes.categories is None else without_relatives(kept, changes.categories)

@@ -14,13 +14,15 @@ import functools
 import numpy as np
 
 from hornbook.mining.found import Found
-from hornbook.mining.rows import Rows
+from hornbook.mining.rows import Rows, sums_of
 
 # A table of 2 ** 11 sums is always cheaper than another step of pair counting.  A larger
 # one pays when the class has rows enough: see docs/LOG.md for the figures.
 ALWAYS = 11
 MAX_TAILS = 16
 SUMS_PER_ROW = 16
+# Sums that are worked on at a time, with up to a set for each of them.
+_SUMS = 1 << 20
 
 
 def ends_here(rows: Rows) -> np.ndarray:
@@ -48,6 +50,15 @@ def count_all_subsets(
         longest: The most items a set may have.
         found: Gets the sets.
     """
+    sums = sums_of(np.left_shift(1, np.minimum(rows.tail_counts, MAX_TAILS)))
+    if sums[-1] > _SUMS and len(rows.tail_counts) > 1:
+        part_of = (sums[:-1] // _SUMS).take(rows.owners)
+        if len(part_of) and part_of.min() < part_of.max():
+            order = np.argsort(part_of, kind="stable")
+            for some in np.split(order, np.flatnonzero(np.diff(part_of.take(order))) + 1):
+                part = rows.without_items(some)
+                count_all_subsets(part, codes.take(some), minimum, longest, found)
+            return
     # Classes with equally many tails lie side by side, the class running fastest, so that
     # every addition below runs over long contiguous stretches.
     present = np.bincount(rows.owners, minlength=len(rows.tail_counts)) > 0

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hornbook.errors import OptionError
+from hornbook.mining import Itemsets, association_rules, frequent_itemsets
+from hornbook.mining.found import Found, TooManyItemsets
+from hornbook.mining.ordering import in_order
+
+
+@pytest.fixture(scope="module", params=["numbers", "names", "one name behind"])
+def big_file(request, tmp_path_factory):
+    """Baskets of which parts of 64 kB are five; a name may come only near the end."""
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("baskets") / "big.dat"
+    mark = "i" if request.param == "names" else ""
+    rows = (rng.zipf(1.5, size).clip(max=300) for size in rng.integers(1, 12, 15_000))
+    lines = [" ".join(f"{mark}{item}" for item in row) for row in rows]
+    lines += ["1 2 tea"] * 400 if request.param == "one name behind" else []
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.mark.parametrize("memory", ["1MB", "4MB", "20MB"])
+def test_answer_order_and_rules_are_the_same_with_any_memory(big_file, memory):
+    wanted = frequent_itemsets(big_file, 0.01)
+    itemsets = frequent_itemsets(big_file, 0.01, memory=memory)
+    assert len(wanted) > 50
+    assert list(itemsets) == list(wanted)
+    rules = (association_rules(sets, 0.1).sorted_by("lift") for sets in (itemsets, wanted))
+    first, second = (list(rule) for rule in rules)
+    assert first == second
+    assert first
+
+
+def plain_order(itemsets):
+    """By length, count, and the items from rare to frequent; in Python's own words."""
+    counts = {items[0]: count for items, count in itemsets if len(items) == 1}
+    rank = {item: (counts[item], item) for item in counts}
+    rows = [(tuple(sorted(items, key=rank.get)), count) for items, count in itemsets]
+    return sorted(rows, key=lambda row: (len(row[0]), -row[1], [rank[item] for item in row[0]]))
+
+
+@given(
+    st.lists(st.sets(st.integers(0, 9), max_size=6), min_size=1, max_size=12).filter(any),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=20, deadline=None)
+def test_shorter_sets_come_first_then_more_frequent_ones(baskets, random):
+    found = frequent_itemsets(baskets, 1, max_length=4)
+    assert list(found) == plain_order(found)
+    rows = list(found)
+    random.shuffle(rows)
+    rows.sort(key=lambda row: len(row[0]))
+    rows = [(tuple(random.sample(items, len(items))), count) for items, count in rows]
+    mixed = Itemsets(
+        np.cumsum([0] + [len(items) for items, _ in rows]),
+        np.array([item for items, _ in rows for item in items], np.int32),
+        np.array([count for _, count in rows]),
+        list(range(10)),
+        found.total,
+        1,
+    )
+    assert list(in_order(mixed)) == list(found)
+
+
+def test_sets_that_agree_in_all_that_fits_a_number_are_told_apart_by_the_rest():
+    rng = np.random.default_rng(0)
+    baskets = [[f"a{i}" for i in range(12)], *([f"b{i}"] for i in rng.permutation(5000))]
+    found = frequent_itemsets(baskets, 1, max_length=12)
+    assert list(found) == plain_order(found)
+
+
+def test_sets_that_do_not_fit_are_not_collected():
+    found = Found(10**9, room=1000)
+    found.add(np.zeros((10, 3), np.uint16), np.ones(10))
+    with pytest.raises(TooManyItemsets):
+        found.add(np.zeros((100, 3), np.uint16), np.ones(100))
+    assert found.is_full
+
+
+@pytest.mark.parametrize("kind", ["all", "closed"])
+def test_a_result_that_does_not_fit_says_what_does(kind):
+    rng = np.random.default_rng(0)
+    baskets = [rng.choice(30, 15, replace=False).tolist() for _ in range(200)]
+    with pytest.raises(OptionError, match="more memory"):
+        frequent_itemsets(baskets, 2, kind=kind, memory="300KB")
+
+
+# Not `ru_maxrss`, which a child inherits from the process that started it.
+_PEAK = """
+import pathlib, sys
+from hornbook.__main__ import main
+status = main(sys.argv[1:])
+peak = pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
+print(status, int(peak) >> 10)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux says its peak")
+@pytest.mark.parametrize("support", ["0.5", "20"])
+def test_the_peak_is_what_was_asked_and_a_constant(tmp_path, support):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "baskets.dat"
+    rows = (rng.choice(60, 25, replace=False) for _ in range(4_000))
+    path.write_text("".join(" ".join(map(str, row)) + "\n" for row in rows))
+    words = ["mine", str(path), "--min-support", support, "--memory", "40MB"]
+    done = subprocess.run(
+        [sys.executable, "-c", _PEAK, *words], capture_output=True, text=True, check=True
+    )
+    status, peak = map(int, done.stdout.split()[-2:])
+    assert status == (0 if support == "0.5" else 2)
+    assert peak < 40 + 100
