@@ -376,7 +376,7 @@ CASES: dict[str, Callable[..., tuple]] = {
         "captcha", captchas, "--size", "40x16", "--epochs", "4", "--batch-size", "16",
     ),
     "images": training(
-        "images", pictures, "--backbone", "Tiny", "--weights", "none", "--size", "48",
+        "images", pictures, "--backbone", "Tiny", "--weights", "none", "--size", "64",
         "--epochs", "4", "--batch-size", "8",
     ),
     "make captchas": drawing,
