@@ -137,6 +137,11 @@ def test_what_is_written_can_be_chosen_cut_out_and_ended(folder, tmp_path, monke
     asked = {}
 
     class Recorder:
+        generation = None  # of generation_config.json
+
+        def streams(self, **options):
+            return True
+
         def stream(self, prompt, **options):
             asked.update(options)
             return iter(["written"])

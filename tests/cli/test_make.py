@@ -41,7 +41,7 @@ def test_a_large_corpus_is_sampled_from_beginning_to_end(corpus, tmp_path, capsy
     ("words", "message"),
     [
         (["nothing.txt"], "There is no nothing.txt"),
-        (["{corpus}", "--size", "4"], "size=4 is too small"),
+        (["{corpus}", "--size", "4"], "--size is 4; WordPiece needs at least"),
         (["{corpus}", "--text-field", "body"], "there is no 'body'"),
         (["{corpus}", "--kind", "bpe", "--lowercase"], "Byte pairs keep the case"),
     ],

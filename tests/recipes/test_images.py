@@ -250,5 +250,6 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
     with pytest.raises(HornbookError, match="Did you mean 'Tiny'"):
         Images(**{**picture_fields, "backbone": "Tinny"}).fit(picture_data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    assert main(["predict", str(picture_run), "x.png", "--criterion", "size"]) == 2
-    assert "--criterion says nothing to a run of images" in capsys.readouterr().err
+    words = ["predict", str(picture_run), str(picture_data), "--criterion", "size"]
+    assert main(words) == 2
+    assert "images runs do not support --criterion" in capsys.readouterr().err

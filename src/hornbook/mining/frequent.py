@@ -87,7 +87,7 @@ def frequent_itemsets(
     for number, name in ((max_length, "max_length"), (limit, "limit")):
         if number is not None and (not isinstance(number, Integral) or number < 1):
             why = "the shortest sets have 1 item" if name == "max_length" else "1 must be allowed"
-            raise OptionError(f"{name} is {number!r}; it is a whole number from 1 on: {why}.")
+            raise OptionError(f"{name} is {number!r}; it must be a whole number from 1 on: {why}.")
     longest = 2**31 if max_length is None else int(max_length)
     if kind != "all" and max_length is not None:
         raise OptionError(f"kind={kind!r} looks at sets of every length: leave out max_length.")

@@ -275,7 +275,7 @@ def check_choices(recipe: Any, verb: str, choices: Mapping[str, Any]) -> dict[st
     known = inspect.signature(getattr(recipe, verb)).parameters
     for name in made:
         if name not in known:
-            raise OptionError(f"--{name} says nothing to a run of {recipe.name}: leave it out.")
+            raise OptionError(f"{recipe.name} runs do not support --{name}: leave it out.")
     return made
 
 
