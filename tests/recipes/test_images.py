@@ -41,7 +41,7 @@ def test_a_run_has_the_head_alone_as_epoch_0_and_a_report_with_its_pictures(pict
     page = (picture_run / "report.html").read_text("utf-8")
     for heading in ("What is taken for what", "What the network looks at", "Training"):
         assert heading in page
-    assert page.count("data:image/jpeg") >= 6
+    assert page.count("data:image/jpeg") >= 3  # what it looks at, in each of three classes
     assert not (picture_run / "checkpoints").exists()
 
 
