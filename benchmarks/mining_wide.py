@@ -70,7 +70,9 @@ def main() -> None:
         peer = math.nan
         held = np.random.default_rng(0).random((baskets, items)) < 0.005
         for name, table in tables(held).items():
-            seconds, number = best(lambda table=table: frequent_itemsets(table, minimum))
+            seconds, number = best(
+                lambda table=table, least=minimum: frequent_itemsets(table, least)
+            )
             if isinstance(table, pandas.DataFrame):
                 share = (minimum - 0.5) / baskets  # so that rounding decides nothing
                 own, same = best(lambda table=table, share=share: fpgrowth(table, share))
