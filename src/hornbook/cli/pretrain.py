@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with a run that was cut off; begins a new one, and does nothing where it is "
+        help="continue a run that was cut off; begins a new one, and does nothing where it is "
         "finished, so that a scheduler may repeat the command",
     )
     parser.set_defaults(words_of="corpus")

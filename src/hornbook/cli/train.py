@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--resume",
             action="store_true",
-            help="go on with a run that was cut off; begins a new one, and does nothing where it "
+            help="continue a run that was cut off; begins a new one, and does nothing where it "
             "is finished, so that a scheduler may repeat the command",
         )
         add_encoding(command)

@@ -89,7 +89,7 @@ class Recipe(ABC):
 
         Args:
             data: What to learn from: a folder or a file; for pretraining, or several.
-            out: The run folder: new, or with `resume` the one to go on with.
+            out: The run folder: new, or with `resume` the one to continue.
             resume: Continue a run that was cut off.
 
         Raises:
@@ -120,7 +120,7 @@ class Recipe(ABC):
             except WriteError as error:
                 if not run.is_begun():
                     raise
-                raise WriteError(f"{error}\nThen go on with --resume.") from None
+                raise WriteError(f"{error}\nThen continue with --resume.") from None
         return self
 
     @abstractmethod

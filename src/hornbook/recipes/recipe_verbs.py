@@ -83,7 +83,7 @@ def _check_trained(recipe: Any) -> None:
     kind = type(recipe).__name__
     if recipe.cut_off:
         raise OptionError(
-            f"The training of this {kind} was cut off: fit(..., resume=True) goes on with it, and "
+            f"The training of this {kind} was cut off: fit(..., resume=True) continues it, and "
             f"{kind}.load(run) opens what it has saved."
         )
     if "model" not in vars(recipe):
