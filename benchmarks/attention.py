@@ -40,8 +40,8 @@ from keras import ops  # noqa: E402
 from results import keep  # noqa: E402
 
 from hornbook.layers import MultiHeadAttention  # noqa: E402
-from hornbook.layers.attention_kinds import KINDS  # noqa: E402
-from hornbook.layers.exact_attention import exact_attention  # noqa: E402
+from hornbook.layers.attention.exact import exact_attention  # noqa: E402
+from hornbook.layers.attention.kinds import KINDS  # noqa: E402
 
 HEADS, SIZE = 12, 64
 SCALE = SIZE**-0.5
@@ -138,8 +138,8 @@ def transformers_module(length: int):
 
 def full_attention() -> dict[str, Callable]:
     """Full attention as it is in training, with all scores at once and in parts."""
-    from hornbook.layers import exact_attention as module
-    from hornbook.layers.distances import distances
+    from hornbook.layers.attention import exact as module
+    from hornbook.layers.positions.distances import distances
 
     rows = np.random.default_rng(1).normal(size=(129, SIZE)).astype("float32")
     numbers = np.random.default_rng(2).normal(size=(255, HEADS)).astype("float32")
@@ -202,7 +202,7 @@ def modules(length: int) -> dict[str, Callable]:
 def layers() -> dict[str, Callable]:
     """A whole layer of BERT-base, with each kind."""
     from hornbook.models.blocks import Block
-    from hornbook.models.config import TransformerConfig
+    from hornbook.models.configuration.transformer_config import TransformerConfig
 
     found = {}
     for name, (kind, options) in {"full": ("full", {}), **OPTIONS}.items():

@@ -19,8 +19,8 @@ from keras import ops
 from swap import minilm, reviews
 
 import hornbook
-from hornbook.layers.attention_kinds import KINDS
-from hornbook.layers.exact_attention import exact_attention
+from hornbook.layers.attention.exact import exact_attention
+from hornbook.layers.attention.kinds import KINDS
 
 SENTENCE = (
     "A hornbook was the page that children learned to read from, under a clear sheet of horn; "

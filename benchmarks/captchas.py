@@ -35,13 +35,13 @@ from keras import layers, ops
 from results import keep
 
 import hornbook  # noqa: F401 - chooses the backend
-from hornbook.data.captchas import Captcha, find_alphabet, label_of, read_captchas
-from hornbook.data.distortion import resized
-from hornbook.data.making_captchas import Order, make_captchas
-from hornbook.data.picture_batches import shuffled_batches
-from hornbook.data.pictures import read_picture
-from hornbook.data.pixels import Pixels
-from hornbook.data.random_numbers import random_of
+from hornbook.data.captchas.labelled_images import Captcha, find_alphabet, label_of, read_captchas
+from hornbook.data.captchas.making import Order, make_captchas
+from hornbook.data.images.decoded_batches import shuffled_batches
+from hornbook.data.images.decoding import read_picture
+from hornbook.data.images.distortion import resized
+from hornbook.data.images.pixels import Pixels
+from hornbook.data.seeding import random_of
 from hornbook.recipes.captcha import CaptchaReading
 
 FOLDS = 5

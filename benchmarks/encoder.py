@@ -276,7 +276,7 @@ def installed(name: str) -> bool:
 
 def measure(names: list[str], rounds: int) -> dict[str, dict[str, list[dict]]]:
     """Job -> contender -> its answers, a round after the other."""
-    from hornbook.text.wordpiece import WordPieceTokenizer
+    from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
     texts = sentences()
     if not texts:

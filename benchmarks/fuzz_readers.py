@@ -95,13 +95,13 @@ def _read_checkpoint(folder: Path) -> Any:
 
 
 def _write_config(folder: Path) -> None:
-    from hornbook.pretrained.shipped import model_folder
+    from hornbook.pretrained.opening.shipped import model_folder
 
     shutil.copy(model_folder("hornbook-tiny") / "config.json", folder)
 
 
 def _read_config(folder: Path) -> Any:
-    from hornbook.pretrained.folder import family_of, read_config_file
+    from hornbook.pretrained.opening.model_folder import family_of, read_config_file
 
     file, values = read_config_file(folder)
     family = family_of(values, None)
@@ -111,7 +111,7 @@ def _read_config(folder: Path) -> Any:
 
 
 def _write_wordpiece(folder: Path) -> None:
-    from hornbook.pretrained.shipped import model_folder
+    from hornbook.pretrained.opening.shipped import model_folder
 
     tiny = model_folder("hornbook-tiny")
     tokens = (tiny / "vocab.txt").read_text("utf-8").split("\n")[:400]
@@ -132,7 +132,7 @@ def _learned(kind: str, size: int) -> Callable[[Path], None]:
 
 
 def _read_tokenizer(folder: Path) -> Any:
-    from hornbook.text.folder import tokenizer_from_folder
+    from hornbook.text.tokenizer_folder import tokenizer_from_folder
 
     tokenizer = tokenizer_from_folder(folder)
     if tokenizer is None:
@@ -154,7 +154,7 @@ def _write_labelled(folder: Path) -> None:
 
 
 def _read_labelled(folder: Path) -> Any:
-    from hornbook.data.labelled_texts import read_labelled_texts
+    from hornbook.data.texts.labelled import read_labelled_texts
 
     return [repr(read_labelled_texts(folder, split)) for split in ("train", "valid")]
 
@@ -175,7 +175,7 @@ def _write_pairs(folder: Path) -> None:
 
 
 def _read_pairs(folder: Path) -> Any:
-    from hornbook.data.pairs import read_pairs
+    from hornbook.data.texts.pairs import read_pairs
 
     return [repr(read_pairs(folder, split)) for split in ("train", "valid")]
 
@@ -205,7 +205,7 @@ def _write_corpus(name: str) -> Callable[[Path], None]:
 
 
 def _read_corpus(folder: Path) -> Any:
-    from hornbook.data.documents import documents
+    from hornbook.data.corpus.documents import documents
 
     return [(document.text, document.line) for document in documents(sorted(folder.iterdir()))]
 
@@ -221,7 +221,7 @@ def _write_image(name: str) -> Callable[[Path], None]:
 
 
 def _read_image(folder: Path) -> Any:
-    from hornbook.data.pictures import read_picture
+    from hornbook.data.images.decoding import read_picture
 
     return [read_picture(file).tobytes() for file in sorted(folder.iterdir())]
 
@@ -249,7 +249,7 @@ def _write_baskets(name: str) -> Callable[[Path], None]:
 
 def _read_baskets(folder: Path) -> Any:
     from hornbook.mining import frequent_itemsets
-    from hornbook.mining.reading import read_baskets
+    from hornbook.mining.reading.basket_files import read_baskets
 
     [file] = folder.iterdir()
     columns: dict[str, Any] = {}
@@ -264,8 +264,8 @@ def _read_baskets(folder: Path) -> Any:
 
 
 def _write_prepared(folder: Path) -> None:
-    from hornbook.data.preparing import prepare_shards
-    from hornbook.text.wordpiece import WordPieceTokenizer
+    from hornbook.data.corpus.preparing import prepare_shards
+    from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
     corpus = folder.with_name(f"{folder.name}-corpus.txt")
     corpus.write_text("\n\n".join(f"abc cab bca {i % 3}" for i in range(20)))
@@ -276,8 +276,8 @@ def _write_prepared(folder: Path) -> None:
 
 
 def _read_prepared(folder: Path) -> Any:
-    from hornbook.data.shard_index import read_index, write_index
-    from hornbook.data.token_shards import TokenShards
+    from hornbook.data.corpus.shard_index import read_index, write_index
+    from hornbook.data.corpus.token_shards import TokenShards
 
     try:  # with the right checksum, so that what is behind it is read too
         index = json.loads((folder / "index.json").read_text("utf-8"))
@@ -364,7 +364,7 @@ def _write_labels(folder: Path) -> None:
 
 
 def _read_labels(folder: Path) -> Any:
-    from hornbook.data.label_files import read_label_file
+    from hornbook.data.captchas.label_files import read_label_file
 
     rows = read_label_file(folder / "labels.csv", {f"{i:04}.png" for i in range(12)})
     return repr(rows)

@@ -221,7 +221,7 @@ def floor_seconds(weights: int) -> tuple[float, float]:
     either side in NumPy and by one in XLA: each is the least that was seen."""
     import jax
 
-    from hornbook.layers.frozen_matrix_jax import product
+    from hornbook.layers.matrices.frozen_jax import product
 
     matrix = np.ones((weights // 4096, 1024), "float32")  # a quarter of them, four times
     right, left = np.ones((1, 1024), "float32"), np.ones(len(matrix), "float32")

@@ -24,11 +24,11 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # its convolutions are the
 import numpy as np
 from results import keep
 
-from hornbook.data.picture_classes import read_picture_classes
-from hornbook.data.random_numbers import random_of
+from hornbook.data.images.classes import read_picture_classes
+from hornbook.data.seeding import random_of
 from hornbook.metrics import top_k_accuracy
 from hornbook.recipes.images import Images
-from hornbook.recipes.images_training import TwoStages
+from hornbook.recipes.images.stages import TwoStages
 from hornbook.training.run_folder import RunFolder
 
 SIZE = 128
@@ -240,7 +240,7 @@ def probe(data: Path, weights: Path, seed: int) -> dict:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from hornbook.models.backbones import make_backbone, preprocessing
+    from hornbook.models.vision.backbones import make_backbone, preprocessing
 
     backbone = make_backbone("MobileNet", alpha=ALPHA, weights=str(weights))
     features = {}
@@ -259,8 +259,8 @@ def probe(data: Path, weights: Path, seed: int) -> dict:
 
 def whole(data: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     """All pictures of a split in memory, as the recipe looks at them when it judges."""
-    from hornbook.data.crops import settled_views
-    from hornbook.data.pictures import read_picture
+    from hornbook.data.images.crops import settled_views
+    from hornbook.data.images.decoding import read_picture
 
     found = getattr(read_picture_classes(data), split)
     views = [settled_views(read_picture(path), size=SIZE)[0] for path in found.paths]

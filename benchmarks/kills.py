@@ -164,14 +164,14 @@ def texts(folder: Path) -> Path:
 
 
 def pairs(folder: Path) -> Path:
-    from hornbook.data.demo_matching import write_demo_data
+    from hornbook.data.demo.matching import write_demo_data
 
     write_demo_data(folder, pairs_per_criterion=10)
     return folder
 
 
 def captchas(folder: Path) -> Path:
-    from hornbook.data.making_captchas import Order, make_captchas
+    from hornbook.data.captchas.making import Order, make_captchas
 
     make_captchas(folder, Order("plain", (40, 16), (), "12ABab", (2, 2), 0), 60, workers=0)
     return folder
@@ -249,7 +249,7 @@ def drawing(folder: Path, kills: int, chance: random.Random) -> tuple:
 
 def renaming(folder: Path, kills: int, chance: random.Random) -> tuple:
     """What `label --apply` and `--undo` do, with texts that stand in the files themselves."""
-    from hornbook.data.renaming import named_after, rename, undo
+    from hornbook.data.images.renaming import named_after, rename, undo
 
     count, target = 400, folder / "pictures"
 

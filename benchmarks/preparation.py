@@ -38,8 +38,8 @@ PERIOD = 0.1  # seconds between two looks at the memory
 
 def hornbook_shards(corpus: Path, vocabulary: Path, work: Path, *, words: str, workers: int):
     """Ours; with jieba's words, or with tokens and sentences only."""
-    from hornbook.data.preparing import prepare_shards
-    from hornbook.text.wordpiece import WordPieceTokenizer
+    from hornbook.data.corpus.preparing import prepare_shards
+    from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
     tokenizer = WordPieceTokenizer.from_folder(vocabulary)
     tokenizer.encode("warm")
@@ -79,7 +79,7 @@ def as_in_2019(corpus: Path, vocabulary: Path, work: Path):
     """One document after the other: sentences, jieba, each word to the tokenizer, masks, rows."""
     import jieba
 
-    from hornbook.text.wordpiece import WordPieceTokenizer
+    from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
     jieba.setLogLevel(60)
     tokenizer = WordPieceTokenizer.from_folder(vocabulary)
@@ -285,7 +285,7 @@ def main() -> None:
         else:
             print(json.dumps(measure(options.child, options.corpus, vocabulary)))
         return
-    from hornbook.data.documents import documents
+    from hornbook.data.corpus.documents import documents
     from hornbook.text.learning import learn_vocabulary
 
     texts = [document.text for document in documents(options.corpus, lines=True)]

@@ -388,7 +388,7 @@ def memory_of_one(corpus: str, folder: Path, rows: int, again: bool) -> float:
     ours = recipe(corpus, folder, SIX, dropout=0.0, rematerialize=again)
     ours.start([corpus], folder / "prepared")
     steps = ours.steps_on([corpus], folder / "prepared", rows)
-    from hornbook.training.devices import Devices
+    from hornbook.training.devices.choosing import Devices
 
     ours.compile(100, Devices())
     for batch in steps.batches(0, 2):

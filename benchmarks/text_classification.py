@@ -21,8 +21,8 @@ os.environ.setdefault("HORNBOOK_QUIET", "1")
 import numpy as np
 from results import keep
 
-from hornbook.data.labelled_texts import LabelledText, labelled_texts, read_training_texts
-from hornbook.data.text_summary import TextSplits
+from hornbook.data.texts.labelled import LabelledText, labelled_texts, read_training_texts
+from hornbook.data.texts.summary import TextSplits
 from hornbook.linear.ngrams import longest_ngram
 from hornbook.recipes.text_classification import TextClassification
 

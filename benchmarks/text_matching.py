@@ -21,7 +21,7 @@ os.environ.setdefault("HORNBOOK_QUIET", "1")
 import numpy as np
 from results import keep
 
-from hornbook.data.pairs import Pair, read_pairs
+from hornbook.data.texts.pairs import Pair, read_pairs
 from hornbook.metrics import best_f1_threshold, roc_auc
 from hornbook.recipes.text_matching import TextMatching
 

@@ -39,7 +39,7 @@ def tiny_fields():
 @pytest.fixture(scope="session")
 def matching_data(tmp_path_factory):
     """A folder of demo data: six criteria, ten training and ten validation pairs of each."""
-    from hornbook.data.demo_matching import write_demo_data
+    from hornbook.data.demo.matching import write_demo_data
 
     folder = tmp_path_factory.mktemp("matching") / "data"
     write_demo_data(folder, pairs_per_criterion=10)
@@ -82,7 +82,7 @@ def little_corpus(tmp_path_factory):
 def little_vocabulary(tmp_path_factory, little_corpus):
     """A folder with a WordPiece vocabulary of `little_corpus`, and places for spans."""
     from hornbook.text.vocabulary import learn_wordpiece
-    from hornbook.text.wordpiece import WordPieceTokenizer
+    from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
     words = learn_wordpiece(little_corpus.read_text("utf-8").splitlines(), 60)
     folder = tmp_path_factory.mktemp("vocabulary")
@@ -93,7 +93,7 @@ def little_vocabulary(tmp_path_factory, little_corpus):
 @pytest.fixture(scope="session")
 def captcha_data(tmp_path_factory):
     """A folder of 40 drawn captchas, one or two of six characters, and one that cannot be read."""
-    from hornbook.data.making_captchas import Order, make_captchas
+    from hornbook.data.captchas.making import Order, make_captchas
 
     folder = tmp_path_factory.mktemp("captchas") / "data"
     make_captchas(folder, Order("plain", (40, 16), (), "12ABab", (1, 2), 0), 40, workers=0)
@@ -122,7 +122,7 @@ def gpt2_ml_folder(tmp_path_factory):
         from hornbook.models.building import make_model
         from hornbook.models.families import FAMILIES
         from hornbook.pretrained import Pretrained
-        from hornbook.text.wordpiece import WordPieceTokenizer
+        from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
         words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"今天气不错很好。，我们", *words]
         config = FAMILIES["gpt2-ml"].configure(
@@ -154,10 +154,10 @@ def tiny_transformer():
         import keras
         import numpy as np
 
-        from hornbook.models.config import TransformerConfig
+        from hornbook.models.configuration.transformer_config import TransformerConfig
         from hornbook.models.variables import named_variables
         from hornbook.pretrained import policy
-        from hornbook.pretrained.weights import unbuilt
+        from hornbook.pretrained.opening.weights import unbuilt
 
         sizes = {
             "vocab_size": 40,
@@ -192,7 +192,7 @@ def tiny_family(tiny_transformer):
     def make(family, layout=None, **changes):
         from keras import ops
 
-        from hornbook.models.choices import HEADS
+        from hornbook.models.configuration.choices import HEADS
         from hornbook.models.variables import named_variables
 
         layouts = list(family.weights) if layout is None else [layout]

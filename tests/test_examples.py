@@ -15,10 +15,10 @@ EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory):
-    from hornbook.models.config import TransformerConfig
+    from hornbook.models.configuration.transformer_config import TransformerConfig
     from hornbook.models.transformer import Transformer
     from hornbook.pretrained import Pretrained
-    from hornbook.text.wordpiece import WordPieceTokenizer
+    from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
     words = [
         "[PAD]",

@@ -42,7 +42,7 @@ def folder(tmp_path_factory, draw_classes, tiny_backbone):
     from hornbook.models.building import make_model
     from hornbook.models.families import FAMILIES
     from hornbook.pretrained import Pretrained
-    from hornbook.text.wordpiece import WordPieceTokenizer
+    from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
     folder = tmp_path_factory.mktemp("readme")
     texts = ["明天下雨吗", "明天会下雨么", "今天天气真好", "语言模型"]

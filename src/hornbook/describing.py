@@ -13,14 +13,14 @@ import numpy as np
 from hornbook.checkpoints import RenamedCheckpoint, find_checkpoint, refuse_quantized
 from hornbook.errors import CheckpointError, HornbookError
 from hornbook.files import MANIFEST, bounded_text, settle, some, unlisted, verify_manifest
-from hornbook.models.config_sizes import size_problems
+from hornbook.models.configuration.checkpoint_sizes import size_problems
 from hornbook.pretrained import KERAS_WEIGHTS, family_of, read_config_file
-from hornbook.pretrained.chosen_heads import likely_heads, unused_names
-from hornbook.pretrained.shipped import model_folder
-from hornbook.pretrained.unwrapping import wrapper_of
-from hornbook.pretrained.weights import check_keras_file
-from hornbook.text.folder import tokenizer_from_folder
-from hornbook.text.wordpiece import WordPieceTokenizer
+from hornbook.pretrained.opening.chosen_heads import likely_heads, unused_names
+from hornbook.pretrained.opening.shipped import model_folder
+from hornbook.pretrained.opening.unwrapping import wrapper_of
+from hornbook.pretrained.opening.weights import check_keras_file
+from hornbook.text.tokenizer_folder import tokenizer_from_folder
+from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
 PROBLEM = "PROBLEM:"
 LONGEST = 160  # characters of a value that is still shown

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hornbook.checkpoints.checkpoint import find_checkpoint
-from hornbook.checkpoints.safetensors_file import write_safetensors
-from hornbook.checkpoints.tensor_bundle_writer import write_tensor_bundle
+from hornbook.checkpoints.safetensors.single_file import write_safetensors
+from hornbook.checkpoints.tensorflow.bundle_writer import write_tensor_bundle
 from hornbook.errors import CheckpointError
 
 TENSORS = {"a": np.arange(3, dtype="float32")}

@@ -18,14 +18,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hornbook.checkpoints import sstable
-from hornbook.checkpoints.bundle_messages import decode_entry, decode_header
 from hornbook.checkpoints.checkpoint import find_checkpoint
-from hornbook.checkpoints.crc32c import crc32c, mask
-from hornbook.checkpoints.safetensors_file import write_safetensors
-from hornbook.checkpoints.snappy import decompress
-from hornbook.checkpoints.tensor_bundle_writer import write_tensor_bundle
-from hornbook.checkpoints.tensor_pickle import read_tensor_pickle
+from hornbook.checkpoints.safetensors.single_file import write_safetensors
+from hornbook.checkpoints.tensorflow import sstable
+from hornbook.checkpoints.tensorflow.bundle_messages import decode_entry, decode_header
+from hornbook.checkpoints.tensorflow.bundle_writer import write_tensor_bundle
+from hornbook.checkpoints.tensorflow.crc32c import crc32c, mask
+from hornbook.checkpoints.tensorflow.snappy import decompress
+from hornbook.checkpoints.torch.tensor_pickle import read_tensor_pickle
 from hornbook.errors import CheckpointError
 
 FUZZ = settings(

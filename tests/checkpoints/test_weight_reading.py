@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hornbook.checkpoints.arrays import ArraysCheckpoint
-from hornbook.checkpoints.tensor_bundle import TensorBundle
-from hornbook.checkpoints.tensor_bundle_writer import write_tensor_bundle
+from hornbook.checkpoints.tensorflow.bundle_writer import write_tensor_bundle
+from hornbook.checkpoints.tensorflow.tensor_bundle import TensorBundle
 from hornbook.checkpoints.vocabulary_rows import VocabularyRows
 from hornbook.checkpoints.weight_reading import LEFTOVERS, read_weights
 from hornbook.checkpoints.weight_table import transposed

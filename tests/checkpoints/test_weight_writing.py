@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from hornbook.checkpoints.arrays import ArraysCheckpoint
-from hornbook.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
-from hornbook.checkpoints.tensor_bundle import TensorBundle
-from hornbook.checkpoints.tensor_bundle_writer import write_tensor_bundle
+from hornbook.checkpoints.safetensors.single_file import SafetensorsFile, write_safetensors
+from hornbook.checkpoints.tensorflow.bundle_writer import write_tensor_bundle
+from hornbook.checkpoints.tensorflow.tensor_bundle import TensorBundle
 from hornbook.checkpoints.weight_reading import read_weights
 from hornbook.checkpoints.weight_table import transposed
 from hornbook.checkpoints.weight_writing import write_weights

@@ -11,7 +11,7 @@ from keras import ops
 import hornbook
 from hornbook.cli import convert, main
 from hornbook.pretrained import LAYOUTS, Pretrained
-from hornbook.text.wordpiece import WordPieceTokenizer
+from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
 pytestmark = pytest.mark.backend
 

@@ -17,7 +17,7 @@ from hornbook.errors import CheckpointError
 from hornbook.files import MANIFEST
 from hornbook.installation import describe_installation, installed_version, usable_cores
 from hornbook.pretrained import LAYOUTS, Pretrained
-from hornbook.text.wordpiece import WordPieceTokenizer
+from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
 pytestmark = pytest.mark.backend
 

@@ -1,7 +1,7 @@
 import pytest
 
 from hornbook.cli import main
-from hornbook.text.folder import tokenizer_from_folder
+from hornbook.text.tokenizer_folder import tokenizer_from_folder
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from hornbook.errors import CheckpointError, DataError
 from hornbook.files import bounded_bytes, bounded_text, read_rows
-from hornbook.pretrained.folder import read_config_file
+from hornbook.pretrained.opening.model_folder import read_config_file
 
 
 def test_a_file_of_the_greatest_length_is_read_and_a_longer_one_refused(tmp_path):

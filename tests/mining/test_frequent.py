@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hornbook.errors import DataError, OptionError
-from hornbook.mining import bitsets, closed, columns, frequent, frequent_itemsets, pairs
+from hornbook.mining import frequent, frequent_itemsets
 from hornbook.mining.frequent import bytes_of
+from hornbook.mining.search import bit_columns, bitsets, closed, tail_pairs
 from hornbook.mining.support import minimum_count
 
 BASKETS = st.lists(st.lists(st.sampled_from("abcdef")), min_size=1, max_size=20)
@@ -91,12 +92,12 @@ def test_what_is_found_directly_is_what_is_left_of_all_sets(
     weights = None if weights is None else weights + [1] * len(rare)
     baskets = baskets + rare
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "is_cheaper", lambda *_: False)
+        patch.setattr(bit_columns, "is_cheaper", lambda *_: False)
         among_all = frequent_itemsets(baskets, minimum, kind=kind, weights=weights)
-        patch.setattr(columns, "is_cheaper", lambda *_: layout == "columns")
+        patch.setattr(bit_columns, "is_cheaper", lambda *_: layout == "columns")
         patch.setattr(frequent, "MOST_FILTERED", 0)
         patch.setattr(closed, "_ENTRIES", batch)
-        patch.setattr(pairs, "BATCH", batch)
+        patch.setattr(tail_pairs, "BATCH", batch)
         patch.setattr(bitsets, "_BYTES", 100 * batch)
         directly = frequent_itemsets(baskets, minimum, kind=kind, weights=weights)
     assert len(directly) == len(among_all)

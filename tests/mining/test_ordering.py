@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from hornbook.errors import OptionError
 from hornbook.mining import Itemsets, association_rules, frequent_itemsets
-from hornbook.mining.found import Found, TooManyItemsets
 from hornbook.mining.ordering import in_order
+from hornbook.mining.search.collecting import Found, TooManyItemsets
 
 
 @pytest.fixture(scope="module", params=["numbers", "names", "one name behind"])

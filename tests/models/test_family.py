@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from hornbook.errors import CheckpointError
-from hornbook.models.config import FILE_FIELDS, TransformerConfig
+from hornbook.models.configuration.transformer_config import FILE_FIELDS, TransformerConfig
 from hornbook.models.families import BERT, FAMILIES, family_named
 from hornbook.models.family import Family
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from hornbook.layers import distances, exact_attention
+from hornbook.layers.attention import exact
+from hornbook.layers.positions import distances
 from hornbook.models.building import make_model
 from hornbook.models.families import FAMILIES
 from hornbook.models.variables import named_variables
@@ -75,11 +76,11 @@ def test_a_long_text_is_read_the_same_when_distances_are_looked_up_in_parts(
     expected = to_numpy(transformer(ids, padding_mask=real))
     asked = []
     monkeypatch.setattr(distances, "SHORT", 1)
-    monkeypatch.setattr(exact_attention, "SHORT", 1)
-    monkeypatch.setattr(exact_attention, "MOST_SCORES", 22 * 3 * 5)
-    in_parts = exact_attention.attention_in_parts
+    monkeypatch.setattr(exact, "SHORT", 1)
+    monkeypatch.setattr(exact, "MOST_SCORES", 22 * 3 * 5)
+    in_parts = exact.attention_in_parts
     monkeypatch.setattr(
-        exact_attention,
+        exact,
         "attention_in_parts",
         lambda given, *x, **options: asked.append(given) or in_parts(given, *x, **options),
     )

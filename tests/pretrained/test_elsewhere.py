@@ -14,7 +14,7 @@ from keras import ops
 import hornbook
 from hornbook.models.variables import named_variables
 from hornbook.pretrained import Pretrained
-from hornbook.text.wordpiece import WordPieceTokenizer
+from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
 pytestmark = pytest.mark.backend
 

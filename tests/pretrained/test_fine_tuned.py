@@ -12,7 +12,7 @@ from hornbook.checkpoints import SafetensorsFile, write_safetensors
 from hornbook.errors import CheckpointError, OptionError
 from hornbook.models.families import FAMILIES
 from hornbook.pretrained import Pretrained, load
-from hornbook.text.wordpiece import WordPieceTokenizer
+from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
 IDS = np.array([[5, 6, 7, 8]])
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]

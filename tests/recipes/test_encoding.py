@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hornbook.cli import main
-from hornbook.data.labelled_texts import read_labelled_texts, read_texts_to_predict
+from hornbook.data.texts.labelled import read_labelled_texts, read_texts_to_predict
 from hornbook.errors import OptionError
 from hornbook.recipes.recipe_verbs import checked
 from hornbook.tabular.encodings import reading_as

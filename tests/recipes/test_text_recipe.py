@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from hornbook.data.labelled_texts import READING, read_training_texts
+from hornbook.data.texts.labelled import READING, read_training_texts
 from hornbook.recipes.text_classification import TextClassification
 from hornbook.recipes.text_matching import TextMatching
-from hornbook.text.wordpiece import WordPieceTokenizer
+from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "warm", "cold", "##er", "and"]
 

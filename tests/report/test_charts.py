@@ -17,7 +17,7 @@ from hornbook.report import (
     network_chart,
     scatter_chart,
 )
-from hornbook.report.lettering import FONT_SIZE, text_width
+from hornbook.report.charts.lettering import FONT_SIZE, text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 LONG = "这是一个很长很长的中文标签用来检查它不会被截断也不会重叠"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hornbook.report import Page, line_chart
-from hornbook.report.canvas import SERIES_COLOURS, ink_class
+from hornbook.report.charts.canvas import SERIES_COLOURS, ink_class
 from hornbook.report.stylesheet import _DARK, _LIGHT
 
 EVIL = "<script>alert('1')</script> & \"quoted\" </style> \x1b\ud800\x00"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hornbook.data.tables import read_table
+from hornbook.data.readers.header_tables import read_table
 from hornbook.errors import DataError, OptionError
 from hornbook.tabular.encodings import check_encoding, guess, sample_of
 from hornbook.tabular.lines import numbered_lines

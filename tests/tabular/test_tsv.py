@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from hornbook.data.labelled_texts import read_labelled_texts
-from hornbook.data.tables import read_table
+from hornbook.data.readers.header_tables import read_table
+from hornbook.data.texts.labelled import read_labelled_texts
 from hornbook.errors import DataError
 from hornbook.tabular.tsv import tsv_rows
 

@@ -83,7 +83,7 @@ def write_json(path, value):
 
 def write_bert(folder):
     from hornbook.text.vocabulary import learn_wordpiece
-    from hornbook.text.wordpiece import WordPieceTokenizer
+    from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
     WordPieceTokenizer(learn_wordpiece(LINES * 2, 200)).save(folder)
 
@@ -251,7 +251,7 @@ def tokenizer_folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def opened(tokenizer_folder):
     """Gives the tokenizer of a kind."""
-    from hornbook.text.folder import tokenizer_from_folder
+    from hornbook.text.tokenizer_folder import tokenizer_from_folder
 
     tokenizers = {}
 

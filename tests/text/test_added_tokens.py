@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hornbook.text.added_tokens import Added
-from hornbook.text.folder import tokenizer_from_folder
+from hornbook.text.tokenizer_folder import tokenizer_from_folder
 from hornbook.text.vocabulary_file import VocabularyError
-from hornbook.text.wordpiece import WordPieceTokenizer
+from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 VOCABULARY = [*SPECIALS, *"abcde", *(f"##{letter}" for letter in "abcde"), "[unused1]", *"天气"]

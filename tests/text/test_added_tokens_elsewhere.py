@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from hornbook.text.folder import tokenizer_from_folder
+from hornbook.text.tokenizer_folder import tokenizer_from_folder
 from hornbook.text.vocabulary_file import VocabularyError
 
 CLASSES = {

@@ -4,7 +4,7 @@ import pytest
 
 from hornbook.text.alignment import align, spans_to_tokens, tokens_to_span
 from hornbook.text.vocabulary import learn_wordpiece
-from hornbook.text.wordpiece import WordPieceTokenizer
+from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
 HARD = [
     ("й и\u0306 ё", ["й", "и\u0306", "ё"]),

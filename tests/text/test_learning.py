@@ -1,8 +1,8 @@
 import pytest
 
 from hornbook.errors import HornbookError, OptionError
-from hornbook.text.folder import tokenizer_from_folder
 from hornbook.text.learning import KINDS, learn_vocabulary, measure_fit
+from hornbook.text.tokenizer_folder import tokenizer_from_folder
 from hornbook.text.vocabulary_file import VocabularyError
 
 TEXTS = [

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hornbook.text.folder import tokenizer_from_folder
+from hornbook.text.tokenizer_folder import tokenizer_from_folder
 from hornbook.text.vocabulary_file import VocabularyError
 
 TEXTS = [
@@ -195,7 +195,7 @@ def test_bytes_lose_nothing(opened, kind, text):
 
 def test_opening_a_folder_needs_neither_keras_nor_a_tokenizer_library():
     code = (
-        "import sys, hornbook.text.folder; "
+        "import sys, hornbook.text.tokenizer_folder; "
         "print({'keras', 'tokenizers', 'sentencepiece', 'numpy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -159,7 +159,7 @@ def test_cpm_is_sentencepiece_on_words_of_jieba(opened, tokenizer_folder):
 
 
 def test_gpt2_may_begin_with_its_first_token(tokenizer_folder, tmp_path):
-    from hornbook.text.folder import tokenizer_from_folder
+    from hornbook.text.tokenizer_folder import tokenizer_from_folder
 
     for path in tokenizer_folder("gpt2").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())

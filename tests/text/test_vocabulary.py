@@ -9,7 +9,7 @@ import pytest
 
 from hornbook.text.vocabulary import extend, learn_wordpiece, simplify
 from hornbook.text.vocabulary_file import SPECIAL_TOKENS, VocabularyError
-from hornbook.text.wordpiece import WordPieceTokenizer
+from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
 # Words with many equal counts, so that ties are everywhere.
 WORDS = [a + b + c for a in "bcdfgh" for b in "aeiou" for c in "lmnrst"]

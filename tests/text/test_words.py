@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hornbook.text.wordpiece import WordPieceTokenizer
+from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 from hornbook.text.words import chinese_words
 
 

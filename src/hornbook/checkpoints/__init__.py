@@ -5,11 +5,11 @@ from hornbook.checkpoints.checkpoint import Checkpoint, find_checkpoint
 from hornbook.checkpoints.dtypes import numpy_dtype
 from hornbook.checkpoints.quantized import refuse_quantized
 from hornbook.checkpoints.renamed import RenamedCheckpoint
-from hornbook.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
-from hornbook.checkpoints.sharded_writing import SHARD_SIZE, write_shards
-from hornbook.checkpoints.tensor_bundle import TensorBundle
-from hornbook.checkpoints.tensor_bundle_writer import write_tensor_bundle
-from hornbook.checkpoints.torch_file import TorchFile
+from hornbook.checkpoints.safetensors.shard_writing import SHARD_SIZE, write_shards
+from hornbook.checkpoints.safetensors.single_file import SafetensorsFile, write_safetensors
+from hornbook.checkpoints.tensorflow.bundle_writer import write_tensor_bundle
+from hornbook.checkpoints.tensorflow.tensor_bundle import TensorBundle
+from hornbook.checkpoints.torch.zip_archive import TorchFile
 from hornbook.checkpoints.vocabulary_rows import VocabularyRows
 from hornbook.checkpoints.weight_reading import LEFTOVERS, read_weights, weight_values
 from hornbook.checkpoints.weight_table import Table, transposed

@@ -11,11 +11,11 @@ import numpy as np
 
 from hornbook.checkpoints.byte_range import file_size, read_range
 from hornbook.checkpoints.placeholders import UNFINISHED
-from hornbook.checkpoints.safetensors_file import SafetensorsFile
-from hornbook.checkpoints.sharded_checkpoint import ShardedCheckpoint
-from hornbook.checkpoints.sstable import MAGIC
-from hornbook.checkpoints.tensor_bundle import TensorBundle
-from hornbook.checkpoints.torch_file import TorchFile
+from hornbook.checkpoints.safetensors.shards import ShardedCheckpoint
+from hornbook.checkpoints.safetensors.single_file import SafetensorsFile
+from hornbook.checkpoints.tensorflow.sstable import MAGIC
+from hornbook.checkpoints.tensorflow.tensor_bundle import TensorBundle
+from hornbook.checkpoints.torch.zip_archive import TorchFile
 from hornbook.errors import CheckpointError, did_you_mean
 
 

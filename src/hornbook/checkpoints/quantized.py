@@ -6,8 +6,8 @@ import re
 
 from hornbook.checkpoints.checkpoint import Checkpoint
 from hornbook.checkpoints.renamed import RenamedCheckpoint
-from hornbook.checkpoints.safetensors_file import SafetensorsFile
-from hornbook.checkpoints.sharded_checkpoint import ShardedCheckpoint
+from hornbook.checkpoints.safetensors.shards import ShardedCheckpoint
+from hornbook.checkpoints.safetensors.single_file import SafetensorsFile
 from hornbook.errors import CheckpointError
 
 # what GPTQ and AWQ, bitsandbytes, and others put beside or in place of each weight

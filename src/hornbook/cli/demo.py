@@ -22,10 +22,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from hornbook import backend
-    from hornbook.data.demo_matching import write_demo_data
+    from hornbook.data.demo.matching import write_demo_data
     from hornbook.errors import HornbookError
-    from hornbook.pretrained.folder import read_config_file
-    from hornbook.pretrained.shipped import NAMES, model_folder
+    from hornbook.pretrained.opening.model_folder import read_config_file
+    from hornbook.pretrained.opening.shipped import NAMES, model_folder
     from hornbook.progress import print_table, without_notes
     from hornbook.recipes.text_matching import TextMatching
 

@@ -83,8 +83,8 @@ def run(options: argparse.Namespace) -> None:
 
 def _is_model(folder: Path) -> bool:
     """Whether a folder is a model and no run, nor a model that a recipe needs more with."""
-    from hornbook.pretrained.folder import CONFIG_NAMES
-    from hornbook.pretrained.shipped import model_folder
+    from hornbook.pretrained.opening.model_folder import CONFIG_NAMES
+    from hornbook.pretrained.opening.shipped import model_folder
     from hornbook.recipes.recipe import read_saved
 
     folder = model_folder(folder)
@@ -108,8 +108,8 @@ def _of_run(options: argparse.Namespace):
 def _of_model(options: argparse.Namespace):
     """Figures and table; in fewer bits than float32 beside those of float32."""
     from hornbook.pretrained import load
-    from hornbook.pretrained.corpus import evaluate_corpus, read_corpus
-    from hornbook.pretrained.folder import policy
+    from hornbook.pretrained.opening.model_folder import policy
+    from hornbook.pretrained.tasks.corpus_scoring import evaluate_corpus, read_corpus
 
     found = {}
     corpus = None

@@ -87,7 +87,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     import time
 
-    from hornbook.data.answers import check_ending
+    from hornbook.data.readers.answer_files import check_ending
     from hornbook.progress import note
 
     if options.out is not None:
@@ -156,7 +156,7 @@ def _lines(out: Path | None, prompts: Sequence[str], found: Iterator[Any]) -> st
     """Prints or writes each text as soon as its batch is there, and returns how much they are."""
     import sys
 
-    from hornbook.data.answers import print_answers, write_answers
+    from hornbook.data.readers.answer_files import print_answers, write_answers
     from hornbook.progress import Progress
 
     tokens = 0
@@ -190,9 +190,9 @@ def _prompts(options: argparse.Namespace) -> list[str]:
         OptionError: there are none, or both.
         DataError: a line of the file is no prompt.
     """
-    from hornbook.data.json_lines import read_json_lines
-    from hornbook.data.row_files import suffix_of
-    from hornbook.data.text_lines import name_of
+    from hornbook.data.readers.json_lines import read_json_lines
+    from hornbook.data.readers.row_files import suffix_of
+    from hornbook.data.readers.text_lines import name_of
     from hornbook.errors import DataError, OptionError
 
     if (options.file is None) == (not options.prompts):
@@ -220,8 +220,8 @@ def _lines_of(source: str) -> list[str]:
 
 def _numbered_lines(source: str) -> list[tuple[int, str]]:
     """The lines of a text file that are not blank, each with its number."""
-    from hornbook.data.problems import Problems
-    from hornbook.data.text_lines import text_lines
+    from hornbook.data.readers.problems import Problems
+    from hornbook.data.readers.text_lines import text_lines
 
     problems = Problems(stop_at_first=True)
     lines = [(number, line.strip()) for number, line in text_lines(source, problems)]

@@ -45,9 +45,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _label(options: argparse.Namespace) -> None:
-    from hornbook.data.answers import check_ending, write_answers
-    from hornbook.data.picture_files import find_pictures
-    from hornbook.data.renaming import is_inside, mend, named_after
+    from hornbook.data.images.formats import find_pictures
+    from hornbook.data.images.renaming import is_inside, mend, named_after
+    from hornbook.data.readers.answer_files import check_ending, write_answers
     from hornbook.errors import DataError, OptionError
     from hornbook.progress import note
     from hornbook.recipes import open_run
@@ -94,7 +94,7 @@ def _label(options: argparse.Namespace) -> None:
 def _apply(renamings, folder: Path, total: int) -> None:
     import datetime
 
-    from hornbook.data.renaming import rename
+    from hornbook.data.images.renaming import rename
 
     if not renamings:
         print("Nothing to rename.")
@@ -133,7 +133,7 @@ def _print(answers: list[dict], unfit: int, options: argparse.Namespace) -> None
 
 
 def _undo(file: Path, folder: Path) -> None:
-    from hornbook.data.renaming import undo
+    from hornbook.data.images.renaming import undo
 
     done, failed = undo(file, folder)
     print(f"{done:,} pictures have their old names again.")

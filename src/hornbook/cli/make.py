@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from hornbook.data.captcha_styles import LIBRARY, MIXED, STYLE_NAMES
+from hornbook.data.captchas.styles import LIBRARY, MIXED, STYLE_NAMES
 from hornbook.text.learning import KINDS
 
 
@@ -90,7 +90,7 @@ def _add_vocabulary_options(kinds: argparse._SubParsersAction) -> None:
 
 
 def _make_vocabulary(options: argparse.Namespace) -> None:
-    from hornbook.data.documents import sample_texts
+    from hornbook.data.corpus.documents import sample_texts
     from hornbook.progress import print_table, progress
     from hornbook.text.learning import learn_vocabulary, measure_fit
 
@@ -118,8 +118,8 @@ def _make_vocabulary(options: argparse.Namespace) -> None:
 
 
 def _make_captchas(options: argparse.Namespace) -> None:
-    from hornbook.data.captchas import characters_of
-    from hornbook.data.making_captchas import Order, make_captchas
+    from hornbook.data.captchas.labelled_images import characters_of
+    from hornbook.data.captchas.making import Order, make_captchas
 
     order = Order(
         style=options.style,

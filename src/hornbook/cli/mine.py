@@ -121,10 +121,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from hornbook.cli.mine_options import checked_confidence
-    from hornbook.cli.mine_search import search
+    from hornbook.cli.mining.options import checked_confidence
+    from hornbook.cli.mining.search import search
     from hornbook.mining.condensed import condense
-    from hornbook.mining.writing import write_itemsets, write_rules
+    from hornbook.mining.rules.table_files import write_itemsets, write_rules
     from hornbook.progress import note
 
     confidence = checked_confidence(options)
@@ -135,7 +135,7 @@ def run(options: argparse.Namespace) -> None:
     rules = _choose(_rules(itemsets, confidence, options), options)
     shown = condense(itemsets, options.kind) if itemsets.kind == "all" else itemsets
     if options.contains is not None:
-        from hornbook.mining.rules import sets_with
+        from hornbook.mining.rules.rule_table import sets_with
 
         shown = shown.take(sets_with(shown, options.contains).nonzero()[0])
     seconds = time.perf_counter() - started
@@ -152,9 +152,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _rules(itemsets: Itemsets, confidence: float, options: argparse.Namespace) -> Rules:
-    from hornbook.mining.association import BYTES_PER_RULE, LIMIT, association_rules
     from hornbook.mining.frequent import bytes_of
-    from hornbook.mining.rules import Rules
+    from hornbook.mining.rules.association import BYTES_PER_RULE, LIMIT, association_rules
+    from hornbook.mining.rules.rule_table import Rules
 
     if itemsets.kind == "all":
         room = max(10_000, bytes_of(options.memory) // BYTES_PER_RULE)
@@ -178,7 +178,7 @@ def _choose(rules: Rules, options: argparse.Namespace) -> Rules:
 
 
 def _print(itemsets: Itemsets, rules: Rules, top: int) -> None:
-    from hornbook.mining.sentences import itemset_rows, rule_rows
+    from hornbook.mining.rules.sentences import itemset_rows, rule_rows
     from hornbook.progress import print_table
 
     if len(rules):
@@ -196,7 +196,7 @@ def _report(
     itemsets: Itemsets, rules: Rules, options: argparse.Namespace, notes: list[str], seconds: float
 ) -> None:
     from hornbook.files import atomic_file
-    from hornbook.mining.sentences import number_of_baskets, report
+    from hornbook.mining.rules.sentences import number_of_baskets, report
     from hornbook.progress import note
 
     facts: dict[str, Any] = {

@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from hornbook.data.answers import check_ending, print_answers, write_answers
+    from hornbook.data.readers.answer_files import check_ending, print_answers, write_answers
     from hornbook.recipes import open_runs
     from hornbook.recipes.fields import check_choices
 

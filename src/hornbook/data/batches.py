@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hornbook.data.random_numbers import random_of
+from hornbook.data.seeding import random_of
 
 SHORTEST = 16
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from hornbook.layers.activations import activation
-from hornbook.layers.dense import Dense
+from hornbook.layers.matrices.dense import Dense
 
 
 @keras.saving.register_keras_serializable("hornbook")

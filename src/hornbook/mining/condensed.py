@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hornbook.mining.index import index_of
+from hornbook.mining.itemset_index import index_of
 from hornbook.mining.itemsets import Itemsets
 
 KINDS = ("all", "closed", "maximal")

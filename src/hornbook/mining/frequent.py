@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 
 from hornbook.errors import DataError, OptionError
-from hornbook.mining import engine
 from hornbook.mining.apriori import apriori
 from hornbook.mining.baskets import Baskets
 from hornbook.mining.changes import Changes
 from hornbook.mining.condensed import KINDS, MOST_FILTERED, condense
-from hornbook.mining.flood import FloodError, refuse_flood, too_many
-from hornbook.mining.found import Found, TooManyItemsets
 from hornbook.mining.hierarchy import without_relatives
 from hornbook.mining.itemsets import Itemsets
+from hornbook.mining.large.file_parts import MixedParts, fits, parts_of
+from hornbook.mining.large.out_of_core import mine_parts
 from hornbook.mining.ordering import in_order
-from hornbook.mining.out_of_core import mine_parts
-from hornbook.mining.parts import MixedParts, fits, parts_of
+from hornbook.mining.search import engine
+from hornbook.mining.search.collecting import Found, TooManyItemsets
 from hornbook.mining.support import minimum_count
+from hornbook.mining.too_many import FloodError, refuse_flood, too_many
 
 METHODS = ("projection", "apriori")
 LIMIT = 50_000_000
@@ -94,7 +94,7 @@ def frequent_itemsets(
     memory = bytes_of(memory)
     changes = Changes((exclude,) if isinstance(exclude, str) else tuple(exclude), categories)
     if is_spark(baskets):
-        from hornbook.mining.spark import mine_spark
+        from hornbook.mining.large.spark import mine_spark
 
         refuse_weights(weights, "a Spark table")
         found = mine_spark(baskets, min_support, longest, memory, limit, changes, **columns)
@@ -220,12 +220,12 @@ def entries_in(memory: int) -> int:
 
 def as_baskets(baskets: Any, **columns: Any) -> Baskets:
     """Baskets from whatever they come in; see `frequent_itemsets`."""
-    from hornbook.mining import lists, tables
+    from hornbook.mining.reading import lists, tables
 
     if isinstance(baskets, Baskets):
         return baskets
     if isinstance(baskets, str | Path):
-        from hornbook.mining.reading import read_baskets
+        from hornbook.mining.reading.basket_files import read_baskets
 
         return read_baskets(baskets, **columns)
     if hasattr(baskets, "tocsr"):

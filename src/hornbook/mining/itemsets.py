@@ -78,7 +78,7 @@ class Itemsets:
 
     def take(self, indices: np.ndarray, *, kind: str | None = None) -> Itemsets:
         """Some of the sets, in ascending order of `indices` so that lengths stay sorted."""
-        from hornbook.mining.rows import runs
+        from hornbook.mining.search.item_rows import runs
 
         lengths = self.lengths.take(indices)
         _, places = runs(self.offsets.take(indices), lengths)

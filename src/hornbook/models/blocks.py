@@ -13,8 +13,8 @@ from hornbook.layers import (
     MultiHeadAttention,
 )
 from hornbook.layers.dropout import Dropout
-from hornbook.models.attention_choice import attention_choice
-from hornbook.models.config import TransformerConfig
+from hornbook.models.configuration.attention_choice import attention_choice
+from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
 class Block(keras.layers.Layer):

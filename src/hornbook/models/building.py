@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbook.models.config import TransformerConfig
+from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
 def make_model(config: TransformerConfig, **options: Any):

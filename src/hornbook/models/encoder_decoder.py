@@ -7,11 +7,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from hornbook.layers.attention_memory import without_heads
+from hornbook.layers.attention.memory import without_heads
 from hornbook.models.blocks import normal
-from hornbook.models.cache import empty_cache
-from hornbook.models.config import TransformerConfig
-from hornbook.models.heads import make_language_head
+from hornbook.models.configuration.transformer_config import TransformerConfig
+from hornbook.models.decoding.cache import empty_cache
+from hornbook.models.heads.output_heads import make_language_head
 from hornbook.models.id_checks import ChecksIds
 from hornbook.models.transformer import Transformer, make_token_embedding
 

@@ -8,14 +8,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hornbook.errors import CheckpointError
-from hornbook.models.choices import CHOICES, FAMILY_WORDS, HEADS, ONE_STACK, TASK_HEADS
-from hornbook.models.config import FILE_FIELDS, OWN_FIELDS, TransformerConfig
-from hornbook.models.config_problems import MOST_LAYERS
-from hornbook.models.config_words import (
+from hornbook.models.configuration.choices import (
+    CHOICES,
+    FAMILY_WORDS,
+    HEADS,
+    ONE_STACK,
+    TASK_HEADS,
+)
+from hornbook.models.configuration.inconsistencies import MOST_LAYERS
+from hornbook.models.configuration.known_words import (
     HARMLESS_VALUES,
     HARMLESS_WORDS,
     nearest_word,
     quantization,
+)
+from hornbook.models.configuration.transformer_config import (
+    FILE_FIELDS,
+    OWN_FIELDS,
+    TransformerConfig,
 )
 
 # a head's own table of words, where it is not tied: our path

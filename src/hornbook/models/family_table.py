@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from hornbook.models.choices import CHOICES
-from hornbook.models.config import TransformerConfig
+from hornbook.models.configuration.choices import CHOICES
+from hornbook.models.configuration.transformer_config import TransformerConfig
 from hornbook.models.families import FAMILIES
 from hornbook.models.family import Family
 

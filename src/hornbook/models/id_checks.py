@@ -18,7 +18,7 @@ import numpy as np
 from keras import ops
 
 from hornbook.errors import OptionError
-from hornbook.models.config import TransformerConfig
+from hornbook.models.configuration.transformer_config import TransformerConfig
 
 _ALREADY_CHECKED = contextvars.ContextVar("already checked", default=False)
 

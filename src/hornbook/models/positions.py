@@ -6,7 +6,7 @@ from typing import Any
 
 from hornbook.layers import RelativePositionBuckets, RelativePositions, RotaryPositions
 from hornbook.models.blocks import normal
-from hornbook.models.config import TransformerConfig
+from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
 def make_positions(config: TransformerConfig, policy, *, local: bool = False) -> Any:

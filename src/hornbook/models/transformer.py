@@ -7,20 +7,20 @@ from typing import Any
 import keras
 from keras import ops
 
-from hornbook.layers.attention_masks import padding_attention_mask
-from hornbook.layers.dense import Dense, TokenEmbedding
-from hornbook.layers.distances import are_few, look_up, look_up_bias
+from hornbook.layers.attention.masks import padding_attention_mask
 from hornbook.layers.dropout import Dropout
-from hornbook.layers.hierarchical_positions import hierarchical_positions
+from hornbook.layers.matrices.dense import Dense, TokenEmbedding
+from hornbook.layers.positions.distances import are_few, look_up, look_up_bias
+from hornbook.layers.positions.hierarchical import hierarchical_positions
 from hornbook.models.blocks import BLOCKS, norm, normal
-from hornbook.models.cache import add_tokens
-from hornbook.models.choices import TASK_HEADS
-from hornbook.models.config import TransformerConfig
-from hornbook.models.heads import DiscriminatorHead, make_language_head
+from hornbook.models.configuration.choices import TASK_HEADS
+from hornbook.models.configuration.transformer_config import TransformerConfig
+from hornbook.models.decoding.cache import add_tokens
+from hornbook.models.heads.output_heads import DiscriminatorHead, make_language_head
+from hornbook.models.heads.task_heads import make_task_head
 from hornbook.models.id_checks import ChecksIds
 from hornbook.models.positions import make_positions
 from hornbook.models.recomputing import recomputed
-from hornbook.models.task_heads import make_task_head
 from hornbook.models.visibility import describe_tokens, visible_keys
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from keras import ops
 
-from hornbook.layers.attention_masks import (
+from hornbook.layers.attention.masks import (
     causal_attention_mask,
     document_attention_mask,
     padding_attention_mask,
     window_attention_mask,
 )
-from hornbook.models.config import TransformerConfig
+from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
 def describe_tokens(

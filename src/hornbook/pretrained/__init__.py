@@ -1,6 +1,8 @@
 """A model folder <-> a model with its tokenizer."""
 
-from hornbook.pretrained.folder import (
+from hornbook.pretrained.model import Pretrained
+from hornbook.pretrained.opening.loading import load
+from hornbook.pretrained.opening.model_folder import (
     CONFIG_NAMES,
     KERAS_WEIGHTS,
     LAYOUTS,
@@ -10,9 +12,7 @@ from hornbook.pretrained.folder import (
     read_config_file,
     write_model,
 )
-from hornbook.pretrained.loading import load
-from hornbook.pretrained.model import Pretrained
-from hornbook.pretrained.weights import read_model
+from hornbook.pretrained.opening.weights import read_model
 
 __all__ = [
     "CONFIG_NAMES",

@@ -13,18 +13,18 @@ from hornbook.data.batches import length_buckets, pad, padded_length
 from hornbook.errors import OptionError, did_you_mean
 from hornbook.files import atomic_folder, write_json
 from hornbook.generation.option_checks import checked_token_ids
-from hornbook.pretrained.classifying import Classifier, labels_of
-from hornbook.pretrained.companions import Companions
-from hornbook.pretrained.folder import replaceable, write_model
-from hornbook.pretrained.generation_config import FILE as GENERATION_CONFIG
-from hornbook.pretrained.generation_config import GenerationConfig
-from hornbook.pretrained.inputs import Given, Prompts, given, one_text
+from hornbook.pretrained.opening.companions import Companions
+from hornbook.pretrained.opening.model_folder import replaceable, write_model
+from hornbook.pretrained.tasks.generation_config import FILE as GENERATION_CONFIG
+from hornbook.pretrained.tasks.generation_config import GenerationConfig
+from hornbook.pretrained.tasks.inputs import Given, Prompts, given, one_text
+from hornbook.pretrained.tasks.labelling import Classifier, labels_of
 from hornbook.progress import note
 from hornbook.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from hornbook.generation.masked import Order
-    from hornbook.pretrained.filling import Answer
+    from hornbook.pretrained.tasks.filling import Answer
 
 
 class Pretrained:
@@ -322,7 +322,7 @@ class Pretrained:
         Raises:
             OptionError: a text that is empty or too long, prompts that are missing.
         """
-        from hornbook.pretrained.scoring import Scorer
+        from hornbook.pretrained.tasks.text_scores import Scorer
 
         known = given(texts)
         scores = Scorer(self._reading(), self.tokenizer).scores(
@@ -403,7 +403,7 @@ class Pretrained:
             answer_length: Masks.
 
         Returns:
-            The answer and what each passage says, see `hornbook.pretrained.filling.Answer`.
+            The answer and what each passage says, see `hornbook.pretrained.tasks.filling.Answer`.
         """
         known = given(passages, "passages")
         if known.alone or not known.texts:
@@ -413,13 +413,13 @@ class Pretrained:
 
     def _filling(self):
         """What fills gaps with this model."""
-        from hornbook.pretrained.filling import Filler
+        from hornbook.pretrained.tasks.filling import Filler
 
         return Filler(self._reading(), self.need_tokenizer())
 
     def _reading(self):
         """What reads with this model, compiled once."""
-        from hornbook.pretrained.reading import Reader
+        from hornbook.pretrained.tasks.token_outputs import Reader
 
         if self._reader is None:
             self._reader = Reader(self.model)
@@ -427,7 +427,7 @@ class Pretrained:
 
     def _writing(self):
         """What writes with this model, compiled once."""
-        from hornbook.pretrained.generating import Writer
+        from hornbook.pretrained.tasks.generating import Writer
 
         if self._writer is None:
             self._writer = Writer(self.model, self.tokenizer, self.generation)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hornbook.data.text_summary import Lengths, Reading, Sample, TextSplits, summary
-from hornbook.models.choices import CHOICES
+from hornbook.data.texts.summary import Lengths, Reading, Sample, TextSplits, summary
+from hornbook.models.configuration.choices import CHOICES
 from hornbook.progress import note
 from hornbook.recipes.fields import option, part
 from hornbook.recipes.recipe import Recipe
@@ -96,7 +96,7 @@ class TextRecipe(Recipe):
             changes: Fields of the configuration of either.
         """
         from hornbook.pretrained import load
-        from hornbook.pretrained.starting import keys_of, longer_positions, new_encoder
+        from hornbook.pretrained.opening.encoder import keys_of, longer_positions, new_encoder
 
         changes |= {
             "attention": self.attention,
@@ -129,7 +129,7 @@ class TextRecipe(Recipe):
         }
 
     def idle_options(self) -> set[str]:
-        from hornbook.layers.attention_kinds import KINDS
+        from hornbook.layers.attention.kinds import KINDS
 
         of_new = {"hidden_size", "num_hidden_layers", "vocabulary_size"}
         idle = {"positions"} if self.pretrained is None else of_new
@@ -171,7 +171,7 @@ class TextRecipe(Recipe):
         texts: Sequence[str | tuple[str, str]],
         labels: Sequence[str] | None = None,
     ) -> None:
-        """Says before training what the data holds: see `hornbook.data.text_summary`.
+        """Says before training what the data holds: see `hornbook.data.texts.summary`.
 
         Args:
             splits, reading, labels: See `summary`.

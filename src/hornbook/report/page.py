@@ -12,7 +12,7 @@ import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hornbook.report.lettering import escape, format_number, text_width
+from hornbook.report.charts.lettering import escape, format_number, text_width
 from hornbook.report.stylesheet import LANGUAGES, stylesheet
 
 _TAGS = {"en": "en", "zh": "zh-Hans"}

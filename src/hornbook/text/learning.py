@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from hornbook.errors import HornbookError, OptionError, did_you_mean, require
 from hornbook.files import atomic_file, atomic_folder, write_json
 from hornbook.text.alignment import align
-from hornbook.text.folder import tokenizer_from_folder
-from hornbook.text.sentencepiece_styles import ALBERT, T5
+from hornbook.text.sentencepiece.family_styles import ALBERT, T5
 from hornbook.text.special_tokens import CONFIG
 from hornbook.text.tokenizer import Tokenizer
+from hornbook.text.tokenizer_folder import tokenizer_from_folder
 from hornbook.text.vocabulary_file import SPECIAL_TOKENS, VocabularyError
 
 END, PADDING, MASK = "<|endoftext|>", "<|padding|>", "<mask>"
@@ -76,7 +76,7 @@ def _wordpiece(
     texts: Iterable[str], size: int, folder: Path, lowercase: bool, sentinels: int
 ) -> None:
     from hornbook.text.vocabulary import learn_wordpiece
-    from hornbook.text.wordpiece import WordPieceTokenizer
+    from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
     found = learn_wordpiece(texts, size - sentinels, lowercase=lowercase)
     first = len(SPECIAL_TOKENS)

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from hornbook.text.decoding import is_chinese
 from hornbook.text.vocabulary_file import SPECIAL_TOKENS, VocabularyError
+from hornbook.text.wordpiece.joining import is_chinese
 
 
 class HasTokenIds(Protocol):

@@ -13,7 +13,7 @@ from hornbook.checkpoints import find_checkpoint, write_safetensors, write_tenso
 from hornbook.errors import CheckpointError
 from hornbook.models.families import FAMILIES
 from hornbook.pretrained import Pretrained, load
-from hornbook.text.wordpiece import WordPieceTokenizer
+from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
 pytestmark = pytest.mark.backend
 

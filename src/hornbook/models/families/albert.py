@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from hornbook.checkpoints.weight_table import transposed
-from hornbook.models.bert_tables import (
+from hornbook.models.family import Family
+from hornbook.models.tables.bert_rows import (
     ENCODER_REQUIRED,
     GOOGLE_TASK_HEADS,
     google_denses,
@@ -16,7 +17,6 @@ from hornbook.models.bert_tables import (
     pooled_heads,
     without,
 )
-from hornbook.models.family import Family
 
 
 def google_blocks(group: str) -> dict:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from hornbook.checkpoints.weight_table import one_row
-from hornbook.models.bert_tables import huggingface_denses, huggingface_norm
 from hornbook.models.family import Family
+from hornbook.models.tables.bert_rows import huggingface_denses, huggingface_norm
 
 
 def read(values: dict[str, Any]) -> dict[str, Any]:

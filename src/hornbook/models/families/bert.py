@@ -1,6 +1,7 @@
 """BERT, and everything that computes exactly the same under another name."""
 
-from hornbook.models.bert_tables import (
+from hornbook.models.family import Family
+from hornbook.models.tables.bert_rows import (
     ENCODER_REQUIRED,
     GOOGLE_TASK_HEADS,
     HEAD_TABLE,
@@ -8,7 +9,6 @@ from hornbook.models.bert_tables import (
     huggingface_table,
     pooled_heads,
 )
-from hornbook.models.family import Family
 
 BERT = Family(
     name="bert",

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from hornbook.models.bert_tables import (
+from hornbook.models.family import Family
+from hornbook.models.tables.bert_rows import (
     ENCODER_REQUIRED,
     first_token_heads,
     google_denses,
@@ -13,7 +14,6 @@ from hornbook.models.bert_tables import (
     huggingface_table,
     without,
 )
-from hornbook.models.family import Family
 
 BARE = ("pooler", "mlm", "nsp")
 EMBEDDINGS = ("token_embedding", "segment_embedding", "position_embedding", "embedding_norm")

@@ -1,7 +1,12 @@
 """GPT, the first one: norms after each part, as in BERT, and none after the embeddings."""
 
-from hornbook.models.bert_tables import google_table, huggingface_norm, last_token_heads, without
 from hornbook.models.family import Family
+from hornbook.models.tables.bert_rows import (
+    google_table,
+    huggingface_norm,
+    last_token_heads,
+    without,
+)
 
 GPT = Family(
     name="gpt",

@@ -1,13 +1,13 @@
 """GPT-2: norms before each part and after the last block."""
 
-from hornbook.models.bert_tables import (
+from hornbook.models.family import Family
+from hornbook.models.tables.bert_rows import (
     google_norm,
     google_table,
     huggingface_norm,
     last_token_heads,
     without,
 )
-from hornbook.models.family import Family
 
 GPT2 = Family(
     name="gpt2",

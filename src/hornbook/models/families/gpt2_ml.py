@@ -1,7 +1,7 @@
 """GPT2_ML, the Chinese 1.5-billion-parameter model: called GPT-2, built like Grover."""
 
-from hornbook.models.bert_tables import google_denses, google_norm
 from hornbook.models.family import Family
+from hornbook.models.tables.bert_rows import google_denses, google_norm
 
 GPT2_ML = Family(
     name="gpt2-ml",

@@ -3,9 +3,9 @@
 from typing import Any
 
 from hornbook.checkpoints.weight_table import transposed
-from hornbook.models.bert_tables import huggingface_denses
-from hornbook.models.choices import TASK_HEADS
+from hornbook.models.configuration.choices import TASK_HEADS
 from hornbook.models.family import Family
+from hornbook.models.tables.bert_rows import huggingface_denses
 
 LAYER = "model.layers.{i}"
 # kind of layer, and the key that says its theta outside of `rope_parameters`

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from hornbook.models.family import Family
-from hornbook.models.t5_tables import (
+from hornbook.models.tables.t5_rows import (
     T5_CHOICES,
     T5_HARMLESS,
     T5_IGNORE,

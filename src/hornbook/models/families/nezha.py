@@ -1,6 +1,7 @@
 """NEZHA: BERT with a fixed vector for each distance instead of one for each position."""
 
-from hornbook.models.bert_tables import (
+from hornbook.models.family import Family
+from hornbook.models.tables.bert_rows import (
     ENCODER_REQUIRED,
     HEAD_TABLE,
     google_table,
@@ -8,7 +9,6 @@ from hornbook.models.bert_tables import (
     pooled_heads,
     without,
 )
-from hornbook.models.family import Family
 
 NEZHA = Family(
     name="nezha",

@@ -5,8 +5,8 @@ Despite its name it has learned positions, and no segments; its head is BERT's, 
 
 from typing import Any
 
-from hornbook.models.bert_tables import google_table, without
 from hornbook.models.family import Family
+from hornbook.models.tables.bert_rows import google_table, without
 
 
 def read(values: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from hornbook.models.family import Family
-from hornbook.models.llama_tables import (
+from hornbook.models.tables.llama_rows import (
     LAYER,
     LLAMA_CHOICES,
     LLAMA_HARMLESS,

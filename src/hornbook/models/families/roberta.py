@@ -1,6 +1,7 @@
 """RoBERTa as Facebook and Hugging Face write it: no segments, positions begin behind padding."""
 
-from hornbook.models.bert_tables import (
+from hornbook.models.family import Family
+from hornbook.models.tables.bert_rows import (
     ENCODER_REQUIRED,
     first_token_heads,
     huggingface_denses,
@@ -8,7 +9,6 @@ from hornbook.models.bert_tables import (
     huggingface_table,
     without,
 )
-from hornbook.models.family import Family
 
 ROBERTA = Family(
     name="roberta",

@@ -4,7 +4,8 @@ The second version leaves out more: no bias, no weights in its norms, which are 
 the token embedding alone as its language head.
 """
 
-from hornbook.models.bert_tables import (
+from hornbook.models.family import Family
+from hornbook.models.tables.bert_rows import (
     ENCODER_REQUIRED,
     HEAD_TABLE,
     first_token_heads,
@@ -14,7 +15,6 @@ from hornbook.models.bert_tables import (
     huggingface_table,
     without,
 )
-from hornbook.models.family import Family
 
 REQUIRED = {**ENCODER_REQUIRED, "rotary_value": (False,)}
 GOOGLE = {

@@ -7,7 +7,7 @@ scaled.
 from dataclasses import replace
 
 from hornbook.models.family import Family
-from hornbook.models.t5_tables import (
+from hornbook.models.tables.t5_rows import (
     T5_CHOICES,
     T5_HARMLESS,
     T5_IGNORE,

@@ -1,0 +1,214 @@
+"""Labelled captchas: which ones are learned from, and what their labels are made of.
+
+Where the labels come from is in `captcha_folder`: a file of labels in the folder, or the names of
+the images.  Folders `train`, `valid` and `test`, or names that say so, are the splits; without
+`valid` a tenth is set aside: the same one in every call with the same seed, and images that are the
+same, byte for byte, on one side.  Other folders are sets of their own, learned together and
+measured each by itself.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hornbook.data.captchas.file_names import find_rule
+from hornbook.data.captchas.sources import Captcha, CaptchaFolder, read_captcha_folder
+from hornbook.data.readers.problems import Problems
+from hornbook.errors import DataError, OptionError, did_you_mean
+
+TABLES = ("labels.csv", "labels.tsv")
+NAMED_SETS = {
+    "digits": "0123456789",
+    "lower": "abcdefghijklmnopqrstuvwxyz",
+    "upper": "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+}
+
+
+def label_of(path: Path) -> str:
+    """What the name of a file says, if nothing is known of the names beside it."""
+    return find_rule([path.name]).label(path.name)
+
+
+def read_captchas(path: str | Path, split: str | None = None, *, seed: int = 0) -> list[Captcha]:
+    """Reads the labels of a folder, without opening an image.
+
+    Args:
+        path: A folder, or a table of labels.
+        split: `"train"`, `"valid"`, `"test"`, or None for all but those of `"test"`.
+        seed: Of the split, where no folder is for validation.
+
+    Raises:
+        DataError: nothing to read was found, or all that is wrong with the labels.
+    """
+    folder = read_captcha_folder(path)
+    if split is None:
+        return [*folder.captchas("train"), *folder.captchas("valid")]
+    return side_of(folder, split, seed=seed)
+
+
+def side_of(folder: CaptchaFolder, split: str, *, seed: int) -> list[Captcha]:
+    """The captchas of one split, set aside by us if it is not a folder's own.
+
+    Raises:
+        DataError: there is no such split, or no two images that differ.
+    """
+    if split in folder.splits and (split != "train" or "valid" in folder.splits):
+        return folder.captchas(split)
+    if split == "test" or "train" not in folder.splits:
+        raise DataError(f"{folder.path} holds no {split} images, only {folder.names()}.")
+    sides = split_off(folder.captchas("train"), seed=seed)
+    if not all(sides):
+        raise DataError(
+            f"{folder.path} has no two pictures that differ, so none can be set aside for "
+            "validation.\nLabel some more, or make two folders, train and valid, in it."
+        )
+    return sides[split == "valid"]
+
+
+def leaked(train: Iterable[Captcha], valid: Iterable[Captcha]) -> list[Path]:
+    """The validation images that are learned from too, byte for byte."""
+    seen = {_content(captcha) for captcha in train}
+    return [captcha.path for captcha in valid if _content(captcha) in seen]
+
+
+def split_off(
+    captchas: Sequence[Captcha], *, seed: int = 0, fraction: float = 0.1
+) -> tuple[list[Captcha], list[Captcha]]:
+    """Training and validation captchas, of each set the same share, by what is in the files.
+
+    Pictures that are the same byte for byte are on one side.
+    """
+    contents = [_content(captcha) for captcha in captchas]
+    order: dict[str, set[str]] = defaultdict(set)
+    for captcha, content in zip(captchas, contents, strict=True):
+        order[captcha.set_name].add(hashlib.sha256(f"{seed}\0{content}".encode()).hexdigest())
+    valid: set[str] = set()
+    for keys in order.values():
+        least = 1 if len(keys) > 1 else 0
+        valid.update(sorted(keys)[: max(least, round(len(keys) * fraction))])
+    sides: tuple[list[Captcha], list[Captcha]] = ([], [])
+    for captcha, content in zip(captchas, contents, strict=True):
+        key = hashlib.sha256(f"{seed}\0{content}".encode()).hexdigest()
+        sides[key in valid].append(captcha)
+    return sides
+
+
+def _content(captcha: Captcha) -> str:
+    return hashlib.sha256(captcha.path.read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """What the labels of a data set are made of.
+
+    Attributes:
+        characters: Each once, sorted.
+        shortest, longest: Lengths of labels.
+        ignore_case: Whether labels are taken in lower case.
+    """
+
+    characters: str
+    shortest: int
+    longest: int
+    ignore_case: bool
+
+    @property
+    def length(self) -> str:
+        """The lengths in words."""
+        if self.shortest == self.longest:
+            return f"always {self.longest}"
+        return f"{self.shortest} to {self.longest}"
+
+    @property
+    def case(self) -> str:
+        """What becomes of upper and lower case, in words."""
+        if self.ignore_case:
+            return "ignored"
+        swapped = set(self.characters.swapcase()) & set(self.characters)
+        letters = {one for one in swapped if one.swapcase() != one}
+        return "told apart" if letters else "only one of each letter there"
+
+    def text(self, label: str) -> str:
+        """A label as it is learned."""
+        return label.lower() if self.ignore_case else label
+
+
+def find_alphabet(
+    captchas: Sequence[Captcha],
+    *,
+    length: str = "auto",
+    characters: str = "auto",
+    case: str = "auto",
+) -> Alphabet:
+    """What the labels are made of, checked against what was asked for.
+
+    Args:
+        length: `"auto"`, or the number of characters that every label must have.
+        characters: `"auto"`; or all that may occur, also by name: `"digits"`, `"lower"`,
+            `"upper"`, joined with `+`.
+        case: `"auto"` and `"kept"`: as the labels are; `"ignored"`: all in lower case.
+
+    Raises:
+        DataError: listing the files whose labels do not fit, and what to do about them.
+    """
+    ignore_case = case == "ignored"
+    labels = [c.label.lower() if ignore_case else c.label for c in captchas]
+    problems = Problems()
+    if length != "auto":
+        for captcha, label in zip(captchas, labels, strict=True):
+            if len(label) != int(length):
+                problems.add(str(captcha.path), f"{label!r} has {len(label)} characters")
+        counts = ", ".join(f"{n} x {size}" for size, n in sorted(Counter(map(len, labels)).items()))
+        problems.raise_if_any(
+            f"--length {length} needs labels of {length} characters; there are {counts} "
+            "(labels x characters).\nRename these files, or leave the length out."
+        )
+    known = None if characters == "auto" else characters_of(characters)
+    if known is not None:
+        for captcha, label in zip(captchas, labels, strict=True):
+            if other := sorted(set(label) - set(known)):
+                problems.add(str(captcha.path), f"{label!r} has {''.join(other)!r}")
+        problems.raise_if_any(
+            f"--characters {characters} knows only {known}.\nAdd to it, or leave it out."
+        )
+    used = "".join(sorted(set("".join(labels))))
+    if len(set(labels)) == 1:
+        raise DataError(f"Every picture says {labels[0]!r}: there is nothing to tell apart.")
+    lengths = list(map(len, labels))
+    return Alphabet(known or used, min(lengths), max(lengths), ignore_case)
+
+
+def characters_of(words: str) -> str:
+    """The characters that `"digits+lower"`, or a list of them, stands for; each once, sorted."""
+    parts = words.split("+")
+    if set(parts) <= set(NAMED_SETS):
+        words = "".join(NAMED_SETS[part] for part in parts)
+    elif words.isalpha() and len(set(words)) < len(words):  # a misspelt name, it seems
+        raise OptionError(
+            f"characters is {words!r}, with a letter twice. {did_you_mean(words, NAMED_SETS)}"
+        )
+    return "".join(sorted(set(words)))
+
+
+def fingerprint(captchas: Iterable[Captcha]) -> str:
+    """A SHA-256 over labels and pictures, to know the same data again."""
+    digest = hashlib.sha256()
+    for captcha in captchas:
+        digest.update(f"{captcha.label}\0{captcha.set_name}\0".encode("utf-8", "surrogatepass"))
+        digest.update(hashlib.sha256(captcha.path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def write_labels(path: Path, rows: Iterable[tuple[str, str]]) -> None:
+    """Writes a `labels.csv` of `(file, label)`."""
+    from hornbook.files import atomic_file
+
+    with atomic_file(path, "w") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["file", "label"])
+        writer.writerows(rows)

@@ -1,0 +1,222 @@
+"""Files renamed after what they say: nothing is written over, and all of it can be undone.
+
+The list of what will be done is on the disk before the first file is renamed, so that even a kill
+in the middle can be undone: a file that was not renamed yet is left as it is, and one that a kill
+left with both names loses one of them in the next call.  Names in the list are relative to the
+folder, and nothing outside of it is ever touched.  A link is renamed, not what it leads to.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from hornbook.data.readers.header_tables import read_table
+from hornbook.data.readers.problems import Problems
+from hornbook.errors import DataError
+from hornbook.files import atomic_file
+
+COLUMNS = ("old", "new")
+UNDO_FILES = "undo-*.csv"
+SIGNS = "+-=×÷"  # of calculations; where every name has a `_`, they are part of the label
+
+
+@dataclass(frozen=True)
+class Renaming:
+    """One file.
+
+    Attributes:
+        old, new: Its names, both in one folder.
+    """
+
+    old: Path
+    new: Path
+
+
+def named_after(proposals: Iterable[tuple[Path, str]]) -> list[Renaming]:
+    """New names: the text, and behind `_` the old name, so that none is lost.
+
+    A name that is taken gets a number.  A text that cannot stand in a name of a file, or in which
+    `_`, a dot, a blank or a bracket would end the label, gives no renaming.
+    """
+    taken: set[Path] = set()
+    renamings = []
+    for path, text in proposals:
+        if not text or not all(one.isalnum() or one in SIGNS for one in text):
+            continue
+        number = 1
+        while True:
+            counted = "" if number == 1 else f"-{number}"
+            new = path.with_name(f"{text}_{path.stem}{counted}{path.suffix}")
+            if new not in taken and not os.path.lexists(new):
+                break
+            number += 1
+        taken.add(new)
+        renamings.append(Renaming(path, new))
+    return renamings
+
+
+def rename(renamings: Sequence[Renaming], undo_file: Path) -> int:
+    """Renames, after `undo_file` has been written, and returns how many files have a new name.
+
+    Args:
+        renamings: Of files in the folder of `undo_file`, or in folders of it.
+        undo_file: A new file.
+
+    Raises:
+        HornbookError: the folder cannot be written to, or a file lies outside of it.
+    """
+    if undo_file.exists():
+        raise DataError(f"{undo_file} exists already; move it away or undo it first.")
+    folder = undo_file.parent
+    for parent in {one.old.parent for one in renamings}:
+        if not is_inside(parent / "x", folder):
+            raise DataError(f"{parent} is not in {folder}, so nothing in it is renamed.")
+    with atomic_file(undo_file, "w") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows((_name(one.old, folder), _name(one.new, folder)) for one in renamings)
+    done = 0
+    for one in renamings:
+        try:
+            done += _moved(one.old, one.new)
+        except OSError as error:
+            raise DataError(
+                f"{one.old} cannot be renamed: {error.strerror}.\n{done:,} files have a new name; "
+                f"--undo {undo_file} takes them back."
+            ) from None
+    return done
+
+
+def undo(undo_file: Path, folder: Path | None = None) -> tuple[int, int]:
+    """Gives the files of `undo_file` their old names again.
+
+    Args:
+        undo_file: What `rename` wrote.
+        folder: What its names are relative to; None: the folder it lies in.
+
+    Returns:
+        How many were renamed, and how many could not be: gone, or the old name is taken.
+
+    Raises:
+        DataError: it is not such a file, or names something outside of the folder; nothing was
+            renamed then.
+    """
+    done = failed = 0
+    for one in _read(undo_file, folder or undo_file.parent):
+        if _is_half(one):
+            os.unlink(one.new)
+            done += 1
+        elif os.path.lexists(one.new):
+            moved = _moved(one.new, one.old)
+            done += moved
+            failed += not moved
+        elif not os.path.lexists(one.old):
+            failed += 1
+    return done, failed
+
+
+def mend(folder: Path) -> set[Path]:
+    """Finishes what a kill left half done: a file with both names keeps the new one.
+
+    Returns:
+        The files that an earlier call has named, by the lists in the folder.
+    """
+    named = set()
+    for undo_file in sorted(folder.glob(UNDO_FILES)):
+        try:
+            renamings = _read(undo_file, folder)
+        except DataError:
+            continue  # not one of ours, or not to be trusted
+        for one in renamings:
+            if _is_half(one):
+                os.unlink(one.old)
+            if os.path.lexists(one.new):
+                named.add(one.new)
+    return named
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether a file lies in a folder itself, and not behind a link that leads out of it."""
+    return path.parent.resolve().is_relative_to(folder.resolve())
+
+
+def _name(path: Path, folder: Path) -> str:
+    """The name relative to a folder; a link is named and not what it leads to."""
+    if any("\udc80" <= one <= "\udcff" for one in path.name):
+        raise DataError(f"{str(path)!r} has a name that is not UTF-8; rename it by hand first.")
+    return PurePath(os.path.relpath(path, folder)).as_posix()
+
+
+def _read(undo_file: Path, folder: Path) -> list[Renaming]:
+    """The renamings of an undo file, all of them inside the folder."""
+    problems = Problems()
+    renamings = []
+    inside: dict[Path, bool] = {}
+    bases = (folder.absolute(), folder.resolve())
+    for line, row in read_table(undo_file, columns=COLUMNS):
+        one = Renaming(*(_below(row[column], folder, bases) for column in COLUMNS))
+        names = {one.old.name, one.new.name}
+        if one.old.parent != one.new.parent or {"", ".", ".."} & {*names, *_steps(row)}:
+            problems.add(f"{undo_file}:{line}", "old and new are not names in one folder")
+        elif not _known(inside, one.old.parent, folder):
+            problems.add(f"{undo_file}:{line}", f"{row['old']} is not in {folder}")
+        else:
+            renamings.append(one)
+    problems.raise_if_any("Nothing was renamed.  Was this file edited, or is FOLDER another one?")
+    return renamings
+
+
+def _known(inside: dict[Path, bool], parent: Path, folder: Path) -> bool:
+    if parent not in inside:
+        inside[parent] = is_inside(parent / "x", folder)
+    return inside[parent]
+
+
+def _below(name: str, folder: Path, bases: Iterable[Path]) -> Path:
+    """A name of an undo file as a path; those of older versions are absolute."""
+    if PurePath(name).is_absolute():
+        for base in bases:
+            if PurePath(name).is_relative_to(base):
+                return folder / PurePath(name).relative_to(base)
+    return folder / name
+
+
+def _steps(row: dict[str, str]) -> set[str]:
+    return {part for column in COLUMNS for part in row[column].replace("\\", "/").split("/")} - {""}
+
+
+def _is_half(one: Renaming) -> bool:
+    """Whether a kill came between the link and the removal: one file has both names."""
+    try:
+        return os.path.samestat(os.lstat(one.old), os.lstat(one.new)) and one.old != one.new
+    except OSError:
+        return False
+
+
+def _moved(source: Path, target: Path) -> bool:
+    """Renames without ever writing over: a link is refused where a name is taken.
+
+    Raises:
+        OSError: it may not be done.
+    """
+    if os.name == "nt":  # where a rename is refused where a name is taken
+        try:
+            os.rename(source, target)
+        except (FileExistsError, FileNotFoundError):
+            return False
+        return True
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except (FileExistsError, FileNotFoundError):
+        return False
+    except (OSError, NotImplementedError):  # a file system without links
+        if os.path.lexists(target):
+            return False
+        os.rename(source, target)
+        return True
+    os.unlink(source)
+    return True

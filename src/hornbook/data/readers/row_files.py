@@ -1,0 +1,103 @@
+"""A file of rows, JSON lines or a table; and a share of samples set aside."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hornbook.data.readers.header_tables import parse_table
+from hornbook.data.readers.json_lines import MAX_ARRAY_BYTES, parse_json_lines
+from hornbook.data.readers.problems import Problems
+from hornbook.data.readers.text_lines import name_of, text_lines
+
+TABLE_SUFFIXES = (".csv", ".tsv")
+JSON_SUFFIXES = (".jsonl", ".txt", ".ndjson", ".json")
+Sample = TypeVar("Sample")
+
+
+def rows_of(
+    source: str | Path,
+    problems: Problems,
+    columns: Sequence[str],
+    *,
+    encoding: str | None = None,
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The rows of a file of either kind, with their line numbers.
+
+    Args:
+        source: `.csv` or `.tsv`; `.jsonl`, or `.json` with an array (`.gz` and `.zst` too); of
+            `.txt` and `"-"`, standard input, the first line tells JSON from a table.
+        problems: Where what is no row is noted.
+        columns: Those that a table must have.
+        encoding: Python's name of it; None finds it out.
+    """
+    name = name_of(source)
+    lines: Iterable[tuple[int, str]] = text_lines(
+        source, problems, encoding=encoding, max_array_bytes=MAX_ARRAY_BYTES
+    )
+    suffix = suffix_of(Path(source))
+    is_table = suffix in TABLE_SUFFIXES
+    if not is_table and suffix not in (".jsonl", ".ndjson", ".json"):
+        is_table, lines = _looks_like_a_table(lines)
+    if is_table:
+        yield from parse_table(lines, name, problems, columns=columns)
+    else:
+        yield from parse_json_lines(lines, name, problems)
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix that tells the kind of file: `.csv` for `pairs.csv.gz` too."""
+    path = path.with_suffix("") if path.suffix.lower() in (".gz", ".zst") else path
+    return path.suffix.lower()
+
+
+def _looks_like_a_table(
+    lines: Iterable[tuple[int, str]],
+) -> tuple[bool, Iterable[tuple[int, str]]]:
+    lines = iter(lines)
+    for number, line in lines:
+        if line.strip():
+            return not line.lstrip().startswith(("{", "[")), chain([(number, line)], lines)
+    return False, iter(())
+
+
+def split_by_content(
+    samples: Sequence[Sample],
+    content: Callable[[Sample], str],
+    kind: Callable[[Sample], Hashable],
+    *,
+    seed: int = 0,
+    fraction: float = 0.1,
+) -> tuple[list[Sample], list[Sample]]:
+    """Splits into training and validation samples, by what they say and not where they stand.
+
+    Args:
+        samples: All.
+        content: Samples of the same content are on one side only.
+        kind: Of each set of kinds that a content has, `fraction` goes to validation.
+        seed: Another one, another split.
+        fraction: How much.
+    """
+
+    def fingerprint(sample: Sample) -> str:
+        text = f"{seed}\0{content(sample)}"
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+    kinds: dict[str, set[Hashable]] = defaultdict(set)
+    for sample in samples:
+        kinds[fingerprint(sample)].add(kind(sample))
+    strata: dict[tuple[Hashable, ...], list[str]] = defaultdict(list)
+    for found, its_kinds in kinds.items():
+        strata[tuple(sorted(its_kinds, key=str))].append(found)
+    valid: set[str] = set()
+    for found_here in strata.values():
+        least = 1 if len(found_here) > 1 else 0
+        valid.update(sorted(found_here)[: max(least, round(len(found_here) * fraction))])
+    sides: tuple[list[Sample], list[Sample]] = ([], [])
+    for sample in samples:
+        sides[fingerprint(sample) in valid].append(sample)
+    return sides

@@ -1,0 +1,126 @@
+"""The files of rows in a folder, by the split that each is for; and what is not used.
+
+Either files, `train.jsonl`, `dev.csv`, `test.jsonl.gz`, or folders with files in them,
+`train/part-1.jsonl`.  `hornbook.data.readers.split_names` says what a name means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hornbook.data.readers.row_files import JSON_SUFFIXES, TABLE_SUFFIXES, suffix_of
+from hornbook.data.readers.split_names import SPLITS, TRAIN, splits_in
+from hornbook.errors import DataError
+
+_NO_DATA = ("readme", "license", "licence", "citation", "changelog", "thumbs", "desktop")
+
+
+@dataclass(frozen=True)
+class SplitFiles:
+    """What a folder holds.
+
+    Attributes:
+        folder: It.
+        of_split: Files of each split, without the splits that there are none of.
+        unused: Files and folders that are for no split, with the reason where there is one.
+    """
+
+    folder: Path
+    of_split: dict[str, list[Path]] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
+
+    def files(self, split: str) -> list[Path]:
+        """The files of a split, [] where there are none.
+
+        Raises:
+            DataError: there are several that are not parts in one folder, such as `valid.jsonl`
+                and `dev.jsonl`: which one is meant?
+        """
+        found = self.of_split.get(split, [])
+        beside = [path for path in found if path.parent == self.folder]
+        if len({path.parent for path in found}) > 1 or len(beside) > 1:
+            names = ", ".join(_inside(self.folder, path) for path in found)
+            raise DataError(
+                f"{self.folder} has more than one {split} file: {names}.\n"
+                "Leave one of them: move the others away, or join them into one file."
+            )
+        return found
+
+    @property
+    def names(self) -> list[str]:
+        """All that was found, by its name in the folder."""
+        files = [path for paths in self.of_split.values() for path in paths]
+        return [_inside(self.folder, path) for path in files] + self.unused
+
+
+def split_files(path: str | Path) -> SplitFiles:
+    """Finds the files of each split in a folder; a file is training data.
+
+    Raises:
+        DataError: there is no such file or folder.
+    """
+    path = Path(path)
+    if path.is_file():
+        return SplitFiles(path.parent, {TRAIN: [path]})
+    if not path.is_dir():
+        raise DataError(f"There is no file or folder {path}.")
+    inside = [one for one in sorted(path.iterdir()) if not _is_no_data(one)]
+    rows = [one for one in inside if is_row_file(one)]
+    folders = [one for one in inside if one.is_dir()]
+    parts = {folder: list(filter(is_row_file, sorted(folder.iterdir()))) for folder in folders}
+    found: dict[str, list[Path]] = {split: [] for split in SPLITS}
+    for group in (rows, folders):
+        for split, names in splits_in(one.name for one in group).items():
+            for name in names:
+                found[split] += parts.get(path / name, [path / name])
+    used = {one for files in found.values() for one in files}
+    unused = [
+        _named(one) for one in inside if one not in used and not used & set(parts.get(one, []))
+    ]
+    return SplitFiles(path, {split: files for split, files in found.items() if files}, unused)
+
+
+def missing(path: Path, names: Sequence[str], what: str, expected: str) -> DataError:
+    """The error of a folder that has no data of a split.
+
+    Args:
+        path: It.
+        names: What is in it.
+        what: Is missing: `"training data"`.
+        expected: What would have been right.
+    """
+    shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+    return DataError(
+        f"{path} has no {what}.\n" + (f"It holds {shown}\n" if names else "") + expected
+    )
+
+
+def is_row_file(path: Path) -> bool:
+    """Whether a file is of a kind that rows are read from."""
+    return (
+        suffix_of(path) in (*JSON_SUFFIXES, *TABLE_SUFFIXES)
+        and path.is_file()
+        and not _is_no_data(path)
+    )
+
+
+def _is_no_data(path: Path) -> bool:
+    """What systems and people put beside data: `.DS_Store`, `~$open.xlsx`, `README.md`."""
+    name = path.name.lower()
+    return (
+        name.startswith((".", "~$", "__macosx"))
+        or name.split(".")[0] in _NO_DATA
+        or name.endswith((".md", ".py", ".ipynb"))
+    )
+
+
+def _named(path: Path) -> str:
+    if path.is_dir():
+        return f"{path.name}/"
+    return path.name if is_row_file(path) else f"{path.name} (of a kind that is not read)"
+
+
+def _inside(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()

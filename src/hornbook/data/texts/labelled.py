@@ -1,0 +1,247 @@
+"""Data of text classification: texts and what they are, for training, validation or test.
+
+A folder with `train.jsonl` and perhaps `valid.jsonl` and `test.jsonl` (`.csv`, `.tsv` and `.gz` as
+well, and any name that says the split: `hornbook.data.readers.split_names`), or one file.  Each
+row has a `text` and a `label`: a word or a number, or a list of them where a text may be several
+things at once, or none.  White space around a label is no part of it.
+
+Without validation data, a tenth of the training texts is set aside: the same one in every call
+with the same seed, as rich in every label as the rest, and identical texts on one side.  Test data
+is for `hornbook evaluate` only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hornbook.data.readers.problems import Problems
+from hornbook.data.readers.row_files import rows_of, split_by_content
+from hornbook.data.readers.split_files import split_files
+from hornbook.data.readers.text_lines import name_of
+from hornbook.data.texts.labels import Trimming
+from hornbook.data.texts.splits import TextData
+from hornbook.data.texts.summary import Reading, TextSplits
+from hornbook.errors import DataError, did_you_mean
+
+ROW = 'A row needs "text" and "label".'
+DID_YOU_MEAN = 20  # labels that a message may list
+Label = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledText:
+    """A text, and what it is.
+
+    Attributes:
+        text: With letters in it.
+        labels: None when nobody said.
+        several: Whether they were said as a list.
+        where: `file:line`.
+        extra: The row's other keys, such as `id`.
+    """
+
+    text: str
+    labels: tuple[Label, ...] | None
+    several: bool
+    where: str
+    extra: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+READING: Reading[LabelledText] = Reading(
+    unit="texts",
+    where=lambda text: text.where,
+    labels=lambda text: text.labels or (),
+    content=lambda text: text.text.strip(),
+    same=lambda text: text.text.strip(),
+)
+
+
+def labelled_texts(
+    path: str | Path, *, seed: int = 0, valid_fraction: float = 0.1
+) -> TextData[LabelledText]:
+    """Finds the files of each split.
+
+    Args:
+        path: A folder or a file, see the module.
+        seed: Of the split, where there is no validation file.
+        valid_fraction: How much is set aside then.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    return TextData(
+        Path(path),
+        [split_files(path)],
+        lambda file, _, problems, trimming: _texts(file, problems, trimming),
+        lambda texts: _split(texts, seed, valid_fraction),
+        fingerprint,
+        READING,
+        ROW,
+        "Expected train.jsonl in it, or a file.",
+    )
+
+
+def read_labelled_texts(
+    path: str | Path, split: str = "train", *, seed: int = 0, valid_fraction: float = 0.1
+) -> list[LabelledText]:
+    """Reads one of the splits.
+
+    Args:
+        path: A folder or a file, see the module.
+        split: `"train"`, `"valid"` or `"test"`.
+        seed, valid_fraction: See `labelled_texts`.
+
+    Raises:
+        DataError: nothing to read was found, or all that is wrong with the rows, by line.
+    """
+    return labelled_texts(path, seed=seed, valid_fraction=valid_fraction).samples(split)
+
+
+def read_training_texts(path: str | Path, *, seed: int = 0) -> TextSplits[LabelledText]:
+    """Reads what is trained on and what is validated on, with what a person should know of it.
+
+    Args:
+        path: A folder or a file, see the module.
+        seed: Of the split, where there is no validation file.
+
+    Raises:
+        DataError: see `read_labelled_texts`.
+    """
+    splits = labelled_texts(path, seed=seed).training()
+    return _in_one_kind(splits)
+
+
+def read_texts_to_predict(source: str | Path) -> Iterator[LabelledText]:
+    """Gives the texts of a file, or of `"-"`, in their order, one by one, without labels.
+
+    Raises:
+        DataError: at the first row that is no text, with its line.
+    """
+    yield from _texts(source, Problems(stop_at_first=True))
+
+
+def _split(texts: list[LabelledText], seed: int, fraction: float = 0.1):
+    return split_by_content(
+        texts,
+        lambda text: text.text.strip(),
+        lambda text: str(text.labels),
+        seed=seed,
+        fraction=fraction,
+    )
+
+
+def _texts(
+    source: str | Path, problems: Problems, trimming: Trimming | None = None
+) -> Iterator[LabelledText]:
+    """The texts of a file, with labels where there is something to trim them with."""
+    name = name_of(source)
+    labelled = trimming is not None
+    columns = ("text", "label") if labelled else ("text",)
+    for number, row in rows_of(source, problems, columns):
+        where = f"{name}:{number}"
+        text, said = row.get("text"), row.get("label")
+        if not isinstance(text, str) or not text.strip():
+            how = "missing" if "text" not in row else "not a text with letters in it"
+            problems.add(where, f"'text' is {how}")
+            continue
+        if labelled and "label" not in row:
+            problems.add(where, "'label' is missing")
+            continue
+        labels = None
+        if trimming is not None:
+            given = said if isinstance(said, list) else [said]
+            found = [_label(label, where, trimming) for label in given]
+            labels = tuple(dict.fromkeys(label for label in found if label is not None))
+            if None in found:
+                problems.add(
+                    where, f"'label' is {said!r}; expected a word, a number, or a list of them"
+                )
+                continue
+        extra = {key: value for key, value in row.items() if key != "text"}
+        yield LabelledText(text, labels, isinstance(said, list), where, extra)
+
+
+def _label(label: Any, where: str, trimming: Trimming) -> Label | None:
+    """A label as it counts; None when it is none."""
+    if isinstance(label, str):
+        return trimming(label, where) or None
+    if isinstance(label, float) and label.is_integer():  # what pandas makes of a column of numbers
+        return int(label)
+    return label if isinstance(label, int) and not isinstance(label, bool) else None
+
+
+def classes_of(train: Sequence[LabelledText], valid: Sequence[LabelledText]) -> list[Label]:
+    """All labels of the training texts, sorted.
+
+    Raises:
+        DataError: all texts have the same, numbers as well as words, lists beside single
+            labels, or validation texts of a label that is not among them.
+    """
+    first: dict[Label, str] = {}
+    for text in train:
+        for label in text.labels or ():
+            first.setdefault(label, text.where)
+    classes = sorted(first, key=_sorting)
+    problems = []
+    if len({frozenset(text.labels or ()) for text in train}) < 2:
+        problems.append(
+            f"  all training texts have the same: {', '.join(map(repr, classes)) or 'empty lists'}"
+        )
+    kinds = {type(label): label for label in reversed(classes)}
+    if len(kinds) > 1:
+        words, numbers = kinds[str], kinds[int]
+        problems.append(
+            f"  some are words, {words!r} in {first[words]}, and some numbers, {numbers!r} in "
+            f"{first[numbers]}: write all with quotes, or all without"
+        )
+    several = {text.several: text for text in reversed((*train, *valid))}
+    if len(several) > 1:
+        problems.append(
+            f"  a list of labels in {several[True].where}, a single one in {several[False].where}: "
+            'write all as lists, ["a"], or none'
+        )
+    unknown: dict[Label, str] = {}
+    for text in valid:
+        for label in text.labels or ():
+            if label not in first:
+                unknown.setdefault(label, text.where)
+    problems += [
+        f"  {label!r} is in no training text, {where}. "
+        + did_you_mean(str(label), map(str, classes[:DID_YOU_MEAN]))
+        for label, where in unknown.items()
+    ]
+    if problems:
+        raise DataError("These labels cannot be learned:\n" + "\n".join(problems[:10]))
+    return classes
+
+
+def _in_one_kind(splits: TextSplits[LabelledText]) -> TextSplits[LabelledText]:
+    """Validation labels as the training labels are: a table has only words, `"1"`, and JSON
+    numbers, 1."""
+    known = {str(label): label for text in splits.train for label in text.labels or ()}
+    if len({type(label) for label in known.values()}) > 1:
+        return splits  # for `classes_of` to refuse
+    valid, changed = [], ""
+    for text in splits.valid:
+        labels = tuple(known.get(str(label), label) for label in text.labels or ())
+        if labels != text.labels:
+            changed = changed or f"{text.where}: the label {text.labels} is taken for {labels}"
+            text = replace(text, labels=labels)
+        valid.append(text)
+    return replace(splits, valid=valid, notes=[*splits.notes, *([changed] if changed else [])])
+
+
+def _sorting(label: Label) -> tuple[int, int, str]:
+    return (0, label, "") if isinstance(label, int) else (1, 0, label)
+
+
+def fingerprint(texts: Iterable[LabelledText]) -> str:
+    """A SHA-256 over everything a model sees of the texts, to know the same data again."""
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(repr((text.text, text.labels)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()

@@ -1,0 +1,250 @@
+"""Data of text matching: a folder or a file of labelled pairs, for training, validation or test.
+
+Three forms are read:
+
+* a folder with a folder per criterion, each with `train.jsonl` and perhaps `valid.jsonl` and
+  `test.jsonl` (`.txt` as in Sohu's contest of 2021, `.csv`, `.tsv` and `.gz` as well, and any
+  name that says the split: `hornbook.data.readers.split_names`);
+* a folder with these files in it: one criterion, named as the folder;
+* one file.
+
+A `criterion` column, if the last two have one, tells the criteria apart.
+
+Without validation data, a tenth of the training pairs is set aside: the same one in every call
+with the same seed, as rich in every criterion and label as the rest, and identical texts on one
+side.  Test data is for `hornbook evaluate` only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hornbook.data.readers.problems import Problems
+from hornbook.data.readers.row_files import split_by_content
+from hornbook.data.readers.split_files import SplitFiles, split_files
+from hornbook.data.readers.split_names import TRAIN
+from hornbook.data.texts.labels import Trimming, counted, doubtful_labels, trimmed
+from hornbook.data.texts.pair_rows import (
+    Pair,
+    group_letter,
+    read_labelled_pairs,
+    read_pairs_to_predict,
+)
+from hornbook.data.texts.splits import TextData
+from hornbook.data.texts.summary import Reading, TextSplits, inside, label_lines, listed
+from hornbook.errors import DataError
+
+__all__ = ["MatchingData", "Pair", "read_pairs", "read_pairs_to_predict"]
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class MatchingData:
+    """Labelled pairs.
+
+    Attributes:
+        pairs: In the order of the files.
+        criteria: Their names, sorted.
+        groups: The criteria whose scores are averaged together: `{"A": [...], "B": [...]}`
+            when names end so, and `"all"` for those that do not.
+    """
+
+    pairs: list[Pair]
+    criteria: list[str]
+    groups: dict[str, list[str]]
+
+
+READING: Reading[Pair] = Reading(
+    unit="pairs",
+    where=lambda pair: pair.where,
+    labels=lambda pair: (pair.label,),
+    content=lambda pair: (pair.criterion, pair.source.strip(), pair.target.strip()),
+    same=lambda pair: (pair.criterion, *sorted((pair.source.strip(), pair.target.strip()))),
+    trimmed="criterion name",
+)
+
+
+def labelled_pairs(
+    path: str | Path,
+    *,
+    seed: int = 0,
+    valid_fraction: float = 0.1,
+    criterion: str | None = None,
+) -> TextData[Pair]:
+    """Finds the files of each split.
+
+    Args:
+        path: A folder or a file; the module says of which forms.
+        seed: Of the split, where there is no validation file.
+        valid_fraction: How much is set aside then.
+        criterion: Of pairs that do not name theirs, where no folder of a criterion does; without
+            it the name of the folder or file.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    path = Path(path)
+    places, criteria, unused = _places(path)
+
+    def read(file: Path, place: SplitFiles, problems: Problems, trimming: Trimming) -> list[Pair]:
+        name: Any = criteria.get(place.folder)
+        if name is None:
+            name = _criterion_or(criterion or _default_criterion(path, place, file))
+        return read_labelled_pairs(file, name, problems, trimming)
+
+    return TextData(
+        path,
+        places,
+        read,
+        lambda pairs: split_off(pairs, seed=seed, fraction=valid_fraction),
+        fingerprint,
+        READING,
+        'A row needs "source", "target" and "label" (0 or 1).',
+        "Expected train.jsonl in it, or a folder per criterion with train.jsonl in each.",
+        unused,
+    )
+
+
+def read_pairs(
+    path: str | Path, split: str = "train", *, seed: int = 0, valid_fraction: float = 0.1
+) -> MatchingData:
+    """Reads one of the splits.
+
+    Args:
+        path: A folder or a file; the module says of which forms.
+        split: `"train"`, `"valid"` or `"test"`.
+        seed, valid_fraction: See `labelled_pairs`.
+
+    Raises:
+        DataError: nothing to read was found, or all that is wrong with the rows, by line.
+    """
+    pairs = labelled_pairs(path, seed=seed, valid_fraction=valid_fraction).samples(split)
+    criteria = sorted({pair.criterion for pair in pairs})
+    return MatchingData(pairs, criteria, group_criteria(criteria))
+
+
+def group_criteria(criteria: Iterable[str]) -> dict[str, list[str]]:
+    """The criteria by the letter their name ends with; those without a letter are `"all"`."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for criterion in sorted(criteria):
+        groups[group_letter(criterion) or ALL].append(criterion)
+    return dict(sorted(groups.items()))
+
+
+def split_off(
+    pairs: list[Pair], *, seed: int = 0, fraction: float = 0.1
+) -> tuple[list[Pair], list[Pair]]:
+    """Splits into training and validation pairs, by what they say and not by where they stand.
+
+    The same two texts, in either order and under any criterion, are on one side only.  Of each
+    kind (the criteria and labels that two texts have) `fraction` goes to validation.
+    """
+    return split_by_content(
+        pairs,
+        lambda pair: "\0".join(sorted((pair.source.strip(), pair.target.strip()))),
+        lambda pair: (pair.criterion, pair.label),
+        seed=seed,
+        fraction=fraction,
+    )
+
+
+def _places(path: Path) -> tuple[list[SplitFiles], dict[Path, str], list[str]]:
+    """Where the files of the splits are, the criterion of a folder that is one's, and the names
+    of what belongs to none."""
+    top = split_files(path)
+    if top.of_split.get(TRAIN) or not path.is_dir():
+        return [top], {}, []
+    folders = [split_files(one) for one in sorted(path.iterdir()) if one.is_dir()]
+    found = [one for one in folders if one.of_split]
+    if not found or (top.of_split and not any(one.of_split.get(TRAIN) for one in found)):
+        return [top], {}, []
+    criteria = {one.folder: one.folder.name for one in found}
+    return found, criteria, [one for one in top.names if path / one.rstrip("/") not in criteria]
+
+
+def _default_criterion(path: Path, place: SplitFiles, file: Path) -> str:
+    """The criterion of pairs that do not name theirs: the name of the folder, or of the one file.
+
+    Of `train/LCQMC.jsonl` beside `train/AFQMC.jsonl` it is the file's, of `train/part-1.jsonl`
+    beside `train/part-2.jsonl` the folder's.
+    """
+    name = file.name.split(".")[0]
+    of_files = any(
+        len({re.sub(r"[\W\d_]", "", one.name.split(".")[0]) for one in files}) > 1
+        for files in place.of_split.values()
+    )
+    return name if path.is_file() or of_files else path.resolve().name
+
+
+def _criterion_or(name: str) -> Any:
+    def criterion(row: Mapping[str, Any]) -> object:
+        own = row.get("criterion")
+        return name if own is None or (isinstance(own, str) and not trimmed(own)) else own
+
+    return criterion
+
+
+def common_criteria(train: Iterable[Pair], valid: Iterable[Pair]) -> list[str]:
+    """The criteria of the training pairs, sorted.
+
+    Raises:
+        DataError: training and validation do not have the same ones, or the training pairs
+            of one all have the same label.
+    """
+    labels: dict[str, tuple[set[int | None], set[int | None]]] = defaultdict(lambda: (set(), set()))
+    for number, pairs in enumerate((train, valid)):
+        for pair in pairs:
+            labels[pair.criterion][number].add(pair.label)
+    problems = []
+    for criterion, (seen, held_out) in sorted(labels.items()):
+        if not seen:
+            problems.append(f"  {criterion}: no training pairs")
+        elif len(seen) == 1:
+            problems.append(f"  {criterion}: all training pairs have label {min(seen, key=str)}")
+        if not held_out:
+            problems.append(f"  {criterion}: no validation pairs")
+    if problems:
+        raise DataError(
+            "These criteria cannot be learned:\n"
+            + "\n".join(problems)
+            + "\nEach needs training pairs of both labels, 1 and 0, and validation pairs."
+        )
+    return sorted(labels)
+
+
+def criteria_lines(splits: TextSplits[Pair]) -> list[str]:
+    """What to say of criteria and labels before training."""
+    if len({pair.criterion for pair in splits.train}) == 1:
+        return label_lines(splits, READING)
+    rows, where = counted(
+        (pair.criterion, inside(splits.folder, pair.where)) for pair in splits.train
+    )
+    lines = [
+        f"            {criterion}: {_matching(splits.train, criterion, 'training')}, "
+        f"{_matching(splits.valid, criterion, 'validation')}"
+        for criterion in sorted(rows)
+    ]
+    doubtful = listed("Doubtful", "criteria:", doubtful_labels(rows, where))
+    return [f"Criteria    {len(rows):,}", *lines, *doubtful]
+
+
+def _matching(pairs: Sequence[Pair], criterion: str, title: str) -> str:
+    labels = [pair.label for pair in pairs if pair.criterion == criterion]
+    share = labels.count(1) / max(len(labels), 1)
+    return f"{len(labels):,} {title} pairs ({share:.0%} match)"
+
+
+def fingerprint(pairs: Iterable[Pair]) -> str:
+    """A SHA-256 over everything a model sees of the pairs, to know the same data again."""
+    digest = hashlib.sha256()
+    for pair in pairs:
+        row = repr((pair.source, pair.target, pair.label, pair.criterion))
+        digest.update(row.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()

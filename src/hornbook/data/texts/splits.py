@@ -1,0 +1,208 @@
+"""Labelled texts in files: what is trained on, what is validated on, what is measured on.
+
+The same for every recipe whose samples are rows: it brings how a file is read, how a share of the
+samples is set aside, and by what a sample is known again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic
+
+from hornbook.data.readers.problems import Problems
+from hornbook.data.readers.split_files import SplitFiles, missing
+from hornbook.data.readers.split_names import TEST, TRAIN, VALID, check_split
+from hornbook.data.texts.labels import Trimming
+from hornbook.data.texts.summary import Reading, Sample, TextSplits, inside, overlap
+from hornbook.errors import DataError
+from hornbook.progress import note
+
+NAMED = 5  # files that are not used
+TITLES = {TRAIN: "training", VALID: "validation", TEST: "test"}
+
+
+@dataclass
+class TextData(Generic[Sample]):
+    """Labelled samples of one or more places, each with its own files of the splits.
+
+    Attributes:
+        path: What the user named.
+        places: A folder or a file, or a folder per criterion.
+        read: Gives the samples of a file of a place; notes what is wrong, and white space.
+        split_off: Training and validation samples, of those of a place without validation files.
+        fingerprint: Of samples, to know the same again.
+        reading: Of samples.
+        advice: What a row needs.
+        expected: What should have been in the folder.
+        unused: Names of what belongs to no place.
+    """
+
+    path: Path
+    places: Sequence[SplitFiles]
+    read: Callable[[Path, SplitFiles, Problems, Trimming], Iterable[Sample]]
+    split_off: Callable[[list[Sample]], tuple[list[Sample], list[Sample]]]
+    fingerprint: Callable[[Iterable[Sample]], str]
+    reading: Reading[Sample]
+    advice: str
+    expected: str
+    unused: Sequence[str] = ()
+    trimming: Trimming = field(default_factory=Trimming)
+    _problems: Problems = field(default_factory=Problems, repr=False)
+    _known: dict[tuple[int, str], list[Sample]] = field(default_factory=dict, repr=False)
+
+    def has(self, split: str) -> bool:
+        """Whether there are files of a split."""
+        return any(place.files(split) for place in self.places)
+
+    def samples(self, split: str) -> list[Sample]:
+        """The samples of a split.
+
+        Of a place without validation files, some training samples are set aside: these are its
+        validation samples, and the others its training samples.
+
+        Raises:
+            DataError: there are none, or all that is wrong with the rows, by line.
+        """
+        check_split(split)
+        if not (self.has(split) or (split == VALID and self.has(TRAIN))):
+            raise missing(self.path, self._names(), f"{TITLES[split]} data", self.expected)
+        found: list[Sample] = []
+        for number, place in enumerate(self.places):
+            if split == TEST or place.files(VALID):
+                found += self._rows(number, split)
+            else:
+                found += self.split_off(self._rows(number, TRAIN))[split == VALID]
+        self._problems.raise_if_any(f"{self.advice}  Nothing was used.")
+        if not found:
+            unit = self.reading.unit
+            raise DataError(
+                f"{self.path} has no {unit} to use as {split} data.\n"
+                f"To set some aside takes two different {unit} of a label; or give a validation "
+                "file."
+            )
+        return found
+
+    def training(self) -> TextSplits[Sample]:
+        """What is trained on and what is validated on, with what a person should know of it.
+
+        Raises:
+            DataError: see `samples`.
+        """
+        train, valid = self.samples(TRAIN), self.samples(VALID)
+        notes = [line for line in (self._trimmed(), *self._not_used()) if line]
+        return TextSplits(train, valid, self._folder, self._set_aside(), notes)
+
+    def to_measure(self, trained_on: str, split: str | None = None) -> list[Sample]:
+        """What a model is measured on; says what that is, and what of it was trained on.
+
+        Without `split` these are the validation samples: of their own files, or those that were
+        set aside when the model was trained on this data.  Of other data without validation files
+        they are the test samples, and where there are none of these either, all.
+
+        Args:
+            trained_on: The `fingerprint` of the samples that the model was trained on.
+            split: `"train"`, `"valid"` or `"test"`.
+
+        Raises:
+            DataError: see `samples`.
+        """
+        if split is not None:
+            check_split(split)
+        own = self.has(VALID) or (self.has(TRAIN) and self._was(trained_on))
+        chosen = split or (VALID if own else TEST if self.has(TEST) else TRAIN)
+        if own or chosen == TEST:
+            found = self.samples(chosen)
+        elif chosen == TRAIN and self.has(TRAIN):
+            found = [one for number in range(len(self.places)) for one in self._rows(number, TRAIN)]
+        else:
+            raise missing(self.path, self._names(), f"{TITLES[chosen]} data", self.expected)
+        self._problems.raise_if_any(f"{self.advice}  Nothing was used.")
+        unit = self.reading.unit
+        what = f"{TITLES[chosen]} {unit}" if own or chosen == TEST else unit
+        files = [file for place in self.places for file in place.files(chosen)]
+        source = files[0] if len(files) == 1 else self.path
+        lines = [f"Measured on {len(found):,} {what} of {source}", self._trimmed()]
+        if chosen == TEST or (chosen == VALID and self.has(VALID)):
+            lines += self._overlap(found, TITLES[chosen])
+        note("\n".join(line for line in lines if line))
+        return found
+
+    @property
+    def _folder(self) -> Path:
+        return self.path.parent if self.path.is_file() else self.path
+
+    def _trimmed(self) -> str:
+        return self.trimming.note(self.reading.trimmed, f"{self._folder}{os.sep}")
+
+    def example_file(self) -> Path:
+        """A file to try a model on: of test, validation or training samples."""
+        files = [
+            file
+            for split in (TEST, VALID, TRAIN)
+            for place in self.places
+            for file in place.of_split.get(split, [])
+        ]
+        return files[0]
+
+    def _rows(self, number: int, split: str) -> list[Sample]:
+        """The samples in the files of one place, read once."""
+        if (number, split) not in self._known:
+            place = self.places[number]
+            self._known[number, split] = [
+                one
+                for file in place.files(split)
+                for one in self.read(file, place, self._problems, self.trimming)
+            ]
+        return self._known[number, split]
+
+    def _was(self, trained_on: str) -> bool:
+        """Whether the training samples are those that a model was trained on."""
+        sides = [self.split_off(self._rows(number, TRAIN)) for number in range(len(self.places))]
+        return self.fingerprint(one for train, _ in sides for one in train) == trained_on
+
+    def _set_aside(self) -> str:
+        """Of which files some samples are set aside, in words; "" where none are."""
+        places = [place for place in self.places if not place.files(VALID)]
+        if not places:
+            return ""
+        files = places[0].files(TRAIN)
+        single = len(places) == len(files) == 1
+        named = inside(self._folder, str(files[0])) if single else f"{len(places)} criteria"
+        return f"10% of {named} set aside"
+
+    def _not_used(self) -> list[str]:
+        """What lies there and is not read in training, in words."""
+        tests = [str(file) for place in self.places for file in place.of_split.get(TEST, [])]
+        unused = [str(place.folder / name) for place in self.places for name in place.unused]
+        tests, unused = (
+            [inside(self._folder, name) for name in names] for names in (tests, unused)
+        )
+        unused += self.unused
+        lines = []
+        if tests:
+            how = f"measure on it with: hornbook evaluate RUN {self.path} --split test"
+            lines.append(f"{_some(tests)} {'is' if len(tests) == 1 else 'are'} for testing; {how}")
+        if unused:
+            lines.append(f"Not used: {_some(unused)}")
+        return lines
+
+    def _overlap(self, found: Sequence[Sample], title: str) -> list[str]:
+        """What to say of measured samples that are training samples, where those are at hand."""
+        if not self.has(TRAIN):
+            return []
+        try:
+            return overlap(self.samples(TRAIN), found, self.reading, self._folder, title)
+        except DataError:
+            return [f"The training {self.reading.unit} cannot be read: are there the same ones?"]
+
+    def _names(self) -> list[str]:
+        """All that was found, for a message."""
+        return [name for place in self.places for name in place.names] + list(self.unused)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

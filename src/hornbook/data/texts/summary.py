@@ -1,0 +1,200 @@
+"""What a set of labelled texts holds, said before anything is learned from it.
+
+Rows of each split, labels, lengths in tokens, and what flatters or spoils the figures: duplicates,
+the same text with different labels, validation texts that are training texts too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from hornbook.data.texts.labels import counted, doubtful_labels
+
+Sample = TypeVar("Sample")
+SHOWN = 3  # examples of each kind
+LABELS = 10  # with more, only the most and the least frequent are named
+
+
+@dataclass(frozen=True)
+class TextSplits(Generic[Sample]):
+    """What a recipe for texts learns from and is measured on.
+
+    Attributes:
+        train, valid: The samples.
+        folder: Where they lie, which need not be said of each.
+        set_aside: Where the validation samples were taken from when nobody gave any, in words.
+        notes: What else a person should know: files that are not used, labels that were mended.
+    """
+
+    train: list[Sample]
+    valid: list[Sample]
+    folder: Path = Path()
+    set_aside: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Reading(Generic[Sample]):
+    """How the summary reads a sample of a recipe.
+
+    Attributes:
+        unit: What the samples are called: `"texts"`.
+        where: `file:line` of one.
+        labels: All of its labels.
+        content: All that the model reads of it, to know it again.
+        same: The same where order plays no part: it must not stand on both sides of a split.
+        trimmed: What white space is taken off.
+    """
+
+    unit: str
+    where: Callable[[Sample], str]
+    labels: Callable[[Sample], Sequence[object]]
+    content: Callable[[Sample], Hashable]
+    same: Callable[[Sample], Hashable]
+    trimmed: str = "label"
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Tokens of each training sample, special ones included, before anything is cut.
+
+    Attributes:
+        tokens: `(samples,)`.
+        limit: Of the model.
+        unknown: The share of tokens that the vocabulary does not know.
+    """
+
+    tokens: np.ndarray
+    limit: int
+    unknown: float = 0.0
+
+
+def summary(
+    splits: TextSplits[Sample],
+    reading: Reading[Sample],
+    lengths: Lengths,
+    labels: Sequence[str] | None = None,
+) -> str:
+    """What was found, for the person to check.
+
+    Args:
+        splits: The samples.
+        reading: Of them.
+        lengths: Of the training samples.
+        labels: What to say of the labels, where counting them is not enough.
+    """
+    train, valid, unit = splits.train, splits.valid, reading.unit
+    aside = f" ({splits.set_aside})" if splits.set_aside else ""
+    lines = [
+        f"Data        {len(train):,} training {unit}, {len(valid):,} validation {unit}{aside}",
+        *(label_lines(splits, reading) if labels is None else labels),
+        f"Lengths     {length_line(lengths)}",
+        *_duplicates(train, reading, splits.folder),
+        *overlap(train, valid, reading, splits.folder),
+        *(f"Note        {line}" for line in splits.notes),
+    ]
+    return "\n".join(lines)
+
+
+def label_lines(splits: TextSplits[Sample], reading: Reading[Sample]) -> list[str]:
+    """How often each label occurs, and which are doubtful."""
+    rows, where = counted(
+        (label, inside(splits.folder, reading.where(one)))
+        for one in splits.train
+        for label in reading.labels(one)
+    )
+    by_rows = sorted(rows.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{label} ({count:,})" for label, count in by_rows]
+    if len(named) > LABELS:
+        named = [*named[: LABELS // 2], "...", *named[-LABELS // 2 :]]
+    lines = [f"Labels      {len(rows):,}: {', '.join(named)}"]
+    if without := sum(not reading.labels(one) for one in splits.train):
+        lines.append(f"            {without:,} training {reading.unit} have none")
+    held_out = {str(label) for one in splits.valid for label in reading.labels(one)}
+    if missing := [label for label, _ in by_rows if label not in held_out]:
+        shown = ", ".join(missing[:LABELS]) + (" ..." if len(missing) > LABELS else "")
+        lines.append(f"            no validation {reading.unit} have {shown}")
+    return lines + listed("Doubtful", "labels:", doubtful_labels(rows, where))
+
+
+def length_line(lengths: Lengths) -> str:
+    """Lengths in words, and what is cut."""
+    tokens = lengths.tokens
+    median, most_of_them = np.percentile(tokens, [50, 95], method="inverted_cdf")
+    cut = int((tokens > lengths.limit).sum())
+    share = f"{cut / len(tokens):.1%}" if cut / len(tokens) >= 0.001 else "under 0.1%"
+    what = (
+        f"{cut:,} ({share}) are cut at {lengths.limit:,}"
+        if cut
+        else f"none is cut at {lengths.limit:,}"
+    )
+    unknown = f"; {lengths.unknown:.1%} of them are unknown" if lengths.unknown >= 0.01 else ""
+    return (
+        f"median {median:,} tokens, 95% up to {most_of_them:,}, maximum {tokens.max():,}"
+        f"{unknown}; {what}"
+    )
+
+
+def _duplicates(train: Sequence[Sample], reading: Reading[Sample], folder: Path) -> list[str]:
+    """Training samples that say the same, and those that say so with different labels."""
+    groups: dict[Hashable, list[Sample]] = defaultdict(list)
+    for one in train:
+        groups[reading.content(one)].append(one)
+    several = [group for group in groups.values() if len(group) > 1]
+    more = sum(map(len, several)) - len(several)
+    disagreeing = []
+    for group in several:
+        by_labels: dict[tuple[str, ...], str] = {}
+        for one in group:
+            labels = tuple(sorted(map(str, reading.labels(one))))
+            place = inside(folder, reading.where(one))
+            by_labels.setdefault(labels, f"{place} ({', '.join(labels) or 'none'})")
+        if len(by_labels) > 1:
+            disagreeing.append(", ".join(by_labels.values()))
+    lines = []
+    if more:
+        lines.append(f"Duplicates  {more:,} training {reading.unit} repeat an earlier one")
+    what = f"{reading.unit} occur with different labels:"
+    return lines + listed("Disagreeing", what, disagreeing)
+
+
+def overlap(
+    train: Sequence[Sample],
+    measured: Sequence[Sample],
+    reading: Reading[Sample],
+    folder: Path,
+    split: str = "validation",
+) -> list[str]:
+    """The lines that say which measured samples are training samples too; none when none are."""
+    places: dict[Hashable, str] = {}
+    for one in train:
+        places.setdefault(reading.same(one), reading.where(one))
+    found = [
+        f"{inside(folder, reading.where(one))} = {inside(folder, places[same])}"
+        for one in measured
+        if (same := reading.same(one)) in places
+    ]
+    unit = reading.unit
+    what = f"of {len(measured):,} {split} {unit} are training {unit} too, so the figures flatter:"
+    return listed("Leaked", what, found)
+
+
+def inside(folder: Path, place: str) -> str:
+    """A place, `file:line`, as seen from a folder."""
+    return place.removeprefix(f"{folder}{os.sep}")
+
+
+def listed(title: str, what: str, lines: Sequence[str]) -> list[str]:
+    """How many there are, and the first of them; nothing when there are none."""
+    if not lines:
+        return []
+    more = [f"            and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
+    shown = [f"            {line}" for line in lines[:SHOWN]]
+    return [f"{title:<12}{len(lines):,} {what}", *shown, *more]

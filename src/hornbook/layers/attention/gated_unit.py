@@ -1,0 +1,222 @@
+"""Attention and feed-forward in one: the gated attention unit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from hornbook.layers.activations import activation
+from hornbook.layers.attention.exact import dropping, exact_attention, is_worthwhile
+from hornbook.layers.attention.kinds import make_kind, sharpened
+from hornbook.layers.attention.memory import (
+    add_scores_below,
+    in_slices,
+    joined_slices,
+    put_in_memory,
+    without_heads,
+)
+from hornbook.layers.attention.probabilities import attention_probabilities
+from hornbook.layers.dropout import Dropout
+from hornbook.layers.matrices.dense import Dense
+from hornbook.layers.positions.distances import add_bias
+from hornbook.layers.positions.rotary import rotate
+
+
+@keras.saving.register_keras_serializable("hornbook")
+class GatedAttentionUnit(keras.layers.Layer):
+    """One head of attention over wide values, multiplied by a gate.
+
+    One projection makes gate, value and a narrow base; query and key are that base, each
+    feature scaled by a weight of its own.
+
+    Args:
+        intermediate_size: Features of gate and value.
+        head_size: Features of query and key.
+        activation: Of the projection that makes all three, see `activation`.
+        dropout: Rate on the attention probabilities in training.
+        kernel_initializer: Of both projections.
+        rotary_pairs: See `rotate`.
+        normalization: From scores to probabilities: see `attention_probabilities`.
+        kind, kind_options, causal: See `MultiHeadAttention`.
+
+    Call arguments:
+        x: `(batch, length, features)`.
+        attention_mask, attention_bias, rotary, memory, padding_mask: See `MultiHeadAttention`;
+            there is one head, and `key` and `value` of the memory are in slices of its features,
+            each `(batch * slices, slots, features of a slice)`.
+
+    Returns:
+        `(batch, length, features)`; with `memory` also what it holds now.
+
+    References: https://arxiv.org/abs/2202.10447, https://kexue.fm/archives/8934
+    """
+
+    def __init__(
+        self,
+        *,
+        intermediate_size: int,
+        head_size: int,
+        activation: str = "swish",
+        dropout: float = 0.0,
+        kernel_initializer="glorot_uniform",
+        rotary_pairs: str = "interleaved",
+        normalization: str = "squared_relu",
+        kind: str = "full",
+        kind_options: dict[str, Any] | None = None,
+        causal: bool = False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.intermediate_size = intermediate_size
+        self.head_size = head_size
+        self.activation = activation
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.rotary_pairs = rotary_pairs
+        self.normalization = normalization
+        self.kind: Any = make_kind(
+            kind,
+            kind_options,
+            causal=causal,
+            normalization=normalization,
+            dtype=self.dtype_policy,
+        )
+        self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+
+    def build(self, x_shape):
+        features, wide = x_shape[-1], self.intermediate_size
+        self.input_dense = self._dense(
+            "input_dense", features, 2 * wide + self.head_size, self.activation
+        )
+        self.output_dense = self._dense("output_dense", wide, features, None)
+        self.query_scale = self.add_weight(
+            name="query_scale", shape=(self.head_size,), initializer="ones"
+        )
+        self.key_scale = self.add_weight(
+            name="key_scale", shape=(self.head_size,), initializer="ones"
+        )
+
+        if self.kind is not None:
+            self.kind.build((None, 1, None, self.head_size))
+
+    def _dense(self, name, features, units, activation_name):
+        dense = Dense(
+            units,
+            activation=activation(activation_name),
+            use_bias=False,
+            kernel_initializer=self.kernel_initializer.clone(),  # else equal kernels
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        dense.build((None, None, features))
+        return dense
+
+    def call(
+        self,
+        x,
+        attention_mask=None,
+        attention_bias=None,
+        rotary=None,
+        memory=None,
+        padding_mask=None,
+        training=None,
+    ):
+        memory = None if memory is None else dict(memory)
+        wide = self.intermediate_size
+        gate, value, base = ops.split(self.input_dense(x), [wide, 2 * wide], axis=-1)
+        # one head, on the axis where MultiHeadAttention has its several
+        query, key = (base * scale for scale in (self.query_scale, self.key_scale))
+        query, key, value = query[:, None], key[:, None], value[:, None]
+        if self.kind is not None:
+            return self._attend_by_kind(
+                gate, query, key, value, padding_mask, rotary, memory, training
+            )
+        if rotary is not None:
+            query = rotate(query, rotary, self.rotary_pairs)
+            key = rotate(key, rotary, self.rotary_pairs)
+        if memory is not None and "key" in memory:
+            attended = self._attend_to_memory(
+                query, key, value, attention_mask, attention_bias, memory, training
+            )
+        else:
+            attended = self._attend(
+                query, key, value, attention_mask, attention_bias, memory, training
+            )
+        y = self.output_dense(gate * attended[:, 0])
+        return y if memory is None else (y, memory)
+
+    def _attend(self, query, key, value, mask, bias, memory, training):
+        """To these tokens -> `(batch, 1, queries, intermediate_size)`."""
+        scale = 1 / math.sqrt(self.head_size)
+        scores_are_shown = memory is not None and "scores" in memory
+        if is_worthwhile(query, key, plain=False) and not scores_are_shown:
+            return exact_attention(
+                query,
+                key,
+                value,
+                mask=mask,
+                bias=bias,
+                scale=scale,
+                normalization=self.normalization,
+                **dropping(self.dropout, training),
+            )
+        scores = ops.matmul(query, ops.swapaxes(key, 2, 3)) * scale
+        probabilities = self._probabilities(scores, mask, bias, memory, training)
+        return ops.matmul(probabilities, value)
+
+    def _attend_to_memory(self, query, key, value, mask, bias, memory, training):
+        """To all that is remembered, of which the features are in slices.
+
+        A score is the sum of those of the slices; every slice of a value has the same weights.
+        """
+        batch, _, queries, _ = ops.shape(query)
+        key_size, value_size = memory["key"].shape[2], memory["value"].shape[2]
+        key, value = put_in_memory(memory, in_slices(key, key_size), in_slices(value, value_size))
+        if queries is None or queries > 1:  # a prompt
+            key, value = (joined_slices(x, batch) for x in (key, value))
+            return self._attend(query, key, value, mask, bias, memory, training)
+        slots = ops.shape(key)[1]
+        query = without_heads(in_slices(query, key_size))
+        scores = ops.matmul(query, ops.swapaxes(key, 1, 2)) * (1 / math.sqrt(self.head_size))
+        scores = ops.reshape(self._exact(scores), (batch, -1, queries, slots))
+        scores = ops.sum(scores, axis=1, keepdims=True)
+        probabilities = self._probabilities(scores, mask, bias, memory, training)
+        probabilities = ops.repeat(probabilities, self.intermediate_size // value_size, axis=1)
+        return joined_slices(ops.matmul(without_heads(probabilities), value), batch)
+
+    def _probabilities(self, scores, mask, bias, memory, training):
+        scores = add_bias(add_scores_below(memory, self._exact(scores)), bias)
+        probabilities = attention_probabilities(scores, mask, self.normalization)
+        return self.dropout(ops.cast(probabilities, self.compute_dtype), training=training)
+
+    def _exact(self, scores):
+        return ops.cast(scores, "float64" if self.compute_dtype == "float64" else "float32")
+
+    def _attend_by_kind(self, gate, query, key, value, real, rotary, memory, training):
+        """What the kind makes of it; with `memory` also its state after these tokens."""
+        if self.normalization == "softmax_plus":
+            query = sharpened(query, real)
+        state = None
+        if memory is not None:
+            state = {name: x for name, x in memory.items() if name != "index"}
+        attended = self.kind.attend(
+            query,
+            key,
+            value,
+            scale=1 / math.sqrt(self.head_size),
+            real_queries=real,
+            real_keys=real,
+            rotary=rotary,
+            rotary_pairs=self.rotary_pairs,
+            state=state,
+            training=training,
+        )
+        if memory is None:
+            return self.output_dense(gate * attended[:, 0])
+        attended, state = attended
+        return self.output_dense(gate * attended[:, 0]), memory | state
+
+    def compute_output_shape(self, x_shape, **other_shapes):
+        return x_shape

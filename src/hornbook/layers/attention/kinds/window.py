@@ -1,0 +1,124 @@
+"""Window attention: each token sees those nearby."""
+
+from __future__ import annotations
+
+from keras import ops
+
+from hornbook.layers.attention.exact import exact_attention
+from hornbook.layers.attention.kinds.kind import AttentionKind
+from hornbook.layers.attention.probabilities import attention_probabilities
+from hornbook.layers.attention.sequence_blocks import (
+    blocks_as_texts,
+    join_blocks,
+    split_blocks,
+    texts_as_blocks,
+    with_neighbours,
+)
+from hornbook.layers.positions.relative import relative_scores, relative_values
+
+
+class WindowAttention(AttentionKind):
+    """Full attention to the tokens at most `window` places away, on both sides or before.
+
+    The text is cut into blocks of `window` tokens.  Each looks at itself and its neighbours, of
+    which a band is visible: exactly full attention under `window_attention_mask`.
+
+    Args:
+        window: How far it sees, in places of the text.
+
+    Call arguments:
+        bias: Added to the scores, `(1, heads, window, keys)`, and
+        relative: from `RelativePositions`, both of the positions of `band`.
+    """
+
+    options = ("window",)
+    abilities = ("causal", "relative")
+    summary = "full attention to the tokens nearby"
+
+    def __init__(self, *, window: int = 64, **kwargs):
+        super().__init__(**kwargs)
+        self.window = window
+
+    def band(self):
+        """Positions of the queries of a block, and of the keys it looks at: `(1, any)` each."""
+        window = self.window
+        keys = ops.arange((2 if self.causal else 3) * window)
+        return ops.arange(window, 2 * window)[None], keys[None]
+
+    def call(
+        self,
+        query,
+        key,
+        value,
+        scale=1.0,
+        real_queries=None,
+        real_keys=None,
+        bias=None,
+        relative=None,
+        state=None,
+        training=None,
+    ):
+        batch, _, length, _ = ops.shape(query)
+        if real_keys is None:
+            real_keys = ops.ones((batch, ops.shape(key)[2]), "bool")
+        keys = {
+            "recent_key": key,
+            "recent_value": value,
+            "recent_real": ops.cast(real_keys, "bool")[:, None, :, None],
+        }
+        if state is not None and query.shape[2] is not None and query.shape[2] <= self.window:
+            keys = _joined(state, keys)
+            attended = self._attend(query, keys, scale, bias, relative)
+            return attended, self._last(keys)
+        before = state or {}
+        blocks = {
+            name: blocks_as_texts(
+                with_neighbours(
+                    split_blocks(x, self.window), first=before.get(name), after=not self.causal
+                )
+            )
+            for name, x in keys.items()
+        }
+        query = blocks_as_texts(split_blocks(query, self.window))
+        attended = self._attend(query, blocks, scale, bias, relative)
+        attended = join_blocks(texts_as_blocks(attended, batch), length)
+        return attended if state is None else (attended, self._last(_joined(state, keys)))
+
+    def _attend(self, query, keys, scale, bias, relative):
+        """From the first queries of a band to its first keys."""
+        queries, count = ops.shape(query)[2], ops.shape(keys["recent_key"])[2]
+        query_positions, key_positions = self.band()
+        distance = key_positions[:, None, :count] - query_positions[:, :queries, None]
+        visible = ops.abs(distance) <= self.window
+        if self.causal:
+            visible = ops.logical_and(visible, distance <= 0)
+        mask = ops.logical_and(visible[:, None], ops.swapaxes(keys["recent_real"], 2, 3))
+        if bias is not None:
+            bias = bias[:, :, :queries, :count]
+        key, value = keys["recent_key"], keys["recent_value"]
+        if relative is None:
+            return exact_attention(query, key, value, mask=mask, bias=bias, scale=scale)
+        relative = relative[:, :queries, :count]
+        query = query * scale
+        scores = ops.matmul(query, ops.swapaxes(key, 2, 3)) + relative_scores(query, relative)
+        scores = ops.cast(scores, "float64" if query.dtype == "float64" else "float32")
+        probabilities = ops.cast(attention_probabilities(scores, mask), value.dtype)
+        return ops.matmul(probabilities, value) + relative_values(probabilities, relative)
+
+    def _last(self, keys):
+        """What the next token will look at."""
+        return {name: x[:, :, -self.window :] for name, x in keys.items()}
+
+    def empty_state(self, batch, heads, head_size, value_size, dtype):
+        return {
+            "recent_key": ops.zeros((batch, heads, self.window, head_size), dtype),
+            "recent_value": ops.zeros((batch, heads, self.window, value_size), dtype),
+            "recent_real": ops.zeros((batch, 1, self.window, 1), "bool"),
+        }
+
+
+def _joined(state, keys):
+    return {
+        name: ops.concatenate([state[name], ops.cast(x, state[name].dtype)], axis=2)
+        for name, x in keys.items()
+    }

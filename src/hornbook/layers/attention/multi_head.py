@@ -1,0 +1,290 @@
+"""Multi-head scaled dot-product attention."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from hornbook.layers.attention.exact import dropping, exact_attention, is_worthwhile
+from hornbook.layers.attention.kinds import cannot, make_kind, sharpened
+from hornbook.layers.attention.memory import add_scores_below, put_in_memory
+from hornbook.layers.attention.probabilities import attention_probabilities
+from hornbook.layers.dropout import Dropout
+from hornbook.layers.matrices.dense import Dense
+from hornbook.layers.normalization import ConditionalLayerNormalization
+from hornbook.layers.positions.distances import add_bias, look_up
+from hornbook.layers.positions.relative import relative_scores, relative_values
+from hornbook.layers.positions.rotary import rotate
+
+
+@keras.saving.register_keras_serializable("hornbook")
+class MultiHeadAttention(keras.layers.Layer):
+    """Attends from `x` to `context` with several heads.
+
+    Args:
+        num_heads: Heads of the query.
+        num_key_value_heads: Heads of key and value, each shared by several of the query
+            (grouped-query attention); None: as many.
+        head_size: Features of a head; None: those of `x`, divided by the heads.
+        dropout: Rate on the attention probabilities in training.
+        use_bias: Whether the four projections have a bias; `"query_key_value"`: all but the last.
+        kernel_initializer: Of the four projections.
+        rotary_pairs: See `rotate`.
+        scale: Whether scores are divided by the root of `head_size`.
+        normalization: From scores to probabilities: see `attention_probabilities`.
+        query_key_norm: The epsilon of a norm of each head of query and key; None: no such norm.
+        kind: `"full"`, or one of `hornbook.layers.attention.kinds.KINDS`, which drops no
+            probabilities.
+        kind_options: What the kind is made with.
+        causal: Of a kind other than full: whether a token sees none that comes after it.
+
+    Call arguments:
+        x: `(batch, queries, features)`.
+        context: `(batch, keys, features)`; None for self-attention.
+        attention_mask: Boolean, broadcasts to `(batch, heads, queries, keys)`; True may be
+            seen.  What is masked has exactly zero influence.
+        attention_bias: Added to the scores; same shape, or `distances` with a number a head.
+        rotary: From `RotaryPositions`; query and key are turned by it.
+        relative: From `RelativePositions`, or its `distances`; added to keys and values.
+        padding_mask: `(batch, queries)`, True or 1 at real tokens; of a kind other than full,
+            for which `attention_mask` would have too many elements.
+        context_padding_mask: `(batch, keys)`, likewise.
+        memory: What earlier calls left, a dict of any of
+            `scores`, of the block below, to be added to these (RealFormer);
+            `key` and `value`, `(batch * key_value_heads, slots, head_size)`.  With `index`, key
+            and value of these tokens are put there from that slot on, and all slots attended
+            to; without it, they are used in place of those of `context`;
+            the state of a kind other than full.
+
+    Returns:
+        `(batch, queries, features)`; with `memory` also what it holds now.
+
+    Reference: https://arxiv.org/abs/1706.03762
+    """
+
+    def __init__(
+        self,
+        *,
+        num_heads: int,
+        num_key_value_heads: int | None = None,
+        head_size: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool | str = True,
+        kernel_initializer="glorot_uniform",
+        rotary_pairs: str = "interleaved",
+        scale: bool = True,
+        normalization: str = "softmax",
+        query_key_norm: float | None = None,
+        kind: str = "full",
+        kind_options: dict[str, Any] | None = None,
+        causal: bool = False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.num_key_value_heads = num_key_value_heads or num_heads
+        self.head_size: Any = head_size
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.rotary_pairs = rotary_pairs
+        self.scale = scale
+        self.normalization = normalization
+        self.query_key_norm = query_key_norm
+        self.kind_name = kind
+        self.kind: Any = make_kind(
+            kind,
+            kind_options,
+            causal=causal,
+            normalization=normalization,
+            dtype=self.dtype_policy,
+        )
+        self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+
+    def build(self, x_shape):
+        features = x_shape[-1]
+        if self.head_size is None:
+            if features % self.num_heads:
+                raise ValueError(f"{features} features cannot be shared by {self.num_heads} heads.")
+            self.head_size = features // self.num_heads
+        queries = self.num_heads * self.head_size
+        keys = self.num_key_value_heads * self.head_size
+        self.query = self._projection("query", features, queries, bool(self.use_bias))
+        self.key = self._projection("key", features, keys, bool(self.use_bias))
+        self.value = self._projection("value", features, keys, bool(self.use_bias))
+        self.output_dense = self._projection(
+            "output_dense", queries, features, self.use_bias is True
+        )
+        if self.query_key_norm is not None:
+            self.query_norm = self._head_norm("query_norm")
+            self.key_norm = self._head_norm("key_norm")
+        if self.kind is not None:
+            self.kind.build((None, self.num_heads, None, self.head_size))
+
+    def _projection(self, name, features, units, use_bias):
+        dense = Dense(
+            units,
+            use_bias=use_bias,
+            kernel_initializer=self.kernel_initializer.clone(),  # else equal kernels
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        dense.build((None, None, features))
+        return dense
+
+    def _head_norm(self, name):
+        norm = ConditionalLayerNormalization(
+            epsilon=self.query_key_norm or 0.0,
+            kind="rms",
+            offset=False,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        norm.build((None, None, None, self.head_size))
+        return norm
+
+    def call(
+        self,
+        x,
+        context=None,
+        attention_mask=None,
+        attention_bias=None,
+        rotary=None,
+        relative=None,
+        memory=None,
+        padding_mask=None,
+        context_padding_mask=None,
+        training=None,
+    ):
+        memory = None if memory is None else dict(memory)
+        query = self._split(self.query(x))
+        if self.query_key_norm is not None:
+            query = self.query_norm(query)
+        if self.kind is not None:
+            if attention_mask is not None:
+                raise ValueError(f"attention {self.kind_name!r} takes padding_mask.")
+            if context is None:
+                context, context_padding_mask = x, padding_mask
+            elif refusal := cannot(self.kind_name, "cross"):
+                raise ValueError(refusal)
+            options = {
+                "real_queries": padding_mask,
+                "real_keys": context_padding_mask,
+                "bias": attention_bias,
+                "relative": relative,
+                "rotary": rotary,
+                "training": training,
+            }
+            return self._attend_by_kind(query, context, memory, options)
+        if rotary is not None:
+            query = rotate(query, rotary, self.rotary_pairs)
+        key, value = self.key_and_value(x if context is None else context, rotary, memory)
+        attended = self._attend_in_parts(
+            query, key, value, attention_mask, attention_bias, relative, memory, training
+        )
+        if attended is None:
+            if isinstance(relative, dict):
+                relative = look_up(relative)
+            scores = add_scores_below(memory, self._scores(query, key, relative))
+            scores = add_bias(scores, attention_bias)
+            attended = self._mix(scores, attention_mask, value, relative, training)
+        y = self.output_dense(self._join(attended))
+        return y if memory is None else (y, memory)
+
+    def _attend_in_parts(self, query, key, value, mask, bias, relative, memory, training):
+        """Without all scores, or None where these are wanted or so few that it gains nothing."""
+        if memory is not None and "scores" in memory:
+            return None
+        looked_up = relative is not None and not isinstance(relative, dict)
+        plain = (
+            relative is None
+            and not (training and self.dropout.rate)
+            and self.normalization != "squared_relu"
+        )
+        if looked_up or not is_worthwhile(query, key, plain=plain):
+            return None
+        return exact_attention(
+            query,
+            key,
+            value,
+            mask=mask,
+            bias=bias,
+            relative=relative,
+            scale=self._scale,
+            normalization=self.normalization,
+            **dropping(self.dropout, training),
+        )
+
+    def _attend_by_kind(self, query, context, memory, options):
+        """What the kind makes of it; with `memory` also its state after these tokens."""
+        key, value = self.key_and_value(context)
+        if self.normalization == "softmax_plus":
+            query = sharpened(query, options["real_keys"])
+        if memory is not None:
+            options["state"] = {name: x for name, x in memory.items() if name != "index"}
+        options |= {"scale": self._scale, "rotary_pairs": self.rotary_pairs}
+        attended = self.kind.attend(query, key, value, **options)
+        if memory is None:
+            return self.output_dense(self._join(attended))
+        attended, state = attended
+        return self.output_dense(self._join(attended)), memory | state
+
+    @property
+    def _scale(self) -> float:
+        return 1 / math.sqrt(self.head_size) if self.scale else 1.0
+
+    def key_and_value(self, context, rotary=None, memory=None):
+        """Of the context, of the memory, or of both; the memory is brought up to date."""
+        if memory is not None and "key" in memory and "index" not in memory:
+            return memory["key"], memory["value"]
+        key = self._split(self.key(context))
+        value = self._split(self.value(context))
+        if self.query_key_norm is not None:
+            key = self.key_norm(key)
+        if rotary is not None:
+            key = rotate(key, rotary, self.rotary_pairs)
+        return put_in_memory(memory, key, value)
+
+    def _scores(self, query, key, relative):
+        """How well each query and key match -> `(batch, heads, queries, keys)`, in float32."""
+        if self.scale:
+            query = query * self._scale
+        scores = self._of_groups(query, ops.swapaxes(key, -2, -1))
+        if relative is not None:
+            scores = scores + relative_scores(query, relative)
+        return ops.cast(scores, "float64" if self.compute_dtype == "float64" else "float32")
+
+    def _mix(self, scores, attention_mask, value, relative, training):
+        """The weighted sum of the values -> `(batch, heads, queries, head_size)`."""
+        probabilities = attention_probabilities(scores, attention_mask, self.normalization)
+        probabilities = ops.cast(probabilities, self.compute_dtype)
+        probabilities = self.dropout(probabilities, training=training)
+        attended = self._of_groups(probabilities, value)
+        return attended if relative is None else attended + relative_values(probabilities, relative)
+
+    def _of_groups(self, per_query_head, per_key_head):
+        """The matrix product, when several heads of the query may share one of key and value."""
+        remembered = len(per_key_head.shape) == 3
+        if self.num_key_value_heads == self.num_heads and not remembered:
+            return ops.matmul(per_query_head, per_key_head)
+        batch, _, queries, size = ops.shape(per_query_head)
+        heads = self.num_key_value_heads
+        together = (self.num_heads // heads) * queries
+        rows = (batch * heads,) if remembered else (batch, heads)
+        product = ops.matmul(ops.reshape(per_query_head, (*rows, together, size)), per_key_head)
+        return ops.reshape(product, (batch, self.num_heads, queries, ops.shape(product)[-1]))
+
+    def _split(self, x):
+        # with -1 for the heads TensorFlow would not know their number, which says who shares keys
+        heads = x.shape[-1] // self.head_size
+        x = ops.reshape(x, (*ops.shape(x)[:2], heads, self.head_size))
+        return ops.transpose(x, (0, 2, 1, 3))  # (batch, heads, length, head_size)
+
+    def _join(self, x):
+        x = ops.transpose(x, (0, 2, 1, 3))
+        return ops.reshape(x, (*ops.shape(x)[:2], self.num_heads * self.head_size))
+
+    def compute_output_shape(self, x_shape, **other_shapes):
+        return x_shape

@@ -1,0 +1,76 @@
+"""Products with a `RoundedMatrix` by the kernels that PyTorch has for them on a CPU."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+
+import torch
+
+from hornbook.layers.matrices.rounded import GROUP
+
+# 7 bits in each half: more could overflow where a processor adds products in 16 bits
+_HALF, _MIDDLE = 63, 64
+
+
+def kernel(kind: str, numbers, scales) -> Callable | None:
+    """A function from `x`, `(n, columns)`, to the product, `(n, rows)`, both in float32.
+
+    Args:
+        kind, numbers, scales: Of the matrix.
+
+    Returns:
+        None elsewhere than on a CPU, and where PyTorch was built without the kernel.
+    """
+    if numbers.device.type != "cpu":
+        return None
+    with torch.inference_mode(False), torch.no_grad():
+        if kind == "int8" and "fbgemm" in torch.backends.quantized.supported_engines:
+            return functools.partial(_eight_bits, _pack_eight_bits(numbers, scales))
+        if kind == "int4" and hasattr(torch.ops.aten, "_weight_int4pack_mm_for_cpu"):
+            return functools.partial(_four_bits, *_pack_four_bits(numbers, scales))
+    return None
+
+
+def _pack_eight_bits(numbers, scales):
+    before = torch.backends.quantized.engine
+    try:
+        torch.backends.quantized.engine = "fbgemm"
+        with warnings.catch_warnings():  # such tensors are to go one day; the kernel has no others
+            warnings.filterwarnings("ignore", "torch.quantize_per_tensor", UserWarning)
+            zeros = torch.zeros(len(scales), dtype=torch.int64)
+            tensor = torch._make_per_channel_quantized_tensor(
+                numbers.detach().contiguous(), scales.detach().double(), zeros, 0
+            )
+        return torch.ops.quantized.linear_prepack(tensor, None)
+    finally:
+        torch.backends.quantized.engine = before
+
+
+def _eight_bits(packed, x):
+    """The kernel multiplies bytes, so each number of `x` becomes two, of 7 bits: what is lost is
+    far below what the weights have lost, and no row changes what another gets."""
+    largest = x.abs().amax(dim=1, keepdim=True).clamp(min=1e-30)
+    x = x * (_HALF / largest)
+    high = torch.round(x)
+    low = torch.round((x - high) * (2 * _HALF))
+    y = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
+        torch.cat([high, low]), 1.0, _MIDDLE, packed
+    )
+    count = x.shape[0]
+    return (y[:count] + y[count:] / (2 * _HALF)) * (largest / _HALF)
+
+
+def _pack_four_bits(numbers, scales):
+    whole = torch.cat([numbers & 15, numbers >> 4], dim=1).to(torch.int32)
+    packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(whole, 1)
+    pairs = torch.stack([scales.T, torch.zeros_like(scales.T)], dim=2)  # scale and zero point
+    return packed, pairs.to(torch.bfloat16).contiguous()
+
+
+def _four_bits(packed, pairs, x):
+    """The kernel is fast in bfloat16 only, which x and the product then are; finer than 4 bits."""
+    missing = packed.shape[1] * 2 - x.shape[1]
+    x = torch.nn.functional.pad(x, (0, missing)).to(torch.bfloat16)
+    return torch.ops.aten._weight_int4pack_mm_for_cpu(x, packed, GROUP, pairs).float()

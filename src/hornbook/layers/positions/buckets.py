@@ -1,0 +1,96 @@
+"""Relative positions as T5 has them: one number for each head and range of distances."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from hornbook.layers.positions.distances import distances, look_up_bias
+
+
+@keras.saving.register_keras_serializable("hornbook")
+class RelativePositionBuckets(keras.layers.Layer):
+    """Looks up what to add to each score for the distance from query to key (T5).
+
+    Near distances have a bucket each; farther ones share buckets that grow with the logarithm
+    of the distance, up to `max_distance` and everything beyond.
+
+    Args:
+        num_heads: Heads of attention; each learns its own numbers.
+        num_buckets: Rows of the table.
+        max_distance: From here on distances are not told apart.
+        bidirectional: Whether half of the buckets are for keys that come later; else those
+            count as distance 0.
+        embeddings_initializer: Of the table.
+
+    Call arguments:
+        position_ids: Integers `(batch or 1, queries)`.
+        key_position_ids: Integers `(batch or 1, keys)`; None: those of the queries.
+
+    Returns:
+        `(batch or 1, num_heads, queries, keys)`, an `attention_bias`.
+
+    Reference: https://arxiv.org/abs/1910.10683
+    """
+
+    def __init__(
+        self,
+        *,
+        num_heads: int,
+        num_buckets: int = 32,
+        max_distance: int = 128,
+        bidirectional: bool = True,
+        embeddings_initializer="uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.num_buckets = num_buckets
+        self.max_distance = max_distance
+        self.bidirectional = bidirectional
+        self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
+
+    def build(self, position_ids_shape=None):
+        self.embeddings = self.add_weight(
+            name="embeddings",
+            shape=(self.num_buckets, self.num_heads),
+            initializer=self.embeddings_initializer,
+        )
+
+    def call(self, position_ids, key_position_ids=None):
+        return look_up_bias(self.distances(position_ids, key_position_ids))
+
+    def distances(self, position_ids, key_position_ids=None):
+        """The same, not looked up yet: see `distances`."""
+        every = ops.arange(-self.max_distance, self.max_distance + 1)
+        rows = ops.take(self.embeddings, self.buckets(every), axis=0)
+        return distances(rows, position_ids, key_position_ids)
+
+    def buckets(self, distances):
+        """The row of each distance, key minus query: integers of the same shape."""
+        rows, first = self.num_buckets, 0
+        if self.bidirectional:
+            rows //= 2
+            first = ops.cast(distances > 0, "int32") * rows
+            distances = ops.abs(distances)
+        else:
+            distances = ops.maximum(-distances, 0)
+        rows_of = ops.convert_to_tensor(_rows_of_distances(rows, self.max_distance))
+        return first + ops.take(rows_of, ops.minimum(distances, self.max_distance), axis=0)
+
+
+def _rows_of_distances(rows: int, max_distance: int) -> np.ndarray:
+    """The row of each distance from 0 to `max_distance`.
+
+    In float32 and in this order, as the original computes it: a distance on the edge of two
+    buckets would else fall into the other one.
+    """
+    near = rows // 2  # so many have a row each
+    distances = np.arange(max_distance + 1)
+    logarithms = np.log(np.maximum(distances, 1).astype("float32") / np.float32(near))
+    far = logarithms / np.float32(math.log(max_distance / near)) * np.float32(rows - near)
+    far = np.minimum(near + far.astype("int32"), rows - 1)
+    return np.where(distances < near, distances, far).astype("int32")

@@ -1,0 +1,79 @@
+"""Relative positions: a fixed vector for each distance, seen by keys and by values."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from hornbook.layers.positions.distances import distances, look_up
+
+
+@keras.saving.register_keras_serializable("hornbook")
+class RelativePositions(keras.layers.Layer):
+    """Looks up a sinusoidal vector for the distance from every query to every key (NEZHA).
+
+    There is nothing to learn: the table is computed, and no checkpoint has it.
+
+    Args:
+        head_size: Features of a head, an even number.
+        max_distance: Farther tokens count as this far away.
+
+    Call arguments:
+        position_ids: Integers `(batch or 1, queries)`.
+        key_position_ids: Integers `(batch or 1, keys)`; None: those of the queries.
+
+    Returns:
+        `(batch or 1, queries, keys, head_size)`, in the compute dtype.
+
+    Reference: https://arxiv.org/abs/1909.00204
+    """
+
+    def __init__(self, *, head_size: int, max_distance: int = 64, **kwargs):
+        super().__init__(**kwargs)
+        if head_size % 2:
+            raise ValueError(f"{head_size} features of a head do not make sines and cosines.")
+        self.head_size = head_size
+        self.max_distance = max_distance
+
+    def call(self, position_ids, key_position_ids=None):
+        return look_up(self.distances(position_ids, key_position_ids))
+
+    def distances(self, position_ids, key_position_ids=None):
+        """The same, not looked up yet: see `distances`."""
+        rows = ops.cast(ops.convert_to_tensor(self._table()), self.compute_dtype)
+        return distances(rows, position_ids, key_position_ids)
+
+    def _table(self) -> np.ndarray:
+        """Row `d` is for distance `d - max_distance`; sines at even, cosines at odd features."""
+        rows = np.arange(2 * self.max_distance + 1)[:, None]
+        angles = rows * 10000.0 ** (-np.arange(0, self.head_size, 2) / self.head_size)
+        both = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+        return both.reshape(len(rows), self.head_size).astype("float32")
+
+
+def relative_scores(query, relative):
+    """What each query thinks of each distance.
+
+    Args:
+        query: `(batch, heads, queries, head_size)`.
+        relative: What `RelativePositions` returned.
+
+    Returns:
+        `(batch, heads, queries, keys)`, to be added to the scores.
+    """
+    scores = ops.matmul(ops.swapaxes(query, 1, 2), ops.swapaxes(relative, 2, 3))
+    return ops.swapaxes(scores, 1, 2)
+
+
+def relative_values(probabilities, relative):
+    """The vectors of the distances that each query looks at.
+
+    Args:
+        probabilities: `(batch, heads, queries, keys)`.
+        relative: What `RelativePositions` returned.
+
+    Returns:
+        `(batch, heads, queries, head_size)`, to be added to the mixed values.
+    """
+    return ops.swapaxes(ops.matmul(ops.swapaxes(probabilities, 1, 2), relative), 1, 2)

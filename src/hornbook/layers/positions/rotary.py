@@ -1,0 +1,68 @@
+"""Rotary positions: query and key are turned by an angle that grows with the position."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+from hornbook.layers.positions.rotary_scaling import rotary_attention_factor, rotary_speeds
+
+
+@keras.saving.register_keras_serializable("hornbook")
+class RotaryPositions(keras.layers.Layer):
+    """The cosines and sines by which `rotate` turns pairs of features.
+
+    The product of a turned query and a turned key depends on their distance only, so there
+    is nothing to learn and no last position.
+
+    Args:
+        head_size: Features of a head, an even number.
+        base, scaling: See `rotary_speeds`.
+
+    Call arguments:
+        position_ids: Integers `(batch or 1, length)`.
+
+    Returns:
+        Cosines and sines, each `(batch or 1, 1, length, head_size / 2)`, in float32; longer
+        than 1 where the scaling has an attention factor.
+
+    Reference: https://kexue.fm/archives/8265
+    """
+
+    def __init__(self, *, head_size: int, base: float = 10000.0, scaling=None, **kwargs):
+        super().__init__(**kwargs)
+        if head_size % 2:
+            raise ValueError(f"{head_size} features of a head do not make pairs.")
+        self.speeds = rotary_speeds(head_size, base, scaling).astype("float32")
+        self.attention_factor = rotary_attention_factor(scaling)
+
+    def call(self, position_ids):
+        positions = ops.cast(position_ids, "float32")[:, None, :, None]
+        angles = positions * ops.convert_to_tensor(self.speeds)
+        return ops.cos(angles) * self.attention_factor, ops.sin(angles) * self.attention_factor
+
+
+def rotate(x, rotary, pairs: str = "interleaved"):
+    """Turns every pair of features by its angle.
+
+    Args:
+        x: `(batch, heads, length, head_size)`.
+        rotary: What `RotaryPositions` returned.
+        pairs: `"interleaved"`: features 0 and 1, 2 and 3 ... (RoFormer); `"halves"`: feature
+            `i` of the first half and feature `i` of the second.
+
+    Returns:
+        The shape and type of `x`.
+    """
+    cos, sin = rotary
+    turned = ops.cast(x, cos.dtype)
+    if pairs == "interleaved":
+        one, other = turned[..., ::2], turned[..., 1::2]
+    else:
+        one, other = ops.split(turned, 2, axis=-1)
+    parts = [one * cos - other * sin, other * cos + one * sin]
+    if pairs == "interleaved":
+        turned = ops.reshape(ops.stack(parts, axis=-1), ops.shape(x))
+    else:
+        turned = ops.concatenate(parts, axis=-1)
+    return ops.cast(turned, x.dtype)

@@ -1,0 +1,181 @@
+"""Files larger than memory, mined in two passes over parts (SON).
+
+A set that is frequent in the whole file is at least as frequent, as a share, in some part.
+So the first pass mines each part by itself, and every truly frequent set is among what it
+finds; the second pass counts all of these in the whole file.
+
+Reference: Savasere, Omiecinski and Navathe, An Efficient Algorithm for Mining Association
+Rules in Large Databases, 1995.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from hornbook.errors import DataError, OptionError
+from hornbook.mining.baskets import Baskets
+from hornbook.mining.changes import Changes
+from hornbook.mining.hierarchy import without_relatives
+from hornbook.mining.itemsets import Itemsets
+from hornbook.mining.large.counting import count_sets
+from hornbook.mining.ordering import in_order
+from hornbook.mining.search.collecting import Found, TooManyItemsets
+from hornbook.mining.search.item_rows import sums_of
+from hornbook.mining.support import exact, minimum_count
+from hornbook.mining.too_many import FloodError
+
+# Of the memory, one part in so many is for the sets found in all parts, until they are united.
+SHARE_OF_CANDIDATES = 4
+
+
+def mine_parts(
+    parts: Callable[[], Iterable[Baskets]],
+    min_support: float,
+    longest: int,
+    memory: int,
+    limit: int,
+    changes: Changes,
+    notes: list[str] | None = None,
+) -> Itemsets:
+    """Frequent itemsets of baskets that come in parts.
+
+    Args:
+        parts: Goes through all parts each time it is called; see `parts.parts_of`.
+        min_support, longest, memory, limit: see `frequent_itemsets`.
+        changes: What to do to each part first.
+        notes: Gets what was dropped or merged on the way.
+    """
+    total = sum(map(len, parts())) if isinstance(min_support, Integral) else 1
+    share = share_of(min_support, max(1, total))
+    # Small parts find many sets by chance: more than fit into memory are no use.
+    room = max(1 << 22, memory // SHARE_OF_CANDIDATES)
+    candidates: list[tuple[list[Any], Itemsets]] = []
+    names: set[Any] = set()
+    baskets = 0
+    said: Counter[str] = Counter()
+    for part in parts():
+        baskets += len(part)
+        for note in part.notes:
+            number, _, what = note.partition(" ")
+            said[what] += int(number.replace(",", ""))
+        if changes.exclude:
+            names.update(map(str, part.labels))
+        candidates.append(mine_part(changes.apply(part), share, longest, memory, limit, room))
+        labels, itemsets = candidates[-1]
+        # The names of its items are held until then too.
+        room -= itemsets.items.nbytes + 16 * len(itemsets) + 100 * len(labels)
+    if not baskets:
+        raise DataError("There are no baskets to mine: all parts are empty.")
+    changes.refuse_useless(names)
+    if notes is not None:
+        notes += [f"{number:,} {what}" for what, number in said.items()]
+    union = unite(candidates, limit)
+    counts = np.zeros(len(union), np.int64)
+    for part in parts():
+        counts += count_part(union, changes.apply(part), memory // 8)
+    minimum = minimum_count(min_support, baskets, len(union.labels))
+    return keep_frequent(union, counts, minimum, baskets, changes)
+
+
+def share_of(min_support: float, total: int) -> Fraction:
+    """The minimum support as an exact share of `total` baskets; see `minimum_count`."""
+    minimum_count(min_support, total, 0)  # complains if it cannot be
+    return (
+        Fraction(int(min_support), total)
+        if isinstance(min_support, Integral)
+        else exact(min_support)
+    )
+
+
+def mine_part(
+    part: Baskets, share: Fraction, longest: int, memory: int, limit: int, room: int = 2**62
+) -> tuple[list[Any], Itemsets]:
+    """The sets that are frequent in one part, with the names of the items that occur in them.
+
+    Raises:
+        FloodError: there are more than `limit`.
+    """
+    from hornbook.mining.frequent import search
+
+    minimum = max(1, math.ceil(share * len(part)))
+    try:
+        columns = search(part, minimum, longest, Found(limit, room=room), memory)
+    except TooManyItemsets:
+        raise FloodError(
+            f"In a part of {len(part):,} baskets, {minimum:,} of which make a set frequent, there "
+            f"are too many itemsets to count.\nGive more memory, so that parts are larger, a "
+            f"larger minimum support or a maximum length."
+        ) from None
+    itemsets = Itemsets(*columns, part.labels, part.total, minimum)
+    used = np.flatnonzero(np.bincount(itemsets.items))
+    number = np.cumsum(np.bincount(itemsets.items) > 0, dtype=np.int32) - 1
+    labels = [itemsets.label_of(code) for code in used.tolist()]
+    return labels, Itemsets(
+        itemsets.offsets,
+        number.take(itemsets.items),
+        itemsets.counts,
+        labels,
+        itemsets.total,
+        minimum,
+    )
+
+
+def unite(parts: Sequence[tuple[list[Any], Itemsets]], limit: int) -> Itemsets:
+    """All sets of all parts, each once, with codes that are common to all."""
+    code_of: dict[Any, int] = {}
+    by_length: dict[int, list[np.ndarray]] = {}
+    for labels, itemsets in parts:
+        common = np.array([code_of.setdefault(label, len(code_of)) for label in labels], np.int32)
+        for _, matrix in itemsets.by_length:
+            sets = np.sort(common[matrix], axis=1)
+            by_length.setdefault(matrix.shape[1], []).append(sets)
+    items = [np.empty(0, np.int32)]
+    lengths = [np.empty(0, np.int64)]
+    number = 0
+    for length in sorted(by_length):
+        sets = _each_once(np.concatenate(by_length.pop(length)), len(code_of))
+        number += len(sets)
+        items.append(sets.ravel())
+        lengths.append(np.full(len(sets), length))
+    if number > limit:
+        raise OptionError(
+            f"In parts of the file there are {number:,} frequent itemsets to count, more than "
+            f"{limit:,}.\nTry a larger minimum support, a maximum length or more memory."
+        )
+    counts = np.zeros(number, np.int64)
+    offsets = sums_of(np.concatenate(lengths))
+    return Itemsets(offsets, np.concatenate(items), counts, list(code_of), 0, 1)
+
+
+def _each_once(sets: np.ndarray, items: int) -> np.ndarray:
+    """The different rows of `sets`; numbering prefixes beats comparing whole rows tenfold."""
+    prefix = np.zeros(len(sets), np.int64)
+    for column in sets.T:
+        _, first, prefix = np.unique(
+            prefix * items + column, return_index=True, return_inverse=True
+        )
+    return sets[first]
+
+
+def count_part(union: Itemsets, part: Baskets, room: int = 1 << 26) -> np.ndarray:
+    """`(sets,)` in how many baskets of one part each set of the union is."""
+    code_of = {label: code for code, label in enumerate(union.labels)}
+    labels = part.labels.tolist() if isinstance(part.labels, np.ndarray) else part.labels
+    common = np.array([code_of.get(label, -1) for label in labels], np.int64)
+    return count_sets(union, part, common, room)
+
+
+def keep_frequent(
+    union: Itemsets, counts: np.ndarray, minimum: int, total: int, changes: Changes
+) -> Itemsets:
+    """The sets of the union that are frequent in the whole."""
+    counted = Itemsets(union.offsets, union.items, counts, union.labels, total, minimum)
+    kept = in_order(counted.take(np.flatnonzero(counts >= minimum)))
+    return kept if changes.categories is None else without_relatives(kept, changes.categories)

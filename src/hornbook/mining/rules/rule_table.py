@@ -1,0 +1,183 @@
+"""Rules "who buys A also buys C" from frequent itemsets, in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from hornbook.errors import OptionError, require
+from hornbook.mining.baskets import nearest_item
+from hornbook.mining.itemsets import Itemsets
+from hornbook.mining.rules.measures import MEASURES, Shares
+from hornbook.mining.rules.redundancy import gain
+from hornbook.mining.rules.significance import CORRECTIONS, TESTS, chi2, correct, fisher
+
+# mlxtend's names where they differ from ours.
+_MLXTEND = {"zhang": "zhangs_metric"}
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """Rules, each three numbers of itemsets: of both sides together, and of each side.
+
+    Attributes:
+        itemsets: The frequent itemsets the numbers point into.
+        whole, antecedent, consequent: `(rules,)` int64.
+        tested: how many rules were judged before weak ones were dropped; the number that a
+            correction for multiple testing has to know.
+    """
+
+    itemsets: Itemsets
+    whole: np.ndarray
+    antecedent: np.ndarray
+    consequent: np.ndarray
+    tested: int
+
+    @classmethod
+    def none(cls, itemsets: Itemsets) -> Rules:
+        """No rules at all."""
+        nothing = np.empty(0, np.int64)
+        return cls(itemsets, nothing, nothing, nothing, 0)
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+    def __iter__(self) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+        """(antecedent items, consequent items), rule by rule."""
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        return self.itemsets[self.antecedent[index]], self.itemsets[self.consequent[index]]
+
+    @property
+    def counts(self) -> np.ndarray:
+        """`(rules,)` the baskets with both sides."""
+        return self.itemsets.counts.take(self.whole)
+
+    @cached_property
+    def shares(self) -> Shares:
+        total = self.itemsets.total
+        counts = self.itemsets.counts
+        return Shares(
+            counts.take(self.whole) / total,
+            counts.take(self.antecedent) / total,
+            counts.take(self.consequent) / total,
+        )
+
+    def measure(self, name: str) -> np.ndarray:
+        """`(rules,)` one of `MEASURES`, like `"lift"`."""
+        if name not in MEASURES:
+            raise OptionError(f"There is no measure {name!r}.  Known: {', '.join(MEASURES)}.")
+        return MEASURES[name](self.shares)
+
+    def measures(self) -> dict[str, np.ndarray]:
+        """All of `MEASURES`."""
+        return {name: measure(self.shares) for name, measure in MEASURES.items()}
+
+    def p_values(self, test: str = "fisher", correction: str = "none") -> np.ndarray:
+        """`(rules,)` how likely so strong a rule is by chance.
+
+        Args:
+            test: `"fisher"` (exact, one-sided) or `"chi2"`.
+            correction: For the number of rules tested; one of `CORRECTIONS`.
+        """
+        for value, allowed, name in (
+            (test, TESTS, "test"),
+            (correction, CORRECTIONS, "correction"),
+        ):
+            if value not in allowed:
+                raise OptionError(f"{name}={value!r} is not known.  Known: {', '.join(allowed)}.")
+        counts = self.itemsets.counts
+        p_values = {"fisher": fisher, "chi2": chi2}[test](
+            self.counts,
+            counts.take(self.antecedent),
+            counts.take(self.consequent),
+            self.itemsets.total,
+        )
+        return correct(p_values, correction, self.tested)
+
+    def take(self, indices: np.ndarray) -> Rules:
+        """The rules with these numbers, in this order (or where a boolean array is true)."""
+        sides = (self.whole[indices], self.antecedent[indices], self.consequent[indices])
+        return Rules(self.itemsets, *sides, self.tested)
+
+    def sorted_by(self, measure: str = "lift") -> Rules:
+        """Best first; among equals the more frequent, then the order of the itemsets."""
+        keys = (self.antecedent, self.whole, -self.counts, -self.measure(measure))
+        return self.take(np.lexsort(keys))
+
+    def with_item(self, item: Hashable, side: str = "either") -> np.ndarray:
+        """`(rules,)` whether `item` is on a side: `"antecedent"`, `"consequent"`, `"either"`.
+
+        Raises:
+            OptionError: no rule could have that item, with the nearest one that exists.
+        """
+        holds = sets_with(self.itemsets, item)
+        sides = {
+            "antecedent": self.antecedent,
+            "consequent": self.consequent,
+            "either": self.whole,
+        }
+        return holds.take(sides[side])
+
+    def without_redundant(self, improvement: float = 0.0) -> Rules:
+        """Drops the rules that a shorter one makes needless.
+
+        A rule is needless when some rule with the same consequent and fewer items before
+        the arrow (or the consequent's own share, with none) is as confident, up to
+        `improvement`.
+        """
+        gains = gain(self.itemsets, self.antecedent, self.consequent)
+        return self.take(np.flatnonzero(gains > improvement))
+
+    def to_pandas(self) -> Any:
+        """A pandas table with mlxtend's columns, and `imbalance`."""
+        pandas = require("pandas", extra="tables")
+        sets = [frozenset(self.itemsets[index]) for index in range(len(self.itemsets))]
+        columns: dict[str, Any] = {
+            "antecedents": [sets[index] for index in self.antecedent.tolist()],
+            "consequents": [sets[index] for index in self.consequent.tolist()],
+        }
+        for name, values in self.measures().items():
+            columns[_MLXTEND.get(name, name)] = values
+        return pandas.DataFrame(columns)
+
+    def to_arrow(self) -> Any:
+        """A PyArrow table: `antecedent` and `consequent` (lists), `count`, the measures."""
+        arrow = require("pyarrow", extra="tables")
+        items = self.itemsets.to_arrow().column("items").combine_chunks()
+        columns = {
+            "antecedent": items.take(arrow.array(self.antecedent)),
+            "consequent": items.take(arrow.array(self.consequent)),
+            "count": self.counts,
+        }
+        return arrow.table(columns | self.measures())
+
+
+def sets_with(itemsets: Itemsets, item: Hashable) -> np.ndarray:
+    """`(sets,)` whether each set holds `item`."""
+    code = code_of(itemsets, item)
+    places = np.flatnonzero(itemsets.items == code)
+    holds = np.zeros(len(itemsets), bool)
+    holds[np.searchsorted(itemsets.offsets, places, "right") - 1] = True
+    return holds
+
+
+def code_of(itemsets: Itemsets, item: Hashable) -> int:
+    """The code of a frequent item.
+
+    Raises:
+        OptionError: it is not frequent, or does not occur; with the nearest that is.
+    """
+    present = np.unique(itemsets.items).tolist()
+    labels = {itemsets.label_of(code): code for code in present}
+    if item in labels:
+        return labels[item]
+    by_name = {str(label): code for label, code in labels.items()}
+    if str(item) in by_name:
+        return by_name[str(item)]
+    raise OptionError(f"{item!r} is not among the frequent items.  {nearest_item(item, by_name)}")

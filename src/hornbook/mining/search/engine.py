@@ -1,0 +1,135 @@
+"""The engine: baskets of item codes in, every frequent itemset out, in columns.
+
+Items are ranked from rarest to most frequent.  The first step finds the frequent pairs,
+along the bit columns of a dense table or along the rows of a sparse one.  From there on
+`projection.descend` does the rest, whatever the data looked like.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hornbook.mining.baskets import sort_each
+from hornbook.mining.search import bit_columns, closed, matrices
+from hornbook.mining.search.collecting import Found
+from hornbook.mining.search.item_rows import Rows
+from hornbook.mining.search.projection import descend
+
+
+def mine(
+    codes: np.ndarray,
+    lengths: np.ndarray,
+    weights: np.ndarray | None,
+    minimum: int,
+    longest: int = 2**31,
+    found: Found | None = None,
+    entries: int = 1 << 22,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every set of items that at least `minimum` baskets hold.
+
+    Args:
+        codes: `(entries,)` item codes from 0, basket after basket.
+        lengths: `(baskets,)` items in each basket.
+        weights: `(baskets,)` whole numbers, or None: one each.
+        minimum: The smallest (weighted) count that is frequent, at least 1.
+        longest: The most items a set may have.
+        found: Where to collect the sets, with its limit.
+        entries: Bound on the child rows held at a time; eight to forty bytes each.
+
+    Returns:
+        offsets, items and counts, as `Found.columns` describes them.
+    """
+    found = Found(2**62) if found is None else found
+    root, supports, item_of_rank = _root(codes, lengths, weights, minimum)
+    number = len(root.tails)
+    found.announce(number)
+    found.add(root.tails[:, None], supports)
+    if longest > 1 and len(root.lengths):
+        _find_larger(root, minimum, longest, found, entries)
+    return found.columns(item_of_rank)
+
+
+def _find_larger(root: Rows, minimum: int, longest: int, found: Found, entries: int) -> None:
+    """Finds all sets of two or more items, starting in the layout that costs least."""
+    number = len(root.tails)
+    if bit_columns.is_cheaper(
+        number, root.lengths, 32 * entries
+    ) and bit_columns.first_step_by_columns(root, minimum, longest, found, entries):
+        return
+    if root.weights is None and matrices.is_cheaper(number, root.lengths, entries):
+        matrices.first_step_by_matrices(root, minimum, longest, found, entries)
+    else:
+        root.items = sort_each(root.items, root.lengths)
+        descend(root, minimum, longest, found, entries)
+
+
+def mine_condensed(
+    codes: np.ndarray,
+    lengths: np.ndarray,
+    weights: np.ndarray | None,
+    minimum: int,
+    maximal: bool,
+    found: Found,
+    entries: int = 1 << 22,
+    only_dense: bool = False,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Every closed or maximal frequent set, found directly; see `mine` and `closed`.
+
+    Returns:
+        As `mine`.  None for sparse baskets if `only_dense`, and if a bit for each basket and
+        frequent item takes more memory than the child rows may.
+    """
+    root, _, item_of_rank = _root(codes, lengths, weights, minimum)
+    number = len(root.tails)
+    if number * max(number, len(lengths)) > 256 * entries:
+        return None
+    if only_dense and not bit_columns.is_cheaper(number, root.lengths, 32 * entries):
+        return None
+    total = len(lengths) if weights is None else int(weights.sum())
+    closed.find_condensed(root, total, minimum, maximal, found, entries)
+    return found.columns(item_of_rank)
+
+
+def _root(codes, lengths, weights, minimum) -> tuple[Rows, np.ndarray, np.ndarray]:
+    """The one class of all baskets, the supports of its tails, and the item of each rank."""
+    codes, lengths, weights, item_of_rank, supports = _rank(codes, lengths, weights, minimum)
+    number = len(item_of_rank)
+    ranks = np.arange(number, dtype=np.uint16 if number < 1 << 16 else np.int32)
+    root = Rows(
+        codes,
+        lengths,
+        np.zeros(len(lengths), np.int64),
+        weights,
+        np.empty((1, 0), ranks.dtype),
+        np.array([number]),
+        ranks,
+    )
+    return root, supports, item_of_rank
+
+
+def _rank(codes, lengths, weights, minimum):
+    """Drops what cannot matter and renames the other items by rank, rarest first."""
+    counts = None if weights is None else np.repeat(weights, lengths)
+    supports = np.bincount(codes, counts).astype(np.int64)
+    frequent = np.flatnonzero(supports >= minimum)
+    frequent = frequent[np.argsort(supports[frequent], kind="stable")]
+    dtype = np.uint16 if len(frequent) < 1 << 16 else np.int32
+    absent = np.iinfo(dtype).max
+    rank = np.full(len(supports), absent, dtype)
+    rank[frequent] = np.arange(len(frequent))
+    ranks = rank.take(codes)
+    kept = ranks != absent
+    if counts is not None:
+        kept &= counts > 0
+    kept_entries = np.flatnonzero(kept)
+    if len(kept_entries) < len(codes):
+        ranks = ranks.take(kept_entries)
+        before = np.zeros(len(codes) + 1, np.int64)
+        np.cumsum(kept, out=before[1:])
+        ends = np.cumsum(lengths)
+        lengths = before.take(ends) - before.take(ends - lengths)
+    filled = np.flatnonzero(lengths)
+    if len(filled) < len(lengths):
+        lengths = lengths.take(filled)
+        weights = None if weights is None else weights.take(filled)
+    return ranks, lengths, weights, frequent, supports[frequent]

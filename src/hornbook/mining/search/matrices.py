@@ -1,0 +1,148 @@
+"""The first step for sparse data: frequent pairs from baskets of one length at a time.
+
+Baskets of one length, sorted inside, are a matrix.  All pairs of its items are sums of two
+of its columns, with nothing to look up, and one `bincount` counts them all.  Once the
+frequent pairs are known, the same sums say which items stay behind which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from hornbook.mining.baskets import same_length
+from hornbook.mining.search.collecting import Found
+from hornbook.mining.search.item_rows import Rows, sums_of
+from hornbook.mining.search.projection import finish
+from hornbook.mining.search.triples import in_triples
+
+# Baskets that are worked on at a time: their pairs fit the cache.
+_BASKETS = 4096
+# With fewer pairs than this the calls to NumPy cost more than the work.
+_FEW = 1 << 19
+# Pairs that are counted in one go, if the table of pairs is no larger.
+_COUNTED = 1 << 20
+
+
+def is_cheaper(number: int, lengths: np.ndarray, entries: int) -> bool:
+    """Whether a table of all pairs of `number` items fits, and is not mostly empty."""
+    pairs = float((lengths * (lengths - 1) / 2).sum())
+    cells = number * (number - 1) / 2
+    return pairs > _FEW and cells < min(pairs / 2, 2 * entries) and number < 1 << 15
+
+
+def first_step_by_matrices(
+    rows: Rows, minimum: int, longest: int, found: Found, entries: int
+) -> None:
+    """Finds every frequent set of two or more items.
+
+    Args:
+        rows: The one class of all baskets, with no prefix and no weights; see `Rows`.
+        minimum, longest, found, entries: see `projection.descend`.
+    """
+    number = len(rows.tails)
+    matrices = [
+        np.sort(rows.items.take(places), axis=1).T.copy()  # (items, baskets)
+        for _, places in same_length(rows.lengths, _BASKETS)
+        if places.shape[1] > 1
+    ]
+    # `origin[x] + y` is the cell of the pair of x and a later y.
+    items = np.arange(number)
+    starts = items * (2 * number - items - 1) // 2
+    origin = starts - items - 1
+    size = number * (number - 1) // 2
+    cell_counts = _count(matrices, origin, size)
+    frequent = np.flatnonzero(cell_counts >= minimum)
+    found.announce(len(frequent))
+    first = np.searchsorted(starts[:-1], frequent, "right") - 1
+    sets = rows.tails.take(np.stack([first, frequent - origin.take(first)], axis=1))
+    counts = cell_counts.take(frequent)
+    found.add(sets, counts)
+    if longest < 3:
+        return
+    kept = in_triples(rows, first, frequent - origin.take(first), counts, minimum)
+    frequent, first, counts = frequent.take(kept), first.take(kept), counts.take(kept)
+    partners = np.bincount(first, minlength=number)
+    ends = np.cumsum(partners)
+    place = np.full(size, -1, np.int16)
+    held = sums_of(counts).take(ends)
+    low = 0
+    while low < number:  # all classes at once, or as many as may have `entries` entries
+        before = held[low - 1] if low else 0
+        high = max(low + 1, int(np.searchsorted(held, before + entries, "right")))
+        grows = (partners > 1) & (items >= low) & (items < high)
+        low = high
+        inside = np.flatnonzero(grows.take(first))
+        if len(inside):
+            chosen = frequent.take(inside)
+            place[chosen] = inside - (ends - partners).take(first.take(inside))
+            entry, lengths, owner = _children(matrices, origin, place, grows)
+            place[chosen] = -1
+            classes = np.flatnonzero(grows)
+            children = Rows(
+                entry,
+                lengths,
+                (np.cumsum(grows) - 1).take(owner),
+                None,
+                rows.tails.take(classes)[:, None],
+                partners.take(classes),
+                rows.tails.take(chosen - origin.take(first.take(inside))),
+            )
+            finish(children, minimum, longest, found, entries)
+
+
+def _cells(matrices: Sequence[np.ndarray], origin: np.ndarray) -> Iterator[tuple]:
+    """For each column of each matrix its items and the cells of their pairs with all behind."""
+    for matrix in matrices:
+        for column in range(len(matrix) - 1):
+            items = matrix[column]
+            yield items, origin.take(items), matrix[column + 1 :]
+
+
+def _count(matrices: Sequence[np.ndarray], origin: np.ndarray, size: int) -> np.ndarray:
+    """`(size,)` how often each cell is met."""
+    counts = np.zeros(size, np.int64)
+    largest = max((matrix[1:].size for matrix in matrices), default=0)
+    buffer = np.empty(max(_COUNTED, size, largest), np.int64)
+    filled = 0
+    for _, base, later in _cells(matrices, origin):
+        if filled + later.size > len(buffer):
+            counts += np.bincount(buffer[:filled], minlength=size)
+            filled = 0
+        cells = buffer[filled : filled + later.size].reshape(later.shape)
+        np.add(base, later, out=cells)
+        filled += later.size
+    counts += np.bincount(buffer[:filled], minlength=size)
+    return counts
+
+
+def _children(
+    matrices: Sequence[np.ndarray], origin: np.ndarray, place: np.ndarray, grows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The rows of the children: entries, lengths and first items, of two entries or more.
+
+    Args:
+        matrices: `(items, baskets)` each, ascending.
+        origin: see `first_step_by_matrices`.
+        place: For every cell which tail of its class the later item is, or -1.
+        grows: `(items,)` the items that have children.
+    """
+    parts = []
+    for items, base, later in _cells(matrices, origin):
+        chosen = np.flatnonzero(grows.take(items))
+        if len(later) < 2 or not len(chosen):
+            continue
+        if len(chosen) < len(items) / 2:
+            items, base, later = items.take(chosen), base.take(chosen), later.take(chosen, axis=1)
+        entries = place.take(base + later)
+        is_tail = entries >= 0
+        lengths = np.add.reduce(is_tail, axis=0, dtype=np.uint16)
+        is_long = lengths > 1
+        is_tail &= is_long
+        long = np.flatnonzero(is_long)
+        kept = np.flatnonzero(is_tail.T)
+        parts.append((entries.T.ravel().take(kept), lengths.take(long), items.take(long)))
+    nothing = (np.empty(0, np.int16), np.empty(0, np.int64), np.empty(0, np.uint16))
+    entries, lengths, owners = map(np.concatenate, zip(*(parts or [nothing]), strict=True))
+    return entries, lengths.astype(np.int64), owners

@@ -1,0 +1,145 @@
+"""One step down the search: count the pairs of tails in every class, and descend.
+
+A frequent pair is an itemset (prefix + both tails); a first tail with two or more frequent
+partners becomes a class of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from hornbook.mining.search.collecting import Found
+from hornbook.mining.search.item_rows import CODE_BITS, Rows, join, merge_equal, runs, sums_of
+from hornbook.mining.search.superset_sums import count_all_subsets, ends_here
+from hornbook.mining.search.tail_pairs import BATCH, Batch, by_child, children, count_pairs, cut
+
+
+def descend(rows: Rows, minimum: int, longest: int, found: Found, entries: int) -> None:
+    """Finds every frequent set that extends a class of `rows` by two or more tails.
+
+    Args:
+        rows: The classes.
+        minimum: The smallest count that is frequent.
+        longest: The most items a set may have.
+        found: Gets the sets.
+        entries: At about this many entries of child rows, the children are finished
+            before more are made: the bound on memory.
+    """
+    if rows.prefixes.shape[1] + 2 > longest or not len(rows.items):
+        return
+    waiting: list[Rows] = []
+    size = 0
+    for part in _parts(rows):
+        for batch in _batches(part):
+            made = _count(part, batch, minimum, longest, found)
+            if made is not None:
+                waiting.append(made)
+                size += len(made.items)
+            if size > entries:
+                finish(join(waiting), minimum, longest, found, entries)
+                waiting, size = [], 0
+    if waiting:
+        finish(join(waiting), minimum, longest, found, entries)
+
+
+def finish(rows: Rows, minimum: int, longest: int, found: Found, entries: int) -> None:
+    """Ends small classes by superset sums and descends into the others."""
+    if not len(rows.items):
+        return
+    small = ends_here(rows)
+    ends = small.take(rows.owners)
+    codes = rows.codes()
+    ending = np.flatnonzero(ends)
+    count_all_subsets(rows.without_items(ending), codes.take(ending), minimum, longest, found)
+    left = np.flatnonzero(~ends)
+    if not len(left):
+        return
+    weights = None if rows.weights is None else rows.weights.take(left)
+    # Long rows cost most, and are most often alike when the data is dense.
+    lengths = rows.lengths.take(left)
+    if lengths.sum() > 4 * len(left) and rows.tail_counts[~small].max() <= CODE_BITS:
+        kept, weights = merge_equal(codes.take(left), rows.owners.take(left), weights)
+        left = left.take(kept)
+    owners = rows.owners.take(left)
+    if (owners[1:] < owners[:-1]).any():
+        order = np.argsort(
+            owners.astype(np.uint16) if len(small) < 1 << 16 else owners, kind="stable"
+        )
+        left = left.take(order)
+        weights = None if weights is None else weights.take(order)
+    rows = rows.take(left)
+    rows.weights = weights
+    descend(rows, minimum, longest, found, entries)
+
+
+def _parts(rows: Rows) -> Iterator[Rows]:
+    """Cuts rows between classes into parts that fit the cache with all that is made of them."""
+    pairs = rows.lengths * (rows.lengths - 1) // 2
+    per_class = np.bincount(rows.owners, pairs, minlength=len(rows.tail_counts))
+    cells = rows.tail_counts * (rows.tail_counts - 1) // 2
+    sums = sums_of(np.maximum(per_class.astype(np.int64), cells))
+    row_ends = sums_of(np.bincount(rows.owners, minlength=len(rows.tail_counts)))
+    entry_ends = sums_of(rows.lengths).take(row_ends)
+    tail_ends = sums_of(rows.tail_counts)
+    low = 0
+    while low < len(rows.tail_counts):
+        high = max(low + 1, int(np.searchsorted(sums, sums[low] + BATCH, "right")) - 1)
+        some = slice(row_ends[low], row_ends[high])
+        if some.stop > some.start:
+            yield Rows(
+                rows.items[entry_ends[low] : entry_ends[high]],
+                rows.lengths[some],
+                rows.owners[some] - low,
+                None if rows.weights is None else rows.weights[some],
+                rows.prefixes[low:high],
+                rows.tail_counts[low:high],
+                rows.tails[tail_ends[low] : tail_ends[high]],
+            )
+        low = high
+
+
+def _batches(rows: Rows) -> Iterator[Batch]:
+    """The entries that have others behind them, in batches of whole children."""
+    long = np.flatnonzero(rows.lengths > 1)
+    lengths = rows.lengths.take(long)
+    firsts = rows.firsts.take(long)
+    run, entries = runs(firsts, lengths - 1)
+    if not len(entries):
+        return
+    behind = (firsts + lengths - 1).take(run)
+    behind -= entries
+    children = rows.items.take(entries).astype(np.int64)
+    if len(rows.tail_counts) > 1:
+        children += rows.tail_firsts.take(rows.owners.take(long)).take(run)
+    row = long.take(run)
+    number = len(rows.tails)
+    if behind.sum() <= BATCH and rows.tails_behind.sum() <= BATCH:
+        yield Batch(entries, behind, children, row, 0, number)
+        return
+    order = by_child(children, number)
+    # Half as wide, twice as much of them in the cache that the jumps go through.
+    whole = Batch(
+        entries.astype(np.int32).take(order),
+        behind.astype(np.int32).take(order),
+        children.take(order),
+        row.astype(np.int32).take(order),
+        0,
+        number,
+    )
+    yield from cut(rows, whole)
+
+
+def _count(rows: Rows, batch: Batch, minimum: int, longest: int, found: Found) -> Rows | None:
+    """Adds the frequent pairs of one batch, and returns the classes of two tails or more."""
+    pairs = count_pairs(rows, batch, minimum)
+    if not len(pairs.first):
+        return None
+    found.announce(len(pairs.first))
+    prefixes = rows.with_tails(pairs.first)
+    found.add(np.column_stack([prefixes, rows.tails.take(pairs.second)]), pairs.counts)
+    if prefixes.shape[1] + 2 > longest:
+        return None
+    made = children(rows, batch, pairs, least=2)
+    return None if made is None else made[0]

@@ -1,0 +1,146 @@
+"""Counts every subset of a small set of tails at once.
+
+The rows of a class with `k` tails are codes of `k` bits.  Counting the rows of each code
+gives a table of `2 ** k` numbers; adding to each entry the entries of all its supersets,
+one bit after the other, turns it into the supports of all `2 ** k` sets.  That is `k`
+additions of long arrays instead of one intersection per set, and it ends the search below
+the class.  (The sum is the zeta transform of the subset lattice, going back to Yates.)
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from hornbook.mining.search.collecting import Found
+from hornbook.mining.search.item_rows import Rows, sums_of
+
+# A table of 2 ** 11 sums is always cheaper than another step of pair counting.  A larger
+# one pays when the class has rows enough: see docs/LOG.md for the figures.
+ALWAYS = 11
+MAX_TAILS = 16
+SUMS_PER_ROW = 16
+# Sums that are worked on at a time, with up to a set for each of them.
+_SUMS = 1 << 20
+
+
+def ends_here(rows: Rows) -> np.ndarray:
+    """`(classes,)` whether superset sums are the cheapest way to end each class."""
+    per_class = np.bincount(rows.owners, minlength=len(rows.tail_counts))
+    sums = np.left_shift(1, np.minimum(rows.tail_counts, MAX_TAILS))
+    pays = (rows.tail_counts <= MAX_TAILS) & (sums <= SUMS_PER_ROW * per_class)
+    return pays | (rows.tail_counts <= ALWAYS)
+
+
+def count_all_subsets(
+    rows: Rows,
+    codes: np.ndarray,
+    minimum: int,
+    longest: int,
+    found: Found,
+) -> None:
+    """Adds every frequent set of a class's prefix and two or more of its tails.
+
+    Args:
+        rows: The classes and the owners and weights of the rows; its items are not used.
+            Classes without rows are left alone; no other may have more than `MAX_TAILS` tails.
+        codes: `(rows,)` int64, see `Rows.codes`.
+        minimum: The smallest count that is frequent.
+        longest: The most items a set may have.
+        found: Gets the sets.
+    """
+    sums = sums_of(np.left_shift(1, np.minimum(rows.tail_counts, MAX_TAILS)))
+    if sums[-1] > _SUMS and len(rows.tail_counts) > 1:
+        part_of = (sums[:-1] // _SUMS).take(rows.owners)
+        if len(part_of) and part_of.min() < part_of.max():
+            order = np.argsort(part_of, kind="stable")
+            for some in np.split(order, np.flatnonzero(np.diff(part_of.take(order))) + 1):
+                part = rows.without_items(some)
+                count_all_subsets(part, codes.take(some), minimum, longest, found)
+            return
+    # Classes with equally many tails lie side by side, the class running fastest, so that
+    # every addition below runs over long contiguous stretches.
+    present = np.bincount(rows.owners, minlength=len(rows.tail_counts)) > 0
+    sizes = np.where(present, rows.tail_counts, 0)
+    by_size = np.argsort(sizes, kind="stable")
+    per_size = np.bincount(sizes)
+    slot = np.full(len(sizes), -1)
+    stride = np.ones(len(sizes), np.int64)
+    groups = []
+    at = first = 0
+    for size in range(len(per_size)):
+        classes = by_size[first : first + per_size[size]]
+        first += len(classes)
+        if size > 1 and len(classes):
+            slot[classes] = at + np.arange(len(classes))
+            stride[classes] = len(classes)
+            groups.append((size, classes, at))
+            at += len(classes) << size
+    if not groups:
+        return
+    weights = rows.weights
+    keys = codes * stride.take(rows.owners)
+    keys += slot.take(rows.owners)
+    table = np.bincount(keys, weights, minlength=at)
+    if len(keys) < 2**31 and (weights is None or weights.sum() < 2**31):
+        table = table.astype(np.int32)  # half the memory to move
+    which, codes_found, counts = [], [], []
+    for size, classes, at in groups:
+        sums = table[at : at + (len(classes) << size)]
+        for bit in range(size):
+            halves = sums.reshape(-1, 2, len(classes) << bit)
+            halves[:, 0] += halves[:, 1]
+        # Rows with one tail are dropped earlier, so these entries are wrong: and known.
+        sums = sums.reshape(1 << size, len(classes))
+        sums[0] = 0
+        sums[1 << np.arange(size)] = 0
+        frequent = np.flatnonzero(sums >= minimum)
+        code, column = np.divmod(frequent, len(classes))
+        which.append(classes.take(column))
+        codes_found.append(code)
+        counts.append(sums.reshape(-1).take(frequent))
+    _spell_out(
+        rows,
+        np.concatenate(which),
+        np.concatenate(codes_found),
+        np.concatenate(counts),
+        longest,
+        found,
+    )
+
+
+def _spell_out(rows: Rows, which, codes, counts, longest: int, found: Found) -> None:
+    """Turns (class, code, count) into rows of item ranks, one matrix per length."""
+    positions, sizes = bit_positions(ALWAYS if codes.max(initial=0) < 1 << ALWAYS else MAX_TAILS)
+    size = sizes.take(codes)
+    order = np.argsort(size, kind="stable")
+    depth = rows.prefixes.shape[1]
+    most = min(int(size.max(initial=0)), longest - depth)
+    ends = np.cumsum(np.bincount(size, minlength=2)).tolist()
+    found.announce(ends[most])
+    if not found.keep:
+        return
+    tail_firsts = rows.tail_firsts
+    for size in range(2, most + 1):
+        chosen = order[ends[size - 1] : ends[size]]
+        if not len(chosen):
+            continue
+        classes = which.take(chosen)
+        sets = np.empty((len(chosen), depth + size), rows.tails.dtype)
+        sets[:, :depth] = rows.prefixes.take(classes, axis=0)
+        places = positions.take(codes.take(chosen), axis=0)[:, :size]
+        sets[:, depth:] = rows.tails.take(tail_firsts.take(classes)[:, None] + places)
+        found.add(sets, counts.take(chosen))
+
+
+@functools.cache
+def bit_positions(bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """For every code of `bits` bits the positions of the set ones, and how many are set."""
+    codes = np.arange(1 << bits)
+    sizes = np.bitwise_count(codes)
+    row, bit = np.nonzero((codes[:, None] >> np.arange(bits)) & 1)
+    ends = np.cumsum(sizes, dtype=np.int64)
+    positions = np.zeros((len(codes), bits), np.uint8)
+    positions[row, np.arange(len(row)) - (ends - sizes).take(row)] = bit
+    return positions, sizes

@@ -1,0 +1,117 @@
+"""Heads of fine-tuned checkpoints: labels of a text or of its tokens, or where an answer is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from hornbook.layers.activations import activation
+from hornbook.layers.matrices.dense import Dense
+from hornbook.models.blocks import norm, normal
+
+
+@keras.saving.register_keras_serializable("hornbook")
+class TaskHead(keras.layers.Layer):
+    """Logits of labels, as transformers computes them; without dropout.
+
+    Args:
+        config: The `TransformerConfig`: `classifier_pooling`, `classifier_transform` and
+            `classifier_act` say what is done before the last matrix.
+        units: Logits.
+        pooling: `"cls"` the first token, `"mean"` of the real ones, `"last"` real one; None:
+            each token, or a vector that is pooled already.
+        transform: Whether there is another matrix before the last one, and its activation.
+        use_bias: Whether the last matrix has a bias.
+
+    Call arguments:
+        x: `(batch, length, features)`, or `(batch, features)` when `pooling` is None.
+        padding_mask: `(batch, length)`, 1 at real tokens; None when all are.
+
+    Returns:
+        `(batch, units)`, or `(batch, length, units)`, in float32.
+    """
+
+    def __init__(
+        self, config, units: int, *, pooling=None, transform=False, use_bias=True, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.config = config
+        self.units = units
+        self.pooling = pooling
+        self.dense: Any = None
+        self.norm: Any = None
+        if transform:
+            with_norm = config.classifier_transform == "head"
+            act = config.language_head_act if with_norm else config.classifier_act
+            self.dense = self._dense(
+                "dense",
+                config.hidden_size,
+                act or config.hidden_act,
+                config.use_bias or not with_norm,
+            )
+            if with_norm:
+                self.norm = norm(config, self.dtype_policy, "norm")
+        self.output_dense = self._dense("output_dense", units, None, use_bias)
+
+    def _dense(self, name, units, act, use_bias):
+        return Dense(
+            units,
+            activation=activation(act) if act else None,
+            use_bias=bool(use_bias),
+            kernel_initializer=normal(self.config),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def build(self, x_shape):
+        shape = (None, self.config.hidden_size)
+        for layer in (self.dense, self.norm, self.output_dense):
+            if layer is not None:
+                layer.build(shape)
+
+    def call(self, x, padding_mask=None, condition=None):
+        x = self._pooled(x, padding_mask)
+        return ops.cast(self.output_dense(self._prepared(x, condition)), "float32")
+
+    def _prepared(self, x, condition):
+        x = x if self.dense is None else self.dense(x)
+        return x if self.norm is None else self.norm(x, condition)
+
+    def _pooled(self, x, padding_mask):
+        if self.pooling is None:
+            return x
+        if self.pooling == "cls":
+            return x[:, 0]
+        if padding_mask is None:
+            return x[:, -1] if self.pooling == "last" else ops.mean(x, axis=1)
+        real = ops.cast(padding_mask, "int32")
+        if self.pooling == "last":
+            place = ops.argmax(real * ops.arange(1, ops.shape(x)[1] + 1), axis=1)
+            return ops.take_along_axis(x, place[:, None, None], axis=1)[:, 0]
+        weights = ops.cast(real, x.dtype)[..., None]
+        return ops.sum(x * weights, axis=1) / ops.sum(weights, axis=1)
+
+    def compute_output_shape(self, x_shape, padding_mask_shape=None, condition_shape=None):
+        pooled = x_shape if self.pooling is None else (x_shape[0], x_shape[-1])
+        return (*pooled[:-1], self.units)
+
+
+def make_task_head(name: str, config, dtype) -> TaskHead:
+    """The head called `name`: one of `TASK_HEADS`.
+
+    Args:
+        name: Of the head.
+        config: The `TransformerConfig`.
+        dtype: Keras's data type policy.
+    """
+    options: dict[str, Any] = {"name": name, "dtype": dtype}
+    options["transform"] = config.classifier_transform == "head"
+    if name == "question_answering":  # where the answer begins, and where it ends
+        return TaskHead(config, 2, **options)
+    if name == "classification" and config.classifier_pooling != "pooler":
+        options["pooling"] = config.classifier_pooling
+        options["transform"] = config.classifier_transform != "none"
+        options["use_bias"] = config.classifier_pooling != "last"
+    return TaskHead(config, config.num_labels, **options)

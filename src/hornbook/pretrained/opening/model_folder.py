@@ -1,0 +1,305 @@
+"""What lies in a model folder: a configuration, weights, and a vocabulary."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hornbook import backend
+from hornbook.checkpoints import (
+    SHARD_SIZE,
+    Checkpoint,
+    find_checkpoint,
+    refuse_quantized,
+    write_shards,
+    write_tensor_bundle,
+    write_weights,
+)
+from hornbook.errors import CheckpointError, OptionError, did_you_mean
+from hornbook.files import bounded_text, settle, verify_manifest, write_json
+from hornbook.models.configuration.checkpoint_sizes import check_sizes
+from hornbook.pretrained.opening.adapting import merged_variables
+from hornbook.pretrained.opening.chosen_heads import heads_in, name_unused, number_of_labels
+from hornbook.pretrained.opening.fitting import fitting_tokenizer
+from hornbook.pretrained.opening.selection import Selection
+from hornbook.pretrained.opening.shipped import NAMES, model_folder
+from hornbook.pretrained.opening.tied_head import as_the_file_ties, with_copies
+from hornbook.pretrained.opening.unwrapping import without_wrapper
+from hornbook.pretrained.opening.weights import (
+    all_variables,
+    keras_checkpoint,
+    unbuilt,
+    with_own_rows,
+    write_keras_weights,
+)
+from hornbook.text.tokenizer import Tokenizer
+from hornbook.text.tokenizer_folder import tokenizer_from_folder
+
+LAYOUTS = ("huggingface", "google", "keras")
+CONFIG_NAMES = ("config.json", "bert_config.json")
+KERAS_WEIGHTS = "model.weights.h5"
+_SHOWN = 5  # tokens in a message
+
+
+def open_folder(
+    folder: str | Path,
+    *,
+    family: str | None = None,
+    heads: Sequence[str] | None = None,
+    compute_dtype: str | None = None,
+    variable_dtype: str = "float32",
+    frozen: bool = False,
+    name: str | None = None,
+    pre_tokenize: Callable[[str], Iterable[str]] | None = None,
+    ignore_config: Sequence[str] = (),
+    selection: Selection | None = None,
+    tokenizer: Tokenizer | str | None = "folder",
+    **changes: Any,
+) -> tuple[Any, Tokenizer | None, Checkpoint]:
+    """The Transformer of a folder, its tokenizer, and the checkpoint to read it from.
+
+    It has no weights until `read_model` reads them.  The arguments are those of `load`;
+    what else `changes` names replaces a field of the configuration, unless it is None.
+    """
+    folder = model_folder(folder)
+    settle(folder)
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"There is no model folder {folder}.\n"
+            f"By name, without a folder, there is {', '.join(NAMES)}."
+        )
+    verify_manifest(folder, required=False)
+    config_file, values = read_config_file(folder)
+    family_data = family_of(values, family)
+    config = family_data.read_config(values, str(config_file), tuple(ignore_config))
+    if (folder / KERAS_WEIGHTS).is_file():
+        checkpoint = keras_checkpoint(folder / KERAS_WEIGHTS, config)
+    else:
+        checkpoint = without_wrapper(find_checkpoint(folder), family_data)
+        refuse_quantized(checkpoint)
+        check_sizes(family_data, config, checkpoint)
+    rows = config.vocab_size
+    found: Tokenizer | None
+    if isinstance(tokenizer, str):
+        if tokenizer != "folder":
+            raise OptionError(f"tokenizer is {tokenizer!r}; give a tokenizer, None or 'folder'.")
+        found = tokenizer_from_folder(
+            folder, pre_tokenize=pre_tokenize, add_special_tokens=family_data.special_tokens
+        )
+    else:
+        found = tokenizer
+    changes = {field: value for field, value in changes.items() if value is not None}
+    _check_fields(config, changes)
+    if heads is None:
+        heads = heads_in(family_data, checkpoint, config)
+        if config.encoder_decoder and changes.get("application", config.application) == "encoder":
+            heads = ()  # they stand on what writes
+    if labels := number_of_labels(family_data, checkpoint, heads):
+        changes = {"num_labels": labels, **changes}
+    config = config.replace(heads=tuple(heads), **changes)
+    config = as_the_file_ties(config, family_data, checkpoint)
+    if name_unused(family_data, checkpoint, heads, values):
+        config.extra.pop("architectures", None)  # names a class with the head that is left out
+    if selection is not None:
+        config = selection.config(config)
+        of_folder = found is not None and isinstance(tokenizer, str)
+        if of_folder and found and not selection.keeps_numbers(found.vocabulary_size):
+            _check_rows(folder, found, rows)
+            found = fitting_tokenizer(found, selection, rows)
+    if found is not None:
+        _check_rows(folder, found, config.vocab_size)
+    backend.announce()
+    kept_in = policy(compute_dtype, variable_dtype, frozen=frozen)
+    return unbuilt(config, kept_in, name), found, checkpoint
+
+
+def read_config_file(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The configuration file of a model folder and what stands in it.
+
+    Raises:
+        CheckpointError: there is none, or it is no JSON object.
+    """
+    for name in CONFIG_NAMES:
+        file = folder / name
+        if not file.is_file():
+            continue
+        try:
+            values = json.loads(bounded_text(file, error=CheckpointError))
+        except (OSError, ValueError, RecursionError) as error:
+            raise CheckpointError(f"{file} cannot be read as JSON: {error}") from None
+        if not isinstance(values, dict):
+            raise CheckpointError(f"{file} should hold one JSON object.")
+        return file, values
+    if any((folder / "model" / name).is_file() for name in CONFIG_NAMES):
+        raise CheckpointError(f"{folder} is a run.  Its model is in {folder / 'model'}.")
+    raise CheckpointError(
+        f"{folder} has no configuration.\nExpected {' or '.join(CONFIG_NAMES)} in it."
+    )
+
+
+def family_of(values: Mapping[str, Any], name: str | None):
+    """The family a configuration belongs to; `name`, if given, decides."""
+    from hornbook.models.families import FAMILIES, family_named
+
+    if name is not None:
+        return family_named(name)
+    own = values.get("hornbook")
+    if isinstance(own, dict) and "family" in own:
+        return family_named(str(own["family"]))
+    said = values.get("model_type")  # Google's files do not say
+    for family in FAMILIES.values():
+        if family.has_signs(values) and said in (None, family.model_type):
+            return family
+    model_type = said or "bert"
+    for family in FAMILIES.values():
+        if model_type == family.model_type or model_type in family.aliases:
+            return family
+    known = sorted({family.model_type for family in FAMILIES.values()})
+    raise CheckpointError(
+        f"This is a model of type {model_type!r}, which hornbook does not know.\n"
+        f"Known types: {', '.join(known)}.  If it computes the same as one of them, say which "
+        f"with family=..."
+    )
+
+
+def _check_fields(config: Any, changes: Mapping[str, Any]) -> None:
+    fields = {field.name for field in dataclasses.fields(config)}
+    for name in changes:
+        if name not in fields:
+            raise OptionError(f"A model has no {name!r} to change. {did_you_mean(name, fields)}")
+
+
+def _check_rows(folder: Path, tokenizer: Tokenizer, vocab_size: int) -> None:
+    """Makes sure that every token has a row."""
+    # fewer tokens than rows is common: rows are rounded up, or their words were never written
+    if tokenizer.vocabulary_size > vocab_size:
+        beyond = range(vocab_size, min(tokenizer.vocabulary_size, vocab_size + _SHOWN))
+        named = [
+            f"{token!r} ({i})" for i, token in zip(beyond, tokenizer.tokens(beyond), strict=True)
+        ]
+        more = tokenizer.vocabulary_size - vocab_size - len(named)
+        raise CheckpointError(
+            f"The vocabulary of {folder} has {tokenizer.vocabulary_size} tokens, but the model "
+            f"only {vocab_size} rows for them.\nIt has none for {', '.join(named)}"
+            f"{f' and {more} more' if more else ''}.\nTake it from where the weights are from."
+        )
+
+
+def policy(
+    compute_dtype: str | None = None, variable_dtype: str = "float32", *, frozen: bool = False
+) -> Any:
+    """Keras's policy of computing in `compute_dtype` with weights in `variable_dtype`.
+
+    Args:
+        compute_dtype: None: as the weights, and float32 where these are whole numbers.
+        variable_dtype: One of half precision cannot compute in another.  `"int8"` and `"int4"`
+            are of the large matrices; everything else is then float32.
+        frozen: Whether the weights are never trained: JAX gets a `FrozenMatrix` of all that
+            compute in their own type, if it is float32 or bfloat16.
+
+    Raises:
+        OptionError: there is no such type, or the two do not go together.
+    """
+    import keras
+
+    from hornbook.layers.matrices.frozen import FrozenPolicy
+    from hornbook.layers.matrices.rounded import LARGEST
+
+    policies = {
+        "float32": "float32",
+        "bfloat16": "mixed_bfloat16",
+        "float16": "mixed_float16",
+    }
+    kinds = [*policies, *LARGEST]
+    if variable_dtype not in kinds:
+        message = did_you_mean(variable_dtype, kinds)
+        raise OptionError(f"Unknown variable_dtype {variable_dtype!r}. {message}")
+    rounded = variable_dtype in LARGEST
+    compute_dtype = compute_dtype or ("float32" if rounded else variable_dtype)
+    if compute_dtype not in policies:
+        message = did_you_mean(compute_dtype, policies)
+        raise OptionError(f"Unknown compute_dtype {compute_dtype!r}. {message}")
+    if rounded:
+        return FrozenPolicy(policies[compute_dtype], variable_dtype)
+    frozen = frozen and keras.config.backend() == "jax"
+    if frozen and compute_dtype == variable_dtype != "float16":
+        return FrozenPolicy(variable_dtype, variable_dtype)
+    if variable_dtype == "float32":
+        return policies[compute_dtype]
+    if variable_dtype != compute_dtype:
+        raise OptionError(
+            f"Weights in {variable_dtype} compute in {variable_dtype}, not in {compute_dtype}."
+        )
+    return variable_dtype
+
+
+def write_model(
+    folder: Path,
+    transformer: Any,
+    tokenizer: Tokenizer | None,
+    *,
+    layout: str = "huggingface",
+    shard_size: int = SHARD_SIZE,
+    others: Mapping[str, Any] | None = None,
+    dtype: str | None = None,
+) -> None:
+    """Writes configuration, weights and vocabulary into an existing folder.
+
+    Args:
+        folder: Usually the temporary one of `atomic_folder`.
+        transformer: Built.
+        tokenizer: Or None.
+        layout: One of `LAYOUTS`.
+        shard_size: See `write_shards`.
+        others: Name -> layer to save with it, under names of our own.
+        dtype: What the weights are written in; None: what they are in.  Not for Keras's layout.
+    """
+    from hornbook.layers.matrices.frozen import matrices_in
+    from hornbook.models.families import family_named
+
+    if kind := matrices_in(transformer):
+        raise OptionError(
+            f"This model was loaded with frozen weights in {kind}, only to be used.\n"
+            "Save it from one that was loaded without frozen and variable_dtype."
+        )
+    if others and layout == "keras":
+        raise ValueError("Keras's layout has a place for the Transformer only, not for others.")
+    if layout not in LAYOUTS:
+        raise OptionError(f"Unknown layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
+    family = family_named(transformer.config.family)
+    if layout != "keras" and layout not in family.weights:
+        known = ", ".join([*family.weights, "keras"])
+        raise OptionError(f"{family.name} has no {layout} layout.  It has: {known}.")
+    values = family.write_config(transformer.config)
+    if (written := dtype or transformer.variable_dtype) != "float32":
+        values["dtype"] = written  # what others open it in
+    variables = all_variables(transformer, others, merged_variables)
+    if layout == "google":
+        write_json(folder / "bert_config.json", values)
+        table = with_own_rows(family.table(layout, transformer.config), variables)
+        write_tensor_bundle(
+            folder / "bert_model.ckpt", write_weights(table, variables, dtype=dtype)
+        )
+    elif layout == "huggingface":
+        write_json(folder / "config.json", values)
+        table = with_own_rows(family.table(layout, transformer.config), variables)
+        tensors = write_weights(table, variables, dtype=dtype)
+        tensors = with_copies(tensors, table, transformer.config)
+        write_shards(folder, tensors, shard_size=shard_size)
+    else:
+        write_json(folder / "config.json", values)
+        write_keras_weights(folder / KERAS_WEIGHTS, transformer)
+    if tokenizer is not None:
+        tokenizer.save(folder)
+
+
+def replaceable(folder: str | Path) -> Path:
+    """`folder`, unless something else than a model lies there."""
+    folder = Path(folder)
+    is_model = any((folder / name).is_file() for name in CONFIG_NAMES)
+    if folder.exists() and not is_model and not (folder.is_dir() and not any(folder.iterdir())):
+        raise OptionError(f"{folder} holds something else than a model.  Name another folder.")
+    return folder

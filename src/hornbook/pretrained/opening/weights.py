@@ -1,0 +1,284 @@
+"""The weights of a Transformer <-> a checkpoint."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hornbook.checkpoints import (
+    LEFTOVERS,
+    ArraysCheckpoint,
+    Checkpoint,
+    numpy_dtype,
+    weight_values,
+)
+from hornbook.errors import CheckpointError, HornbookError
+from hornbook.files import atomic_file
+from hornbook.models.configuration.checkpoint_sizes import check_keras_sizes
+from hornbook.pretrained.opening.adapting import reset_lora, without_lora
+from hornbook.pretrained.opening.chosen_heads import OWN, unused_names
+from hornbook.pretrained.opening.selection import Selection
+from hornbook.pretrained.opening.tied_head import table_for_reading
+
+
+def read_model(
+    transformer: Any,
+    checkpoint: Checkpoint,
+    *,
+    others: Mapping[str, Any] | None = None,
+    selection: Selection | None = None,
+) -> None:
+    """Gives a Transformer, and other layers beside it, the weights of a checkpoint.
+
+    Args:
+        transformer: Built, or not: then each weight is made with its value, and the memory
+            is never needed twice.
+        checkpoint: From `open_folder` or `find_checkpoint`.
+        others: Name -> layer that hornbook saved with the Transformer.
+        selection: The part of the checkpoint that the Transformer is; None for all of it.
+
+    Raises:
+        CheckpointError: naming everything that does not fit; nothing is changed then.
+    """
+    import keras
+
+    selection = selection or Selection()
+    if transformer.built:
+        variables = all_variables(transformer, others, _to_read)
+        for path, value in _values(transformer, variables, checkpoint, selection).items():
+            variables[path].assign(value())
+        reset_lora(variables)
+        return
+    failures: list[Exception] = []
+    with keras.StatelessScope():  # in here Keras puts off making values until the block ends
+        transformer.build()
+        variables = all_variables(transformer, others, _to_read)
+        try:
+            # damage is noticed while reading, which is not too late for a model that is still new
+            values = _values(transformer, variables, checkpoint, selection, verify=False)
+        except CheckpointError:
+            _make_nothing(variables)
+            raise
+        built = {path for path in values if _has_value(variables[path])}  # of the others
+        for path in values.keys() - built:
+            _let_read(variables[path], _keeping_failures(values[path], failures))
+    if failures:
+        checkpoint.verify()  # to name all that is damaged
+        raise failures[0]
+    for path, array in {path: values[path]() for path in built}.items():
+        variables[path].assign(array)
+
+
+def _values(
+    transformer: Any,
+    variables: dict[str, Any],
+    checkpoint: Checkpoint,
+    selection: Selection,
+    *,
+    verify: bool = True,
+) -> dict[str, Callable[[], np.ndarray]]:
+    """For every variable a function that reads its value; names and shapes are checked."""
+    from hornbook.models.families import family_named
+
+    family = family_named(transformer.config.family)
+    layout = checkpoint.layout
+    prefix = family.optional_prefix.get(layout, "")
+    ours = {
+        selection.path_in_checkpoint(path, transformer.config): path
+        for path in without_lora(variables)
+    }
+    there = {path: variables[own] for path, own in ours.items()}
+    table = table_for_reading(family.table(layout, transformer.config), family, checkpoint)
+    values = weight_values(
+        with_own_rows(table, there),
+        there,
+        checkpoint,
+        model=family.name,
+        rows=selection.rows(there),
+        blocks=selection.blocks,
+        verify=verify,
+        prefixes=[prefix] if prefix else [],
+        ignore=[*LEFTOVERS, *family.ignore.get(layout, ()), *_not_used(family, checkpoint)],
+        # the last kernels of a condition, and a convolution of values, start at zero, which
+        # changes nothing
+        allowed_missing=[r"(gamma|beta|hidden)_kernel$", r"\.value_convolution$", *family.optional],
+    )
+    return {ours[path]: value for path, value in values.items()}
+
+
+def _not_used(family: Any, checkpoint: Checkpoint) -> list[str]:
+    """Names that a file may have, of what a model may do without: `open_folder` says so."""
+    copy = family.head_table.get(checkpoint.layout)  # equal to the token embedding
+    names = [*unused_names(checkpoint), *([copy] if copy else [])]
+    return [rf"^{OWN}", *(rf"^{re.escape(name)}$" for name in names)]
+
+
+def _to_read(layer: Any) -> dict[str, Any]:
+    """The weights of a layer by path, each matrix that is kept in few bits under the path and
+    with the shape of the floats it is read from."""
+    from hornbook.layers.matrices.frozen import FrozenMatrix
+    from hornbook.models.variables import named_layers, named_variables
+
+    variables: dict[str, Any] = named_variables(layer)
+    for path, matrix in named_layers(layer).items():
+        if isinstance(matrix, FrozenMatrix):
+            for part in matrix.variables:
+                del variables[f"{path}.{part.name}"]
+            name = "kernel" if matrix.transposed else "embeddings"
+            variables[path.removesuffix("matrix") + name] = matrix
+    return variables
+
+
+def _has_value(variable: Any) -> bool:
+    return getattr(variable, "numbers", [variable])[0]._value is not None
+
+
+def _make_nothing(variables: Mapping[str, Any]) -> None:
+    """Lets Keras make no value of a model that does not fit: it could be of any size."""
+    for variable in variables.values():
+        for one in getattr(variable, "numbers", [variable]):  # a matrix in few bits has several
+            if one._value is None:
+                one._initializer = lambda shape, dtype=None: np.zeros((), numpy_dtype(dtype))
+
+
+def _let_read(variable: Any, value: Callable[[tuple[int, ...], Any], np.ndarray]) -> None:
+    """Lets Keras make a variable with that value, a function of shape and type."""
+    if hasattr(variable, "numbers"):
+        variable.read(lambda: value(variable.shape, "float32"))
+    else:
+        variable._initializer = value
+
+
+def _keeping_failures(value: Callable[[], np.ndarray], failures: list[Exception]):
+    """`value` as Keras wants it.  An error inside would leave Keras with half of its variables
+    made, so it is kept for later."""
+
+    def initialize(shape, dtype):
+        try:
+            return value()
+        except (HornbookError, OSError) as error:
+            failures.append(error)
+            return np.zeros(shape, numpy_dtype(dtype))
+
+    return initialize
+
+
+def all_variables(
+    transformer: Any, others: Mapping[str, Any] | None, named: Callable[[Any], dict[str, Any]]
+) -> dict[str, Any]:
+    """What `named` gives of a Transformer and of the layers beside it."""
+    variables = named(transformer)
+    for name, layer in (others or {}).items():
+        variables |= {f"{name}.{path}": variable for path, variable in named(layer).items()}
+    return variables
+
+
+def with_own_rows(table: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The table, and a row for each variable it does not have (conditions, other layers)."""
+    from hornbook.checkpoints.weight_table import rows_for
+
+    named = {path for row in rows_for(table, variables) for path in row.ours}
+    return {**table, **{path: OWN + path for path in variables if path not in named}}
+
+
+def unbuilt(config: Any, policy: Any = "float32", name: str | None = None) -> Any:
+    """A Transformer whose weights are about to be read.
+
+    Drawing random values for them would take longer than the reading.
+    """
+    from hornbook.models.building import make_model
+
+    options = {} if name is None else {"name": name}
+    transformer = make_model(config.replace(initializer_range=0), dtype=policy, **options)
+    transformer.config = config
+    if name is not None:  # heads are called in the user's graph, where no two may have one name
+        for layer in (getattr(transformer, head) for head in config.heads):
+            if layer is not None:
+                layer.name = f"{name}_{layer.name}"
+    return transformer
+
+
+def keras_checkpoint(file: Path, config: Any) -> Checkpoint:
+    """Keras's weight file as a checkpoint under our own names.
+
+    Keras reads a file only into the model it was saved from, and leaves that half-changed
+    when the file does not fit, so it gets one of its own.
+    """
+    from hornbook.models.variables import named_variables
+
+    check_keras_file(file, config)
+    transformer = unbuilt(config)
+    transformer.build()
+    try:
+        functional(transformer).load_weights(file)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise CheckpointError(f"{file} does not fit its configuration: {error}") from None
+    arrays = {OWN + path: _to_numpy(v) for path, v in named_variables(transformer).items()}
+    return ArraysCheckpoint(arrays, layout="keras")
+
+
+class _Memory(io.BytesIO):
+    """A file in memory, with a name that Keras accepts."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"
+
+
+def write_keras_weights(file: Path, transformer: Any) -> None:
+    """Writes Keras's weight file.  HDF5 itself must not: it crashes Python on a full disk."""
+    memory = _Memory()
+    functional(transformer).save_weights(memory)
+    with atomic_file(file) as out:
+        out.write(memory.getbuffer())
+
+
+def check_keras_file(file: Path, config: Any) -> None:
+    """Makes sure that Keras's weight file is as large as its configuration.
+
+    Raises:
+        CheckpointError: it is not, or it is damaged.
+    """
+    import h5py
+
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def add(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and item.shape is not None:
+            shapes[name] = tuple(item.shape)
+
+    try:
+        with h5py.File(file) as opened:
+            opened.visititems(add)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise CheckpointError(f"{file} does not fit its configuration: {error}") from None
+    check_keras_sizes(config, shapes, file)
+
+
+def functional(transformer: Any):
+    """A Keras model around the layer, because only models have `save_weights`."""
+    import keras
+
+    ids = keras.Input((None,), dtype="int32")
+    options = {}
+    inputs = [ids]
+    if transformer.config.condition_size is not None:
+        options["condition"] = keras.Input((transformer.config.condition_size,))
+        inputs.append(options["condition"])
+    if transformer.config.application == "seq2seq":
+        options["decoder_token_ids"] = keras.Input((None,), dtype="int32")
+        inputs.append(options["decoder_token_ids"])
+    if transformer.config.application == "prefix_lm":
+        options["segment_ids"] = keras.Input((None,), dtype="int32")
+        inputs.append(options["segment_ids"])
+    return keras.Model(inputs, transformer(ids, **options))
+
+
+def _to_numpy(variable: Any) -> np.ndarray:
+    import keras
+
+    return keras.ops.convert_to_numpy(variable.value)

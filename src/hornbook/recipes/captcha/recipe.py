@@ -1,0 +1,313 @@
+"""Reads captchas, end to end: a picture in, its characters out, learned from labelled pictures.
+
+The original (https://kexue.fm/archives/4503) put four softmaxes on a pretrained Xception and
+learned from a hundred thousand pictures.  Here a small network of four convolutions is enough
+for a processor and a few hundred pictures: they are changed a little each time they are seen,
+and two heads on one trunk, a softmax for each character and CTC, must agree on a string.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from hornbook import backend
+from hornbook.data.captchas.image_size import check_size, picture_size
+from hornbook.data.captchas.labelled_images import Alphabet, Captcha, find_alphabet, fingerprint
+from hornbook.data.images.decoded_batches import shuffled_batches
+from hornbook.data.images.decoding import Source
+from hornbook.data.images.distortion import distorted, resized
+from hornbook.data.images.formats import named_pictures
+from hornbook.data.images.pixels import Pixels
+from hornbook.data.seeding import random_of
+from hornbook.errors import OptionError
+from hornbook.recipes.captcha.labelled_data import (
+    pictures_to_evaluate,
+    pictures_to_learn_from,
+    summary,
+)
+from hornbook.recipes.captcha.readings import Readings, fit_temperature, read
+from hornbook.recipes.captcha.report import captcha_metrics, metrics_table, write_report
+from hornbook.recipes.fields import learned, option
+from hornbook.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+    from hornbook.training.images.outputs import Outputs
+
+SHOWN = 60_000  # pictures that a training sees, all epochs together, unless epochs are given
+EPOCHS = (3, 300)  # but so many epochs at least, and at most
+
+
+@dataclass(kw_only=True)
+class CaptchaReading(Recipe):
+    """Reads the text of small pictures.
+
+    Example:
+        reader = CaptchaReading().fit("captchas", out="runs/captcha")
+        reader.predict(["new.png"])  # [{"file": "new.png", "text": "7h2k", "confidence": 0.99, ...
+    """
+
+    name: ClassVar[str] = "captcha"
+    purpose: ClassVar[str] = "read captchas of your own site, learned from labelled pictures"
+    answers_say_errors: ClassVar[bool] = True
+
+    length: str = option("auto", "characters of every picture: a number, or auto")
+    characters: str = option(
+        "auto", "all that may occur: auto, a list such as 0123abc, or digits+lower+upper"
+    )
+    case: str = option("auto", "ignored: labels are taken in lower case", ("auto", "ignored"))
+    size: str = option("auto", "WIDTHxHEIGHT that pictures are made, such as 160x64; or auto")
+    backbone: str = option("compact", "compact, or a keras.applications name such as Xception")
+    weights: str | None = option(
+        None, "of such a backbone: imagenet (without saying), none, or a file"
+    )
+    epochs: int | None = option(
+        None, f"times through the training pictures; without it, {SHOWN:,} pictures", at_least=1
+    )
+    batch_size: int = option(32, "pictures a step", at_least=1)
+    learning_rate: float | None = option(
+        None, "highest learning rate; without it 3e-3, 1e-3 with another backbone", above=0
+    )
+    distortion: float = option(
+        1.0, "how much training pictures are changed; 0: not at all", at_least=0, at_most=3
+    )
+    dropout: float = option(0.2, "share of the features dropped in training", at_least=0, below=1)
+    ema: float = option(
+        0.99, "how much of the weights' average stays at a step; 0: no average", at_least=0, below=1
+    )
+    patience: int = option(0, "epochs without a better one before it stops; 0: never", at_least=0)
+    seed: int = option(
+        0, "of the weights, the order and the changes", at_least=0, at_most=2**32 - 1
+    )
+
+    alphabet: Alphabet = learned(lambda: Alphabet("", 0, 0, False), lambda kept: Alphabet(**kept))
+    picture_size: tuple[int, int] = learned(lambda: (0, 0), tuple)
+    temperature: float = learned(lambda: 1.0)
+    held_out: str = learned(str, shown=False)  # fingerprint of the pictures that were set aside
+
+    def __post_init__(self):
+        if type(self.length) is int:
+            self.length = str(self.length)
+        super().__post_init__()
+        if self.length != "auto" and not (self.length.isdecimal() and 0 < int(self.length) < 65):
+            raise OptionError(f"length is {self.length!r}, expected auto or a number up to 64.")
+        if self.backbone == "compact" and self.weights not in (None, "none"):
+            raise OptionError(
+                f"weights is {self.weights!r}, but the compact network always starts from nothing."
+                "\nLeave it out, or name a backbone of keras.applications."
+            )
+        check_size(self.size)
+
+    def values_used(self) -> dict[str, Any]:
+        return {
+            "weights": "imagenet",
+            "learning_rate": 3e-3 if self.backbone == "compact" else 1e-3,
+        }
+
+    def idle_options(self) -> set[str]:
+        return {"weights"} if self.backbone == "compact" else set()
+
+    def _fit(self, data: str | Path, out: str | Path, *, resume: bool) -> None:
+        """Trains on labelled images: see `hornbook.data.captchas`, and `Recipe.fit`."""
+        from hornbook.progress import note
+
+        found = pictures_to_learn_from(data, self.seed)
+        train, valid = found.train, found.valid
+        self.alphabet = find_alphabet(
+            [*train, *valid], length=self.length, characters=self.characters, case=self.case
+        )
+        self.picture_size = picture_size(found.sizes, self.size)
+        note(summary(found, self.alphabet, self.picture_size))
+        self.held_out = found.held_out
+        backend.set_random_seed(self.seed)
+        self.model = self.build(self.weights)
+        known = {"train": fingerprint(train), "valid": fingerprint(valid)}
+        run = self.open_run(out, known, resume=resume)
+
+        epochs = self.epochs or min(max(round(SHOWN / len(train)), EPOCHS[0]), EPOCHS[1])
+        pixels = Pixels([captcha.path for captcha in train], self._prepared)
+        labels = self._numbers(train)
+        self._compile(epochs * -(-len(train) // self.batch_size))
+        held_out = [captcha.path for captcha in valid]
+
+        rows = self.train(
+            run,
+            resume=resume,
+            model=self.model,
+            batches=lambda epoch: self._batches(train, pixels, labels, epoch),
+            epochs=epochs,
+            patience=self.patience,
+            evaluate=lambda: self._validate(valid, held_out),
+            monitor="probability",
+            unit="pictures",
+            workers=None,  # changing a picture takes about a fifth of what learning from it does
+        )
+        logits = np.concatenate([found["logits"] for _, found in self._outputs(held_out)])
+        self.temperature = fit_temperature(logits, self.alphabet.longest, self._numbers(valid))
+        self.save(run.model)
+        readings = read(logits, self.alphabet.longest, self.temperature)
+        learned = train, self._readings([captcha.path for captcha in train])
+        if doubts := write_report(run, self, rows, valid, readings, learned):
+            note(doubts)
+        run.snapshots.clear()
+
+    def build(self, weights: str | None = "none") -> keras.Model:
+        """The network; `weights` are those a backbone of `keras.applications` starts from."""
+        from hornbook.models.vision.captcha_reader import captcha_reader
+
+        return captcha_reader(
+            self.picture_size,
+            len(self.alphabet.characters),
+            self.alphabet.longest,
+            backbone=self.backbone,
+            weights=weights or "imagenet",
+            dropout=self.dropout,
+        )
+
+    def _compile(self, steps: int) -> None:
+        from hornbook.models.vision.captcha_reader import ReadingLoss
+        from hornbook.training.optimizer import adamw
+
+        rate = self.settings()["learning_rate"]
+        optimizer = adamw(self.model, steps=steps, learning_rate=rate, ema=self.ema)
+        self.model.compile(optimizer, ReadingLoss(self.alphabet.longest, label_smoothing=0.05))
+
+    def _prepared(self, picture) -> np.ndarray:
+        """What the network reads of a picture; the same for training and prediction."""
+        return resized(picture, self.picture_size)
+
+    def _numbers(self, captchas: Sequence[Captcha]) -> np.ndarray:
+        """The labels as numbers from 1, zeros behind: `(captchas, longest)`."""
+        numbers = np.zeros((len(captchas), self.alphabet.longest), np.int32)
+        for row, captcha in zip(numbers, captchas, strict=True):
+            text = self.alphabet.text(captcha.label)
+            row[: len(text)] = [1 + self.alphabet.characters.index(one) for one in text]
+        return numbers
+
+    def _batches(self, captchas, pixels: Pixels, labels: np.ndarray, epoch: int) -> list[Any]:
+        """The batches of an epoch: a pure function of the seed and the epoch."""
+        from hornbook.training.loop import Batch
+
+        def batch(numbers: np.ndarray) -> Batch:
+            def arrays():
+                # one shape for all: what fills up the last batch weighs nothing
+                rows = np.resize(numbers, self.batch_size)
+                pictures = [
+                    distorted(pixels[row], random_of(self.seed, epoch, row), self.distortion)
+                    for row in rows.tolist()
+                ]
+                weights = (np.arange(self.batch_size) < len(numbers)).astype(np.float32)
+                return np.stack(pictures), labels[rows], weights
+
+            def where():
+                return [str(captchas[number].path) for number in numbers]
+
+            return Batch(size=len(numbers), arrays=arrays, where=where)
+
+        order = shuffled_batches(len(captchas), self.batch_size, seed=self.seed, epoch=epoch)
+        return [batch(numbers) for numbers in order]
+
+    def _outputs(self, sources: Iterable[Source]) -> Outputs:
+        """Problems and logits of the pictures, some hundred at a time: see `picture_outputs`."""
+        from hornbook.training.images.outputs import picture_outputs
+
+        width, height = self.picture_size
+        return picture_outputs(
+            self.model,
+            sources,
+            lambda picture, random: self._prepared(picture)[None],
+            shape=(1, height, width, 3),
+            rows=4 * self.batch_size,  # nothing is kept for gradients
+        )
+
+    def _validate(self, captchas: Sequence[Captcha], sources: Sequence[Path]) -> dict[str, Any]:
+        """The metrics of an epoch, and the loss of the training on these pictures."""
+        import keras
+
+        logits = np.concatenate([found["logits"] for _, found in self._outputs(sources)])
+        readings = read(logits, self.alphabet.longest, self.temperature)
+        loss = self.model.loss(self._numbers(captchas), logits)
+        return {
+            **captcha_metrics(captchas, readings, self.alphabet),
+            "validation_loss": float(keras.ops.convert_to_numpy(loss)),
+        }
+
+    def _readings(self, sources: Iterable[Source]) -> Readings:
+        logits = np.concatenate([found["logits"] for _, found in self._outputs(sources)])
+        return read(logits, self.alphabet.longest, self.temperature)
+
+    def evaluate(self, data: str | Path, *, split: str | None = None) -> dict[str, Any]:
+        """Measures on the folder `valid` of `data`; on the pictures set aside, if these are the
+        pictures of the training; else on the folder `test`, or on all.
+
+        Args:
+            data: See `hornbook.data.captchas.sources`.
+            split: `"train"`, `"valid"` or `"test"`: this one.
+
+        Returns:
+            `whole` and `characters`, the shares of strings and characters read rightly, also by
+            `sets`; `probability`, which the true strings got on average; and `confused`.
+        """
+        captchas = pictures_to_evaluate(data, self.seed, self.held_out, split)
+        readings = self._readings([captcha.path for captcha in captchas])
+        return captcha_metrics(captchas, readings, self.alphabet)
+
+    def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
+        return metrics_table(metrics)
+
+    def predict_stream(self, samples: Iterable[Source]) -> Iterator[dict[str, Any]]:
+        """Reads pictures as they come, in order.
+
+        Args:
+            samples: Files, or what is in them.
+
+        Yields:
+            `file`, `text`, `confidence` of the whole, `character_confidence` of each character,
+            and `error`, which is None, or says why a picture could not be read.
+        """
+        waiting, sources = itertools.tee(samples)
+        for problems, found in self._outputs(sources):
+            readings = read(found["logits"], self.alphabet.longest, self.temperature)
+            strings, whole, each = readings.best()
+            rows = zip(strings, whole, each, itertools.islice(waiting, len(strings)), strict=True)
+            for number, (string, confidence, characters, source) in enumerate(rows):
+                name = None if isinstance(source, bytes) else str(source)
+                if number in problems:
+                    yield _answer(name, error=problems[number])
+                    continue
+                text = "".join(self.alphabet.characters[one - 1] for one in string if one)
+                yield _answer(name, text, float(confidence), characters[: len(text)].tolist())
+
+    def predict_files(self, sources: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
+        """Reads pictures, all of those in folders, or those whose names come from `"-"`."""
+        yield from self.predict_stream(named_pictures(sources))
+
+    def exported(self) -> tuple[keras.Model, dict[str, str]]:
+        """The network, and what reads with it must know: see `examples/read_captcha_onnx.py`."""
+        return self.model, {
+            "characters": self.alphabet.characters,
+            "slots": str(self.alphabet.longest),
+        }
+
+
+def _answer(
+    file: str | None,
+    text: str | None = None,
+    confidence: float | None = None,
+    characters: Sequence[float] = (),
+    error: str | None = None,
+) -> dict[str, Any]:
+    return {
+        "file": file,
+        "text": text,
+        "confidence": None if confidence is None else round(confidence, 6),
+        "character_confidence": [round(float(one), 6) for one in characters],
+        "error": error,
+    }

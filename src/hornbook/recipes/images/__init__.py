@@ -1,0 +1,5 @@
+"""Classifies images."""
+
+from hornbook.recipes.images.recipe import Images
+
+__all__ = ["Images"]

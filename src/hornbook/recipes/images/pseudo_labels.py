@@ -1,0 +1,61 @@
+"""Pseudo-labels: a run that is trained already labels pictures for the next one to learn from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hornbook.data.images.classes import ClassSplit
+from hornbook.data.images.formats import find_pictures
+from hornbook.errors import OptionError
+from hornbook.files import atomic_file, read_rows
+from hornbook.progress import note
+
+PSEUDO_LABELS = "pseudo_labels.jsonl"
+
+
+def open_teacher(recipe: Any) -> Any:
+    """The run that labels, an `Images` as the recipe is; None when there is none.
+
+    Raises:
+        OptionError: it knows other classes.
+    """
+    if recipe.teacher is None:
+        return None
+    teacher = type(recipe).load(recipe.teacher)
+    if teacher.classes != recipe.classes:
+        raise OptionError(f"The teacher {recipe.teacher} knows other classes than the data.")
+    return teacher
+
+
+def with_pseudo_labels(
+    recipe: Any, train: ClassSplit, teacher: Any, folder: Path
+) -> tuple[list[Path], np.ndarray]:
+    """The training pictures, and those the teacher is sure of.
+
+    Args:
+        recipe: An `Images`.
+        train: Pictures with their labels.
+        teacher: See `open_teacher`.
+        folder: Where `pseudo_labels.jsonl` is kept: a run that goes on takes the same ones.
+
+    Returns:
+        Paths, and the numbers of their classes.
+    """
+    if teacher is None:
+        return train.paths, train.labels
+    file = folder / PSEUDO_LABELS
+    if not file.is_file():
+        pictures = find_pictures(recipe.unlabelled)
+        with atomic_file(file, "w") as lines:
+            for row in teacher.predict_stream(pictures, top=1, views=2):
+                if row["error"] is None and row["probability"] >= recipe.sure:
+                    lines.write(json.dumps(row, ensure_ascii=False) + "\n")
+    rows = read_rows(file)
+    note(f"Teacher     {len(rows):,} pictures labelled with at least {recipe.sure:.0%}")
+    added = [recipe.classes.index(row["label"]) for row in rows]
+    paths = [*train.paths, *(Path(row["file"]) for row in rows)]
+    return paths, np.concatenate([train.labels, np.array(added, np.int64)])

@@ -1,0 +1,317 @@
+"""Which of many similar classes is in a picture: fine-tuning what ImageNet taught a network.
+
+The design is that of a dog-breed contest of 2017 (100 breeds, Xception): first the head learns on
+features of the pretrained network as it is, then everything learns together, the layers near the
+pixels more slowly.  Gated features, center loss and pseudo-labels are the contest's ideas; mixing,
+erasing and averaged weights are what has been found since.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from hornbook import backend
+from hornbook.data.images.class_folders import find_class_folders
+from hornbook.data.images.classes import read_picture_classes
+from hornbook.data.images.crops import settled_views
+from hornbook.data.images.formats import named_pictures
+from hornbook.data.images.held_out import read_to_evaluate
+from hornbook.errors import OptionError
+from hornbook.recipes.fields import learned, option
+from hornbook.recipes.images.answers import answers, check_views, judged
+from hornbook.recipes.images.report import (
+    class_metrics,
+    evaluation_page,
+    metrics_table,
+    write_report,
+)
+from hornbook.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+    from hornbook.data.images.decoding import Source
+    from hornbook.models.vision.image_classifier import PictureClassifier
+    from hornbook.training.images.outputs import Outputs
+
+
+@dataclass(kw_only=True)
+class Images(Recipe):
+    """Tells classes of pictures apart.
+
+    Example:
+        images = Images(backbone="MobileNetV2").fit("flowers", out="runs/flowers")
+        images.predict(["new.jpg"])  # [{"file": "new.jpg", "label": "iris", "probability": ...
+    """
+
+    name: ClassVar[str] = "images"
+    purpose: ClassVar[str] = "tell similar classes of pictures apart, by fine-tuning"
+    answers_say_errors: ClassVar[bool] = True
+
+    backbone: str = option("EfficientNetV2B0", "a keras.applications name, such as Xception")
+    weights: str = option("imagenet", "it starts from: imagenet, none, or a file")
+    alpha: float | None = option(None, "width of MobileNet and MobileNetV2", above=0)
+    size: int = option(224, "pixels of a side", at_least=32, multiple_of=32)
+    gated: bool = option(True, "let the features gate themselves (GLU)")
+    center_loss: float = option(0.0, "weight of the center loss; 0: without", at_least=0)
+    dropout: float = option(0.2, "share of the features dropped in training", at_least=0, below=1)
+    head_epochs: int = option(
+        30, "first stage: times the head alone sees the pretrained features", at_least=0
+    )
+    head_learning_rate: float = option(3e-3, "first stage: highest learning rate", above=0)
+    epochs: int = option(10, "second stage: times through the training pictures", at_least=0)
+    batch_size: int = option(32, "pictures a step", at_least=2)
+    learning_rate: float = option(1e-3, "second stage: highest learning rate", above=0)
+    layer_decay: float = option(
+        0.9, "factor on the rate from a tenth of the layers to the one below", above=0, at_most=1
+    )
+    progressive: bool = option(False, "begin with small pictures and end with full size")
+    crop: float = option(0.5, "smallest share of its area to learn from", above=0, at_most=1)
+    rand_augment: float = option(0.0, "strength of RandAugment; 0: without", at_least=0, at_most=1)
+    erasing: float = option(
+        0.0, "share of the pictures with a part made noise", at_least=0, at_most=1
+    )
+    mixing: str = option("none", "of two pictures", ("none", "mixup", "cutmix", "both"))
+    label_smoothing: float = option(
+        0.1, "what of a label is spread over all classes", at_least=0, below=1
+    )
+    class_weights: str = option(
+        "none", "balanced: a mistake in a rare class costs more", ("none", "balanced")
+    )
+    ema: float = option(
+        0.95, "how much of the weights' average stays at a step; 0: no average", at_least=0, below=1
+    )
+    patience: int = option(0, "epochs without a better one before it stops; 0: never", at_least=0)
+    unlabelled: str | None = option(None, "folder of pictures for --teacher to label")
+    teacher: str | None = option(None, "run that labels the pictures of --unlabelled")
+    sure: float = option(
+        0.9, "probability from which on the teacher's label is taken", above=0, at_most=1
+    )
+    held_out: float = option(
+        0.2, "share set aside to check with, where there is no folder valid", above=0, below=1
+    )
+    seed: int = option(
+        0, "of the weights, the split, the order and the changes", at_least=0, at_most=2**32 - 1
+    )
+
+    classes: list[str] = learned(list)
+    learned_from: str = learned(str, shown=False)  # fingerprint of the pictures
+    others: list[Images] = field(default_factory=list, init=False, repr=False)  # of an ensemble
+
+    def __post_init__(self):
+        super().__post_init__()
+        if (self.unlabelled is None) != (self.teacher is None):
+            raise OptionError(
+                "unlabelled and teacher belong together: train a run first, and let it label the "
+                "pictures for the next one.\nSay  --unlabelled FOLDER --teacher RUN."
+            )
+        if self.weights == "none" and self.epochs == 0:
+            raise OptionError("With random weights and no epochs nothing would be learned.")
+
+    def idle_options(self) -> set[str]:
+        idle = set()
+        if self.weights == "none":  # there is nothing pretrained for a first stage or slow layers
+            idle |= {"head_epochs", "head_learning_rate", "layer_decay"}
+        if self.teacher is None:
+            idle |= {"unlabelled", "teacher", "sure"}
+        if self.alpha is None:
+            idle.add("alpha")
+        return idle
+
+    def _fit(self, data: str | Path, out: str | Path, *, resume: bool) -> None:
+        """Trains on folders of pictures: see `hornbook.data.images.classes`, and `Recipe.fit`."""
+        from hornbook.progress import note
+        from hornbook.recipes.images.pseudo_labels import open_teacher, with_pseudo_labels
+        from hornbook.recipes.images.stages import TwoStages
+
+        found = read_picture_classes(data, seed=self.seed, share=self.held_out)
+        note(found.summary())
+        self.classes, self.learned_from = found.classes, found.train.fingerprint
+        backend.set_random_seed(self.seed)
+        self.model = self.build(self.weights)
+        teacher = open_teacher(self)
+        known = {"train": found.train.fingerprint, "valid": found.valid.fingerprint}
+        run = self.open_run(out, known, resume=resume)
+        stages = TwoStages(self, *with_pseudo_labels(self, found.train, teacher, run.path))
+
+        def evaluate() -> dict[str, Any]:
+            probabilities = self.probabilities(found.valid.paths)
+            return class_metrics(found.valid.labels, probabilities, self.classes)
+
+        rows = self.train(
+            run,
+            resume=resume,
+            first=None if self.weights == "none" else stages.train_head,
+            model=stages.training,
+            batches=stages.batches,
+            epochs=self.epochs,
+            patience=self.patience,
+            evaluate=evaluate,
+            monitor="score",
+            unit="pictures",
+            workers=None,
+        )
+        write_report(run, self, rows, found)
+        run.snapshots.clear()
+
+    def build(self, weights: str | None = None) -> PictureClassifier:
+        """The network; `weights` are those its backbone starts from."""
+        from hornbook.models.vision.image_classifier import PictureClassifier
+
+        return PictureClassifier(
+            len(self.classes),
+            backbone=self.backbone,
+            weights=weights,
+            alpha=self.alpha,
+            gated=self.gated,
+            dropout=self.dropout,
+        )
+
+    @property
+    def network(self) -> keras.Model:
+        return self.model.network
+
+    def outputs(self, sources: Iterable[Source], views: int, **progress: Any) -> Outputs:
+        """All outputs of the network for `views` of each picture: see `picture_outputs`."""
+        from hornbook.training.images.outputs import picture_outputs
+
+        size = self.size
+        return picture_outputs(
+            self.network,
+            sources,
+            lambda picture, random: settled_views(picture, size=size, views=views),
+            shape=(views, size, size, 3),
+            rows=2 * self.batch_size,  # nothing is kept for gradients
+            near=(2 * size, 2 * size),
+            **progress,
+        )
+
+    def probabilities(self, sources: Sequence[Source], views: int = 1) -> np.ndarray:
+        """Of each class, the mean over the views and over all runs of an ensemble.
+
+        Args:
+            sources: Pictures that can be read.
+            views: Of each, 1, 2 or 10.
+
+        Returns:
+            `(pictures, classes)`.
+        """
+        recipes = [self, *self.others]
+        return np.concatenate([found for _, found in judged(recipes, sources, views)])
+
+    def heat(self, sources: Sequence[Source], labels: np.ndarray) -> np.ndarray:
+        """Where in each picture the network sees what speaks for a class (Grad-CAM).
+
+        Args:
+            sources: Pictures that can be read.
+            labels: `(pictures,)`, numbers of classes.
+
+        Returns:
+            `(pictures, rows, columns)`, 0 to 1.
+        """
+        maps = np.concatenate([found["map"] for _, found in self.outputs(sources, 1)])
+        return self.model.heat(maps, labels)
+
+    def join(self, others: Sequence[Recipe]) -> None:
+        """Lets other runs answer together with this one, with the mean of the probabilities.
+
+        Raises:
+            OptionError: one of them is no run of this recipe, or knows other classes.
+        """
+        for other in others:
+            if not isinstance(other, Images) or other.classes != self.classes:
+                raise OptionError(
+                    "Runs answer together when all are of the recipe images and know the same "
+                    "classes; these do not."
+                )
+            other.batch_size = self.batch_size  # they go through the pictures in step
+            self.others.append(other)
+
+    def evaluate(
+        self,
+        data: str | Path,
+        *,
+        split: str | None = None,
+        views: int = 1,
+        report: str | Path | None = None,
+    ) -> dict[str, Any]:
+        """Measures on the folder `valid` of `data`; on the pictures set aside, if these are the
+        pictures of the training; else on the folder `test`, or on all.
+
+        Args:
+            data: See `hornbook.data.images.classes`.
+            split: `"train"`, `"valid"` or `"test"`: this one.
+            views: Of each picture, whose answers are averaged: 1, 2 or 10.
+            report: A page to write, with pictures of what is confused and looked at.
+
+        Returns:
+            `top1`, `top5`, `log_loss`, and `recall`, `precision` and `pictures` by class.
+        """
+        from hornbook.progress import note
+
+        check_views(views)
+        measured, problems = read_to_evaluate(
+            data,
+            self.classes,
+            learned_from=self.learned_from,
+            seed=self.seed,
+            share=self.held_out,
+            split=split,
+        )
+        if problems:
+            note(f"Left out: {len(problems):,}\n  " + "\n  ".join(problems[:5]))
+        probabilities = self.probabilities(measured.paths, views)
+        if report is not None:
+            from hornbook.files import atomic_file
+
+            with atomic_file(report, "w") as file:
+                file.write(evaluation_page(self, measured, probabilities, str(data)))
+        return class_metrics(measured.labels, probabilities, self.classes)
+
+    def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
+        return metrics_table(metrics)
+
+    def predict_stream(
+        self, samples: Iterable[Source], *, top: int = 5, views: int = 1
+    ) -> Iterator[dict[str, Any]]:
+        """Judges pictures as they come, in order.
+
+        Args:
+            samples: Files, or what is in them.
+            top: Classes named, the most probable first.
+            views: Of each picture, whose answers are averaged: 1, 2 or 10.
+
+        Yields:
+            `file`, `label`, `probability`, `label_2`, `probability_2` and so on, and `error`,
+            which is None, or says why a picture could not be read.
+        """
+        check_views(views)
+        if top < 1:
+            raise OptionError(f"top is {top}, expected at least 1.")
+        yield from answers([self, *self.others], samples, top=top, views=views)
+
+    def example(self, data: str | Path) -> list[str]:
+        splits = find_class_folders(data).splits
+        return [str(splits.get("test") or splits.get("valid") or data)]
+
+    def predict_files(
+        self, sources: Sequence[str | Path], *, top: int = 5, views: int = 1
+    ) -> Iterator[dict[str, Any]]:
+        """Judges pictures, all of those in folders, or those whose names come from `"-"`."""
+        yield from self.predict_stream(named_pictures(sources), top=top, views=views)
+
+    def exported(self) -> tuple[keras.Model, dict[str, str]]:
+        """From pictures `(batch, size, size, 3)` to probabilities; and what a reader must know."""
+        import keras
+
+        pictures = keras.Input((self.size, self.size, 3), name="pictures")
+        logits = self.network(pictures)["logits"]
+        probabilities = keras.layers.Softmax(name="probabilities")(logits)
+        model = keras.Model(pictures, probabilities, name="picture_classifier")
+        return model, {"classes": json.dumps(self.classes, ensure_ascii=False)}

@@ -1,0 +1,54 @@
+"""The vocabulary of a pretraining: one that is given, or learned from the corpus and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from hornbook.errors import OptionError
+from hornbook.progress import note
+from hornbook.text.tokenizer import Tokenizer
+
+
+def open_vocabulary(folder: str) -> Tokenizer:
+    """The tokenizer of a folder.
+
+    Raises:
+        HornbookError: there is none.
+    """
+    from hornbook.pretrained.opening.shipped import model_folder
+    from hornbook.text.tokenizer_folder import tokenizer_from_folder
+
+    path = model_folder(folder)
+    if not path.is_dir():
+        raise OptionError(f"There is no folder {folder} with a vocabulary.")
+    tokenizer = tokenizer_from_folder(path)
+    if tokenizer is None:
+        raise OptionError(
+            f"{folder} has no vocabulary.\nExpected vocab.txt, tokenizer.json, or a "
+            "SentencePiece model; `hornbook make vocabulary` learns one."
+        )
+    return tokenizer
+
+
+def learned_vocabulary(
+    texts: Iterable[str], size: int, prepared: Path, *, kind: str, sentinels: int
+) -> Tokenizer:
+    """One of the corpus's own, learned when it is first asked for.
+
+    Args:
+        texts: Of the corpus; read only when it has to be learned.
+        size: Most tokens.
+        prepared: The folder to keep it in.
+        kind, sentinels: See `learn_vocabulary`.
+    """
+    from hornbook.files import MANIFEST, verify_manifest
+    from hornbook.text.learning import learn_vocabulary
+
+    folder = prepared / f"vocabulary-{kind}-{size}"
+    if (folder / MANIFEST).is_file():
+        verify_manifest(folder)
+        return open_vocabulary(str(folder))
+    note(f"Learning a vocabulary of {size:,} tokens ({kind}) ...")
+    named = "--vocabulary-size"
+    return learn_vocabulary(texts, size, folder, kind=kind, sentinels=sentinels, named=named)

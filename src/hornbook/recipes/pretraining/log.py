@@ -1,0 +1,184 @@
+"""What is written down while a pretraining goes on: losses, speed, what the model makes of text.
+
+All of it is in the state of the loop, and so in the snapshots: a resumed run has no step twice.
+"""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+import numpy as np
+
+from hornbook.files import atomic_file
+from hornbook.progress import note
+from hornbook.training.language.steps import check_progress
+
+POINTS = 400  # of the curve of the training loss
+SAMPLES = 3
+SHOWN = 48  # tokens of a sample
+COLUMNS = (
+    "step",
+    "loss",
+    "held_out_loss",
+    "accuracy",
+    "perplexity",
+    "learning_rate",
+    "tokens_per_second",
+)
+
+
+class Diary:
+    """Of one run.
+
+    Args:
+        recipe: The `Pretraining`, started.
+        run: Its `RunFolder`.
+        steps: Its `LanguageSteps`.
+        total: Optimizer steps of the whole training.
+        devices: On which it runs.
+    """
+
+    def __init__(self, recipe: Any, run: Any, steps: Any, total: int, devices: Any):
+        from hornbook.training.throughput import flops_per_token, peak_flops
+
+        self.recipe, self.run, self.steps, self.total = recipe, run, steps, total
+        self.state: dict[str, Any] = {}
+        self._devices = devices
+        self._every = max(total // POINTS, 1)
+        self._writer = recipe.pretrained_model()
+        first = steps.objective.batch(steps.rows, 0, 0, steps.held_out[:1])
+        predicted = first["labels"].size / steps.rows.length
+        self.flops = flops_per_token(recipe.transformer, steps.rows.length, predicted)
+        peak, self.peak_source = peak_flops(recipe.compute_dtype)
+        self.peak = peak * devices.count * recipe.model_parallel
+
+    def begin(self, state: dict[str, Any]) -> None:
+        """Called with the state of the loop; a run that is resumed may have no step left."""
+        self.state = state
+
+    def watch(self, state: dict[str, Any], loss: float) -> None:
+        """Called after each step."""
+        check_progress(state, loss, self.run)
+        waiting = state.setdefault("waiting", [])
+        waiting.append(loss)
+        if state["step"] % self._every == 0 or state["step"] == self.total:
+            point = [state["step"], float(np.mean(waiting)), self._rate(), self.speed]
+            state.setdefault("curve", []).append(point)
+            state["waiting"] = []
+
+    @property
+    def speed(self) -> float:
+        """Tokens a second since the last measurement, without it."""
+        return self.state.get("samples", 0) / max(self.state.get("seconds", 0.0), 1e-9)
+
+    @property
+    def utilisation(self) -> float:
+        """The share of what the devices can compute that was computed for the model."""
+        return self.speed * self.flops / self.peak
+
+    def _rate(self) -> float:
+        """The learning rate of the last step."""
+        optimizer = self.recipe.model.optimizer
+        return float(getattr(optimizer, "inner_optimizer", optimizer).learning_rate)
+
+    def story(self, found: dict[str, float]) -> dict[str, Any]:
+        """What the model card tells, nothing of which depends on the machine."""
+        shards = self.steps.rows.shards
+        counts = {"documents": shards.num_documents, "tokens": shards.num_tokens}
+        sources = self.run.recipe()["data"]["corpus"]
+        seen = {"step": self.state["step"], "seen": self.state["seen"]}
+        loss = self.state["curve"][-1][1] if self.state.get("curve") else None
+        return {"corpus": sources, **counts, **seen, "loss": loss, **found}
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Called after each measurement."""
+        texts = self.samples()
+        self.state.setdefault("texts", []).append({"step": row["step"], "texts": texts})
+        if self._devices.is_first:
+            lines = self.lines()
+            with atomic_file(self.run.path / "log.csv", "w") as file:
+                table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+                table.writeheader()
+                table.writerows(lines)
+            if self.recipe.tensorboard:
+                from hornbook.training.event_file import write_scalars
+
+                write_scalars(self.run.path / "tensorboard", lines)
+        words = (
+            f"step {row['step']:,}/{self.total:,}  loss {row['loss']:.3f}, held out "
+            f"{row['held_out_loss']:.3f}, {row['accuracy']:.1%} right; {self.speed:,.0f} tokens/s, "
+            f"{self.utilisation:.0%} MFU"
+        )
+        note(words if not texts else f"{words}\n  {texts[0]}")
+        self._devices.wait()
+
+    def lines(self) -> list[dict[str, float]]:
+        """What `log.csv` says: the points of the curve, and what was measured."""
+        found: dict[int, dict[str, float]] = {}
+        for step, loss, rate, speed in self.state["curve"]:
+            point = {"loss": loss, "learning_rate": rate, "tokens_per_second": round(speed)}
+            found[step] = {"step": step, **point}
+        for row in self.state["rows"]:
+            measured = {name: row[name] for name in ("held_out_loss", "accuracy", "perplexity")}
+            found.setdefault(row["step"], {"step": row["step"]}).update(measured)
+        return [found[step] for step in sorted(found)]
+
+    def samples(self) -> list[str]:
+        """What the model makes of some held-out rows: filled gaps, or texts it goes on with."""
+        if self.recipe.objective == "electra":
+            return []
+        numbers = np.resize(self.steps.held_out, SAMPLES)
+        arrays = self.steps.objective.batch(self.steps.rows, 0, 0, numbers)
+        if self.recipe.objective == "mlm":
+            return [self._filled(arrays, row) for row in range(SAMPLES)]
+        return [self._written(arrays, row) for row in range(SAMPLES)]
+
+    def _filled(self, arrays: dict[str, np.ndarray], row: int) -> str:
+        """The beginning of a row, each hidden word as [guess], or [guess, not the word]."""
+        tokenizer = self.recipe.tokenizer
+        real = arrays["weights"][row] > 0
+        places = arrays["masked_positions"][row][real]
+        labels = dict(zip(places.tolist(), arrays["labels"][row][real].tolist(), strict=True))
+        ids = arrays["token_ids"][row][:SHOWN].tolist()
+        masked = [labels.get(place, token) for place, token in enumerate(ids)]
+        gaps = [place for place in labels if place < len(ids)]
+        if not gaps:  # all of them are further on
+            return tokenizer.decode(masked)
+        for place in gaps:
+            masked[place] = tokenizer.mask_token_id
+        [filled] = self._writer.fill([masked], order="at once", details=True)
+        text, waiting = "", []
+        for place, token in enumerate(masked):
+            if place not in labels:
+                waiting.append(token)
+                continue
+            text += _joined(text, tokenizer.decode(waiting)) if waiting else ""
+            guess = tokenizer.decode([int(filled.token_ids[place])])
+            right = tokenizer.decode([labels[place]])
+            text += _joined(text, f"[{guess}]" if guess == right else f"[{guess}, not {right}]")
+            waiting = []
+        return text + (_joined(text, tokenizer.decode(waiting)) if waiting else "")
+
+    def _written(self, arrays: dict[str, np.ndarray], row: int) -> str:
+        """A beginning, and behind an arrow what the model goes on with."""
+        ids = arrays["token_ids"][row][arrays["documents"][row] == 1]
+        if "segment_ids" in arrays:
+            read = arrays["segment_ids"][row][arrays["documents"][row] == 1] == 0
+            ids = ids[read] if read.any() else ids
+        prompt = ids[: SHOWN // 4].tolist() if "decoder_token_ids" not in arrays else ids.tolist()
+        new = SHOWN // 2
+        room = self.recipe.transformer.config
+        if not room.encoder_decoder and room.position_kind == "learned":
+            new = min(new, room.max_length - len(prompt))
+        if new < 1:
+            return ""
+        [written] = self._writer.generate([prompt], max_new_tokens=new)
+        tokenizer = self.recipe.tokenizer
+        return f"{tokenizer.decode(prompt)} → {tokenizer.decode(list(written))}"
+
+
+def _joined(before: str, part: str) -> str:
+    """`part`, with a space where two Latin words would meet."""
+    meet = before[-1:].isascii() and part[:1].isascii() and before[-1:] not in (" ", "")
+    return f" {part}" if meet else part

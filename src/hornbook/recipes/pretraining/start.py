@@ -1,0 +1,232 @@
+"""What a pretraining begins with: a new Transformer or one of a checkpoint, and its objective."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hornbook.errors import OptionError
+from hornbook.files import bounded_text
+from hornbook.text.tokenizer import Tokenizer
+
+# layers, features, attention heads
+SIZES = {
+    "tiny": (2, 128, 2),
+    "mini": (4, 256, 4),
+    "small": (6, 384, 6),
+    "base": (12, 768, 12),
+}
+# objective -> what is trained by it: the family of a new model, its application, its heads, and
+# the kind of vocabulary that is learned for it
+TRAINED: dict[str, dict[str, Any]] = {
+    "mlm": {"family": "bert", "application": "encoder", "heads": ("mlm",), "kind": "wordpiece"},
+    "lm": {"family": "gpt2", "application": "causal_lm", "heads": ("mlm",), "kind": "bpe"},
+    "prefix-lm": {
+        "family": "bert",
+        "application": "prefix_lm",
+        "heads": ("mlm",),
+        "kind": "wordpiece",
+    },
+    "span": {
+        "family": "t5.1.1",
+        "application": "seq2seq",
+        "heads": ("mlm",),
+        "kind": "unigram",
+    },
+    "electra": {
+        "family": "electra",
+        "application": "encoder",
+        "heads": ("discriminator",),
+        "kind": "wordpiece",
+    },
+}
+GENERATOR_SHARE = 4  # the generator of ELECTRA has a quarter of the features and heads
+
+
+def heads_for(objective: str, sentence_order: bool) -> tuple[str, ...]:
+    """The heads that a model needs for an objective."""
+    return (*TRAINED[objective]["heads"], *(("pooler", "nsp") if sentence_order else ()))
+
+
+def new_config(
+    objective: str,
+    tokenizer: Tokenizer,
+    *,
+    size: str,
+    file: str | None,
+    family: str | None,
+    length: int,
+    heads: tuple[str, ...],
+    dropout: float,
+):
+    """The configuration of a new model.
+
+    Args:
+        objective: A key of `TRAINED`.
+        tokenizer: Of its vocabulary.
+        size: A key of `SIZES`.
+        file: A config.json in place of a size: what it leaves out is as for that size.
+        family: Of `hornbook families`; None: as `file` says, else the objective's own.
+        length: Tokens of a row: the model has as many positions.
+        heads: See `heads_for`.
+        dropout: Of features and attention.
+
+    Raises:
+        HornbookError: the file cannot be read, or describes nothing that the objective trains.
+    """
+    from hornbook.pretrained import family_of
+
+    values = {} if file is None else _read(Path(file))
+    if family is None and not values.keys() & {"model_type", "hornbook"}:
+        family = TRAINED[objective]["family"]
+    data = family_of(values, family)
+    layers, features, num_heads = SIZES[size]
+    own: dict[str, Any] = {
+        "hidden_size": features,
+        "num_hidden_layers": layers,
+        "num_attention_heads": num_heads,
+        "intermediate_size": features * 4,
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+    }
+    if data.choices.get("gated_feed_forward"):  # three matrices instead of two
+        own["intermediate_size"] = -(-features * 8 // (3 * 64)) * 64
+    if values:
+        read = data.read_config(
+            {"vocab_size": 1, **_in_their_words(data, own), **values}, str(file)
+        )
+    else:
+        read = data.configure(vocab_size=1, **own)
+    if read.vocab_size not in (1, tokenizer.vocabulary_size):
+        raise OptionError(
+            f"{file} says vocab_size {read.vocab_size}, but the vocabulary has "
+            f"{tokenizer.vocabulary_size} tokens.\nLeave vocab_size out, or give its --vocabulary."
+        )
+    application = TRAINED[objective]["application"]
+    if application not in data.applications:
+        raise OptionError(
+            f"--objective {objective} trains a model as {application}, and {data.name} can be "
+            f"{' or '.join(data.applications)}."
+        )
+    return read.replace(
+        vocab_size=tokenizer.vocabulary_size,
+        pad_token_id=tokenizer.special_ids.get("pad"),
+        max_position_embeddings=length,
+        application=application,
+        heads=heads,
+        extra={},
+    )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(bounded_text(file, error=OptionError))
+    except FileNotFoundError:
+        raise OptionError(f"There is no configuration {file}.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise OptionError(f"{file} cannot be read as JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise OptionError(f"{file} should hold one JSON object.")
+    return values
+
+
+def _in_their_words(family: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields under the names that the family's config.json has for them."""
+    back = {ours: theirs for theirs, ours in family.rename.items()}
+    return {back.get(name, name): value for name, value in values.items()}
+
+
+def new_model(config: Any, compute_dtype: str) -> Any:
+    """A Transformer of that configuration, with random weights."""
+    from hornbook.models.building import make_model
+    from hornbook.pretrained import policy
+
+    model = make_model(config, dtype=policy(compute_dtype))
+    model.build()
+    return model
+
+
+def check_vocabulary(tokenizer: Any, config: Any) -> None:
+    """Makes sure that a model has a row for each token.
+
+    Raises:
+        OptionError: the vocabulary is larger.
+    """
+    if tokenizer.vocabulary_size > config.vocab_size:
+        raise OptionError(
+            f"The vocabulary has {tokenizer.vocabulary_size:,} tokens, but the model only "
+            f"{config.vocab_size:,} rows for them.\nTake the one that it was trained with, or load "
+            "the model with vocab_size=... and save it first (docs/models.md)."
+        )
+
+
+def opened_model(folder: str, objective: str, heads: tuple[str, ...], **options: Any):
+    """The `Pretrained` model to go on from."""
+    from hornbook.pretrained import load
+
+    return load(folder, application=TRAINED[objective]["application"], heads=heads, **options)
+
+
+def learning_model(objective: str, transformer: Any, compute_dtype: str, seed: int) -> Any:
+    """The Keras model that is trained: a `LanguageObjective` around the Transformer."""
+    from hornbook.training.language import losses as objectives
+
+    classes = {
+        "mlm": objectives.MaskedLanguage,
+        "lm": objectives.NextToken,
+        "prefix-lm": objectives.NextToken,
+        "span": objectives.SpanFilling,
+    }
+    if objective in classes:
+        return classes[objective](transformer)
+    generator = make_generator(transformer, compute_dtype)
+    return objectives.ReplacedTokens(transformer, generator, seed=seed)
+
+
+def make_generator(discriminator: Any, compute_dtype: str) -> Any:
+    """ELECTRA's generator: narrower, with the discriminator's own table of words."""
+    from hornbook.models.families import family_named
+    from hornbook.models.transformer import Transformer
+    from hornbook.pretrained import policy
+
+    config = discriminator.config
+    heads = max(config.num_attention_heads // GENERATOR_SHARE, 1)
+    generator = Transformer(
+        config.replace(
+            **{"family": "electra-generator", **family_named("electra-generator").choices},
+            hidden_size=heads * config.head_size,
+            num_attention_heads=heads,
+            intermediate_size=4 * heads * config.head_size,
+            embedding_size=config.embedding_size or config.hidden_size,
+            heads=("mlm",),
+        ),
+        token_embedding=discriminator.token_embedding,
+        dtype=policy(compute_dtype),
+        name="generator",
+    )
+    generator.build()
+    return generator
+
+
+def check_model(config: Any, objective: str, length: int, recompute: bool) -> None:
+    """Whether a model can be trained so.
+
+    Raises:
+        OptionError: saying what to change.
+    """
+    if config.attention != "full":
+        raise OptionError(
+            f"This model has attention {config.attention!r}, which cannot keep the documents of a "
+            "row apart.  Expected attention 'full'."
+        )
+    if config.position_kind == "learned" and config.max_length < length:
+        raise OptionError(
+            f"This model has positions for {config.max_length} tokens, and rows are to have "
+            f"{length}.  Say --length {config.max_length}."
+        )
+    if recompute and config.residual_attention_scores:
+        raise OptionError("--rematerialize is not for models with residual_attention_scores.")
+    if config.condition_size is not None:
+        raise OptionError("This model listens to a condition, which a corpus does not have.")

@@ -1,0 +1,68 @@
+"""How many steps fit into the hours that one gives: a few are timed, and then forgotten."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import numpy as np
+
+from hornbook.errors import CheckpointError
+from hornbook.files import bounded_text, write_json
+from hornbook.progress import note
+
+COMPILING = 2  # first steps, which are not counted
+TIMED = 8
+SPENT_ON_STEPS = 0.93  # of the time; the rest goes into measuring and saving
+
+
+def number_of_steps(recipe: Any, steps: Any, run: Any, devices: Any) -> int:
+    """What the recipe says, or what fits into its `hours`, found out once for the whole run.
+
+    Args:
+        recipe: With a model, not compiled.
+        steps: `LanguageSteps`.
+        run: The `RunFolder`, where the answer is kept.
+        devices: To train on.
+    """
+    if recipe.hours is None:
+        return recipe.steps
+    file = run.path / "steps.json"
+    if not file.is_file():
+        seconds = _seconds_per_step(recipe, steps, devices)
+        if devices.is_first:
+            total = max(int(recipe.hours * 3600 * SPENT_ON_STEPS / seconds), 1)
+            write_json(file, {"steps": total, "seconds_per_step": seconds})
+            note(f"A step takes {seconds:.2f} s: {total:,} steps fit into {recipe.hours:g} hours.")
+        devices.wait()
+    try:
+        return int(json.loads(bounded_text(file))["steps"])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        raise CheckpointError(
+            f"{file} is damaged: it does not say how many steps the training has.\n"
+            "Remove it, and resume the run: the steps are timed again."
+        ) from None
+
+
+def _seconds_per_step(recipe: Any, steps: Any, devices: Any) -> float:
+    """Trains a few steps; weights and random states are then what they were."""
+    import keras
+
+    from hornbook import backend
+    from hornbook.training.language.steps import parts_of
+
+    values = [np.array(keras.ops.convert_to_numpy(v.value)) for v in recipe.model.variables]
+    random_states = backend.random_states()
+    recipe.compile(10**6, devices)
+    start = 0.0
+    for number, batch in enumerate(steps.batches(0, COMPILING + TIMED)):
+        if number == COMPILING:
+            start = time.monotonic()
+        for piece in parts_of(batch.arrays()[0], recipe.accumulate):
+            devices.train(recipe.model, piece)
+    seconds = (time.monotonic() - start) / TIMED
+    for variable, value in zip(recipe.model.variables, values, strict=True):
+        variable.assign(value)
+    backend.set_random_states(random_states)
+    return seconds

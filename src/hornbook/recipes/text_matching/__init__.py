@@ -1,0 +1,5 @@
+"""Decides whether two texts match."""
+
+from hornbook.recipes.text_matching.recipe import TextMatching
+
+__all__ = ["TextMatching"]

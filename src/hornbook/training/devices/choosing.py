@@ -1,0 +1,226 @@
+"""One training on several devices: each computes its rows of a step, and all learn the same.
+
+JAX through `keras.distribution`, TensorFlow through its `MirroredStrategy`; on PyTorch each device
+has a process of its own, see `torch_processes`.  The weights of a step add up to 1 over all
+devices, so the loss is that of one device with all the rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from hornbook.errors import OptionError
+
+Arrays = dict[str, np.ndarray]
+
+# of a model over several devices: which axis of a matrix is cut, by what its path ends with
+CUT = {
+    r"(query|key|value|intermediate|gate)/kernel": (None, "model"),
+    r"(query|key|value|intermediate|gate)/bias": ("model",),
+    r"output_dense/kernel": ("model", None),
+    r"token_embedding/embeddings": (None, "model"),
+}
+
+
+class Devices:
+    """One device: what a training asks of its devices, and the others answer differently.
+
+    Attributes:
+        count: How many there are.
+        loss_scale: What the loss is multiplied by, where the backend divides it by their number.
+        is_first: Whether this process writes files.
+        accumulates: Whether a step may have parts that are computed one after the other.
+        launches: Whether the training has to be done by other processes.
+    """
+
+    count = 1
+    loss_scale = 1.0
+    is_first = True
+    accumulates = True
+    launches = False
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[None]:
+        """Where the model is made, trained and measured."""
+        yield
+
+    def train(self, model: keras.Model, arrays: Arrays) -> float:
+        """One batch; returns the loss over all devices."""
+        return float(model.train_on_batch(arrays))
+
+    def prepare(self, optimizer: Any) -> None:
+        """Called with the optimizer of a new training."""
+
+    def predict(self, model: keras.Model, arrays: Arrays) -> Arrays:
+        """The outputs for a batch."""
+        return model.predict_on_batch(arrays)
+
+    def wait(self) -> None:
+        """Until every process is here."""
+
+
+class JaxDevices(Devices):
+    """GPUs, TPUs or virtual processors of JAX.
+
+    Args:
+        names: Keras's, such as `"gpu:0"`.
+        model_parallel: How many of them share one copy of the model.
+    """
+
+    def __init__(self, names: list[str], model_parallel: int):
+        self.count = len(names) // model_parallel
+        self._names, self._model_parallel = names, model_parallel
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[None]:
+        from keras import distribution
+
+        if self._model_parallel == 1:
+            chosen = distribution.DataParallel(devices=self._names, auto_shard_dataset=False)
+        else:
+            shape = (self.count, self._model_parallel)
+            mesh = distribution.DeviceMesh(shape, ("batch", "model"), self._names)
+            layout = distribution.LayoutMap(mesh)
+            for path, axes in CUT.items():
+                layout[path] = axes
+            chosen = distribution.ModelParallel(
+                layout_map=layout, batch_dim_name="batch", auto_shard_dataset=False
+            )
+        before = distribution.distribution()
+        distribution.set_distribution(chosen)
+        try:
+            yield
+        finally:
+            distribution.set_distribution(before)
+
+
+class MirroredDevices(Devices):
+    """GPUs or virtual processors of TensorFlow.
+
+    Args:
+        names: TensorFlow's, such as `"/device:GPU:0"`.
+    """
+
+    accumulates = False  # Keras would add gradients up inside a condition, which it does not allow
+
+    def __init__(self, names: list[str]):
+        import tensorflow
+
+        self.count = len(names)
+        self.loss_scale = float(self.count)
+        self._strategy = tensorflow.distribute.MirroredStrategy(names)
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[None]:
+        with self._strategy.scope():
+            yield
+
+    def train(self, model: keras.Model, arrays: Arrays) -> float:
+        rows = len(next(iter(arrays.values()))) // self.count
+        if not all(layer.built for layer in model._flatten_layers()):
+            # Keras would look at the shapes of values that are spread out, which have none
+            model(
+                {
+                    name: keras.KerasTensor((rows, *value.shape[1:]), value.dtype.name)
+                    for name, value in arrays.items()
+                }
+            )
+
+        def part(value):
+            return self._strategy.experimental_distribute_values_from_function(
+                lambda context: value[context.replica_id_in_sync_group * rows :][:rows]
+            )
+
+        return float(model.train_on_batch({name: part(value) for name, value in arrays.items()}))
+
+    def prepare(self, optimizer: Any) -> None:
+        """Lets gradients be clipped when they are added up, not each device's by itself."""
+        import tensorflow
+
+        clip = optimizer._clip_gradients
+
+        def clip_sums(gradients):
+            context = tensorflow.distribute.get_replica_context()
+            sums = context.all_reduce("SUM", gradients)
+            return [gradient / self.count for gradient in clip(sums)]  # Keras adds them up again
+
+        optimizer._clip_gradients = clip_sums
+
+    def predict(self, model: keras.Model, arrays: Arrays) -> Arrays:
+        # every replica answers for all rows, one after the other
+        rows = len(next(iter(arrays.values())))
+        found = model.predict_on_batch(arrays)
+        return {name: value[:rows] for name, value in found.items()}
+
+
+class TorchLauncher(Devices):
+    """PyTorch's devices, before each has its process: nothing is computed here.
+
+    Args:
+        count: How many processes there will be.
+    """
+
+    launches = True
+
+    def __init__(self, count: int):
+        self.count = count
+
+
+def open_devices(wanted: str, model_parallel: int = 1) -> Devices:
+    """The devices to train on.
+
+    Args:
+        wanted: A number, or `"all"` there are.
+        model_parallel: How many of them share one copy of the model; on JAX.
+
+    Raises:
+        OptionError: there are not so many, or they do not go together.
+    """
+    if wanted != "all" and not re.fullmatch(r"[1-9]\d*", wanted):
+        raise OptionError(f"--devices {wanted}: expected all, or a number of 1 or more.")
+    names = _names()
+    count = len(names) if wanted == "all" else int(wanted)
+    on_processor = keras.config.backend() == "torch" and names == ["cpu:0"]
+    if count > len(names) and not on_processor:  # there, a process can be had for the asking
+        raise OptionError(
+            f"--devices {count}, but {keras.config.backend()} sees {len(names)}: "
+            f"{', '.join(names)}.  Say --devices all."
+        )
+    if model_parallel > 1 and keras.config.backend() != "jax":
+        raise OptionError("--model-parallel is for JAX: set KERAS_BACKEND=jax.")
+    if count % model_parallel:
+        raise OptionError(f"{count} devices cannot be shared out in groups of {model_parallel}.")
+    if keras.config.backend() == "torch":
+        from hornbook.training.devices.torch_processes import TorchDevices, in_a_group
+
+        return TorchDevices() if in_a_group() else TorchLauncher(count) if count > 1 else Devices()
+    if count == 1:
+        return Devices()
+    if keras.config.backend() == "jax":
+        return JaxDevices(names[:count], model_parallel)
+    return MirroredDevices(names[:count])
+
+
+def _names() -> list[str]:
+    """What the backend calls its devices."""
+    if keras.config.backend() == "tensorflow":
+        import tensorflow
+
+        config = tensorflow.config
+        found = config.list_logical_devices("GPU") or config.list_logical_devices("CPU")
+        return [device.name for device in found]
+    if keras.config.backend() == "jax":
+        from keras import distribution
+
+        return distribution.list_devices()
+    import torch
+
+    if torch.cuda.is_available():
+        return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    return ["cpu:0"]

@@ -1,0 +1,151 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hornbook.data.images.decoding import read_picture, readable
+from hornbook.errors import DataError
+
+
+def stored(picture, kind, **options):
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def halves(mode="RGB"):
+    """Red on the left, blue on the right, 16 x 8."""
+    picture = Image.new("RGB", (16, 8), (255, 0, 0))
+    picture.paste((0, 0, 255), (8, 0, 16, 8))
+    return picture.convert(mode)
+
+
+def pixels(data):
+    return np.asarray(read_picture(data)).astype(int)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"])
+def test_every_format_gives_the_same_picture(kind):
+    options = {"lossless": True} if kind == "WEBP" else {}
+    options |= {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
+    found = pixels(stored(halves(), kind, **options))
+    assert found.shape == (8, 16, 3)
+    assert np.abs(found[:, 1] - [255, 0, 0]).max() < 12
+    assert np.abs(found[:, -2] - [0, 0, 255]).max() < 12
+
+
+def test_transparent_parts_are_white():
+    picture = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
+    picture.putpixel((1, 1), (0, 0, 0, 128))
+    found = pixels(stored(picture, "PNG"))
+    assert found[0, 0].tolist() == [255, 255, 255]
+    assert found[1, 1].tolist() == [127, 127, 127]
+    palette = Image.new("P", (4, 4), 3)
+    palette.putpalette([0] * 768)
+    assert pixels(stored(palette, "GIF", transparency=3)).min() == 255
+    grey = Image.new("LA", (4, 4), (0, 0))
+    assert pixels(stored(grey, "PNG")).min() == 255
+
+
+def test_an_animated_picture_gives_its_first_frame():
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    for kind in ("GIF", "WEBP", "PNG"):
+        data = stored(frames[0], kind, save_all=True, append_images=frames[1:])
+        assert np.abs(pixels(data)[0, 0] - [255, 0, 0]).max() < 8
+
+
+def test_cmyk_is_converted():
+    data = stored(halves("CMYK"), "JPEG", quality=95)
+    assert np.abs(pixels(data)[4, 1] - [255, 0, 0]).max() < 20
+
+
+def test_sixteen_bits_are_scaled_and_not_cut():
+    for kind in ("PNG", "TIFF"):
+        values = np.array([[0, 257 * 100, 65535]], np.uint16)
+        found = pixels(stored(Image.fromarray(values), kind))
+        assert found[0, :, 0].tolist() == [0, 100, 255]
+    floats = Image.fromarray(np.array([[0.0, 0.5, 1.0]], np.float32))
+    assert pixels(stored(floats, "TIFF"))[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_a_turned_picture_is_turned_back():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned by 90 degrees to the right
+    found = pixels(stored(halves(), "PNG", exif=exif))
+    assert found.shape == (16, 8, 3)
+    assert found[1, 4].tolist() == [255, 0, 0]
+    assert found[-2, 4].tolist() == [0, 0, 255]
+
+
+def bomb(width, height):
+    """A PNG of one line of data that declares any size."""
+
+    def chunk(name, data):
+        body = name + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(99)))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("size", [(8_001, 8_000), (13_000, 13_000), (2**31 - 1, 2**31 - 1)])
+def test_a_picture_with_too_many_pixels_is_refused_before_it_is_decoded(size):
+    with pytest.raises(DataError, match="is refused"):
+        read_picture(bomb(*size))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM"])
+def test_a_picture_that_is_cut_off_or_altered_gives_one_message_with_its_name(kind, tmp_path):
+    random = np.random.default_rng(0)
+    noise = Image.fromarray(random.integers(0, 255, (24, 24, 3), dtype=np.uint8))
+    data = stored(noise, kind)
+    file = tmp_path / "x.png"
+    for end in (0, 1, 9, len(data) // 3, len(data) // 2):
+        file.write_bytes(data[:end])
+        with pytest.raises(DataError, match=r"x\.png"):
+            read_picture(file)
+    for _ in range(60):
+        altered = bytearray(data)
+        for place in random.integers(0, len(data), 3):
+            altered[place] = random.integers(0, 256)
+        try:  # what was altered may still be a picture
+            mode, message = read_picture(bytes(altered), where="altered").mode, "altered"
+        except DataError as error:
+            mode, message = "RGB", str(error)
+        assert (mode, "altered" in message) == ("RGB", True)
+
+
+def test_what_is_no_picture_is_named(tmp_path):
+    (tmp_path / "text.png").write_text("hello")
+    with pytest.raises(DataError, match=r"text\.png is no picture"):
+        read_picture(tmp_path / "text.png")
+    with pytest.raises(DataError, match=r"none\.png cannot be read"):
+        read_picture(tmp_path / "none.png")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_picture(tmp_path)
+
+
+def test_a_large_jpeg_is_decoded_smaller_but_never_smaller_than_needed():
+    data = stored(halves().resize((640, 320)), "JPEG")
+    assert read_picture(data, near=(100, 50)).size == (160, 80)
+    assert read_picture(data, near=(600, 50)).size == (640, 320)
+
+
+def test_readable_says_which_pictures_can_be_used_and_why_the_others_cannot(tmp_path):
+    halves().save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"GIF89a")
+    found = readable([tmp_path / "good.png", tmp_path / "bad.png"])
+    assert found.sizes == {tmp_path / "good.png": (16, 8)}
+    assert "1 of 2 pictures" in found.summary()
+    assert "bad.png" in found.summary()
+    found.raise_if_none("folder")
+    with pytest.raises(DataError, match="Not one picture"):
+        readable([tmp_path / "bad.png"]).raise_if_none("folder")

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from hornbook.data.images.distortion import distorted, resized
+from hornbook.data.seeding import random_of
+
+
+@pytest.fixture
+def pixels():
+    pixels = np.full((32, 80, 3), 240, np.uint8)
+    pixels[8:24, 20:60] = (30, 60, 90)
+    return pixels
+
+
+def test_strength_zero_changes_nothing(pixels):
+    assert distorted(pixels, random_of(0), 0) is pixels
+
+
+def test_a_picture_is_changed_as_its_random_numbers_say(pixels):
+    before = pixels.copy()
+    first, again, other = (distorted(pixels, random_of(seed), 1) for seed in (1, 1, 2))
+    assert first.shape == pixels.shape
+    assert first.dtype == np.uint8
+    assert (first == again).all()
+    assert (first != other).any()
+    assert (pixels == before).all()
+
+
+def test_what_is_drawn_stays_in_the_picture(pixels):
+    dark = [(distorted(pixels, random_of(seed), 1).mean(axis=2) < 160).mean() for seed in range(50)]
+    assert np.mean(dark) == pytest.approx((pixels.mean(axis=2) < 160).mean(), abs=0.06)
+    assert min(dark) > 0.1
+
+
+def test_a_picture_of_the_right_size_is_read_as_it_is(pixels):
+    picture = Image.fromarray(pixels)
+    assert (resized(picture, (80, 32)) == pixels).all()
+    assert resized(picture, (40, 16)).shape == (16, 40, 3)

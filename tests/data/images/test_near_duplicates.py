@@ -1,0 +1,60 @@
+"""Pictures that are the same to the eye are found, however they were saved again."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from hornbook.data.images.near_duplicates import NEAR, WORDS, near_duplicate_groups, perceptual_hash
+
+Image = pytest.importorskip("PIL.Image")
+
+
+def scene(seed, size=96):
+    """A picture with soft light and dark places, as photographs have."""
+    coarse = np.random.default_rng(seed).integers(0, 255, (7, 7, 3)).astype(np.uint8)
+    return Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC)
+
+
+def distance(one, other):
+    return int(np.bitwise_count(perceptual_hash(one) ^ perceptual_hash(other)).sum())
+
+
+def test_a_picture_saved_again_smaller_or_brighter_is_near():
+    for seed in range(10):
+        picture = scene(seed)
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=40)
+        for other in (
+            Image.open(file),
+            picture.resize((48, 48)),
+            picture.point(lambda value: min(255, int(value * 1.1))),
+        ):
+            assert distance(picture, other) <= NEAR
+
+
+def test_different_pictures_are_far_apart():
+    distances = [distance(scene(one), scene(other)) for one in range(12) for other in range(one)]
+    assert min(distances) > 3 * NEAR
+
+
+def test_groups_are_those_of_all_pairs_compared():
+    random = np.random.default_rng(0)
+    hashes = random.integers(0, 2**16, (60, WORDS)).astype(np.uint16)
+    for copy in range(20, 50):  # chains of near ones, a few bits apart each
+        hashes[copy] = hashes[copy - random.integers(1, 20)]
+        for bit in random.choice(16 * WORDS, random.integers(0, 14), replace=False):
+            hashes[copy, bit // 16] ^= np.uint16(1 << (bit % 16))
+    hashes[7] = hashes[3]
+    near = np.bitwise_count(hashes[:, None] ^ hashes[None]).sum(axis=-1) <= NEAR
+    expected = np.arange(len(hashes))
+    for _ in range(len(hashes)):  # the lowest number reachable
+        expected = np.array([expected[row].min() for row in near])
+    np.testing.assert_array_equal(near_duplicate_groups(hashes), expected)
+    assert len(set(expected.tolist())) < 50
+
+
+def test_one_picture_is_a_group_of_its_own():
+    assert near_duplicate_groups(np.zeros((1, WORDS), np.uint16)).tolist() == [0]

@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hornbook.data.objectives.masking import UNITS, Masking, mask_words, quota
+from hornbook.data.objectives.packed_rows import PackedRows, positions_within
+from hornbook.data.seeding import random_of
+from hornbook.errors import OptionError
+
+MASK, SIZE, SPECIAL = 4, 1000, (0, 1, 2, 3, 4)
+
+
+def rows_of(words, length=64):
+    """Rows of words of these sizes, `[CLS] words [SEP]`, every token with an id of its own."""
+    shape = len(words), length
+    packed = PackedRows(*(np.zeros(shape, t) for t in ("i4", "i4", "i4", bool, bool, bool)))
+    for row, sizes in enumerate(words):
+        count = sum(sizes)
+        packed.token_ids[row, : count + 2] = [2, *range(10, 10 + count), 3]
+        packed.documents[row, : count + 2] = 1
+        packed.special[row, [0, count + 1]] = True
+        packed.word_starts[row, np.cumsum([1, *sizes[:-1]])] = True
+    return packed._replace(positions=positions_within(packed.documents))
+
+
+def masking(**options):
+    return Masking(mask_id=MASK, vocabulary_size=SIZE, not_drawn=SPECIAL, **options)
+
+
+def masked(packed, seed=0, **options):
+    randoms = [random_of(seed, row) for row in range(len(packed.token_ids))]
+    return mask_words(packed, randoms, masking(**options))
+
+
+WORDS = st.lists(st.lists(st.integers(1, 6), min_size=1, max_size=9), min_size=1, max_size=6)
+ANY_UNIT = st.sampled_from(sorted(UNITS))
+
+
+@given(WORDS, ANY_UNIT, st.sampled_from([0.1, 0.15, 0.5]), st.integers(0, 5))
+def test_the_quota_of_every_row_is_met_to_the_token(words, unit, share, seed):
+    packed = rows_of(words)
+    found = masked(packed, seed, unit=unit, share=share)
+    told = found.weights.sum(axis=1).astype(int)
+    assert told.tolist() == [quota(sum(sizes), share) for sizes in words]
+    for row, count in enumerate(told):
+        places = found.masked_positions[row, :count]
+        assert (np.diff(places) > 0).all()
+        assert (found.labels[row, :count] == packed.token_ids[row, places]).all()
+        assert not packed.special[row, places].any()
+        assert not found.masked_positions[row, count:].any()
+        elsewhere = np.delete(found.token_ids[row], places)
+        assert (elsewhere == np.delete(packed.token_ids[row], places)).all()
+
+
+@given(WORDS, st.sampled_from(["words", "ngrams", "spans"]), st.integers(0, 5))
+def test_words_are_hidden_whole_but_one_a_row_at_most(words, unit, seed):
+    packed = rows_of(words)
+    found = masked(packed, seed, unit=unit, share=0.4)
+    for row, sizes in enumerate(words):
+        places = set(found.masked_positions[row][found.weights[row] > 0].tolist())
+        begin, in_part, fits = 1, 0, []
+        for size in sizes:
+            hidden = len(places & set(range(begin, begin + size)))
+            in_part += 0 < hidden < size
+            fits += [size] * (not hidden)
+            begin += size
+        assert in_part <= 1
+        if in_part:  # only because none of the others was short enough
+            assert all(size > 1 for size in fits)
+
+
+def test_the_share_is_exact_over_rows_of_all_lengths():
+    assert [quota(n, 0.15) for n in (0, 1, 3, 10, 20, 100, 510)] == [0, 1, 1, 2, 3, 15, 77]
+
+
+def test_what_is_seen_is_masked_kept_or_drawn_among_ordinary_tokens():
+    packed = rows_of([[1] * 60] * 400)
+    found = masked(packed)
+    places = found.weights > 0
+    seen = np.take_along_axis(found.token_ids, found.masked_positions, axis=1)[places]
+    labels = found.labels[places]
+    assert (seen == MASK).mean() == pytest.approx(0.8, abs=0.02)
+    assert (seen == labels).mean() == pytest.approx(0.1, abs=0.015)
+    drawn = seen[(seen != MASK) & (seen != labels)]
+    assert drawn.min() >= 5
+    assert 900 < drawn.max() < SIZE
+    assert len(set(drawn.tolist())) > 200
+
+
+@pytest.mark.parametrize("unit", sorted(UNITS))
+def test_every_place_is_hidden_as_often_as_any_other(unit):
+    packed = rows_of([[1, 2, 3] * 10] * 600)
+    found = masked(packed, unit=unit)
+    count = np.bincount(found.masked_positions[found.weights > 0], minlength=64)[1:61]
+    share = count / 600
+    assert share.mean() == pytest.approx(0.15)
+    if unit == "tokens":
+        assert share.min() > 0.09
+        assert share.max() < 0.21
+
+
+def test_longer_units_hide_longer_stretches():
+    packed = rows_of([[1] * 60] * 200)
+
+    def stretch(unit):
+        hidden = np.zeros(packed.token_ids.shape, bool)
+        found = masked(packed, unit=unit)
+        np.put_along_axis(hidden, found.masked_positions, found.weights > 0, axis=1)
+        return hidden.sum() / (np.diff(hidden, axis=1, prepend=False) & hidden).sum()
+
+    assert stretch("words") < stretch("ngrams") < stretch("spans")
+    assert (masked(packed, unit="words").token_ids == masked(packed, unit="tokens").token_ids).all()
+
+
+def test_a_row_is_hidden_the_same_whatever_stands_beside_it():
+    packed = rows_of([[1, 2, 3] * 8, [2] * 20, [1] * 30])
+    together = masked(packed)
+    last = PackedRows(*(array[2:] for array in packed))
+    alone = mask_words(last, [random_of(0, 2)], masking())
+    assert all((a[0] == b[2]).all() for a, b in zip(alone, together, strict=True))
+    assert (masked(packed, seed=1).token_ids != together.token_ids).any()
+
+
+def test_a_run_of_words_ends_with_its_document():
+    packed = rows_of([[1] * 60] * 400)
+    packed.documents[:, :62] = np.arange(62) // 2 + 1
+    found = masked(packed, unit="spans", share=0.05)  # three tokens a row
+    next_to = np.diff(found.masked_positions, axis=1) == 1
+    across = next_to & (found.masked_positions[:, :-1] % 2 == 1)
+    assert next_to.sum() > 200
+    assert across.sum() < 0.2 * next_to.sum()  # two runs that happen to meet
+
+
+def test_impossible_options_are_refused():
+    for wrong, message in (
+        ({"unit": "word"}, "Did you mean 'words'"),
+        ({"share": 15}, "no share; 0.15"),
+        ({"masked": 0.8, "kept": 0.3}, "no shares of one"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            masking(**wrong)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+
+from hornbook.data.readers.split_files import is_row_file, missing, split_files
+from hornbook.errors import DataError
+
+
+def fill(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x", "utf-8")
+    return folder
+
+
+def test_files_and_folders_are_found_by_the_split_that_their_names_mean(tmp_path):
+    names = ["train/a.csv", "train/b.csv", "Validation.jsonl.gz", "test.txt", "other/c.csv"]
+    found = split_files(fill(tmp_path, *names))
+    assert {split: [path.name for path in paths] for split, paths in found.of_split.items()} == {
+        "train": ["a.csv", "b.csv"],
+        "valid": ["Validation.jsonl.gz"],
+        "test": ["test.txt"],
+    }
+    assert found.unused == ["other/"]
+    assert found.names == [
+        "train/a.csv",
+        "train/b.csv",
+        "Validation.jsonl.gz",
+        "test.txt",
+        "other/",
+    ]
+
+
+def test_what_systems_and_people_put_beside_data_is_passed_over(tmp_path):
+    names = [".DS_Store", "~$train.csv", "__MACOSX/train.csv", "README.txt", "LICENSE", "notes.md"]
+    found = split_files(fill(tmp_path, "train.csv", "Thumbs.db", "train/.hidden.csv", *names))
+    assert found.files("train") == [tmp_path / "train.csv"]
+    assert found.unused == ["train/"]
+
+
+def test_a_file_is_training_data(tmp_path):
+    fill(tmp_path, "test.csv", "valid.csv")
+    found = split_files(tmp_path / "test.csv")
+    assert found.of_split == {"train": [tmp_path / "test.csv"]}
+
+
+def test_a_kind_that_is_not_read_is_said(tmp_path):
+    found = split_files(fill(tmp_path, "train.parquet", "valid.xlsx", "test.jsonl.gz"))
+    assert found.unused == [
+        "train.parquet (of a kind that is not read)",
+        "valid.xlsx (of a kind that is not read)",
+    ]
+    assert list(found.of_split) == ["test"]
+    assert not is_row_file(tmp_path / "train.parquet")
+
+
+@pytest.mark.parametrize("twin", ["train.csv", "TRAINING.jsonl", "train/a.csv", "train_2.jsonl"])
+def test_two_files_of_a_split_are_refused_when_that_split_is_asked_for(tmp_path, twin):
+    found = split_files(fill(tmp_path, "train.jsonl", "valid.jsonl", twin))
+    assert found.files("valid") == [tmp_path / "valid.jsonl"]
+    with pytest.raises(DataError, match="more than one train file") as caught:
+        found.files("train")
+    assert "train.jsonl" in str(caught.value)
+    assert twin in str(caught.value)
+
+
+def test_a_name_that_says_more_gives_way(tmp_path):
+    found = split_files(fill(tmp_path, "train.jsonl", "train_unlabelled.jsonl"))
+    assert found.files("train") == [tmp_path / "train.jsonl"]
+    assert found.unused == ["train_unlabelled.jsonl"]
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="no file or folder"):
+        split_files(tmp_path / "nowhere")
+    error = missing(tmp_path, [f"{n}.csv" for n in range(7)], "test data", "Expected test.csv.")
+    assert str(error).splitlines()[1:] == [
+        "It holds 0.csv, 1.csv, 2.csv, 3.csv, 4.csv ...",
+        "Expected test.csv.",
+    ]

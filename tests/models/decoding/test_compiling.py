@@ -1,0 +1,65 @@
+"""Where JAX keeps what it compiled, and who decides."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import keras
+import pytest
+
+pytestmark = pytest.mark.skipif(keras.config.backend() != "jax", reason="JAX alone keeps it")
+
+# before hornbook is asked, JAX has compiled something and noticed that there is no folder
+LOOK = """
+import jax, warnings
+warnings.simplefilter("error")
+jax.jit(lambda x: x + 1)(1)
+from hornbook.models.compiling import keep_compiled_functions
+keep_compiled_functions()
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.jit(lambda x: x * 2)(1)
+print(jax.config.jax_compilation_cache_dir)
+"""
+
+
+def folder_of(cache: Path, **environment: str) -> str:
+    silent = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
+    found = subprocess.run(
+        [sys.executable, "-c", LOOK],
+        env={**silent, "XDG_CACHE_HOME": str(cache), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return found.stdout.strip()
+
+
+def test_it_is_kept_in_the_users_cache_folder(tmp_path):
+    assert folder_of(tmp_path) == str(tmp_path / "hornbook" / "jax")
+    assert list((tmp_path / "hornbook" / "jax").iterdir())
+
+
+def test_a_user_who_said_where_is_obeyed_and_a_folder_that_cannot_be_is_none(tmp_path, monkeypatch):
+    import jax
+
+    from hornbook.models.decoding.compiling import keep_compiled_functions
+
+    before = jax.config.jax_compilation_cache_dir
+    try:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        jax.config.update("jax_compilation_cache_dir", str(tmp_path / "mine"))
+        keep_compiled_functions()
+        assert jax.config.jax_compilation_cache_dir == str(tmp_path / "mine")
+        assert not (tmp_path / "cache").exists()
+        jax.config.update("jax_compilation_cache_dir", None)
+        (tmp_path / "cache").write_text("a file where the folder should be")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            keep_compiled_functions()
+        assert jax.config.jax_compilation_cache_dir is None
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)

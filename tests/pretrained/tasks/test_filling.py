@@ -1,0 +1,108 @@
+"""Gaps that a masked model fills, against the model asked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from keras import ops
+
+from hornbook.errors import OptionError
+from hornbook.pretrained import Pretrained
+from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
+
+pytestmark = pytest.mark.backend
+
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"今天气很好不坏我们去公园。，"]
+MASK, SEP = 4, 3
+
+
+@pytest.fixture
+def model(tiny_transformer):
+    transformer = tiny_transformer(vocab_size=len(VOCABULARY), heads=("mlm",))
+    return Pretrained(transformer, WordPieceTokenizer(VOCABULARY))
+
+
+def likelihoods(model, ids):
+    logits = np.array(ops.convert_to_numpy(model.model.mlm(model(np.array([ids])))))[0]
+    logits[:, MASK] = -np.inf
+    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+
+
+def test_gaps_get_what_the_model_finds_likeliest(model):
+    text = "今天[MASK]很[MASK]，我 们"
+    ids = model.tokenizer.encode("今天坏很坏，我们").token_ids
+    gaps = [3, 5]
+    ids = [MASK if place in gaps else id_ for place, id_ in enumerate(ids)]
+    found = likelihoods(model, ids)[gaps]
+    pairs = found[0][:, None] + found[1][None]
+    best = np.argsort(-pairs, axis=None)[:3]
+    filled = model.fill([text, "[MASK]很好"], order="at once", n=3, details=True)[0]
+    for one, place in zip(filled, best.tolist(), strict=True):
+        first, second = divmod(place, len(VOCABULARY))
+        assert one.token_ids[gaps].tolist() == [first, second]
+        assert one.score == pytest.approx(pairs[first, second], abs=1e-5)
+        words = [VOCABULARY[id_] if id_ > SEP + 1 else "" for id_ in (first, second)]
+        assert one.text == f"今天{words[0]}很{words[1]}，我 们"  # a user's spaces stay
+    by_ids = model.fill(ids, order="at once")
+    assert by_ids.tolist() == filled[0].token_ids.tolist()
+
+
+def test_one_gap_after_the_other_sees_what_was_filled(model):
+    ids = [2, 5, MASK, 7, MASK, 3]
+    surest = max((2, 4), key=lambda place: likelihoods(model, ids)[place].max())
+    filled = list(ids)
+    for place in (surest, 6 - surest):
+        filled[place] = int(likelihoods(model, filled)[place].argmax())
+    assert model.fill([ids])[0].tolist() == filled
+
+
+def test_a_text_is_drawn_inside_its_template(model):
+    texts = model.gibbs("今[MASK][MASK]很[MASK]", n=4, sweeps=3, seed=2)
+    assert len(texts) == 4
+    assert len(set(texts)) > 1
+    assert all(text.startswith("今") and "很" in text for text in texts)
+    assert model.gibbs("今[MASK][MASK]很[MASK]", sweeps=3, seed=2) == texts[0]
+
+
+def test_an_answer_is_cut_out_of_the_passages(model):
+    passages = ["公园 很好", "天气"]
+    answer = model.extract("我们去？", passages, answer_length=3)
+    for passage, (text, score) in zip(passages, answer.extracts, strict=True):
+        assert text in passage
+        row = [2, MASK, MASK, MASK, SEP]
+        for part in ("我们去？", passage):
+            row += [*model.tokenizer.encode(part).token_ids[1:]]
+        probabilities = np.exp(likelihoods(model, row))
+        allowed = [*model.tokenizer.encode(passage).token_ids[1:-1], SEP]
+        first = max(sorted(set(allowed)), key=lambda id_: probabilities[1, id_])
+        if first == SEP:
+            assert text == ""
+            assert score == pytest.approx(probabilities[1, SEP], rel=1e-3)
+        else:
+            assert text[0] == VOCABULARY[first]
+    assert answer.text in [*(text for text, _ in answer.extracts if text), None]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda model: model.fill("今天"), r"Text 1 has no gap: put \[MASK\]"),
+        (lambda model: model.fill("[MASK]", n=0), "n is 0"),
+        (lambda model: model.fill("[MASK]" * 30), "Text 1 has 32 tokens, .* 24 positions"),
+        (lambda model: model.fill("[MASK]", order="by chance"), "no order 'by chance'"),
+        (lambda model: model.gibbs("[MASK]", sweeps=0), "sweeps 0"),
+        (lambda model: model.gibbs("[MASK]", temperature=0), "temperature is 0"),
+        (lambda model: model.extract("我们", "天气"), "passages is a list"),
+        (lambda model: model.extract("我们", ["天气"]), "no room in 24 positions"),
+    ],
+)
+def test_what_cannot_be_filled_is_said(model, call, message):
+    with pytest.raises(OptionError, match=message):
+        call(model)
+
+
+def test_a_model_that_does_not_see_both_sides_says_so(tiny_transformer):
+    words = WordPieceTokenizer(VOCABULARY)
+    fields = {"vocab_size": len(VOCABULARY), "application": "causal_lm"}
+    with pytest.raises(OptionError, match="application='encoder'"):
+        Pretrained(tiny_transformer(**fields), words).fill("[MASK]")

@@ -1,0 +1,429 @@
+"""What a model writes, against transformers and against loops without a cache."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from hornbook.errors import OptionError
+from hornbook.models.families import FAMILIES
+from hornbook.pretrained import Pretrained
+from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
+
+pytestmark = pytest.mark.backend
+
+VOCABULARY = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    *"今天气很好不坏我们去公园。，abcdefghijklmnop",
+]
+PROMPTS = ["今天天气", "我", "公园很"]
+
+
+@pytest.fixture
+def writer(tiny_transformer):
+    """Makes a model that writes, with a small WordPiece vocabulary."""
+
+    def make(name="gpt2-ml", **changes):
+        family = FAMILIES[name]
+        fields = {"family": name, **family.choices, "heads": ("mlm",), **changes}
+        tokenizer = WordPieceTokenizer(VOCABULARY, add_special_tokens=family.special_tokens)
+        sizes = {"vocab_size": len(VOCABULARY), "max_position_embeddings": 64}
+        return Pretrained(tiny_transformer(**{**fields, **sizes}), tokenizer)
+
+    return make
+
+
+def greedy(model, prompt, count, stop):
+    """The whole text again for every token: slow, and nothing to go wrong.
+
+    What stands behind the text is not seen by it, and spares a compilation for each length.
+    """
+    ids, segments = np.zeros((2, 1, 16), "int32")
+    ids[0, : len(prompt)] = prompt
+    segments[0, len(prompt) :] = 1
+    end = len(prompt)
+    while end < len(prompt) + count and not (end > len(prompt) and ids[0, end - 1] == stop):
+        logits = model.mlm(model(ids, segment_ids=segments))
+        ids[0, end] = ops.convert_to_numpy(logits)[0, end - 1].argmax()
+        end += 1
+    return ids[0, len(prompt) : end].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("gpt2-ml", {}), ("bert", {"application": "prefix_lm"}), ("gpt", {})],
+)
+def test_it_writes_what_a_loop_without_a_cache_writes(writer, name, changes):
+    loaded = writer(name, **changes)
+    texts = loaded.generate(PROMPTS, max_new_tokens=8, batch_size=2)
+    for prompt, text in zip(PROMPTS, texts, strict=True):
+        ids = loaded.tokenizer.encode(prompt).token_ids
+        if name == "gpt":
+            ids = ids[:-1]  # without [SEP], which would end the text before it begins
+        expected = greedy(loaded.model, ids, 8, stop=VOCABULARY.index("[SEP]"))
+        assert text == loaded.tokenizer.decode(expected)
+
+
+def test_texts_do_not_depend_on_their_neighbours(writer):
+    loaded = writer()
+    options = {"max_new_tokens": 6, "top_p": 0.9, "temperature": 1.5, "seed": 3, "n": 2}
+    together = loaded.generate(PROMPTS, batch_size=3, **options)
+    alone = loaded.generate(PROMPTS, batch_size=1, **options)
+    assert together == alone
+    assert len({text for texts in together for text in texts}) > 1
+
+
+def test_a_stream_is_the_same_text_in_pieces(writer):
+    loaded = writer()
+    options = {"max_new_tokens": 10, "temperature": 1.0, "seed": 5}
+    pieces = list(loaded.stream(PROMPTS[0], **options))
+    assert "".join(pieces) == loaded.generate(PROMPTS[0], **options)
+    assert len(pieces) > 2
+
+
+def test_a_stream_can_be_left(writer):
+    loaded = writer()
+    stream = loaded.stream(PROMPTS[0], max_new_tokens=50)
+    first = next(stream)
+    stream.close()
+    assert loaded.generate(PROMPTS[0], max_new_tokens=50).startswith(first)
+
+
+def test_one_prompt_gets_one_answer_and_several_a_list(writer):
+    loaded = writer()
+    assert isinstance(loaded.generate("今天", max_new_tokens=3), str)
+    assert len(loaded.generate(["今天"], max_new_tokens=3)) == 1
+    assert len(loaded.generate([5, 6], max_new_tokens=3)) == 3  # ids of one prompt: its ids
+    assert [len(ids) for ids in loaded.generate([[5, 6], [7]], max_new_tokens=3)] == [3, 3]
+    found = loaded.generate("今天", max_new_tokens=3, beams=3, n=2, details=True)
+    assert found[0].score >= found[1].score
+    assert found[0].finish_reason in ("max_new_tokens", "stop_id")
+
+
+def test_contrastive_search_looks_at_the_prompt(writer):
+    loaded = writer()
+    plain = loaded.generate("今天天气", max_new_tokens=12)
+    other = loaded.generate("今天天气", max_new_tokens=12, top_k=4, degeneration_penalty=0.9)
+    assert plain != other
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"top_q": 0.5}, "no option 'top_q'.  Did you mean 'top_p'"),
+        ({"temperature": -1.0}, "temperature is -1.0"),
+        ({"stop_ids": [999]}, "stop_ids has token 999"),
+    ],
+)
+def test_options_that_cannot_work_are_named(writer, options, message):
+    with pytest.raises(OptionError, match=message):
+        writer().generate("今天", **options)
+
+
+def test_an_encoder_says_how_it_could_write(tiny_transformer):
+    with pytest.raises(OptionError, match="reads and does not write"):
+        Pretrained(tiny_transformer(), None).generate([5, 6])
+    with pytest.raises(OptionError, match="heads=\\['mlm'\\]"):
+        Pretrained(tiny_transformer(application="causal_lm", heads=()), None).generate([5, 6])
+    with pytest.raises(OptionError, match="prompts must be token ids"):
+        Pretrained(tiny_transformer(application="causal_lm"), None).generate("text")
+
+
+@pytest.mark.parametrize("variable_dtype", ["int8", "int4"])
+def test_a_model_in_few_bits_writes_and_scores_nearly_as_it_does_in_floats(
+    tiny_transformer, tmp_path, variable_dtype
+):
+    from hornbook.pretrained import load
+
+    # so wide that JAX keeps it in two parts
+    sizes = {"hidden_size": 64, "intermediate_size": 4000, "num_attention_heads": 4}
+    fields = {"family": "gpt2", **FAMILIES["gpt2"].choices, "heads": ("mlm",), **sizes}
+    whole = Pretrained(tiny_transformer(**fields), None)
+    whole.save(tmp_path / "model")
+    rounded = load(tmp_path / "model", variable_dtype=variable_dtype)
+    ids = np.arange(5, 29).reshape(2, 12)
+    expected, found = (
+        ops.convert_to_numpy(loaded.model.mlm(loaded.model(ids))) for loaded in (whole, rounded)
+    )
+    error = np.sqrt(np.mean((found - expected) ** 2)) / expected.std()
+    assert error < (0.03 if variable_dtype == "int8" else 0.4)
+    same = (found.argmax(-1) == expected.argmax(-1)).mean()
+    assert same >= (0.9 if variable_dtype == "int8" else 0.5)
+    prompts = [[5, 6, 7], [9, 10]]
+    together = rounded.generate(prompts, max_new_tokens=6)
+    alone = [rounded.generate(prompt, max_new_tokens=6) for prompt in prompts]
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(OptionError, match=f"weights in {variable_dtype}"):
+        rounded.save(tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+    with pytest.raises(OptionError, match="LoRA learns beside weights of floats"):
+        load(tmp_path / "model", variable_dtype=variable_dtype, lora="query")
+
+
+@pytest.mark.parametrize("layout", ["huggingface", "google"])
+def test_a_frozen_model_writes_the_same_and_is_neither_saved_nor_trained(
+    tiny_transformer, tmp_path, layout
+):
+    from hornbook.pretrained import load
+
+    name = "gpt2-ml" if layout == "google" else "gpt2"
+    fields = {"family": name, **FAMILIES[name].choices, "heads": ("mlm",)}
+    wide = {"intermediate_size": 4000}  # JAX keeps it in two parts
+    whole = Pretrained(tiny_transformer(**fields | wide), None)
+    whole.save(tmp_path / "model", layout=layout)
+    frozen = load(tmp_path / "model", frozen=True)
+    prompts = [[5, 6, 7], [9, 10]]
+    for some in (prompts, prompts[:1]):
+        options = {"max_new_tokens": 6, "stop_ids": ()}
+        expected, found = (model.generate(some, **options) for model in (whole, frozen))
+        np.testing.assert_array_equal(found, expected)
+    if keras.config.backend() == "jax":
+        with pytest.raises(OptionError, match="frozen weights in float32"):
+            frozen.save(tmp_path / "again")
+        assert not (tmp_path / "again").exists()
+    with pytest.raises(OptionError, match="LoRA learns beside weights of floats"):
+        load(tmp_path / "model", frozen=True, lora="query")
+
+
+SEARCHES = {
+    "greedy": ({}, {}),
+    "beams": ({"beams": 4, "n": 2}, {"num_beams": 4, "num_return_sequences": 2}),
+    "penalties": (
+        {"repetition_penalty": 1.3, "no_repeat_ngram": 2},
+        {"repetition_penalty": 1.3, "no_repeat_ngram_size": 2},
+    ),
+    "short beams": (
+        {"beams": 3, "length_penalty": 0.0, "early_stopping": True},
+        {"num_beams": 3, "length_penalty": 0.0, "early_stopping": True},
+    ),
+}
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_it_writes_what_transformers_writes(tmp_path, search):
+    transformers = pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    from hornbook.pretrained import load
+
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=60,
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        n_positions=64,
+        bos_token_id=1,
+        eos_token_id=2,
+        initializer_range=0.6,
+    )
+    reference = transformers.GPT2LMHeadModel(config).eval()
+    reference.save_pretrained(tmp_path)
+    ours, theirs = SEARCHES[search]
+    loaded = load(tmp_path)
+    prompts = [[5, 6, 7], [9, 10, 11, 12, 13]]
+    together = loaded.generate(prompts, max_new_tokens=12, **ours)
+    for prompt, found in zip(prompts, together, strict=True):
+        expected = reference.generate(
+            torch.tensor([prompt]), max_new_tokens=12, do_sample=False, pad_token_id=2, **theirs
+        )[:, len(prompt) :].tolist()
+        found = [found] if ours.get("n", 1) == 1 else found
+        for one, other in zip(found, expected, strict=True):
+            assert one.tolist() == other[: len(one)]
+            assert set(other[len(one) :]) <= {2}
+
+
+SIZES = {"vocab_size": 60, "hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2}
+GROUPS = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64}
+DECODER = {**SIZES, **GROUPS, "initializer_range": 0.6, "bos_token_id": 1, "eos_token_id": 2}
+BART = {
+    f"{stack}_{name}": size
+    for stack in ("encoder", "decoder")
+    for name, size in {"layers": 2, "attention_heads": 4, "ffn_dim": 40}.items()
+}
+OTHERS = {
+    "LlamaForCausalLM": DECODER,
+    "Qwen3ForCausalLM": {**DECODER, "head_dim": 8},
+    "T5ForConditionalGeneration": {
+        "vocab_size": 60,
+        "d_model": 32,
+        "d_kv": 8,
+        "d_ff": 40,
+        "num_layers": 2,
+        "num_heads": 4,
+        "initializer_factor": 8.0,
+        "decoder_start_token_id": 0,
+    },
+    "BartForConditionalGeneration": {
+        "vocab_size": 60,
+        "d_model": 32,
+        "max_position_embeddings": 64,
+        "init_std": 0.6,
+        "decoder_start_token_id": 2,
+        "forced_eos_token_id": None,
+        **BART,
+    },
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_kind_of_model_writes_what_it_writes_in_transformers(tmp_path, name):
+    transformers = pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    from hornbook.pretrained import load
+
+    torch.manual_seed(0)
+    kind = getattr(transformers, name)
+    reference = kind(kind.config_class(**OTHERS[name])).eval()
+    reference.save_pretrained(tmp_path)
+    loaded = load(tmp_path)
+    prompts = [[5, 6, 7, 8], [9, 10, 11, 12, 13]]
+    for ours, theirs in (({}, {}), ({"beams": 3}, {"num_beams": 3})):
+        together = loaded.generate(prompts, max_new_tokens=8, **ours)
+        for prompt, ids in zip(prompts, together, strict=True):
+            expected = reference.generate(
+                torch.tensor([prompt]), max_new_tokens=8, do_sample=False, pad_token_id=0, **theirs
+            )[0].tolist()
+            begins = 1 if reference.config.is_encoder_decoder else len(prompt)
+            found = ids.tolist()
+            assert found == expected[begins:][: len(found)]
+
+
+@pytest.mark.parametrize("name", ["gpt2-ml", "bert", "bart"])
+def test_a_model_writes_to_a_condition(writer, name):
+    from hornbook.models.variables import named_variables
+
+    application = {"bert": "prefix_lm"}.get(name, FAMILIES[name].applications[0])
+    loaded = writer(name, application=application, condition_size=3)
+    random = np.random.default_rng(0)
+    for path, variable in named_variables(loaded.model).items():
+        if path.endswith(("gamma_kernel", "beta_kernel")):  # which start without effect
+            variable.assign(random.normal(0, 0.5, variable.shape).astype("float32"))
+    prompts, conditions = [[5, 6, 7], [8, 9]], np.array([[1, 0, -1], [0, 2, 1]], "float32")
+    found = loaded.generate(prompts, condition=conditions, max_new_tokens=5, stop_ids=[])
+    for prompt, condition, tokens in zip(prompts, conditions, found, strict=True):
+        tokens = tokens.tolist()
+        if name == "bart":
+            first = loaded.config.decoder_start_token_id
+            inputs = {"decoder_token_ids": np.array([[first or 0, *tokens[:-1]]])}
+            inputs["token_ids"] = np.array([prompt])
+        else:
+            ids = np.array([[*prompt, *tokens[:-1]]])
+            inputs = {"token_ids": ids, "segment_ids": np.arange(ids.shape[1])[None] // len(prompt)}
+            inputs["segment_ids"] = np.minimum(inputs["segment_ids"], 1)
+        x = loaded.model(**inputs, condition=condition[None])
+        logits = ops.convert_to_numpy(loaded.model.mlm(x, condition[None]))[0, -5:]
+        assert logits.argmax(axis=-1).tolist() == tokens
+    if name == "gpt2-ml":  # rows that move take their condition with them
+        beams = {"max_new_tokens": 5, "stop_ids": [], "beams": 2, "condition": conditions}
+        best = loaded.generate(prompts, **beams)
+        swapped = loaded.generate(prompts[::-1], **{**beams, "condition": conditions[::-1]})
+        assert [ids.tolist() for ids in best] == [ids.tolist() for ids in swapped[::-1]]
+
+
+def test_a_condition_that_is_missing_or_does_not_fit_is_named(writer):
+    with pytest.raises(OptionError, match=r"give condition=\.\.\., 3 numbers"):
+        writer(condition_size=3).generate("今天")
+    with pytest.raises(OptionError, match=r"shape \(2,\); expected \(3,\) or \(1, 3\)"):
+        writer(condition_size=3).generate("今天", condition=[1, 2])
+    with pytest.raises(OptionError, match="takes no condition"):
+        writer().generate("今天", condition=[1, 2])
+
+
+@pytest.fixture
+def draft(tiny_transformer):
+    """A smaller model with the vocabulary of `writer`."""
+    fields = {"family": "gpt2-ml", **FAMILIES["gpt2-ml"].choices, "num_hidden_layers": 1}
+    sizes = {"vocab_size": len(VOCABULARY), "max_position_embeddings": 40, "heads": ("mlm",)}
+    return Pretrained(tiny_transformer(seed=5, **fields, **sizes), None)
+
+
+def test_a_draft_changes_no_text(writer, draft):
+    loaded = writer()
+    options = {"max_new_tokens": 20, "repetition_penalty": 1.3, "stop_ids": []}
+    plain = loaded.generate(PROMPTS, **options)
+    assert loaded.generate(PROMPTS, draft=draft, draft_tokens=3, **options) == plain
+    # several texts of a prompt keep different numbers of tokens, and the draft's positions end
+    sampled = {"temperature": 1.0, "n": 3, "max_new_tokens": 45, "details": True, "stop_ids": []}
+    found = loaded.generate(PROMPTS[1], draft=draft, draft_tokens=3, **sampled)
+    for result in found:
+        prompt = loaded.tokenizer.encode(PROMPTS[1]).token_ids
+        score = loaded.score(result.token_ids.tolist(), prompts=prompt)
+        np.testing.assert_allclose(score.log_probabilities, result.log_probabilities, atol=1e-4)
+    alone = loaded.generate(PROMPTS[1], draft=draft, draft_tokens=3, **{**sampled, "n": 2})
+    assert [one.text for one in alone] == [one.text for one in found[:2]]
+
+
+def test_samples_with_a_draft_have_the_distribution_of_the_model(writer, draft):
+    loaded, draws = writer(), 600
+    options = {"n": draws, "max_new_tokens": 2, "temperature": 0.3, "stop_ids": []}
+    drafted = loaded.generate([5], draft=draft, draft_tokens=1, **options)
+    plain = loaded.generate([5], seed=9, **options)
+    counts = np.zeros((2, len(VOCABULARY)))  # the second token is the first that is drafted
+    for row, texts in zip(counts, (drafted, plain), strict=True):
+        np.add.at(row, [ids[1] for ids in texts], 1)
+    common = counts.sum(axis=0) >= 20
+    chi_square = ((counts[0] - counts[1])[common] ** 2 / counts.sum(axis=0)[common]).sum()
+    freedom = int(common.sum())
+    assert freedom >= 3
+    # 1 in 1000 by the approximation of Wilson and Hilferty; the seeds are fixed
+    assert chi_square < freedom * (1 - 2 / (9 * freedom) + 3.09 * (2 / (9 * freedom)) ** 0.5) ** 3
+
+
+def test_a_draft_of_another_vocabulary_is_named(writer, draft, tiny_transformer):
+    other = Pretrained(tiny_transformer(application="causal_lm"), None)
+    with pytest.raises(OptionError, match=r"vocabulary \(40 tokens\) is another"):
+        writer().generate(PROMPTS, draft=other)
+    words = [*VOCABULARY[:-2], *VOCABULARY[:-3:-1]]  # as many, but numbered otherwise
+    with pytest.raises(OptionError, match="same vocabulary file"):
+        writer().generate(PROMPTS, draft=Pretrained(draft.model, WordPieceTokenizer(words)))
+
+
+def test_texts_are_chosen_or_cut_out_of_passages(writer):
+    loaded = writer()
+    choices = ["很好", "不好不坏", "很坏"]
+    texts = loaded.generate(PROMPTS, one_of=choices)
+    assert set(texts) <= set(choices)
+    best = loaded.generate(PROMPTS[0], one_of=choices, beams=3, n=3, details=True)
+    assert sorted(result.text for result in best) == sorted(choices)
+    ids = [result.token_ids.tolist() for result in best]
+    assert len({len(one) for one in ids}) > 1
+    prompt = loaded.tokenizer.encode(PROMPTS[0]).token_ids
+    for result, score in zip(best, loaded.score(ids, prompts=[prompt] * 3), strict=True):
+        assert result.score == pytest.approx(score.total / len(score.token_ids), abs=1e-4)
+
+    passages = [["公园很好，我们去"], ["天气不坏", "今天很好"], ["去公园。"]]
+    options = {"min_new_tokens": 2, "batch_size": 2}
+    cut = loaded.generate(PROMPTS, only_from=passages, **options)
+    for text, own in zip(cut, passages, strict=True):
+        assert text
+        assert any(text in passage for passage in own)
+    bags = loaded.generate(PROMPTS, only_from=["今天公园"], only_from_ngram=1, max_new_tokens=6)
+    assert all(set(text) <= set("今天公园") for text in bags)
+    ended = loaded.generate(PROMPTS[0], stop_ids=["。"], forced_prefix="我们。", details=True)
+    assert (ended.text, ended.finish_reason) == ("我们。", "stop_id")
+    with pytest.raises(OptionError, match="passages of 2 prompts, but there are 3"):
+        loaded.generate(PROMPTS, only_from=passages[:2])
+    with pytest.raises(OptionError, match="bad_words is a list"):
+        loaded.generate(PROMPTS, bad_words="很")
+
+
+def test_each_prompt_is_given_when_its_batch_is_written_and_all_are_checked_first(writer):
+    loaded = writer()
+    each = loaded.generate_each(PROMPTS, batch_size=1, max_new_tokens=4)
+    first = next(each)
+    assert [first, *each] == loaded.generate(PROMPTS, max_new_tokens=4)
+    assert loaded.generate([]) == []
+    for prompts, message in (
+        ([*PROMPTS, ""], "Prompt 4 is empty"),
+        ([[5], [6], [7] * 70], "Prompt 3 has 70 tokens"),
+        ([[5], [6, 99]], "Prompt 2 has token 99, but those of the vocabulary are 0 to"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            loaded.generate_each(prompts, batch_size=1)

@@ -1,0 +1,207 @@
+import json
+import os
+
+import keras
+import numpy as np
+import pytest
+
+from hornbook.cli import main
+from hornbook.data import ahead
+from hornbook.data.captchas.labelled_images import read_captchas
+from hornbook.data.images.decoding import read_picture
+from hornbook.data.images.formats import find_pictures
+from hornbook.errors import DataError, OptionError
+from hornbook.recipes.captcha import CaptchaReading
+from hornbook.recipes.captcha.readings import Readings, read
+from hornbook.recipes.captcha.report import NOTHING, aligned
+from hornbook.recipes.captcha.suspect_labels import read_otherwise, texts_of, write_labels_to_check
+
+pytestmark = pytest.mark.backend
+
+
+@pytest.fixture(scope="module")
+def reader(captcha_run):
+    return CaptchaReading.load(captcha_run)
+
+
+def test_a_run_has_metrics_weights_and_a_report_with_a_sheet_of_errors(captcha_run):
+    rows = [json.loads(line) for line in (captcha_run / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert rows[1]["loss"] < rows[0]["loss"]
+    report = (captcha_run / "report.html").read_text()
+    assert "data:image/png;base64," in report
+    assert "Characters taken for others" in report
+
+
+def test_what_was_saved_reads_as_what_was_trained(captcha_run, captcha_data, reader):
+    rows = [json.loads(line) for line in (captcha_run / "metrics.jsonl").read_text().splitlines()]
+    best = max(rows, key=lambda row: row["probability"])
+    found = reader.evaluate(captcha_data)
+    assert found["pictures"] == 4  # a tenth of 40; the one that cannot be read counts in nothing
+    assert found["whole"] == best["whole"]
+    assert found["characters"] == best["characters"]
+
+
+def test_a_picture_reads_the_same_alone_among_others_and_in_another_format(captcha_data, reader):
+    paths = find_pictures(captcha_data)
+    together = reader.predict(paths)
+    path = paths[3]
+    alone = reader.predict([path])[0]
+    assert alone["text"] == together[3]["text"]
+    assert alone["confidence"] == pytest.approx(together[3]["confidence"], abs=1e-4)
+    assert len(alone["character_confidence"]) == len(alone["text"])
+    picture = read_picture(path)
+    picture.save(path.parent / ".copy.bmp")
+    as_bmp = reader.predict([path.parent / ".copy.bmp", path.read_bytes()])
+    os.unlink(path.parent / ".copy.bmp")
+    assert as_bmp[0]["text"] == alone["text"] == as_bmp[1]["text"]
+    assert as_bmp[1]["file"] is None
+
+
+def test_a_picture_that_cannot_be_read_is_an_error_of_its_row_only(captcha_data, reader):
+    answers = reader.predict(find_pictures(captcha_data))
+    broken = [answer for answer in answers if answer["error"]]
+    assert len(answers) == 41
+    assert [answer["text"] for answer in broken] == [None]
+    assert "ab_broken.png" in broken[0]["error"]
+    assert reader.predict([captcha_data / "ab_broken.png"])[0]["error"] == broken[0]["error"]
+
+
+def test_a_few_pictures_are_read_without_threads(captcha_data, reader, monkeypatch):
+    paths = find_pictures(captcha_data)[:3]
+    texts = [answer["text"] for answer in reader.predict(paths)]
+    monkeypatch.setattr(ahead, "ThreadPoolExecutor", None)
+    assert [answer["text"] for answer in reader.predict(paths)] == texts
+    assert reader.predict([]) == []
+
+
+def test_other_pictures_are_evaluated_whole_and_those_of_the_training_never(
+    captcha_data, reader, tmp_path
+):
+    for path in find_pictures(captcha_data)[:9]:
+        read_picture(path).save(tmp_path / path.name)
+    assert reader.evaluate(tmp_path)["pictures"] == 9
+
+
+def test_label_renames_and_takes_it_back(captcha_run, captcha_data, tmp_path, capsys):
+    for number, path in enumerate(find_pictures(captcha_data)[:3]):
+        read_picture(path).save(tmp_path / f"{number}.png")
+    command = ["label", captcha_run, tmp_path, "--min-confidence", "0"]
+    before = sorted(os.listdir(tmp_path))
+    assert main(command) == 0
+    assert sorted(os.listdir(tmp_path)) == before
+    assert main([*command, "--apply"]) == 0
+    after = sorted(os.listdir(tmp_path))
+    assert len(after) == 4
+    assert not set(before) & set(after)
+    (undo,) = tmp_path.glob("undo-*.csv")
+    assert main([*command, "--undo", undo]) == 0
+    assert sorted(os.listdir(tmp_path)) == [*before, undo.name]
+    capsys.readouterr()
+
+
+def test_predict_writes_a_table_of_a_folder(captcha_run, captcha_data, tmp_path, capsys):
+    out = tmp_path / "answers.csv"
+    assert main(["predict", captcha_run, captcha_data, "--out", out]) == 0
+    lines = out.read_text().splitlines()
+    assert lines[0] == "file,text,confidence,character_confidence,error"
+    assert len(lines) == 42
+    capsys.readouterr()
+
+
+def test_info_says_what_a_run_reads(captcha_run, capsys):
+    assert main(["info", captcha_run]) == 0
+    out = capsys.readouterr().out
+    assert "PROBLEM" not in out
+    assert "'characters': '12ABab'" in out
+    assert "every file is as it was written" in out
+
+
+def test_a_length_that_the_labels_do_not_have_is_one_message(captcha_data, tmp_path):
+    with pytest.raises(DataError, match="--length 4 needs labels of 4 characters; there are"):
+        CaptchaReading(length=4).fit(captcha_data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(OptionError, match="Did you mean 'Xception'"):
+        CaptchaReading(backbone="Xcepton", weights="none").fit(captcha_data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    for field in (
+        {"weights": "a.h5"},
+        {"length": "four"},
+        {"size": "60"},
+        {"size": "9x9"},
+        {"case": "lower"},
+    ):
+        with pytest.raises(OptionError):
+            CaptchaReading(**field)
+
+
+def test_labels_that_are_surely_read_otherwise_are_written_down(reader, captcha_data, tmp_path):
+    captchas = [one for one in read_captchas(captcha_data) if "broken" not in one.path.name][:3]
+    numbers = reader._numbers(captchas)
+    other = np.where(numbers == 1, 2, 1) * (numbers > 0)
+    candidates = np.stack([numbers, other], axis=1)
+    # the first is read as its label says, the second otherwise but not surely
+    probabilities = np.array([[0.9, 0.1], [0.3, 0.7], [0.05, 0.95]])
+    readings = Readings(candidates, probabilities)
+    assert len(read_otherwise(captchas, readings, reader.alphabet)) == 2
+    (row,) = rows = read_otherwise(captchas, readings, reader.alphabet, sure=0.8)
+    read_as = "".join("1" if one != "1" else "2" for one in captchas[2].label)
+    assert (row["label"], row["read"]) == (captchas[2].label, read_as)
+    told = write_labels_to_check(tmp_path, rows, 3)
+    assert "1 of 3 pictures" in told
+    lines = (tmp_path / "labels_to_check.csv").read_text("utf-8").splitlines()
+    assert lines == [
+        "file,label,read,confidence",
+        f"{captchas[2].path},{row['label']},{read_as},0.95",
+    ]
+    assert write_labels_to_check(tmp_path / "none", [], 3) == ""
+    assert not (tmp_path / "none").exists()
+
+
+def test_characters_left_out_and_added_are_found():
+    assert aligned("abcd", "abd") == [("a", "a"), ("b", "b"), ("c", NOTHING), ("d", "d")]
+    assert aligned("ab", "xab") == [(NOTHING, "x"), ("a", "a"), ("b", "b")]
+    assert aligned("ab", "ax") == [("a", "a"), ("b", "x")]
+
+
+def test_the_exported_network_is_the_one_that_reads(reader):
+    model, metadata = reader.exported()
+    assert metadata == {"characters": "12ABab", "slots": "2"}
+    pixels = np.zeros((1, 16, 40, 3), "float32")
+    assert model.predict_on_batch(pixels).shape == (1, 2 + 5, 7)
+
+
+@pytest.mark.skipif(
+    keras.config.backend() == "jax", reason="it would be opened in a process on another backend"
+)
+def test_the_onnx_file_has_the_logits_of_the_run(captcha_run, captcha_data, reader, tmp_path):
+    import onnxruntime
+
+    file = tmp_path / "model.onnx"
+    assert main(["export", str(captcha_run), "--out", str(file)]) == 0
+    session = onnxruntime.InferenceSession(file)
+    paths = find_pictures(captcha_data)[:3]
+    pixels = np.stack([np.asarray(read_picture(path), "float32") for path in paths])
+    (logits,) = session.run(None, {session.get_inputs()[0].name: pixels})
+    readings = read(logits, reader.alphabet.longest, reader.temperature)
+    assert texts_of(readings, reader.alphabet) == [one["text"] for one in reader.predict(paths)]
+
+
+def test_upper_and_lower_case_and_all_lengths_are_told_apart(captcha_data, reader):
+    assert reader.alphabet.case == "told apart"
+    assert reader.alphabet.length == "1 to 2"
+    paths = [path for path in find_pictures(captcha_data) if "broken" not in path.name]
+    captchas = [captcha for captcha in read_captchas(captcha_data) if captcha.path in paths]
+    numbers = reader._numbers(captchas)
+    for captcha, row in zip(captchas, numbers, strict=True):
+        assert "".join(reader.alphabet.characters[one - 1] for one in row if one) == captcha.label
+    assert {len(captcha.label) for captcha in captchas} == {1, 2}
+
+
+def test_any_network_can_be_the_backbone(captcha_data, tiny_backbone, tmp_path):
+    weights = tmp_path / "tiny.weights.h5"
+    tiny_backbone(include_top=False).save_weights(weights)
+    fields = {"backbone": "Tiny", "weights": str(weights), "epochs": 1, "size": "64x32"}
+    trained = CaptchaReading(**fields).fit(captcha_data, tmp_path / "run")
+    path = find_pictures(captcha_data)[0]
+    assert CaptchaReading.load(tmp_path / "run").predict([path]) == trained.predict([path])
