@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import hornbook
@@ -16,7 +17,6 @@ FLOORS = [
         "data",
         "linear",
         "layers",
-        "losses",
         "metrics",
         "checkpoints",
         "generation",
@@ -25,7 +25,7 @@ FLOORS = [
     {"models", "training"},
     {"pretrained"},
     {"recipes", "describing", "installation"},
-    {"cli", "serving"},
+    {"cli"},
     {"__main__", "__init__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -46,13 +46,13 @@ WITHOUT_KERAS = {
 # The few files that may name a backend's own package, each with its reason.
 BACKEND_FILES = {
     "backend.py": "chooses the backend",
-    "models/compiling.py": "compiles a function of arrays",
-    "training/devices.py": "asks a backend for its devices",
-    "training/torch_processes.py": "has a process of PyTorch for each device",
-    "layers/frozen_matrix_jax.py": "multiplies in the forms that XLA is fast at",
-    "layers/rounded_matrix_torch.py": "calls PyTorch's kernels for 8 and 4 bits",
+    "models/decoding/compiling.py": "compiles a function of arrays",
+    "training/devices/choosing.py": "asks a backend for its devices",
+    "training/devices/torch_processes.py": "has a process of PyTorch for each device",
+    "layers/matrices/frozen_jax.py": "multiplies in the forms that XLA is fast at",
+    "layers/matrices/rounded_torch.py": "calls PyTorch's kernels for 8 and 4 bits",
 }
-SHARED_BY_RECIPES = {"recipe", "fields", "text_recipe", "run_page"}
+SHARED_BY_RECIPES = {"recipe", "recipe_verbs", "fields", "text_recipe", "run_page"}
 BACKENDS = {"jax", "torch", "tensorflow"}
 
 
@@ -80,8 +80,50 @@ def imports_of(path: Path):
                 yield module
 
 
-def test_every_room_has_a_floor():
-    assert {room_of(path) for path in modules()} <= set(FLOOR)
+def name_of(path: Path) -> str:
+    parts = ["hornbook", *path.relative_to(SOURCE).with_suffix("").parts]
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def modules_imported_by(path: Path, known: set[str]) -> set[str]:
+    """The modules of hornbook that `path` imports, those imported by name from a package too."""
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                imported.add(name if name in known else node.module)
+        elif isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+    return imported & known - {name_of(path)}
+
+
+def test_every_room_has_a_floor_and_every_floor_its_rooms():
+    assert {room_of(path) for path in modules()} == set(FLOOR)
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    known = {name_of(path) for path in modules()}
+    left = {name_of(path): modules_imported_by(path, known) for path in modules()}
+    while free := {name for name, imported in left.items() if not imported & left.keys()}:
+        left = {name: imported for name, imported in left.items() if name not in free}
+    assert not left  # what is left imports in circles, or from one
+
+
+def test_folders_hold_about_a_dozen_modules():
+    several = {"models/families", "cli"}  # registries: a family, a command per file
+    crowded = [
+        folder.relative_to(SOURCE).as_posix()
+        for folder in SOURCE.rglob("*")
+        if len([path for path in folder.glob("*.py") if path.stem != "__init__"]) > 12
+    ]
+    assert set(crowded) <= several
+
+
+def test_no_two_files_have_the_same_name():
+    roles = {"__init__", "recipe", "report"}  # each recipe has these
+    names = Counter(path.stem for path in modules() if path.stem not in roles)
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_imports_point_down_and_rooms_on_one_floor_do_not_know_each_other():
@@ -122,14 +164,11 @@ def test_backends_are_named_only_where_listed():
 def test_recipes_and_families_do_not_import_each_other():
     wrong = []
     for folder, shared in (("recipes", SHARED_BY_RECIPES), ("models/families", set())):
-        for path in sorted((SOURCE / folder).glob("*.py")):
-            if path.stem == "__init__":
-                continue
-            prefix = "hornbook." + folder.replace("/", ".") + "."
+        prefix = "hornbook." + folder.replace("/", ".") + "."
+        for path in sorted((SOURCE / folder).rglob("*.py")):
+            own = path.relative_to(SOURCE / folder).parts[0].removesuffix(".py")
             for name in imports_of(path):
                 other = name.removeprefix(prefix).split(".")[0]
-                # text_matching may have a text_matching_report beside it
-                known = other in shared or other.startswith(path.stem)
-                if name.startswith(prefix) and not known:
-                    wrong.append(f"{path.name} imports {name}")
+                if name.startswith(prefix) and own != "__init__" and other not in {own, *shared}:
+                    wrong.append(f"{path.relative_to(SOURCE)} imports {name}")
     assert not wrong

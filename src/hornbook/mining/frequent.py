@@ -30,9 +30,6 @@ LIMIT = 50_000_000
 # Of the memory, one part in so many is for the sets that are found; the rest is for what is
 # made of baskets, and later of the sets.
 SHARE_OF_SETS = 3
-# A row entry of the search costs about this much, with all that is computed from it, on all
-# levels together.
-BYTES_PER_ENTRY = 256
 
 
 def frequent_itemsets(
@@ -140,7 +137,7 @@ def mine_condensed(baskets: Baskets, minimum: int, kind: str, memory: int, limit
             minimum,
             kind == "maximal",
             collected,
-            entries_in(memory),
+            engine.entries_in(memory),
             only_dense,
         )
 
@@ -152,7 +149,7 @@ def mine_condensed(baskets: Baskets, minimum: int, kind: str, memory: int, limit
         if found is None:
             try:
                 few = Found(min(limit, MOST_FILTERED), room=room)
-                every = search(baskets, minimum, 2**31, few, memory)
+                every = engine.search(baskets, minimum, 2**31, few, memory)
                 return condense(table(every, "all"), kind)
             except TooManyItemsets:
                 found = directly(only_dense=False)
@@ -192,30 +189,12 @@ def mine_baskets(
 
         found = Found(limit, when_many=refuse, room=memory // SHARE_OF_SETS)
         try:
-            offsets, items, counts = search(baskets, minimum, longest, found, memory)
+            offsets, items, counts = engine.search(baskets, minimum, longest, found, memory)
         except TooManyItemsets:
-            raise too_many(baskets, minimum, longest, limit, found, entries_in(memory)) from None
+            raise too_many(
+                baskets, minimum, longest, limit, found, engine.entries_in(memory)
+            ) from None
     return in_order(Itemsets(offsets, items, counts, baskets.labels, baskets.total, minimum))
-
-
-def search(
-    baskets: Baskets, minimum: int, longest: int, found: Found, memory: int = 1 << 31
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The engine's answer within `memory`; see `engine.mine`."""
-    return engine.mine(
-        baskets.codes,
-        baskets.lengths,
-        baskets.weights,
-        minimum,
-        longest,
-        found,
-        entries_in(memory),
-    )
-
-
-def entries_in(memory: int) -> int:
-    """How many entries of child rows the search may hold in so much memory."""
-    return max(1 << 15, memory // BYTES_PER_ENTRY)
 
 
 def as_baskets(baskets: Any, **columns: Any) -> Baskets:

@@ -8,7 +8,8 @@ import keras
 from keras import ops
 
 from hornbook.layers.matrices.frozen import FrozenMatrix, matrices_in
-from hornbook.layers.matrices.rounded import LARGEST, RoundedMatrix
+from hornbook.layers.matrices.rounded import RoundedMatrix
+from hornbook.layers.matrices.rounding import LARGEST
 
 
 @keras.saving.register_keras_serializable("hornbook")

@@ -14,9 +14,8 @@ import numpy as np
 from keras import ops
 
 from hornbook.layers.matrices.frozen import FrozenMatrix
+from hornbook.layers.matrices.rounding import GROUP, LARGEST
 
-LARGEST = {"int8": 127, "int4": 7}  # what a weight is rounded to at most
-GROUP = 32  # weights that share a scale in int4
 PART = {"int8": 128, "int4": 32}  # rows that are made floats together: they stay in the cache
 
 

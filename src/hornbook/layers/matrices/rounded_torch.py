@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import torch
 
-from hornbook.layers.matrices.rounded import GROUP
+from hornbook.layers.matrices.rounding import GROUP
 
 # 7 bits in each half: more could overflow where a processor adds products in 16 bits
 _HALF, _MIDDLE = 63, 64

@@ -27,6 +27,7 @@ from hornbook.mining.itemsets import Itemsets
 from hornbook.mining.large.counting import count_sets
 from hornbook.mining.ordering import in_order
 from hornbook.mining.search.collecting import Found, TooManyItemsets
+from hornbook.mining.search.engine import search
 from hornbook.mining.search.item_rows import sums_of
 from hornbook.mining.support import exact, minimum_count
 from hornbook.mining.too_many import FloodError
@@ -102,8 +103,6 @@ def mine_part(
     Raises:
         FloodError: there are more than `limit`.
     """
-    from hornbook.mining.frequent import search
-
     minimum = max(1, math.ceil(share * len(part)))
     try:
         columns = search(part, minimum, longest, Found(limit, room=room), memory)

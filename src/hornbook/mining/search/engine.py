@@ -9,11 +9,35 @@ from __future__ import annotations
 
 import numpy as np
 
-from hornbook.mining.baskets import sort_each
+from hornbook.mining.baskets import Baskets, sort_each
 from hornbook.mining.search import bit_columns, closed, matrices
 from hornbook.mining.search.collecting import Found
 from hornbook.mining.search.item_rows import Rows
 from hornbook.mining.search.projection import descend
+
+# A row entry of the search costs about this much, with all that is computed from it, on all
+# levels together.
+BYTES_PER_ENTRY = 256
+
+
+def search(
+    baskets: Baskets, minimum: int, longest: int, found: Found, memory: int = 1 << 31
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The answer of `mine` within `memory` bytes."""
+    return mine(
+        baskets.codes,
+        baskets.lengths,
+        baskets.weights,
+        minimum,
+        longest,
+        found,
+        entries_in(memory),
+    )
+
+
+def entries_in(memory: int) -> int:
+    """How many entries of child rows the search may hold in so much memory."""
+    return max(1 << 15, memory // BYTES_PER_ENTRY)
 
 
 def mine(

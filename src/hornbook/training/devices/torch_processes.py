@@ -21,7 +21,7 @@ import keras
 
 from hornbook import errors
 from hornbook.errors import HornbookError
-from hornbook.training.devices.choosing import Arrays, Devices
+from hornbook.training.devices.device import Arrays, Devices
 
 
 class TorchDevices(Devices):
