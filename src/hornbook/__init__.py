@@ -1,15 +1,53 @@
 """hornbook: clear, fast, practical recipes and Transformers on Keras 3."""
 
-from hornbook import backend as _backend
+from __future__ import annotations
 
-__version__ = "0.1.0"
-__all__ = ["__version__", "load"]
+import importlib
+from typing import TYPE_CHECKING, Any
 
-_backend.choose()
+from hornbook import backend
+from hornbook.errors import HornbookError
+
+if TYPE_CHECKING:
+    from hornbook import generation, layers, mining, models, recipes
+    from hornbook.pretrained import Pretrained, load
+
+__version__ = "0.1.0"  # the only place: pyproject.toml reads it here
+__all__ = [
+    "HornbookError",
+    "Pretrained",
+    "__version__",
+    "families",
+    "generation",
+    "layers",
+    "load",
+    "mining",
+    "models",
+    "recipes",
+]
+_SUBMODULES = frozenset({"generation", "layers", "mining", "models", "recipes"})
+_FROM_PRETRAINED = frozenset({"Pretrained", "load"})
+
+backend.choose()
 
 
-def load(folder, **options):
-    """Opens a model folder: see `hornbook.pretrained.load`."""
-    from hornbook.pretrained import load
+def families() -> list[str]:
+    """Returns the names of the model families that `load` can open."""
+    from hornbook.models.families import FAMILIES
 
-    return load(folder, **options)
+    return list(FAMILIES)
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is named in `__all__` when it is first used: Keras takes seconds."""
+    if name in _SUBMODULES:
+        return importlib.import_module(f"hornbook.{name}")
+    if name in _FROM_PRETRAINED:
+        value = getattr(importlib.import_module("hornbook.pretrained"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'hornbook' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,7 +6,7 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from hornbook import backend
+from hornbook import __version__, backend
 
 PACKAGES = ("keras", "jax", "torch", "tensorflow", "numpy", "tokenizers", "safetensors")
 
@@ -15,7 +15,7 @@ def describe_installation() -> list[list[str]]:
     """Rows of a name and a value; nothing is imported for it."""
     name = os.environ.get("KERAS_BACKEND") or backend.choose() or "none"
     rows = [
-        ["hornbook", installed_version("hornbook") or "not installed"],
+        ["hornbook", __version__],
         ["Python", platform.python_version()],
         ["system", platform.platform()],
         ["backend", f"{name}: {backend.reason()}"],

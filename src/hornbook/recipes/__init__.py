@@ -5,8 +5,28 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hornbook.errors import HornbookError, OptionError, did_you_mean
+
+if TYPE_CHECKING:
+    from hornbook.recipes.captcha import CaptchaReading
+    from hornbook.recipes.images import Images
+    from hornbook.recipes.pretraining import Pretraining
+    from hornbook.recipes.text_classification import TextClassification
+    from hornbook.recipes.text_matching import TextMatching
+
+__all__ = [
+    "RECIPES",
+    "CaptchaReading",
+    "Images",
+    "Pretraining",
+    "TextClassification",
+    "TextMatching",
+    "open_run",
+    "open_runs",
+    "recipe_named",
+]
 
 # name on the command line -> module and class, imported when it is asked for
 RECIPES = {
@@ -16,6 +36,15 @@ RECIPES = {
     "text-classification": "hornbook.recipes.text_classification:TextClassification",
     "pretraining": "hornbook.recipes.pretraining:Pretraining",
 }
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a recipe's class when it is first used."""
+    for target in RECIPES.values():
+        module, _, attribute = target.partition(":")
+        if attribute == name:
+            return getattr(importlib.import_module(module), attribute)
+    raise AttributeError(f"module 'hornbook.recipes' has no attribute {name!r}")
 
 
 def recipe_named(name: str):
