@@ -5,8 +5,8 @@
     python benchmarks/captchas.py speed WORK --run RUN
     python benchmarks/captchas.py table WORK
 
-WORK keeps pictures, runs, and `results.jsonl`, to which each reader adds a line; what has one is
-not done again, and `table` writes what is there into RESULTS.md.  `generated` draws pictures of
+WORK keeps images, runs, and `results.jsonl`, to which each reader adds a line; what has one is
+not done again, and `table` writes what is there into RESULTS.md.  `generated` draws images of
 the `captcha` package, 160 x 60, four characters of digits and lower case, with other seeds for
 testing than for training; `real` cuts each folder into five folds, tests on one and learns from
 the others.  --readers says who reads.  The budget is CPU seconds: ours comes first, and the others
@@ -14,7 +14,7 @@ may train as long as it took, start and checking included; --times gives them mo
 PYTHON names the interpreter of an environment that has it, and is read as it comes.
 
 Labels may be wrong.  A `corrections.json` in WORK, `{set: {file: text}}`, says what a person has
-seen in pictures; `table` then also counts by these.
+seen in images; `table` then also counts by these.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ import hornbook  # noqa: F401 - chooses the backend
 from hornbook.data.captchas.labelled_images import Captcha, find_alphabet, label_of, read_captchas
 from hornbook.data.captchas.making import Order, make_captchas
 from hornbook.data.images.decoded_batches import shuffled_batches
-from hornbook.data.images.decoding import read_picture
+from hornbook.data.images.decoding import read_image
 from hornbook.data.images.distortion import resized
 from hornbook.data.images.pixels import Pixels
 from hornbook.data.seeding import random_of
@@ -49,7 +49,7 @@ CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class Ours:
-    """The recipe with its defaults; a twentieth of its pictures is kept to choose the epoch."""
+    """The recipe with its defaults; a twentieth of its images is kept to choose the epoch."""
 
     name = "hornbook, compact"
 
@@ -83,7 +83,7 @@ class Trained:
 
     def fit(self, captchas: list[Captcha], seconds: float) -> None:
         if not seconds:
-            raise SystemExit("Ours has no line of these pictures yet, so there is no budget.")
+            raise SystemExit("Ours has no line of these images yet, so there is no budget.")
         started = time.process_time()
         keras.utils.set_random_seed(0)
         self.alphabet = find_alphabet(captchas)
@@ -99,15 +99,15 @@ class Trained:
                 if time.process_time() - started > seconds:
                     return
 
-    def prepared(self, picture) -> np.ndarray:
-        return resized(picture, self.size)
+    def prepared(self, image) -> np.ndarray:
+        return resized(image, self.size)
 
-    def step(self, pictures: np.ndarray, labels: np.ndarray) -> None:
-        self.model.train_on_batch(pictures, labels)
+    def step(self, images: np.ndarray, labels: np.ndarray) -> None:
+        self.model.train_on_batch(images, labels)
 
     def outputs(self, paths: list[Path]) -> np.ndarray:
-        pictures = np.stack([self.prepared(read_picture(path)) for path in paths])
-        return np.asarray(self.model.predict(pictures, batch_size=128, verbose=0))
+        images = np.stack([self.prepared(read_image(path)) for path in paths])
+        return np.asarray(self.model.predict(images, batch_size=128, verbose=0))
 
     def build(self) -> keras.Model:
         raise NotImplementedError
@@ -163,11 +163,11 @@ class KerasExample(Trained):
         model.compile("adam", keras.losses.CTC())
         return model
 
-    def prepared(self, picture) -> np.ndarray:
-        return resized(picture.convert("L"), self.size)[..., None]
+    def prepared(self, image) -> np.ndarray:
+        return resized(image.convert("L"), self.size)[..., None]
 
-    def step(self, pictures: np.ndarray, labels: np.ndarray) -> None:
-        self.model.train_on_batch(pictures, labels + 1)
+    def step(self, images: np.ndarray, labels: np.ndarray) -> None:
+        self.model.train_on_batch(images, labels + 1)
 
     def read(self, paths: list[Path]) -> list[str]:
         texts = []
@@ -191,7 +191,7 @@ json.dump([texts, (time.process_time() - start) / len(files)], sys.stdout)
 
 
 def ddddocr(python: str, paths: list[Path]) -> tuple[list[str], float]:
-    """What ddddocr reads as it comes, and its CPU seconds a picture."""
+    """What ddddocr reads as it comes, and its CPU seconds an image."""
     names = json.dumps(list(map(str, paths)))
     found = subprocess.run(
         [python, "-c", DDDDOCR], input=names, capture_output=True, text=True, check=True
@@ -266,7 +266,7 @@ def real(options) -> None:
 
 
 def speed(options) -> None:
-    """One picture at a time: files read beforehand, best of five rounds of fifty."""
+    """One image at a time: files read beforehand, best of five rounds of fifty."""
     reader = CaptchaReading.load(options.run)
     test = drawn(options.work / "generated-test", 2000, seed=2)[:50]
     contents = [one.path.read_bytes() for one in test]
@@ -297,7 +297,7 @@ def table(options) -> None:
         if row["what"] != "speed":
             contests.setdefault((row["what"], row["contender"]), []).append(row)
     text = [
-        "| pictures | reader | whole strings | labels corrected | tested | folds | parameters "
+        "| images | reader | whole strings | labels corrected | tested | folds | parameters "
         "| CPU s of training |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
@@ -313,7 +313,7 @@ def table(options) -> None:
             f"| {f'{(right + gain) / tested:.2%}' if corrections.get(what) else ''} "
             f"| {tested:,} | {folds} | {size} | {spent} |"
         )
-    text += ["", "One picture at a time, CPU ms (best of six rounds; of ddddocr, the mean):", ""]
+    text += ["", "One image at a time, CPU ms (best of six rounds; of ddddocr, the mean):", ""]
     times: dict[str, list[dict]] = {}
     for row in rows:
         if "read_ms" in row:

@@ -221,9 +221,9 @@ def _write_image(name: str) -> Callable[[Path], None]:
 
 
 def _read_image(folder: Path) -> Any:
-    from hornbook.data.images.decoding import read_picture
+    from hornbook.data.images.decoding import read_image
 
-    return [read_picture(file).tobytes() for file in sorted(folder.iterdir())]
+    return [read_image(file).tobytes() for file in sorted(folder.iterdir())]
 
 
 def _write_baskets(name: str) -> Callable[[Path], None]:

@@ -1,11 +1,11 @@
-"""Telling 17 flowers apart from few pictures: two stages, each idea alone, and what others do.
+"""Telling 17 flowers apart from few images: two stages, each idea alone, and what others do.
 
     python benchmarks/images.py FLOWERS17 MOBILENET.weights.h5 --out results.jsonl [--seeds 3]
 
-Of each class so many pictures are learned from; the others of the training folder are the
-unlabelled ones.  Validation pictures of which the training folder has a near duplicate are left
+Of each class so many images are learned from; the others of the training folder are the
+unlabelled ones.  Validation images of which the training folder has a near duplicate are left
 out.  Each finished training is a line of --out, and a benchmark that was cut off goes on behind
-the last one.  All contenders start from the same weights, see the same pictures equally often and
+the last one.  All contenders start from the same weights, see the same images equally often and
 are given their best epoch.
 """
 
@@ -24,7 +24,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # its convolutions are the
 import numpy as np
 from results import keep
 
-from hornbook.data.images.classes import read_picture_classes
+from hornbook.data.images.classes import read_image_classes
 from hornbook.data.seeding import random_of
 from hornbook.metrics import top_k_accuracy
 from hornbook.recipes.images import Images
@@ -47,7 +47,7 @@ IDEAS = {
     "RandAugment, 0.2": {"rand_augment": 0.2},
     "MixUp or CutMix": {"mixing": "both"},
     "erasing half": {"erasing": 0.5},
-    "growing pictures": {"progressive": True},
+    "growing images": {"progressive": True},
     "without label smoothing": {"label_smoothing": 0.0},
     "without averaged weights": {"ema": 0.0},
     "one rate for all layers": {"layer_decay": 1.0},
@@ -55,8 +55,8 @@ IDEAS = {
 
 
 def arrange(data: Path, folder: Path, per_class: int, seed: int) -> Path:
-    """Links the pictures into `train`, `valid` and `unlabelled` folders."""
-    found = read_picture_classes(data)
+    """Links the images into `train`, `valid` and `unlabelled` folders."""
+    found = read_image_classes(data)
     leaked = set(found.leaked)
     for label, name in enumerate(found.classes):
         train = [found.train.paths[n] for n in np.flatnonzero(found.train.labels == label)]
@@ -78,7 +78,7 @@ def arrange(data: Path, folder: Path, per_class: int, seed: int) -> Path:
 
 
 def two_stages(data: Path, weights: Path, seed: int, out: Path, **fields) -> dict:
-    """The recipe; as it is by default also with several views of each picture."""
+    """The recipe; as it is by default also with several views of each image."""
     recipe = Images(weights=str(weights), seed=seed, **{**FIELDS, **fields}).fit(data, out)
     rows = RunFolder(out).metrics()
     best = max(rows, key=lambda row: row["score"])
@@ -92,7 +92,7 @@ def first_stage(options: argparse.Namespace, folder: Path) -> list[dict]:
     rows, found = [], {}
     for seed in range(options.seeds):
         data = arrange(options.data, folder / f"first-{seed}", options.per_class, seed)
-        split = read_picture_classes(data)
+        split = read_image_classes(data)
         unlabelled = sorted((data / "unlabelled").iterdir())
         remember_features(options.weights, found, split, unlabelled)
         for name, chances in first_stage_chances(seed, split, unlabelled, found).items():
@@ -104,7 +104,7 @@ def first_stage(options: argparse.Namespace, folder: Path) -> list[dict]:
 
 
 def remember_features(weights: Path, found: dict, split, unlabelled: list[Path]) -> None:
-    """Computes what of the pictures' features, `(2 views, channels)` by name, is not there yet."""
+    """Computes what of the images' features, `(2 views, channels)` by name, is not there yet."""
     recipe = Images(weights=str(weights), **FIELDS)
     recipe.classes = split.classes
     recipe.model = recipe.build(recipe.weights)
@@ -116,13 +116,13 @@ def remember_features(weights: Path, found: dict, split, unlabelled: list[Path])
 
 
 def first_stage_chances(seed: int, split, unlabelled: list[Path], found: dict) -> dict:
-    """Of each contender the probabilities of the validation pictures, `(pictures, classes)`."""
+    """Of each contender the probabilities of the validation images, `(images, classes)`."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     def features(paths):
-        return np.stack([found[path.name] for path in paths])  # (pictures, 2, channels)
+        return np.stack([found[path.name] for path in paths])  # (images, 2, channels)
 
     def head(labels=split.train.labels, paths=split.train.paths, **fields):
         return trained_head(split.classes, features(paths), labels, seed, **fields)
@@ -182,8 +182,8 @@ def first_stage_table(rows: list[dict], options: argparse.Namespace) -> str:
     base = np.array([row["top1"] for row in rows if row["name"] == names[0]])
     text = [
         f"The first stage on features of MobileNet {ALPHA} at {SIZE} pixels, computed once; "
-        f"{options.per_class} pictures of each class learned from, percent of the validation "
-        f"pictures right, mean of {len(base)} seeds ± standard deviation.",
+        f"{options.per_class} images of each class learned from, percent of the validation "
+        f"images right, mean of {len(base)} seeds ± standard deviation.",
         "",
         "| what | top-1 | difference | top-5 |",
         "|---|---|---|---|",
@@ -258,17 +258,17 @@ def probe(data: Path, weights: Path, seed: int) -> dict:
 
 
 def whole(data: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """All pictures of a split in memory, as the recipe looks at them when it judges."""
+    """All images of a split in memory, as the recipe looks at them when it judges."""
     from hornbook.data.images.crops import settled_views
-    from hornbook.data.images.decoding import read_picture
+    from hornbook.data.images.decoding import read_image
 
-    found = getattr(read_picture_classes(data), split)
-    views = [settled_views(read_picture(path), size=SIZE)[0] for path in found.paths]
+    found = getattr(read_image_classes(data), split)
+    views = [settled_views(read_image(path), size=SIZE)[0] for path in found.paths]
     return np.stack(views).astype("float32"), found.labels
 
 
 def speed(data: Path, weights: Path) -> dict:
-    """CPU milliseconds a picture of decoding, of augmentation in the step, and of the step."""
+    """CPU milliseconds an image of decoding, of augmentation in the step, and of the step."""
     found = {}
     for name, fields in {
         "the step": {},
@@ -276,7 +276,7 @@ def speed(data: Path, weights: Path) -> dict:
         "the step with MixUp or CutMix, and erasing": {"mixing": "both", "erasing": 0.5},
     }.items():
         recipe = Images(weights=str(weights), **{**FIELDS, **fields})
-        split = read_picture_classes(data).train
+        split = read_image_classes(data).train
         recipe.classes = sorted(path.name for path in (data / "train").iterdir())
         recipe.model = recipe.build(str(weights))
         stages = TwoStages(recipe, split.paths, split.labels)
@@ -287,7 +287,7 @@ def speed(data: Path, weights: Path) -> dict:
         found[name] = best_of(lambda t=training, i=inputs: t.train_on_batch(i))
         if not fields:
             found["decoding, cropping, resizing"] = best_of(
-                lambda b=batches: [one.arrays() for one in b[:8]], pictures=8 * 16
+                lambda b=batches: [one.arrays() for one in b[:8]], images=8 * 16
             )
             found["the backbone alone, forwards and backwards"] = bare_step(recipe, inputs)
     return found
@@ -302,20 +302,20 @@ def bare_step(recipe: Images, inputs: dict) -> float:
     pooled = keras.layers.GlobalAveragePooling2D()(backbone(backbone.input, training=False))
     model = keras.Model(backbone.input, head(pooled))
     model.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
-    x, y = inputs["pictures"].astype("float32") / 127.5 - 1, inputs["targets"]
+    x, y = inputs["images"].astype("float32") / 127.5 - 1, inputs["targets"]
     for _ in range(2):
         model.train_on_batch(x, y)
     return best_of(lambda: model.train_on_batch(x, y))
 
 
-def best_of(function, pictures: int = FIELDS["batch_size"], times: int = 12) -> float:
-    """CPU milliseconds a picture, the best of some runs."""
+def best_of(function, images: int = FIELDS["batch_size"], times: int = 12) -> float:
+    """CPU milliseconds an image, the best of some runs."""
     found = []
     for _ in range(times):
         start = time.process_time()
         function()
         found.append(time.process_time() - start)
-    return 1000 * min(found) / pictures
+    return 1000 * min(found) / images
 
 
 def measure(options: argparse.Namespace, folder: Path) -> None:
@@ -369,7 +369,7 @@ def table(rows: list[dict], per_class: int, costs: dict) -> str:
         by_name.setdefault(row["name"], []).append(row)
     base = {row["seed"]: row["top1"] for row in by_name["two stages"]}
     text = [
-        f"Top-1 in percent on the validation pictures, mean of the seeds; {per_class} pictures of "
+        f"Top-1 in percent on the validation images, mean of the seeds; {per_class} images of "
         f"each class learned from, MobileNet {ALPHA} at {SIZE} pixels, fields "
         f"{', '.join(f'{name}={value}' for name, value in FIELDS.items())}.  ± is the standard "
         "deviation over the seeds; the difference is to the two stages with the same seeds.",
@@ -394,7 +394,7 @@ def table(rows: list[dict], per_class: int, costs: dict) -> str:
             f"{gain:+.1%} | |"
         )
     if costs:
-        text += ["", "| CPU milliseconds a picture | |", "|---|---|"]
+        text += ["", "| CPU milliseconds an image | |", "|---|---|"]
         text += [f"| {name} | {value:.2f} |" for name, value in costs.items()]
     return "\n".join(text)
 
@@ -416,7 +416,7 @@ def main() -> None:
         if options.only == "first":
             report = first_stage_table(first_stage(options, Path(folder)), options)
             print(report)
-            keep("Pictures: 17 flowers, the head alone", report)
+            keep("Images: 17 flowers, the head alone", report)
             return
         costs = {}
         if options.only in (None, "speed"):
@@ -425,7 +425,7 @@ def main() -> None:
     report = table(lines(options.out), options.per_class, costs)
     print(report)
     if options.only != "quality":
-        keep("Pictures: 17 flowers", report)
+        keep("Images: 17 flowers", report)
 
 
 if __name__ == "__main__":

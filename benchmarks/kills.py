@@ -1,4 +1,4 @@
-"""What is left after kills at random moments: trainings, drawn captchas, renamed pictures.
+"""What is left after kills at random moments: trainings, drawn captchas, renamed images.
 
     python benchmarks/kills.py [--kills 20] [--cases "images,captcha,make captchas"] [--keep]
 
@@ -177,7 +177,7 @@ def captchas(folder: Path) -> Path:
     return folder
 
 
-def pictures(folder: Path) -> Path:
+def images(folder: Path) -> Path:
     """Stripes that lie and stripes that stand."""
     from PIL import Image
 
@@ -376,7 +376,7 @@ CASES: dict[str, Callable[..., tuple]] = {
         "captcha", captchas, "--size", "40x16", "--epochs", "4", "--batch-size", "16",
     ),
     "images": training(
-        "images", pictures, "--backbone", "Tiny", "--weights", "none", "--size", "64",
+        "images", images, "--backbone", "Tiny", "--weights", "none", "--size", "64",
         "--epochs", "4", "--batch-size", "8",
     ),
     "make captchas": drawing,

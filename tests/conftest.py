@@ -97,7 +97,7 @@ def captcha_data(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("captchas") / "data"
     make_captchas(folder, Order("plain", (40, 16), (), "12ABab", (1, 2), 0), 40, workers=0)
-    (folder / "ab_broken.png").write_bytes(b"no picture")
+    (folder / "ab_broken.png").write_bytes(b"no image")
     return folder
 
 
@@ -250,11 +250,11 @@ def tiny_backbone():
 
 @pytest.fixture(scope="session")
 def draw_classes():
-    """Draws labelled pictures: circles, squares and stripes of any colour."""
+    """Draws labelled images: circles, squares and stripes of any colour."""
     import numpy as np
 
     def draw(folder, count=8, seed=0, size=48):
-        image = pytest.importorskip("PIL.Image")
+        image_module = pytest.importorskip("PIL.Image")
         random = np.random.default_rng(seed)
         y, x = np.mgrid[:size, :size]
         for name in ("circle", "square", "stripes"):
@@ -269,22 +269,22 @@ def draw_classes():
                 colours = random.integers(0, 110, 3), random.integers(140, 255, 3)
                 pixels = np.where(inside[..., None], colours[1], colours[0])
                 pixels = pixels + random.integers(-20, 20, pixels.shape)
-                picture = image.fromarray(pixels.clip(0, 255).astype(np.uint8))
-                picture.save(folder / name / f"{number}.png")
+                image = image_module.fromarray(pixels.clip(0, 255).astype(np.uint8))
+                image.save(folder / name / f"{number}.png")
         return folder
 
     return draw
 
 
 @pytest.fixture(scope="session")
-def picture_data(tmp_path_factory, draw_classes):
-    """A folder of three classes of drawn pictures, without splits."""
-    return draw_classes(tmp_path_factory.mktemp("pictures") / "shapes")
+def image_data(tmp_path_factory, draw_classes):
+    """A folder of three classes of drawn images, without splits."""
+    return draw_classes(tmp_path_factory.mktemp("images") / "shapes")
 
 
 @pytest.fixture(scope="session")
-def picture_fields(tmp_path_factory, tiny_backbone):
-    """Fields of a picture classifier with nearly every idea, which trains in seconds."""
+def image_fields(tmp_path_factory, tiny_backbone):
+    """Fields of an image classifier with nearly every idea, which trains in seconds."""
     import keras
 
     keras.utils.set_random_seed(0)
@@ -308,10 +308,10 @@ def picture_fields(tmp_path_factory, tiny_backbone):
 
 
 @pytest.fixture(scope="session")
-def picture_run(tmp_path_factory, picture_data, picture_fields):
-    """The run folder of a finished training on pictures; nobody writes into it."""
+def image_run(tmp_path_factory, image_data, image_fields):
+    """The run folder of a finished training on images; nobody writes into it."""
     from hornbook.recipes.images import Images
 
     out = tmp_path_factory.mktemp("runs") / "shapes"
-    Images(**picture_fields).fit(picture_data, out)
+    Images(**image_fields).fit(image_data, out)
     return out

@@ -145,7 +145,7 @@ def test_captchas_are_read_with_onnxruntime_and_pillow_alone(
     from onnx import TensorProto, helper, numpy_helper, save
     from PIL import Image
 
-    # as `hornbook export` writes it, but whatever the picture: the slots say b, a, nothing, and
+    # as `hornbook export` writes it, but whatever the image: the slots say b, a, nothing, and
     # the columns, where there are any, nothing, b, b, nothing, b, a, nothing
     best = [2, 1, 0, 0, 2, 2, 0, 2, 1, 0][: 3 + columns]
     logits = np.eye(3, dtype="float32")[best][None]

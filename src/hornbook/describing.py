@@ -51,7 +51,7 @@ def describe_folder(folder: Path, ignore_config: Sequence[str] = ()) -> list[lis
         ("vocabulary", _vocabulary),
         ("checksums", _checksums),
     ]
-    if _reads_pictures(folder):
+    if _reads_images(folder):
         parts = [("recipe", _recipe), ("weights", _weights), ("checksums", _checksums)]
     said: set[str] = set()
     for name, part in parts:
@@ -79,7 +79,7 @@ def _shortened(message: str) -> str:
     return "\n".join(kept[:place] + more + kept[place:])
 
 
-def _reads_pictures(folder: Path) -> bool:
+def _reads_images(folder: Path) -> bool:
     """Whether a recipe saved its network without a language model's configuration."""
     files = ("recipe.json", "config.json", "bert_config.json")
     return [(folder / name).is_file() for name in files] == [True, False, False]
@@ -171,7 +171,7 @@ def _checksums(folder: Path) -> list[list[str]]:
     if not (folder / MANIFEST).is_file():
         find_checkpoint(folder).verify()
         return [["checksums", f"no {MANIFEST}; what the weight files can tell is good"]]
-    verify_manifest(folder, reads=["recipe.json"] if _reads_pictures(folder) else [], quiet=True)
+    verify_manifest(folder, reads=["recipe.json"] if _reads_images(folder) else [], quiet=True)
     if extra := unlisted(folder):
         return [["checksums", f"the files in {MANIFEST} are as written; not in it: {some(extra)}"]]
     return [["checksums", "every file is as it was written"]]

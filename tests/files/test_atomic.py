@@ -283,7 +283,7 @@ def test_the_target_is_named_and_not_what_is_made_on_the_way(tmp_path, monkeypat
 
 def test_what_cannot_be_read_on_the_way_is_no_fault_of_the_target(tmp_path):
     for error in (
-        PermissionError(errno.EACCES, "no", "/elsewhere/picture.png"),
+        PermissionError(errno.EACCES, "no", "/elsewhere/image.png"),
         DataError("x cannot be read: [Errno 13] Permission denied"),
     ):
         with pytest.raises(type(error)) as found, atomic_file(tmp_path / "x.csv"):

@@ -45,7 +45,7 @@ def full_page(text="hello"):
     page.add_key_values({text: text})
     page.add_table([[text, 1], [text, None]], [text, "n"])
     page.add_code(text)
-    page.add_pictures([(b"\x89PNG\r\n\x1a\n...", text)])
+    page.add_images([(b"\x89PNG\r\n\x1a\n...", text)])
     page.add_chart(line_chart({text: ([1, 2], [3, 4]), "b": ([1], [1])}, x_label=text), text)
     return page.html()
 
@@ -138,7 +138,7 @@ def test_what_does_not_fit_is_a_value_error():
     with pytest.raises(ValueError, match="1 letters of l, r, c"):
         page.add_table([[1]], ["a"], align="x")
     with pytest.raises(ValueError, match="png, jpeg, gif"):
-        page.add_pictures([(b"<svg onload=alert(1)>", "x")])
+        page.add_images([(b"<svg onload=alert(1)>", "x")])
     with pytest.raises(ValueError, match="chart function"):
         page.add_chart("<script></script>", "x")
     with pytest.raises(ValueError, match="2 or 3"):

@@ -57,9 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     group = parser.add_argument_group("images")
     group.add_argument("--views", type=int, metavar="N", help="views averaged: 1, 2 or 10")
-    group.add_argument(
-        "--report", type=Path, metavar="PAGE.html", help="write a page with pictures"
-    )
+    group.add_argument("--report", type=Path, metavar="PAGE.html", help="write a page with images")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ SHOWN = 20  # proposals that are printed
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", metavar="RUN", help="a trained captcha run", type=Path)
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="pictures without labels")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="images without labels")
     parser.add_argument(
         "--apply", action="store_true", help="rename them, and write a file that can undo it"
     )
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
 
     with contextlib.ExitStack() as stack:
         if options.folder.is_dir():
-            try:  # two that rename the same pictures would be in each other's way
+            try:  # two that rename the same images would be in each other's way
                 stack.enter_context(locked_folder(options.folder))
             except WriteError:
                 if options.apply or options.undo is not None:
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _label(options: argparse.Namespace) -> None:
-    from hornbook.data.images.formats import find_pictures
+    from hornbook.data.images.formats import find_images
     from hornbook.data.images.renaming import is_inside, mend, named_after
     from hornbook.data.readers.answer_files import check_ending, write_answers
     from hornbook.errors import DataError, OptionError
@@ -62,13 +62,13 @@ def _label(options: argparse.Namespace) -> None:
     recipe = open_run(options.run_folder)
     if recipe.name != "captcha":
         raise OptionError(f"{options.run_folder} is a run of {recipe.name}, not of captcha.")
-    found = find_pictures(options.folder)
+    found = find_images(options.folder)
     named = mend(options.folder)
     paths = [path for path in found if path not in named and is_inside(path, options.folder)]
     if left := sum(path in named for path in found):
-        note(f"{left:,} pictures have been named by an earlier call and are left alone.")
+        note(f"{left:,} images have been named by an earlier call and are left alone.")
     if behind := sum(not is_inside(path, options.folder) for path in found):
-        note(f"{behind:,} pictures lie behind links to other folders and are left alone.")
+        note(f"{behind:,} images lie behind links to other folders and are left alone.")
     if not paths:
         print("Nothing to rename.")
         return
@@ -102,7 +102,7 @@ def _apply(renamings, folder: Path, total: int) -> None:
     now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
     undo_file = folder / f"undo-{now}.csv"
     done = rename(renamings, undo_file)
-    print(f"{done:,} of {total:,} pictures have a new name.")
+    print(f"{done:,} of {total:,} images have a new name.")
     print(f"Undo    hornbook label RUN {folder} --undo {undo_file}")
 
 
@@ -136,6 +136,6 @@ def _undo(file: Path, folder: Path) -> None:
     from hornbook.data.images.renaming import undo
 
     done, failed = undo(file, folder)
-    print(f"{done:,} pictures have their old names again.")
+    print(f"{done:,} images have their old names again.")
     if failed:
         print(f"{failed:,} have not: they are gone, or the old name is taken.")

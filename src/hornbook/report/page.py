@@ -1,4 +1,4 @@
-"""One HTML file that explains itself: text, tables and pictures, nothing from outside.
+"""One HTML file that explains itself: text, tables and images, nothing from outside.
 
 The page runs no script and loads nothing; its Content-Security-Policy says so to the
 browser.  Everything a caller passes is escaped, so data cannot become markup.
@@ -18,7 +18,7 @@ from hornbook.report.stylesheet import LANGUAGES, stylesheet
 _TAGS = {"en": "en", "zh": "zh-Hans"}
 _ALIGN = {"l": "", "r": "right", "c": "centre"}
 _WHOLE = 150.0  # width, in units of a chart, of a cell that is not broken into lines
-_PICTURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
+_IMAGES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 
 
 class Page:
@@ -115,17 +115,17 @@ class Page:
         heading = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
         self._charts.append(f"<figure{wide}>{heading}{svg}</figure>")
 
-    def add_pictures(self, pictures: Iterable[tuple[bytes, str]]) -> None:
+    def add_images(self, images: Iterable[tuple[bytes, str]]) -> None:
         """Adds PNG, JPEG or GIF files, each with a caption, inside the page.
 
         Raises:
             ValueError: a file is of another kind.
         """
         figures = []
-        for data, caption in pictures:
-            kind = next((k for start, k in _PICTURES.items() if data.startswith(start)), None)
+        for data, caption in images:
+            kind = next((k for start, k in _IMAGES.items() if data.startswith(start)), None)
             if kind is None:
-                raise ValueError(f"pictures must be {', '.join(_PICTURES.values())} files")
+                raise ValueError(f"images must be {', '.join(_IMAGES.values())} files")
             source = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
             figures.append(
                 f'<figure><img src="{source}" alt="{escape(caption)}">'

@@ -98,11 +98,11 @@ dd { margin: 0; white-space: pre-line; font-variant-numeric: tabular-nums; }
 pre { background: var(--panel); border-radius: 6px; padding: 0.9rem 1.1rem; margin: 1rem 0;
   overflow-x: auto; font: 0.86rem/1.5 ui-monospace, "SF Mono", Consolas, "Noto Sans Mono",
   "Noto Sans Mono CJK SC", monospace; tab-size: 4; }
-.pictures { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1rem 0; }
-.pictures figure { max-width: 13rem; }
-.pictures img { display: block; max-width: 100%; height: auto; min-height: 2rem;
+.images { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1rem 0; }
+.images figure { max-width: 13rem; }
+.images img { display: block; max-width: 100%; height: auto; min-height: 2rem;
   border-radius: 4px; background: var(--panel); }
-.pictures figcaption { font-weight: 400; font-size: 0.88rem; margin: 0.3rem 0 0; }
+.images figcaption { font-weight: 400; font-size: 0.88rem; margin: 0.3rem 0 0; }
 svg.chart { display: block; width: 100%; height: auto; }
 svg.wide { min-width: 46rem; }
 svg text { font-size: 12.5px; fill: var(--ink); font-variant-numeric: tabular-nums; }
@@ -144,7 +144,7 @@ rect.ground { fill: var(--heat-0); }
   h2, h3, figcaption { break-after: avoid; }
   pre, .scroll { overflow: visible; }
   pre { white-space: pre-wrap; }
-  tr, .pictures figure { break-inside: avoid; }
+  tr, .images figure { break-inside: avoid; }
   thead { display: table-header-group; }
   .charts { grid-template-columns: 1fr 1fr; }
   svg.wide { min-width: 0; }

@@ -88,7 +88,7 @@ def route_here(backend: str) -> str:
 
 
 def largest_difference(model: keras.Model, data: bytes) -> float:
-    """Compares an ONNX file with the model on random pictures, in batches of 1 and of 3.
+    """Compares an ONNX file with the model on random images, in batches of 1 and of 3.
 
     Raises:
         HornbookError: it cannot be run, or the outputs differ by more than the tolerance.

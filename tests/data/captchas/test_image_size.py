@@ -1,14 +1,14 @@
 import pytest
 
-from hornbook.data.captchas.image_size import check_size, picture_size
+from hornbook.data.captchas.image_size import check_size, image_size
 from hornbook.errors import OptionError
 
 
-def test_pictures_keep_their_proportions_in_a_size_the_trunk_can_halve():
-    assert picture_size([(160, 60)] * 3) == (160, 64)
-    assert picture_size([(90, 30), (92, 34), (500, 500)]) == (128, 48)
-    assert picture_size([(1000, 100)]) == (320, 32)
-    assert picture_size([(1, 1)], "160x60") == (160, 60)
+def test_images_keep_their_proportions_in_a_size_the_trunk_can_halve():
+    assert image_size([(160, 60)] * 3) == (160, 64)
+    assert image_size([(90, 30), (92, 34), (500, 500)]) == (128, 48)
+    assert image_size([(1000, 100)]) == (320, 32)
+    assert image_size([(1, 1)], "160x60") == (160, 60)
 
 
 @pytest.mark.parametrize("size", ["60", "9x9", "axb", "160x", "2000x64"])

@@ -14,7 +14,7 @@ TEXTS = ["0007", "0014", "ab d", "7,7", "8-3="]
 SIMPLE = ["0007", "0014", "4226", "abcd", "8-3="]
 
 
-def pictures(folder, count=5, ending=".png"):
+def images(folder, count=5, ending=".png"):
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         (folder / f"{number:05}{ending}").write_bytes(b"%d" % number)
@@ -50,7 +50,7 @@ FORMATS = {
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_form_of_a_label_file_is_read(name, tmp_path):
-    names = pictures(tmp_path)
+    names = images(tmp_path)
     rows = list(zip(names, TEXTS, strict=True))
     (tmp_path / name).write_text(FORMATS[name](rows), "utf-8")
     assert labels(tmp_path) == TEXTS
@@ -60,7 +60,7 @@ def test_every_form_of_a_label_file_is_read(name, tmp_path):
 
 
 def test_names_may_lack_their_endings_and_lie_in_a_folder(tmp_path):
-    pictures(tmp_path / "images")
+    images(tmp_path / "images")
     rows = "".join(f"{number:05},{text}\n" for number, text in enumerate(SIMPLE))
     (tmp_path / "labels.csv").write_text("name,label\n" + rows)
     assert labels(tmp_path) == SIMPLE
@@ -68,7 +68,7 @@ def test_names_may_lack_their_endings_and_lie_in_a_folder(tmp_path):
 
 
 def test_label_files_of_splits_make_the_splits(tmp_path):
-    names = pictures(tmp_path)
+    names = images(tmp_path)
     (tmp_path / "train_labels.csv").write_text("".join(f"{n},a{n[4]}\n" for n in names[:3]))
     (tmp_path / "val_labels.csv").write_text(f"{names[3]},b3\n")
     (tmp_path / "test_labels.csv").write_text(f"{names[4]},c4\n")
@@ -78,7 +78,7 @@ def test_label_files_of_splits_make_the_splits(tmp_path):
 
 def test_equal_names_in_two_splits_are_told_apart_by_the_file(tmp_path):
     for split in ("train", "test"):
-        pictures(tmp_path / split, 3)
+        images(tmp_path / split, 3)
         rows = "".join(f"{number:05}.png\t{split[1]}{number}\n" for number in range(3))
         (tmp_path / f"rec_gt_{split}.txt").write_text(rows)
     assert labels(tmp_path) == ["r0", "r1", "r2"]
@@ -86,7 +86,7 @@ def test_equal_names_in_two_splits_are_told_apart_by_the_file(tmp_path):
 
 
 def test_what_has_no_row_is_counted_and_named(tmp_path):
-    names = pictures(tmp_path)
+    names = images(tmp_path)
     (tmp_path / "labels.csv").write_text(f"file,label\n{names[0]},ab\n{names[1]},cd\n")
     folder = read_captcha_folder(tmp_path)
     assert len(folder.captchas("train")) == 2
@@ -94,7 +94,7 @@ def test_what_has_no_row_is_counted_and_named(tmp_path):
 
 
 def test_rows_of_images_that_are_missing_are_named(tmp_path):
-    names = pictures(tmp_path, 3)
+    names = images(tmp_path, 3)
     rows = "".join(f"{n},ab\n" for n in [*names, "gone.png"])
     (tmp_path / "train_labels.csv").write_text("file,label\n" + rows)
     with pytest.raises(DataError, match=r"train_labels\.csv:5: there is no file .*gone\.png"):
@@ -102,7 +102,7 @@ def test_rows_of_images_that_are_missing_are_named(tmp_path):
 
 
 def test_two_label_files_must_agree(tmp_path):
-    names = pictures(tmp_path)
+    names = images(tmp_path)
     (tmp_path / "labels.csv").write_text("".join(f"{n},a{n[4]}\n" for n in names))
     (tmp_path / "labels.txt").write_text("".join(f"{n}\ta{n[4]}\n" for n in names))
     assert labels(tmp_path)[1] == "a1"
@@ -141,14 +141,14 @@ def test_numbers_in_another_table_are_not_names_of_images(tmp_path):
     ],
 )
 def test_what_is_wrong_with_a_label_file_is_one_message(content, message, tmp_path):
-    pictures(tmp_path, 3)
+    images(tmp_path, 3)
     (tmp_path / "labels.csv").write_text(content)
     with pytest.raises(DataError, match=message):
         read_captchas(tmp_path)
 
 
 def test_a_label_file_may_be_named_itself(tmp_path):
-    names = pictures(tmp_path)
+    names = images(tmp_path)
     (tmp_path / "x.txt").write_text("".join(f"{n} k{n[4]}\n" for n in names))
     assert labels(tmp_path / "x.txt")[:2] == ["k0", "k1"]
     (tmp_path / "y.txt").write_text("nothing of it\n")

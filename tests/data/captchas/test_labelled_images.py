@@ -15,7 +15,7 @@ from hornbook.data.captchas.sources import read_captcha_folder
 from hornbook.errors import DataError, OptionError
 
 
-def picture(path, shade=0):
+def image(path, shade=0):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (8, 4), (shade, 0, 0)).save(path)
 
@@ -23,14 +23,14 @@ def picture(path, shade=0):
 @pytest.fixture
 def folder(tmp_path):
     for number in range(40):
-        picture(tmp_path / f"ab{number % 10}_{number}.png", number)
+        image(tmp_path / f"ab{number % 10}_{number}.png", number)
     return tmp_path
 
 
 @pytest.mark.parametrize(
     "name", ["7h2k.png", "7h2k_1.jpg", "7h2k-a1b2.png", "7h2k (2).png", "7h2k.old.png"]
 )
-def test_a_name_begins_with_what_the_picture_says(name):
+def test_a_name_begins_with_what_the_image_says(name):
     assert label_of(Path(name)) == "7h2k"
 
 
@@ -43,17 +43,17 @@ def test_a_tenth_is_set_aside_and_the_same_one_each_time(folder):
     assert len(read_captchas(folder)) == 40
 
 
-def test_pictures_that_are_the_same_are_on_one_side(tmp_path):
+def test_images_that_are_the_same_are_on_one_side(tmp_path):
     for number in range(40):
-        picture(tmp_path / f"ab{number % 10}_{number}.png", number % 20)
+        image(tmp_path / f"ab{number % 10}_{number}.png", number % 20)
     train, valid = (read_captchas(tmp_path, split) for split in ("train", "valid"))
     inside = [{one.path.read_bytes() for one in side} for side in (train, valid)]
     assert inside[0].isdisjoint(inside[1])
 
 
 def test_two_folders_are_the_two_splits(tmp_path):
-    picture(tmp_path / "train" / "ab.png")
-    picture(tmp_path / "valid" / "cd.png")
+    image(tmp_path / "train" / "ab.png")
+    image(tmp_path / "valid" / "cd.png")
     assert [one.label for one in read_captchas(tmp_path, "train")] == ["ab"]
     assert [one.label for one in read_captchas(tmp_path, "valid")] == ["cd"]
 
@@ -62,10 +62,10 @@ def test_two_folders_are_the_two_splits(tmp_path):
     ("train", "valid", "test"), [("Training", "val", "TEST"), ("train_set", "dev", "test_images")]
 )
 def test_splits_by_other_names_and_a_test_folder_that_is_kept(tmp_path, train, valid, test):
-    picture(tmp_path / train / "ab.png")
-    picture(tmp_path / valid / "cd.png")
-    picture(tmp_path / test / "ef.png")
-    picture(tmp_path / "more" / "gh.png")
+    image(tmp_path / train / "ab.png")
+    image(tmp_path / valid / "cd.png")
+    image(tmp_path / test / "ef.png")
+    image(tmp_path / "more" / "gh.png")
     assert [one.label for one in read_captchas(tmp_path, "train")] == ["ab"]
     assert [one.label for one in read_captchas(tmp_path, "valid")] == ["cd"]
     assert [one.label for one in read_captchas(tmp_path, "test")] == ["ef"]
@@ -77,7 +77,7 @@ def test_splits_by_other_names_and_a_test_folder_that_is_kept(tmp_path, train, v
 
 def test_a_share_of_the_training_folder_is_set_aside_where_there_is_only_a_test_folder(folder):
     (folder / "Test").mkdir()
-    picture(folder / "Test" / "zz_1.png")
+    image(folder / "Test" / "zz_1.png")
     train, valid = (read_captchas(folder, split) for split in ("train", "valid"))
     assert (len(train), len(valid)) == (36, 4)
     for path in folder.glob("*.png"):
@@ -87,23 +87,23 @@ def test_a_share_of_the_training_folder_is_set_aside_where_there_is_only_a_test_
 
 
 def test_splits_within_sets_are_refused(tmp_path):
-    picture(tmp_path / "bank" / "train" / "ab.png")
-    picture(tmp_path / "bank" / "valid" / "cd.png")
+    image(tmp_path / "bank" / "train" / "ab.png")
+    image(tmp_path / "bank" / "valid" / "cd.png")
     with pytest.raises(DataError, match="splits belong above the sets"):
         read_captchas(tmp_path)
 
 
-def test_validation_pictures_that_are_learned_from_are_found(tmp_path):
-    picture(tmp_path / "train" / "ab.png", 1)
-    picture(tmp_path / "valid" / "ab_2.png", 1)
-    picture(tmp_path / "valid" / "cd.png", 2)
+def test_validation_images_that_are_learned_from_are_found(tmp_path):
+    image(tmp_path / "train" / "ab.png", 1)
+    image(tmp_path / "valid" / "ab_2.png", 1)
+    image(tmp_path / "valid" / "cd.png", 2)
     train, valid = (read_captchas(tmp_path, split) for split in ("train", "valid"))
     assert [path.name for path in leaked(train, valid)] == ["ab_2.png"]
 
 
 def test_a_table_keeps_leading_zeros_a_mark_at_the_beginning_and_windows_line_ends(tmp_path):
     for number in range(4):
-        picture(tmp_path / f"{number:05}.png")
+        image(tmp_path / f"{number:05}.png")
     rows = "".join(f"{number:05}.png,{7 * number:04}\r\n" for number in range(4))
     (tmp_path / "labels.csv").write_bytes(b"\xef\xbb\xbf" + f"file,label\r\n{rows}".encode())
     found = find_alphabet(read_captchas(tmp_path))
@@ -111,8 +111,8 @@ def test_a_table_keeps_leading_zeros_a_mark_at_the_beginning_and_windows_line_en
 
 
 def test_folders_are_sets_of_their_own(tmp_path):
-    picture(tmp_path / "bank" / "ab.png")
-    picture(tmp_path / "shop" / "cd.png")
+    image(tmp_path / "bank" / "ab.png")
+    image(tmp_path / "shop" / "cd.png")
     assert [(one.set_name, one.label) for one in read_captchas(tmp_path)] == [
         ("bank", "ab"),
         ("shop", "cd"),
@@ -120,8 +120,8 @@ def test_folders_are_sets_of_their_own(tmp_path):
 
 
 def test_a_table_goes_before_the_names(tmp_path):
-    picture(tmp_path / "1.png")
-    picture(tmp_path / "2.png")
+    image(tmp_path / "1.png")
+    image(tmp_path / "2.png")
     (tmp_path / "labels.csv").write_text("file,label\n1.png,A+B\n2.png,c_d\n")
     assert [one.label for one in read_captchas(tmp_path)] == ["A+B", "c_d"]
     (tmp_path / "labels.csv").write_text("file,label\n1.png,ab\n1.png,cd\nnone.png,ef\n2.png,\n")
@@ -138,7 +138,7 @@ def test_the_alphabet_is_what_the_labels_have(folder):
 
 
 def test_labels_that_do_not_fit_are_named_with_a_remedy(folder):
-    picture(folder / "ABCD_1.png")
+    image(folder / "ABCD_1.png")
     captchas = read_captchas(folder)
     with pytest.raises(DataError, match=r"ABCD_1\.png: 'ABCD' has 4 characters") as error:
         find_alphabet(captchas, length="3")
@@ -151,8 +151,8 @@ def test_labels_that_do_not_fit_are_named_with_a_remedy(folder):
 
 @pytest.mark.parametrize("text", ["aaa", "7h2k"])
 def test_one_text_only_is_nothing_to_learn(tmp_path, text):
-    picture(tmp_path / f"{text}_1.png")
-    picture(tmp_path / f"{text}_2.png")
+    image(tmp_path / f"{text}_1.png")
+    image(tmp_path / f"{text}_2.png")
     with pytest.raises(DataError, match="nothing to tell apart"):
         find_alphabet(read_captchas(tmp_path))
 
@@ -164,15 +164,15 @@ def test_names_stand_for_characters():
         characters_of("digitss")
 
 
-def test_a_fingerprint_sees_labels_and_pictures(folder):
+def test_a_fingerprint_sees_labels_and_images(folder):
     captchas = read_captchas(folder)
     before = fingerprint(captchas)
     assert before == fingerprint(read_captchas(folder))
-    picture(captchas[0].path, 99)
+    image(captchas[0].path, 99)
     assert before != fingerprint(captchas)
 
 
-def test_too_few_pictures_to_set_one_aside(tmp_path):
-    picture(tmp_path / "ab.png")
-    with pytest.raises(DataError, match="no two pictures that differ"):
+def test_too_few_images_to_set_one_aside(tmp_path):
+    image(tmp_path / "ab.png")
+    with pytest.raises(DataError, match="no two images that differ"):
         read_captchas(tmp_path, "train")

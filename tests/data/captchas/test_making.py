@@ -11,7 +11,7 @@ import pytest
 from hornbook.data.captchas.labelled_images import read_captchas
 from hornbook.data.captchas.making import Order, make_captchas
 from hornbook.data.captchas.styles import STYLE_NAMES, Artist
-from hornbook.data.images.decoding import read_picture
+from hornbook.data.images.decoding import read_image
 from hornbook.data.seeding import random_of
 from hornbook.errors import HornbookError, OptionError
 
@@ -41,13 +41,13 @@ def test_a_style_draws_the_same_for_the_same_seed_and_different_texts_differentl
     assert first.std() > 10  # something dark on something light
 
 
-def test_a_folder_of_pictures_named_after_their_texts(tmp_path):
+def test_a_folder_of_images_named_after_their_texts(tmp_path):
     make_captchas(tmp_path / "a", order(), 12, workers=0)
     captchas = read_captchas(tmp_path / "a")
     assert len(captchas) == 12
     assert {len(one.label) for one in captchas} == {2, 3}
     assert set("".join(one.label for one in captchas)) <= set("abc123")
-    assert read_picture(captchas[0].path).size == (64, 32)
+    assert read_image(captchas[0].path).size == (64, 32)
 
 
 def test_processes_draw_what_one_alone_does(tmp_path, monkeypatch):

@@ -80,7 +80,7 @@ def test_no_character_of_a_text_is_lost(tmp_path_factory, content, lines):
 
 
 def test_folders_and_patterns_are_read_in_the_order_of_names_each_file_once(tmp_path):
-    for name in ("b/2.txt", "b/10.jsonl", "a/3.txt.gz", ".hidden/x.txt", "a/picture.png", "c.md"):
+    for name in ("b/2.txt", "b/10.jsonl", "a/3.txt.gz", ".hidden/x.txt", "a/image.png", "c.md"):
         path = tmp_path / name
         (write_rows(path, [name]) if "jsonl" in name else write_text(path, name))
     assert texts(tmp_path) == ["a/3.txt.gz", "b/10.jsonl", "b/2.txt", "c.md"]

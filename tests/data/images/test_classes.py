@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from hornbook.data.images.classes import read_picture_classes, stratified_split
+from hornbook.data.images.classes import read_image_classes, stratified_split
 from hornbook.data.images.held_out import read_to_evaluate
 from hornbook.errors import DataError
 
@@ -15,20 +15,20 @@ pytest.importorskip("PIL.Image")
 
 
 @pytest.fixture
-def data(picture_data, tmp_path):
-    shutil.copytree(picture_data, tmp_path / "shapes")
+def data(image_data, tmp_path):
+    shutil.copytree(image_data, tmp_path / "shapes")
     return tmp_path / "shapes"
 
 
 def test_one_folder_is_split_in_each_class_and_always_alike(data):
-    found = read_picture_classes(data, seed=3, share=0.25)
+    found = read_image_classes(data, seed=3, share=0.25)
     assert found.classes == ["circle", "square", "stripes"]
     assert np.bincount(found.train.labels).tolist() == [6, 6, 6]
     assert np.bincount(found.valid.labels).tolist() == [2, 2, 2]
     assert not set(found.train.paths) & set(found.valid.paths)
-    again = read_picture_classes(data, seed=3, share=0.25)
+    again = read_image_classes(data, seed=3, share=0.25)
     assert again.train.fingerprint == found.train.fingerprint
-    assert read_picture_classes(data, seed=4, share=0.25).train.paths != found.train.paths
+    assert read_image_classes(data, seed=4, share=0.25).train.paths != found.train.paths
     first = found.classes[found.train.labels[0]]
     assert found.train.paths[0].parent.name == first
 
@@ -41,16 +41,16 @@ def test_given_splits_are_kept(data, tmp_path):
             target = both / "val" / name
             target.mkdir(parents=True, exist_ok=True)
             shutil.move(both / "train" / name / f"{number}.png", target)
-    found = read_picture_classes(both)
+    found = read_image_classes(both)
     assert (len(found.train), len(found.valid)) == (20, 4)
     assert all("val" in path.parts for path in found.valid.paths)
     assert not found.leaked
 
 
 def test_near_duplicates_stay_on_one_side_and_are_reported(data):
-    for number in range(8):  # each picture of one class twice
+    for number in range(8):  # each image of one class twice
         shutil.copy(data / "circle" / f"{number}.png", data / "circle" / f"again-{number}.png")
-    found = read_picture_classes(data, share=0.4)
+    found = read_image_classes(data, share=0.4)
     names = {
         side: {path.name.removeprefix("again-") for path in split.paths if "circle" in path.parts}
         for side, split in (("train", found.train), ("valid", found.valid))
@@ -62,26 +62,26 @@ def test_near_duplicates_stay_on_one_side_and_are_reported(data):
     assert not found.leaked
 
 
-def test_validation_pictures_that_were_learned_from_and_pictures_of_two_classes_are_named(
+def test_validation_images_that_were_learned_from_and_images_of_two_classes_are_named(
     data, tmp_path
 ):
     both = tmp_path / "both"
     shutil.copytree(data, both / "train")
     (both / "valid" / "square").mkdir(parents=True)
     shutil.copy(data / "circle" / "5.png", both / "valid" / "square" / "stranger.png")
-    found = read_picture_classes(both)
+    found = read_image_classes(both)
     assert [path.name for path in found.leaked] == ["stranger.png"]
     assert len(found.contradicting) == 1
     assert "the figures flatter" in found.summary()
     assert "stranger.png" in found.summary()
 
 
-def test_pictures_that_cannot_be_read_are_left_out_and_named(data):
-    (data / "circle" / "broken.png").write_bytes(b"this is no picture")
+def test_images_that_cannot_be_read_are_left_out_and_named(data):
+    (data / "circle" / "broken.png").write_bytes(b"this is no image")
     whole = (data / "square" / "0.png").read_bytes()
     (data / "square" / "cut.png").write_bytes(whole[: len(whole) // 2])
-    (data / "square" / "notes.txt").write_text("not a picture, and nobody minds")
-    found = read_picture_classes(data)
+    (data / "square" / "notes.txt").write_text("not an image, and nobody minds")
+    found = read_image_classes(data)
     assert len(found.train) + len(found.valid) == 24
     assert len(found.problems) == 2
     assert "Left out    2:" in found.summary()
@@ -101,12 +101,12 @@ def spoil_one_class(data):
 
 FAULTS = {
     "no such folder": (shutil.rmtree, "There is no folder"),
-    "an empty class": (lambda data: (data / "nothing").mkdir(), r"nothing: no picture"),
+    "an empty class": (lambda data: (data / "nothing").mkdir(), r"nothing: no image"),
     "one class": (
         lambda data: [shutil.rmtree(data / name) for name in ("circle", "square")],
         "only one class, stripes",
     ),
-    "pictures without classes": (
+    "images without classes": (
         lambda data: (
             [
                 [shutil.move(path, data / f"{path.parent.name}-{path.name}"), path]
@@ -114,13 +114,13 @@ FAULTS = {
             ]
             and [folder.rmdir() for folder in data.iterdir() if folder.is_dir()]
         ),
-        "pictures lie in it: 24",
+        "images lie in it: 24",
     ),
     "names that differ in case": (
         lambda data: shutil.copytree(data / "circle", data / "Circle"),
         "same name as 'Circle' but for its case",
     ),
-    "nothing to read": (spoil_everything, "Not one picture"),
+    "nothing to read": (spoil_everything, "Not one image"),
     "nothing to read of a class": (spoil_one_class, "is left of square"),
 }
 
@@ -130,7 +130,7 @@ def test_each_fault_of_the_data_is_one_clear_message(data, fault):
     spoil, message = FAULTS[fault]
     spoil(data)
     with pytest.raises(DataError, match=message):
-        read_picture_classes(data)
+        read_image_classes(data)
 
 
 def test_a_class_only_of_the_validation_folder_is_refused(data, tmp_path):
@@ -138,14 +138,14 @@ def test_a_class_only_of_the_validation_folder_is_refused(data, tmp_path):
     shutil.copytree(data, tmp_path / "both" / "valid")
     (tmp_path / "both" / "valid" / "circle").rename(tmp_path / "both" / "valid" / "disc")
     with pytest.raises(DataError, match="disc"):
-        read_picture_classes(tmp_path / "both")
+        read_image_classes(tmp_path / "both")
     shutil.rmtree(tmp_path / "both" / "train")
     with pytest.raises(DataError, match="no folder train"):
-        read_picture_classes(tmp_path / "both")
+        read_image_classes(tmp_path / "both")
 
 
 def test_what_was_learned_from_is_never_measured_on(data, tmp_path, draw_classes):
-    found = read_picture_classes(data, seed=1, share=0.25)
+    found = read_image_classes(data, seed=1, share=0.25)
     options = {"learned_from": found.train.fingerprint, "seed": 1, "share": 0.25}
     split, _ = read_to_evaluate(data, found.classes, **options)
     assert split.paths == found.valid.paths
@@ -184,25 +184,25 @@ def test_a_split_takes_about_its_share_and_leaves_something_on_either_side():
 def test_a_test_folder_is_kept_and_never_learned_from(data, tmp_path, train, test):
     shutil.copytree(data, tmp_path / "both" / train)
     shutil.copytree(data, tmp_path / "both" / test)
-    found = read_picture_classes(tmp_path / "both", share=0.25)
+    found = read_image_classes(tmp_path / "both", share=0.25)
     assert found.classes == ["circle", "square", "stripes"]
     assert (len(found.train), len(found.valid)) == (18, 6)
     assert all(train in path.parts for path in [*found.train.paths, *found.valid.paths])
-    assert f"{test}: 24 pictures in 3 classes, for hornbook evaluate" in found.summary()
+    assert f"{test}: 24 images in 3 classes, for hornbook evaluate" in found.summary()
 
 
 @pytest.mark.parametrize("name", ["val", "Validation", "VALID", "dev", "val_set"])
 def test_the_names_of_validation_folders(data, tmp_path, name):
     shutil.copytree(data, tmp_path / "both" / "Train")
     shutil.copytree(data, tmp_path / "both" / name)
-    found = read_picture_classes(tmp_path / "both")
+    found = read_image_classes(tmp_path / "both")
     assert (len(found.train), len(found.valid)) == (24, 24)
     assert name in found.summary()
 
 
 def test_a_class_may_have_the_name_of_a_split(data):
     (data / "circle").rename(data / "train")
-    found = read_picture_classes(data)
+    found = read_image_classes(data)
     assert found.classes == ["square", "stripes", "train"]
 
 
@@ -211,27 +211,27 @@ def test_folders_of_splits_without_classes_are_refused(data):
     (data / "square").rename(data / "train")
     (data / "stripes").rename(data / "test")
     with pytest.raises(DataError, match="named after splits"):
-        read_picture_classes(data)
+        read_image_classes(data)
 
 
 def test_two_folders_of_one_split_are_refused(data, tmp_path):
     for name in ("train", "val", "validation"):
         shutil.copytree(data, tmp_path / "both" / name)
     with pytest.raises(DataError, match="more than one valid folder: val, validation"):
-        read_picture_classes(tmp_path / "both")
+        read_image_classes(tmp_path / "both")
 
 
 def test_splits_within_the_classes_are_refused(data):
     for name in ("train", "test"):
         shutil.copytree(data / "circle", data / "square" / name)
     with pytest.raises(DataError, match="square: holds train and test: splits belong above"):
-        read_picture_classes(data)
+        read_image_classes(data)
 
 
 def test_classes_with_a_test_folder_beside_them(data, tmp_path):
     shutil.copytree(data, tmp_path / "copy")
     shutil.move(tmp_path / "copy", data / "test")
-    found = read_picture_classes(data)
+    found = read_image_classes(data)
     assert found.classes == ["circle", "square", "stripes"]
     assert len(found.train) + len(found.valid) == 24
 
@@ -243,21 +243,21 @@ def test_what_is_there_and_not_used_is_named(data, tmp_path):
     shutil.copytree(data, both / "extra")
     (both / "train" / "square" / "x.heic").write_bytes(b"x")
     shutil.copy(data / "square" / "0.png", both / "train" / "loose.png")
-    summary = read_picture_classes(both).summary()
-    assert "extra: 24 pictures" in summary
+    summary = read_image_classes(both).summary()
+    assert "extra: 24 images" in summary
     assert "1 file passed over: 1 .heic" in summary
-    assert "1 picture beside the class folders" in summary
+    assert "1 image beside the class folders" in summary
 
 
 def test_a_folder_around_the_data_is_answered_with_the_one_in_it(data):
     with pytest.raises(DataError, match=f"Did you mean {data}"):
-        read_picture_classes(data.parent)
+        read_image_classes(data.parent)
 
 
 def test_a_phone_s_and_a_browser_s_endings_are_read(data):
     (data / "square" / "0.png").rename(data / "square" / "0.jfif")
     (data / "square" / "1.png").rename(data / "square" / "1")
-    found = read_picture_classes(data)
+    found = read_image_classes(data)
     assert len(found.train) + len(found.valid) == 24
 
 
@@ -266,7 +266,7 @@ def test_dirt_of_a_system_is_no_class(data):
     (data / "__MACOSX" / "circle" / "._0.png").write_bytes(b"x")
     (data / ".ipynb_checkpoints").mkdir()
     (data / "Thumbs.db").write_bytes(b"x")
-    found = read_picture_classes(data)
+    found = read_image_classes(data)
     assert (found.classes, found.unused) == (["circle", "square", "stripes"], [])
 
 
@@ -274,7 +274,7 @@ def test_each_split_can_be_measured(data, tmp_path, draw_classes, capsys):
     both = tmp_path / "both"
     shutil.copytree(data, both / "train")
     draw_classes(both / "Test", count=2, seed=9)
-    found = read_picture_classes(both, seed=1, share=0.25)
+    found = read_image_classes(both, seed=1, share=0.25)
     options = {"learned_from": found.train.fingerprint, "seed": 1, "share": 0.25}
     split, _ = read_to_evaluate(both, found.classes, **options)
     assert split.paths == found.valid.paths
@@ -283,7 +283,7 @@ def test_each_split_can_be_measured(data, tmp_path, draw_classes, capsys):
     assert "Measured on" in capsys.readouterr().err
     split, _ = read_to_evaluate(both, found.classes, split="train", **options)
     assert split.paths == found.train.paths
-    assert "learned from these pictures" in capsys.readouterr().err
+    assert "learned from these images" in capsys.readouterr().err
     split, _ = read_to_evaluate(both / "train", found.classes, **options)  # the same, named itself
     assert split.paths == found.valid.paths
     shutil.rmtree(both / "train")
@@ -295,6 +295,6 @@ def test_each_split_can_be_measured(data, tmp_path, draw_classes, capsys):
 
 def test_classes_that_differ_in_blanks_or_case_only_are_named(data):
     (data / "square").rename(data / "Circle ")
-    summary = read_picture_classes(data).summary()
+    summary = read_image_classes(data).summary()
     assert "Doubtful    1:" in summary
     assert "the same as 'Circle '" in summary or "the same as 'circle'" in summary

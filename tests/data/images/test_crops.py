@@ -1,4 +1,4 @@
-"""Square views: within the picture, mirrored in pairs, settled by nothing but the numbers."""
+"""Square views: within the image, mirrored in pairs, settled by nothing but the numbers."""
 
 from __future__ import annotations
 

@@ -2,37 +2,37 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hornbook.data.images.decoded_batches import picture_batches, shuffled_batches
+from hornbook.data.images.decoded_batches import image_batches, shuffled_batches
 from hornbook.data.seeding import random_of
 
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     paths = []
     for number in range(11):
         path = folder / f"{number}.png"
         Image.new("RGB", (6, 4), (number, 0, 0)).save(path)
         paths.append(path)
-    paths[3].write_bytes(b"no picture")
+    paths[3].write_bytes(b"no image")
     return paths
 
 
-def prepare(picture, random):
-    return np.asarray(picture, np.float32) + random.random(dtype=np.float32) / 2
+def prepare(image, random):
+    return np.asarray(image, np.float32) + random.random(dtype=np.float32) / 2
 
 
-def test_batches_come_in_order_with_each_picture_once(sources):
-    batches = list(picture_batches(sources, prepare, batch_size=4))
+def test_batches_come_in_order_with_each_image_once(sources):
+    batches = list(image_batches(sources, prepare, batch_size=4))
     assert [batch.numbers.tolist() for batch in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
     for batch in batches:
-        assert batch.pictures.shape == (len(batch.numbers), 4, 6, 3)
-        for number, picture in zip(batch.numbers, batch.pictures, strict=True):
-            assert int(picture[0, 0, 0]) == (0 if number == 3 else number)
+        assert batch.images.shape == (len(batch.numbers), 4, 6, 3)
+        for number, image in zip(batch.numbers, batch.images, strict=True):
+            assert int(image[0, 0, 0]) == (0 if number == 3 else number)
 
 
-def test_a_picture_that_cannot_be_read_is_named_and_stops_nothing(sources):
-    batches = list(picture_batches(sources, prepare, batch_size=4))
+def test_an_image_that_cannot_be_read_is_named_and_stops_nothing(sources):
+    batches = list(image_batches(sources, prepare, batch_size=4))
     assert [list(batch.problems) for batch in batches] == [[3], [], []]
     assert "3.png" in batches[0].problems[3]
 
@@ -40,8 +40,8 @@ def test_a_picture_that_cannot_be_read_is_named_and_stops_nothing(sources):
 def test_an_epoch_depends_on_seed_and_number_and_not_on_the_threads(sources):
     def epoch(seed, number, workers):
         return [
-            (batch.numbers.tolist(), batch.pictures.tolist())
-            for batch in picture_batches(
+            (batch.numbers.tolist(), batch.images.tolist())
+            for batch in image_batches(
                 sources, prepare, batch_size=4, seed=seed, epoch=number, workers=workers
             )
         ]

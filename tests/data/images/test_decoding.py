@@ -6,29 +6,29 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hornbook.data.images.decoding import read_picture, readable
+from hornbook.data.images.decoding import read_image, readable
 from hornbook.errors import DataError
 
 
-def stored(picture, kind, **options):
+def stored(image, kind, **options):
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
 def halves(mode="RGB"):
     """Red on the left, blue on the right, 16 x 8."""
-    picture = Image.new("RGB", (16, 8), (255, 0, 0))
-    picture.paste((0, 0, 255), (8, 0, 16, 8))
-    return picture.convert(mode)
+    image = Image.new("RGB", (16, 8), (255, 0, 0))
+    image.paste((0, 0, 255), (8, 0, 16, 8))
+    return image.convert(mode)
 
 
 def pixels(data):
-    return np.asarray(read_picture(data)).astype(int)
+    return np.asarray(read_image(data)).astype(int)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"])
-def test_every_format_gives_the_same_picture(kind):
+def test_every_format_gives_the_same_image(kind):
     options = {"lossless": True} if kind == "WEBP" else {}
     options |= {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
     found = pixels(stored(halves(), kind, **options))
@@ -38,9 +38,9 @@ def test_every_format_gives_the_same_picture(kind):
 
 
 def test_transparent_parts_are_white():
-    picture = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
-    picture.putpixel((1, 1), (0, 0, 0, 128))
-    found = pixels(stored(picture, "PNG"))
+    image = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
+    image.putpixel((1, 1), (0, 0, 0, 128))
+    found = pixels(stored(image, "PNG"))
     assert found[0, 0].tolist() == [255, 255, 255]
     assert found[1, 1].tolist() == [127, 127, 127]
     palette = Image.new("P", (4, 4), 3)
@@ -50,7 +50,7 @@ def test_transparent_parts_are_white():
     assert pixels(stored(grey, "PNG")).min() == 255
 
 
-def test_an_animated_picture_gives_its_first_frame():
+def test_an_animated_image_gives_its_first_frame():
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
     for kind in ("GIF", "WEBP", "PNG"):
         data = stored(frames[0], kind, save_all=True, append_images=frames[1:])
@@ -71,7 +71,7 @@ def test_sixteen_bits_are_scaled_and_not_cut():
     assert pixels(stored(floats, "TIFF"))[0, :, 0].tolist() == [0, 128, 255]
 
 
-def test_a_turned_picture_is_turned_back():
+def test_a_turned_image_is_turned_back():
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown turned by 90 degrees to the right
     found = pixels(stored(halves(), "PNG", exif=exif))
@@ -97,13 +97,13 @@ def bomb(width, height):
 
 
 @pytest.mark.parametrize("size", [(8_001, 8_000), (13_000, 13_000), (2**31 - 1, 2**31 - 1)])
-def test_a_picture_with_too_many_pixels_is_refused_before_it_is_decoded(size):
+def test_an_image_with_too_many_pixels_is_refused_before_it_is_decoded(size):
     with pytest.raises(DataError, match="is refused"):
-        read_picture(bomb(*size))
+        read_image(bomb(*size))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM"])
-def test_a_picture_that_is_cut_off_or_altered_gives_one_message_with_its_name(kind, tmp_path):
+def test_an_image_that_is_cut_off_or_altered_gives_one_message_with_its_name(kind, tmp_path):
     random = np.random.default_rng(0)
     noise = Image.fromarray(random.integers(0, 255, (24, 24, 3), dtype=np.uint8))
     data = stored(noise, kind)
@@ -111,41 +111,41 @@ def test_a_picture_that_is_cut_off_or_altered_gives_one_message_with_its_name(ki
     for end in (0, 1, 9, len(data) // 3, len(data) // 2):
         file.write_bytes(data[:end])
         with pytest.raises(DataError, match=r"x\.png"):
-            read_picture(file)
+            read_image(file)
     for _ in range(60):
         altered = bytearray(data)
         for place in random.integers(0, len(data), 3):
             altered[place] = random.integers(0, 256)
-        try:  # what was altered may still be a picture
-            mode, message = read_picture(bytes(altered), where="altered").mode, "altered"
+        try:  # what was altered may still be an image
+            mode, message = read_image(bytes(altered), where="altered").mode, "altered"
         except DataError as error:
             mode, message = "RGB", str(error)
         assert (mode, "altered" in message) == ("RGB", True)
 
 
-def test_what_is_no_picture_is_named(tmp_path):
+def test_what_is_no_image_is_named(tmp_path):
     (tmp_path / "text.png").write_text("hello")
-    with pytest.raises(DataError, match=r"text\.png is no picture"):
-        read_picture(tmp_path / "text.png")
+    with pytest.raises(DataError, match=r"text\.png is no image"):
+        read_image(tmp_path / "text.png")
     with pytest.raises(DataError, match=r"none\.png cannot be read"):
-        read_picture(tmp_path / "none.png")
+        read_image(tmp_path / "none.png")
     with pytest.raises(DataError, match="cannot be read"):
-        read_picture(tmp_path)
+        read_image(tmp_path)
 
 
 def test_a_large_jpeg_is_decoded_smaller_but_never_smaller_than_needed():
     data = stored(halves().resize((640, 320)), "JPEG")
-    assert read_picture(data, near=(100, 50)).size == (160, 80)
-    assert read_picture(data, near=(600, 50)).size == (640, 320)
+    assert read_image(data, near=(100, 50)).size == (160, 80)
+    assert read_image(data, near=(600, 50)).size == (640, 320)
 
 
-def test_readable_says_which_pictures_can_be_used_and_why_the_others_cannot(tmp_path):
+def test_readable_says_which_images_can_be_used_and_why_the_others_cannot(tmp_path):
     halves().save(tmp_path / "good.png")
     (tmp_path / "bad.png").write_bytes(b"GIF89a")
     found = readable([tmp_path / "good.png", tmp_path / "bad.png"])
     assert found.sizes == {tmp_path / "good.png": (16, 8)}
-    assert "1 of 2 pictures" in found.summary()
+    assert "1 of 2 images" in found.summary()
     assert "bad.png" in found.summary()
     found.raise_if_none("folder")
-    with pytest.raises(DataError, match="Not one picture"):
+    with pytest.raises(DataError, match="Not one image"):
         readable([tmp_path / "bad.png"]).raise_if_none("folder")

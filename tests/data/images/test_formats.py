@@ -5,15 +5,15 @@ import os
 import pytest
 from PIL import Image, features
 
-from hornbook.data.images.decoding import read_picture
-from hornbook.data.images.formats import ENDINGS, find_pictures, look_for_pictures
+from hornbook.data.images.decoding import read_image
+from hornbook.data.images.formats import ENDINGS, find_images, look_for_images
 from hornbook.errors import DataError
 
 KINDS = ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF"]
 
 
 def names(folder):
-    return [path.relative_to(folder).as_posix() for path in look_for_pictures(folder).paths]
+    return [path.relative_to(folder).as_posix() for path in look_for_images(folder).paths]
 
 
 def write(path, content=b"x"):
@@ -21,7 +21,7 @@ def write(path, content=b"x"):
     path.write_bytes(content)
 
 
-def test_pictures_are_found_below_a_folder_in_order(tmp_path):
+def test_images_are_found_below_a_folder_in_order(tmp_path):
     for name in ("b/2.PNG", "a.jpeg", "b/1.gif", ".hidden/3.png"):
         write(tmp_path / name)
     assert names(tmp_path) == ["a.jpeg", "b/1.gif", "b/2.PNG"]
@@ -34,9 +34,9 @@ def test_an_image_is_known_by_its_beginning_whatever_its_name_ends_in(kind, name
         pytest.skip("this Pillow reads no AVIF")
     Image.new("RGB", (9, 5), (200, 30, 30)).save(tmp_path / name, kind)
     assert names(tmp_path) == [name]
-    picture = read_picture(tmp_path / name)
-    assert picture.size == (9, 5)
-    assert abs(picture.getpixel((4, 2))[0] - 200) < 12
+    image = read_image(tmp_path / name)
+    assert image.size == (9, 5)
+    assert abs(image.getpixel((4, 2))[0] - 200) < 12
 
 
 @pytest.mark.parametrize("ending", [".jfif", ".jpe", ".JPG", ".webp", ".tif", ".avif", ".pgm"])
@@ -49,21 +49,21 @@ def test_what_is_passed_over_is_counted_by_its_ending(tmp_path):
     write(tmp_path / "a.png")
     for name in ("1.heic", "2.HEIC", "drawing.svg", "README", "c.txt", "BMW list", "P1 notes"):
         write(tmp_path / name, b"BM and other words that are no image" if "B" in name else b"P1 no")
-    found = look_for_pictures(tmp_path)
+    found = look_for_images(tmp_path)
     assert found.paths == [tmp_path / "a.png"]
     assert found.summary() == "7 files passed over: 3 without ending, 2 .heic, 1 .svg, 1 .txt"
 
 
-def test_finding_pictures_says_what_is_passed_over(tmp_path, capsys):
+def test_finding_images_says_what_is_passed_over(tmp_path, capsys):
     write(tmp_path / "a.png")
     write(tmp_path / "b.heic")
-    assert find_pictures(tmp_path) == [tmp_path / "a.png"]
+    assert find_images(tmp_path) == [tmp_path / "a.png"]
     assert "1 file passed over: 1 .heic" in capsys.readouterr().err
     (tmp_path / "a.png").unlink()
-    with pytest.raises(DataError, match=r"holds no picture \(1 file passed over: 1 \.heic\)"):
-        find_pictures(tmp_path)
+    with pytest.raises(DataError, match=r"holds no image \(1 file passed over: 1 \.heic\)"):
+        find_images(tmp_path)
     with pytest.raises(DataError, match="There is no folder"):
-        find_pictures(tmp_path / "none")
+        find_images(tmp_path / "none")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_finding_pictures_says_what_is_passed_over(tmp_path, capsys):
 def test_what_systems_leave_behind_is_not_looked_at(name, tmp_path):
     write(tmp_path / "cat" / "a.png")
     write(tmp_path / name)
-    found = look_for_pictures(tmp_path)
+    found = look_for_images(tmp_path)
     assert (names(tmp_path), found.summary()) == (["cat/a.png"], "")
 
 
@@ -99,7 +99,7 @@ def test_a_link_to_nothing_is_named_when_it_is_read_and_a_pipe_is_never_opened(t
     os.mkfifo(tmp_path / "pipe.png")
     assert names(tmp_path) == ["gone.png"]
     with pytest.raises(DataError, match=r"gone\.png cannot be read"):
-        read_picture(tmp_path / "gone.png")
+        read_image(tmp_path / "gone.png")
 
 
 @pytest.mark.parametrize(
@@ -109,13 +109,13 @@ def test_a_link_to_nothing_is_named_when_it_is_read_and_a_pipe_is_never_opened(t
         (b"<!DOCTYPE html><html>not found</html>", "a web page"),
         (b'<?xml version="1.0"?>\n<svg width="9">', "an SVG drawing"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:", "git lfs pull"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no picture that can be read"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no image that can be read"),
     ],
 )
 def test_what_stands_in_place_of_an_image_is_named(content, kind, tmp_path):
     write(tmp_path / "x.jpg", content)
     with pytest.raises(DataError, match=kind):
-        read_picture(tmp_path / "x.jpg")
+        read_image(tmp_path / "x.jpg")
 
 
 def test_no_ending_is_of_a_decoder_that_is_not_called():

@@ -1,4 +1,4 @@
-"""Pictures that are the same to the eye are found, however they were saved again."""
+"""Images that are the same to the eye are found, however they were saved again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Image = pytest.importorskip("PIL.Image")
 
 
 def scene(seed, size=96):
-    """A picture with soft light and dark places, as photographs have."""
+    """An image with soft light and dark places, as photographs have."""
     coarse = np.random.default_rng(seed).integers(0, 255, (7, 7, 3)).astype(np.uint8)
     return Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC)
 
@@ -22,20 +22,20 @@ def distance(one, other):
     return int(np.bitwise_count(perceptual_hash(one) ^ perceptual_hash(other)).sum())
 
 
-def test_a_picture_saved_again_smaller_or_brighter_is_near():
+def test_an_image_saved_again_smaller_or_brighter_is_near():
     for seed in range(10):
-        picture = scene(seed)
+        image = scene(seed)
         file = io.BytesIO()
-        picture.save(file, "JPEG", quality=40)
+        image.save(file, "JPEG", quality=40)
         for other in (
             Image.open(file),
-            picture.resize((48, 48)),
-            picture.point(lambda value: min(255, int(value * 1.1))),
+            image.resize((48, 48)),
+            image.point(lambda value: min(255, int(value * 1.1))),
         ):
-            assert distance(picture, other) <= NEAR
+            assert distance(image, other) <= NEAR
 
 
-def test_different_pictures_are_far_apart():
+def test_different_images_are_far_apart():
     distances = [distance(scene(one), scene(other)) for one in range(12) for other in range(one)]
     assert min(distances) > 3 * NEAR
 
@@ -56,5 +56,5 @@ def test_groups_are_those_of_all_pairs_compared():
     assert len(set(expected.tolist())) < 50
 
 
-def test_one_picture_is_a_group_of_its_own():
+def test_one_image_is_a_group_of_its_own():
     assert near_duplicate_groups(np.zeros((1, WORDS), np.uint16)).tolist() == [0]

@@ -133,7 +133,7 @@ def run_until_killed(folder, step, verb):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a rename is one step there")
-def test_kills_leave_every_picture_there_exactly_once_and_named_once(tmp_path):
+def test_kills_leave_every_image_there_exactly_once_and_named_once(tmp_path):
     contents = {str(number) for number in range(12)}
     for number in contents:
         (tmp_path / f"{number}.png").write_text(number)

@@ -7,7 +7,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from hornbook.models.vision.image_classifier import PictureClassifier  # noqa: E402
+from hornbook.models.vision.image_classifier import ImageClassifier  # noqa: E402
 
 pytestmark = pytest.mark.backend
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.backend
 @pytest.fixture(scope="module", params=[False, True], ids=["plain", "gated"])
 def model(request, tiny_backbone):
     keras.utils.set_random_seed(0)
-    made = PictureClassifier(3, backbone="Tiny", weights="none", gated=request.param)
+    made = ImageClassifier(3, backbone="Tiny", weights="none", gated=request.param)
     random = np.random.default_rng(0)
     for variable in made.head.variables:
         variable.assign(random.normal(scale=0.3, size=variable.shape))

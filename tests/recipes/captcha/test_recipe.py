@@ -8,8 +8,8 @@ import pytest
 from hornbook.cli import main
 from hornbook.data import ahead
 from hornbook.data.captchas.labelled_images import read_captchas
-from hornbook.data.images.decoding import read_picture
-from hornbook.data.images.formats import find_pictures
+from hornbook.data.images.decoding import read_image
+from hornbook.data.images.formats import find_images
 from hornbook.errors import DataError, OptionError
 from hornbook.recipes.captcha import CaptchaReading
 from hornbook.recipes.captcha.readings import Readings, read
@@ -42,24 +42,24 @@ def test_what_was_saved_reads_as_what_was_trained(captcha_run, captcha_data, rea
     assert found["characters"] == best["characters"]
 
 
-def test_a_picture_reads_the_same_alone_among_others_and_in_another_format(captcha_data, reader):
-    paths = find_pictures(captcha_data)
+def test_an_image_reads_the_same_alone_among_others_and_in_another_format(captcha_data, reader):
+    paths = find_images(captcha_data)
     together = reader.predict(paths)
     path = paths[3]
     alone = reader.predict([path])[0]
     assert alone["text"] == together[3]["text"]
     assert alone["confidence"] == pytest.approx(together[3]["confidence"], abs=1e-4)
     assert len(alone["character_confidence"]) == len(alone["text"])
-    picture = read_picture(path)
-    picture.save(path.parent / ".copy.bmp")
+    image = read_image(path)
+    image.save(path.parent / ".copy.bmp")
     as_bmp = reader.predict([path.parent / ".copy.bmp", path.read_bytes()])
     os.unlink(path.parent / ".copy.bmp")
     assert as_bmp[0]["text"] == alone["text"] == as_bmp[1]["text"]
     assert as_bmp[1]["file"] is None
 
 
-def test_a_picture_that_cannot_be_read_is_an_error_of_its_row_only(captcha_data, reader):
-    answers = reader.predict(find_pictures(captcha_data))
+def test_an_image_that_cannot_be_read_is_an_error_of_its_row_only(captcha_data, reader):
+    answers = reader.predict(find_images(captcha_data))
     broken = [answer for answer in answers if answer["error"]]
     assert len(answers) == 41
     assert [answer["text"] for answer in broken] == [None]
@@ -67,25 +67,25 @@ def test_a_picture_that_cannot_be_read_is_an_error_of_its_row_only(captcha_data,
     assert reader.predict([captcha_data / "ab_broken.png"])[0]["error"] == broken[0]["error"]
 
 
-def test_a_few_pictures_are_read_without_threads(captcha_data, reader, monkeypatch):
-    paths = find_pictures(captcha_data)[:3]
+def test_a_few_images_are_read_without_threads(captcha_data, reader, monkeypatch):
+    paths = find_images(captcha_data)[:3]
     texts = [answer["text"] for answer in reader.predict(paths)]
     monkeypatch.setattr(ahead, "ThreadPoolExecutor", None)
     assert [answer["text"] for answer in reader.predict(paths)] == texts
     assert reader.predict([]) == []
 
 
-def test_other_pictures_are_evaluated_whole_and_those_of_the_training_never(
+def test_other_images_are_evaluated_whole_and_those_of_the_training_never(
     captcha_data, reader, tmp_path
 ):
-    for path in find_pictures(captcha_data)[:9]:
-        read_picture(path).save(tmp_path / path.name)
+    for path in find_images(captcha_data)[:9]:
+        read_image(path).save(tmp_path / path.name)
     assert reader.evaluate(tmp_path)["pictures"] == 9
 
 
 def test_label_renames_and_takes_it_back(captcha_run, captcha_data, tmp_path, capsys):
-    for number, path in enumerate(find_pictures(captcha_data)[:3]):
-        read_picture(path).save(tmp_path / f"{number}.png")
+    for number, path in enumerate(find_images(captcha_data)[:3]):
+        read_image(path).save(tmp_path / f"{number}.png")
     command = ["label", captcha_run, tmp_path, "--min-confidence", "0"]
     before = sorted(os.listdir(tmp_path))
     assert main(command) == 0
@@ -148,7 +148,7 @@ def test_labels_that_are_surely_read_otherwise_are_written_down(reader, captcha_
     read_as = "".join("1" if one != "1" else "2" for one in captchas[2].label)
     assert (row["label"], row["read"]) == (captchas[2].label, read_as)
     told = write_labels_to_check(tmp_path, rows, 3)
-    assert "1 of 3 pictures" in told
+    assert "1 of 3 images" in told
     lines = (tmp_path / "labels_to_check.csv").read_text("utf-8").splitlines()
     assert lines == [
         "file,label,read,confidence",
@@ -180,8 +180,8 @@ def test_the_onnx_file_has_the_logits_of_the_run(captcha_run, captcha_data, read
     file = tmp_path / "model.onnx"
     assert main(["export", str(captcha_run), "--out", str(file)]) == 0
     session = onnxruntime.InferenceSession(file)
-    paths = find_pictures(captcha_data)[:3]
-    pixels = np.stack([np.asarray(read_picture(path), "float32") for path in paths])
+    paths = find_images(captcha_data)[:3]
+    pixels = np.stack([np.asarray(read_image(path), "float32") for path in paths])
     (logits,) = session.run(None, {session.get_inputs()[0].name: pixels})
     readings = read(logits, reader.alphabet.longest, reader.temperature)
     assert texts_of(readings, reader.alphabet) == [one["text"] for one in reader.predict(paths)]
@@ -190,7 +190,7 @@ def test_the_onnx_file_has_the_logits_of_the_run(captcha_run, captcha_data, read
 def test_upper_and_lower_case_and_all_lengths_are_told_apart(captcha_data, reader):
     assert reader.alphabet.case == "told apart"
     assert reader.alphabet.length == "1 to 2"
-    paths = [path for path in find_pictures(captcha_data) if "broken" not in path.name]
+    paths = [path for path in find_images(captcha_data) if "broken" not in path.name]
     captchas = [captcha for captcha in read_captchas(captcha_data) if captcha.path in paths]
     numbers = reader._numbers(captchas)
     for captcha, row in zip(captchas, numbers, strict=True):
@@ -203,5 +203,5 @@ def test_any_network_can_be_the_backbone(captcha_data, tiny_backbone, tmp_path):
     tiny_backbone(include_top=False).save_weights(weights)
     fields = {"backbone": "Tiny", "weights": str(weights), "epochs": 1, "size": "64x32"}
     trained = CaptchaReading(**fields).fit(captcha_data, tmp_path / "run")
-    path = find_pictures(captcha_data)[0]
+    path = find_images(captcha_data)[0]
     assert CaptchaReading.load(tmp_path / "run").predict([path]) == trained.predict([path])

@@ -1,4 +1,4 @@
-"""Pictures by class from end to end: trained, resumed, asked, joined, exported, and refused."""
+"""Images by class from end to end: trained, resumed, asked, joined, exported, and refused."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ COMPARED = ("model/model.safetensors", "model/recipe.json", "metrics.jsonl")
 
 
 @pytest.fixture
-def images(picture_run):
-    return Images.load(picture_run)
+def images(image_run):
+    return Images.load(image_run)
 
 
 def digests(run):
     return {name: hashlib.sha256((run / name).read_bytes()).hexdigest() for name in COMPARED}
 
 
-def test_a_run_has_the_head_alone_as_epoch_0_and_a_report_with_its_pictures(picture_run):
-    rows = RunFolder(picture_run).metrics()
+def test_a_run_has_the_head_alone_as_epoch_0_and_a_report_with_its_images(image_run):
+    rows = RunFolder(image_run).metrics()
     assert [row["epoch"] for row in rows] == [0, 1, 2]
     assert rows[0]["loss"] is None
     assert all(np.isfinite(row["loss"]) for row in rows[1:])
-    page = (picture_run / "report.html").read_text("utf-8")
+    page = (image_run / "report.html").read_text("utf-8")
     for heading in ("What is taken for what", "What the network looks at", "Training"):
         assert heading in page
     assert page.count("data:image/jpeg") >= 3  # what it looks at, in each of three classes
-    assert not (picture_run / "checkpoints").exists()
+    assert not (image_run / "checkpoints").exists()
 
 
 class Killed(Exception):
@@ -50,7 +50,7 @@ class Killed(Exception):
 
 
 def test_a_run_killed_in_either_stage_ends_with_the_same_bytes(
-    picture_data, picture_run, picture_fields, tmp_path, monkeypatch
+    image_data, image_run, image_fields, tmp_path, monkeypatch
 ):
     run = tmp_path / "run"
     step = Loop._step
@@ -71,20 +71,20 @@ def test_a_run_killed_in_either_stage_ends_with_the_same_bytes(
     for number, (owner, name, replacement) in enumerate(moments):
         with monkeypatch.context() as patch:
             if owner is None:
-                Images(**picture_fields).fit(picture_data, run, resume=number > 0)
+                Images(**image_fields).fit(image_data, run, resume=number > 0)
                 continue
             patch.setattr(owner, name, replacement)
             with pytest.raises(Killed):
-                Images(**picture_fields).fit(picture_data, run, resume=number > 0)
-    assert digests(run) == digests(picture_run)
+                Images(**image_fields).fit(image_data, run, resume=number > 0)
+    assert digests(run) == digests(image_run)
 
 
-def test_answers_are_sorted_and_an_unreadable_picture_is_an_error_in_its_row(
-    images, picture_data, tmp_path
+def test_answers_are_sorted_and_an_unreadable_image_is_an_error_in_its_row(
+    images, image_data, tmp_path
 ):
     broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"this is no picture")
-    good = picture_data / "circle" / "0.png"
+    broken.write_bytes(b"this is no image")
+    good = image_data / "circle" / "0.png"
     answers = images.predict([good, broken, good.read_bytes()], top=3, views=2)
     assert [answer["file"] for answer in answers] == [str(good), str(broken), None]
     chances = [answers[0][f"probability{behind}"] for behind in ("", "_2", "_3")]
@@ -98,8 +98,8 @@ def test_answers_are_sorted_and_an_unreadable_picture_is_an_error_in_its_row(
     assert images.predict([]) == []
 
 
-def test_views_are_averaged(images, picture_data):
-    file = picture_data / "square" / "1.png"
+def test_views_are_averaged(images, image_data):
+    file = image_data / "square" / "1.png"
     ten = images.probabilities([file], views=10)
     assert ten.shape == (1, 3)
     assert not np.allclose(ten, images.probabilities([file]))
@@ -108,66 +108,66 @@ def test_views_are_averaged(images, picture_data):
             images.predict([file], **wrong)
 
 
-def test_the_commands_say_the_same_as_python(picture_run, images, picture_data, tmp_path, capsys):
+def test_the_commands_say_the_same_as_python(image_run, images, image_data, tmp_path, capsys):
     out = tmp_path / "answers.csv"
-    words = [str(picture_run), str(picture_data / "circle"), "--top", "2", "--out", str(out)]
+    words = [str(image_run), str(image_data / "circle"), "--top", "2", "--out", str(out)]
     assert main(["predict", *words]) == 0
     rows = list(csv.DictReader(out.read_text("utf-8").splitlines()))
-    expected = images.predict(sorted((picture_data / "circle").iterdir()), top=2)
+    expected = images.predict(sorted((image_data / "circle").iterdir()), top=2)
     assert [row["label"] for row in rows] == [answer["label"] for answer in expected]
     assert list(rows[0]) == ["file", "label", "probability", "label_2", "probability_2", "error"]
     page = tmp_path / "page.html"
-    words = [str(picture_run), str(picture_data), "--json", "--report", str(page)]
+    words = [str(image_run), str(image_data), "--json", "--report", str(page)]
     capsys.readouterr()
     assert main(["evaluate", *words]) == 0
     found = json.loads(capsys.readouterr().out)
-    last = RunFolder(picture_run).metrics()
+    last = RunFolder(image_run).metrics()
     assert found["top1"] == max(row["top1"] for row in last)
     assert sum(found["pictures"].values()) == 6  # those that were held out
     assert "What the network looks at" in page.read_text("utf-8")
 
 
 def test_runs_answer_together_with_the_mean(
-    picture_run, images, picture_data, tmp_path, capsys, monkeypatch
+    image_run, images, image_data, tmp_path, capsys, monkeypatch
 ):
     other = tmp_path / "other"
-    shutil.copytree(picture_run, other)
+    shutil.copytree(image_run, other)
     second = Images.load(other)
     for variable in second.model.classifier.variables:
         variable.assign(-2 * np.asarray(variable.numpy()))
     second.save(other / "model")
-    file = picture_data / "circle" / "3.png"
+    file = image_data / "circle" / "3.png"
     both = (images.probabilities([file]) + second.probabilities([file])) / 2
-    assert main(["predict", str(picture_run), str(other), str(file)]) == 0
+    assert main(["predict", str(image_run), str(other), str(file)]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["probability"] == pytest.approx(both.max(), abs=1e-5)
-    assert main(["evaluate", str(picture_run), str(other), str(picture_data)]) == 0
+    assert main(["evaluate", str(image_run), str(other), str(image_data)]) == 0
     second.classes = ["something", "else", "here"]
     with pytest.raises(OptionError, match="same classes"):
         images.join([second])
 
 
-def test_a_teacher_labels_the_pictures_that_it_is_sure_of(
-    picture_run, picture_data, picture_fields, tmp_path
+def test_a_teacher_labels_the_images_that_it_is_sure_of(
+    image_run, image_data, image_fields, tmp_path
 ):
-    stripes = picture_data / "stripes"
-    answers = Images.load(picture_run).predict(sorted(stripes.iterdir()), top=1, views=2)
+    stripes = image_data / "stripes"
+    answers = Images.load(image_run).predict(sorted(stripes.iterdir()), top=1, views=2)
     sure = sorted(answer["probability"] for answer in answers)[len(answers) // 2]
-    fields = {**picture_fields, "epochs": 0, "mixing": "none", "sure": sure}
-    fields |= {"teacher": str(picture_run), "unlabelled": str(stripes)}
-    images = Images(**fields).fit(picture_data, tmp_path / "run")
+    fields = {**image_fields, "epochs": 0, "mixing": "none", "sure": sure}
+    fields |= {"teacher": str(image_run), "unlabelled": str(stripes)}
+    images = Images(**fields).fit(image_data, tmp_path / "run")
     file = tmp_path / "run" / "pseudo_labels.jsonl"
     rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     assert rows == [answer for answer in answers if answer["probability"] >= sure]
-    assert images.evaluate(picture_data)["top1"] >= 0
+    assert images.evaluate(image_data)["top1"] >= 0
     with pytest.raises(OptionError, match="belong together"):
-        Images(teacher=str(picture_run))
+        Images(teacher=str(image_run))
 
 
-def test_random_weights_and_growing_pictures_train_as_well(
-    picture_data, picture_fields, tmp_path, monkeypatch
+def test_random_weights_and_growing_images_train_as_well(
+    image_data, image_fields, tmp_path, monkeypatch
 ):
-    fields = {**picture_fields, "weights": "none", "progressive": True, "size": 64}
+    fields = {**image_fields, "weights": "none", "progressive": True, "size": 64}
     fields |= {
         "epochs": 3,
         "ema": 0.0,
@@ -179,26 +179,26 @@ def test_random_weights_and_growing_pictures_train_as_well(
     monkeypatch.setattr(
         TwoStages, "size_of", lambda self, epoch: sizes.append(size_of(self, epoch)) or sizes[-1]
     )
-    Images(**fields).fit(picture_data, tmp_path / "run")
+    Images(**fields).fit(image_data, tmp_path / "run")
     assert sorted(set(sizes)) == [32, 64]
     rows = RunFolder(tmp_path / "run").metrics()
     assert [row["epoch"] for row in rows] == [1, 2, 3]
 
 
-def test_rand_augment_trains(picture_data, picture_fields, tmp_path):
-    fields = {**picture_fields, "weights": "none", "rand_augment": 0.5, "epochs": 1}
-    Images(**fields).fit(picture_data, tmp_path / "run")
+def test_rand_augment_trains(image_data, image_fields, tmp_path):
+    fields = {**image_fields, "weights": "none", "rand_augment": 0.5, "epochs": 1}
+    Images(**fields).fit(image_data, tmp_path / "run")
     (row,) = RunFolder(tmp_path / "run").metrics()
     assert np.isfinite(row["loss"])
 
 
-def test_the_exported_model_gives_the_probabilities_of_the_recipe(images, picture_data):
+def test_the_exported_model_gives_the_probabilities_of_the_recipe(images, image_data):
     from hornbook.data.images.crops import settled_views
-    from hornbook.data.images.decoding import read_picture
+    from hornbook.data.images.decoding import read_image
 
-    file = picture_data / "square" / "2.png"
+    file = image_data / "square" / "2.png"
     model, metadata = images.exported()
-    found = model.predict_on_batch(settled_views(read_picture(file), size=32).astype("float32"))
+    found = model.predict_on_batch(settled_views(read_image(file), size=32).astype("float32"))
     np.testing.assert_allclose(found, images.probabilities([file]), atol=1e-5)
     assert json.loads(metadata["classes"]) == images.classes
 
@@ -206,33 +206,33 @@ def test_the_exported_model_gives_the_probabilities_of_the_recipe(images, pictur
 @pytest.mark.skipif(
     keras.config.backend() == "jax", reason="it would be opened in a process on another backend"
 )
-def test_the_onnx_file_answers_as_the_run_does(picture_run, images, picture_data, tmp_path, capsys):
+def test_the_onnx_file_answers_as_the_run_does(image_run, images, image_data, tmp_path, capsys):
     import onnxruntime
 
     from hornbook.data.images.crops import settled_views
-    from hornbook.data.images.decoding import read_picture
+    from hornbook.data.images.decoding import read_image
 
     file = tmp_path / "model.onnx"
-    assert main(["export", str(picture_run), "--out", str(file)]) == 0
+    assert main(["export", str(image_run), "--out", str(file)]) == 0
     assert "the largest difference is" in capsys.readouterr().out
     session = onnxruntime.InferenceSession(file)
     classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
-    pictures = sorted((picture_data / "stripes").iterdir())[:3]
-    pixels = [settled_views(read_picture(path), size=32)[0] for path in pictures]
+    files = sorted((image_data / "stripes").iterdir())[:3]
+    pixels = [settled_views(read_image(path), size=32)[0] for path in files]
     (found,) = session.run(None, {"pictures": np.stack(pixels).astype("float32")})
-    labels = [answer["label"] for answer in images.predict(pictures)]
+    labels = [answer["label"] for answer in images.predict(files)]
     assert [classes[number] for number in found.argmax(axis=1)] == labels
-    np.testing.assert_allclose(found, images.probabilities(pictures), atol=1e-4)
+    np.testing.assert_allclose(found, images.probabilities(files), atol=1e-4)
 
 
-def test_pictures_that_cannot_be_read_are_counted_before_training(
-    picture_data, picture_fields, tmp_path, capsys, monkeypatch
+def test_images_that_cannot_be_read_are_counted_before_training(
+    image_data, image_fields, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.delenv("HORNBOOK_QUIET", raising=False)
     data = tmp_path / "data"
-    shutil.copytree(picture_data, data)
-    (data / "circle" / "broken.jpg").write_bytes(b"\xff\xd8\xff this is no picture")
-    fields = {**picture_fields, "epochs": 0, "head_epochs": 1}
+    shutil.copytree(image_data, data)
+    (data / "circle" / "broken.jpg").write_bytes(b"\xff\xd8\xff this is no image")
+    fields = {**image_fields, "epochs": 0, "head_epochs": 1}
     Images(**fields).fit(data, tmp_path / "run")
     told = capsys.readouterr().err
     assert "Left out    1:" in told
@@ -241,15 +241,15 @@ def test_pictures_that_cannot_be_read_are_counted_before_training(
 
 
 def test_what_cannot_work_is_refused_before_anything_is_written(
-    picture_data, picture_fields, picture_run, tmp_path, capsys
+    image_data, image_fields, image_run, tmp_path, capsys
 ):
     with pytest.raises(OptionError, match="nothing would be learned"):
         Images(weights="none", epochs=0)
     with pytest.raises(OptionError, match="size is 100, expected at least 32 and a multiple of 32"):
         Images(size=100)
     with pytest.raises(HornbookError, match="Did you mean 'Tiny'"):
-        Images(**{**picture_fields, "backbone": "Tinny"}).fit(picture_data, tmp_path / "run")
+        Images(**{**image_fields, "backbone": "Tinny"}).fit(image_data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    words = ["predict", str(picture_run), str(picture_data), "--criterion", "size"]
+    words = ["predict", str(image_run), str(image_data), "--criterion", "size"]
     assert main(words) == 2
     assert "images runs do not support --criterion" in capsys.readouterr().err

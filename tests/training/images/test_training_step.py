@@ -1,4 +1,4 @@
-"""What a picture classifier is trained by: the loss NumPy computes, on the labels Keras mixed."""
+"""What an image classifier is trained by: the loss NumPy computes, on the labels Keras mixed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ CLASSES = 3
 
 def make_network():
     keras.utils.set_random_seed(0)
-    pictures = keras.Input((8, 8, 3))
-    features = keras.layers.GlobalAveragePooling2D()(pictures)
+    images = keras.Input((8, 8, 3))
+    features = keras.layers.GlobalAveragePooling2D()(images)
     logits = keras.layers.Dense(CLASSES)(features)
-    return keras.Model(pictures, {"features": features, "logits": logits})
+    return keras.Model(images, {"features": features, "logits": logits})
 
 
 def make_inputs(rows=4):
     random = np.random.default_rng(0)
     targets = np.eye(CLASSES, dtype="float32")[random.integers(0, CLASSES, rows)]
-    return {"pictures": random.uniform(0, 255, (rows, 8, 8, 3)), "targets": targets}
+    return {"images": random.uniform(0, 255, (rows, 8, 8, 3)), "targets": targets}
 
 
 def test_the_loss_is_weighted_smoothed_and_drawn_to_the_centers():
@@ -39,8 +39,8 @@ def test_the_loss_is_weighted_smoothed_and_drawn_to_the_centers():
         network, class_weights=weights, label_smoothing=0.3, center_loss=(centers, 0.01)
     )
     model.compile("sgd")
-    pictures, targets = inputs["pictures"].astype("float32"), inputs["targets"]
-    found = {k: keras.ops.convert_to_numpy(v) for k, v in network(pictures).items()}
+    images, targets = inputs["images"].astype("float32"), inputs["targets"]
+    found = {k: keras.ops.convert_to_numpy(v) for k, v in network(images).items()}
     logits = found["logits"] - found["logits"].max(axis=1, keepdims=True)
     log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     smooth = targets * 0.7 + 0.3 / CLASSES
@@ -51,12 +51,12 @@ def test_the_loss_is_weighted_smoothed_and_drawn_to_the_centers():
 
 
 @pytest.mark.parametrize("mixing", [kind for kind in MIXING if kind != "none"])
-def test_pictures_and_labels_are_mixed_alike_and_differently_each_time(mixing):
+def test_images_and_labels_are_mixed_alike_and_differently_each_time(mixing):
     size = 64  # a pasted piece has whole pixels, its label's share the exact area
     targets = make_inputs(8)["targets"]
     values = np.array([0.0, 100.0, 200.0], "float32")
-    pictures = np.repeat(targets @ values, size * size * 3).reshape(8, size, size, 3)
-    data = {"images": pictures, "labels": targets}
+    images = np.repeat(targets @ values, size * size * 3).reshape(8, size, size, 3)
+    data = {"images": images, "labels": targets}
     (layer,) = augmentations(mixing=mixing, seed=3)
     seen = []
     for _ in range(3):
@@ -68,9 +68,9 @@ def test_pictures_and_labels_are_mixed_alike_and_differently_each_time(mixing):
     assert not np.array_equal(seen[0], seen[1]) or not np.array_equal(seen[1], seen[2])
 
 
-def test_rand_augment_changes_pictures_and_leaves_labels():
+def test_rand_augment_changes_images_and_leaves_labels():
     inputs = make_inputs(2)
-    data = {"images": inputs["pictures"].astype("float32"), "labels": inputs["targets"]}
+    data = {"images": inputs["images"].astype("float32"), "labels": inputs["targets"]}
     (layer,) = augmentations(rand_augment=0.3, seed=1)
     layer.num_ops = 1  # JAX compiles all operations for each
 
@@ -94,7 +94,7 @@ def test_nothing_is_changed_outside_of_training_and_random_states_are_variables(
     layers = augmentations(rand_augment=0.3, erasing=1.0, mixing="both", seed=1)
     model = Classifying(make_network(), augmentations=layers, class_weights=[1.0] * CLASSES)
     inputs = make_inputs()
-    expected = keras.ops.convert_to_numpy(model.network(inputs["pictures"])["logits"])
+    expected = keras.ops.convert_to_numpy(model.network(inputs["images"])["logits"])
     for _ in range(2):
         found = keras.ops.convert_to_numpy(model(inputs, training=False))
         np.testing.assert_allclose(found, expected, rtol=1e-5)

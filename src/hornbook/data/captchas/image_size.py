@@ -8,16 +8,16 @@ import numpy as np
 
 from hornbook.errors import OptionError
 
-HEIGHTS = (48, 64)  # pixels that a picture is made high: small ones larger, large ones smaller
+HEIGHTS = (48, 64)  # pixels that an image is made high: small ones larger, large ones smaller
 LARGEST_WIDTH = 320
 STEP = 8  # sizes are multiples of it: three stages of the trunk halve them
 
 
-def picture_size(sizes: Sequence[tuple[int, int]], wanted: str = "auto") -> tuple[int, int]:
-    """The `(width, height)` that pictures are made: near their own, a multiple of 8.
+def image_size(sizes: Sequence[tuple[int, int]], wanted: str = "auto") -> tuple[int, int]:
+    """The `(width, height)` that images are made: near their own, a multiple of 8.
 
     Args:
-        sizes: Of the pictures, of which the middle one counts.
+        sizes: Of the images, of which the middle one counts.
         wanted: `"auto"`, or `"160x64"`.
 
     Raises:

@@ -64,7 +64,7 @@ def side_of(folder: CaptchaFolder, split: str, *, seed: int) -> list[Captcha]:
     sides = split_off(folder.captchas("train"), seed=seed)
     if not all(sides):
         raise DataError(
-            f"{folder.path} has no two pictures that differ, so none can be set aside for "
+            f"{folder.path} has no two images that differ, so none can be set aside for "
             "validation.\nLabel some more, or make two folders, train and valid, in it."
         )
     return sides[split == "valid"]
@@ -81,7 +81,7 @@ def split_off(
 ) -> tuple[list[Captcha], list[Captcha]]:
     """Training and validation captchas, of each set the same share, by what is in the files.
 
-    Pictures that are the same byte for byte are on one side.
+    Images that are the same byte for byte are on one side.
     """
     contents = [_content(captcha) for captcha in captchas]
     order: dict[str, set[str]] = defaultdict(set)
@@ -178,7 +178,7 @@ def find_alphabet(
         )
     used = "".join(sorted(set("".join(labels))))
     if len(set(labels)) == 1:
-        raise DataError(f"Every picture says {labels[0]!r}: there is nothing to tell apart.")
+        raise DataError(f"Every image says {labels[0]!r}: there is nothing to tell apart.")
     lengths = list(map(len, labels))
     return Alphabet(known or used, min(lengths), max(lengths), ignore_case)
 
@@ -196,7 +196,7 @@ def characters_of(words: str) -> str:
 
 
 def fingerprint(captchas: Iterable[Captcha]) -> str:
-    """A SHA-256 over labels and pictures, to know the same data again."""
+    """A SHA-256 over labels and images, to know the same data again."""
     digest = hashlib.sha256()
     for captcha in captchas:
         digest.update(f"{captcha.label}\0{captcha.set_name}\0".encode("utf-8", "surrogatepass"))

@@ -15,7 +15,7 @@ from hornbook.data.seeding import random_of
 from hornbook.errors import HornbookError, OptionError
 from hornbook.files import atomic_folder
 
-PART = 250  # pictures that a process draws at a time
+PART = 250  # images that a process draws at a time
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Order:
         style, size, fonts: See `Artist`.
         characters: That texts are made of.
         lengths: The shortest and the longest text.
-        seed: Settles every picture, whatever draws it.
+        seed: Settles every image, whatever draws it.
     """
 
     style: str
@@ -37,7 +37,7 @@ class Order:
     seed: int
 
     def text(self, number: int) -> str:
-        """What picture `number` says."""
+        """What image `number` says."""
         random = random_of(self.seed, number, 0)
         length = int(random.integers(self.lengths[0], self.lengths[1] + 1))
         return "".join(
@@ -48,7 +48,7 @@ class Order:
 def make_captchas(
     folder: str | Path, order: Order, count: int, *, workers: int | None = None
 ) -> list[Path]:
-    """Draws `count` pictures into a new folder: `7h2k_000012.png`.
+    """Draws `count` images into a new folder: `7h2k_000012.png`.
 
     The folder is there when all of them are, and never before, whatever ends the drawing.
 
@@ -65,18 +65,18 @@ def make_captchas(
 
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise HornbookError(f"{folder} exists already; name a new folder for the pictures.")
+        raise HornbookError(f"{folder} exists already; name a new folder for the images.")
     if len(set(order.characters)) < 2:
         raise OptionError(f"characters is {order.characters!r}: two different ones are needed.")
     if count < 1 or not 1 <= order.lengths[0] <= order.lengths[1]:
-        raise OptionError("At least one picture of at least one character is needed.")
+        raise OptionError("At least one image of at least one character is needed.")
     Artist(order.style, order.size, order.fonts)  # refuses what cannot be drawn, before anything
     parts = [range(begin, min(begin + PART, count)) for begin in range(0, count, PART)]
     workers = min(os.cpu_count() or 1, len(parts)) if workers is None else workers
     names: list[str] = []
     with (
         atomic_folder(folder) as temporary,
-        Progress("captchas", total=count, unit="pictures") as bar,
+        Progress("captchas", total=count, unit="images") as bar,
     ):
         draw = functools.partial(_draw, temporary, order)
         for made in in_processes(draw, parts, workers=0 if workers < 2 else workers):

@@ -17,9 +17,9 @@ from hornbook.data.captchas.file_names import ADVICE, check_labels, find_rule
 from hornbook.data.captchas.label_files import SUFFIXES, LabelRow, is_labelish, read_label_file
 from hornbook.data.images.formats import (
     folders_in,
-    look_for_pictures,
+    look_for_images,
     loose_files_in,
-    no_picture_in,
+    no_image_in,
     passed_over,
 )
 from hornbook.data.readers.problems import Problems
@@ -122,17 +122,17 @@ def read_captcha_folder(path: str | Path) -> CaptchaFolder:
     path = Path(path)
     found = CaptchaFolder(path)
     folder = path.parent if path.is_file() else path
-    pictures = look_for_pictures(folder)
-    if not pictures.paths:
-        raise DataError(no_picture_in(folder, pictures))
-    roots = _find_splits(found, folder, pictures.paths)
+    images = look_for_images(folder)
+    if not images.paths:
+        raise DataError(no_image_in(folder, images))
+    roots = _find_splits(found, folder, images.paths)
     known = {path: split for split, paths in found.splits.items() for path in paths}
     if path.is_file():
         files = [path]
     else:
         files = _candidates(folder, roots)
     used = _Labels(found, folder, known).read(files, explicit=path.is_file())
-    rest = pictures.passed_over.copy()
+    rest = images.passed_over.copy()
     rest.subtract(file.suffix.lower() for file in used if file.is_relative_to(folder))
     if others := passed_over(+rest):
         found.unused.append(others)
@@ -230,7 +230,7 @@ class _Labels:
                 )
         self.problems.raise_if_any()
         if explicit and not self.found.labels:
-            raise DataError(f"{files[0]} names no picture.")
+            raise DataError(f"{files[0]} names no image.")
         self._settle_splits()
         self._say_missing()
         return told

@@ -1,7 +1,7 @@
-"""Captchas drawn by ourselves, on Pillow: labelled pictures to begin with, and for tests.
+"""Captchas drawn by ourselves, on Pillow: labelled images to begin with, and for tests.
 
 A style is data: how far characters are turned, how they overlap, what is drawn across them, how
-the whole is bent.  The style `captcha` is the pictures of the `captcha` package instead.
+the whole is bent.  The style `captcha` is the images of the `captcha` package instead.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
 LIBRARY = "captcha"  # the style that is drawn by the package of this name
-MIXED = "mixed"  # any of the others, picture by picture
+MIXED = "mixed"  # any of the others, image by image
 FONT_ENDINGS = (".ttf", ".otf", ".ttc")
 
 
 @dataclass(frozen=True)
 class Style:
-    """How pictures look.
+    """How images look.
 
     Attributes:
         angle: Degrees that a character may be turned to either side.
@@ -64,7 +64,7 @@ class Artist:
 
     Args:
         style: One of `STYLE_NAMES`.
-        size: `(width, height)` of the pictures.
+        size: `(width, height)` of the images.
         fonts: Font files, or a folder of them; without, the one that Pillow brings.
 
     Raises:
@@ -86,7 +86,7 @@ class Artist:
         self._opened: dict[tuple[Path | None, int], Any] = {}
 
     def draw(self, text: str, random: np.random.Generator) -> Image.Image:
-        """A picture of the text; `random` settles everything in it."""
+        """An image of the text; `random` settles everything in it."""
         if self.style == LIBRARY:
             return _by_library(text, self.size, [str(font) for font in self.fonts], random)
         name = self.style
@@ -99,7 +99,7 @@ class Artist:
 
         width, height = self.size
         light = tuple(int(value) for value in random.integers(215, 256, 3))
-        picture = Image.new("RGB", self.size, light)
+        image = Image.new("RGB", self.size, light)
         dark = _dark(random)
         letters = [
             self._letter(one, dark if style.one_colour else _dark(random), style, random)
@@ -113,13 +113,13 @@ class Artist:
             if factor < 1:
                 letter = letter.resize((max(1, round(letter.width * factor)), letter.height))
             top = (height - letter.height) / 2 + random.uniform(-1, 1) * style.rise * height
-            picture.paste(letter, (round(left), round(top)), letter)
+            image.paste(letter, (round(left), round(top)), letter)
             left += step * factor
-        _cross(picture, dark, style, random)
-        return _finished(picture, style, random)
+        _cross(image, dark, style, random)
+        return _finished(image, style, random)
 
     def _letter(self, one: str, colour, style: Style, random: np.random.Generator) -> Image.Image:
-        """A character, turned, in a transparent picture as large as itself."""
+        """A character, turned, in a transparent image as large as itself."""
         from PIL import Image, ImageDraw
 
         size = round(self.size[1] * random.uniform(0.6, 0.85))
@@ -149,12 +149,12 @@ def _dark(random: np.random.Generator) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _cross(picture: Image.Image, colour, style: Style, random: np.random.Generator) -> None:
+def _cross(image: Image.Image, colour, style: Style, random: np.random.Generator) -> None:
     """Lines from side to side, and dots."""
     from PIL import ImageDraw
 
-    draw = ImageDraw.Draw(picture)
-    width, height = picture.size
+    draw = ImageDraw.Draw(image)
+    width, height = image.size
     for _ in range(int(random.integers(0, style.lines + 1))):
         start, end = random.uniform(0, height, 2)
         begin, stop = random.uniform(0, width / 3), random.uniform(width * 2 / 3, width)
@@ -165,13 +165,13 @@ def _cross(picture: Image.Image, colour, style: Style, random: np.random.Generat
         draw.ellipse((x, y, x + 1.5, y + 1.5), fill=_dark(random))
 
 
-def _finished(picture: Image.Image, style: Style, random: np.random.Generator) -> Image.Image:
+def _finished(image: Image.Image, style: Style, random: np.random.Generator) -> Image.Image:
     """Bent like a flag, and noisy, as the style wants it."""
     from PIL import Image
 
     if not (style.wave or style.noise):
-        return picture
-    pixels = np.asarray(picture).astype(np.float32)
+        return image
+    pixels = np.asarray(image).astype(np.float32)
     height, width = pixels.shape[:2]
     if style.wave:
         across = np.arange(width) / width * random.uniform(1, 2.5) + random.uniform()
@@ -217,20 +217,20 @@ class _Seeded:
 def _by_library(
     text: str, size: tuple[int, int], fonts: list[str], random: np.random.Generator
 ) -> Image.Image:
-    """A picture of the `captcha` package, which has no seed: what it draws from is replaced."""
+    """An image of the `captcha` package, which has no seed: what it draws from is replaced."""
     import captcha.image
 
     before = captcha.image.secrets
     seeded: Any = _Seeded(random)
-    captcha.image.secrets = seeded  # one process draws one picture at a time
+    captcha.image.secrets = seeded  # one process draws one image at a time
     try:
         return captcha.image.ImageCaptcha(*size, fonts=fonts or None).generate_image(text)
     finally:
         captcha.image.secrets = before
 
 
-def png(picture: Image.Image) -> bytes:
-    """The picture as a PNG file."""
+def png(image: Image.Image) -> bytes:
+    """The image as a PNG file."""
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    image.save(file, "PNG")
     return file.getvalue()

@@ -19,7 +19,7 @@ from pathlib import Path
 from hornbook.data.images.formats import (
     ENDINGS,
     folders_in,
-    look_for_pictures,
+    look_for_images,
     loose_files_in,
     passed_over,
 )
@@ -60,19 +60,19 @@ class ClassFolders:
         if not classes:
             raise DataError(
                 f"{folder} holds no folder for a class"
-                + (f", but pictures lie in it: {len(loose):,}" if loose else "")
-                + f".\nPut the pictures of each class into a folder of its own: "
+                + (f", but images lie in it: {len(loose):,}" if loose else "")
+                + f".\nPut the images of each class into a folder of its own: "
                 f"{folder}/CLASS/*.jpg."
             )
         if loose:
-            self.unused.append(f"{folder}: {_pictures(len(loose))} beside the class folders")
+            self.unused.append(f"{folder}: {_images(len(loose))} beside the class folders")
         return self._files_of(classes)
 
     def count(self, split: str) -> str:
-        """`10 pictures in 2 classes`, for a split that is not read now."""
+        """`10 images in 2 classes`, for a split that is not read now."""
         folders = folders_in(self.splits[split])
-        number = sum(len(look_for_pictures(folder).paths) for folder in folders)
-        return f"{_pictures(number)} in {len(folders):,} classes"
+        number = sum(len(look_for_images(folder).paths) for folder in folders)
+        return f"{_images(number)} in {len(folders):,} classes"
 
     def names(self) -> str:
         """What the folders of the splits are called."""
@@ -106,11 +106,11 @@ class ClassFolders:
                 names = " and ".join(name for found in inside.values() for name in found)
                 problems.add(str(path), f"holds {names}: splits belong above the classes")
                 continue
-            found = look_for_pictures(path)
+            found = look_for_images(path)
             files[path.name] = found.paths
             if not found.paths:
                 instead = f" ({found.summary()})" if found.passed_over else ""
-                problems.add(str(path), f"no picture in this class{instead}")
+                problems.add(str(path), f"no image in this class{instead}")
             self.passed_over += found.passed_over
         problems.raise_if_any("Fill, rename or remove these folders: each one is a class.")
         return files
@@ -154,14 +154,14 @@ def find_class_folders(data: str | Path) -> ClassFolders:
 
 def _beside(data: Path, others: Iterable[Path]) -> list[str]:
     lines = [
-        f"{folder}: {_pictures(len(look_for_pictures(folder).paths))}; its name is no split's"
+        f"{folder}: {_images(len(look_for_images(folder).paths))}; its name is no split's"
         if splits_in([folder.name]) == {}
-        else f"{folder}: {_pictures(len(look_for_pictures(folder).paths))} without class folders"
+        else f"{folder}: {_images(len(look_for_images(folder).paths))} without class folders"
         for folder in others
     ]
     loose = sum(path.suffix.lower() in ENDINGS for path in loose_files_in(data))
-    return [*lines, *([f"{data}: {_pictures(loose)} beside the folders"] if loose else [])]
+    return [*lines, *([f"{data}: {_images(loose)} beside the folders"] if loose else [])]
 
 
-def _pictures(number: int) -> str:
-    return "1 picture" if number == 1 else f"{number:,} pictures"
+def _images(number: int) -> str:
+    return "1 image" if number == 1 else f"{number:,} images"

@@ -1,10 +1,10 @@
-"""Pictures in a folder for each class, in one set or in several: see `class_folders`.
+"""Images in a folder for each class, in one set or in several: see `class_folders`.
 
     DATA/train/CLASS/*.jpg  and  DATA/valid/CLASS/*.jpg
     DATA/CLASS/*.jpg        a share of each class is set aside for validation
 
-A folder of pictures to test with is never learned from.
-Every picture is decoded once before anything is trained: those that cannot be read are named and
+A folder of images to test with is never learned from.
+Every image is decoded once before anything is trained: those that cannot be read are named and
 left out, and those that are the same to the eye never stand on both sides of our own split.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from hornbook.data.ahead import in_order
 from hornbook.data.images.class_folders import ClassFolders, find_class_folders
-from hornbook.data.images.decoding import read_picture
+from hornbook.data.images.decoding import read_image
 from hornbook.data.images.formats import folders_in
 from hornbook.data.images.near_duplicates import near_duplicate_groups, perceptual_hash
 from hornbook.data.seeding import random_of
@@ -34,11 +34,11 @@ NEAR = (64, 64)  # pixels that a hash needs
 
 @dataclass(frozen=True)
 class ClassSplit:
-    """Pictures with their classes.
+    """Images with their classes.
 
     Attributes:
         paths: Of the files.
-        labels: `(pictures,)` int64, numbers of the classes.
+        labels: `(images,)` int64, numbers of the classes.
         fingerprint: SHA-256 of names, labels and contents.
     """
 
@@ -51,16 +51,16 @@ class ClassSplit:
 
 
 @dataclass(frozen=True)
-class PictureClasses:
+class ImageClasses:
     """What a data folder holds.
 
     Attributes:
         classes: Names of the folders, sorted.
         train, valid: The two sides.
-        problems: Why some pictures are left out, one line each.
+        problems: Why some images are left out, one line each.
         duplicates: Groups of near duplicates, by their paths.
-        leaked: Validation pictures of which the given training folder has a near duplicate.
-        contradicting: Of the groups, those with pictures of several classes.
+        leaked: Validation images of which the given training folder has a near duplicate.
+        contradicting: Of the groups, those with images of several classes.
         splits: Split -> its folder and, of a split that is not learned from, what is in it.
         unused: What else is in the folder, one line each.
     """
@@ -80,13 +80,13 @@ class PictureClasses:
         counts = np.bincount(self.train.labels, minlength=len(self.classes))
         least, most = int(counts.argmin()), int(counts.argmax())
         spread = (
-            f"of {counts[least]:,} pictures each"
+            f"of {counts[least]:,} images each"
             if counts[least] == counts[most]
-            else f"from {counts[least]:,} pictures ({self.classes[least]}) "
+            else f"from {counts[least]:,} images ({self.classes[least]}) "
             f"to {counts[most]:,} ({self.classes[most]})"
         )
         lines = [
-            f"Pictures    {len(self.train):,} to learn from, {len(self.valid):,} to check with",
+            f"Images    {len(self.train):,} to learn from, {len(self.valid):,} to check with",
             f"Classes     {len(self.classes)}, {spread}",
         ]
         lines += self._doubtful(counts, shown)
@@ -97,13 +97,13 @@ class PictureClasses:
             lines += _listed(f"Left out    {len(self.problems):,}", self.problems, shown)
         if self.duplicates:
             lines.append(
-                f"Duplicates  {_groups(self.duplicates)} of pictures that are the same to the "
+                f"Duplicates  {_groups(self.duplicates)} of images that are the same to the "
                 + ("eye" if self.leaked else "eye, each kept on one side")
             )
         if self.leaked:
             named = [str(path) for path in self.leaked]
             lines += _listed(
-                f"Leaked      {len(named):,} validation pictures are in the training folder too, "
+                f"Leaked      {len(named):,} validation images are in the training folder too, "
                 "so the figures flatter",
                 named,
                 shown,
@@ -111,7 +111,7 @@ class PictureClasses:
         if self.contradicting:
             named = [" = ".join(map(str, group)) for group in self.contradicting]
             lines += _listed(
-                f"Disagreeing {_groups(named)} with pictures of several classes", named, shown
+                f"Disagreeing {_groups(named)} with images of several classes", named, shown
             )
         return "\n".join(lines)
 
@@ -121,14 +121,12 @@ class PictureClasses:
         for path, label in zip(self.train.paths, self.train.labels, strict=True):
             where.setdefault(self.classes[label], path.parent.name)
         rows = {name: int(n) for name, n in zip(self.classes, counts, strict=True) if n}
-        doubtful = doubtful_labels(rows, where, "picture")
+        doubtful = doubtful_labels(rows, where, "image")
         return _listed(f"Doubtful    {len(doubtful):,}", doubtful, shown) if doubtful else []
 
 
-def read_picture_classes(
-    data: str | Path, *, seed: int = 0, share: float = HELD_OUT
-) -> PictureClasses:
-    """Finds, decodes and splits the pictures of a data folder.
+def read_image_classes(data: str | Path, *, seed: int = 0, share: float = HELD_OUT) -> ImageClasses:
+    """Finds, decodes and splits the images of a data folder.
 
     Args:
         data: See above.
@@ -164,7 +162,7 @@ def read_picture_classes(
     else:
         held_out = stratified_split(labels, groups, share=share, seed=seed)
     _check_sides(data, classes, labels, held_out, problems)
-    return PictureClasses(
+    return ImageClasses(
         classes,
         side_of(folders, paths, labels, digests, ~held_out),
         side_of(folders, paths, labels, digests, held_out),
@@ -201,14 +199,14 @@ def stratified_split(
     """Sets a share of each class aside; what is in one group stays on one side.
 
     Args:
-        labels: `(pictures,)`.
-        groups: `(pictures,)`, of each picture the number of the first one of its group; a group
+        labels: `(images,)`.
+        groups: `(images,)`, of each image the number of the first one of its group; a group
             belongs to the class of that one.
         share: Between 0 and 1; at least one group of each class is on either side, if it has two.
         seed: Together with the class it settles the choice.
 
     Returns:
-        `(pictures,)` booleans, True where a picture is set aside.
+        `(images,)` booleans, True where an image is set aside.
     """
     held_out = np.zeros(len(labels), dtype=bool)
     sizes = np.bincount(groups, minlength=len(labels))
@@ -239,13 +237,13 @@ def _check_classes(
             + (
                 f"Did you mean {inside}?  It holds folders: {', '.join(p.name for p in below[:5])}."
                 if below
-                else "Add a folder with pictures of something else."
+                else "Add a folder with images of something else."
             )
         )
     if unknown := sorted(set(valid or ()) - set(classes)):
         raise DataError(
             f"{data}: the validation folder has classes that the training folder has not: "
-            f"{', '.join(unknown)}.\nRename them, or add pictures of them to learn from."
+            f"{', '.join(unknown)}.\nRename them, or add images of them to learn from."
         )
 
 
@@ -255,12 +253,12 @@ def _check_sides(data, classes, labels, held_out, problems) -> None:
     if empty := [classes[label] for label in np.flatnonzero(counts == 0)]:
         reasons = "\n  ".join(problems[:3])
         raise DataError(
-            f"{data}: no picture to learn from is left of {', '.join(empty)}.\n  {reasons}"
+            f"{data}: no image to learn from is left of {', '.join(empty)}.\n  {reasons}"
         )
     if not held_out.any():
         raise DataError(
-            f"{data}: no picture is left to check with.\n"
-            "Every class needs two different pictures, or the folder valid some that can be read."
+            f"{data}: no image is left to check with.\n"
+            "Every class needs two different images, or the folder valid some that can be read."
         )
 
 
@@ -268,7 +266,7 @@ def surveyed(data: Path, files: list[tuple[Path, int, str]]) -> tuple[list[tuple
     """The files that can be read, with what `_survey` says, and why the others cannot."""
     paths = [path for path, _, _ in files]
     found = []
-    with Progress("looking at the pictures", total=len(paths), unit="pictures") as bar:
+    with Progress("looking at the images", total=len(paths), unit="images") as bar:
         for one in in_order(_survey, paths):
             found.append(one)
             bar.advance(1)
@@ -277,20 +275,20 @@ def surveyed(data: Path, files: list[tuple[Path, int, str]]) -> tuple[list[tuple
         (*file, *one) for file, one in zip(files, found, strict=True) if not isinstance(one, str)
     ]
     if not kept:
-        raise DataError(f"Not one picture of {data} can be read:\n  " + "\n  ".join(problems[:5]))
+        raise DataError(f"Not one image of {data} can be read:\n  " + "\n  ".join(problems[:5]))
     return kept, problems
 
 
 def _survey(path: Path) -> tuple[str, np.ndarray] | str:
-    """SHA-256 and hash of a picture, or why it cannot be read."""
+    """SHA-256 and hash of an image, or why it cannot be read."""
     try:
         data = path.read_bytes()
-        picture = read_picture(data, near=NEAR, where=str(path))
+        image = read_image(data, near=NEAR, where=str(path))
     except DataError as error:
         return str(error)
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}."
-    return hashlib.sha256(data).hexdigest(), perceptual_hash(picture)
+    return hashlib.sha256(data).hexdigest(), perceptual_hash(image)
 
 
 def side_of(folders, paths, labels, digests, chosen: np.ndarray) -> ClassSplit:
@@ -304,7 +302,7 @@ def side_of(folders, paths, labels, digests, chosen: np.ndarray) -> ClassSplit:
 
 
 def _duplicates(paths, labels, groups, held_out) -> dict[str, list]:
-    """What `PictureClasses` says about near duplicates."""
+    """What `ImageClasses` says about near duplicates."""
     found: dict[str, list] = {"duplicates": [], "leaked": [], "contradicting": []}
     for group, size in Counter(groups.tolist()).items():
         if size == 1:

@@ -1,4 +1,4 @@
-"""Pictures -> NumPy batches, decoded in parallel, in an order settled by seed and epoch."""
+"""Images -> NumPy batches, decoded in parallel, in an order settled by seed and epoch."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hornbook.data.ahead import in_order
-from hornbook.data.images.decoding import MAX_PIXELS, Source, read_picture
+from hornbook.data.images.decoding import MAX_PIXELS, Source, read_image
 from hornbook.data.seeding import random_of
 from hornbook.errors import DataError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    # what makes an array of a picture; the random numbers are those of seed, epoch and picture
+    # what makes an array of an image; the random numbers are those of seed, epoch and image
     Prepare = Callable[[Image.Image, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
-class PictureBatch:
+class ImageBatch:
     """A batch.
 
     Attributes:
         numbers: Which of the sources, int64.
-        pictures: What `prepare` made of them, stacked: `(rows, ...)`; only zeros for a picture
+        images: What `prepare` made of them, stacked: `(rows, ...)`; only zeros for an image
             that cannot be read.
         problems: Number -> why it cannot.
     """
 
     numbers: np.ndarray
-    pictures: np.ndarray
+    images: np.ndarray
     problems: dict[int, str]
 
 
@@ -53,7 +53,7 @@ def shuffled_batches(
     return [order[begin : begin + batch_size] for begin in range(0, count, batch_size)]
 
 
-def picture_batch(
+def image_batch(
     sources: Sequence[Source],
     numbers: np.ndarray,
     prepare: Prepare,
@@ -62,32 +62,32 @@ def picture_batch(
     epoch: int = 0,
     near: tuple[int, int] | None = None,
     max_pixels: int = MAX_PIXELS,
-) -> PictureBatch:
-    """Reads and prepares the pictures of one batch, one after the other, in this thread.
+) -> ImageBatch:
+    """Reads and prepares the images of one batch, one after the other, in this thread.
 
     Args:
         sources: All of them.
         numbers: Those of this batch.
         prepare: Makes arrays of one shape and type.
         seed, epoch: Of the random numbers `prepare` gets.
-        near, max_pixels: See `read_picture`.
+        near, max_pixels: See `read_image`.
     """
     arrays: list[np.ndarray | None] = []
     problems = {}
     for number in map(int, numbers):
         try:
-            picture = read_picture(sources[number], near=near, max_pixels=max_pixels)
+            image = read_image(sources[number], near=near, max_pixels=max_pixels)
         except DataError as error:
             problems[number] = str(error)
             arrays.append(None)
             continue
-        arrays.append(prepare(picture, random_of(seed, epoch, number)))
+        arrays.append(prepare(image, random_of(seed, epoch, number)))
     known = next((array for array in arrays if array is not None), np.zeros(0, np.uint8))
     rows = [np.zeros_like(known) if array is None else array for array in arrays]
-    return PictureBatch(np.asarray(numbers), np.stack(rows), problems)
+    return ImageBatch(np.asarray(numbers), np.stack(rows), problems)
 
 
-def picture_batches(
+def image_batches(
     sources: Sequence[Source],
     prepare: Prepare,
     *,
@@ -97,18 +97,18 @@ def picture_batches(
     workers: int | None = None,
     near: tuple[int, int] | None = None,
     max_pixels: int = MAX_PIXELS,
-) -> Iterator[PictureBatch]:
+) -> Iterator[ImageBatch]:
     """The batches of an epoch, several of them being decoded at a time, in their order.
 
     Args:
         epoch: Shuffles; None: the sources as they come, for predicting.
         workers: See `in_order`.
 
-    The other arguments are those of `picture_batch`.
+    The other arguments are those of `image_batch`.
     """
 
-    def batch(numbers: np.ndarray) -> PictureBatch:
-        return picture_batch(
+    def batch(numbers: np.ndarray) -> ImageBatch:
+        return image_batch(
             sources,
             numbers,
             prepare,

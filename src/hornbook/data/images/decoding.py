@@ -1,7 +1,7 @@
-"""Files -> pictures: any common format, always upright, opaque, and 8 bits of red, green and blue.
+"""Files -> images: any common format, always upright, opaque, and 8 bits of red, green and blue.
 
-Transparent pictures are laid on white, animated ones give their first frame, CMYK and 16 bits
-become RGB, and what the camera noted about turning (EXIF) is done.  A picture that declares
+Transparent images are laid on white, animated ones give their first frame, CMYK and 16 bits
+become RGB, and what the camera noted about turning (EXIF) is done.  An image that declares
 more pixels than allowed is refused before it is decoded: half a megabyte can hold gigabytes.
 """
 
@@ -23,36 +23,36 @@ if TYPE_CHECKING:
 
 Source = str | Path | bytes  # a file, or what is in one
 
-MAX_PIXELS = 64_000_000  # a camera's largest pictures have about as many
+MAX_PIXELS = 64_000_000  # a camera's largest images have about as many
 WHITE = (255, 255, 255, 255)
 
 
-def read_picture(
+def read_image(
     source: Source,
     *,
     near: tuple[int, int] | None = None,
     max_pixels: int = MAX_PIXELS,
     where: str | None = None,
 ) -> Image.Image:
-    """Reads a picture.
+    """Reads an image.
 
     Args:
         source: A file, or what is in one.
         near: `(width, height)` that will be needed: a much larger JPEG is then decoded at half,
             a quarter or an eighth of its size, but never smaller than this.
         max_pixels: Width times height that is allowed.
-        where: What to call the picture in a message; without it, its path.
+        where: What to call the image in a message; without it, its path.
 
     Returns:
-        A picture of mode RGB, wholly decoded.
+        An image of mode RGB, wholly decoded.
 
     Raises:
-        DataError: naming the file and the reason: it is missing, no picture, damaged, cut off or
+        DataError: naming the file and the reason: it is missing, no image, damaged, cut off or
             too large.
         MissingExtraError: Pillow is not installed.
     """
     image_module = require("PIL.Image", extra="vision", package="Pillow")
-    name = where or ("the picture" if isinstance(source, bytes) else str(source))
+    name = where or ("the image" if isinstance(source, bytes) else str(source))
     try:
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
     except (OSError, ValueError) as error:
@@ -61,11 +61,11 @@ def read_picture(
     if not data:
         raise DataError(f"{name} cannot be read: the file is empty.")
     try:
-        with image_module.open(io.BytesIO(data), formats=_formats()) as picture:
-            _check_size(picture.size, max_pixels, name)
+        with image_module.open(io.BytesIO(data), formats=_formats()) as image:
+            _check_size(image.size, max_pixels, name)
             if near is not None:
-                picture.draft("RGB", near)
-            return _upright_rgb(picture)
+                image.draft("RGB", near)
+            return _upright_rgb(image)
     except HornbookError:
         raise
     except (image_module.DecompressionBombError, image_module.DecompressionBombWarning) as error:
@@ -74,7 +74,7 @@ def read_picture(
         if kind := foreign_kind(data):
             raise DataError(f"{name} is {kind}, not an image that can be read.") from None
         raise DataError(
-            f"{name} is no picture that can be read ({', '.join(_formats())}), or its beginning "
+            f"{name} is no image that can be read ({', '.join(_formats())}), or its beginning "
             "is damaged."
         ) from None
     except Exception as error:  # Pillow's decoders raise almost anything on damaged data
@@ -82,7 +82,7 @@ def read_picture(
 
 
 def readable(sources: Iterable[str | Path], *, max_pixels: int = MAX_PIXELS) -> Readable:
-    """Decodes every picture once, in parallel, and says which can be used.
+    """Decodes every image once, in parallel, and says which can be used.
 
     Returns:
         The sizes of those that can be read, and the reasons of those that cannot.
@@ -91,7 +91,7 @@ def readable(sources: Iterable[str | Path], *, max_pixels: int = MAX_PIXELS) -> 
 
     def size_of(source: Path) -> tuple[int, int] | HornbookError:
         try:
-            return read_picture(source, max_pixels=max_pixels).size
+            return read_image(source, max_pixels=max_pixels).size
         except DataError as error:
             return error
 
@@ -107,10 +107,10 @@ def readable(sources: Iterable[str | Path], *, max_pixels: int = MAX_PIXELS) -> 
 
 @dataclass(frozen=True)
 class Readable:
-    """Which pictures of a set can be used.
+    """Which images of a set can be used.
 
     Attributes:
-        sizes: Path -> `(width, height)`, upright, of each picture that can be read.
+        sizes: Path -> `(width, height)`, upright, of each image that can be read.
         problems: Path -> why it cannot.
     """
 
@@ -126,7 +126,7 @@ class Readable:
         problems = Problems()
         for reason in self.problems.values():
             problems.add(what, reason)
-        problems.raise_if_any("Not one picture can be used.")
+        problems.raise_if_any("Not one image can be used.")
 
     def summary(self, shown: int = 5) -> str:
         """A line for the person who trains, naming what is left out; "" when nothing is."""
@@ -135,7 +135,7 @@ class Readable:
         lines = list(self.problems.values())
         more = f"\n  and {len(lines) - shown} more" if len(lines) > shown else ""
         return (
-            f"{len(lines):,} of {len(lines) + len(self.sizes):,} pictures cannot be read and are "
+            f"{len(lines):,} of {len(lines) + len(self.sizes):,} images cannot be read and are "
             "left out:\n  " + "\n  ".join(lines[:shown]) + more
         )
 
@@ -158,28 +158,28 @@ def _check_size(size: tuple[int, int], max_pixels: int, name: str) -> None:
         )
 
 
-def _upright_rgb(picture: Image.Image) -> Image.Image:
+def _upright_rgb(image: Image.Image) -> Image.Image:
     """Decodes, turns as EXIF says, and makes three opaque channels of 8 bits."""
     from PIL import Image, ImageOps
 
-    picture.load()
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith(("I", "F")):
-        return _eight_bits(picture).convert("RGB")
-    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        white = Image.new("RGBA", picture.size, WHITE)
-        return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+    image.load()
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith(("I", "F")):
+        return _eight_bits(image).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        white = Image.new("RGBA", image.size, WHITE)
+        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
+def _eight_bits(image: Image.Image) -> Image.Image:
     """Grey of 16 or 32 bits, or of floats from 0 to 1, as 8 bits: Pillow would cut, not scale."""
     import numpy as np
     from PIL import Image
 
-    values: Any = np.nan_to_num(np.asarray(picture, dtype=np.float64))
-    if picture.mode == "F":
+    values: Any = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    if image.mode == "F":
         scale = 255.0 if values.max() <= 1 else 1.0
     else:  # integers: 8 bits stored as more, or 16 of them
-        scale = 1.0 if picture.mode == "I" and values.max() <= 255 else 255 / 65535
+        scale = 1.0 if image.mode == "I" and values.max() <= 255 else 255 / 65535
     return Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))

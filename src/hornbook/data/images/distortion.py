@@ -1,6 +1,6 @@
-"""What a captcha may look like and still say the same: pictures changed at random, for training.
+"""What a captcha may look like and still say the same: images changed at random, for training.
 
-A few hundred pictures are learned by heart within minutes.  Changed a little each time they are
+A few hundred images are learned by heart within minutes.  Changed a little each time they are
 seen (moved, turned, bent, lit and coloured otherwise, sprinkled, crossed out), they are not.
 """
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 GRID = (4, 2)  # cells of the mesh that is bent
 
 
-def resized(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
-    """The picture as it is read in training and prediction alike, `(height, width, 3)` uint8."""
+def resized(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+    """The image as it is read in training and prediction alike, `(height, width, 3)` uint8."""
     from PIL import Image
 
-    if picture.size != size:
-        picture = picture.resize(size, Image.Resampling.BILINEAR)
-    return np.asarray(picture)
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(image)
 
 
 def distorted(pixels: np.ndarray, random: np.random.Generator, strength: float) -> np.ndarray:
-    """A picture that says the same and looks a little different.
+    """An image that says the same and looks a little different.
 
     Args:
         pixels: `(height, width, 3)` uint8.
@@ -57,7 +57,7 @@ def _bent(pixels: np.ndarray, random: np.random.Generator, strength: float) -> n
     scale = np.exp(random.normal(0, 0.07, 2) * strength)
     shear = random.normal(0, 0.12) * strength
     move = random.normal(0, (0.03, 0.06)) * strength
-    across = width / height  # turning is done in squares, not in the picture's own proportions
+    across = width / height  # turning is done in squares, not in the image's own proportions
     new_x = scale[0] * (x * np.cos(angle) - y * np.sin(angle) / across) + shear * y / across
     new_y = scale[1] * (y * np.cos(angle) + x * np.sin(angle) * across)
     new_x += move[0] + random.normal(0, 0.012, x.shape) * strength
@@ -72,7 +72,7 @@ def _bent(pixels: np.ndarray, random: np.random.Generator, strength: float) -> n
             quad = tuple(float(v) for c in corners for v in (new_x[c], new_y[c]))
             box = (int(left[j]), int(top[i]), int(left[j + 1]), int(top[i + 1]))
             mesh.append((box, quad))
-    # what comes in from outside has the colour of the border, as the picture had
+    # what comes in from outside has the colour of the border, as the image had
     edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     ground = np.median(edge, axis=0).astype(np.uint8)
     margin = max(2, height // 4)
@@ -97,7 +97,7 @@ def _recoloured(values: np.ndarray, random: np.random.Generator, strength: float
 
 
 def _crossed_out(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A thin line of a colour that the picture has, or a small patch of its ground."""
+    """A thin line of a colour that the image has, or a small patch of its ground."""
     height, width = pixels.shape[:2]
     colour = pixels[random.integers(height), random.integers(width)].copy()
     pixels = pixels.copy()

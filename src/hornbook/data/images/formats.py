@@ -71,7 +71,7 @@ _FOREIGN = {  # what is often found in place of an image that can be read
 
 
 @dataclass
-class PictureFiles:
+class ImageFiles:
     """What a folder holds.
 
     Attributes:
@@ -97,7 +97,7 @@ def passed_over(endings: Counter[str]) -> str:
     return f"{count:,} {'file' if count == 1 else 'files'} passed over: {kinds}{more}"
 
 
-def look_for_pictures(folder: str | Path) -> PictureFiles:
+def look_for_images(folder: str | Path) -> ImageFiles:
     """Every file below `folder`, also behind links to folders, but not hidden ones.
 
     Raises:
@@ -106,9 +106,9 @@ def look_for_pictures(folder: str | Path) -> PictureFiles:
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}.")
-    found = PictureFiles()
+    found = ImageFiles()
     for path in _files_below(folder):
-        if _is_picture(path):
+        if _is_image(path):
             found.paths.append(path)
         else:
             found.passed_over[path.suffix.lower() or "without ending"] += 1
@@ -116,33 +116,33 @@ def look_for_pictures(folder: str | Path) -> PictureFiles:
     return found
 
 
-def find_pictures(folder: str | Path) -> list[Path]:
+def find_images(folder: str | Path) -> list[Path]:
     """The images below `folder`, sorted; what is passed over is said.
 
     Raises:
         DataError: there is no such folder, or no image in it.
     """
-    found = look_for_pictures(folder)
+    found = look_for_images(folder)
     if not found.paths:
-        raise DataError(no_picture_in(folder, found))
+        raise DataError(no_image_in(folder, found))
     if found.passed_over:
         note(f"{folder}: {found.summary()}")
     return found.paths
 
 
-def no_picture_in(folder: str | Path, found: PictureFiles) -> str:
+def no_image_in(folder: str | Path, found: ImageFiles) -> str:
     """A message: what there is instead of images."""
     instead = f" ({found.summary()})" if found.passed_over else ""
-    return f"{folder} holds no picture{instead}.\nFormats that are read: {', '.join(FORMATS)}."
+    return f"{folder} holds no image{instead}.\nFormats that are read: {', '.join(FORMATS)}."
 
 
-def named_pictures(sources: Iterable[str | Path]) -> Iterator[Path]:
-    """Every picture named: files, those in folders, and, for `"-"`, lines of standard input."""
+def named_images(sources: Iterable[str | Path]) -> Iterator[Path]:
+    """Every image named: files, those in folders, and, for `"-"`, lines of standard input."""
     for source in sources:
         if str(source) == "-":
             yield from (Path(line.rstrip("\r\n")) for line in sys.stdin if line.strip())
         elif Path(source).is_dir():
-            yield from find_pictures(source)
+            yield from find_images(source)
         else:
             yield Path(source)
 
@@ -201,7 +201,7 @@ def _unreadable(error: OSError) -> DataError:
     return DataError(f"{error.filename} cannot be read: {error.strerror}.")
 
 
-def _is_picture(path: Path) -> bool:
+def _is_image(path: Path) -> bool:
     known = path.suffix.lower() in ENDINGS
     try:
         about = path.stat()

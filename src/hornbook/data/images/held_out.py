@@ -1,4 +1,4 @@
-"""The pictures a trained model is measured on: never, unless asked for, those it learned from."""
+"""The images a trained model is measured on: never, unless asked for, those it learned from."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def read_to_evaluate(
     share: float,
     split: str | None = None,
 ) -> tuple[ClassSplit, list[str]]:
-    """The pictures to measure a trained model on.  What they are is said.
+    """The images to measure a trained model on.  What they are is said.
 
     Args:
         data: A folder as for training, or another with folders of classes: then all of it.
         classes: The names the model knows.
-        learned_from: Fingerprint of the pictures it learned from.
+        learned_from: Fingerprint of the images it learned from.
         seed, share: Of the split it was trained with.
-        split: `"train"`, `"valid"`, `"test"`; None: validation pictures, which are those that were
+        split: `"train"`, `"valid"`, `"test"`; None: validation images, which are those that were
             set aside when the folder is that of the training; else those of the test folder, else
             all.
 
     Returns:
-        The pictures, and why some are left out.
+        The images, and why some are left out.
 
     Raises:
-        DataError: as `read_picture_classes`, a folder that is no class of the model, or no such
+        DataError: as `read_image_classes`, a folder that is no class of the model, or no such
             split.
     """
     folders = find_class_folders(data)
@@ -55,7 +55,7 @@ def read_to_evaluate(
             side_of(folders, paths, labels, digests, one) for one in (~held_out, held_out)
         )
         if train.fingerprint == learned_from and split != "train":
-            note(f"Measured on the {len(valid):,} pictures that were set aside in the training.")
+            note(f"Measured on the {len(valid):,} images that were set aside in the training.")
             return valid, problems
         if train.fingerprint == learned_from:
             return _told(train, has[place], learned_from), problems
@@ -72,7 +72,7 @@ def read_to_evaluate(
 
 
 def _read_split(folders: ClassFolders, split: str, classes: Sequence[str]) -> tuple:
-    """Paths, labels, digests and hashes of the pictures of a split, and what is left out."""
+    """Paths, labels, digests and hashes of the images of a split, and what is left out."""
     by_class = folders.files(split)
     if unknown := sorted(set(by_class) - set(classes)):
         raise DataError(
@@ -93,7 +93,7 @@ def _read_split(folders: ClassFolders, split: str, classes: Sequence[str]) -> tu
 
 def _told(side: ClassSplit, folder: Path, learned_from: str) -> ClassSplit:
     """Says what is measured on."""
-    note(f"Measured on {folder}: {len(side):,} pictures.")
+    note(f"Measured on {folder}: {len(side):,} images.")
     if side.fingerprint == learned_from:
-        note("The run learned from these pictures: the figures do not tell how it reads new ones.")
+        note("The run learned from these images: the figures do not tell how it reads new ones.")
     return side

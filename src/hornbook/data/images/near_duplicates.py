@@ -1,8 +1,8 @@
-"""Pictures that are the same to the eye: saved again, made smaller, a little brighter.
+"""Images that are the same to the eye: saved again, made smaller, a little brighter.
 
-A picture's hash says for each step to the right and down, on a grid of 9 x 9, whether it gets
-brighter: 144 bits.  Two pictures are near duplicates when at most `NEAR` bits differ.  Then at
-least one of the nine 16-bit words is the same in both, so only pictures that share a word have to
+An image's hash says for each step to the right and down, on a grid of 9 x 9, whether it gets
+brighter: 144 bits.  Two images are near duplicates when at most `NEAR` bits differ.  Then at
+least one of the nine 16-bit words is the same in both, so only images that share a word have to
 be compared.
 """
 
@@ -20,24 +20,24 @@ WORDS = 2 * GRID * (GRID - 1) // 16
 NEAR = WORDS - 1  # bits that may differ: then one of the words is the same
 
 
-def perceptual_hash(picture: Image.Image) -> np.ndarray:
-    """The hash of a picture, `(WORDS,)` uint16."""
+def perceptual_hash(image: Image.Image) -> np.ndarray:
+    """The hash of an image, `(WORDS,)` uint16."""
     from PIL.Image import Resampling
 
-    small = picture.convert("L").resize((GRID, GRID), Resampling.BOX)
+    small = image.convert("L").resize((GRID, GRID), Resampling.BOX)
     grey = np.asarray(small, dtype=np.int16)
     right, down = grey[:, 1:] > grey[:, :-1], grey[1:] > grey[:-1]
     return np.packbits(np.concatenate([right.ravel(), down.ravel()])).view(np.uint16)
 
 
 def near_duplicate_groups(hashes: np.ndarray) -> np.ndarray:
-    """Which pictures belong together, by any chain of near duplicates.
+    """Which images belong together, by any chain of near duplicates.
 
     Args:
-        hashes: `(pictures, WORDS)` uint16.
+        hashes: `(images, WORDS)` uint16.
 
     Returns:
-        `(pictures,)`: of each picture the number of the first one in its group.
+        `(images,)`: of each image the number of the first one in its group.
     """
     unique, first, which = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
     parent = np.arange(len(unique))

@@ -11,7 +11,7 @@ from hornbook.models.vision.backbones import make_backbone, preprocessing
 GATED_FEATURES = 512
 
 
-class PictureClassifier:
+class ImageClassifier:
     """The network and its parts, which share their weights.
 
     Args:

@@ -1,4 +1,4 @@
-"""Which labelled pictures a captcha reader learns from, and which ones it is measured on."""
+"""Which labelled images a captcha reader learns from, and which ones it is measured on."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class CaptchaData:
     """What a captcha reader learns from.
 
     Attributes:
-        train, valid: The readable pictures of both splits.
+        train, valid: The readable images of both splits.
         sizes: Of those to learn from.
-        held_out: Fingerprint of all pictures that are set aside.
+        held_out: Fingerprint of all images that are set aside.
         lines: Where the labels come from, and what is not used.
     """
 
@@ -40,42 +40,42 @@ class CaptchaData:
     lines: list[str]
 
 
-def pictures_to_learn_from(data: str | Path, seed: int) -> CaptchaData:
-    """Reads the labels of both splits, and looks which pictures can be used.
+def images_to_learn_from(data: str | Path, seed: int) -> CaptchaData:
+    """Reads the labels of both splits, and looks which images can be used.
 
     Raises:
-        DataError: no pictures to learn from, or what is wrong with the labels.
+        DataError: no images to learn from, or what is wrong with the labels.
     """
     folder = read_captcha_folder(data)
     if "train" not in folder.splits:
         raise DataError(
-            f"{data} has no pictures to learn from, only {folder.names()}.\n"
+            f"{data} has no images to learn from, only {folder.names()}.\n"
             "Add a folder train, or measure a trained run on it with hornbook evaluate."
         )
     splits = [side_of(folder, split, seed=seed) for split in ("train", "valid")]
     found = _readable([captcha for split in splits for captcha in split], data)
     train, valid = ([one for one in split if one.path in found.sizes] for split in splits)
     if not train or not valid:
-        raise DataError(f"{data}: too few of the pictures can be read to learn from them.")
+        raise DataError(f"{data}: too few of the images can be read to learn from them.")
     lines = folder.lines()
     if "valid" in folder.splits and (both := leaked(train, valid)):
         lines.append(
-            f"Leaked      {len(both):,} validation pictures are learned from too, so the figures "
+            f"Leaked      {len(both):,} validation images are learned from too, so the figures "
             f"flatter: {', '.join(path.name for path in both[:3])}"
         )
     sizes = [found.sizes[captcha.path] for captcha in train]
     return CaptchaData(train, valid, sizes, fingerprint(splits[1]), lines)
 
 
-def pictures_to_evaluate(
+def images_to_evaluate(
     data: str | Path, seed: int, held_out: str, split: str | None = None
 ) -> list[Captcha]:
-    """The labelled pictures to measure on; what they are is said.
+    """The labelled images to measure on; what they are is said.
 
     Args:
         data: See `hornbook.data.captchas.sources`.
         seed: Of the split.
-        held_out: Fingerprint of the pictures that were set aside when it was trained.
+        held_out: Fingerprint of the images that were set aside when it was trained.
         split: `"train"`, `"valid"`, `"test"`; None: those to validate with, which are those that
             were set aside when the folder is that of the training; else those of the test split,
             else all.
@@ -83,7 +83,7 @@ def pictures_to_evaluate(
     folder = read_captcha_folder(data)
     captchas, named = _chosen(folder, seed, held_out, split)
     told = [] if named == _SET_ASIDE else folder.lines()  # the training has said them
-    note("\n".join([*told, f"Measured    on {len(captchas):,} pictures: {named}"]))
+    note("\n".join([*told, f"Measured    on {len(captchas):,} images: {named}"]))
     found = _readable(captchas, data)
     return [captcha for captcha in captchas if captcha.path in found.sizes]
 
@@ -91,7 +91,7 @@ def pictures_to_evaluate(
 def _chosen(
     folder: CaptchaFolder, seed: int, held_out: str, split: str | None
 ) -> tuple[list[Captcha], str]:
-    """The pictures, and which they are."""
+    """The images, and which they are."""
     if split is None and "valid" in folder.splits:
         split = "valid"
     if split in folder.splits and (split != "train" or "valid" in folder.splits):
@@ -99,7 +99,7 @@ def _chosen(
     if split == "test" or "train" not in folder.splits:
         if split is None:
             return folder.captchas("test"), "the test split"
-        raise DataError(f"{folder.path} holds no {split} pictures, only {folder.names()}.")
+        raise DataError(f"{folder.path} holds no {split} images, only {folder.names()}.")
     everything = folder.captchas("train")
     sides = split_off(everything, seed=seed)  # perhaps the folder of the training
     if fingerprint(sides[1]) == held_out:
@@ -108,7 +108,7 @@ def _chosen(
         return sides[1], _SET_ASIDE
     if split == "valid":
         raise DataError(
-            f"{folder.path} holds no valid pictures, and it is not the folder of the training, of "
+            f"{folder.path} holds no valid images, and it is not the folder of the training, of "
             "which some were set aside."
         )
     if split is None and "test" in folder.splits:
@@ -128,9 +128,9 @@ def summary(data: CaptchaData, alphabet: Alphabet, size: tuple[int, int]) -> str
     """What was found out about the data, for the person to check.
 
     Args:
-        data: The pictures.
+        data: The images.
         alphabet: Of all labels.
-        size: `(width, height)` that pictures are read in.
+        size: `(width, height)` that images are read in.
     """
     train = data.train
     kinds = sorted(set(data.sizes))
@@ -141,13 +141,13 @@ def summary(data: CaptchaData, alphabet: Alphabet, size: tuple[int, int]) -> str
     seen = set("".join(alphabet.text(captcha.label) for captcha in train))
     unseen = "".join(sorted(set(alphabet.characters) - seen))
     lines = [
-        f"Pictures    {len(train):,} to learn from, {len(data.valid):,} to check with",
+        f"Images    {len(train):,} to learn from, {len(data.valid):,} to check with",
         *data.lines,
         f"Characters  {len(alphabet.characters)}: {alphabet.characters}",
         f"Case        {alphabet.case}",
         f"Length      {alphabet.length}",
         f"Size        {pixels}, read as {size[0]} x {size[1]}",
         *([f"Sets        {', '.join(sets)}"] if sets else []),
-        *([f"Never seen  {unseen}: no picture to learn from has it"] if unseen else []),
+        *([f"Never seen  {unseen}: no image to learn from has it"] if unseen else []),
     ]
     return "\n".join(lines)

@@ -18,7 +18,7 @@ IMPOSSIBLE = -1e9
 
 @dataclass(frozen=True)
 class Readings:
-    """What a batch of pictures says.
+    """What a batch of images says.
 
     Attributes:
         candidates: `(batch, candidates, slots)`, numbers of characters, zeros behind the last.
@@ -48,7 +48,7 @@ class Readings:
 
 
 def read(logits: np.ndarray, num_slots: int, temperature: float = 1.0) -> Readings:
-    """Weighs the candidates of each picture.
+    """Weighs the candidates of each image.
 
     Args:
         logits: `(batch, num_slots + columns, 1 + characters)`, from `captcha_reader`.
@@ -143,9 +143,9 @@ def ctc_log_probabilities(columns: np.ndarray, strings: np.ndarray) -> np.ndarra
 
 
 def fit_temperature(logits: np.ndarray, num_slots: int, labels: np.ndarray) -> float:
-    """The temperature whose probabilities fit labelled pictures best, from 1 to 8.
+    """The temperature whose probabilities fit labelled images best, from 1 to 8.
 
-    Where every answer is right, as on few pictures, the likelihood would ask for ever more
+    Where every answer is right, as on few images, the likelihood would ask for ever more
     certainty; so it is never made surer than it is.
     """
     tried = np.geomspace(1, 8, 13)

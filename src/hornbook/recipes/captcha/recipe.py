@@ -1,8 +1,8 @@
-"""Reads captchas, end to end: a picture in, its characters out, learned from labelled pictures.
+"""Reads captchas, end to end: an image in, its characters out, learned from labelled images.
 
 The original (https://kexue.fm/archives/4503) put four softmaxes on a pretrained Xception and
-learned from a hundred thousand pictures.  Here a small network of four convolutions is enough
-for a processor and a few hundred pictures: they are changed a little each time they are seen,
+learned from a hundred thousand images.  Here a small network of four convolutions is enough
+for a processor and a few hundred images: they are changed a little each time they are seen,
 and two heads on one trunk, a softmax for each character and CTC, must agree on a string.
 """
 
@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from hornbook import backend
-from hornbook.data.captchas.image_size import check_size, picture_size
+from hornbook.data.captchas.image_size import check_size, image_size
 from hornbook.data.captchas.labelled_images import Alphabet, Captcha, find_alphabet, fingerprint
 from hornbook.data.images.decoded_batches import shuffled_batches
 from hornbook.data.images.decoding import Source
 from hornbook.data.images.distortion import distorted, resized
-from hornbook.data.images.formats import named_pictures
+from hornbook.data.images.formats import named_images
 from hornbook.data.images.pixels import Pixels
 from hornbook.data.seeding import random_of
 from hornbook.errors import OptionError
 from hornbook.recipes.captcha.labelled_data import (
-    pictures_to_evaluate,
-    pictures_to_learn_from,
+    images_to_evaluate,
+    images_to_learn_from,
     summary,
 )
 from hornbook.recipes.captcha.readings import Readings, fit_temperature, read
@@ -41,13 +41,13 @@ if TYPE_CHECKING:
 
     from hornbook.training.images.outputs import Outputs
 
-SHOWN = 60_000  # pictures that a training sees, all epochs together, unless epochs are given
+SHOWN = 60_000  # images that a training sees, all epochs together, unless epochs are given
 EPOCHS = (3, 300)  # but so many epochs at least, and at most
 
 
 @dataclass(kw_only=True)
 class CaptchaReading(Recipe):
-    """Reads the text of small pictures.
+    """Reads the text of small images.
 
     Example:
         reader = CaptchaReading().fit("captchas", out="runs/captcha")
@@ -55,28 +55,28 @@ class CaptchaReading(Recipe):
     """
 
     name: ClassVar[str] = "captcha"
-    purpose: ClassVar[str] = "read captchas of your own site, learned from labelled pictures"
+    purpose: ClassVar[str] = "read captchas of your own site, learned from labelled images"
     answers_say_errors: ClassVar[bool] = True
 
-    length: str = option("auto", "characters of every picture: a number, or auto")
+    length: str = option("auto", "characters of every image: a number, or auto")
     characters: str = option(
         "auto", "all that may occur: auto, a list such as 0123abc, or digits+lower+upper"
     )
     case: str = option("auto", "ignored: labels are taken in lower case", ("auto", "ignored"))
-    size: str = option("auto", "WIDTHxHEIGHT that pictures are made, such as 160x64; or auto")
+    size: str = option("auto", "WIDTHxHEIGHT that images are made, such as 160x64; or auto")
     backbone: str = option("compact", "compact, or a keras.applications name such as Xception")
     weights: str | None = option(
         None, "of such a backbone: imagenet (without saying), none, or a file"
     )
     epochs: int | None = option(
-        None, f"times through the training pictures; without it, {SHOWN:,} pictures", at_least=1
+        None, f"times through the training images; without it, {SHOWN:,} images", at_least=1
     )
-    batch_size: int = option(32, "pictures a step", at_least=1)
+    batch_size: int = option(32, "images a step", at_least=1)
     learning_rate: float | None = option(
         None, "highest learning rate; without it 3e-3, 1e-3 with another backbone", above=0
     )
     distortion: float = option(
-        1.0, "how much training pictures are changed; 0: not at all", at_least=0, at_most=3
+        1.0, "how much training images are changed; 0: not at all", at_least=0, at_most=3
     )
     dropout: float = option(0.2, "share of the features dropped in training", at_least=0, below=1)
     ema: float = option(
@@ -88,9 +88,9 @@ class CaptchaReading(Recipe):
     )
 
     alphabet: Alphabet = learned(lambda: Alphabet("", 0, 0, False), lambda kept: Alphabet(**kept))
-    picture_size: tuple[int, int] = learned(lambda: (0, 0), tuple)
+    image_size: tuple[int, int] = learned(lambda: (0, 0), tuple)
     temperature: float = learned(lambda: 1.0)
-    held_out: str = learned(str, shown=False)  # fingerprint of the pictures that were set aside
+    held_out: str = learned(str, shown=False)  # fingerprint of the images that were set aside
 
     def __post_init__(self):
         if type(self.length) is int:
@@ -118,13 +118,13 @@ class CaptchaReading(Recipe):
         """Trains on labelled images: see `hornbook.data.captchas`, and `Recipe.fit`."""
         from hornbook.progress import note
 
-        found = pictures_to_learn_from(data, self.seed)
+        found = images_to_learn_from(data, self.seed)
         train, valid = found.train, found.valid
         self.alphabet = find_alphabet(
             [*train, *valid], length=self.length, characters=self.characters, case=self.case
         )
-        self.picture_size = picture_size(found.sizes, self.size)
-        note(summary(found, self.alphabet, self.picture_size))
+        self.image_size = image_size(found.sizes, self.size)
+        note(summary(found, self.alphabet, self.image_size))
         self.held_out = found.held_out
         backend.set_random_seed(self.seed)
         self.model = self.build(self.weights)
@@ -146,8 +146,8 @@ class CaptchaReading(Recipe):
             patience=self.patience,
             evaluate=lambda: self._validate(valid, held_out),
             monitor="probability",
-            unit="pictures",
-            workers=None,  # changing a picture takes about a fifth of what learning from it does
+            unit="images",
+            workers=None,  # changing an image takes about a fifth of what learning from it does
         )
         logits = np.concatenate([found["logits"] for _, found in self._outputs(held_out)])
         self.temperature = fit_temperature(logits, self.alphabet.longest, self._numbers(valid))
@@ -163,7 +163,7 @@ class CaptchaReading(Recipe):
         from hornbook.models.vision.captcha_reader import captcha_reader
 
         return captcha_reader(
-            self.picture_size,
+            self.image_size,
             len(self.alphabet.characters),
             self.alphabet.longest,
             backbone=self.backbone,
@@ -179,9 +179,9 @@ class CaptchaReading(Recipe):
         optimizer = adamw(self.model, steps=steps, learning_rate=rate, ema=self.ema)
         self.model.compile(optimizer, ReadingLoss(self.alphabet.longest, label_smoothing=0.05))
 
-    def _prepared(self, picture) -> np.ndarray:
-        """What the network reads of a picture; the same for training and prediction."""
-        return resized(picture, self.picture_size)
+    def _prepared(self, image) -> np.ndarray:
+        """What the network reads of an image; the same for training and prediction."""
+        return resized(image, self.image_size)
 
     def _numbers(self, captchas: Sequence[Captcha]) -> np.ndarray:
         """The labels as numbers from 1, zeros behind: `(captchas, longest)`."""
@@ -199,12 +199,12 @@ class CaptchaReading(Recipe):
             def arrays():
                 # one shape for all: what fills up the last batch weighs nothing
                 rows = np.resize(numbers, self.batch_size)
-                pictures = [
+                images = [
                     distorted(pixels[row], random_of(self.seed, epoch, row), self.distortion)
                     for row in rows.tolist()
                 ]
                 weights = (np.arange(self.batch_size) < len(numbers)).astype(np.float32)
-                return np.stack(pictures), labels[rows], weights
+                return np.stack(images), labels[rows], weights
 
             def where():
                 return [str(captchas[number].path) for number in numbers]
@@ -215,20 +215,20 @@ class CaptchaReading(Recipe):
         return [batch(numbers) for numbers in order]
 
     def _outputs(self, sources: Iterable[Source]) -> Outputs:
-        """Problems and logits of the pictures, some hundred at a time: see `picture_outputs`."""
-        from hornbook.training.images.outputs import picture_outputs
+        """Problems and logits of the images, some hundred at a time: see `image_outputs`."""
+        from hornbook.training.images.outputs import image_outputs
 
-        width, height = self.picture_size
-        return picture_outputs(
+        width, height = self.image_size
+        return image_outputs(
             self.model,
             sources,
-            lambda picture, random: self._prepared(picture)[None],
+            lambda image, random: self._prepared(image)[None],
             shape=(1, height, width, 3),
             rows=4 * self.batch_size,  # nothing is kept for gradients
         )
 
     def _validate(self, captchas: Sequence[Captcha], sources: Sequence[Path]) -> dict[str, Any]:
-        """The metrics of an epoch, and the loss of the training on these pictures."""
+        """The metrics of an epoch, and the loss of the training on these images."""
         import keras
 
         logits = np.concatenate([found["logits"] for _, found in self._outputs(sources)])
@@ -244,8 +244,8 @@ class CaptchaReading(Recipe):
         return read(logits, self.alphabet.longest, self.temperature)
 
     def evaluate(self, data: str | Path, *, split: str | None = None) -> dict[str, Any]:
-        """Measures on the folder `valid` of `data`; on the pictures set aside, if these are the
-        pictures of the training; else on the folder `test`, or on all.
+        """Measures on the folder `valid` of `data`; on the images set aside, if these are the
+        images of the training; else on the folder `test`, or on all.
 
         Args:
             data: See `hornbook.data.captchas.sources`.
@@ -255,7 +255,7 @@ class CaptchaReading(Recipe):
             `whole` and `characters`, the shares of strings and characters read rightly, also by
             `sets`; `probability`, which the true strings got on average; and `confused`.
         """
-        captchas = pictures_to_evaluate(data, self.seed, self.held_out, split)
+        captchas = images_to_evaluate(data, self.seed, self.held_out, split)
         readings = self._readings([captcha.path for captcha in captchas])
         return captcha_metrics(captchas, readings, self.alphabet)
 
@@ -263,14 +263,14 @@ class CaptchaReading(Recipe):
         return metrics_table(metrics)
 
     def predict_stream(self, samples: Iterable[Source]) -> Iterator[dict[str, Any]]:
-        """Reads pictures as they come, in order.
+        """Reads images as they come, in order.
 
         Args:
             samples: Files, or what is in them.
 
         Yields:
             `file`, `text`, `confidence` of the whole, `character_confidence` of each character,
-            and `error`, which is None, or says why a picture could not be read.
+            and `error`, which is None, or says why an image could not be read.
         """
         waiting, sources = itertools.tee(samples)
         for problems, found in self._outputs(sources):
@@ -286,8 +286,8 @@ class CaptchaReading(Recipe):
                 yield _answer(name, text, float(confidence), characters[: len(text)].tolist())
 
     def predict_files(self, sources: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
-        """Reads pictures, all of those in folders, or those whose names come from `"-"`."""
-        yield from self.predict_stream(named_pictures(sources))
+        """Reads images, all of those in folders, or those whose names come from `"-"`."""
+        yield from self.predict_stream(named_images(sources))
 
     def exported(self) -> tuple[keras.Model, dict[str, str]]:
         """The network, and what reads with it must know: see `examples/read_captcha_onnx.py`."""

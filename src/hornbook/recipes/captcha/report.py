@@ -105,7 +105,7 @@ def aligned(truth: str, text: str) -> list[tuple[str, str]]:
 
 def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
     """The figures as columns and rows to print."""
-    columns = ["", "pictures", "whole strings", "characters"]
+    columns = ["", "images", "whole strings", "characters"]
     rows: list[list[Any]] = [
         [name or "(in no folder)", found["pictures"], f"{found['whole']:.2%}", None]
         for name, found in metrics["sets"].items()
@@ -161,7 +161,7 @@ def write_report(
     _add_certainty(page, captchas, readings, alphabet)
     _add_errors(page, captchas, readings, alphabet, metrics["confused"])
     _add_doubts(page, doubts)
-    width, height = recipe.picture_size
+    width, height = recipe.image_size
     add_settings(
         page,
         recipe,
@@ -223,14 +223,14 @@ def _add_certainty(page: Page, captchas, readings: Readings, alphabet: Alphabet)
         passed = confidence >= limit
         share = f"{right[passed].mean():.2%}" if passed.any() else None
         rows.append([f"{limit:g}", f"{passed.mean():.2%}", share])
-    page.add_table(rows, ["confidence of at least", "of the pictures", "of them right"], "rrr")
-    page.add_text("Pictures below the limit you choose can be passed to a person.")
+    page.add_table(rows, ["confidence of at least", "of the images", "of them right"], "rrr")
+    page.add_text("Images below the limit you choose can be passed to a person.")
 
 
 def _add_errors(page: Page, captchas, readings: Readings, alphabet: Alphabet, confused) -> None:
     page.add_heading("Errors")
     if not confused:
-        page.add_text("There are none on the validation pictures.")
+        page.add_text("There are none on the validation images.")
         return
     used = sorted({one for true, read, _ in confused for one in (true, read)})
     matrix = np.zeros((len(used), len(used)))
@@ -243,19 +243,19 @@ def _add_errors(page: Page, captchas, readings: Readings, alphabet: Alphabet, co
     page.add_text(
         "The errors it was surest of. Below each: the true text, what was read, the confidence."
     )
-    page.add_pictures(shown_readings(read_otherwise(captchas, readings, alphabet)))
+    page.add_images(shown_readings(read_otherwise(captchas, readings, alphabet)))
 
 
 def _add_doubts(page: Page, doubts: Sequence[dict[str, Any]]) -> None:
     page.add_heading("Labels to look at")
     if not doubts:
-        page.add_text("Of no picture is it sure that the label is wrong.")
+        page.add_text("Of no image is it sure that the label is wrong.")
         return
     page.add_text(
-        f"{len(doubts):,} pictures, also of those it learned from, are read otherwise than their "
+        f"{len(doubts):,} images, also of those it learned from, are read otherwise than their "
         f"labels say with a confidence of {SURE} or more: {LABELS_TO_CHECK} names them. Where the "
         "labels are wrong, rename the files and train again; the share of errors above counts "
         "such labels as errors of the reader. Below each: the label, what was read, the "
         "confidence."
     )
-    page.add_pictures(shown_readings(doubts))
+    page.add_images(shown_readings(doubts))

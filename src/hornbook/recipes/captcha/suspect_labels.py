@@ -1,8 +1,8 @@
-"""Labels that may be wrong: pictures that a finished reader surely reads otherwise.
+"""Labels that may be wrong: images that a finished reader surely reads otherwise.
 
-People mistype, and a file is soon named after the wrong picture.  The reader is small and never
-sees a picture twice as it is, so it does not learn such labels by heart; of a set with a twentieth
-of its labels wrong, it reads these pictures as they are, also the ones it learned from.
+People mistype, and a file is soon named after the wrong image.  The reader is small and never
+sees an image twice as it is, so it does not learn such labels by heart; of a set with a twentieth
+of its labels wrong, it reads these images as they are, also the ones it learned from.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hornbook.data.captchas.labelled_images import Alphabet, Captcha
-from hornbook.data.images.decoding import read_picture
+from hornbook.data.images.decoding import read_image
 from hornbook.data.readers.answer_files import write_answers
 from hornbook.recipes.captcha.readings import Readings
 
@@ -33,7 +33,7 @@ def texts_of(readings: Readings, alphabet: Alphabet) -> list[str]:
 def read_otherwise(
     captchas: Sequence[Captcha], readings: Readings, alphabet: Alphabet, *, sure: float = 0.0
 ) -> list[dict[str, Any]]:
-    """The pictures that are read otherwise than their labels say, the surest first.
+    """The images that are read otherwise than their labels say, the surest first.
 
     Args:
         captchas: Labelled.
@@ -58,13 +58,13 @@ def read_otherwise(
     return sorted(rows, key=lambda row: (-row["confidence"], row["file"]))
 
 
-def write_labels_to_check(folder: Path, rows: Sequence[dict[str, Any]], pictures: int) -> str:
+def write_labels_to_check(folder: Path, rows: Sequence[dict[str, Any]], images: int) -> str:
     """Writes `labels_to_check.csv` into a run folder.
 
     Args:
         folder: Of the run.
         rows: From `read_otherwise`.
-        pictures: How many were read.
+        images: How many were read.
 
     Returns:
         What to tell the person; nothing, and nothing is written, where no label is doubted.
@@ -73,7 +73,7 @@ def write_labels_to_check(folder: Path, rows: Sequence[dict[str, Any]], pictures
         return ""
     write_answers(folder / LABELS_TO_CHECK, rows)
     return (
-        f"{len(rows):,} of {pictures:,} pictures are surely read otherwise than their labels say. "
+        f"{len(rows):,} of {images:,} images are surely read otherwise than their labels say. "
         f"Look whether the labels are right: {folder / LABELS_TO_CHECK}"
     )
 
@@ -90,7 +90,7 @@ def shown_readings(
     from PIL import Image
 
     for row in rows[:most]:
-        image = read_picture(row["file"])
+        image = read_image(row["file"])
         scale = max(1, WIDTH // image.width)  # small images would be hard to read
         if image.width > WIDTH:
             image.thumbnail((WIDTH, WIDTH))

@@ -1,4 +1,4 @@
-"""What one run of `images`, or several together, say about pictures, a batch at a time."""
+"""What one run of `images`, or several together, say about images, a batch at a time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from hornbook.data.images.decoding import Source
     from hornbook.training.images.outputs import Outputs
 
-    # why some pictures cannot be read, by their place; and `(pictures, classes)`
+    # why some images cannot be read, by their place; and `(images, classes)`
     Judged = Iterator[tuple[dict[int, str], np.ndarray]]
 
 
 def answers(
     recipes: Sequence[Any], samples: Iterable[Source], *, top: int, views: int
 ) -> Iterator[dict[str, Any]]:
-    """Names the most probable classes of each picture: see `Images.predict_stream`."""
+    """Names the most probable classes of each image: see `Images.predict_stream`."""
     classes = recipes[0].classes
     waiting, sources = itertools.tee(samples)
     for problems, probabilities in judged(recipes, sources, views):
@@ -42,7 +42,7 @@ def judged(recipes: Sequence[Any], sources: Iterable[Source], views: int) -> Jud
 
     Args:
         recipes: Trained `Images` that know the same classes.
-        sources: Pictures, some of which perhaps cannot be read.
+        sources: Images, some of which perhaps cannot be read.
         views: Of each, one of `VIEWS`.
     """
     streams = itertools.tee(sources, len(recipes))
@@ -64,7 +64,7 @@ def _mean_of_views(outputs: Outputs, views: int) -> Judged:
 
 def check_views(views: int) -> None:
     """Raises:
-    OptionError: so many views of a picture are not made.
+    OptionError: so many views of an image are not made.
     """
     if views not in VIEWS:
         raise OptionError(f"views is {views}, expected one of {', '.join(map(str, VIEWS))}.")

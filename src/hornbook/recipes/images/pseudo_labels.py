@@ -1,4 +1,4 @@
-"""Pseudo-labels: a run that is trained already labels pictures for the next one to learn from."""
+"""Pseudo-labels: a run that is trained already labels images for the next one to learn from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hornbook.data.images.classes import ClassSplit
-from hornbook.data.images.formats import find_pictures
+from hornbook.data.images.formats import find_images
 from hornbook.errors import OptionError
 from hornbook.files import atomic_file, read_rows
 from hornbook.progress import note
@@ -34,11 +34,11 @@ def open_teacher(recipe: Any) -> Any:
 def with_pseudo_labels(
     recipe: Any, train: ClassSplit, teacher: Any, folder: Path
 ) -> tuple[list[Path], np.ndarray]:
-    """The training pictures, and those the teacher is sure of.
+    """The training images, and those the teacher is sure of.
 
     Args:
         recipe: An `Images`.
-        train: Pictures with their labels.
+        train: Images with their labels.
         teacher: See `open_teacher`.
         folder: Where `pseudo_labels.jsonl` is kept: a run that goes on takes the same ones.
 
@@ -49,13 +49,13 @@ def with_pseudo_labels(
         return train.paths, train.labels
     file = folder / PSEUDO_LABELS
     if not file.is_file():
-        pictures = find_pictures(recipe.unlabelled)
+        images = find_images(recipe.unlabelled)
         with atomic_file(file, "w") as lines:
-            for row in teacher.predict_stream(pictures, top=1, views=2):
+            for row in teacher.predict_stream(images, top=1, views=2):
                 if row["error"] is None and row["probability"] >= recipe.sure:
                     lines.write(json.dumps(row, ensure_ascii=False) + "\n")
     rows = read_rows(file)
-    note(f"Teacher     {len(rows):,} pictures labelled with at least {recipe.sure:.0%}")
+    note(f"Teacher     {len(rows):,} images labelled with at least {recipe.sure:.0%}")
     added = [recipe.classes.index(row["label"]) for row in rows]
     paths = [*train.paths, *(Path(row["file"]) for row in rows)]
     return paths, np.concatenate([train.labels, np.array(added, np.int64)])

@@ -1,4 +1,4 @@
-"""Which of many similar classes is in a picture: fine-tuning what ImageNet taught a network.
+"""Which of many similar classes is in an image: fine-tuning what ImageNet taught a network.
 
 The design is that of a dog-breed contest of 2017 (100 breeds, Xception): first the head learns on
 features of the pretrained network as it is, then everything learns together, the layers near the
@@ -18,9 +18,9 @@ import numpy as np
 
 from hornbook import backend
 from hornbook.data.images.class_folders import find_class_folders
-from hornbook.data.images.classes import read_picture_classes
+from hornbook.data.images.classes import read_image_classes
 from hornbook.data.images.crops import settled_views
-from hornbook.data.images.formats import named_pictures
+from hornbook.data.images.formats import named_images
 from hornbook.data.images.held_out import read_to_evaluate
 from hornbook.errors import OptionError
 from hornbook.recipes.fields import learned, option
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     import keras
 
     from hornbook.data.images.decoding import Source
-    from hornbook.models.vision.image_classifier import PictureClassifier
+    from hornbook.models.vision.image_classifier import ImageClassifier
     from hornbook.training.images.outputs import Outputs
 
 
 @dataclass(kw_only=True)
 class Images(Recipe):
-    """Tells classes of pictures apart.
+    """Tells classes of images apart.
 
     Example:
         images = Images(backbone="MobileNetV2").fit("flowers", out="runs/flowers")
@@ -51,7 +51,7 @@ class Images(Recipe):
     """
 
     name: ClassVar[str] = "images"
-    purpose: ClassVar[str] = "tell similar classes of pictures apart, by fine-tuning"
+    purpose: ClassVar[str] = "tell similar classes of images apart, by fine-tuning"
     answers_say_errors: ClassVar[bool] = True
 
     backbone: str = option("EfficientNetV2B0", "a keras.applications name, such as Xception")
@@ -65,19 +65,19 @@ class Images(Recipe):
         30, "first stage: times the head alone sees the pretrained features", at_least=0
     )
     head_learning_rate: float = option(3e-3, "first stage: highest learning rate", above=0)
-    epochs: int = option(10, "second stage: times through the training pictures", at_least=0)
-    batch_size: int = option(32, "pictures a step", at_least=2)
+    epochs: int = option(10, "second stage: times through the training images", at_least=0)
+    batch_size: int = option(32, "images a step", at_least=2)
     learning_rate: float = option(1e-3, "second stage: highest learning rate", above=0)
     layer_decay: float = option(
         0.9, "factor on the rate from a tenth of the layers to the one below", above=0, at_most=1
     )
-    progressive: bool = option(False, "begin with small pictures and end with full size")
+    progressive: bool = option(False, "begin with small images and end with full size")
     crop: float = option(0.5, "smallest share of its area to learn from", above=0, at_most=1)
     rand_augment: float = option(0.0, "strength of RandAugment; 0: without", at_least=0, at_most=1)
     erasing: float = option(
-        0.0, "share of the pictures with a part made noise", at_least=0, at_most=1
+        0.0, "share of the images with a part made noise", at_least=0, at_most=1
     )
-    mixing: str = option("none", "of two pictures", ("none", "mixup", "cutmix", "both"))
+    mixing: str = option("none", "of two images", ("none", "mixup", "cutmix", "both"))
     label_smoothing: float = option(
         0.1, "what of a label is spread over all classes", at_least=0, below=1
     )
@@ -88,8 +88,8 @@ class Images(Recipe):
         0.95, "how much of the weights' average stays at a step; 0: no average", at_least=0, below=1
     )
     patience: int = option(0, "epochs without a better one before it stops; 0: never", at_least=0)
-    unlabelled: str | None = option(None, "folder of pictures for --teacher to label")
-    teacher: str | None = option(None, "run that labels the pictures of --unlabelled")
+    unlabelled: str | None = option(None, "folder of images for --teacher to label")
+    teacher: str | None = option(None, "run that labels the images of --unlabelled")
     sure: float = option(
         0.9, "probability from which on the teacher's label is taken", above=0, at_most=1
     )
@@ -101,7 +101,7 @@ class Images(Recipe):
     )
 
     classes: list[str] = learned(list)
-    learned_from: str = learned(str, shown=False)  # fingerprint of the pictures
+    learned_from: str = learned(str, shown=False)  # fingerprint of the images
     others: list[Images] = field(default_factory=list, init=False, repr=False)  # of an ensemble
 
     def __post_init__(self):
@@ -109,7 +109,7 @@ class Images(Recipe):
         if (self.unlabelled is None) != (self.teacher is None):
             raise OptionError(
                 "unlabelled and teacher belong together: train a run first, and let it label the "
-                "pictures for the next one.\nSay  --unlabelled FOLDER --teacher RUN."
+                "images for the next one.\nSay  --unlabelled FOLDER --teacher RUN."
             )
         if self.weights == "none" and self.epochs == 0:
             raise OptionError("With random weights and no epochs nothing would be learned.")
@@ -125,12 +125,12 @@ class Images(Recipe):
         return idle
 
     def _fit(self, data: str | Path, out: str | Path, *, resume: bool) -> None:
-        """Trains on folders of pictures: see `hornbook.data.images.classes`, and `Recipe.fit`."""
+        """Trains on folders of images: see `hornbook.data.images.classes`, and `Recipe.fit`."""
         from hornbook.progress import note
         from hornbook.recipes.images.pseudo_labels import open_teacher, with_pseudo_labels
         from hornbook.recipes.images.stages import TwoStages
 
-        found = read_picture_classes(data, seed=self.seed, share=self.held_out)
+        found = read_image_classes(data, seed=self.seed, share=self.held_out)
         note(found.summary())
         self.classes, self.learned_from = found.classes, found.train.fingerprint
         backend.set_random_seed(self.seed)
@@ -154,17 +154,17 @@ class Images(Recipe):
             patience=self.patience,
             evaluate=evaluate,
             monitor="score",
-            unit="pictures",
+            unit="images",
             workers=None,
         )
         write_report(run, self, rows, found)
         run.snapshots.clear()
 
-    def build(self, weights: str | None = None) -> PictureClassifier:
+    def build(self, weights: str | None = None) -> ImageClassifier:
         """The network; `weights` are those its backbone starts from."""
-        from hornbook.models.vision.image_classifier import PictureClassifier
+        from hornbook.models.vision.image_classifier import ImageClassifier
 
-        return PictureClassifier(
+        return ImageClassifier(
             len(self.classes),
             backbone=self.backbone,
             weights=weights,
@@ -178,14 +178,14 @@ class Images(Recipe):
         return self.model.network
 
     def outputs(self, sources: Iterable[Source], views: int, **progress: Any) -> Outputs:
-        """All outputs of the network for `views` of each picture: see `picture_outputs`."""
-        from hornbook.training.images.outputs import picture_outputs
+        """All outputs of the network for `views` of each image: see `image_outputs`."""
+        from hornbook.training.images.outputs import image_outputs
 
         size = self.size
-        return picture_outputs(
+        return image_outputs(
             self.network,
             sources,
-            lambda picture, random: settled_views(picture, size=size, views=views),
+            lambda image, random: settled_views(image, size=size, views=views),
             shape=(views, size, size, 3),
             rows=2 * self.batch_size,  # nothing is kept for gradients
             near=(2 * size, 2 * size),
@@ -196,24 +196,24 @@ class Images(Recipe):
         """Of each class, the mean over the views and over all runs of an ensemble.
 
         Args:
-            sources: Pictures that can be read.
+            sources: Images that can be read.
             views: Of each, 1, 2 or 10.
 
         Returns:
-            `(pictures, classes)`.
+            `(images, classes)`.
         """
         recipes = [self, *self.others]
         return np.concatenate([found for _, found in judged(recipes, sources, views)])
 
     def heat(self, sources: Sequence[Source], labels: np.ndarray) -> np.ndarray:
-        """Where in each picture the network sees what speaks for a class (Grad-CAM).
+        """Where in each image the network sees what speaks for a class (Grad-CAM).
 
         Args:
-            sources: Pictures that can be read.
-            labels: `(pictures,)`, numbers of classes.
+            sources: Images that can be read.
+            labels: `(images,)`, numbers of classes.
 
         Returns:
-            `(pictures, rows, columns)`, 0 to 1.
+            `(images, rows, columns)`, 0 to 1.
         """
         maps = np.concatenate([found["map"] for _, found in self.outputs(sources, 1)])
         return self.model.heat(maps, labels)
@@ -230,7 +230,7 @@ class Images(Recipe):
                     "Runs answer together when all are of the recipe images and know the same "
                     "classes; these do not."
                 )
-            other.batch_size = self.batch_size  # they go through the pictures in step
+            other.batch_size = self.batch_size  # they go through the images in step
             self.others.append(other)
 
     def evaluate(
@@ -241,14 +241,14 @@ class Images(Recipe):
         views: int = 1,
         report: str | Path | None = None,
     ) -> dict[str, Any]:
-        """Measures on the folder `valid` of `data`; on the pictures set aside, if these are the
-        pictures of the training; else on the folder `test`, or on all.
+        """Measures on the folder `valid` of `data`; on the images set aside, if these are the
+        images of the training; else on the folder `test`, or on all.
 
         Args:
             data: See `hornbook.data.images.classes`.
             split: `"train"`, `"valid"` or `"test"`: this one.
-            views: Of each picture, whose answers are averaged: 1, 2 or 10.
-            report: A page to write, with pictures of what is confused and looked at.
+            views: Of each image, whose answers are averaged: 1, 2 or 10.
+            report: A page to write, with images of what is confused and looked at.
 
         Returns:
             `top1`, `top5`, `log_loss`, and `recall`, `precision` and `pictures` by class.
@@ -280,16 +280,16 @@ class Images(Recipe):
     def predict_stream(
         self, samples: Iterable[Source], *, top: int = 5, views: int = 1
     ) -> Iterator[dict[str, Any]]:
-        """Judges pictures as they come, in order.
+        """Judges images as they come, in order.
 
         Args:
             samples: Files, or what is in them.
             top: Classes named, the most probable first.
-            views: Of each picture, whose answers are averaged: 1, 2 or 10.
+            views: Of each image, whose answers are averaged: 1, 2 or 10.
 
         Yields:
             `file`, `label`, `probability`, `label_2`, `probability_2` and so on, and `error`,
-            which is None, or says why a picture could not be read.
+            which is None, or says why an image could not be read.
         """
         check_views(views)
         if top < 1:
@@ -303,15 +303,15 @@ class Images(Recipe):
     def predict_files(
         self, sources: Sequence[str | Path], *, top: int = 5, views: int = 1
     ) -> Iterator[dict[str, Any]]:
-        """Judges pictures, all of those in folders, or those whose names come from `"-"`."""
-        yield from self.predict_stream(named_pictures(sources), top=top, views=views)
+        """Judges images, all of those in folders, or those whose names come from `"-"`."""
+        yield from self.predict_stream(named_images(sources), top=top, views=views)
 
     def exported(self) -> tuple[keras.Model, dict[str, str]]:
-        """From pictures `(batch, size, size, 3)` to probabilities; and what a reader must know."""
+        """From images `(batch, size, size, 3)` to probabilities; and what a reader must know."""
         import keras
 
-        pictures = keras.Input((self.size, self.size, 3), name="pictures")
-        logits = self.network(pictures)["logits"]
+        images = keras.Input((self.size, self.size, 3), name="pictures")
+        logits = self.network(images)["logits"]
         probabilities = keras.layers.Softmax(name="probabilities")(logits)
-        model = keras.Model(pictures, probabilities, name="picture_classifier")
+        model = keras.Model(images, probabilities, name="picture_classifier")
         return model, {"classes": json.dumps(self.classes, ensure_ascii=False)}

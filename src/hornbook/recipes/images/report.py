@@ -1,4 +1,4 @@
-"""How well pictures are told apart: figures, a table, and the page `report.html`."""
+"""How well images are told apart: figures, a table, and the page `report.html`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hornbook.data.images.classes import ClassSplit, PictureClasses
+from hornbook.data.images.classes import ClassSplit, ImageClasses
 from hornbook.data.images.crops import settled_views
-from hornbook.data.images.decoding import read_picture
+from hornbook.data.images.decoding import read_image
 from hornbook.metrics import confusion_matrix, log_loss, top_k_accuracy
 from hornbook.recipes.run_page import add_curves, add_settings, add_usage, run_page
 from hornbook.report import Page, heat_map
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PAIRS = 6  # of classes that are confused, shown side by side
 HEATED = 24  # images that show what the network looks at; of many classes the worst
-SHOWN = 192  # pixels of a picture on the page
+SHOWN = 192  # pixels of an image on the page
 TOP = 5  # of so many classes or fewer, the answer is always among the first five
 WORST = 20  # classes in the table, where there are many
 
@@ -34,8 +34,8 @@ def class_metrics(
     """Measures a classifier.
 
     Args:
-        labels: `(pictures,)`, numbers of classes.
-        probabilities: `(pictures, classes)`.
+        labels: `(images,)`, numbers of classes.
+        probabilities: `(images, classes)`.
         classes: Their names.
 
     Returns:
@@ -80,7 +80,7 @@ def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]
 
 
 def write_report(
-    run: RunFolder, recipe: Any, rows: Sequence[Mapping[str, Any]], found: PictureClasses
+    run: RunFolder, recipe: Any, rows: Sequence[Mapping[str, Any]], found: ImageClasses
 ) -> None:
     """Writes `report.html` of a run: figures, curves, confusions, what the network looks at.
 
@@ -88,7 +88,7 @@ def write_report(
         run: The run's folder.
         recipe: An `Images`, trained, with the best weights.
         rows: One an epoch, from the training loop.
-        found: The pictures.
+        found: The images.
     """
     probabilities = recipe.probabilities(found.valid.paths)
     top1 = top_k_accuracy(found.valid.labels, probabilities, 1)
@@ -122,7 +122,7 @@ def write_report(
 
 
 def evaluation_page(recipe: Any, split: ClassSplit, probabilities: np.ndarray, title: str) -> str:
-    """A page of how good a trained run is on other pictures."""
+    """A page of how good a trained run is on other images."""
     page = Page("Images by class", subtitle=title)
     add_results(page, recipe, split, probabilities)
     return page.html()
@@ -141,8 +141,8 @@ def add_results(page: Page, recipe: Any, split: ClassSplit, probabilities: np.nd
     shown = [[f"{x:.3f}" if isinstance(x, float) else x for x in row] for row in table]
     page.add_table(shown, columns, "l" + "r" * (len(columns) - 1))
     page.add_text(
-        "Right is the share of a class's pictures that were given its name; precision is the "
-        "share of the pictures given its name that are of it."
+        "Right is the share of a class's images that were given its name; precision is the "
+        "share of the images given its name that are of it."
     )
     _add_confusions(page, recipe, split, probabilities)
     _add_heat(page, recipe, split, probabilities)
@@ -172,7 +172,7 @@ def _add_training(page: Page, rows: Sequence[Mapping[str, Any]], num_classes: in
 
 
 def _add_confusions(page: Page, recipe: Any, split: ClassSplit, probabilities: np.ndarray) -> None:
-    """Who was taken for whom: the matrix, and pictures of the most frequent mistakes."""
+    """Who was taken for whom: the matrix, and images of the most frequent mistakes."""
     classes = recipe.classes
     answers = probabilities.argmax(axis=1)
     counts = confusion_matrix(split.labels, answers, range(len(classes)))
@@ -196,17 +196,17 @@ def _add_confusions(page: Page, recipe: Any, split: ClassSplit, probabilities: n
         return
     page.add_heading("Most confused, side by side", 3)
     page.add_text(
-        "Left the picture that was most surely taken for another class, right the picture of that "
+        "Left the image that was most surely taken for another class, right the image of that "
         "class that is surest."
     )
-    page.add_pictures(
+    page.add_images(
         _side_by_side(split, answers, probabilities, classes, one, other, int(counts[one, other]))
         for one, other in pairs
     )
 
 
 def _side_by_side(split, answers, probabilities, classes, one: int, other: int, count: int):
-    """The picture of two, and its caption."""
+    """The image of two, and its caption."""
     wrong = np.flatnonzero((split.labels == one) & (answers == other))
     typical = np.flatnonzero(split.labels == other)
     left = wrong[probabilities[wrong, other].argmax()]
@@ -237,13 +237,13 @@ def _add_heat(page: Page, recipe: Any, split: ClassSplit, probabilities: np.ndar
         + "where there is one a mistake. Red is where the network sees what speaks for its answer "
         "(Grad-CAM). Where it looks at the background, more varied images of the class help."
     )
-    pictures = []
+    images = []
     for number, heat in zip(chosen, heats, strict=True):
         plain = _thumbnail(split.paths[number])
         answer, label = recipe.classes[answers[number]], recipe.classes[split.labels[number]]
         caption = f"{answer} {sure[number]:.3f}" + ("" if answer == label else f", not {label}")
-        pictures.append((_jpeg(_in_a_row([plain, _heated(plain, heat)])), caption))
-    page.add_pictures(pictures)
+        images.append((_jpeg(_in_a_row([plain, _heated(plain, heat)])), caption))
+    page.add_images(images)
 
 
 def _one_of_each_class(labels: np.ndarray, answers: np.ndarray, sure: np.ndarray) -> np.ndarray:
@@ -262,19 +262,19 @@ def _one_of_each_class(labels: np.ndarray, answers: np.ndarray, sure: np.ndarray
 
 
 def _thumbnail(path: Path) -> Image.Image:
-    """What the network sees of a picture."""
+    """What the network sees of an image."""
     from PIL import Image
 
-    picture = read_picture(path, near=(2 * SHOWN,) * 2)
-    return Image.fromarray(settled_views(picture, size=SHOWN)[0])
+    image = read_image(path, near=(2 * SHOWN,) * 2)
+    return Image.fromarray(settled_views(image, size=SHOWN)[0])
 
 
-def _heated(picture: Image.Image, heat: np.ndarray) -> Image.Image:
-    """The picture in grey, red where `heat`, `(rows, columns)` from 0 to 1, is high."""
+def _heated(image: Image.Image, heat: np.ndarray) -> Image.Image:
+    """The image in grey, red where `heat`, `(rows, columns)` from 0 to 1, is high."""
     from PIL import Image
 
     strength = Image.fromarray((255 * heat).astype(np.uint8))
-    strength = strength.resize(picture.size, Image.Resampling.BICUBIC)
+    strength = strength.resize(image.size, Image.Resampling.BICUBIC)
     share = np.asarray(strength, dtype=float)[..., None] / 255
     # from blue over yellow to red, as on a map of temperatures
     places = [0.0, 0.35, 0.65, 1.0]
@@ -282,24 +282,24 @@ def _heated(picture: Image.Image, heat: np.ndarray) -> Image.Image:
     coloured = np.concatenate(
         [np.interp(share, places, colours[:, channel]) for channel in range(3)], axis=-1
     )
-    grey = np.asarray(picture.convert("L"), dtype=float)[..., None]
+    grey = np.asarray(image.convert("L"), dtype=float)[..., None]
     mixed = grey * (1 - 0.55 * np.sqrt(share)) + coloured * 0.55 * np.sqrt(share)
     return Image.fromarray(mixed.clip(0, 255).astype(np.uint8))
 
 
-def _in_a_row(pictures: Sequence[Image.Image], gap: int = 4) -> Image.Image:
+def _in_a_row(images: Sequence[Image.Image], gap: int = 4) -> Image.Image:
     from PIL import Image
 
-    width = sum(picture.width for picture in pictures) + gap * (len(pictures) - 1)
-    sheet = Image.new("RGB", (width, max(picture.height for picture in pictures)), "white")
+    width = sum(image.width for image in images) + gap * (len(images) - 1)
+    sheet = Image.new("RGB", (width, max(image.height for image in images)), "white")
     left = 0
-    for picture in pictures:
-        sheet.paste(picture, (left, 0))
-        left += picture.width + gap
+    for image in images:
+        sheet.paste(image, (left, 0))
+        left += image.width + gap
     return sheet
 
 
-def _jpeg(picture: Image.Image) -> bytes:
+def _jpeg(image: Image.Image) -> bytes:
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=85)
+    image.save(file, "JPEG", quality=85)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""The two stages in which a network for pictures is taught."""
+"""The two stages in which a network for images is taught."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hornbook.data.images.crops import random_crop
-from hornbook.data.images.decoded_batches import picture_batch, shuffled_batches
+from hornbook.data.images.decoded_batches import image_batch, shuffled_batches
 from hornbook.errors import DataError
 from hornbook.layers.center_loss import CenterLoss
 from hornbook.models.vision.backbones import backbone_rates
@@ -18,9 +18,9 @@ from hornbook.training.images.training_step import Classifying, augmentations
 from hornbook.training.loop import Batch
 from hornbook.training.optimizer import adamw
 
-HEAD_VIEWS = 2  # of each picture, for the head alone: its middle, and that mirrored
+HEAD_VIEWS = 2  # of each image, for the head alone: its middle, and that mirrored
 SIZES = (0.6, 0.8, 1.0)  # of the full size, in the thirds of a training that grows
-STEP = 32  # every backbone halves its pictures five times
+STEP = 32  # every backbone halves its images five times
 
 
 class TwoStages:
@@ -28,8 +28,8 @@ class TwoStages:
 
     Args:
         recipe: An `Images` with its model built.
-        paths: Of the training pictures.
-        labels: `(pictures,)`, numbers of their classes.
+        paths: Of the training images.
+        labels: `(images,)`, numbers of their classes.
 
     Attributes:
         training: The compiled model of the second stage, for the training loop.
@@ -78,7 +78,7 @@ class TwoStages:
             for epoch in range(recipe.head_epochs):
                 for rows in shuffled_batches(len(pooled), size, seed=recipe.seed, epoch=epoch):
                     if len(rows) == size:  # one shape; what is left over comes in another epoch
-                        batch = {"pictures": pooled[rows], "targets": targets[rows]}
+                        batch = {"images": pooled[rows], "targets": targets[rows]}
                         bar.advance(1, loss=float(training.train_on_batch(batch)))
 
     def batches(self, epoch: int) -> list[Batch]:
@@ -90,18 +90,18 @@ class TwoStages:
             # TensorFlow would compile the second size for any size, which not all layers can
             self.training.make_train_function(force=True)
 
-        def crop(picture, random):
-            return random_crop(picture, random, size=pixels, smallest=recipe.crop)
+        def crop(image, random):
+            return random_crop(image, random, size=pixels, smallest=recipe.crop)
 
         def batch(numbers: np.ndarray) -> Batch:
             def arrays():
                 near = (2 * pixels, 2 * pixels)
-                found = picture_batch(
+                found = image_batch(
                     self.paths, numbers, crop, seed=recipe.seed, epoch=epoch, near=near
                 )
                 if found.problems:
                     raise DataError("\n".join(["Changed meanwhile:", *found.problems.values()]))
-                return {"pictures": found.pictures, "targets": self.targets[numbers]}, None, None
+                return {"images": found.images, "targets": self.targets[numbers]}, None, None
 
             return Batch(
                 size=size, arrays=arrays, where=lambda: [str(self.paths[n]) for n in numbers]

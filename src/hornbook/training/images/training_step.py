@@ -1,7 +1,7 @@
-"""Training a classifier of pictures: augmentation, mixing and losses in one compiled step.
+"""Training a classifier of images: augmentation, mixing and losses in one compiled step.
 
 The random numbers of Keras's augmentation layers are variables of the model, so a snapshot holds
-them and a resumed run mixes the same pictures as one that was never stopped.
+them and a resumed run mixes the same images as one that was never stopped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Classifying(keras.Model):
         center_loss: A layer, and the weight of what it says; None: no such loss.
 
     Call arguments:
-        inputs: `pictures`, anything the network takes, and `targets` `(batch, classes)`.
+        inputs: `images`, anything the network takes, and `targets` `(batch, classes)`.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class Classifying(keras.Model):
     def build(self, input_shape=None):
         # network and centers are built, and the other layers have no weights
         for layer in self.augmentations:
-            layer.build(input_shape and input_shape["pictures"])
+            layer.build(input_shape and input_shape["images"])
 
     def call(self, inputs, training=None):
-        data = {"images": inputs["pictures"], "labels": ops.cast(inputs["targets"], "float32")}
+        data = {"images": inputs["images"], "labels": ops.cast(inputs["targets"], "float32")}
         if training:
             for layer in self.augmentations:
                 data = layer(data, training=True)
@@ -77,12 +77,12 @@ class Classifying(keras.Model):
 def augmentations(
     *, rand_augment: float = 0.0, erasing: float = 0.0, mixing: str = "none", seed: int = 0
 ) -> list[keras.layers.Layer]:
-    """Keras's layers for pictures with values from 0 to 255.
+    """Keras's layers for images with values from 0 to 255.
 
     Args:
         rand_augment: Strength of two operations for each batch, from 0, none, to 1.
-        erasing: Share of the pictures of which a rectangle is made noise.
-        mixing: Of `MIXING`: two pictures averaged, one pasted into the other, or now one and
+        erasing: Share of the images of which a rectangle is made noise.
+        mixing: Of `MIXING`: two images averaged, one pasted into the other, or now one and
             now the other.
         seed: Of the random numbers.
 
@@ -136,7 +136,7 @@ class Mixing(keras.layers.Layer):
         if self.kind == "cutmix":
             return self.cut_mix(data, training=training)
         with warnings.catch_warnings():
-            # it numbers the pictures in int64, which JAX makes int32 and says so
+            # it numbers the images in int64, which JAX makes int32 and says so
             warnings.filterwarnings("ignore", message="Explicitly requested dtype int64")
             averaged = self.mix_up(data, training=training)
         if self.kind == "mixup":
