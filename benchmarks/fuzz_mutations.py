@@ -128,6 +128,6 @@ def _change_header(data: bytes, draw: random.Random) -> bytes:
     """A safetensors file whose header is other JSON, with the right length before it."""
     size = int.from_bytes(data[:8], "little")
     header = change_json(data[8 : 8 + size], draw)
-    if draw.random() < 0.7:
-        header = header.ljust(size)
+    if draw.random() < 0.7:  # an earlier change may have put any number there
+        header = header.ljust(min(size, len(data)))
     return len(header).to_bytes(8, "little") + header + data[8 + size :]

@@ -1,4 +1,8 @@
-"""Keeps the tables of the benchmarks in RESULTS.md, newest first under each heading."""
+"""Keeps the tables of the benchmarks in RESULTS.md, newest first under each heading.
+
+The table at the top has the newest figure of each: edit it after a run.  A run that a newer one
+covers moves to `history/`.
+"""
 
 from __future__ import annotations
 

@@ -39,7 +39,21 @@ def read_object(path: Path) -> dict[str, Any]:
         raise VocabularyError(f"{path} is not JSON that can be read.") from None
     if not isinstance(content, dict):
         raise VocabularyError(f"{path} must hold a JSON object, {{...}}.")
+    if "\\ud" in text.lower():
+        _refuse_half_characters(content, path)
     return content
+
+
+def _refuse_half_characters(content: dict[str, Any], path: Path) -> None:
+    """JSON can write half of a surrogate pair, which is no text: no tokenizer has such a token."""
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise VocabularyError(
+            f"{path}: {half} is half of a character (a surrogate without its pair).  "
+            "Write the file again with the program that made it."
+        ) from None
 
 
 def object_in(content: dict[str, Any], name: str) -> dict[str, Any]:
