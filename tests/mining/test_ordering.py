@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,11 @@ from hypothesis import strategies as st
 
 from hornbook.errors import OptionError
 from hornbook.mining import Itemsets, association_rules, frequent_itemsets
-from hornbook.mining.ordering import in_order
-from hornbook.mining.search.collecting import Found, TooManyItemsets
+from hornbook.mining.condensed import condense
+from hornbook.mining.ordering import canonical_order, in_order, order_of_items
+from hornbook.mining.reading.lists import from_lists
+from hornbook.mining.search.collecting import Collector, TooManyItemsets
+from hornbook.mining.search.superset_sums import lexicographic_codes
 
 
 @pytest.fixture(scope="module", params=["numbers", "names", "one name behind"])
@@ -78,8 +82,72 @@ def test_sets_that_agree_in_all_that_fits_a_number_are_told_apart_by_the_rest():
     assert list(found) == plain_order(found)
 
 
+def sorted_by_python(sets, counts):
+    rows = zip((-counts).tolist(), sets.tolist(), strict=True)
+    return [place for _, place in sorted(zip(rows, range(len(sets)), strict=True))]
+
+
+@pytest.mark.parametrize(("items", "length"), [(9, 3), (60, 12), (70_000, 9)])
+@pytest.mark.parametrize("largest", [3, 70_000, 1 << 40])
+def test_sets_are_ordered_by_count_and_then_by_items(items, length, largest):
+    rng = np.random.default_rng(0)
+    drawn = {
+        tuple(sorted([*range(length - 2), *rng.choice(np.arange(length - 2, items), 2, False)]))
+        for _ in range(60)
+    }
+    sets = rng.permutation(np.array(list(drawn), np.int32))
+    counts = rng.integers(1, largest, len(sets))
+    assert canonical_order(sets, counts, items).tolist() == sorted_by_python(sets, counts)
+
+
+def test_runs_in_lexicographic_order_are_merged_as_a_whole():
+    rng = np.random.default_rng(0)
+    whole = np.array(list(itertools.combinations(range(9), 4)), np.uint16)
+    parts = np.split(whole, np.sort(rng.choice(len(whole), 11, replace=False)))
+    parts = [part for part in (parts[place] for place in rng.permutation(len(parts))) if len(part)]
+    sets = np.concatenate(parts)
+    starts = np.cumsum([0] + [len(part) for part in parts[:-1]])
+    counts = rng.integers(1, 5, len(sets))
+    order = canonical_order(sets, counts, 9, starts)
+    assert order.tolist() == sorted_by_python(sets, counts)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 5])
+def test_codes_with_as_many_ones_come_in_the_order_of_their_positions(bits):
+    codes = lexicographic_codes(bits).tolist()
+    assert sorted(codes) == list(range(1 << bits))
+    for size in range(bits + 1):
+        chosen = [code for code in codes if code.bit_count() == size]
+        positions = [[bit for bit in range(bits) if code >> bit & 1] for code in chosen]
+        assert positions == sorted(positions)
+
+
+@pytest.mark.parametrize(
+    ("labels", "order"),
+    [
+        (["b", "a", "c"], [2, 1, 0]),
+        (np.array([7, 3, 5]), [2, 1, 0]),
+        (["b", 1, "c"], [2, 0, 1]),  # no order among kinds: as they came
+        (None, [2, 0, 1]),
+    ],
+)
+def test_rare_items_come_first_and_equally_frequent_ones_by_name(labels, order):
+    assert order_of_items(np.arange(3), np.array([4, 4, 2]), labels).tolist() == order
+
+
+@pytest.mark.parametrize("kind", ["closed", "maximal"])
+@pytest.mark.parametrize("density", [2, 5])  # found directly or among all sets
+def test_condensed_sets_come_in_the_order_of_all_sets(kind, density):
+    rng = np.random.default_rng(0)
+    rows = [rng.choice(list("hgfedcba"), density, replace=False).tolist() for _ in range(80)]
+    rows = [[*row, "z"] if "a" in row else row for row in rows]  # z alone is not closed
+    baskets = from_lists(rows)
+    everything = condense(frequent_itemsets(baskets, 2), kind)
+    assert list(frequent_itemsets(baskets, 2, kind=kind)) == list(everything)
+
+
 def test_sets_that_do_not_fit_are_not_collected():
-    found = Found(10**9, room=1000)
+    found = Collector(10**9, room=1000)
     found.add(np.zeros((10, 3), np.uint16), np.ones(10))
     with pytest.raises(TooManyItemsets):
         found.add(np.zeros((100, 3), np.uint16), np.ones(100))

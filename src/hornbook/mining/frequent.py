@@ -21,7 +21,7 @@ from hornbook.mining.large.file_parts import MixedParts, fits, parts_of
 from hornbook.mining.large.out_of_core import mine_parts
 from hornbook.mining.ordering import in_order
 from hornbook.mining.search import engine
-from hornbook.mining.search.collecting import Found, TooManyItemsets
+from hornbook.mining.search.collecting import Collector, TooManyItemsets
 from hornbook.mining.support import minimum_count
 from hornbook.mining.too_many import FloodError, refuse_flood, too_many
 
@@ -127,7 +127,7 @@ def mine_condensed(baskets: Baskets, minimum: int, kind: str, memory: int, limit
     """The closed or maximal sets: found directly, or among all where these are few."""
 
     room = memory // SHARE_OF_SETS
-    collected = Found(limit, room=room)
+    collected = Collector(limit, room=room)
 
     def directly(only_dense: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         return engine.mine_condensed(
@@ -139,16 +139,17 @@ def mine_condensed(baskets: Baskets, minimum: int, kind: str, memory: int, limit
             collected,
             engine.entries_in(memory),
             only_dense,
+            baskets.labels,
         )
 
     def table(columns: tuple[np.ndarray, np.ndarray, np.ndarray], kind: str) -> Itemsets:
-        return in_order(Itemsets(*columns, baskets.labels, baskets.total, minimum, kind))
+        return Itemsets(*columns, baskets.labels, baskets.total, minimum, kind)
 
     try:
         found = directly(only_dense=True)
         if found is None:
             try:
-                few = Found(min(limit, MOST_FILTERED), room=room)
+                few = Collector(min(limit, MOST_FILTERED), room=room)
                 every = engine.search(baskets, minimum, 2**31, few, memory)
                 return condense(table(every, "all"), kind)
             except TooManyItemsets:
@@ -182,19 +183,20 @@ def mine_baskets(
         np.cumsum(lengths, out=offsets[1:])
         items = np.fromiter((code for codes in sets for code in codes), np.int32, offsets[-1])
         counts = np.fromiter(sets.values(), np.int64, len(sets))
+        return in_order(Itemsets(offsets, items, counts, baskets.labels, baskets.total, minimum))
     else:
 
         def refuse() -> None:
             refuse_flood(baskets, minimum, longest, limit)
 
-        found = Found(limit, when_many=refuse, room=memory // SHARE_OF_SETS)
+        found = Collector(limit, when_many=refuse, room=memory // SHARE_OF_SETS)
         try:
             offsets, items, counts = engine.search(baskets, minimum, longest, found, memory)
         except TooManyItemsets:
             raise too_many(
                 baskets, minimum, longest, limit, found, engine.entries_in(memory)
             ) from None
-    return in_order(Itemsets(offsets, items, counts, baskets.labels, baskets.total, minimum))
+    return Itemsets(offsets, items, counts, baskets.labels, baskets.total, minimum)
 
 
 def as_baskets(baskets: Any, **columns: Any) -> Baskets:

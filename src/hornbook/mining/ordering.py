@@ -1,77 +1,127 @@
-"""The order of itemsets: the same for the same answer, whatever way it was found.
+"""The order of itemsets: the same for the same answer, whatever way it was computed.
 
 Shorter sets come first, among these the ones in more baskets, and among equals those whose
 items come first.  Items are ordered from rare to frequent, equally frequent ones by their names.
-Without this the order would depend on how much was worked on at a time, and so on the memory.
+Without this the order would depend on how many baskets are processed at a time, and so on the
+memory.
+
+The search emits most sets in runs that are in lexicographic order already, one for each class;
+so only the first set of each run is compared with others, and what remains is a radix sort by
+count.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from hornbook.mining.itemsets import Itemsets
 
+# NumPy sorts 16-bit integers by radix, and wider ones by comparison.
+_DIGIT = 16
+
 
 def in_order(itemsets: Itemsets) -> Itemsets:
-    """The same itemsets in the one order; the arrays of `itemsets` are changed for it."""
+    """The same itemsets in canonical order; the arrays of `itemsets` are overwritten.
+
+    Args:
+        itemsets: Frequent itemsets, shortest first, with all sets of one item among them.
+    """
     if not len(itemsets):
         return itemsets
     codes = np.flatnonzero(np.bincount(itemsets.items))
-    position = np.full(int(codes[-1]) + 1, -1, np.int32)
-    by_position = codes.take(_item_order(itemsets, codes))
-    position[by_position] = np.arange(len(codes), dtype=np.int32)
+    supports = np.zeros(int(codes[-1]) + 1, np.int64)
+    first, singles = itemsets.by_length[0]
+    supports[singles[:, 0]] = itemsets.counts[first : first + len(singles)]
+    by_rank = codes.take(order_of_items(codes, supports.take(codes), itemsets.labels))
+    rank = np.zeros(int(codes[-1]) + 1, np.int32)
+    rank[by_rank] = np.arange(len(codes), dtype=np.int32)
     for first, matrix in itemsets.by_length:
-        places = position.take(matrix)
-        if (places[:, 1:] < places[:, :-1]).any():
-            places.sort(axis=1)
+        sets = rank.take(matrix)
+        if (sets[:, 1:] < sets[:, :-1]).any():
+            sets.sort(axis=1)
         counts = itemsets.counts[first : first + len(matrix)]
-        order = _order(places, counts, len(codes))
+        order = canonical_order(sets, counts, len(codes))
         counts[:] = counts.take(order)
-        matrix[:] = by_position.take(places.take(order, axis=0))
+        matrix[:] = by_rank.take(sets.take(order, axis=0))
     return replace(itemsets)
 
 
-def _item_order(itemsets: Itemsets, codes: np.ndarray) -> np.ndarray:
-    """The order of the items `codes`: rare ones first, then by name."""
-    names = [itemsets.label_of(code) for code in codes.tolist()]
-    by_name = np.arange(len(names))
-    # Other objects, and texts among numbers, have no order but that in which they came.
-    if set(map(type, names)) in ({int}, {str}):
-        by_name[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
-    counts = np.zeros(int(codes[-1]) + 1, np.int64)
-    length, singles = itemsets.by_length[0][1].shape[1], itemsets.by_length[0][1]
-    if length == 1:
-        counts[singles[:, 0]] = itemsets.counts[: len(singles)]
-    return np.lexsort((by_name, counts.take(codes)))
+def canonical_order(
+    sets: np.ndarray, counts: np.ndarray, items: int, starts: np.ndarray | None = None
+) -> np.ndarray:
+    """`(sets,)` the order of sets of one length.
 
-
-def _order(places: np.ndarray, counts: np.ndarray, items: int) -> np.ndarray:
-    """The order of sets of one length: by count, then by the places of their items.
-
-    As much of both as fits is one number, by which all sets are sorted; only those that are
-    still equal are compared by the rest.
+    Args:
+        sets: `(sets, length)` integers below `items`, ascending in each row, no row twice.
+        counts: `(sets,)` the baskets that hold each set.
+        items: The number of different items.
+        starts: `(runs,)` where runs begin, ascending from 0.  The sets of a run are in
+            lexicographic order, and no set of another run lies between them.  None: every set
+            is a run of its own.
     """
-    largest = int(counts.max())
-    width = items.bit_length()
-    key = largest - counts
-    free = 63 - largest.bit_length()
-    used = 0
-    while used < places.shape[1] and free >= width:
-        key = (key << width) | places[:, used]
-        free -= width
-        used += 1
-    order = np.argsort(key, kind="stable" if used < places.shape[1] else None)
-    if used == places.shape[1]:
+    descending = counts.max() - counts
+    if starts is None:
+        order = _lexicographic_order(sets, items)
+    else:
+        runs = _lexicographic_order(sets.take(starts, axis=0), items)
+        lengths = np.diff(starts, append=len(sets)).take(runs)
+        shifts = starts.take(runs) - (np.cumsum(lengths) - lengths)
+        order = np.repeat(shifts, lengths)
+        order += np.arange(len(sets))
+    return order.take(_radix_order(descending.take(order)))
+
+
+def _lexicographic_order(sets: np.ndarray, items: int) -> np.ndarray:
+    """`(sets,)` the order of different rows: by the first column, then the second, ..."""
+    width = max(1, (items - 1).bit_length())
+    per_key = 63 // width
+    keys = []
+    for start in range(0, sets.shape[1], per_key):
+        key = sets[:, start].astype(np.int64)
+        for column in range(start + 1, min(start + per_key, sets.shape[1])):
+            key <<= width
+            key |= sets[:, column]
+        keys.append(key)
+    order = np.argsort(keys[0], kind="stable")  # takes advantage of runs that are in order
+    if len(keys) == 1:
         return order
-    key = key.take(order)
-    is_same = key[1:] == key[:-1]
-    is_tied = np.zeros(len(key), bool)
+    first = keys[0].take(order)
+    is_same = first[1:] == first[:-1]
+    is_tied = np.zeros(len(first), bool)
     is_tied[1:] |= is_same
     is_tied[:-1] |= is_same
     tied = np.flatnonzero(is_tied)
     rows = order.take(tied)
-    rest = [places[:, column].take(rows) for column in range(places.shape[1] - 1, used - 1, -1)]
-    order[tied] = rows.take(np.lexsort((*rest, key.take(tied))))
+    order[tied] = rows.take(np.lexsort([key.take(rows) for key in reversed(keys)]))
     return order
+
+
+def _radix_order(numbers: np.ndarray) -> np.ndarray:
+    """The stable ascending order of integers from 0 on."""
+    order = np.argsort(numbers.astype(np.uint16), kind="stable")
+    for shift in range(_DIGIT, int(numbers.max(initial=0)).bit_length(), _DIGIT):
+        digits = (numbers >> shift).astype(np.uint16)
+        order = order.take(np.argsort(digits.take(order), kind="stable"))
+    return order
+
+
+def order_of_items(codes: np.ndarray, supports: np.ndarray, labels: Any = None) -> np.ndarray:
+    """The order of items: from rare to frequent, equally frequent ones by their names.
+
+    Args:
+        codes: `(items,)` the code of each item, ascending.
+        supports: `(items,)` the baskets that hold each item.
+        labels: The name of each code.  None: the codes are the names.
+    """
+    if labels is None:
+        return np.argsort(supports, kind="stable")
+    names = [labels[code] for code in codes.tolist()]
+    names = [name.item() if isinstance(name, np.generic) else name for name in names]
+    places = np.arange(len(names))
+    # Other objects, and strings among numbers, have no order but that in which they came.
+    if set(map(type, names)) in ({int}, {str}):
+        places[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    return np.lexsort((places, supports))

@@ -7,7 +7,7 @@ import numpy as np
 from hornbook.errors import OptionError
 from hornbook.mining.baskets import Baskets
 from hornbook.mining.search import engine
-from hornbook.mining.search.collecting import Found, TooManyItemsets
+from hornbook.mining.search.collecting import Collector, TooManyItemsets
 
 
 class FloodError(OptionError):
@@ -51,7 +51,7 @@ def too_many(
     minimum: int,
     longest: int,
     limit: int,
-    stopped: Found | None = None,
+    stopped: Collector | None = None,
     entries: int = 1 << 22,
     at_least: int = 0,
 ) -> FloodError:
@@ -70,7 +70,7 @@ def too_many(
         larger = min(2 * larger, baskets.total)
         if 2 ** frequent_clique(baskets, larger, limit.bit_length()) <= limit:
             try:
-                found = Found(limit, keep=False)
+                found = Collector(limit, keep=False)
                 engine.mine(
                     baskets.codes,
                     baskets.lengths,

@@ -26,7 +26,7 @@ from hornbook.mining.hierarchy import without_relatives
 from hornbook.mining.itemsets import Itemsets
 from hornbook.mining.large.counting import count_sets
 from hornbook.mining.ordering import in_order
-from hornbook.mining.search.collecting import Found, TooManyItemsets
+from hornbook.mining.search.collecting import Collector, TooManyItemsets
 from hornbook.mining.search.engine import search
 from hornbook.mining.search.item_rows import sums_of
 from hornbook.mining.support import exact, minimum_count
@@ -105,7 +105,7 @@ def mine_part(
     """
     minimum = max(1, math.ceil(share * len(part)))
     try:
-        columns = search(part, minimum, longest, Found(limit, room=room), memory)
+        columns = search(part, minimum, longest, Collector(limit, room=room), memory)
     except TooManyItemsets:
         raise FloodError(
             f"In a part of {len(part):,} baskets, {minimum:,} of which make a set frequent, there "

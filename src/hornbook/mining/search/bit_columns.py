@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hornbook.mining.search.collecting import Found
+from hornbook.mining.search.collecting import Collector
 from hornbook.mining.search.item_rows import CODE_BITS, Rows, merge_equal, spell_out, sums_of
 from hornbook.mining.search.projection import descend
 from hornbook.mining.search.superset_sums import count_all_subsets, ends_here
@@ -35,13 +35,13 @@ def is_cheaper(number: int, lengths: np.ndarray, room: int = _BYTES) -> bool:
 
 
 def first_step_by_columns(
-    rows: Rows, minimum: int, longest: int, found: Found, entries: int
+    rows: Rows, minimum: int, longest: int, collector: Collector, entries: int
 ) -> bool:
     """Finds every frequent set of two or more items.
 
     Args:
         rows: The one class of all baskets, with no prefix; see `Rows`.
-        minimum, longest, found, entries: see `projection.descend`.
+        minimum, longest, collector, entries: see `projection.descend`.
 
     Returns:
         False if a class has more tails than fit a code; then nothing was added.
@@ -54,16 +54,16 @@ def first_step_by_columns(
     tail_counts = is_tail.sum(axis=1)
     if tail_counts.max() > CODE_BITS:
         return False
-    found.announce(len(first))
+    collector.announce(len(first))
     pairs = np.stack([rows.tails.take(first), rows.tails.take(second)], axis=1)
-    found.add(pairs, counts[first, second])
+    collector.add(pairs, counts[first, second])
     classes = np.flatnonzero(tail_counts > 1)
     if longest < 3 or not len(classes):
         return True
     # As many classes at a time as have about `entries` bytes of codes.
     held_by = sums_of(columns.sum(axis=1).take(classes)) * 8 // max(1, entries)
     for some in np.split(classes, np.flatnonzero(np.diff(held_by[:-1])) + 1):
-        _finish_classes(rows, columns, is_tail, some, minimum, longest, found, entries)
+        _finish_classes(rows, columns, is_tail, some, minimum, longest, collector, entries)
     return True
 
 
@@ -74,13 +74,13 @@ def _finish_classes(
     classes: np.ndarray,
     minimum: int,
     longest: int,
-    found: Found,
+    collector: Collector,
     entries: int,
 ) -> None:
     """Finds the sets of three or more items that begin with one of the items `classes`.
 
     Args:
-        rows, minimum, longest, found, entries: see `first_step_by_columns`.
+        rows, minimum, longest, collector, entries: see `first_step_by_columns`.
         columns: see `bit_columns`.
         is_tail: see `in_triples`.
         classes: Items with two tails or more.
@@ -111,7 +111,7 @@ def _finish_classes(
     ending = np.flatnonzero(ends)
     if len(ending):
         part = rows.without_items(ending)
-        count_all_subsets(part, codes.take(ending), minimum, longest, found)
+        count_all_subsets(part, codes.take(ending), minimum, longest, collector)
     left = np.flatnonzero(~ends)
     if len(left):
         part = rows.without_items(left)
@@ -119,7 +119,7 @@ def _finish_classes(
         part.owners = part.owners.take(kept)
         different = codes.take(left.take(kept))
         part.items, part.lengths = spell_out(different)
-        descend(part, minimum, longest, found, entries)
+        descend(part, minimum, longest, collector, entries)
 
 
 def bit_columns(rows: Rows) -> np.ndarray:

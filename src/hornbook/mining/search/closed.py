@@ -22,7 +22,7 @@ import numpy as np
 
 from hornbook.mining.search import bit_columns, bitsets
 from hornbook.mining.search.closed_rows import Classes, join, merge, root_class
-from hornbook.mining.search.collecting import Found, TooManyItemsets
+from hornbook.mining.search.collecting import Collector, TooManyItemsets
 from hornbook.mining.search.item_rows import CODE_BITS, Rows, spell_out
 from hornbook.mining.search.tail_pairs import Batch, by_child, children, count_pairs, cut
 
@@ -31,7 +31,7 @@ _ENTRIES = 1 << 18
 
 
 def find_condensed(
-    rows: Rows, total: int, minimum: int, maximal: bool, found: Found, entries: int
+    rows: Rows, total: int, minimum: int, maximal: bool, collector: Collector, entries: int
 ) -> None:
     """Finds every closed, or every maximal, frequent set.
 
@@ -40,13 +40,13 @@ def find_condensed(
         total: The number of baskets, by weight, with those that `rows` leaves out.
         minimum: The smallest count that is frequent.
         maximal: Only sets without a frequent superset.
-        found: Gets the sets.
+        collector: Gets the sets.
         entries: Bound on the child rows held at a time, as in `projection.descend`.
     """
     number = len(rows.tails)
     if not number:
         return
-    search = _Search(minimum, maximal, found, min(entries, _ENTRIES))
+    search = _Search(minimum, maximal, collector, min(entries, _ENTRIES))
     root = root_class(rows, total)
     if root.closed.any() and not (maximal and len(root.rows.tails)):
         search.add(root.closed, np.array([total]))
@@ -55,30 +55,35 @@ def find_condensed(
         return
     if maximal:
         search.leave_out_subsets()
-        found.announce(search.held)
+        collector.announce(search.held)
     sets, counts = np.concatenate(search.sets, axis=1), np.concatenate(search.counts)
     sizes = bitsets.sizes_of(sets)
     for size in np.unique(sizes).tolist():
         some = np.flatnonzero(sizes == size)
         items = bitsets.items_of(sets.take(some, axis=1), size)
-        found.add(rows.tails.take(items), counts.take(some))
+        collector.add(rows.tails.take(items), counts.take(some))
 
 
 class _Search:
-    """What stays the same all the way down, and the sets found so far, as bits."""
+    """What stays the same all the way down, and the sets so far, as bits."""
 
-    def __init__(self, minimum: int, maximal: bool, found: Found, entries: int):
-        self.minimum, self.maximal, self.found, self.entries = minimum, maximal, found, entries
+    def __init__(self, minimum: int, maximal: bool, collector: Collector, entries: int):
+        self.minimum, self.maximal, self.collector, self.entries = (
+            minimum,
+            maximal,
+            collector,
+            entries,
+        )
         self.sets: list[np.ndarray] = []
         self.counts: list[np.ndarray] = []
         self.held = 0  # sets
-        self.room = found.limit  # sets that may be held before it is looked which are in others
+        self.room = collector.limit  # sets that may be held before it is looked which are in others
 
     def add(self, sets: np.ndarray, counts: np.ndarray) -> None:
         if not len(counts):
             return
         if not self.maximal:
-            self.found.announce(len(counts))
+            self.collector.announce(len(counts))
         self.sets.append(sets)
         self.counts.append(counts)
         self.held += len(counts)
@@ -86,7 +91,7 @@ class _Search:
             self.leave_out_subsets()
 
     def leave_out_subsets(self) -> None:
-        """Keeps of the sets found so far those that are in no other.
+        """Keeps those of the sets so far that are in no other.
 
         Raises:
             TooManyItemsets: these are more than the limit.  A larger set that is found later
@@ -97,7 +102,7 @@ class _Search:
         self.sets, self.counts = [sets.take(kept, axis=1)], [counts.take(kept)]
         self.held = len(kept)
         self.room = max(self.room, 2 * self.held)
-        if self.held > self.found.limit:
+        if self.held > self.collector.limit:
             raise TooManyItemsets
 
     def start(self, root: Classes) -> None:

@@ -1,4 +1,4 @@
-"""Collects itemsets while they are found, and stops a flood of them.
+"""Collects the itemsets of a search, and stops it when there are too many.
 
 Sets of one length are kept as the rows of a matrix of item ranks: two bytes an item, no
 Python object for any set.  At the end the matrices of all lengths become one array of
@@ -8,24 +8,35 @@ items with offsets, which is also how Arrow stores lists.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
+
+from hornbook.mining.ordering import canonical_order
 
 MANY = 1_000_000
 
 
 class TooManyItemsets(Exception):
-    """Raised inside the engine when the limit or the room is passed; never seen by the caller."""
+    """Raised inside the engine when the limit or the room is exceeded; callers never see it."""
 
 
-class Found:
-    """The sets found so far, grouped by length.
+class _Block(NamedTuple):
+    """Sets of one length; see `Collector.add`."""
+
+    ranks: np.ndarray
+    counts: np.ndarray
+    starts: np.ndarray | None
+
+
+class Collector:
+    """The sets of a search so far, grouped by length.
 
     Args:
         limit: More sets than this raise `TooManyItemsets`.
         keep: False only counts them.
-        when_many: Called once, when a million sets are passed: the moment to find out
-            whether this is hopeless.
+        when_many: Called once, when there are more than a million sets: the moment to
+            determine whether this is hopeless.
         room: Bytes that the sets may take, as they are kept here and as `columns` returns
             them; more raise `TooManyItemsets`, and `is_full` says why.
     """
@@ -43,7 +54,7 @@ class Found:
         self.room = room
         self.is_full = False
         self.count = 0
-        self._sets: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+        self._blocks: dict[int, list[_Block]] = {}
 
     def announce(self, number: int) -> None:
         """Counts `number` sets that are about to be added, before memory is spent on them."""
@@ -54,44 +65,67 @@ class Found:
             when_many, self.when_many = self.when_many, None
             when_many()
 
-    def add(self, ranks: np.ndarray, counts: np.ndarray) -> None:
-        """Adds sets of one length: `ranks` is `(sets, length)`, `counts` is `(sets,)`."""
+    def add(self, ranks: np.ndarray, counts: np.ndarray, starts: np.ndarray | None = None) -> None:
+        """Adds sets of one length.
+
+        Args:
+            ranks: `(sets, length)` the ranks of their items, ascending in each set.
+            counts: `(sets,)` the baskets that hold each.
+            starts: Where runs of sets in lexicographic order begin; see `canonical_order`.
+        """
         self.room -= bytes_of_sets(len(ranks), ranks.shape[1]) + ranks.nbytes + 8 * len(ranks)
         if self.room < 0:
             self.is_full = True
             raise TooManyItemsets
         if self.keep and len(ranks):
-            self._sets.setdefault(ranks.shape[1], []).append((ranks, counts))
+            self._blocks.setdefault(ranks.shape[1], []).append(_Block(ranks, counts, starts))
 
     def columns(self, item_of_rank: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """All sets, shortest first.
+        """All sets in canonical order, shortest first; see `ordering`.
+
+        Args:
+            item_of_rank: `(items,)` the item of each rank; ranks are in the order of items.
 
         Returns:
             offsets `(sets + 1,)` int64, items `(sum of lengths,)` int32 and counts
             `(sets,)` int64: set `i` is `items[offsets[i]:offsets[i + 1]]`.
         """
-        blocks = [block for length in sorted(self._sets) for block in self._sets[length]]
-        number = sum(len(ranks) for ranks, _ in blocks)
-        offsets = np.zeros(number + 1, np.int64)
-        at = 1
-        for ranks, _ in blocks:
-            offsets[at : at + len(ranks)] = ranks.shape[1]
-            at += len(ranks)
+        numbers = {
+            length: sum(len(block.counts) for block in self._blocks[length])
+            for length in sorted(self._blocks)
+        }
+        offsets = np.zeros(sum(numbers.values()) + 1, np.int64)
+        offsets[1:] = np.repeat(list(numbers), list(numbers.values()))
         np.cumsum(offsets, out=offsets)
         items = np.empty(int(offsets[-1]), np.int32)
-        counts = np.empty(number, np.int64)
+        counts = np.empty(len(offsets) - 1, np.int64)
         item_of_rank = item_of_rank.astype(np.int32)
-        at = first = 0
-        self._sets.clear()
-        blocks.reverse()
-        while blocks:  # each is let go as soon as it is copied
-            ranks, block_counts = blocks.pop()
-            items[at : at + ranks.size] = item_of_rank.take(ranks.ravel())
-            counts[first : first + len(ranks)] = block_counts
-            at, first = at + ranks.size, first + len(ranks)
+        first = 0
+        for length, number in numbers.items():
+            sets = _join(self._blocks.pop(length))  # released as soon as they are copied
+            order = canonical_order(sets.ranks, sets.counts, len(item_of_rank), sets.starts)
+            ranks = sets.ranks.take(order, axis=0)
+            rows = items[offsets[first] : offsets[first + number]].reshape(ranks.shape)
+            item_of_rank.take(ranks, out=rows, mode="clip")  # unbuffered; none is out of range
+            sets.counts.take(order, out=counts[first : first + number], mode="clip")
+            first += number
         return offsets, items, counts
 
 
+def _join(blocks: list[_Block]) -> _Block:
+    """One block of several of the same length."""
+    ranks = np.concatenate([block.ranks for block in blocks])
+    counts = np.concatenate([block.counts for block in blocks], dtype=np.int64, casting="unsafe")
+    if all(block.starts is None for block in blocks):
+        return _Block(ranks, counts, None)
+    starts, first = [], 0
+    for block in blocks:
+        own = np.arange(len(block.counts)) if block.starts is None else block.starts
+        starts.append(own + first)
+        first += len(block.counts)
+    return _Block(ranks, counts, np.concatenate(starts))
+
+
 def bytes_of_sets(number: int, length: int) -> int:
-    """What so many sets of one length take in the columns of `Itemsets`."""
+    """The bytes that `number` sets of one length take in the columns of `Itemsets`."""
     return number * (4 * length + 16)

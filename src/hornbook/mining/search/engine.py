@@ -7,11 +7,14 @@ along the bit columns of a dense table or along the rows of a sparse one.  From 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from hornbook.mining.baskets import Baskets, sort_each
+from hornbook.mining.ordering import order_of_items
 from hornbook.mining.search import bit_columns, closed, matrices
-from hornbook.mining.search.collecting import Found
+from hornbook.mining.search.collecting import Collector
 from hornbook.mining.search.item_rows import Rows
 from hornbook.mining.search.projection import descend
 
@@ -21,7 +24,7 @@ BYTES_PER_ENTRY = 256
 
 
 def search(
-    baskets: Baskets, minimum: int, longest: int, found: Found, memory: int = 1 << 31
+    baskets: Baskets, minimum: int, longest: int, collector: Collector, memory: int = 1 << 31
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The answer of `mine` within `memory` bytes."""
     return mine(
@@ -30,8 +33,9 @@ def search(
         baskets.weights,
         minimum,
         longest,
-        found,
+        collector,
         entries_in(memory),
+        baskets.labels,
     )
 
 
@@ -46,8 +50,9 @@ def mine(
     weights: np.ndarray | None,
     minimum: int,
     longest: int = 2**31,
-    found: Found | None = None,
+    collector: Collector | None = None,
     entries: int = 1 << 22,
+    labels: Any = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Every set of items that at least `minimum` baskets hold.
 
@@ -57,34 +62,38 @@ def mine(
         weights: `(baskets,)` whole numbers, or None: one each.
         minimum: The smallest (weighted) count that is frequent, at least 1.
         longest: The most items a set may have.
-        found: Where to collect the sets, with its limit.
+        collector: Where to collect the sets, with its limit.
         entries: Bound on the child rows held at a time; eight to forty bytes each.
+        labels: The name of each code, for the order of equally frequent items; None: the
+            codes are the names.
 
     Returns:
-        offsets, items and counts, as `Found.columns` describes them.
+        offsets, items and counts, in the order that `Collector.columns` describes.
     """
-    found = Found(2**62) if found is None else found
-    root, supports, item_of_rank = _root(codes, lengths, weights, minimum)
+    collector = Collector(2**62) if collector is None else collector
+    root, supports, item_of_rank = _root(codes, lengths, weights, minimum, labels)
     number = len(root.tails)
-    found.announce(number)
-    found.add(root.tails[:, None], supports)
+    collector.announce(number)
+    collector.add(root.tails[:, None], supports)
     if longest > 1 and len(root.lengths):
-        _find_larger(root, minimum, longest, found, entries)
-    return found.columns(item_of_rank)
+        _find_larger(root, minimum, longest, collector, entries)
+    return collector.columns(item_of_rank)
 
 
-def _find_larger(root: Rows, minimum: int, longest: int, found: Found, entries: int) -> None:
+def _find_larger(
+    root: Rows, minimum: int, longest: int, collector: Collector, entries: int
+) -> None:
     """Finds all sets of two or more items, starting in the layout that costs least."""
     number = len(root.tails)
     if bit_columns.is_cheaper(
         number, root.lengths, 32 * entries
-    ) and bit_columns.first_step_by_columns(root, minimum, longest, found, entries):
+    ) and bit_columns.first_step_by_columns(root, minimum, longest, collector, entries):
         return
     if root.weights is None and matrices.is_cheaper(number, root.lengths, entries):
-        matrices.first_step_by_matrices(root, minimum, longest, found, entries)
+        matrices.first_step_by_matrices(root, minimum, longest, collector, entries)
     else:
         root.items = sort_each(root.items, root.lengths)
-        descend(root, minimum, longest, found, entries)
+        descend(root, minimum, longest, collector, entries)
 
 
 def mine_condensed(
@@ -93,9 +102,10 @@ def mine_condensed(
     weights: np.ndarray | None,
     minimum: int,
     maximal: bool,
-    found: Found,
+    collector: Collector,
     entries: int = 1 << 22,
     only_dense: bool = False,
+    labels: Any = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Every closed or maximal frequent set, found directly; see `mine` and `closed`.
 
@@ -103,20 +113,28 @@ def mine_condensed(
         As `mine`.  None for sparse baskets if `only_dense`, and if a bit for each basket and
         frequent item takes more memory than the child rows may.
     """
-    root, _, item_of_rank = _root(codes, lengths, weights, minimum)
+    root, _, item_of_rank = _root(codes, lengths, weights, minimum, labels)
     number = len(root.tails)
     if number * max(number, len(lengths)) > 256 * entries:
         return None
     if only_dense and not bit_columns.is_cheaper(number, root.lengths, 32 * entries):
         return None
     total = len(lengths) if weights is None else int(weights.sum())
-    closed.find_condensed(root, total, minimum, maximal, found, entries)
-    return found.columns(item_of_rank)
+    closed.find_condensed(root, total, minimum, maximal, collector, entries)
+    return collector.columns(item_of_rank)
 
 
-def _root(codes, lengths, weights, minimum) -> tuple[Rows, np.ndarray, np.ndarray]:
+def _root(
+    codes: np.ndarray,
+    lengths: np.ndarray,
+    weights: np.ndarray | None,
+    minimum: int,
+    labels: Any,
+) -> tuple[Rows, np.ndarray, np.ndarray]:
     """The one class of all baskets, the supports of its tails, and the item of each rank."""
-    codes, lengths, weights, item_of_rank, supports = _rank(codes, lengths, weights, minimum)
+    codes, lengths, weights, item_of_rank, supports = _rank(
+        codes, lengths, weights, minimum, labels
+    )
     number = len(item_of_rank)
     ranks = np.arange(number, dtype=np.uint16 if number < 1 << 16 else np.int32)
     root = Rows(
@@ -131,25 +149,31 @@ def _root(codes, lengths, weights, minimum) -> tuple[Rows, np.ndarray, np.ndarra
     return root, supports, item_of_rank
 
 
-def _rank(codes, lengths, weights, minimum):
+def _rank(
+    codes: np.ndarray,
+    lengths: np.ndarray,
+    weights: np.ndarray | None,
+    minimum: int,
+    labels: Any,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray, np.ndarray]:
     """Drops what cannot matter and renames the other items by rank, rarest first."""
     counts = None if weights is None else np.repeat(weights, lengths)
     supports = np.bincount(codes, counts).astype(np.int64)
     frequent = np.flatnonzero(supports >= minimum)
-    frequent = frequent[np.argsort(supports[frequent], kind="stable")]
+    frequent = frequent.take(order_of_items(frequent, supports.take(frequent), labels))
     dtype = np.uint16 if len(frequent) < 1 << 16 else np.int32
     absent = np.iinfo(dtype).max
     rank = np.full(len(supports), absent, dtype)
     rank[frequent] = np.arange(len(frequent))
     ranks = rank.take(codes)
-    kept = ranks != absent
+    is_frequent = ranks != absent
     if counts is not None:
-        kept &= counts > 0
-    kept_entries = np.flatnonzero(kept)
-    if len(kept_entries) < len(codes):
-        ranks = ranks.take(kept_entries)
+        is_frequent &= counts > 0
+    entries = np.flatnonzero(is_frequent)
+    if len(entries) < len(codes):
+        ranks = ranks.take(entries)
         before = np.zeros(len(codes) + 1, np.int64)
-        np.cumsum(kept, out=before[1:])
+        np.cumsum(is_frequent, out=before[1:])
         ends = np.cumsum(lengths)
         lengths = before.take(ends) - before.take(ends - lengths)
     filled = np.flatnonzero(lengths)

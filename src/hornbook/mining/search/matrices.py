@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from hornbook.mining.baskets import same_length
-from hornbook.mining.search.collecting import Found
+from hornbook.mining.search.collecting import Collector
 from hornbook.mining.search.item_rows import Rows, sums_of
 from hornbook.mining.search.projection import finish
 from hornbook.mining.search.triples import in_triples
@@ -33,13 +33,13 @@ def is_cheaper(number: int, lengths: np.ndarray, entries: int) -> bool:
 
 
 def first_step_by_matrices(
-    rows: Rows, minimum: int, longest: int, found: Found, entries: int
+    rows: Rows, minimum: int, longest: int, collector: Collector, entries: int
 ) -> None:
     """Finds every frequent set of two or more items.
 
     Args:
         rows: The one class of all baskets, with no prefix and no weights; see `Rows`.
-        minimum, longest, found, entries: see `projection.descend`.
+        minimum, longest, collector, entries: see `projection.descend`.
     """
     number = len(rows.tails)
     matrices = [
@@ -54,11 +54,11 @@ def first_step_by_matrices(
     size = number * (number - 1) // 2
     cell_counts = _count(matrices, origin, size)
     frequent = np.flatnonzero(cell_counts >= minimum)
-    found.announce(len(frequent))
+    collector.announce(len(frequent))
     first = np.searchsorted(starts[:-1], frequent, "right") - 1
     sets = rows.tails.take(np.stack([first, frequent - origin.take(first)], axis=1))
     counts = cell_counts.take(frequent)
-    found.add(sets, counts)
+    collector.add(sets, counts)
     if longest < 3:
         return
     kept = in_triples(rows, first, frequent - origin.take(first), counts, minimum)
@@ -89,7 +89,7 @@ def first_step_by_matrices(
                 partners.take(classes),
                 rows.tails.take(chosen - origin.take(first.take(inside))),
             )
-            finish(children, minimum, longest, found, entries)
+            finish(children, minimum, longest, collector, entries)
 
 
 def _cells(matrices: Sequence[np.ndarray], origin: np.ndarray) -> Iterator[tuple]:

@@ -10,20 +10,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hornbook.mining.search.collecting import Found
+from hornbook.mining.search.collecting import Collector
 from hornbook.mining.search.item_rows import CODE_BITS, Rows, join, merge_equal, runs, sums_of
 from hornbook.mining.search.superset_sums import count_all_subsets, ends_here
 from hornbook.mining.search.tail_pairs import BATCH, Batch, by_child, children, count_pairs, cut
 
 
-def descend(rows: Rows, minimum: int, longest: int, found: Found, entries: int) -> None:
+def descend(rows: Rows, minimum: int, longest: int, collector: Collector, entries: int) -> None:
     """Finds every frequent set that extends a class of `rows` by two or more tails.
 
     Args:
         rows: The classes.
         minimum: The smallest count that is frequent.
         longest: The most items a set may have.
-        found: Gets the sets.
+        collector: Gets the sets.
         entries: At about this many entries of child rows, the children are finished
             before more are made: the bound on memory.
     """
@@ -33,18 +33,18 @@ def descend(rows: Rows, minimum: int, longest: int, found: Found, entries: int) 
     size = 0
     for part in _parts(rows):
         for batch in _batches(part):
-            made = _count(part, batch, minimum, longest, found)
+            made = _count(part, batch, minimum, longest, collector)
             if made is not None:
                 waiting.append(made)
                 size += len(made.items)
             if size > entries:
-                finish(join(waiting), minimum, longest, found, entries)
+                finish(join(waiting), minimum, longest, collector, entries)
                 waiting, size = [], 0
     if waiting:
-        finish(join(waiting), minimum, longest, found, entries)
+        finish(join(waiting), minimum, longest, collector, entries)
 
 
-def finish(rows: Rows, minimum: int, longest: int, found: Found, entries: int) -> None:
+def finish(rows: Rows, minimum: int, longest: int, collector: Collector, entries: int) -> None:
     """Ends small classes by superset sums and descends into the others."""
     if not len(rows.items):
         return
@@ -52,7 +52,7 @@ def finish(rows: Rows, minimum: int, longest: int, found: Found, entries: int) -
     ends = small.take(rows.owners)
     codes = rows.codes()
     ending = np.flatnonzero(ends)
-    count_all_subsets(rows.without_items(ending), codes.take(ending), minimum, longest, found)
+    count_all_subsets(rows.without_items(ending), codes.take(ending), minimum, longest, collector)
     left = np.flatnonzero(~ends)
     if not len(left):
         return
@@ -71,7 +71,7 @@ def finish(rows: Rows, minimum: int, longest: int, found: Found, entries: int) -
         weights = None if weights is None else weights.take(order)
     rows = rows.take(left)
     rows.weights = weights
-    descend(rows, minimum, longest, found, entries)
+    descend(rows, minimum, longest, collector, entries)
 
 
 def _parts(rows: Rows) -> Iterator[Rows]:
@@ -131,14 +131,16 @@ def _batches(rows: Rows) -> Iterator[Batch]:
     yield from cut(rows, whole)
 
 
-def _count(rows: Rows, batch: Batch, minimum: int, longest: int, found: Found) -> Rows | None:
+def _count(
+    rows: Rows, batch: Batch, minimum: int, longest: int, collector: Collector
+) -> Rows | None:
     """Adds the frequent pairs of one batch, and returns the classes of two tails or more."""
     pairs = count_pairs(rows, batch, minimum)
     if not len(pairs.first):
         return None
-    found.announce(len(pairs.first))
+    collector.announce(len(pairs.first))
     prefixes = rows.with_tails(pairs.first)
-    found.add(np.column_stack([prefixes, rows.tails.take(pairs.second)]), pairs.counts)
+    collector.add(np.column_stack([prefixes, rows.tails.take(pairs.second)]), pairs.counts)
     if prefixes.shape[1] + 2 > longest:
         return None
     made = children(rows, batch, pairs, least=2)

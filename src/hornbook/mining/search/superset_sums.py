@@ -13,7 +13,7 @@ import functools
 
 import numpy as np
 
-from hornbook.mining.search.collecting import Found
+from hornbook.mining.search.collecting import Collector
 from hornbook.mining.search.item_rows import Rows, sums_of
 
 # A table of 2 ** 11 sums is always cheaper than another step of pair counting.  A larger
@@ -38,7 +38,7 @@ def count_all_subsets(
     codes: np.ndarray,
     minimum: int,
     longest: int,
-    found: Found,
+    collector: Collector,
 ) -> None:
     """Adds every frequent set of a class's prefix and two or more of its tails.
 
@@ -48,7 +48,7 @@ def count_all_subsets(
         codes: `(rows,)` int64, see `Rows.codes`.
         minimum: The smallest count that is frequent.
         longest: The most items a set may have.
-        found: Gets the sets.
+        collector: Gets the sets.
     """
     sums = sums_of(np.left_shift(1, np.minimum(rows.tail_counts, MAX_TAILS)))
     if sums[-1] > _SUMS and len(rows.tail_counts) > 1:
@@ -57,7 +57,7 @@ def count_all_subsets(
             order = np.argsort(part_of, kind="stable")
             for some in np.split(order, np.flatnonzero(np.diff(part_of.take(order))) + 1):
                 part = rows.without_items(some)
-                count_all_subsets(part, codes.take(some), minimum, longest, found)
+                count_all_subsets(part, codes.take(some), minimum, longest, collector)
             return
     # Classes with equally many tails lie side by side, the class running fastest, so that
     # every addition below runs over long contiguous stretches.
@@ -85,7 +85,7 @@ def count_all_subsets(
     table = np.bincount(keys, weights, minlength=at)
     if len(keys) < 2**31 and (weights is None or weights.sum() < 2**31):
         table = table.astype(np.int32)  # half the memory to move
-    which, codes_found, counts = [], [], []
+    which, frequent_codes, counts = [], [], []
     for size, classes, at in groups:
         sums = table[at : at + (len(classes) << size)]
         for bit in range(size):
@@ -95,22 +95,25 @@ def count_all_subsets(
         sums = sums.reshape(1 << size, len(classes))
         sums[0] = 0
         sums[1 << np.arange(size)] = 0
-        frequent = np.flatnonzero(sums >= minimum)
-        code, column = np.divmod(frequent, len(classes))
+        lexicographic = lexicographic_codes(size)
+        is_frequent = (sums >= minimum).take(lexicographic, axis=0)
+        frequent = np.flatnonzero(is_frequent.T)
+        column = frequent >> size
+        code = lexicographic.take(frequent & ((1 << size) - 1))
         which.append(classes.take(column))
-        codes_found.append(code)
-        counts.append(sums.reshape(-1).take(frequent))
+        frequent_codes.append(code)
+        counts.append(sums.reshape(-1).take(code * len(classes) + column))
     _spell_out(
         rows,
         np.concatenate(which),
-        np.concatenate(codes_found),
+        np.concatenate(frequent_codes),
         np.concatenate(counts),
         longest,
-        found,
+        collector,
     )
 
 
-def _spell_out(rows: Rows, which, codes, counts, longest: int, found: Found) -> None:
+def _spell_out(rows: Rows, which, codes, counts, longest: int, collector: Collector) -> None:
     """Turns (class, code, count) into rows of item ranks, one matrix per length."""
     positions, sizes = bit_positions(ALWAYS if codes.max(initial=0) < 1 << ALWAYS else MAX_TAILS)
     size = sizes.take(codes)
@@ -118,8 +121,8 @@ def _spell_out(rows: Rows, which, codes, counts, longest: int, found: Found) -> 
     depth = rows.prefixes.shape[1]
     most = min(int(size.max(initial=0)), longest - depth)
     ends = np.cumsum(np.bincount(size, minlength=2)).tolist()
-    found.announce(ends[most])
-    if not found.keep:
+    collector.announce(ends[most])
+    if not collector.keep:
         return
     tail_firsts = rows.tail_firsts
     for size in range(2, most + 1):
@@ -131,7 +134,20 @@ def _spell_out(rows: Rows, which, codes, counts, longest: int, found: Found) -> 
         sets[:, :depth] = rows.prefixes.take(classes, axis=0)
         places = positions.take(codes.take(chosen), axis=0)[:, :size]
         sets[:, depth:] = rows.tails.take(tail_firsts.take(classes)[:, None] + places)
-        found.add(sets, counts.take(chosen))
+        starts = np.flatnonzero(np.diff(classes, prepend=-1))
+        collector.add(sets, counts.take(chosen), starts)
+
+
+@functools.cache
+def lexicographic_codes(bits: int) -> np.ndarray:
+    """All codes of `bits` bits, those with equally many ones in the order of their positions.
+
+    With the bits reversed, the lowest position weighs most: larger numbers come first.
+    """
+    codes = np.zeros(1, np.int64)
+    for _ in range(bits):
+        codes = np.concatenate([codes << 1 | 1, codes << 1])
+    return codes
 
 
 @functools.cache
