@@ -48,40 +48,40 @@ def test_what_is_given_decides_the_strategy(options, strategy):
         ({"max_new_tokens": 0}, "max_new_tokens is 0; it must be at least 1."),
         ({"length_penalty": None}, "length_penalty is None; it must be a number."),
         ({"repetition_penalty": 0}, "repetition_penalty is 0; it must be above 0."),
-        ({"prompts": []}, "There are no prompts: give one at least."),
-        ({"prompts": [[1], []]}, "Prompt 2 is empty: give one token at least."),
+        ({"prompts": []}, "There are no prompts: give at least one."),
+        ({"prompts": [[1], []]}, "Prompt 2 is empty: give at least one token."),
         ({"prompts": [1, 2]}, "Prompt 1 must be a list of token ids, which are whole numbers."),
         ({"prompts": ["ab"]}, "Prompt 1 must be a list of token ids, which are whole numbers."),
         ({"prompts": [[1.5]]}, "Prompt 1 must be a list of token ids, which are whole numbers."),
         (
             {"prompts": [[1], [2, 10]]},
-            "Prompt 2 has token 10, but those of the vocabulary are 0 to 9.",
+            "Prompt 2 has token 10, but the vocabulary has ids 0 to 9.",
         ),
-        ({"stop_ids": [-1]}, "stop_ids has token -1, but those of the vocabulary are 0 to 9."),
+        ({"stop_ids": [-1]}, "stop_ids has token -1, but the vocabulary has ids 0 to 9."),
         (
             {"bad_words": [[1], [12]]},
-            "A sequence of bad_words has token 12, but those of the vocabulary are 0 to 9.",
+            "A sequence of bad_words has token 12, but the vocabulary has ids 0 to 9.",
         ),
-        ({"bad_words": [[]]}, "A sequence of bad_words is empty: give one token at least."),
+        ({"bad_words": [[]]}, "A sequence of bad_words is empty: give at least one token."),
         (
             {"logit_bias": {11: 1.0}},
-            "logit_bias has token 11, but those of the vocabulary are 0 to 9.",
+            "logit_bias has token 11, but the vocabulary has ids 0 to 9.",
         ),
         (
             {"forced_prefix": [10]},
-            "forced_prefix has token 10, but those of the vocabulary are 0 to 9.",
+            "forced_prefix has token 10, but the vocabulary has ids 0 to 9.",
         ),
         (
             {"stop_strings": ["a", ""], "decode": str},
-            "stop_strings is a list of texts, each of one character at least.",
+            "stop_strings is a list of texts, each of at least one character.",
         ),
         (
             {"stop_strings": "end", "decode": str},
-            "stop_strings is a list of texts, each of one character at least.",
+            "stop_strings is a list of texts, each of at least one character.",
         ),
         (
             {"stop_strings": ["a"]},
-            "stop_strings are found in text: give decode, from token ids to text.",
+            "stop_strings need text: give decode, a function from token ids to text.",
         ),
         (
             {"min_new_tokens": 9, "max_new_tokens": 8},
@@ -93,16 +93,16 @@ def test_what_is_given_decides_the_strategy(options, strategy):
         ),
         (
             {"n": 3},
-            "n is 3, but all 3 texts would be the same: give a temperature above 0, or beams.",
+            "n is 3, but all 3 texts would be identical: give a temperature above 0, or beams.",
         ),
         ({"n": 5, "beams": 3}, "n is 5; it must be at most beams, 3."),
         (
             {"beams": 3, "temperature": 1.0, "top_p": 0.5},
-            "Beam search does not draw: leave out temperature and top_p, or beams.",
+            "Beam search does not sample: leave out temperature and top_p, or beams.",
         ),
         (
             {"beams": 2, "degeneration_penalty": 0.5},
-            "Give beams or degeneration_penalty: these are two different searches.",
+            "Give beams or degeneration_penalty: these are two different strategies.",
         ),
         (
             {"beams": 4, "beam_groups": 3},
@@ -115,7 +115,8 @@ def test_what_is_given_decides_the_strategy(options, strategy):
         ),
         (
             {"degeneration_penalty": 0.5},
-            "Contrastive search chooses among the top_k best: give top_k of at least 2 alone.",
+            "Contrastive search chooses among the top_k best tokens: give a top_k of at least 2, "
+            "and no other sampling option.",
         ),
         ({"best_of": 3}, "best_of chooses among samples: give a temperature above 0."),
         ({"best_of": 3, "n": 4, "top_k": 2}, "best_of is 3; it must be at least n, 4."),
@@ -128,7 +129,7 @@ def test_what_cannot_work_is_said_in_one_line(options, message):
 
 
 def test_an_option_that_does_not_exist_gets_the_nearest_name():
-    with pytest.raises(OptionError, match=r"no option 'top-p'\.  Did you mean 'top_p'"):
+    with pytest.raises(OptionError, match=r"Unknown option 'top-p'\.  Did you mean 'top_p'"):
         Request.from_options([[1]], 10, {"top-p": 0.9})
     assert Request.from_options([[1]], 10, {"top_p": 0.9}).top_p == 0.9
 

@@ -90,6 +90,36 @@ def test_tokens_as_good_as_the_last_of_top_k_are_kept():
     assert distribution(logits, top_k=2).token_ids.tolist() == [1, 2, 3]
 
 
+def test_ties_of_top_k_are_kept_in_a_large_vocabulary():
+    logits = np.zeros(60_000, np.float32)
+    logits[[5, 40_000, 59_999]] = [3, 2, 2]
+    assert distribution(logits, top_k=1).token_ids.tolist() == [5]
+    assert distribution(logits, top_k=2).token_ids.tolist() == [5, 40_000, 59_999]
+    assert distribution(logits, top_k=3).token_ids.tolist() == [5, 40_000, 59_999]
+    assert len(distribution(logits, top_k=4).token_ids) == 60_000
+
+
+def test_a_token_exactly_at_min_p_is_kept():
+    logits = np.array([1, 2, 2, 0], np.float32)
+    assert distribution(logits, min_p=1).token_ids.tolist() == [1, 2]
+    share = float(np.exp(np.float32(-1)))  # of the token one below the best, to the last bit
+    assert distribution(logits, min_p=share).token_ids.tolist() == [0, 1, 2]
+    assert distribution(logits, min_p=np.nextafter(share, 1)).token_ids.tolist() == [1, 2]
+    assert distribution(logits, min_p=0).token_ids.tolist() == [0, 1, 2, 3]
+
+
+def test_the_temperature_divides_the_logits_before_the_filters():
+    logits = np.log(np.array([0.2, 0.8], np.float32))
+    half = distribution(logits, temperature=0.5).probabilities
+    double = distribution(logits, temperature=2).probabilities
+    np.testing.assert_allclose(half, [1 / 17, 16 / 17], rtol=1e-6)
+    np.testing.assert_allclose(double, [1 / 3, 2 / 3], rtol=1e-6)
+    assert distribution(logits, min_p=0.4).token_ids.tolist() == [1]
+    assert distribution(logits, min_p=0.4, temperature=2).token_ids.tolist() == [0, 1]
+    assert distribution(logits, top_p=0.7).token_ids.tolist() == [1]
+    assert distribution(logits, top_p=0.7, temperature=2).token_ids.tolist() == [0, 1]
+
+
 def test_forbidden_tokens_are_not_among_the_top():
     logits = np.full(50_000, -np.inf, np.float32)
     logits[[7, 30_000]] = [0.0, 1.0]
@@ -151,9 +181,9 @@ def test_largest_leaves_most_of_a_large_array_out():
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
 def test_logits_that_are_no_numbers_are_refused(broken):
-    with pytest.raises(ValueError, match="Nothing can be drawn"):
+    with pytest.raises(ValueError, match="Cannot sample"):
         distribution(np.array([0, broken, 1], np.float32))
-    with pytest.raises(ValueError, match="Nothing can be drawn"):
+    with pytest.raises(ValueError, match="Cannot sample"):
         distribution(np.full(3, -np.inf, np.float32))
 
 

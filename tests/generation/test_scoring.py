@@ -47,7 +47,7 @@ def test_perplexity_is_that_of_all_tokens():
         ({"window": 1}, "window is 1; it must be at least 2."),
         ({"window": 8, "stride": 8}, "stride is 8; it must be at least 1 and below 8."),
         ({"window": 8, "stride": 0}, "stride is 0; it must be at least 1 and below 8."),
-        ({"window": 8, "lengths": [1, 0]}, "Text 2 is empty: give one token at least."),
+        ({"window": 8, "lengths": [1, 0]}, "Text 2 is empty: give at least one token."),
     ],
 )
 def test_what_cannot_be_scored_is_said_in_one_line(options, message):

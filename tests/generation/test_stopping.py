@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hornbook.generation import Request, TextBeforeStop, write
+from hornbook.generation import Request, TextBeforeStop, generate
 from hornbook.generation.stopping import Stopping
 
 LETTERS = "abc. "
@@ -89,7 +89,7 @@ def test_a_stop_string_may_begin_and_end_inside_tokens(random_model):
             decode=decode_words,
             max_new_tokens=20,
         )
-        (result,) = write(model.session([[1]]), asked)
+        (result,) = generate(model.session([[1]]), asked)
         whole = decode_words(result.token_ids)
         assert result.text == whole.split("stopp")[0]
         assert "stopp" not in decode_words(result.token_ids[:-1])
@@ -115,8 +115,8 @@ def test_only_the_end_of_a_long_text_is_decoded_to_look_for_stop_strings():
 def test_a_stop_string_that_never_comes_changes_nothing(random_model):
     model = random_model(5)
     options = {"vocabulary_size": 5, "max_new_tokens": 8, "decode": decode}
-    (plain,) = write(model.session([[1]]), Request(prompts=[[1]], **options))
-    (other,) = write(
+    (plain,) = generate(model.session([[1]]), Request(prompts=[[1]], **options))
+    (other,) = generate(
         model.session([[1]]), Request(prompts=[[1]], stop_strings=["never"], **options)
     )
     assert plain.token_ids.tolist() == other.token_ids.tolist()
@@ -136,7 +136,7 @@ def test_stop_strings_end_beams_too(random_model, beams):
         decode=decode,
         max_new_tokens=12,
     )
-    for result in write(model.session([[1]]), asked):
+    for result in generate(model.session([[1]]), asked):
         whole = decode(result.token_ids)
         stopped = whole.endswith(("ab", "b."))
         assert (result.finish_reason == "stop_string") == stopped

@@ -5,8 +5,8 @@ from hornbook.generation.result import Result
 from hornbook.generation.scoring import Score, perplexity
 from hornbook.generation.session import HiddenSession, Session
 from hornbook.generation.stopping import TextBeforeStop
-from hornbook.generation.strategies.dispatch import write
-from hornbook.generation.strategies.speculative import write_speculatively
+from hornbook.generation.strategies.dispatch import generate
+from hornbook.generation.strategies.speculative import generate_speculatively
 from hornbook.generation.strategies.token_by_token import NewToken, finish, stream
 
 __all__ = [
@@ -18,8 +18,8 @@ __all__ = [
     "Session",
     "TextBeforeStop",
     "finish",
+    "generate",
+    "generate_speculatively",
     "perplexity",
     "stream",
-    "write",
-    "write_speculatively",
 ]

@@ -1,7 +1,7 @@
-"""Answers that are cut out of passages: from one table of probabilities to a run of tokens.
+"""Extractive answers: from one table of probabilities to a run of tokens of a passage.
 
-A masked language model that saw a question and a passage before a row of `[MASK]` says for each
-place of the answer how likely each token is, all at once.
+A masked language model that reads a row of `[MASK]` beside a question and a passage predicts every
+position of the answer at once.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Extract(NamedTuple):
     """A run of tokens of a passage.
 
     Attributes:
-        token_ids: Without the stop token; empty: there is no answer.
-        score: The mean probability of its tokens, the stop token's too.
+        token_ids: Without the stop token; empty if there is no answer.
+        score: Mean probability of its tokens, including the stop token.
     """
 
     token_ids: tuple[int, ...]
@@ -29,20 +29,20 @@ class Extract(NamedTuple):
 
 
 def extract(probabilities: np.ndarray, passage: Sequence[int], stop_id: int) -> Extract:
-    """The answer, token by token the likeliest that keeps it a part of the passage.
+    """Returns the answer: greedily the most likely token that keeps it a run of the passage.
 
     Args:
-        probabilities: `(length, vocabulary)`, of each place of the answer.
+        probabilities: `(length, vocabulary)`, of each position of the answer.
         passage: Token ids.
-        stop_id: What ends an answer; it may come at any place.
+        stop_id: The token that ends an answer, allowed at any position.
     """
-    whole = np.array(passage, np.int32)
+    passage_ids = np.array(passage, np.int32)
     answer: list[int] = []
     total, count = 0.0, 0
-    for place in probabilities:
-        allowed = np.unique([*continuations(whole, np.array(answer, np.int32)), stop_id])
-        best = int(allowed[place[allowed].argmax()])
-        total, count = total + float(place[best]), count + 1
+    for row in probabilities:
+        allowed = np.unique([*continuations(passage_ids, np.array(answer, np.int32)), stop_id])
+        best = int(allowed[row[allowed].argmax()])
+        total, count = total + float(row[best]), count + 1
         if best == stop_id:
             break
         answer.append(best)
@@ -50,20 +50,20 @@ def extract(probabilities: np.ndarray, passage: Sequence[int], stop_id: int) -> 
 
 
 def vote(answers: Iterable[tuple[Answer, float]]) -> Answer | None:
-    """The answer that several passages together find best; None without any.
+    """Returns the answer that is best over several passages; None if there are no answers.
 
-    An answer with scores `s` counts `sum(s^2) / (sum(s) + 1)`: being found often helps, but not
-    with low scores.
+    An answer with scores `s` is ranked by `sum(s^2) / (sum(s) + 1)`: occurring often helps, but
+    not with low scores.
 
     Args:
-        answers: An answer and its score, for each passage.
+        answers: An answer and its score, per passage.
     """
     scores: dict[Answer, list[float]] = {}
     for answer, score in answers:
         scores.setdefault(answer, []).append(score)
 
-    def worth(answer: Answer) -> float:
-        found = np.array(scores[answer])
-        return float((found**2).sum() / (found.sum() + 1))
+    def rank(answer: Answer) -> float:
+        values = np.array(scores[answer])
+        return float((values**2).sum() / (values.sum() + 1))
 
-    return max(scores, key=worth, default=None)
+    return max(scores, key=rank, default=None)

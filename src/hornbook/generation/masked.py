@@ -1,7 +1,7 @@
-"""Writes with a masked language model, which sees both sides of a gap.
+"""Generation with a masked language model, which sees the text on both sides of a mask.
 
-`predict` is any function from token ids `(rows, length)` and the places that are asked, a row and
-a column of each, to logits `(asked, vocabulary)`.  A row that is shorter has -1 behind.
+`predict` is any function from token ids `(rows, length)` and the row and column indices of some
+positions to logits `(positions, vocabulary)`.  Shorter rows are padded with -1 at the end.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ Order = Literal["at once", "confident first", "left to right"]
 
 
 class Filled(NamedTuple):
-    """A text without gaps.
+    """A text whose masks are filled.
 
     Attributes:
         token_ids: `(length,)` int32.
         log_probabilities: `(length,)` float64, of each filled token when it was chosen; 0
             elsewhere.
-        text: Where there is a way to decode it.
+        text: The decoded text; None without a tokenizer.
     """
 
     token_ids: np.ndarray
@@ -35,7 +35,7 @@ class Filled(NamedTuple):
 
     @property
     def score(self) -> float:
-        """What the texts of one gap are ranked by."""
+        """The total log-probability, by which texts are ranked."""
         return float(self.log_probabilities.sum())
 
 
@@ -46,39 +46,43 @@ def fill_masks(
     order: Order = "confident first",
     n: int = 1,
 ) -> list[list[Filled]]:
-    """Puts the likeliest tokens into every gap.
+    """Fills every mask with the most likely tokens.
 
     Args:
         predict: The model.
-        token_ids: `(rows, length)`; a gap is `mask_id`.
-        mask_id: It is never chosen itself.
-        order: `"at once"`: each gap by itself, one call of the model.  The others fill one gap
-            of each text a call and look again: the surest one, or the first; with `n` above 1
-            they keep the `n` best beginnings.
-        n: How many texts of each row are wanted.
+        token_ids: `(rows, length)`, with `mask_id` where a token is to be filled in.
+        mask_id: The mask token, which is never filled in itself.
+        order: `"at once"` fills each mask independently, in one call of the model.  The others
+            fill one mask of each text per call: the most confident one, or the first; with `n`
+            above 1 they keep the `n` best partial texts.
+        n: Number of texts per row.
 
     Returns:
-        For each row `n` different texts, the likeliest first; fewer if there are no more.
+        `n` different texts per row, the most likely first; fewer if there are no more.
 
     Raises:
-        OptionError: there is no such order, or `n` is below 1.
+        OptionError: the order is unknown, or `n` is below 1.
     """
     if order not in get_args(Order):
-        raise OptionError(f"There is no order {order!r}.  {did_you_mean(order, get_args(Order))}")
+        raise OptionError(f"Unknown order {order!r}.  {did_you_mean(order, get_args(Order))}")
     if n < 1:
         raise OptionError(f"n is {n}; it must be at least 1.")
     rows = np.array(token_ids, np.int32)
-    found = [[Filled(row, np.zeros(len(row)))] for row in rows]
-    while unfinished := [texts for texts in found if mask_id in texts[0].token_ids]:
+    results = [[Filled(row, np.zeros(len(row)))] for row in rows]
+    while unfinished := [texts for texts in results if mask_id in texts[0].token_ids]:
         likelihoods = _likelihoods(
             predict, [text for texts in unfinished for text in texts], mask_id
         )
         for texts in unfinished:
-            grown = [one for text in texts for one in _grown(text, next(likelihoods), order, n)]
-            # one text may be reached in several ways: the likeliest counts
-            best = {one.token_ids.tobytes(): one for one in sorted(grown, key=_score)}
+            candidates = [
+                candidate
+                for text in texts
+                for candidate in _continuations(text, next(likelihoods), order, n)
+            ]
+            # the same text may be reached in several ways: the most likely one counts
+            best = {text.token_ids.tobytes(): text for text in sorted(candidates, key=_score)}
             texts[:] = sorted(best.values(), key=_score, reverse=True)[:n]
-    return found
+    return results
 
 
 def _score(text: Filled) -> float:
@@ -88,40 +92,40 @@ def _score(text: Filled) -> float:
 def _likelihoods(
     predict: Predict, texts: Sequence[Filled], mask_id: int
 ) -> Iterator[dict[int, np.ndarray]]:
-    """For each text what its gaps may be: place -> log-probabilities `(vocabulary,)`."""
+    """Yields for each text: position of a mask -> log-probabilities `(vocabulary,)`."""
     token_ids = np.stack([text.token_ids for text in texts])
-    rows, places = np.nonzero(token_ids == mask_id)
-    logits = predict(token_ids, rows, places).astype(np.float32)
+    rows, positions = np.nonzero(token_ids == mask_id)
+    logits = predict(token_ids, rows, positions).astype(np.float32)
     logits[:, mask_id] = -np.inf
-    found = log_probabilities(logits)
+    likelihoods = log_probabilities(logits)
     for row in range(len(texts)):
-        yield dict(zip(places[rows == row].tolist(), found[rows == row], strict=True))
+        yield dict(zip(positions[rows == row].tolist(), likelihoods[rows == row], strict=True))
 
 
-def _grown(
+def _continuations(
     text: Filled, likelihoods: dict[int, np.ndarray], order: Order, n: int
 ) -> Iterator[Filled]:
-    """The `n` best ways to fill the gaps whose turn it is."""
-    places = list(likelihoods)
+    """Yields the `n` best ways to fill the masks that are next in order."""
+    positions = list(likelihoods)
     if order == "left to right":
-        places = places[:1]
+        positions = positions[:1]
     elif order == "confident first":
-        places = [max(places, key=lambda place: likelihoods[place].max())]
-    best: list[tuple[float, list[int]]] = [(0.0, [])]
-    for place in places:
-        tokens = largest(likelihoods[place], n)
-        tokens = tokens[np.argsort(-likelihoods[place][tokens], kind="stable")[:n]]
+        positions = [max(positions, key=lambda position: likelihoods[position].max())]
+    best: list[tuple[float, list[int]]] = [(0.0, [])]  # total, one token per position
+    for position in positions:
+        top = largest(likelihoods[position], n)
+        top = top[np.argsort(-likelihoods[position][top], kind="stable")[:n]]
         best = [
-            (total + float(likelihoods[place][token]), [*chosen, token])
-            for total, chosen in best
-            for token in tokens.tolist()
+            (total + float(likelihoods[position][token]), [*tokens, token])
+            for total, tokens in best
+            for token in top.tolist()
         ]
-        best = sorted(best, key=lambda one: -one[0])[:n]
-    for _, chosen in best:
+        best = sorted(best, key=lambda candidate: -candidate[0])[:n]
+    for _, tokens in best:
         token_ids, log_probabilities = text.token_ids.copy(), text.log_probabilities.copy()
-        token_ids[places] = chosen
-        log_probabilities[places] = [
-            likelihoods[place][token] for place, token in zip(places, chosen, strict=True)
+        token_ids[positions] = tokens
+        log_probabilities[positions] = [
+            likelihoods[position][token] for position, token in zip(positions, tokens, strict=True)
         ]
         yield Filled(token_ids, log_probabilities)
 
@@ -137,26 +141,26 @@ def gibbs_samples(
     temperature: float = 1.0,
     seed: int = 0,
 ) -> Iterator[np.ndarray]:
-    """Draws whole texts from a masked language model, without end.
+    """Samples texts from a masked language model, endlessly.
 
-    In each sweep every row masks its positions one after the other, in an order that is drawn
-    anew, and draws that token again.
+    In each sweep every row masks its positions one after the other, in a new random order, and
+    samples that token again.
 
     Args:
         predict: The model.
-        token_ids: `(rows, length)` to begin with; each row is a chain of its own.
-        positions: `(changing,)`, those that may change.
-        mask_id: It is never drawn.
-        burn_in: Sweeps before the first text that is given.
-        every: Sweeps from one text that is given to the next.
-        temperature: What logits are divided by.
-        seed: The same seed gives the same texts, of a row whatever rows are beside it.
+        token_ids: `(rows, length)`, the initial texts; each row is an independent chain.
+        positions: `(positions,)`, the indices that may change.
+        mask_id: The mask token, which is never sampled.
+        burn_in: Sweeps before the first sample.
+        every: Sweeps per sample.
+        temperature: Divisor of the logits.
+        seed: The same seed yields the same texts of a row, regardless of the other rows.
 
     Yields:
         `(rows, length)` int32.
 
     Raises:
-        OptionError: a number that cannot work.
+        OptionError: an argument is out of range.
 
     Reference: https://arxiv.org/abs/1902.04094
     """
@@ -171,11 +175,11 @@ def gibbs_samples(
     randoms = [random_numbers.stream(seed, 0, row) for row in rows.tolist()]
     sweep = 0
     while True:
-        for places in np.stack([random.permutation(positions) for random in randoms], axis=1):
-            state[rows, places] = mask_id
-            logits = predict(state, rows, places).astype(np.float32)
+        for columns in np.stack([random.permutation(positions) for random in randoms], axis=1):
+            state[rows, columns] = mask_id
+            logits = predict(state, rows, columns).astype(np.float32)
             logits[:, mask_id] = -np.inf
-            state[rows, places] = [
+            state[rows, columns] = [
                 distribution(logits[row], temperature=temperature).draw(randoms[row].random())
                 for row in rows
             ]

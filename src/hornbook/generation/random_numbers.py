@@ -1,23 +1,23 @@
-"""Random numbers that belong to a text, not to its place in a batch."""
+"""Random numbers that belong to a text, not to its row in a batch."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# what a stream is for: two uses of one stream would not be independent of each other
-WRITING, ACCEPTING, DRAFTING = range(3)
+# the purpose of a stream: two uses of one stream would not be independent of each other
+GENERATING, ACCEPTING, DRAFTING = range(3)
 
 
-def stream(seed: int, prompt: int, sample: int, purpose: int = WRITING) -> np.random.Generator:
-    """The random numbers of one text.
+def stream(seed: int, prompt: int, sample: int, purpose: int = GENERATING) -> np.random.Generator:
+    """Returns the random numbers of one text.
 
-    Step `i` of the text takes the `i`-th of them, so what is drawn depends on nothing but these
-    four numbers and `i`: not on the other texts, nor on how many samples there are.
+    Step `i` of the text uses the `i`-th number, so samples depend only on these four arguments and
+    `i`: not on the other texts, nor on the number of samples.
 
     Args:
         seed: Of the request, below 2^64.
-        prompt: The number of the prompt in the request.
-        sample: Which of the texts of this prompt.
+        prompt: Index of the prompt in the request.
+        sample: Index of the text among those of this prompt.
         purpose: One of the constants above.
 
     Reference: https://www.thesalmons.org/john/random123/papers/random123sc11.pdf (Philox)

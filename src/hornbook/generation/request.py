@@ -1,4 +1,4 @@
-"""Everything that can be asked of a way of writing, checked before a model computes anything."""
+"""A generation request: prompts and options, checked before a model computes anything."""
 
 from __future__ import annotations
 
@@ -19,53 +19,55 @@ Strategy = Literal["greedy", "sampling", "beam search", "contrastive search"]
 class Request:
     """Prompts, and how they are continued.
 
-    What is given decides the strategy: `beams` above 1 is beam search, `degeneration_penalty`
-    contrastive search, one of `temperature`, `top_k`, `top_p`, `min_p` and `typical_p` is
-    sampling, and nothing of these is greedy writing.
+    The options decide the strategy: `beams` above 1 is beam search, `degeneration_penalty`
+    contrastive search, any of `temperature`, `top_k`, `top_p`, `min_p` and `typical_p` is
+    sampling; without any of these, generation is greedy.
 
     Attributes:
-        prompts: Token ids of each, one token at least.
-        vocabulary_size: How many logits the model gives.
-        first_prompt: The number of the first prompt, where a request is written in parts: the
-            random numbers go by it.
-        n: How many texts each prompt gets.
-        max_new_tokens: No text gets longer.
+        prompts: Token ids of each, at least one token.
+        vocabulary_size: Number of logits.
+        first_prompt: Index of the first prompt if this is a part of a larger request; random
+            numbers depend on it.
+        n: Number of texts per prompt.
+        max_new_tokens: Maximum number of new tokens per text.
 
-        stop_ids: Tokens that end a text; they belong to it.
-        min_ends: The text ends with the so many-th of them.
-        min_new_tokens: Before there are so many, a stop token cannot be written.
-        ignore_ends_before: Stop tokens among the first so many are written and do not count.
-        stop_strings: What ends a text too; the text is cut before it.
-        decode: From token ids to text.  Needed by `stop_strings`; results have a text with it.
+        stop_ids: Tokens that end a text and are part of it.
+        min_ends: Stop at the `min_ends`-th stop token.
+        min_new_tokens: Minimum number of new tokens before a stop token is allowed.
+        ignore_ends_before: Stop tokens among the first `ignore_ends_before` do not count.
+        stop_strings: Strings that end a text; the text is cut before them.
+        decode: From token ids to text.  Required by `stop_strings`; without it results have no
+            text.
 
-        temperature: What logits are divided by; 0 is greedy writing.
-        top_k, top_p, min_p, typical_p: What is left to draw from: see `distribution`.
+        temperature: Divisor of the logits; 0 is greedy.
+        top_k, top_p, min_p, typical_p: The tokens to sample from: see `distribution`.
         seed: The same seed gives the same texts.
-        best_of: Draws so many and keeps the `n` with the best mean log-probability.
+        best_of: Samples this many texts and keeps the `n` with the best mean log-probability.
 
         repetition_penalty, frequency_penalty, presence_penalty, no_repeat_ngram, bad_words,
         logit_bias, forced_prefix: See `hornbook.generation.constraints`.
-        one_of: A text is one of these token sequences, and then a stop token.
-        only_from: A text is cut out of these passages: it is a run of tokens of one of them, and
-            then a stop token.  Instead of passages of all prompts, a list of them for each.
-        only_from_ngram: Only each run of so many tokens has to stand in a passage, not the whole.
-        constraints: More of them, applied last.
+        one_of: The text must be one of these token sequences, followed by a stop token.
+        only_from: The text must be a run of tokens of one of these passages, followed by a stop
+            token.  Passages for all prompts, or a list of passages per prompt.
+        only_from_ngram: Relaxes `only_from`: only every n-gram of this size must occur in a
+            passage, not the whole text.
+        constraints: Additional constraints, applied last.
 
-        beams: How many beginnings of a text are kept.
+        beams: Number of beams.
         length_penalty: A finished text is ranked by its log-probability divided by its length
             to this power.
         early_stopping: When the search for a prompt ends.  `True`: as soon as `beams` texts are
-            finished.  `False`: when the best beginning is worse than all of them if its length
-            counts as it is now.  `"never"`: when no beginning can become better, which is exact.
-        beam_groups: Groups that are searched one after the other, each avoiding what those
-            before it chose (diverse beam search).
-        diversity_penalty: How much less a token counts for each time it was chosen by them.
+            finished.  `False`: when the best beam scores worse than all of them at its current
+            length.  `"never"`: when no beam can become better, which is exact.
+        beam_groups: Number of groups of beams, searched one after the other; each avoids the
+            tokens that the previous groups chose (diverse beam search).
+        diversity_penalty: Subtracted from a token for each time previous groups chose it.
 
-        degeneration_penalty: From 0 to 1, the weight of being unlike what is written already.
-        draft_tokens: How many tokens a draft model writes ahead, in speculative writing.
+        degeneration_penalty: From 0 to 1, the weight of dissimilarity to the previous tokens.
+        draft_tokens: Number of tokens that a draft model generates ahead (speculative decoding).
 
     Raises:
-        OptionError: an option has a value that cannot work.
+        OptionError: an option is out of range, or options contradict each other.
     """
 
     prompts: Sequence[Sequence[int]]
@@ -97,9 +99,9 @@ class Request:
     logit_bias: Mapping[int, float] = dataclasses.field(default_factory=dict)
     forced_prefix: Sequence[int] = ()
     one_of: Sequence[Sequence[int]] = ()
-    only_from: Sequence = ()
+    only_from: Sequence[Any] = ()
     only_from_ngram: int | None = count(None)
-    constraints: Sequence[Callable] = ()
+    constraints: Sequence[Callable[..., np.ndarray]] = ()
 
     beams: int = count(1)
     length_penalty: float = number(1.0)
@@ -114,19 +116,19 @@ class Request:
     def from_options(
         cls, prompts: Sequence[Sequence[int]], vocabulary_size: int, options: Mapping[str, Any]
     ) -> Self:
-        """A request from options that a person named.
+        """Builds a request from options by name.
 
         Raises:
-            OptionError: there is no such option, or one has a value that cannot work.
+            OptionError: an option is unknown or out of range.
         """
         known = {field.name for field in dataclasses.fields(cls)} - {"prompts", "vocabulary_size"}
         for name in options:
             if name not in known:
-                raise OptionError(f"There is no option {name!r}.  {did_you_mean(name, known)}")
+                raise OptionError(f"Unknown option {name!r}.  {did_you_mean(name, known)}")
         return cls(prompts=prompts, vocabulary_size=vocabulary_size, **options)
 
     def part(self, prompts: slice) -> Request:
-        """The same request of some of its prompts; their numbers stay what they are."""
+        """Returns the request for a slice of the prompts, which keep their indices."""
         return dataclasses.replace(
             self,
             prompts=self.prompts[prompts],
@@ -136,29 +138,29 @@ class Request:
 
     @property
     def strategy(self) -> Strategy:
-        """How the request is written."""
+        """The strategy that the options imply."""
         if self.beams > 1:
             return "beam search"
         if self.degeneration_penalty > 0:
             return "contrastive search"
-        return "sampling" if self.temperature != 0 and self._draws else "greedy"
+        return "sampling" if self.temperature != 0 and self._sampling_options else "greedy"
 
     @property
     def copies(self) -> int:
-        """How many texts of each prompt are sampled."""
+        """Number of texts sampled per prompt."""
         return self.best_of or self.n
 
     @property
     def filters(self) -> dict[str, Any]:
-        """What `distribution` is to do with logits: only the best token is left if greedy."""
-        return self._draws if self.strategy == "sampling" else {"temperature": 0}
+        """Arguments of `distribution`; greedy generation keeps only the best token."""
+        return self._sampling_options if self.strategy == "sampling" else {"temperature": 0}
 
     @property
-    def _draws(self) -> dict[str, Any]:
-        """The options of sampling that were given."""
+    def _sampling_options(self) -> dict[str, Any]:
+        """The sampling options that are set."""
         names = ("temperature", "top_k", "top_p", "min_p", "typical_p")
-        given = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in given.items() if value is not None}
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -169,9 +171,9 @@ class Request:
             raise OptionError(problem)
 
     def _check_tokens(self) -> None:
-        """Token ids become arrays; none of them may be unknown."""
+        """Converts token ids to arrays and checks that all are in the vocabulary."""
         if not len(self.prompts):
-            raise OptionError("There are no prompts: give one at least.")
+            raise OptionError("There are no prompts: give at least one.")
         size = self.vocabulary_size
         set_ = object.__setattr__  # the dataclass is frozen
         prompts = [
@@ -191,8 +193,8 @@ class Request:
         checked_token_ids("forced_prefix", self.forced_prefix, size, empty=True)
         checked_token_ids("logit_bias", list(self.logit_bias), size, empty=True)
 
-    def _passages_of_prompts(self, size: int) -> tuple:
-        """`only_from`: nothing, or for each prompt its passages."""
+    def _passages_of_prompts(self, size: int) -> tuple[tuple[np.ndarray, ...], ...]:
+        """`only_from` as passages per prompt, or empty."""
         groups = list(self.only_from)
         if groups and not any(np.ndim(group) == 0 for passage in groups for group in passage):
             if len(groups) != len(self.prompts):
@@ -208,13 +210,13 @@ class Request:
         )
 
     def _problems(self) -> Iterable[str]:
-        """What does not go together, one line each."""
+        """Yields one line per contradiction."""
         if isinstance(self.stop_strings, str) or "" in self.stop_strings:
-            yield "stop_strings is a list of texts, each of one character at least."
+            yield "stop_strings is a list of texts, each of at least one character."
         if self.stop_strings and self.decode is None:
-            yield "stop_strings are found in text: give decode, from token ids to text."
+            yield "stop_strings need text: give decode, a function from token ids to text."
         if self.only_from_ngram is not None and not self.only_from:
-            yield "only_from_ngram says how only_from counts: give its passages."
+            yield "only_from_ngram relaxes only_from: give only_from, too."
         if self.min_new_tokens > self.max_new_tokens:
             yield (
                 f"min_new_tokens is {self.min_new_tokens}; it must be at most max_new_tokens, "
@@ -227,10 +229,11 @@ class Request:
     def _problems_of_strategy(self) -> Iterable[str]:
         strategy = self.strategy
         if strategy == "beam search":
-            if self._draws:
-                yield f"Beam search does not draw: leave out {' and '.join(self._draws)}, or beams."
+            if self._sampling_options:
+                options = " and ".join(self._sampling_options)
+                yield f"Beam search does not sample: leave out {options}, or beams."
             if self.degeneration_penalty:
-                yield "Give beams or degeneration_penalty: these are two different searches."
+                yield "Give beams or degeneration_penalty: these are two different strategies."
             if self.n > self.beams:
                 yield f"n is {self.n}; it must be at most beams, {self.beams}."
             if self.beams % self.beam_groups:
@@ -243,12 +246,15 @@ class Request:
         if self.diversity_penalty and self.beam_groups == 1:
             yield "diversity_penalty compares groups of beams: give beam_groups of at least 2."
         if strategy == "contrastive search" and (
-            self._draws.keys() != {"top_k"} or self.top_k == 1
+            self._sampling_options.keys() != {"top_k"} or self.top_k == 1
         ):
-            yield "Contrastive search chooses among the top_k best: give top_k of at least 2 alone."
+            yield (
+                "Contrastive search chooses among the top_k best tokens: give a top_k of at least "
+                "2, and no other sampling option."
+            )
         if self.n > 1 and strategy in ("greedy", "contrastive search"):
             yield (
-                f"n is {self.n}, but all {self.n} texts would be the same: "
+                f"n is {self.n}, but all {self.n} texts would be identical: "
                 "give a temperature above 0, or beams."
             )
         if self.best_of is not None:

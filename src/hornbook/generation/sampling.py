@@ -1,9 +1,8 @@
-"""From logits to the distribution that the next token is drawn from, and the draw.
+"""From logits to the distribution of the next token, and sampling from it.
 
-Each filter looks at what the one before it left, in the order of the arguments.  They keep the
-same tokens as those of transformers; where that keeps any of several equal tokens, the one
-with the lower number is kept here.  Vocabularies are large and what is kept is small, so no
-filter sorts more than it must.
+Filters apply in the order of the arguments, each to what the previous one kept.  They keep the
+same tokens as those of transformers; where that breaks a tie arbitrarily, the lower token id wins
+here.  Vocabularies are large and few tokens are kept, so no filter sorts more than it must.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-_BLOCK = 512  # weights that are summed before their sums are
+_BLOCK = 512  # weights per partial sum
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +22,7 @@ class Distribution:
 
     Attributes:
         token_ids: `(tokens,)` int64, ascending.
-        weights: `(tokens,)` float32 or float64, not negative: the probabilities times any
-            number.
+        weights: `(tokens,)` float32 or float64, not negative: unnormalized probabilities.
     """
 
     token_ids: np.ndarray
@@ -34,17 +32,17 @@ class Distribution:
     def probabilities(self) -> np.ndarray:
         """`(tokens,)` float64, with sum 1."""
         weights = self.weights.astype(np.float64)
-        return weights / weights.sum()
+        return np.asarray(weights / weights.sum())
 
     def probability(self, token_id: int) -> float:
-        """Of one token, 0.0 for one that is not among them."""
+        """Returns the probability of one token, 0.0 if it is not among them."""
         place = int(np.searchsorted(self.token_ids, token_id))
         if place == len(self.token_ids) or self.token_ids[place] != token_id:
             return 0.0
         return float(self.weights[place] / self.weights.sum(dtype=np.float64))
 
     def draw(self, uniform: float) -> int:
-        """The token at `uniform`, from 0 to below 1, of the cumulative distribution.
+        """Returns the token at `uniform`, in [0, 1), of the cumulative distribution.
 
         A token of weight zero is never drawn.
         """
@@ -54,19 +52,19 @@ class Distribution:
         block = int(np.searchsorted(ends, target, side="right"))
         weights = self.weights[block * _BLOCK : (block + 1) * _BLOCK]
         inside = np.cumsum(weights, dtype=np.float64) + (ends[block - 1] if block else 0.0)
-        # rounding may leave the target behind the block's end: then it is the last that counts
+        # rounding may put the target beyond the end of the block: then take its last token
         place = min(int(np.searchsorted(inside, target, side="right")), np.flatnonzero(weights)[-1])
         return int(self.token_ids[block * _BLOCK + place])
 
     def without(self, other: Distribution) -> Self:
-        """What is left of the probabilities where they exceed those of `other`."""
-        left = self.probabilities
+        """Returns the positive part of the difference of the probabilities and those of `other`."""
+        rest = self.probabilities
         _, here, there = np.intersect1d(
             self.token_ids, other.token_ids, assume_unique=True, return_indices=True
         )
-        left[here] = np.maximum(left[here] - other.probabilities[there], 0.0)
-        # two equal distributions leave nothing; rounding may still ask for it
-        return type(self)(self.token_ids, left) if left.any() else self
+        rest[here] = np.maximum(rest[here] - other.probabilities[there], 0.0)
+        # equal distributions leave nothing, but rounding may still lead here
+        return type(self)(self.token_ids, rest) if rest.any() else self
 
 
 def distribution(
@@ -78,24 +76,24 @@ def distribution(
     min_p: float | None = None,
     typical_p: float | None = None,
 ) -> Distribution:
-    """The distribution of the next token.
+    """Returns the distribution of the next token.
 
     Args:
-        logits: `(vocabulary,)` float32; `-inf` forbids a token.  One at least is above that.
-        temperature: What logits are divided by; 0: only the best token is left.
-        top_k: Keep the k best, and any that equal the last of them.
-        top_p: Keep the fewest best that have this probability together: also the one that
-            crosses it.
-        min_p: Keep those that have at least this share of the probability of the best.
-        typical_p: Keep the fewest that have this probability together, beginning with those
-            whose information is nearest to the entropy (https://arxiv.org/abs/2202.00666).
+        logits: `(vocabulary,)` float32; `-inf` forbids a token, but not all of them.
+        temperature: Divisor of the logits; 0 keeps only the best token.
+        top_k: Keeps the k best tokens, and any that tie with the k-th.
+        top_p: Keeps the smallest set of best tokens whose probability reaches this, including
+            the one that crosses it.
+        min_p: Keeps the tokens with at least this share of the probability of the best one.
+        typical_p: Keeps the smallest set of tokens whose probability reaches this, starting with
+            those whose information is closest to the entropy (https://arxiv.org/abs/2202.00666).
 
     Raises:
-        ValueError: a logit is no number, or all of them are `-inf`.
+        ValueError: a logit is NaN, or all of them are `-inf`.
     """
-    best = float(logits.max())  # is NaN if any is
+    best = float(logits.max())  # NaN if any logit is
     if not math.isfinite(best):
-        raise ValueError(f"Nothing can be drawn from logits whose maximum is {best}.")
+        raise ValueError(f"Cannot sample from logits whose maximum is {best}.")
     if np.float32(temperature) == 0:
         return Distribution(np.array([int(logits.argmax())]), np.ones(1))
     token_ids = np.arange(len(logits))
@@ -103,49 +101,50 @@ def distribution(
         token_ids = _best(logits, top_k)
         logits = logits[token_ids]
     distances = np.float32(best) - logits
-    with np.errstate(over="ignore"):  # a temperature near 0 makes infinity of a difference
+    with np.errstate(over="ignore"):  # a temperature near 0 turns a difference into infinity
         weights = np.exp(-distances / np.float32(temperature))
-    if weights.min() == 0:  # forbidden, or too small to be drawn
-        kept = np.flatnonzero(weights)
-        token_ids, distances, weights = token_ids[kept], distances[kept], weights[kept]
+    if weights.min() == 0:  # forbidden, or too unlikely to be drawn
+        keep = np.flatnonzero(weights)
+        token_ids, distances, weights = token_ids[keep], distances[keep], weights[keep]
     if top_p is not None and top_p < 1:
-        kept = _nearest(distances, weights, top_p)
-        token_ids, weights = token_ids[kept], weights[kept]
+        keep = _nearest(distances, weights, top_p)
+        token_ids, weights = token_ids[keep], weights[keep]
     if min_p is not None:
-        kept = np.flatnonzero(weights >= min_p * weights.max())
-        token_ids, weights = token_ids[kept], weights[kept]
+        keep = np.flatnonzero(weights >= min_p * weights.max())
+        token_ids, weights = token_ids[keep], weights[keep]
     if typical_p is not None and typical_p < 1:
         information = np.log(weights.sum(dtype=np.float64)).astype(np.float32) - np.log(weights)
         entropy = (information * np.exp(-information)).sum(dtype=np.float64)
-        kept = _nearest(np.abs(information - np.float32(entropy)), weights, typical_p)
-        token_ids, weights = token_ids[kept], weights[kept]
+        keep = _nearest(np.abs(information - np.float32(entropy)), weights, typical_p)
+        token_ids, weights = token_ids[keep], weights[keep]
     return Distribution(token_ids, weights)
 
 
 def log_probabilities(logits: np.ndarray) -> np.ndarray:
-    """Log-softmax over the last axis, float32."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
+    """Returns the log-softmax over the last axis, float32."""
+    shifted: np.ndarray = logits - logits.max(axis=-1, keepdims=True)
     total = np.exp(shifted).sum(axis=-1, keepdims=True, dtype=np.float64)
     shifted -= np.log(total).astype(np.float32)
     return shifted
 
 
 def log_probabilities_of(logits: np.ndarray, token_ids: np.ndarray) -> np.ndarray:
-    """Log-softmax over the last axis, of one token each: float64 of the shape of `token_ids`."""
+    """Returns the log-softmax of one token per row, float64 of the shape of `token_ids`."""
     best = logits.max(axis=-1, keepdims=True)
     total = np.exp(logits - best).sum(axis=-1, dtype=np.float64)
-    chosen = np.take_along_axis(logits, token_ids[..., None].astype(np.int64), axis=-1)
-    return (chosen - best)[..., 0].astype(np.float64) - np.log(total)
+    logit = np.take_along_axis(logits, token_ids[..., None].astype(np.int64), axis=-1)
+    shifted: np.ndarray = (logit - best)[..., 0].astype(np.float64)
+    return np.asarray(shifted - np.log(total))
 
 
 def largest(values: np.ndarray, count: int) -> np.ndarray:
-    """Where the `count` largest of `values` are, and perhaps some of the next ones.
+    """Returns the indices of the `count` largest values, and perhaps of some of the next ones.
 
-    Of blocks that cut the values up, `count` have a maximum of at least the `count`-th largest
-    maximum, and so that many values are no less than it: a bound found without sorting them.
+    When the values are cut into blocks, `count` blocks have a maximum of at least the `count`-th
+    largest maximum, so at least `count` values do: a lower bound without sorting.
 
     Returns:
-        Places in ascending order: all values above some bound, but none that is `-inf`.
+        Ascending indices of all values above some bound, without those that are `-inf`.
     """
     bound = -np.inf
     blocks = 8 * count
@@ -157,29 +156,29 @@ def largest(values: np.ndarray, count: int) -> np.ndarray:
 
 
 def _best(logits: np.ndarray, count: int) -> np.ndarray:
-    """The `count` best, and any that equal the last of them, ascending."""
-    places = largest(logits, count)
-    if count >= len(places):
-        return places
-    values = logits[places]
-    return places[values >= np.partition(values, -count)[-count]]
+    """Returns the indices of the `count` best logits, and of any that tie, ascending."""
+    indices = largest(logits, count)
+    if count >= len(indices):
+        return indices
+    values = logits[indices]
+    return np.asarray(indices[values >= np.partition(values, -count)[-count]])
 
 
 def _nearest(distances: np.ndarray, weights: np.ndarray, share: float) -> np.ndarray:
-    """The fewest places, the nearest first, whose weights reach a share of all.
+    """Returns the smallest set of tokens, nearest first, whose weights reach a share of the total.
 
-    Only the last of them have to be told apart, so only these are sorted: the weights are
-    summed by the leading bits of the distance, which order numbers above zero as they are.
+    Only tokens near the boundary must be compared, so only these are sorted: the weights are
+    summed by the leading bits of the distance, which order positive floats correctly.
 
     Args:
-        distances: `(places,)` float32, 0 or more.
-        weights: `(places,)` float32.
+        distances: `(tokens,)` float32, 0 or more.
+        weights: `(tokens,)` float32.
         share: Above 0.
 
     Returns:
-        Ascending.
+        Indices, ascending.
     """
-    # each of 256 for a doubling; without its sign, for -0 is a distance too
+    # 256 buckets per power of two; without the sign, because -0 is a distance too
     buckets = np.abs(distances).view(np.int32) >> 15
     reached = np.cumsum(np.bincount(buckets, weights))
     target = share * reached[-1]
@@ -188,6 +187,6 @@ def _nearest(distances: np.ndarray, weights: np.ndarray, share: float) -> np.nda
     disputed = disputed[np.argsort(distances[disputed], kind="stable")]
     inside = np.cumsum(weights[disputed], dtype=np.float64) + (reached[last - 1] if last else 0.0)
     count = int(np.searchsorted(inside, target)) + 1
-    kept = buckets < last
-    kept[disputed[:count]] = True
-    return np.flatnonzero(kept)
+    is_near = buckets < last
+    is_near[disputed[:count]] = True
+    return np.flatnonzero(is_near)

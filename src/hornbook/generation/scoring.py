@@ -1,4 +1,4 @@
-"""How likely a model finds given texts: log-probability by token, and perplexity."""
+"""Scores of given texts: log-probability per token, and perplexity."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from hornbook.errors import OptionError
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """How likely one text is.
+    """The log-probabilities of one text.
 
     Attributes:
-        token_ids: `(tokens,)` int32, those that count: of a text without a prompt all but the
-            first, before which there is nothing to say it from.
-        log_probabilities: `(tokens,)` float64, of each of them given what is before it; of a
-            masked model given everything else.
+        token_ids: `(tokens,)` int32, the scored tokens: without a prompt all but the first, which
+            has no context.
+        log_probabilities: `(tokens,)` float64, of each token given the previous ones; for a
+            masked language model given all others.
     """
 
     token_ids: np.ndarray
@@ -27,7 +27,7 @@ class Score:
 
     @property
     def total(self) -> float:
-        """The log-probability of all of them together."""
+        """The log-probability of the text."""
         return float(self.log_probabilities.sum())
 
     @property
@@ -37,18 +37,18 @@ class Score:
 
 
 def perplexity(scores: Iterable[Score]) -> float:
-    """The exponential of the mean negative log-probability of all tokens; NaN if there are none."""
-    found = np.concatenate([np.zeros(0), *(score.log_probabilities for score in scores)])
-    return float(np.exp(-found.mean())) if len(found) else float("nan")
+    """Returns the exponential of the mean negative log-probability; NaN without tokens."""
+    values = np.concatenate([np.zeros(0), *(score.log_probabilities for score in scores)])
+    return float(np.exp(-values.mean())) if len(values) else float("nan")
 
 
 class Window(NamedTuple):
     """A part of a text that is read at once.
 
     Attributes:
-        text: The number of the text.
-        start, end: Its tokens from one to the other.
-        first: The first of them that counts, those before it only lead there.
+        text: Index of the text.
+        start, end: The window's tokens, half open.
+        first: The first token that is scored; those before it are context.
     """
 
     text: int
@@ -58,15 +58,15 @@ class Window(NamedTuple):
 
 
 def windows(lengths: Sequence[int], *, window: int, stride: int | None = None) -> list[Window]:
-    """Cuts texts into parts that overlap, so that each token but the first counts once.
+    """Cuts texts into overlapping windows, so that each token but the first is scored once.
 
-    A token counts in the first window that has it: it has at least `window - stride` tokens
-    before it, as far as there are any.
+    A token is scored in the first window that contains it, with at least `window - stride` tokens
+    of context where the text has them.
 
     Args:
-        lengths: Tokens of each text, one at least.
-        window: The most tokens that are read at once.
-        stride: How far a window is from the one before: fewer are more exact and slower.  None:
+        lengths: Number of tokens of each text, at least one.
+        window: Maximum number of tokens per window.
+        stride: Tokens from one window to the next: smaller is more exact and slower.  Defaults to
             half a window.
 
     Raises:
@@ -79,7 +79,7 @@ def windows(lengths: Sequence[int], *, window: int, stride: int | None = None) -
         raise OptionError(f"stride is {stride}; it must be at least 1 and below {window}.")
     for number, length in enumerate(lengths, 1):
         if not length:
-            raise OptionError(f"Text {number} is empty: give one token at least.")
+            raise OptionError(f"Text {number} is empty: give at least one token.")
     return [
         Window(number, start, 1 if start == 0 else start + window - stride, end)
         for number, length in enumerate(lengths)
@@ -88,7 +88,7 @@ def windows(lengths: Sequence[int], *, window: int, stride: int | None = None) -
 
 
 def _windows(length: int, window: int, stride: int) -> list[tuple[int, int]]:
-    """Where windows begin and end; one token alone has none."""
+    """Returns start and end of each window; a single token has none."""
     if length < 2:
         return []
     starts = range(0, max(length - window, 0) + stride, stride)

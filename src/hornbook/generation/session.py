@@ -1,7 +1,7 @@
-"""What a model side gives this room: logits of the token that comes next, as NumPy arrays.
+"""The interface between generation and a model: logits of the next token as NumPy arrays.
 
-How they are computed (which backend, which cache, compiled or not) is not known here, so every
-way of writing is the same on every backend and can be tested with a table of logits.
+How they are computed (backend, cache, compilation) is not known here, so every strategy is the
+same on every backend and can be tested with a table of logits.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ import numpy as np
 
 
 class Session(Protocol):
-    """Some texts that grow together, one to a row, and what a model says comes next in each.
+    """A batch of texts in generation, one per row, and a model's logits of each next token.
 
-    A session begins where its prompts end.  It belongs to one call of one way of writing.
+    A session starts at the end of its prompts and is used by one call of one strategy.
 
     Attributes:
-        logits: `(rows, vocabulary)` float32, of the token that comes next in every row.  Nobody
-            writes into it.
+        logits: `(rows, vocabulary)` float32, of the next token in every row.  Read only.
         positions_left: How many more tokens fit into every row.
     """
 
@@ -29,30 +28,30 @@ class Session(Protocol):
     def positions_left(self) -> int: ...
 
     def advance(self, token_ids: np.ndarray) -> np.ndarray:
-        """Appends tokens and computes what comes after each of them.
+        """Appends tokens and computes the logits after each of them.
 
         Args:
-            token_ids: `(rows,)` int32, one for each row; or `(rows, k)`: k for each.
+            token_ids: `(rows,)` int32, one per row; or `(rows, k)`, k per row.
 
         Returns:
-            `(rows, vocabulary)`, which `logits` is from now on; or `(rows, k, vocabulary)`, the
-            last of which `logits` is.
+            `(rows, vocabulary)`, the new `logits`; or `(rows, k, vocabulary)`, the last of which
+            become `logits`.
         """
         ...
 
     def reorder(self, rows: np.ndarray) -> None:
-        """Lets new row `i` go on from what old row `rows[i]` has, its logits too.
+        """Makes new row `i` a copy of old row `rows[i]`, including its logits.
 
         Args:
-            rows: `(new rows,)` int64.  A number may come several times or never, and there may
-                be more or fewer rows than before.
+            rows: `(new rows,)` int64.  An index may occur several times or never, so the number
+                of rows may change.
         """
         ...
 
     def rewind(self, counts: np.ndarray) -> None:
-        """Takes the last `counts[i]` tokens of row `i` back; only speculative writing asks for it.
+        """Removes the last `counts[i]` tokens of row `i`; only speculative decoding uses it.
 
-        Afterwards `logits` says nothing until the next `advance`.
+        Afterwards `logits` are undefined until the next `advance`.
 
         Args:
             counts: `(rows,)` int64, 0 or more.
@@ -62,13 +61,13 @@ class Session(Protocol):
 
 @runtime_checkable
 class HiddenSession(Session, Protocol):
-    """A session that also shows the model's last hidden states, for contrastive search.
+    """A session that also provides the model's last hidden states, for contrastive search.
 
     Attributes:
-        hidden: `(rows, features)` float32: what the model computed for the last token of every
-            row, just before the layer that makes logits of it.  Reordered with the rows.
-        prompt_hidden: For each row of the beginning `(prompt length, features)` float32: the
-            same of every token of its prompt.
+        hidden: `(rows, features)` float32: the last hidden state of every row's last token, the
+            input of the language head.  Reordered with the rows.
+        prompt_hidden: Per initial row `(prompt length, features)` float32: the same for every
+            token of its prompt.
     """
 
     hidden: np.ndarray

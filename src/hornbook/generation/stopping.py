@@ -1,4 +1,4 @@
-"""When a text ends, and what of it is kept."""
+"""When a text ends, and where it is cut."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 
 from hornbook.generation.request import Request
 
-# how a text ended: with a stop token, before a stop string, at its longest, with the model's
-# last position, or because no token was allowed
+# why a text ended: a stop token, a stop string, the maximum length, the model's last position, or
+# constraints that allowed no token
 Reason = Literal["stop_id", "stop_string", "max_new_tokens", "positions", "constraints"]
 
 
 class Stopping:
-    """Says of a text whether it ends with its last token.
+    """Decides whether a text ends with its last token.
 
     Args:
-        request: Its stop tokens, stop strings and lengths.
-        positions_left: How many tokens the session can take.
+        request: The request, for its stop tokens, stop strings and lengths.
+        positions_left: How many tokens fit into the session.
 
     Attributes:
-        limit: The longest a text can get.
+        limit: Maximum number of new tokens.
     """
 
     def __init__(self, request: Request, positions_left: int) -> None:
@@ -32,47 +32,47 @@ class Stopping:
         )
         self._request = request
         self._stop_ids = np.array(sorted(request.stop_ids), np.int64)
-        # tokens that hold the longest stop string even if each is one byte of four, and a few more
-        # because the beginning of a text is decoded in another way than its middle
+        # enough tokens for the longest stop string even if each is one byte of four, and a few
+        # more because the first token of a text is decoded differently
         self._tail = 4 * max(map(len, request.stop_strings), default=0) + 8
 
-    def reason(self, written: np.ndarray) -> Reason | None:
-        """Why a text of these new tokens ends here; None: it goes on."""
+    def reason(self, new_tokens: np.ndarray) -> Reason | None:
+        """Returns why a text of these new tokens ends here; None if it continues."""
         request = self._request
-        if len(written) and int(written[-1]) in request.stop_ids:
-            counted = written[request.ignore_ends_before :]
+        if len(new_tokens) and int(new_tokens[-1]) in request.stop_ids:
+            counted = new_tokens[request.ignore_ends_before :]
             if np.isin(counted, self._stop_ids).sum() >= request.min_ends:
                 return "stop_id"
-        if request.stop_strings and self._has_stop_string(written):
+        if request.stop_strings and self._has_stop_string(new_tokens):
             return "stop_string"
-        return self._at_limit if len(written) >= self.limit else None
+        return self._at_limit if len(new_tokens) >= self.limit else None
 
-    def _has_stop_string(self, written: np.ndarray) -> bool:
-        """Whether a stop string ends with the last token; the end is decoded, and all if it has."""
+    def _has_stop_string(self, new_tokens: np.ndarray) -> bool:
+        """Whether the text has a stop string; the whole is decoded only if its end has one."""
         strings = self._request.stop_strings
         return (
-            _first(strings, self._decoded(written[-self._tail :])) >= 0
-            and _first(strings, self._decoded(written)) >= 0
+            _first(strings, self._decoded(new_tokens[-self._tail :])) >= 0
+            and _first(strings, self._decoded(new_tokens)) >= 0
         )
 
-    def text(self, written: np.ndarray) -> str | None:
-        """The text of these tokens, up to a stop string; None without a way to decode."""
+    def text(self, new_tokens: np.ndarray) -> str | None:
+        """Returns the text of these tokens, up to a stop string; None without `decode`."""
         if self._request.decode is None:
             return None
-        text = self._decoded(written)
+        text = self._decoded(new_tokens)
         end = _first(self._request.stop_strings, text)
         return text if end < 0 else text[:end]
 
-    def _decoded(self, written: np.ndarray) -> str:
-        assert self._request.decode is not None  # the request saw to it
-        return self._request.decode(written.tolist())
+    def _decoded(self, new_tokens: np.ndarray) -> str:
+        assert self._request.decode is not None  # the request checks it
+        return self._request.decode(new_tokens.tolist())
 
 
 class TextBeforeStop:
-    """Passes a growing text on, except what is a stop string or may become one.
+    """Passes a streamed text on, holding back what is a stop string or may become one.
 
     Args:
-        stop_strings: Where the text ends.
+        stop_strings: The strings that end the text.
 
     Example:
         ```
@@ -89,7 +89,7 @@ class TextBeforeStop:
         self._ended = False
 
     def add(self, text: str) -> str:
-        """Takes what comes next and gives what is certain, often less or nothing."""
+        """Appends text and returns what is certain, which may be less or nothing."""
         if self._ended:
             return ""
         self._waiting += text
@@ -97,18 +97,18 @@ class TextBeforeStop:
         if end >= 0:
             self._ended = True
         else:
-            end = len(self._waiting) - self._length_of_beginning()
+            end = len(self._waiting) - self._length_of_partial_stop()
         certain, self._waiting = self._waiting[:end], self._waiting[end:]
         return certain
 
     def finish(self) -> str:
-        """Gives what was the beginning of a stop string that never came."""
+        """Returns what was held back as the start of a stop string that never came."""
         certain, self._waiting = "" if self._ended else self._waiting, ""
         self._ended = True
         return certain
 
-    def _length_of_beginning(self) -> int:
-        """How much of the end may be the beginning of a stop string."""
+    def _length_of_partial_stop(self) -> int:
+        """Length of the longest end of the text that may be the start of a stop string."""
         longest = max((len(stop) - 1 for stop in self._stop_strings), default=0)
         for length in range(min(longest, len(self._waiting)), 0, -1):
             if any(stop.startswith(self._waiting[-length:]) for stop in self._stop_strings):
@@ -117,6 +117,6 @@ class TextBeforeStop:
 
 
 def _first(strings: Sequence[str], text: str) -> int:
-    """Where the first of these strings begins in a text; -1: none is there."""
-    places = [place for string in strings if (place := text.find(string)) >= 0]
-    return min(places, default=-1)
+    """Returns the index of the first of these strings in a text; -1 if there is none."""
+    indices = [index for string in strings if (index := text.find(string)) >= 0]
+    return min(indices, default=-1)

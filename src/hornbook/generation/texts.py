@@ -1,4 +1,4 @@
-"""The texts of a session as far as they are written: prompts, new tokens, log-probabilities."""
+"""The texts of a session in generation: prompts, new tokens, log-probabilities."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import numpy as np
 
 
 class Texts:
-    """One text to a row, in matrices that are reordered as a session's rows are.
+    """One text per row, in matrices that are reordered like the rows of a session.
 
     Args:
         prompts: Token ids of each.
-        capacity: How many tokens may be written behind a prompt.
+        capacity: Maximum number of new tokens.
 
     Attributes:
-        prompt_numbers: `(rows,)` int64, of which prompt a row is.
+        prompt_numbers: `(rows,)` int64, index of each row's prompt.
     """
 
     def __init__(self, prompts: Sequence[Sequence[int]], capacity: int) -> None:
         self.prompt_numbers = np.arange(len(prompts))
         self._prompt_lengths = np.array([len(prompt) for prompt in prompts], np.int64)
         self._lengths = self._prompt_lengths.copy()
-        # the prompts of all rows begin at the left, so each row has its own length
+        # all rows are aligned left, so each has its own length
         self._token_ids = np.zeros((len(prompts), self._lengths.max() + capacity), np.int32)
         for row, prompt in zip(self._token_ids, prompts, strict=True):
             row[: len(prompt)] = prompt
@@ -32,23 +32,23 @@ class Texts:
         return len(self._lengths)
 
     def whole(self, row: int) -> np.ndarray:
-        """Prompt and new tokens of a row, `(length,)` int32."""
+        """Returns prompt and new tokens of a row, `(length,)` int32."""
         return self._token_ids[row, : self._lengths[row]]
 
-    def written(self, row: int) -> np.ndarray:
-        """The new tokens of a row, `(count,)` int32."""
+    def new_tokens(self, row: int) -> np.ndarray:
+        """Returns the new tokens of a row, `(count,)` int32."""
         return self._token_ids[row, self._prompt_lengths[row] : self._lengths[row]]
 
     def log_probabilities(self, row: int) -> np.ndarray:
-        """Those of the new tokens, `(count,)` float64."""
+        """Returns those of the new tokens of a row, `(count,)` float64."""
         return self._log_probabilities[row, : self.count(row)]
 
     def count(self, row: int) -> int:
-        """How many new tokens a row has."""
+        """Returns the number of new tokens of a row."""
         return int(self._lengths[row] - self._prompt_lengths[row])
 
     def append(self, row: int, token_id: int, log_probability: float) -> None:
-        """Writes one token."""
+        """Appends one token to a row."""
         self._log_probabilities[row, self.count(row)] = log_probability
         self._token_ids[row, self._lengths[row]] = token_id
         self._lengths[row] += 1
@@ -58,7 +58,7 @@ class Texts:
         self._lengths[row] -= count
 
     def reorder(self, rows: np.ndarray) -> None:
-        """Lets new row `i` go on from old row `rows[i]`."""
+        """Makes new row `i` a copy of old row `rows[i]`."""
         self.prompt_numbers = self.prompt_numbers[rows]
         self._prompt_lengths = self._prompt_lengths[rows]
         self._lengths = self._lengths[rows]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hornbook.generation import Request, write
+from hornbook.generation import Request, generate
 from hornbook.generation.constraints import (
     BannedSequences,
     ForcedPrefix,
@@ -152,7 +152,7 @@ def test_only_parts_of_the_passages_of_the_own_prompt_are_written(random_model):
         constraints=[OnlyFrom(passages, stop_ids=[0], per_prompt=True)],
     )
     written = set()
-    for result in write(model.session([[1], [2]]), asked):
+    for result in generate(model.session([[1], [2]]), asked):
         answer = result.token_ids.tolist()
         assert answer.pop() == 0
         written.add(tuple(answer))
@@ -170,7 +170,7 @@ def test_a_text_ends_where_constraints_allow_nothing(random_model):
     asked = Request(
         prompts=[[1], [2]], vocabulary_size=30, constraints=[OneOf([[4, 5], [4, 6, 7]])]
     )
-    for result in write(model.session([[1], [2]]), asked):
+    for result in generate(model.session([[1], [2]]), asked):
         assert result.token_ids.tolist() in ([4, 5], [4, 6, 7])
         assert result.finish_reason == "constraints"
 
@@ -197,7 +197,7 @@ def test_all_constraints_of_a_request_apply_and_the_model_sees_none_of_it(random
         constraints=[own],
     )
     assert len(constraints_of(asked)) == 8
-    (result,) = write(model.session([[1]]), asked)
+    (result,) = generate(model.session([[1]]), asked)
     assert result.token_ids[0] == 5
     assert not {3, 4} & set(result.token_ids.tolist())
     assert len(result.token_ids) >= 2

@@ -5,7 +5,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from hornbook.generation import Request, write
+from hornbook.generation import Request, generate
 
 STOP = 0
 
@@ -46,7 +46,7 @@ def test_with_enough_beams_the_best_texts_of_all_are_found(random_model, length_
         length_penalty=length_penalty,
         early_stopping="never",
     )
-    results = write(model.session(prompts), asked)
+    results = generate(model.session(prompts), asked)
     for number, prompt in enumerate(prompts):
         scores = every_text(model, prompt, 4, length_penalty)
         best = sorted(scores, key=scores.get, reverse=True)[:6]
@@ -67,7 +67,7 @@ def test_a_finished_text_that_is_not_the_best_beginning_survives(table_model):
         [0.34, 0.33, 0.33],
     )
     asked = request(model, beams=2, n=2, length_penalty=0.0, max_new_tokens=5)
-    best, second = write(model.session([[1]]), asked)
+    best, second = generate(model.session([[1]]), asked)
     assert best.token_ids.tolist() == [STOP]
     assert np.exp(best.score) == pytest.approx(0.45)
     assert np.exp(second.score) == pytest.approx(0.55 * 0.42)
@@ -86,11 +86,11 @@ def test_a_text_does_not_depend_on_its_neighbours(random_model, early_stopping, 
         "early_stopping": early_stopping,
         "length_penalty": length_penalty,
     }
-    together = write(model.session(prompts), request(model, prompts, **options))
+    together = generate(model.session(prompts), request(model, prompts, **options))
     alone = [
         result
         for number, prompt in enumerate(prompts)
-        for result in write(
+        for result in generate(
             model.session([prompt]), request(model, [prompt], first_prompt=number, **options)
         )
     ]
@@ -109,7 +109,7 @@ def test_the_search_ends_earlier_or_later(random_model):
         asked = request(
             model, beams=3, max_new_tokens=30, early_stopping=early_stopping, length_penalty=1.0
         )
-        scores[early_stopping] = write(session, asked)[0].score
+        scores[early_stopping] = generate(session, asked)[0].score
         steps[early_stopping] = len([call for call in session.calls if call[0] == "advance"])
     assert steps[True] <= steps[False] <= steps["never"]
     assert steps[True] < steps["never"]
@@ -121,7 +121,9 @@ def test_never_stopping_early_finds_what_searching_to_the_end_finds(random_model
         model = random_model(5, seed, spread=1.5)
         for length_penalty in (0.0, 1.0, -1.0):
             options = {"beams": 3, "n": 3, "max_new_tokens": 8, "length_penalty": length_penalty}
-            found = write(model.session([[1]]), request(model, early_stopping="never", **options))
+            found = generate(
+                model.session([[1]]), request(model, early_stopping="never", **options)
+            )
             whole = by_hand(model, (1,), beams=3, longest=8, length_penalty=length_penalty)
             assert [tuple(result.token_ids) for result in found] == whole
 
@@ -160,7 +162,7 @@ def test_several_stop_tokens_and_counts_of_them_end_a_text(random_model):
         n=4,
         max_new_tokens=12,
     )
-    for result in write(model.session([[1]]), asked):
+    for result in generate(model.session([[1]]), asked):
         ends = np.isin(result.token_ids, [0, 5])
         if result.finish_reason == "stop_id":
             assert ends.sum() == 2
@@ -172,7 +174,7 @@ def test_several_stop_tokens_and_counts_of_them_end_a_text(random_model):
 def test_constraints_hold_in_every_beam(random_model):
     model = random_model(6)
     asked = request(model, beams=4, n=4, max_new_tokens=10, no_repeat_ngram=2, bad_words=[[3]])
-    results = write(model.session([[1]]), asked)
+    results = generate(model.session([[1]]), asked)
     assert len(results) == 4
     for result in results:
         whole = [1, *result.token_ids.tolist()]
@@ -190,7 +192,7 @@ def test_where_nothing_may_follow_a_text_is_finished(random_model):
         return logits
 
     asked = Request(prompts=[[2]], vocabulary_size=6, beams=8, n=8, constraints=[only_rising])
-    results = write(model.session([[2]]), asked)
+    results = generate(model.session([[2]]), asked)
     # each rising text ends with 5
     found = {tuple(result.token_ids) for result in results}
     assert found == {(3, 4, 5), (3, 5), (4, 5), (5,)}
@@ -199,7 +201,7 @@ def test_where_nothing_may_follow_a_text_is_finished(random_model):
 
 def test_a_session_without_room_gives_an_empty_text(random_model):
     model = random_model(6)
-    (result,) = write(model.session([[2]], positions=1), request(model, [[2]], beams=3))
+    (result,) = generate(model.session([[2]], positions=1), request(model, [[2]], beams=3))
     assert result.token_ids.tolist() == []
     assert result.finish_reason == "positions"
 
@@ -233,7 +235,7 @@ def test_groups_of_beams_avoid_what_those_before_them_chose(random_model):
         max_new_tokens=4,
         length_penalty=0.0,
     )
-    results = write(model.session([[1], [2]]), asked)
+    results = generate(model.session([[1], [2]]), asked)
     for number, prompt in enumerate([(1,), (2,)]):
         expected = diverse_by_hand(model, prompt, groups=3, size=2, longest=4, penalty=1.5)
         found = [result for result in results if result.prompt == number]
@@ -247,8 +249,8 @@ def test_groups_of_beams_avoid_what_those_before_them_chose(random_model):
 
 def test_groups_without_penalty_are_the_same_search_several_times(random_model):
     model = random_model(9)
-    single = write(model.session([[1]]), request(model, beams=2, n=2))
-    groups = write(model.session([[1]]), request(model, beams=4, beam_groups=2, n=4))
+    single = generate(model.session([[1]]), request(model, beams=2, n=2))
+    groups = generate(model.session([[1]]), request(model, beams=4, beam_groups=2, n=4))
     texts = [tuple(result.token_ids) for result in groups]
     assert texts[::2] == texts[1::2] == [tuple(result.token_ids) for result in single]
 
@@ -256,5 +258,5 @@ def test_groups_without_penalty_are_the_same_search_several_times(random_model):
 def test_a_cache_moves_only_when_beams_change_places(table_model):
     model = table_model({(): [0.0, 0.6, 0.4]}, [0.0, 1.0, 0.0])
     session = model.session([[1]])
-    write(session, request(model, beams=2, max_new_tokens=6))
+    generate(session, request(model, beams=2, max_new_tokens=6))
     assert session.calls.count(("reorder", 2)) == 2  # to begin, and when both came from one

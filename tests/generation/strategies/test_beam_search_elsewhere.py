@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hornbook.generation import Request, write
+from hornbook.generation import Request, generate
 
 SIZE = 24
 PROMPTS = [[3, 7, 5], [4, 4, 9], [20, 1, 2]]
@@ -63,7 +63,7 @@ def ours_and_theirs(gpt2, toy_session, n, their_options, **our_options):
         **their_options,
     )
     request = Request(prompts=PROMPTS, vocabulary_size=SIZE, n=n, **our_options)
-    results = write(toy_session(gpt2, PROMPTS), request)
+    results = generate(toy_session(gpt2, PROMPTS), request)
     theirs = [row[3:].tolist() for row in whole.sequences]
     ours = [result.token_ids.tolist() for result in results]
     longest = max(map(len, ours))

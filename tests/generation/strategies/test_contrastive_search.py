@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hornbook.generation import Request, write
+from hornbook.generation import Request, generate
 from hornbook.generation.constraints import OneOf
 
 PROMPTS = [[1], [2, 3, 1]]
@@ -37,7 +37,7 @@ def test_texts_follow_the_formula(random_model, weight):
     model = random_model(15)
     asked = request(model, top_k=4, degeneration_penalty=weight, max_new_tokens=12, stop_ids=[0])
     session = model.session(PROMPTS, features=model.features)
-    results = write(session, asked)
+    results = generate(session, asked)
     for prompt, result in zip(PROMPTS, results, strict=True):
         assert result.token_ids.tolist() == by_hand(model, prompt, 4, weight, 12, 0)
         prefix = (*prompt, *result.token_ids.tolist())
@@ -54,7 +54,7 @@ def test_constraints_may_leave_fewer_candidates_or_none(random_model):
         degeneration_penalty=0.6,
         constraints=[OneOf([[5, 6], [7, 8, 9], [7, 9]])],
     )
-    for result in write(model.session(PROMPTS, features=model.features), asked):
+    for result in generate(model.session(PROMPTS, features=model.features), asked):
         assert result.token_ids.tolist() in ([5, 6], [7, 8, 9], [7, 9])
         assert result.finish_reason == "constraints"
 
@@ -63,4 +63,4 @@ def test_a_session_without_hidden_states_is_refused(random_model):
     model = random_model(15)
     asked = request(model, top_k=4, degeneration_penalty=0.6)
     with pytest.raises(TypeError, match="hidden and prompt_hidden"):
-        write(model.session(PROMPTS), asked)
+        generate(model.session(PROMPTS), asked)

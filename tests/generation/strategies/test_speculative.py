@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hornbook.errors import OptionError
-from hornbook.generation import Request, write, write_speculatively
+from hornbook.generation import Request, generate, generate_speculatively
 from hornbook.generation.constraints import OnlyFrom
 from hornbook.generation.sampling import distribution
 
@@ -32,10 +32,10 @@ def test_greedy_texts_are_those_of_the_large_model(random_model, toy_session, sh
     model = random_model(7, spread=1.0)
     small = Blend(model, random_model(7, seed=9), share)
     options = {"stop_ids": [0], "max_new_tokens": 23, "repetition_penalty": 1.2}
-    plain = write(model.session(PROMPTS), request(model, PROMPTS, **options))
+    plain = generate(model.session(PROMPTS), request(model, PROMPTS, **options))
     session, draft = model.session(PROMPTS), toy_session(small, PROMPTS)
     asked = request(model, PROMPTS, draft_tokens=draft_tokens, **options)
-    ahead = write_speculatively(session, draft, asked)
+    ahead = generate_speculatively(session, draft, asked)
     for one, other in zip(plain, ahead, strict=True):
         assert one.token_ids.tolist() == other.token_ids.tolist()
         assert one.finish_reason == other.finish_reason
@@ -59,7 +59,7 @@ def test_samples_have_the_distribution_of_the_large_model(
     asked = request(model, [[1]], n=draws, max_new_tokens=3, draft_tokens=2, **filters)
     counts = np.zeros((size,) * 3)
     drafts = toy_session(small, [[1]])
-    for result in write_speculatively(model.session([[1]]), drafts, asked):
+    for result in generate_speculatively(model.session([[1]]), drafts, asked):
         counts[tuple(result.token_ids)] += 1
     expected = np.zeros((size,) * 3)
     for text in np.ndindex(expected.shape):
@@ -85,7 +85,7 @@ def test_a_text_does_not_depend_on_its_neighbours(random_model, toy_session):
 
     def texts(prompts, **more):
         asked = request(model, prompts, **options, **more)
-        found = write_speculatively(model.session(prompts), toy_session(small, prompts), asked)
+        found = generate_speculatively(model.session(prompts), toy_session(small, prompts), asked)
         return [result.token_ids.tolist() for result in found]
 
     together = texts(PROMPTS)
@@ -100,10 +100,10 @@ def test_both_models_come_to_the_end_of_their_positions(random_model, toy_sessio
     model = random_model(9)
     options = {"max_new_tokens": 40, "draft_tokens": 3}
     for positions, draft_positions in ((12, 30), (30, 12), (30, 30), (30, 3)):
-        plain = write(
+        plain = generate(
             model.session(PROMPTS, positions=positions), request(model, PROMPTS, **options)
         )
-        found = write_speculatively(
+        found = generate_speculatively(
             model.session(PROMPTS, positions=positions),
             toy_session(Blend(model, random_model(9, seed=3), 0.7), PROMPTS, draft_positions),
             request(model, PROMPTS, **options),
@@ -117,8 +117,8 @@ def test_constraints_hold_and_may_end_a_text(random_model, toy_session):
     model = random_model(12)
     passages = [[5, 6, 7, 8, 9, 10], [6, 5, 7]]
     options = {"max_new_tokens": 20, "constraints": [OnlyFrom(passages)]}
-    plain = write(model.session(PROMPTS), request(model, PROMPTS, **options))
-    found = write_speculatively(
+    plain = generate(model.session(PROMPTS), request(model, PROMPTS, **options))
+    found = generate_speculatively(
         model.session(PROMPTS),
         toy_session(random_model(12, seed=8), PROMPTS),
         request(model, PROMPTS, **options),
@@ -130,13 +130,13 @@ def test_constraints_hold_and_may_end_a_text(random_model, toy_session):
 
 def test_a_search_cannot_be_speculative(random_model):
     model = random_model(5)
-    with pytest.raises(OptionError, match="beam search cannot be written speculatively"):
-        write_speculatively(
+    with pytest.raises(OptionError, match="Beam search cannot be combined with a draft model"):
+        generate_speculatively(
             model.session([[1]]), model.session([[1]]), request(model, [[1]], beams=2)
         )
 
 
 def test_a_draft_of_another_vocabulary_is_refused(random_model):
     model, small = random_model(5), random_model(4)
-    with pytest.raises(ValueError, match=r"shape \(1, 4\), the other \(1, 5\)"):
-        write_speculatively(model.session([[1]]), small.session([[1]]), request(model, [[1]]))
+    with pytest.raises(ValueError, match=r"shape \(1, 4\), the session \(1, 5\)"):
+        generate_speculatively(model.session([[1]]), small.session([[1]]), request(model, [[1]]))

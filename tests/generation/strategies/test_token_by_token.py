@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hornbook.errors import HornbookError, OptionError
-from hornbook.generation import Request, finish, stream, write
+from hornbook.generation import Request, finish, generate, stream
 from hornbook.generation.sampling import distribution
 
 PROMPTS = [[1], [2, 3], [4, 5, 6], [1]]
@@ -22,7 +22,7 @@ def texts(results):
 
 def test_greedy_writing_takes_the_best_token_each_time(random_model):
     model = random_model(20)
-    results = write(model.session(PROMPTS), request(model, max_new_tokens=9))
+    results = generate(model.session(PROMPTS), request(model, max_new_tokens=9))
     for prompt, result in zip(PROMPTS, results, strict=True):
         prefix, sum_ = tuple(prompt), 0.0
         for token_id, log_probability in zip(
@@ -40,31 +40,33 @@ def test_greedy_writing_takes_the_best_token_each_time(random_model):
 
 def test_the_last_token_costs_no_computation(random_model):
     session = random_model(5).session([[1]])
-    write(session, request(random_model(5), [[1]], max_new_tokens=3))
+    generate(session, request(random_model(5), [[1]], max_new_tokens=3))
     assert session.calls == [("advance", (1,))] * 2
 
 
 def test_a_text_does_not_depend_on_its_neighbours(random_model):
     model = random_model(50)
     options = {"temperature": 1.1, "top_p": 0.9, "seed": 3, "stop_ids": [4]}
-    together = texts(write(model.session(PROMPTS), request(model, n=2, **options)))
+    together = texts(generate(model.session(PROMPTS), request(model, n=2, **options)))
     for number, prompt in enumerate(PROMPTS):
         alone = request(model, [prompt], n=2, first_prompt=number, **options)
-        assert texts(write(model.session([prompt]), alone)) == together[2 * number : 2 * number + 2]
+        assert (
+            texts(generate(model.session([prompt]), alone)) == together[2 * number : 2 * number + 2]
+        )
     assert len(set(map(tuple, together))) == 8  # also of the prompt that is there twice
 
 
 def test_more_samples_begin_with_the_same_ones(random_model):
     model = random_model(50)
-    two = write(model.session(PROMPTS), request(model, n=2, temperature=1, seed=5))
-    three = write(model.session(PROMPTS), request(model, n=3, temperature=1, seed=5))
+    two = generate(model.session(PROMPTS), request(model, n=2, temperature=1, seed=5))
+    three = generate(model.session(PROMPTS), request(model, n=3, temperature=1, seed=5))
     assert texts(two) == [text for row, text in enumerate(texts(three)) if row % 3 < 2]
 
 
 def test_another_seed_gives_another_text(random_model):
     model = random_model(50)
     written = {
-        tuple(texts(write(model.session([[1]]), request(model, [[1]], top_k=40, seed=seed)))[0])
+        tuple(texts(generate(model.session([[1]]), request(model, [[1]], top_k=40, seed=seed)))[0])
         for seed in range(5)
     }
     assert len(written) == 5
@@ -75,7 +77,7 @@ def test_samples_have_the_distribution_of_the_model(random_model):
     draws = 4000
     asked = request(model, [[1]], n=draws, temperature=0.8, top_k=3, max_new_tokens=2)
     counts = np.zeros((4, 4))
-    for result in write(model.session([[1]]), asked):
+    for result in generate(model.session([[1]]), asked):
         counts[tuple(result.token_ids)] += 1
     expected = np.zeros((4, 4))
     first = distribution(model((1,)), temperature=0.8, top_k=3)
@@ -91,8 +93,10 @@ def test_samples_have_the_distribution_of_the_model(random_model):
 def test_best_of_keeps_the_likeliest_by_token(random_model):
     model = random_model(9)
     options = {"temperature": 1.5, "stop_ids": [0], "max_new_tokens": 12}
-    every = write(model.session([[1], [2]]), request(model, [[1], [2]], n=6, **options))
-    best = write(model.session([[1], [2]]), request(model, [[1], [2]], n=2, best_of=6, **options))
+    every = generate(model.session([[1], [2]]), request(model, [[1], [2]], n=6, **options))
+    best = generate(
+        model.session([[1], [2]]), request(model, [[1], [2]], n=2, best_of=6, **options)
+    )
     for prompt in (0, 1):
         means = [
             (result.log_probabilities.mean(), result.token_ids.tolist())
@@ -106,7 +110,7 @@ def test_best_of_keeps_the_likeliest_by_token(random_model):
 
 def test_a_row_stops_alone_and_the_others_go_on(random_model):
     model = random_model(7)
-    results = write(model.session(PROMPTS), request(model, stop_ids=[2], max_new_tokens=30))
+    results = generate(model.session(PROMPTS), request(model, stop_ids=[2], max_new_tokens=30))
     assert len({len(result.token_ids) for result in results}) > 1
     for result in results:
         ended = result.finish_reason == "stop_id"
@@ -117,11 +121,11 @@ def test_a_row_stops_alone_and_the_others_go_on(random_model):
 def test_writing_ends_with_the_last_position(random_model):
     model = random_model(20)
     session = model.session(PROMPTS, positions=8)
-    results = write(session, request(model))
+    results = generate(session, request(model))
     assert [len(result.token_ids) for result in results] == [5] * 4
     assert {result.finish_reason for result in results} == {"positions"}
     full = model.session(PROMPTS, positions=3)
-    assert texts(write(full, request(model))) == [[]] * 4
+    assert texts(generate(full, request(model))) == [[]] * 4
     assert full.calls == []
 
 
@@ -136,7 +140,7 @@ def test_a_stream_gives_what_is_written_as_it_is_written(random_model):
     streamed = {row: [] for row in range(8)}
     for row, token_id in (first, *tokens):
         streamed[row].append(token_id)
-    assert list(streamed.values()) == texts(write(model.session(PROMPTS), asked))
+    assert list(streamed.values()) == texts(generate(model.session(PROMPTS), asked))
 
 
 def test_the_rest_of_a_stream_can_be_finished(random_model):
@@ -144,7 +148,7 @@ def test_the_rest_of_a_stream_can_be_finished(random_model):
     tokens = stream(model.session(PROMPTS), request(model, max_new_tokens=6))
     next(tokens)
     assert texts(finish(tokens)) == texts(
-        write(model.session(PROMPTS), request(model, max_new_tokens=6))
+        generate(model.session(PROMPTS), request(model, max_new_tokens=6))
     )
 
 
@@ -152,7 +156,7 @@ def test_the_rest_of_a_stream_can_be_finished(random_model):
 def test_a_killed_stream_leaves_nothing_behind(random_model, way):
     model = random_model(30)
     asked = request(model, temperature=1, max_new_tokens=6)
-    expected = texts(write(model.session(PROMPTS), asked))
+    expected = texts(generate(model.session(PROMPTS), asked))
     session = model.session(PROMPTS)
     tokens = stream(session, asked)
     for _ in range(6):
@@ -167,12 +171,14 @@ def test_a_killed_stream_leaves_nothing_behind(random_model, way):
         with pytest.raises(KeyboardInterrupt):
             tokens.throw(KeyboardInterrupt())
     assert session.calls == calls
-    assert texts(write(model.session(PROMPTS), asked)) == expected
+    assert texts(generate(model.session(PROMPTS), asked)) == expected
 
 
 def test_a_search_cannot_be_streamed(random_model):
     model = random_model(5)
-    with pytest.raises(OptionError, match="beam search knows its text only at the end"):
+    with pytest.raises(
+        OptionError, match="Beam search cannot stream: its result is known only at the end"
+    ):
         stream(model.session([[1]]), request(model, [[1]], beams=2))
 
 
@@ -181,10 +187,10 @@ def test_logits_that_are_no_numbers_are_reported(random_model):
     session = model.session([[1], [2]])
     session.logits = np.array([[0, 1, 2, 3, 4], [0, 1, np.nan, 3, 4]], np.float32)
     with pytest.raises(HornbookError, match="for prompt 2 are nan after 0 new tokens"):
-        write(session, request(model, [[1], [2]]))
+        generate(session, request(model, [[1], [2]]))
 
 
 def test_a_session_of_another_shape_is_refused(random_model):
     model = random_model(5)
     with pytest.raises(ValueError, match=r"shape \(4, 5\), not \(1, 5\)"):
-        write(model.session([[1]]), request(model, [[1], [1], [1], [1]]))
+        generate(model.session([[1]]), request(model, [[1], [1], [1], [1]]))

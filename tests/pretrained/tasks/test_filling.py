@@ -89,7 +89,7 @@ def test_an_answer_is_cut_out_of_the_passages(model):
         (lambda model: model.fill("今天"), r"Text 1 has no gap: put \[MASK\]"),
         (lambda model: model.fill("[MASK]", n=0), "n is 0"),
         (lambda model: model.fill("[MASK]" * 30), "Text 1 has 32 tokens, .* 24 positions"),
-        (lambda model: model.fill("[MASK]", order="by chance"), "no order 'by chance'"),
+        (lambda model: model.fill("[MASK]", order="by chance"), "Unknown order 'by chance'"),
         (lambda model: model.gibbs("[MASK]", sweeps=0), "sweeps 0"),
         (lambda model: model.gibbs("[MASK]", temperature=0), "temperature is 0"),
         (lambda model: model.extract("我们", "天气"), "passages is a list"),

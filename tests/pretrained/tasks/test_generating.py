@@ -116,7 +116,7 @@ def test_contrastive_search_looks_at_the_prompt(writer):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"top_q": 0.5}, "no option 'top_q'.  Did you mean 'top_p'"),
+        ({"top_q": 0.5}, "Unknown option 'top_q'.  Did you mean 'top_p'"),
         ({"temperature": -1.0}, "temperature is -1.0"),
         ({"stop_ids": [999]}, "stop_ids has token 999"),
     ],
@@ -423,7 +423,7 @@ def test_each_prompt_is_given_when_its_batch_is_written_and_all_are_checked_firs
     for prompts, message in (
         ([*PROMPTS, ""], "Prompt 4 is empty"),
         ([[5], [6], [7] * 70], "Prompt 3 has 70 tokens"),
-        ([[5], [6, 99]], "Prompt 2 has token 99, but those of the vocabulary are 0 to"),
+        ([[5], [6, 99]], "Prompt 2 has token 99, but the vocabulary has ids 0 to"),
     ):
         with pytest.raises(OptionError, match=message):
             loaded.generate_each(prompts, batch_size=1)

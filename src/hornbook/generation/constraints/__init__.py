@@ -1,8 +1,8 @@
-"""What may be written, as functions on logits.
+"""Constraints on what may be generated: functions on logits.
 
-A constraint is called before every token with the logits of it, `(rows, vocabulary)` float32,
-and with the `Texts` written so far.  It gives the logits back, changed in place or not: `-inf`
-forbids a token.  Any function of this form is one.
+A constraint is called before each token with its logits, `(rows, vocabulary)` float32, and with
+the `Texts` generated so far.  It returns the logits, changed in place or not: `-inf` forbids a
+token.  Any function of this form is a constraint.
 """
 
 from hornbook.generation.constraints.allowed import ForcedEnd, ForcedPrefix, OneOf, OnlyFrom

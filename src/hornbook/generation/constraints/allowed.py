@@ -1,23 +1,26 @@
-"""Allows only tokens that continue something given.
+"""Allows only tokens that continue one of some given sequences.
 
-Where nothing may follow, not even a stop token, a text ends there: its finish reason is
+Where no token may follow, not even a stop token, the text ends: its finish reason is
 `"constraints"`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from hornbook.generation.texts import Texts
 
+Trie = dict[int | None, "Trie"]
+
 
 class ForcedPrefix:
-    """Writes these tokens first, whatever the model says.
+    """Forces every text to begin with these tokens.
 
     Args:
-        token_ids: Of all rows alike.
+        token_ids: The same for all rows.
     """
 
     def __init__(self, token_ids: Sequence[int]) -> None:
@@ -33,11 +36,11 @@ class ForcedPrefix:
 
 
 class ForcedEnd:
-    """Ends a text that is as long as it may get with one of these tokens, whatever the model says.
+    """Forces the last token of a text of maximum length to be one of these.
 
     Args:
-        stop_ids: What ends a text.
-        max_new_tokens: The longest a text can get.
+        stop_ids: The tokens to choose from.
+        max_new_tokens: Maximum length of a text.
     """
 
     def __init__(self, stop_ids: Iterable[int], max_new_tokens: int) -> None:
@@ -53,16 +56,16 @@ class ForcedEnd:
 
 
 class OneOf:
-    """Writes one of these token sequences, and then a stop token.
+    """Allows only these token sequences, each followed by a stop token.
 
     Args:
         sequences: Token ids of each.
-        stop_ids: What may follow a whole sequence; empty: nothing.
+        stop_ids: The tokens that may follow a complete sequence; none if empty.
     """
 
     def __init__(self, sequences: Iterable[Sequence[int]], stop_ids: Iterable[int] = ()) -> None:
         self._stop_ids = [int(token_id) for token_id in stop_ids]
-        self._trie: dict = {}  # token id -> trie of what follows; None: a sequence ends here
+        self._trie: Trie = {}  # token id -> trie of what follows; None: a sequence ends here
         for sequence in sequences:
             node = self._trie
             for token_id in sequence:
@@ -72,27 +75,27 @@ class OneOf:
     def __call__(self, logits: np.ndarray, texts: Texts) -> np.ndarray:
         for row, row_logits in enumerate(logits):
             node = self._trie
-            for token_id in texts.written(row).tolist():
-                node = node.get(token_id, {})  # behind a stop token there is nothing
+            for token_id in texts.new_tokens(row).tolist():
+                node = node.get(token_id, {})  # nothing follows a stop token
             allowed = [token_id for token_id in node if token_id is not None]
             _allow_only(row_logits, allowed + (self._stop_ids if None in node else []))
         return logits
 
 
 class OnlyFrom:
-    """Writes only what stands in the passages: each run of `n` tokens, or the whole text.
+    """Allows only text that occurs in the passages.
 
     Args:
         passages: Token ids of each; or, if `per_prompt`, a list of such passages per prompt.
-        n: Tokens of a run; 1 makes the passages bags of words.  None: the whole text is one
-            run, as an answer that is cut out of a passage.
-        stop_ids: What may be written at any time.
-        per_prompt: Whether each prompt has passages of its own.
+        n: Every run of `n` tokens must occur in a passage; 1 treats passages as bags of tokens.
+            None requires the whole text to be one run of a passage, such as an extracted answer.
+        stop_ids: Tokens that are always allowed.
+        per_prompt: Whether each prompt has its own passages.
     """
 
     def __init__(
         self,
-        passages: Sequence,
+        passages: Sequence[Any],
         n: int | None = None,
         stop_ids: Iterable[int] = (),
         *,
@@ -107,23 +110,25 @@ class OnlyFrom:
     def __call__(self, logits: np.ndarray, texts: Texts) -> np.ndarray:
         for row, row_logits in enumerate(logits):
             group = self._groups[texts.prompt_numbers[row] if self._per_prompt else 0]
-            written = texts.written(row)
-            begun = written if self._n is None else written[max(len(written) - self._n + 1, 0) :]
-            allowed = [token_id for passage in group for token_id in continuations(passage, begun)]
+            run = texts.new_tokens(row)
+            if self._n is not None:
+                run = run[max(len(run) - self._n + 1, 0) :]
+            allowed = [token_id for passage in group for token_id in continuations(passage, run)]
             _allow_only(row_logits, allowed + self._stop_ids)
         return logits
 
 
-def continuations(passage: np.ndarray, begun: np.ndarray) -> list[int]:
-    """The tokens that follow `begun` in a passage."""
-    if len(passage) <= len(begun):
+def continuations(passage: np.ndarray, run: np.ndarray) -> list[int]:
+    """Returns the tokens that follow `run` wherever it occurs in a passage."""
+    if len(passage) <= len(run):
         return []
-    runs = np.lib.stride_tricks.sliding_window_view(passage, len(begun) + 1)
-    return runs[(runs[:, :-1] == begun).all(axis=1), -1].tolist()
+    windows = np.lib.stride_tricks.sliding_window_view(passage, len(run) + 1)
+    token_ids: list[int] = windows[(windows[:, :-1] == run).all(axis=1), -1].tolist()
+    return token_ids
 
 
 def _allow_only(row_logits: np.ndarray, token_ids: Sequence[int]) -> None:
     allowed = np.array(token_ids, np.int64)
-    kept = row_logits[allowed]
+    allowed_logits = row_logits[allowed]
     row_logits[:] = -np.inf
-    row_logits[allowed] = kept
+    row_logits[allowed] = allowed_logits

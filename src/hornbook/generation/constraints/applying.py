@@ -1,4 +1,4 @@
-"""Which constraints a request has, and how they are applied."""
+"""The constraints of a request, and their application."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ Constraint = Callable[[np.ndarray, Texts], np.ndarray]
 
 
 def constraints_of(request: Request) -> list[Constraint]:
-    """The constraints that a request asks for, in the order in which they apply."""
-    asked: list[Constraint] = []
+    """Returns the constraints of a request in the order in which they apply."""
+    constraints: list[Constraint] = []
     if request.logit_bias:
-        asked.append(LogitBias(request.logit_bias))
+        constraints.append(LogitBias(request.logit_bias))
     if request.repetition_penalty != 1:
-        asked.append(RepetitionPenalty(request.repetition_penalty))
+        constraints.append(RepetitionPenalty(request.repetition_penalty))
     if request.frequency_penalty or request.presence_penalty:
-        asked.append(FrequencyPenalty(request.frequency_penalty, request.presence_penalty))
+        constraints.append(FrequencyPenalty(request.frequency_penalty, request.presence_penalty))
     if request.no_repeat_ngram:
-        asked.append(NoRepeatedNgrams(request.no_repeat_ngram))
+        constraints.append(NoRepeatedNgrams(request.no_repeat_ngram))
     if request.bad_words:
-        asked.append(BannedSequences(request.bad_words))
+        constraints.append(BannedSequences(request.bad_words))
     if request.min_new_tokens and request.stop_ids:
-        asked.append(MinimumLength(request.min_new_tokens, request.stop_ids))
+        constraints.append(MinimumLength(request.min_new_tokens, request.stop_ids))
     if len(request.forced_prefix):
-        asked.append(ForcedPrefix(request.forced_prefix))
+        constraints.append(ForcedPrefix(request.forced_prefix))
     if request.one_of:
-        asked.append(OneOf(request.one_of, request.stop_ids))
+        constraints.append(OneOf(request.one_of, request.stop_ids))
     if request.only_from:
         n, stop_ids = request.only_from_ngram, request.stop_ids
-        asked.append(OnlyFrom(request.only_from, n, stop_ids, per_prompt=True))
-    return [*asked, *request.constraints]
+        constraints.append(OnlyFrom(request.only_from, n, stop_ids, per_prompt=True))
+    return [*constraints, *request.constraints]
 
 
 def constrained(logits: np.ndarray, texts: Texts, constraints: Sequence[Constraint]) -> np.ndarray:
-    """The logits after all constraints, in their order; those given stay as they are.
+    """Applies constraints in order to a copy of the logits.
 
     Raises:
-        TypeError: a constraint gave nothing back, or something of another shape.
+        TypeError: a constraint returned None, or an array of another shape.
     """
     if not constraints:
         return logits

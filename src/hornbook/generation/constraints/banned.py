@@ -1,4 +1,4 @@
-"""Forbids tokens that would complete something unwanted."""
+"""Forbids tokens that would complete an unwanted sequence."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hornbook.generation.texts import Texts
 
 @dataclass(frozen=True)
 class NoRepeatedNgrams:
-    """Lets no run of `n` tokens occur twice in prompt and text.
+    """Forbids repeating an n-gram of prompt and text.
 
     Attributes:
-        n: 1 or more.
+        n: Size of the n-grams, at least 1.
 
     Reference: https://arxiv.org/abs/1705.04304 (section 2.5)
     """
@@ -27,18 +27,17 @@ class NoRepeatedNgrams:
             token_ids = texts.whole(row)
             if len(token_ids) < self.n:
                 continue
-            begun = token_ids[len(token_ids) - self.n + 1 :]
+            prefix = token_ids[len(token_ids) - self.n + 1 :]
             ngrams = np.lib.stride_tricks.sliding_window_view(token_ids, self.n)
-            completed = ngrams[(ngrams[:, :-1] == begun).all(axis=1), -1]
-            row_logits[completed] = -np.inf
+            row_logits[ngrams[(ngrams[:, :-1] == prefix).all(axis=1), -1]] = -np.inf
         return logits
 
 
 class BannedSequences:
-    """Never writes one of these token sequences; their beginnings are free.
+    """Forbids these token sequences, but not their prefixes.
 
     Args:
-        sequences: Token ids of each, one at least.
+        sequences: Token ids of each, at least one.
     """
 
     def __init__(self, sequences: Iterable[Sequence[int]]) -> None:
@@ -46,20 +45,20 @@ class BannedSequences:
 
     def __call__(self, logits: np.ndarray, texts: Texts) -> np.ndarray:
         for sequence in self._sequences:
-            begun = len(sequence) - 1
+            prefix_length = len(sequence) - 1
             for row, row_logits in enumerate(logits):
-                end = texts.whole(row)[-begun:] if begun else sequence[:0]
+                end = texts.whole(row)[-prefix_length:] if prefix_length else sequence[:0]
                 if np.array_equal(end, sequence[:-1]):
                     row_logits[sequence[-1]] = -np.inf
         return logits
 
 
 class MinimumLength:
-    """Forbids the stop tokens until a text has a length.
+    """Forbids the stop tokens until a text has a minimum length.
 
     Args:
-        count: New tokens.
-        stop_ids: What may not come before.
+        count: Minimum number of new tokens.
+        stop_ids: The stop tokens.
     """
 
     def __init__(self, count: int, stop_ids: Iterable[int]) -> None:

@@ -11,10 +11,10 @@ from hornbook.generation.texts import Texts
 
 
 class LogitBias:
-    """Adds a number to the logits of some tokens; `-inf` forbids one.
+    """Adds a bias to the logits of some tokens; `-inf` forbids a token.
 
     Args:
-        biases: By token id.
+        biases: Token id -> bias.
     """
 
     def __init__(self, biases: Mapping[int, float]) -> None:
@@ -28,7 +28,7 @@ class LogitBias:
 
 @dataclass(frozen=True)
 class RepetitionPenalty:
-    """Divides the logits of all tokens of prompt and text by `penalty` (multiplies negative ones).
+    """Divides the logits of all tokens of prompt and text by `penalty` (multiplies if negative).
 
     Attributes:
         penalty: Above 1 for less repetition, below 1 for more.
@@ -41,7 +41,7 @@ class RepetitionPenalty:
     def __call__(self, logits: np.ndarray, texts: Texts) -> np.ndarray:
         for row, row_logits in enumerate(logits):
             token_ids = texts.whole(row)
-            values = row_logits[token_ids]  # a token that is there twice is written twice, alike
+            values = row_logits[token_ids]  # repeated tokens are assigned the same value twice
             row_logits[token_ids] = np.where(
                 values < 0, values * self.penalty, values / self.penalty
             )
@@ -50,11 +50,11 @@ class RepetitionPenalty:
 
 @dataclass(frozen=True)
 class FrequencyPenalty:
-    """Lowers the logits of tokens by how often they were written; the prompt does not count.
+    """Lowers the logits of tokens by how often they were generated; the prompt does not count.
 
     Attributes:
-        frequency: Taken off once for each time.
-        presence: Taken off once if it was written at all.
+        frequency: Subtracted once per occurrence.
+        presence: Subtracted once if the token has occurred at all.
 
     Reference: https://platform.openai.com/docs/api-reference/completions
     """
@@ -64,6 +64,6 @@ class FrequencyPenalty:
 
     def __call__(self, logits: np.ndarray, texts: Texts) -> np.ndarray:
         for row, row_logits in enumerate(logits):
-            token_ids, counts = np.unique(texts.written(row), return_counts=True)
+            token_ids, counts = np.unique(texts.new_tokens(row), return_counts=True)
             row_logits[token_ids] -= (counts * self.frequency + self.presence).astype(np.float32)
         return logits

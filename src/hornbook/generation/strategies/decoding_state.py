@@ -1,4 +1,4 @@
-"""What every way of writing keeps of its texts: what they may say next, and where they end."""
+"""The state that every strategy keeps of its texts: tokens, constraints, reasons to stop."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from hornbook.generation.strategies.best_of import best_of
 from hornbook.generation.texts import Texts
 
 
-class Writing:
-    """The texts of a request while they are written.
+class DecodingState:
+    """The texts of a request in generation.
 
     Args:
-        session: Fresh, with a row for each prompt.  It gets `copies` rows for each.
-        request: What is asked.
-        copies: Texts of each prompt; they stand side by side.
-        ahead: How many tokens may be written behind the last and taken back.
+        session: New, with one row per prompt.  It gets `copies` rows per prompt.
+        request: The request.
+        copies: Number of texts per prompt, in adjacent rows.
+        ahead: How many tokens beyond the maximum length may be appended and taken back.
 
     Attributes:
         texts: The texts so far.
-        stopping: When they end.
-        reasons: Why each row ended; None: it goes on.
+        stopping: Decides when they end.
+        reasons: Why each row ended; None while it continues.
 
     Raises:
-        ValueError: the session has other rows or another vocabulary than the request.
+        ValueError: the session and the request differ in rows or vocabulary.
     """
 
     def __init__(self, session: Session, request: Request, copies: int, ahead: int = 0) -> None:
@@ -52,41 +52,41 @@ class Writing:
             self.reasons = ["positions"] * len(self.texts)
 
     @property
-    def going_on(self) -> list[int]:
-        """The rows that have not ended."""
+    def active_rows(self) -> list[int]:
+        """Indices of the rows that have not ended."""
         return [row for row, reason in enumerate(self.reasons) if reason is None]
 
     def constrained(self, logits: np.ndarray) -> np.ndarray:
-        """`(rows, vocabulary)` logits, or log-probabilities, after the constraints."""
+        """Returns `(rows, vocabulary)` logits, or log-probabilities, after the constraints."""
         return constrained(logits, self.texts, self._constraints)
 
     def checked(self, logits: np.ndarray) -> np.ndarray:
-        """The model's `(rows, vocabulary)` logits as they are.
+        """Returns the model's `(rows, vocabulary)` logits unchanged.
 
         Raises:
-            HornbookError: the model gave something that is no number.
+            HornbookError: a logit is NaN or infinite.
         """
         best = logits.max(axis=1)
         if not np.isfinite(best).all():
             row = int(np.flatnonzero(~np.isfinite(best))[0])
             raise HornbookError(
                 f"The model's logits for prompt {self.prompt(row) + 1} are {best[row]} after "
-                f"{self.texts.count(row)} new tokens.  Its weights are broken, or its numbers "
+                f"{self.texts.count(row)} new tokens.  Its weights are broken, or its activations "
                 "overflow: try float32."
             )
         return logits
 
     def append(self, row: int, token_id: int, log_probability: float) -> None:
-        """Writes a token, and notes whether the row ends with it."""
+        """Appends a token, and records whether the row ends with it."""
         self.texts.append(row, token_id, log_probability)
-        self.reasons[row] = self.stopping.reason(self.texts.written(row))
+        self.reasons[row] = self.stopping.reason(self.texts.new_tokens(row))
 
     def prompt(self, row: int) -> int:
-        """The number of a row's prompt in the whole request."""
+        """Returns the index of a row's prompt in the whole request."""
         return self.request.first_prompt + int(self.texts.prompt_numbers[row])
 
     def results(self) -> list[Result]:
-        """What is written, the best of each prompt where the request asks for them."""
+        """Returns the results, with `best_of` only the best of each prompt."""
         results = [self._result(row) for row in range(len(self.texts))]
         request = self.request
         return best_of(results, request.copies, request.n) if request.best_of else results
@@ -94,13 +94,13 @@ class Writing:
     def _result(self, row: int) -> Result:
         reason = self.reasons[row]
         assert reason is not None
-        written = self.texts.written(row).copy()
+        token_ids = self.texts.new_tokens(row).copy()
         log_probabilities = self.texts.log_probabilities(row).copy()
         return Result(
             prompt=self.prompt(row),
-            token_ids=written,
+            token_ids=token_ids,
             log_probabilities=log_probabilities,
             score=float(log_probabilities.sum()),
             finish_reason=reason,
-            text=self.stopping.text(written),
+            text=self.stopping.text(token_ids),
         )

@@ -1,4 +1,4 @@
-"""From a request to the way of writing that it asks for."""
+"""From a request to its strategy."""
 
 from __future__ import annotations
 
@@ -12,31 +12,30 @@ from hornbook.generation.strategies.contrastive_search import contrastive_search
 from hornbook.generation.strategies.token_by_token import finish, stream
 
 
-def _write_each(session: Session, request: Request) -> list[Result]:
+def _generate_each(session: Session, request: Request) -> list[Result]:
     return finish(stream(session, request))
 
 
 _STRATEGIES: dict[Strategy, Callable[..., list[Result]]] = {
-    "greedy": _write_each,
-    "sampling": _write_each,
+    "greedy": _generate_each,
+    "sampling": _generate_each,
     "beam search": beam_search,
     "contrastive search": contrastive_search,
 }
 
 
-def write(session: Session, request: Request) -> list[Result]:
+def generate(session: Session, request: Request) -> list[Result]:
     """Continues every prompt of a request.
 
     Args:
-        session: Fresh, with a row for each prompt; one of `HiddenSession` for contrastive
-            search.
-        request: What is asked.
+        session: New, with one row per prompt; a `HiddenSession` for contrastive search.
+        request: The request.
 
     Returns:
-        `n` texts of each prompt side by side, in the order of the prompts.
+        `n` texts per prompt side by side, in the order of the prompts.
 
     Raises:
-        HornbookError: the model computes something that is no number.
-        ValueError: the session does not belong to the request.
+        HornbookError: the model's logits are not finite.
+        ValueError: the session does not match the request.
     """
     return _STRATEGIES[request.strategy](session, request)

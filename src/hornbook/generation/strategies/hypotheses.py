@@ -1,4 +1,4 @@
-"""The beams of one prompt: which beginnings go on, and which finished texts are kept."""
+"""The beams of one prompt: the best continuations, and the best finished texts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from hornbook.generation.stopping import Reason
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A beginning and a token that may continue it.
+    """A beam and a token that may continue it.
 
     Attributes:
-        beam: The beginning.
+        beam: Index of the beam.
         token_id: The token.
-        total: The log-probability of both.
-        log_probability: Of the token.
+        total: Log-probability of the text including the token.
+        log_probability: Log-probability of the token.
     """
 
     beam: int
@@ -39,13 +39,16 @@ class Hypothesis:
 
 
 class Hypotheses:
-    """The best finished texts of one prompt, and when there can be no better ones.
+    """The best finished texts of one prompt, and whether better ones are possible.
 
     Args:
-        size: How many are kept, which is the number of beams.
+        size: How many to keep: the number of beams.
         length_penalty: A text's log-probability is divided by its length to this power.
         early_stopping: As in `Request`.
-        limit: The longest a text can get.
+        limit: Maximum number of new tokens.
+
+    Attributes:
+        best: The texts, the best first.
     """
 
     def __init__(
@@ -59,34 +62,34 @@ class Hypotheses:
         self._length_penalty = length_penalty
         self._early_stopping = early_stopping
         self._limit = limit
-        self.kept: list[Hypothesis] = []  # the best first
+        self.best: list[Hypothesis] = []
 
     def add(self, token_ids: np.ndarray, log_probabilities: np.ndarray, reason: Reason) -> None:
-        """Takes a finished text, unless all that are kept are better."""
+        """Adds a finished text, unless all others are better."""
         score = self._score(float(log_probabilities.sum()), len(token_ids))
-        self.kept.append(Hypothesis(score, token_ids, log_probabilities, reason))
-        self.kept.sort(key=lambda hypothesis: -hypothesis.score)
-        del self.kept[self._size :]
+        self.best.append(Hypothesis(score, token_ids, log_probabilities, reason))
+        self.best.sort(key=lambda hypothesis: -hypothesis.score)
+        del self.best[self._size :]
 
-    def are_final(self, best_beginning: float, length: int) -> bool:
-        """Whether the search can end.
+    def are_final(self, best_total: float, length: int) -> bool:
+        """Returns whether the search can end.
 
         Args:
-            best_beginning: The highest log-probability of a beginning that could go on.
-            length: Of the beginnings.
+            best_total: The highest log-probability of a beam that could continue.
+            length: Length of the beams in new tokens.
         """
-        if best_beginning == -np.inf:
+        if best_total == -np.inf:
             return True
-        if len(self.kept) < self._size:
+        if len(self.best) < self._size:
             return False
         if self._early_stopping is True:
             return True
         if self._early_stopping == "never" and self._length_penalty > 0:
-            length = self._limit  # a sum of logarithms only falls, but its divisor grows to this
-        return self._score(best_beginning, length) <= self.kept[-1].score
+            length = self._limit  # the total can only fall, but its divisor grows to this
+        return self._score(best_total, length) <= self.best[-1].score
 
     def _score(self, total: float, length: int) -> float:
-        return total / max(length, 1) ** self._length_penalty
+        return float(total / max(length, 1) ** self._length_penalty)
 
 
 def best_candidates(
@@ -95,33 +98,33 @@ def best_candidates(
     count: int,
     handicap: np.ndarray | None = None,
 ) -> list[Candidate]:
-    """The likeliest continuations of all beginnings of one prompt.
+    """Returns the most likely continuations of all beams of one prompt.
 
     Args:
-        totals: `(beams,)` float64, the log-probability of each beginning; `-inf`: there is none.
+        totals: `(beams,)` float64, the log-probability of each beam; `-inf` for an unused one.
         log_probabilities: `(beams, vocabulary)` of the next token.
         count: How many.
-        handicap: `(vocabulary,)`, what a token is less worth here; only the order changes.
+        handicap: `(vocabulary,)`, subtracted from each token for the ranking only.
 
     Returns:
-        The best first, fewer than `count` where fewer are possible.
+        The best first, fewer than `count` if fewer are possible.
     """
-    found: list[tuple[float, int, int]] = []
+    ranking: list[tuple[float, int, int]] = []
     for beam in np.flatnonzero(totals > -np.inf).tolist():
-        worth = log_probabilities[beam]
+        scores = log_probabilities[beam]
         if handicap is not None:
-            worth = worth - handicap
-        places = largest(worth, count)
-        values = totals[beam] + worth[places].astype(np.float64)
+            scores = scores - handicap
+        tokens = largest(scores, count)
+        values = totals[beam] + scores[tokens].astype(np.float64)
         order = np.argsort(-values, kind="stable")[:count]
-        found += [
+        ranking += [
             (-value, beam, token_id)
-            for value, token_id in zip(values[order].tolist(), places[order].tolist(), strict=True)
+            for value, token_id in zip(values[order].tolist(), tokens[order].tolist(), strict=True)
             if value > -np.inf
         ]
-    found.sort()
+    ranking.sort()
     candidates = []
-    for _, beam, token_id in found[:count]:
+    for _, beam, token_id in ranking[:count]:
         log_probability = float(log_probabilities[beam, token_id])
         total = float(totals[beam]) + log_probability
         candidates.append(Candidate(beam, token_id, total, log_probability))

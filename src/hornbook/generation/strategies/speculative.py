@@ -1,9 +1,9 @@
-"""Speculative writing: a small model writes ahead, the large one reads it all at once.
+"""Speculative decoding: a small model drafts tokens, the large one reads them all at once.
 
-Each drafted token is kept with probability `min(1, p / q)`, of the large and the small model;
-the first that is not kept is drawn anew from what `p` has more than `q`.  So every token has
-exactly the distribution that the large model alone would draw it from, and greedy writing gives
-the very same tokens.
+A drafted token is accepted with probability `min(1, p / q)`, where `p` is of the large model and
+`q` of the small one; the first that is rejected is sampled again from the positive part of `p - q`.
+So every token has exactly the distribution of the large model alone, and greedy generation gives
+the same tokens.
 
 Reference: https://arxiv.org/abs/2211.17192
 """
@@ -18,16 +18,16 @@ from hornbook.generation.request import Request
 from hornbook.generation.result import Result
 from hornbook.generation.sampling import Distribution, distribution, log_probabilities_of
 from hornbook.generation.session import Session
-from hornbook.generation.strategies.decoding_state import Writing
+from hornbook.generation.strategies.decoding_state import DecodingState
 
 
-def write_speculatively(session: Session, draft: Session, request: Request) -> list[Result]:
-    """Writes greedily or by sampling, several tokens a step.
+def generate_speculatively(session: Session, draft: Session, request: Request) -> list[Result]:
+    """Generates greedily or by sampling, several tokens per step.
 
     Args:
-        session: Of the large model, fresh, with a row for each prompt.
+        session: Of the large model, new, with one row per prompt.
         draft: Of the small model, with the same prompts and vocabulary.
-        request: Greedy or sampling; `draft_tokens` are written ahead in a step.
+        request: Greedy or sampling; `draft_tokens` are drafted per step.
 
     Returns:
         In the order of the prompts.  The log-probabilities are those of the large model.
@@ -36,12 +36,13 @@ def write_speculatively(session: Session, draft: Session, request: Request) -> l
         OptionError: the request is a search.
     """
     if request.strategy not in ("greedy", "sampling"):
-        raise OptionError(f"A {request.strategy} cannot be written speculatively.")
+        strategy = request.strategy.capitalize()
+        raise OptionError(f"{strategy} cannot be combined with a draft model: leave out draft.")
     return _Speculation(session, draft, request).results()
 
 
 class _Speculation:
-    """Two sessions that have the same tokens, all but the last one of each text."""
+    """Two sessions with the same tokens: all but the last one of each text."""
 
     def __init__(self, session: Session, draft: Session, request: Request) -> None:
         self._session, self._draft = session, draft
@@ -50,117 +51,117 @@ class _Speculation:
         if draft.logits.shape != session.logits.shape:
             raise ValueError(
                 f"The draft session has logits of shape {draft.logits.shape}, "
-                f"the other {session.logits.shape}."
+                f"the session {session.logits.shape}."
             )
-        self._writing = Writing(session, request, request.copies, ahead=self._ahead)
+        self._state = DecodingState(session, request, request.copies, ahead=self._ahead)
         if request.copies > 1:
-            draft.reorder(self._writing.texts.prompt_numbers)
-        rows = range(len(self._writing.texts))
-        self._writes, self._accepts, self._drafts = (
+            draft.reorder(self._state.texts.prompt_numbers)
+        rows = range(len(self._state.texts))
+        self._samples, self._accepts, self._drafts = (
             [
                 random_numbers.stream(
-                    request.seed, self._writing.prompt(row), row % request.copies, purpose
+                    request.seed, self._state.prompt(row), row % request.copies, purpose
                 )
                 for row in rows
             ]
             for purpose in (
-                random_numbers.WRITING,
+                random_numbers.GENERATING,
                 random_numbers.ACCEPTING,
                 random_numbers.DRAFTING,
             )
         )
-        self._last = np.zeros(len(rows), np.int32)  # written, but in neither session
+        self._last = np.zeros(len(rows), np.int32)  # generated, but in neither session
 
     def results(self) -> list[Result]:
-        """Writes everything."""
-        writing = self._writing
-        nothing = np.zeros((len(writing.texts), 0), np.int32)
+        """Generates all texts."""
+        state = self._state
+        nothing = np.zeros((len(state.texts), 0), np.int32)
         self._accept(self._session.logits[:, None], nothing, [])
-        while writing.going_on:
-            # at the end of either model's positions the large one goes on alone
+        while state.active_rows:
+            # where either model runs out of positions, the large one continues alone
             self._ahead = min(self._ahead, self._session.positions_left - 1)
             if self._draft.positions_left <= self._ahead:
                 self._ahead = 0
-            drafted, proposals = self._write_ahead()
-            logits = self._session.advance(np.concatenate([self._last[:, None], drafted], axis=1))
-            kept = self._accept(logits, drafted, proposals)
-            self._rewind(kept)
-        return writing.results()
+            draft_ids, proposals = self._draft_tokens()
+            logits = self._session.advance(np.concatenate([self._last[:, None], draft_ids], axis=1))
+            self._rewind(self._accept(logits, draft_ids, proposals))
+        return state.results()
 
-    def _write_ahead(self) -> tuple[np.ndarray, list[list[Distribution]]]:
-        """What the small model would write: `(rows, ahead)` tokens and each one's distributions."""
-        writing, count = self._writing, self._ahead
-        drafted = np.zeros((len(writing.texts), count), np.int32)
-        proposals: list[list[Distribution]] = [[] for _ in drafted]
-        going_on = writing.going_on
+    def _draft_tokens(self) -> tuple[np.ndarray, list[list[Distribution]]]:
+        """Returns the tokens of the small model, `(rows, ahead)`, and their distributions."""
+        state, count = self._state, self._ahead
+        draft_ids = np.zeros((len(state.texts), count), np.int32)
+        proposals: list[list[Distribution]] = [[] for _ in draft_ids]
+        active_rows = state.active_rows
         token_ids = self._last
-        for place in range(count):
-            logits = writing.checked(self._draft.advance(token_ids))
-            allowed = writing.constrained(logits)
-            for row in going_on:
-                # whatever the draft is drawn from, what is kept of it has the right distribution
+        for step in range(count):
+            logits = state.checked(self._draft.advance(token_ids))
+            allowed = state.constrained(logits)
+            for row in active_rows:
+                # accepted tokens have the right distribution, whatever the draft is sampled from
                 possible = allowed[row].max() > -np.inf
                 proposal = distribution(allowed[row] if possible else logits[row], **self._filters)
                 proposals[row].append(proposal)
-                drafted[row, place] = proposal.draw(self._drafts[row].random())
-                writing.texts.append(row, int(drafted[row, place]), 0.0)
-            token_ids = drafted[:, place]
+                draft_ids[row, step] = proposal.draw(self._drafts[row].random())
+                state.texts.append(row, int(draft_ids[row, step]), 0.0)
+            token_ids = draft_ids[:, step]
         if count:
             self._draft.advance(token_ids)  # so that both sessions have the same tokens
-        for row in going_on:
-            writing.texts.take_back(row, count)
-        return drafted, proposals
+        for row in active_rows:
+            state.texts.take_back(row, count)
+        return draft_ids, proposals
 
     def _accept(
-        self, logits: np.ndarray, drafted: np.ndarray, proposals: list[list[Distribution]]
+        self, logits: np.ndarray, draft_ids: np.ndarray, proposals: list[list[Distribution]]
     ) -> np.ndarray:
-        """Writes what is kept of the draft, and one more token.
+        """Appends the accepted tokens of the draft, and one more token.
 
         Args:
             logits: `(rows, ahead + 1, vocabulary)`, before each drafted token and after the last.
-            drafted: `(rows, ahead)`.
-            proposals: For each row what its tokens were drawn from.
+            draft_ids: `(rows, ahead)`.
+            proposals: Per row the distributions its tokens were sampled from.
 
         Returns:
-            How many drafted tokens each row keeps.
+            `(rows,)`, the number of accepted tokens.
         """
-        writing = self._writing
-        kept = np.zeros(len(writing.texts), np.int64)
-        accepting = writing.going_on
-        for place in range(logits.shape[1]):
-            allowed = writing.constrained(writing.checked(logits[:, place]))
+        state = self._state
+        counts = np.zeros(len(state.texts), np.int64)
+        accepting = state.active_rows
+        for step in range(logits.shape[1]):
+            allowed = state.constrained(state.checked(logits[:, step]))
             for row in list(accepting):
                 if allowed[row].max() == -np.inf:
-                    writing.reasons[row] = "constraints"
+                    state.reasons[row] = "constraints"
                     accepting.remove(row)
                     continue
                 target = distribution(allowed[row], **self._filters)
-                if place == drafted.shape[1]:
-                    token_id, agreed = target.draw(self._writes[row].random()), False
+                if step == draft_ids.shape[1]:
+                    token_id, accepted = target.draw(self._samples[row].random()), False
                 else:
-                    token_id, agreed = self._decide(
-                        row, target, proposals[row][place], int(drafted[row, place])
+                    token_id, accepted = self._decide(
+                        row, target, proposals[row][step], int(draft_ids[row, step])
                     )
-                likelihood = log_probabilities_of(logits[row, place], np.array(token_id))
-                writing.append(row, token_id, float(likelihood))
+                likelihood = log_probabilities_of(logits[row, step], np.array(token_id))
+                state.append(row, token_id, float(likelihood))
                 self._last[row] = token_id
-                kept[row] += agreed
-                if not agreed or writing.reasons[row] is not None:
+                counts[row] += accepted
+                if not accepted or state.reasons[row] is not None:
                     accepting.remove(row)
-        return kept
+        return counts
 
     def _decide(
         self, row: int, target: Distribution, proposal: Distribution, token_id: int
     ) -> tuple[int, bool]:
-        """The drafted token and True, or another one and False."""
+        """Returns the drafted token and True, or another one and False."""
         chance = self._accepts[row].random() * proposal.probability(token_id)
         if chance < target.probability(token_id):
             return token_id, True
-        return target.without(proposal).draw(self._writes[row].random()), False
+        return target.without(proposal).draw(self._samples[row].random()), False
 
-    def _rewind(self, kept: np.ndarray) -> None:
-        """Takes back what was not kept, and from ended texts everything: they get no longer."""
-        ended = np.array([reason is not None for reason in self._writing.reasons])
-        self._session.rewind(np.where(ended, self._ahead + 1, self._ahead - kept))
+    def _rewind(self, accepted: np.ndarray) -> None:
+        """Removes rejected tokens from the sessions, and all new ones of texts that have ended."""
+        ended = np.array([reason is not None for reason in self._state.reasons])
+        counts = np.where(ended, self._ahead + 1, self._ahead - accepted)
+        self._session.rewind(counts)
         if self._ahead:
-            self._draft.rewind(np.where(ended, self._ahead + 1, self._ahead - kept))
+            self._draft.rewind(counts)

@@ -1,4 +1,4 @@
-"""Writes token by token: the best one each time, or one that is drawn."""
+"""Greedy generation and sampling, token by token."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from hornbook.generation.request import Request
 from hornbook.generation.result import Result
 from hornbook.generation.sampling import distribution, log_probabilities_of
 from hornbook.generation.session import Session
-from hornbook.generation.strategies.decoding_state import Writing
+from hornbook.generation.strategies.decoding_state import DecodingState
 
 
 class NewToken(NamedTuple):
-    """A token as it is written.
+    """A token as it is generated.
 
     Attributes:
-        row: Of which text: the prompt times the texts of each, plus the text among those.
+        row: Index of its text: index of the prompt times texts per prompt, plus index of the text
+            among those of its prompt.
         token_id: The token.
     """
 
@@ -29,20 +30,20 @@ class NewToken(NamedTuple):
 
 
 def stream(session: Session, request: Request) -> Generator[NewToken, None, list[Result]]:
-    """Writes greedily or by sampling, and gives each token when it is chosen.
+    """Generates greedily or by sampling, and yields each token as soon as it is chosen.
 
-    The session computes nothing until the next token is asked for.  A generator that is closed
-    or forgotten leaves nothing to clean up.
+    The session computes nothing until the next token is requested.  A generator that is closed
+    or dropped leaves nothing to clean up.
 
     Args:
-        session: Fresh, with a row for each prompt.
+        session: New, with one row per prompt.
         request: Greedy or sampling.
 
     Returns:
         As the generator's value the results, in the order of the prompts.
 
     Raises:
-        OptionError: the request is a search, which knows its text only at the end.
+        OptionError: the request is a search, whose result is known only at its end.
 
     Example:
         ```
@@ -51,40 +52,42 @@ def stream(session: Session, request: Request) -> Generator[NewToken, None, list
         ```
     """
     if request.strategy not in ("greedy", "sampling"):
-        raise OptionError(f"A {request.strategy} knows its text only at the end: it has no stream.")
+        strategy = request.strategy.capitalize()
+        raise OptionError(f"{strategy} cannot stream: its result is known only at the end.")
     return _stream(session, request)
 
 
 def finish(tokens: Generator[NewToken, None, list[Result]]) -> list[Result]:
-    """The results of a stream, whose remaining tokens are written."""
+    """Generates the remaining tokens of a stream and returns its results."""
     while True:
         try:
             next(tokens)
         except StopIteration as end:
-            return end.value
+            results: list[Result] = end.value
+            return results
 
 
 def _stream(session: Session, request: Request) -> Generator[NewToken, None, list[Result]]:
-    writing = Writing(session, request, request.copies)
+    state = DecodingState(session, request, request.copies)
     randoms = [
-        random_numbers.stream(request.seed, writing.prompt(row), row % request.copies)
-        for row in range(len(writing.texts))
+        random_numbers.stream(request.seed, state.prompt(row), row % request.copies)
+        for row in range(len(state.texts))
     ]
-    # rows that have ended stay in the session, whose shape is compiled: they get token 0
-    token_ids = np.zeros(len(writing.texts), np.int32)
-    while writing.going_on:
-        logits = writing.constrained(writing.checked(session.logits))
-        for row in writing.going_on:
+    # rows that have ended stay in the session, whose shape is fixed: they get token 0
+    token_ids = np.zeros(len(state.texts), np.int32)
+    while state.active_rows:
+        logits = state.constrained(state.checked(session.logits))
+        for row in state.active_rows:
             if logits[row].max() == -np.inf:
-                writing.reasons[row] = "constraints"
+                state.reasons[row] = "constraints"
             else:
                 uniform = randoms[row].random()
                 token_ids[row] = distribution(logits[row], **request.filters).draw(uniform)
         likelihoods = log_probabilities_of(session.logits, token_ids)
-        for row in writing.going_on:
-            writing.append(row, int(token_ids[row]), likelihoods[row])
+        for row in state.active_rows:
+            state.append(row, int(token_ids[row]), likelihoods[row])
             yield NewToken(row, int(token_ids[row]))
-        token_ids[[reason is not None for reason in writing.reasons]] = 0
-        if writing.going_on:
+        token_ids[[reason is not None for reason in state.reasons]] = 0
+        if state.active_rows:
             session.advance(token_ids)
-    return writing.results()
+    return state.results()

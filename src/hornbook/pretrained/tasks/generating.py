@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from hornbook.errors import OptionError
-from hornbook.generation import Request, Result, TextBeforeStop, stream, write, write_speculatively
+from hornbook.generation import (
+    Request,
+    Result,
+    TextBeforeStop,
+    generate,
+    generate_speculatively,
+    stream,
+)
 from hornbook.pretrained.tasks.generation_config import GenerationConfig
 from hornbook.pretrained.tasks.inputs import checked_condition, one_text, prompt_ids
 from hornbook.pretrained.tasks.model_session import ModelSession, check_prompts
@@ -92,10 +99,10 @@ class Writer:
             heard = None if condition is None else condition[batch]
             session = self._session(part, heard, spare)
             if draft is None:
-                found = write(session, part)
+                results = generate(session, part)
             else:
-                found = write_speculatively(session, draft._session(part, heard, spare), part)
-            yield from (found[i : i + part.n] for i in range(0, len(found), part.n))
+                results = generate_speculatively(session, draft._session(part, heard, spare), part)
+            yield from (results[i : i + part.n] for i in range(0, len(results), part.n))
 
     def stream(
         self, prompt: str, options: dict[str, Any], *, condition: Any = None
