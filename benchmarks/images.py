@@ -259,11 +259,11 @@ def probe(data: Path, weights: Path, seed: int) -> dict:
 
 def whole(data: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     """All images of a split in memory, as the recipe looks at them when it judges."""
-    from hornbook.data.images.crops import settled_views
+    from hornbook.data.images.crops import fixed_views
     from hornbook.data.images.decoding import read_image
 
     found = getattr(read_image_classes(data), split)
-    views = [settled_views(read_image(path), size=SIZE)[0] for path in found.paths]
+    views = [fixed_views(read_image(path), size=SIZE)[0] for path in found.paths]
     return np.stack(views).astype("float32"), found.labels
 
 

@@ -114,14 +114,14 @@ FAULTS = {
             ]
             and [folder.rmdir() for folder in data.iterdir() if folder.is_dir()]
         ),
-        "images lie in it: 24",
+        "has no class folders, but 24 images directly in it",
     ),
     "names that differ in case": (
         lambda data: shutil.copytree(data / "circle", data / "Circle"),
-        "same name as 'Circle' but for its case",
+        "its name differs from 'Circle' only in case",
     ),
-    "nothing to read": (spoil_everything, "Not one image"),
-    "nothing to read of a class": (spoil_one_class, "is left of square"),
+    "nothing to read": (spoil_everything, "No image in"),
+    "nothing to read of a class": (spoil_one_class, "no readable training image of square"),
 }
 
 
@@ -283,7 +283,7 @@ def test_each_split_can_be_measured(data, tmp_path, draw_classes, capsys):
     assert "Measured on" in capsys.readouterr().err
     split, _ = read_to_evaluate(both, found.classes, split="train", **options)
     assert split.paths == found.train.paths
-    assert "learned from these images" in capsys.readouterr().err
+    assert "trained on these images" in capsys.readouterr().err
     split, _ = read_to_evaluate(both / "train", found.classes, **options)  # the same, named itself
     assert split.paths == found.valid.paths
     shutil.rmtree(both / "train")

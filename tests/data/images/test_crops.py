@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hornbook.data.images.crops import CENTRAL, random_crop, settled_views
+from hornbook.data.images.crops import CENTRAL, fixed_views, random_crop
 from hornbook.data.seeding import random_of
 
 Image = pytest.importorskip("PIL.Image")
@@ -37,15 +37,15 @@ def test_random_crops_have_the_area_that_was_asked_for(slope):
     assert 30 < sum(mirrored) < 70
 
 
-def test_settled_views_are_the_middle_and_the_corners_with_their_mirrors(slope):
-    views = settled_views(slope, size=20, views=10)
+def test_fixed_views_are_the_middle_and_the_corners_with_their_mirrors(slope):
+    views = fixed_views(slope, size=20, views=10)
     assert views.shape == (10, 20, 20, 3)
     np.testing.assert_array_equal(views[1::2], views[::2, :, ::-1])
     middle = views[0].mean(axis=(0, 1))
     np.testing.assert_allclose(middle[:2], [79.5, 49.5], atol=1)
     corner = views[2].mean(axis=(0, 1))
     np.testing.assert_allclose(corner[:2], [100 * CENTRAL / 2] * 2, atol=1)
-    np.testing.assert_array_equal(settled_views(slope, size=20, views=2), views[:2])
-    np.testing.assert_array_equal(settled_views(slope, size=20), views[:1])
+    np.testing.assert_array_equal(fixed_views(slope, size=20, views=2), views[:2])
+    np.testing.assert_array_equal(fixed_views(slope, size=20), views[:1])
     with pytest.raises(ValueError, match="views"):
-        settled_views(slope, size=20, views=3)
+        fixed_views(slope, size=20, views=3)

@@ -125,7 +125,7 @@ def test_an_image_that_is_cut_off_or_altered_gives_one_message_with_its_name(kin
 
 def test_what_is_no_image_is_named(tmp_path):
     (tmp_path / "text.png").write_text("hello")
-    with pytest.raises(DataError, match=r"text\.png is no image"):
+    with pytest.raises(DataError, match=r"text\.png is not a readable image"):
         read_image(tmp_path / "text.png")
     with pytest.raises(DataError, match=r"none\.png cannot be read"):
         read_image(tmp_path / "none.png")
@@ -147,5 +147,5 @@ def test_readable_says_which_images_can_be_used_and_why_the_others_cannot(tmp_pa
     assert "1 of 2 images" in found.summary()
     assert "bad.png" in found.summary()
     found.raise_if_none("folder")
-    with pytest.raises(DataError, match="Not one image"):
+    with pytest.raises(DataError, match="No image"):
         readable([tmp_path / "bad.png"]).raise_if_none("folder")

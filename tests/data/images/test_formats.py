@@ -51,7 +51,7 @@ def test_what_is_passed_over_is_counted_by_its_ending(tmp_path):
         write(tmp_path / name, b"BM and other words that are no image" if "B" in name else b"P1 no")
     found = look_for_images(tmp_path)
     assert found.paths == [tmp_path / "a.png"]
-    assert found.summary() == "7 files passed over: 3 without ending, 2 .heic, 1 .svg, 1 .txt"
+    assert found.summary() == "7 files passed over: 3 without suffix, 2 .heic, 1 .svg, 1 .txt"
 
 
 def test_finding_images_says_what_is_passed_over(tmp_path, capsys):
@@ -109,7 +109,7 @@ def test_a_link_to_nothing_is_named_when_it_is_read_and_a_pipe_is_never_opened(t
         (b"<!DOCTYPE html><html>not found</html>", "a web page"),
         (b'<?xml version="1.0"?>\n<svg width="9">', "an SVG drawing"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:", "git lfs pull"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no image that can be read"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a readable image"),
     ],
 )
 def test_what_stands_in_place_of_an_image_is_named(content, kind, tmp_path):

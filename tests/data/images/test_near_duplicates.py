@@ -1,4 +1,4 @@
-"""Images that are the same to the eye are found, however they were saved again."""
+"""Near-duplicate images are found, however they were saved again."""
 
 from __future__ import annotations
 

@@ -193,12 +193,12 @@ def test_rand_augment_trains(image_data, image_fields, tmp_path):
 
 
 def test_the_exported_model_gives_the_probabilities_of_the_recipe(images, image_data):
-    from hornbook.data.images.crops import settled_views
+    from hornbook.data.images.crops import fixed_views
     from hornbook.data.images.decoding import read_image
 
     file = image_data / "square" / "2.png"
     model, metadata = images.exported()
-    found = model.predict_on_batch(settled_views(read_image(file), size=32).astype("float32"))
+    found = model.predict_on_batch(fixed_views(read_image(file), size=32).astype("float32"))
     np.testing.assert_allclose(found, images.probabilities([file]), atol=1e-5)
     assert json.loads(metadata["classes"]) == images.classes
 
@@ -209,7 +209,7 @@ def test_the_exported_model_gives_the_probabilities_of_the_recipe(images, image_
 def test_the_onnx_file_answers_as_the_run_does(image_run, images, image_data, tmp_path, capsys):
     import onnxruntime
 
-    from hornbook.data.images.crops import settled_views
+    from hornbook.data.images.crops import fixed_views
     from hornbook.data.images.decoding import read_image
 
     file = tmp_path / "model.onnx"
@@ -218,7 +218,7 @@ def test_the_onnx_file_answers_as_the_run_does(image_run, images, image_data, tm
     session = onnxruntime.InferenceSession(file)
     classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
     files = sorted((image_data / "stripes").iterdir())[:3]
-    pixels = [settled_views(read_image(path), size=32)[0] for path in files]
+    pixels = [fixed_views(read_image(path), size=32)[0] for path in files]
     (found,) = session.run(None, {"pictures": np.stack(pixels).astype("float32")})
     labels = [answer["label"] for answer in images.predict(files)]
     assert [classes[number] for number in found.argmax(axis=1)] == labels

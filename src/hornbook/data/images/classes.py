@@ -1,11 +1,10 @@
-"""Images in a folder for each class, in one set or in several: see `class_folders`.
+"""Images in one folder per class, in one set or several: see `class_folders`.
 
     DATA/train/CLASS/*.jpg  and  DATA/valid/CLASS/*.jpg
     DATA/CLASS/*.jpg        a share of each class is set aside for validation
 
-A folder of images to test with is never learned from.
-Every image is decoded once before anything is trained: those that cannot be read are named and
-left out, and those that are the same to the eye never stand on both sides of our own split.
+Test images are never trained on.  Every image is decoded once before training: unreadable images
+are reported and left out, and near duplicates never end up on both sides of our own split.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from hornbook.errors import DataError
 from hornbook.progress import Progress
 
 HELD_OUT = 0.2  # of each class, where there is no folder `valid`
-NEAR = (64, 64)  # pixels that a hash needs
+NEAR = (64, 64)  # decoding size that is enough for a hash
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class ClassSplit:
     """Images with their classes.
 
     Attributes:
-        paths: Of the files.
-        labels: `(images,)` int64, numbers of the classes.
+        paths: The files.
+        labels: `(images,)` int64, class indices.
         fingerprint: SHA-256 of names, labels and contents.
     """
 
@@ -52,16 +52,16 @@ class ClassSplit:
 
 @dataclass(frozen=True)
 class ImageClasses:
-    """What a data folder holds.
+    """The contents of a data folder.
 
     Attributes:
         classes: Names of the folders, sorted.
-        train, valid: The two sides.
-        problems: Why some images are left out, one line each.
-        duplicates: Groups of near duplicates, by their paths.
-        leaked: Validation images of which the given training folder has a near duplicate.
-        contradicting: Of the groups, those with images of several classes.
-        splits: Split -> its folder and, of a split that is not learned from, what is in it.
+        train, valid: The training and validation images.
+        problems: Why images are left out, one line each.
+        duplicates: Groups of near duplicates, by path.
+        leaked: Validation images that have a near duplicate in the training folder.
+        contradicting: The groups of near duplicates that span several classes.
+        splits: Split -> its folder; for the test split also the number of images.
         unused: What else is in the folder, one line each.
     """
 
@@ -76,7 +76,7 @@ class ImageClasses:
     unused: list[str] = field(default_factory=list)
 
     def summary(self, shown: int = 3) -> str:
-        """What was found, for the person to check."""
+        """Describes the data, for the user to check."""
         counts = np.bincount(self.train.labels, minlength=len(self.classes))
         least, most = int(counts.argmin()), int(counts.argmax())
         spread = (
@@ -86,7 +86,7 @@ class ImageClasses:
             f"to {counts[most]:,} ({self.classes[most]})"
         )
         lines = [
-            f"Images    {len(self.train):,} to learn from, {len(self.valid):,} to check with",
+            f"Images      {len(self.train):,} for training, {len(self.valid):,} for validation",
             f"Classes     {len(self.classes)}, {spread}",
         ]
         lines += self._doubtful(counts, shown)
@@ -97,8 +97,8 @@ class ImageClasses:
             lines += _listed(f"Left out    {len(self.problems):,}", self.problems, shown)
         if self.duplicates:
             lines.append(
-                f"Duplicates  {_groups(self.duplicates)} of images that are the same to the "
-                + ("eye" if self.leaked else "eye, each kept on one side")
+                f"Duplicates  {_groups(self.duplicates)} of near-identical images"
+                + ("" if self.leaked else ", each kept on one side of the split")
             )
         if self.leaked:
             named = [str(path) for path in self.leaked]
@@ -116,7 +116,7 @@ class ImageClasses:
         return "\n".join(lines)
 
     def _doubtful(self, counts: np.ndarray, shown: int) -> list[str]:
-        """Folders that are perhaps one class, or no class: `Cat` beside `cat`."""
+        """Returns folders that may be the same class, or no class: `Cat` beside `cat`."""
         where: dict[str, str] = {}
         for path, label in zip(self.train.paths, self.train.labels, strict=True):
             where.setdefault(self.classes[label], path.parent.name)
@@ -129,36 +129,39 @@ def read_image_classes(data: str | Path, *, seed: int = 0, share: float = HELD_O
     """Finds, decodes and splits the images of a data folder.
 
     Args:
-        data: See above.
-        seed: Of our own split.
-        share: Of each class that is held out by it.
+        data: The folder, laid out as above.
+        seed: Seed of our own split.
+        share: Fraction of each class that it holds out.
 
     Raises:
-        DataError: no such folder, no classes, only one, an empty one, names that differ only in
-            case, a class of `valid` that `train` has not, or nothing that can be read.
+        DataError: no such folder; no classes, only one, or an empty one; names that differ only
+            in case; a class in `valid` that `train` lacks; or no readable image.
     """
     folders = find_class_folders(data)
     if "train" not in folders.splits:
         raise DataError(
             f"{data} has a folder {folders.names()}, but no folder train, so there is nothing to "
-            "learn from.\nAdd one, or measure a trained run on it with hornbook evaluate."
+            "train on.\nAdd one, or evaluate a trained run on it with hornbook evaluate."
         )
-    found = {split: folders.files(split) for split in ("train", "valid") if split in folders.splits}
-    classes = sorted(found["train"])
-    _check_classes(folders, classes, found.get("valid"))
+    files_of = {
+        split: folders.files(split) for split in ("train", "valid") if split in folders.splits
+    }
+    classes = sorted(files_of["train"])
+    _check_classes(folders, classes, files_of.get("valid"))
     number = {name: place for place, name in enumerate(classes)}
     files: list[tuple[Path, int, str]] = [
         (path, number[name], split)
-        for split, by_class in found.items()
+        for split, by_class in files_of.items()
         for name, paths in sorted(by_class.items())
         for path in paths
     ]
-    kept, problems = surveyed(Path(data), files)
-    paths, numbers, splits, digests, hashes = map(list, zip(*kept, strict=True))
-    labels = np.array(numbers, dtype=np.int64)
-    groups = near_duplicate_groups(np.stack(hashes))
-    if "valid" in found:
-        held_out = np.array([split == "valid" for split in splits])
+    images, problems = survey(Path(data), files)
+    paths, digests = [image.path for image in images], [image.digest for image in images]
+    labels = np.array([image.label for image in images], dtype=np.int64)
+    hashes = np.stack([image.hash for image in images])
+    groups = near_duplicate_groups(hashes)
+    if "valid" in files_of:
+        held_out = np.array([image.split == "valid" for image in images])
     else:
         held_out = stratified_split(labels, groups, share=share, seed=seed)
     _check_sides(data, classes, labels, held_out, problems)
@@ -174,7 +177,7 @@ def read_image_classes(data: str | Path, *, seed: int = 0, share: float = HELD_O
 
 
 def _splits_of(folders: ClassFolders) -> dict[str, str]:
-    """What the summary says of each split: where it lies, and how much is kept for a test."""
+    """Returns the folder of each split, and for the test split the number of images."""
     return {
         split: str(path) + (f": {folders.count(split)}" if split == "test" else "")
         for split, path in folders.splits.items()
@@ -184,43 +187,43 @@ def _splits_of(folders: ClassFolders) -> dict[str, str]:
 def _split_lines(splits: dict[str, str]) -> list[str]:
     lines = []
     if len(splits) > 1 or "train" not in splits:
-        held_out = [] if "valid" in splits else ["; a share of it is set aside to check with"]
-        lines.append(f"Learned     from {splits['train']}{''.join(held_out)}")
+        held_out = "" if "valid" in splits else "; a share of it is held out for validation"
+        lines.append(f"Training    {splits['train']}{held_out}")
     if "valid" in splits:
-        lines.append(f"Checked     with {splits['valid']}")
+        lines.append(f"Validation  {splits['valid']}")
     if "test" in splits:
-        lines.append(f"Kept        {splits['test']}, for hornbook evaluate --split test")
+        lines.append(f"Test        {splits['test']}, for hornbook evaluate --split test")
     return lines
 
 
 def stratified_split(
     labels: np.ndarray, groups: np.ndarray, *, share: float, seed: int
 ) -> np.ndarray:
-    """Sets a share of each class aside; what is in one group stays on one side.
+    """Holds out a share of each class; the images of a group stay together.
 
     Args:
         labels: `(images,)`.
-        groups: `(images,)`, of each image the number of the first one of its group; a group
-            belongs to the class of that one.
-        share: Between 0 and 1; at least one group of each class is on either side, if it has two.
-        seed: Together with the class it settles the choice.
+        groups: `(images,)`, for each image the index of the first image of its group, whose class
+            is the class of the group.
+        share: Between 0 and 1; a class with two or more groups has at least one on each side.
+        seed: Together with the class index, determines the choice.
 
     Returns:
-        `(images,)` booleans, True where an image is set aside.
+        `(images,)` booleans, True where an image is held out.
     """
     held_out = np.zeros(len(labels), dtype=bool)
     sizes = np.bincount(groups, minlength=len(labels))
     firsts = np.flatnonzero(sizes)
     for label in np.unique(labels):
         own = firsts[labels[firsts] == label]
-        wanted = max(share * sizes[own].sum(), 1)
-        taken = 0
+        target = max(share * sizes[own].sum(), 1)
+        count = 0
         for group in random_of(seed, int(label)).permutation(own)[1:]:
-            if taken + sizes[group] / 2 > wanted and taken:
+            if count + sizes[group] / 2 > target and count:
                 continue
             held_out |= groups == group
-            taken += sizes[group]
-            if taken >= wanted:
+            count += sizes[group]
+            if count >= target:
                 break
     return held_out
 
@@ -233,54 +236,81 @@ def _check_classes(
         inside = folders.splits["train"] / classes[0]
         below = folders_in(inside)
         raise DataError(
-            f"{data} has only one class, {classes[0]}: there is nothing to tell apart.\n"
+            f"{data} has only one class, {classes[0]}; at least two are needed.\n"
             + (
-                f"Did you mean {inside}?  It holds folders: {', '.join(p.name for p in below[:5])}."
+                f"Did you mean {inside}?  It has folders: {', '.join(p.name for p in below[:5])}."
                 if below
-                else "Add a folder with images of something else."
+                else "Add a folder with images of another class."
             )
         )
     if unknown := sorted(set(valid or ()) - set(classes)):
         raise DataError(
-            f"{data}: the validation folder has classes that the training folder has not: "
-            f"{', '.join(unknown)}.\nRename them, or add images of them to learn from."
+            f"{data}: the validation folder has classes that the training folder lacks: "
+            f"{', '.join(unknown)}.\nRename them, or add training images of them."
         )
 
 
-def _check_sides(data, classes, labels, held_out, problems) -> None:
-    """Raises DataError when nothing readable is left of a class, or to check with."""
+def _check_sides(
+    data: str | Path,
+    classes: Sequence[str],
+    labels: np.ndarray,
+    held_out: np.ndarray,
+    problems: Sequence[str],
+) -> None:
+    """Raises DataError if a class has no readable training image, or there is none to validate."""
     counts = np.bincount(labels[~held_out], minlength=len(classes))
-    if empty := [classes[label] for label in np.flatnonzero(counts == 0)]:
+    if empty := [classes[label] for label in np.flatnonzero(counts == 0).tolist()]:
         reasons = "\n  ".join(problems[:3])
-        raise DataError(
-            f"{data}: no image to learn from is left of {', '.join(empty)}.\n  {reasons}"
-        )
+        raise DataError(f"{data}: no readable training image of {', '.join(empty)}.\n  {reasons}")
     if not held_out.any():
         raise DataError(
-            f"{data}: no image is left to check with.\n"
-            "Every class needs two different images, or the folder valid some that can be read."
+            f"{data}: no image is left for validation.\n"
+            "A class needs two different images, or the folder valid some readable ones."
         )
 
 
-def surveyed(data: Path, files: list[tuple[Path, int, str]]) -> tuple[list[tuple], list[str]]:
-    """The files that can be read, with what `_survey` says, and why the others cannot."""
-    paths = [path for path, _, _ in files]
-    found = []
-    with Progress("looking at the images", total=len(paths), unit="images") as bar:
-        for one in in_order(_survey, paths):
-            found.append(one)
+class SurveyedImage(NamedTuple):
+    """A readable image.
+
+    Attributes:
+        path: The file.
+        label: Class index.
+        split: `"train"`, `"valid"` or `"test"`.
+        digest: SHA-256 of the file.
+        hash: `(WORDS,)`, see `perceptual_hash`.
+    """
+
+    path: Path
+    label: int
+    split: str
+    digest: str
+    hash: np.ndarray
+
+
+def survey(
+    data: Path, files: Sequence[tuple[Path, int, str]]
+) -> tuple[list[SurveyedImage], list[str]]:
+    """Decodes files of `(path, label, split)`; returns the readable ones, and the problems.
+
+    Raises:
+        DataError: no file can be read.
+    """
+    images, problems = [], []
+    with Progress("checking images", total=len(files), unit="images") as bar:
+        hashes = in_order(_hashes_or_problem, [path for path, _, _ in files])
+        for (path, label, split), outcome in zip(files, hashes, strict=True):
+            if isinstance(outcome, str):
+                problems.append(outcome)
+            else:
+                images.append(SurveyedImage(path, label, split, *outcome))
             bar.advance(1)
-    problems = [one for one in found if isinstance(one, str)]
-    kept = [
-        (*file, *one) for file, one in zip(files, found, strict=True) if not isinstance(one, str)
-    ]
-    if not kept:
-        raise DataError(f"Not one image of {data} can be read:\n  " + "\n  ".join(problems[:5]))
-    return kept, problems
+    if not images:
+        raise DataError(f"No image in {data} can be read:\n  " + "\n  ".join(problems[:5]))
+    return images, problems
 
 
-def _survey(path: Path) -> tuple[str, np.ndarray] | str:
-    """SHA-256 and hash of an image, or why it cannot be read."""
+def _hashes_or_problem(path: Path) -> tuple[str, np.ndarray] | str:
+    """Returns SHA-256 and perceptual hash of an image, or why it cannot be read."""
     try:
         data = path.read_bytes()
         image = read_image(data, near=NEAR, where=str(path))
@@ -291,34 +321,47 @@ def _survey(path: Path) -> tuple[str, np.ndarray] | str:
     return hashlib.sha256(data).hexdigest(), perceptual_hash(image)
 
 
-def side_of(folders, paths, labels, digests, chosen: np.ndarray) -> ClassSplit:
-    """Its fingerprint does not depend on where the class folders lie: names, labels, contents."""
-    numbers = np.flatnonzero(chosen).tolist()
+def side_of(
+    folders: ClassFolders,
+    paths: Sequence[Path],
+    labels: np.ndarray,
+    digests: Sequence[str],
+    mask: np.ndarray,
+) -> ClassSplit:
+    """Returns the images where `mask` is True.
+
+    The fingerprint covers names, labels and contents, not the location of the class folders.
+    """
+    indices = np.flatnonzero(mask).tolist()
     digest = hashlib.sha256()
-    for number in numbers:
-        line = f"{folders.name_of(paths[number])}\n{labels[number]}\n{digests[number]}\n"
+    for index in indices:
+        line = f"{folders.name_of(paths[index])}\n{labels[index]}\n{digests[index]}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))
-    return ClassSplit([paths[number] for number in numbers], labels[chosen], digest.hexdigest())
+    return ClassSplit([paths[index] for index in indices], labels[mask], digest.hexdigest())
 
 
-def _duplicates(paths, labels, groups, held_out) -> dict[str, list]:
-    """What `ImageClasses` says about near duplicates."""
-    found: dict[str, list] = {"duplicates": [], "leaked": [], "contradicting": []}
+def _duplicates(
+    paths: Sequence[Path], labels: np.ndarray, groups: np.ndarray, held_out: np.ndarray
+) -> dict[str, Any]:
+    """Returns the fields of `ImageClasses` about near duplicates."""
+    duplicates: list[list[Path]] = []
+    leaked: list[Path] = []
+    contradicting: list[list[Path]] = []
     for group, size in Counter(groups.tolist()).items():
         if size == 1:
             continue
-        members = np.flatnonzero(groups == group)
-        named = [paths[number] for number in members]
-        found["duplicates"].append(named)
+        members = np.flatnonzero(groups == group).tolist()
+        files = [paths[index] for index in members]
+        duplicates.append(files)
         if len(set(labels[members].tolist())) > 1:
-            found["contradicting"].append(named)
+            contradicting.append(files)
         if not held_out[members].all():
-            found["leaked"] += [paths[number] for number in members if held_out[number]]
-    return found
+            leaked += [paths[index] for index in members if held_out[index]]
+    return {"duplicates": duplicates, "leaked": leaked, "contradicting": contradicting}
 
 
-def _groups(found: Sequence) -> str:
-    return "1 group" if len(found) == 1 else f"{len(found):,} groups"
+def _groups(groups: Sequence[object]) -> str:
+    return "1 group" if len(groups) == 1 else f"{len(groups):,} groups"
 
 
 def _listed(title: str, lines: Sequence[str], shown: int) -> list[str]:

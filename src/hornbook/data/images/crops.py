@@ -1,4 +1,4 @@
-"""Square views of an image: a random part of it to learn from, settled parts to judge by."""
+"""Square views of an image: random crops for training, fixed crops for prediction."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-CENTRAL = 0.875  # side of a settled view, of the shorter side of the image
-VIEWS = (1, 2, 10)  # the middle; with its mirror image; the middle and the corners with theirs
-RATIOS = (3 / 4, 4 / 3)  # width to height of a random part
+CENTRAL = 0.875  # side of a fixed view, as a share of the shorter side
+VIEWS = (1, 2, 10)  # center; center and mirrored; center and corners, mirrored
+RATIOS = (3 / 4, 4 / 3)  # range of width / height of a random crop
 
 
 def random_crop(
     image: Image.Image, random: np.random.Generator, *, size: int, smallest: float
 ) -> np.ndarray:
-    """A random part of the image, mirrored half of the time.
+    """Returns a random crop of the image, mirrored half of the time.
 
     Args:
         image: RGB.
-        random: Settles the part.
-        size: Pixels of a side of the result, whatever the part's shape.
-        smallest: Share of the image's area that the part has at least.
+        random: Determines the crop.
+        size: Side of the result in pixels, whatever the shape of the crop.
+        smallest: Minimum area of the crop, as a share of the image's.
 
     Returns:
         `(size, size, 3)` uint8.
@@ -40,16 +40,16 @@ def random_crop(
     return pixels[:, ::-1] if random.random() < 0.5 else pixels
 
 
-def settled_views(image: Image.Image, *, size: int, views: int = 1) -> np.ndarray:
-    """Views of the middle and the corners, without chance.
+def fixed_views(image: Image.Image, *, size: int, views: int = 1) -> np.ndarray:
+    """Returns views of the center and the corners, without randomness.
 
     Args:
         image: RGB.
-        size: Pixels of a side.
+        size: Side in pixels.
         views: One of `VIEWS`.
 
     Returns:
-        `(views, size, size, 3)` uint8; each second one is the mirror image of the one before.
+        `(views, size, size, 3)` uint8; every second view mirrors the one before.
     """
     if views not in VIEWS:
         raise ValueError(f"views must be one of {VIEWS}, not {views}")
@@ -58,10 +58,10 @@ def settled_views(image: Image.Image, *, size: int, views: int = 1) -> np.ndarra
     places = [(right / 2, bottom / 2)]
     if views == 10:
         places += [(0, 0), (right, 0), (0, bottom), (right, bottom)]
-    found = [_resized(image, (x, y, x + side, y + side), size) for x, y in places]
+    crops = [_resized(image, (x, y, x + side, y + side), size) for x, y in places]
     if views == 1:
-        return found[0][None]
-    return np.stack([view for one in found for view in (one, one[:, ::-1])])
+        return crops[0][None]
+    return np.stack([view for crop in crops for view in (crop, crop[:, ::-1])])
 
 
 def _resized(image: Image.Image, box: tuple[float, float, float, float], size: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Images -> NumPy batches, decoded in parallel, in an order settled by seed and epoch."""
+"""Images -> NumPy batches, decoded in parallel, in an order determined by seed and epoch."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ from hornbook.errors import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-    # what makes an array of an image; the random numbers are those of seed, epoch and image
+    # turns an image into an array; the generator depends on seed, epoch and image only
     Prepare = Callable[[Image.Image, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
 class ImageBatch:
-    """A batch.
+    """A batch of images.
 
     Attributes:
-        numbers: Which of the sources, int64.
-        images: What `prepare` made of them, stacked: `(rows, ...)`; only zeros for an image
-            that cannot be read.
-        problems: Number -> why it cannot.
+        numbers: Indices of the sources, int64.
+        images: Results of `prepare`, stacked: `(rows, ...)`; zeros for an unreadable image.
+        problems: Index -> why the image cannot be read.
     """
 
     numbers: np.ndarray
@@ -39,13 +38,13 @@ class ImageBatch:
 def shuffled_batches(
     count: int, batch_size: int, *, seed: int, epoch: int | None
 ) -> list[np.ndarray]:
-    """The numbers 0 to `count` - 1 in batches, each once.
+    """Splits the indices 0 to `count` - 1 into batches, each index once.
 
     Args:
-        count: Of samples.
-        batch_size: Rows; the last batch may have fewer.
-        seed: Together with `epoch` it settles the order, and nothing else does.
-        epoch: From 0; None: as they come.
+        count: Number of samples.
+        batch_size: Rows per batch; the last batch may have fewer.
+        seed: Together with `epoch`, determines the order.
+        epoch: From 0.  Defaults to no shuffling.
     """
     order = np.arange(count)
     if epoch is not None:
@@ -63,13 +62,13 @@ def image_batch(
     near: tuple[int, int] | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> ImageBatch:
-    """Reads and prepares the images of one batch, one after the other, in this thread.
+    """Reads and prepares the images of one batch, sequentially, in this thread.
 
     Args:
-        sources: All of them.
-        numbers: Those of this batch.
-        prepare: Makes arrays of one shape and type.
-        seed, epoch: Of the random numbers `prepare` gets.
+        sources: All sources.
+        numbers: Indices of the sources in this batch.
+        prepare: Turns an image into an array, always of the same shape and type.
+        seed, epoch: Seed the generators that `prepare` gets.
         near, max_pixels: See `read_image`.
     """
     arrays: list[np.ndarray | None] = []
@@ -98,10 +97,11 @@ def image_batches(
     near: tuple[int, int] | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Iterator[ImageBatch]:
-    """The batches of an epoch, several of them being decoded at a time, in their order.
+    """Yields the batches of an epoch in order, decoding several at a time.
 
     Args:
-        epoch: Shuffles; None: the sources as they come, for predicting.
+        batch_size: Rows per batch; the last one may have fewer.
+        epoch: Determines the shuffling.  Defaults to the order of the sources, for prediction.
         workers: See `in_order`.
 
     The other arguments are those of `image_batch`.

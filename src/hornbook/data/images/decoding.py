@@ -1,8 +1,8 @@
-"""Files -> images: any common format, always upright, opaque, and 8 bits of red, green and blue.
+"""Decodes image files: any common format, always upright, opaque, 8-bit RGB.
 
-Transparent images are laid on white, animated ones give their first frame, CMYK and 16 bits
-become RGB, and what the camera noted about turning (EXIF) is done.  An image that declares
-more pixels than allowed is refused before it is decoded: half a megabyte can hold gigabytes.
+Transparent images are placed on white, animated ones give their first frame, CMYK and 16-bit
+images become RGB, and EXIF rotation is applied.  An image that declares more pixels than allowed
+is refused before it is decoded: half a megabyte can expand to gigabytes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from hornbook.errors import DataError, HornbookError, require
 if TYPE_CHECKING:
     from PIL import Image
 
-Source = str | Path | bytes  # a file, or what is in one
+Source = str | Path | bytes  # a file, or the contents of one
 
-MAX_PIXELS = 64_000_000  # a camera's largest images have about as many
+MAX_PIXELS = 64_000_000  # about the size of the largest camera images
 WHITE = (255, 255, 255, 255)
 
 
@@ -37,18 +37,18 @@ def read_image(
     """Reads an image.
 
     Args:
-        source: A file, or what is in one.
-        near: `(width, height)` that will be needed: a much larger JPEG is then decoded at half,
-            a quarter or an eighth of its size, but never smaller than this.
-        max_pixels: Width times height that is allowed.
-        where: What to call the image in a message; without it, its path.
+        source: A file, or the contents of one.
+        near: `(width, height)` needed: a much larger JPEG is decoded at half, a quarter or an
+            eighth of its size, but never below this.
+        max_pixels: Maximum width times height.
+        where: Name of the image in messages.  Defaults to its path.
 
     Returns:
-        An image of mode RGB, wholly decoded.
+        An image of mode RGB, fully decoded.
 
     Raises:
-        DataError: naming the file and the reason: it is missing, no image, damaged, cut off or
-            too large.
+        DataError: with the file and the reason: missing, not an image, damaged, truncated or too
+            large.
         MissingExtraError: Pillow is not installed.
     """
     image_module = require("PIL.Image", extra="vision", package="Pillow")
@@ -74,18 +74,17 @@ def read_image(
         if kind := foreign_kind(data):
             raise DataError(f"{name} is {kind}, not an image that can be read.") from None
         raise DataError(
-            f"{name} is no image that can be read ({', '.join(_formats())}), or its beginning "
-            "is damaged."
+            f"{name} is not a readable image ({', '.join(_formats())}), or its header is damaged."
         ) from None
     except Exception as error:  # Pillow's decoders raise almost anything on damaged data
         raise DataError(f"{name} is damaged: {str(error) or type(error).__name__}.") from None
 
 
 def readable(sources: Iterable[str | Path], *, max_pixels: int = MAX_PIXELS) -> Readable:
-    """Decodes every image once, in parallel, and says which can be used.
+    """Decodes every image once, in parallel, to find out which are readable.
 
     Returns:
-        The sizes of those that can be read, and the reasons of those that cannot.
+        The sizes of the readable images, and why the others are not readable.
     """
     from hornbook.data.ahead import in_order
 
@@ -97,21 +96,21 @@ def readable(sources: Iterable[str | Path], *, max_pixels: int = MAX_PIXELS) -> 
 
     paths = [Path(source) for source in sources]
     sizes, problems = {}, {}
-    for path, found in zip(paths, in_order(size_of, paths), strict=True):
-        if isinstance(found, HornbookError):
-            problems[path] = str(found)
+    for path, size in zip(paths, in_order(size_of, paths), strict=True):
+        if isinstance(size, HornbookError):
+            problems[path] = str(size)
         else:
-            sizes[path] = found
+            sizes[path] = size
     return Readable(sizes, problems)
 
 
 @dataclass(frozen=True)
 class Readable:
-    """Which images of a set can be used.
+    """Which images of a set are readable.
 
     Attributes:
-        sizes: Path -> `(width, height)`, upright, of each image that can be read.
-        problems: Path -> why it cannot.
+        sizes: Path -> `(width, height)`, upright, of each readable image.
+        problems: Path -> why the image is not readable.
     """
 
     sizes: dict[Path, tuple[int, int]]
@@ -119,17 +118,17 @@ class Readable:
 
     def raise_if_none(self, what: str) -> None:
         """Raises:
-        DataError: nothing of `what` can be read; the first reasons are listed.
+        DataError: no image of `what` is readable; lists the first reasons.
         """
         if self.sizes:
             return
         problems = Problems()
         for reason in self.problems.values():
             problems.add(what, reason)
-        problems.raise_if_any("Not one image can be used.")
+        problems.raise_if_any("No image can be used.")
 
     def summary(self, shown: int = 5) -> str:
-        """A line for the person who trains, naming what is left out; "" when nothing is."""
+        """Returns a line about the images that are left out, or "" if there are none."""
         if not self.problems:
             return ""
         lines = list(self.problems.values())
@@ -142,7 +141,7 @@ class Readable:
 
 @functools.cache
 def _formats() -> tuple[str, ...]:
-    """Those of `FORMATS` that this Pillow was built with."""
+    """Returns those of `FORMATS` that this build of Pillow supports."""
     from PIL import Image
 
     Image.init()
@@ -153,13 +152,13 @@ def _check_size(size: tuple[int, int], max_pixels: int, name: str) -> None:
     width, height = size
     if width * height > max_pixels:
         raise DataError(
-            f"{name} is refused: it has {width:,} x {height:,} pixels, and at most "
-            f"{max_pixels:,} are allowed.  Make it smaller first."
+            f"{name} is refused: it has {width:,} x {height:,} pixels; the maximum is "
+            f"{max_pixels:,}.  Scale it down first."
         )
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
-    """Decodes, turns as EXIF says, and makes three opaque channels of 8 bits."""
+    """Decodes, applies EXIF rotation, and converts to three opaque 8-bit channels."""
     from PIL import Image, ImageOps
 
     image.load()
@@ -173,7 +172,7 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Grey of 16 or 32 bits, or of floats from 0 to 1, as 8 bits: Pillow would cut, not scale."""
+    """Converts 16 or 32 bit gray, or floats from 0 to 1, to 8 bits; Pillow would clip."""
     import numpy as np
     from PIL import Image
 

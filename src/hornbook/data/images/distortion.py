@@ -1,7 +1,7 @@
-"""What a captcha may look like and still say the same: images changed at random, for training.
+"""Random distortions of captchas for training.
 
-A few hundred images are learned by heart within minutes.  Changed a little each time they are
-seen (moved, turned, bent, lit and coloured otherwise, sprinkled, crossed out), they are not.
+A network memorizes a few hundred images within minutes.  Small random changes each time an image
+is seen (shift, rotation, warp, brightness, color, noise, occlusion) prevent that.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-GRID = (4, 2)  # cells of the mesh that is bent
+GRID = (4, 2)  # cells of the warp mesh
 
 
 def resized(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-    """The image as it is read in training and prediction alike, `(height, width, 3)` uint8."""
+    """Resizes for training and prediction alike: `(height, width, 3)` uint8."""
     from PIL import Image
 
     if image.size != size:
@@ -26,28 +26,28 @@ def resized(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
 
 
 def distorted(pixels: np.ndarray, random: np.random.Generator, strength: float) -> np.ndarray:
-    """An image that says the same and looks a little different.
+    """Distorts an image without changing its text.
 
     Args:
         pixels: `(height, width, 3)` uint8.
-        random: Settles everything.
-        strength: 0 changes nothing, 1 a good deal, more is possible.
+        random: Determines all changes.
+        strength: 0 for no change, 1 for strong changes; larger values are allowed.
 
     Returns:
         The same shape, uint8.
     """
     if not strength:
         return pixels
-    pixels = _bent(pixels, random, strength)
-    values = _recoloured(pixels.astype(np.float32), random, strength)
+    pixels = _warped(pixels, random, strength)
+    values = _recolored(pixels.astype(np.float32), random, strength)
     if random.random() < 0.3 * strength:
         values += random.normal(0, 12 * strength, values.shape).astype(np.float32)
     values = np.clip(values, 0, 255).astype(np.uint8)
-    return _crossed_out(values, random) if random.random() < 0.3 * strength else values
+    return _occluded(values, random) if random.random() < 0.3 * strength else values
 
 
-def _bent(pixels: np.ndarray, random: np.random.Generator, strength: float) -> np.ndarray:
-    """Moved, scaled, turned, sheared, and bent by a mesh whose knots move a little."""
+def _warped(pixels: np.ndarray, random: np.random.Generator, strength: float) -> np.ndarray:
+    """Shifts, scales, rotates and shears, and warps by a mesh with jittered knots."""
     from PIL import Image
 
     height, width = pixels.shape[:2]
@@ -57,7 +57,7 @@ def _bent(pixels: np.ndarray, random: np.random.Generator, strength: float) -> n
     scale = np.exp(random.normal(0, 0.07, 2) * strength)
     shear = random.normal(0, 0.12) * strength
     move = random.normal(0, (0.03, 0.06)) * strength
-    across = width / height  # turning is done in squares, not in the image's own proportions
+    across = width / height  # rotate in square coordinates, not in the image's proportions
     new_x = scale[0] * (x * np.cos(angle) - y * np.sin(angle) / across) + shear * y / across
     new_y = scale[1] * (y * np.cos(angle) + x * np.sin(angle) * across)
     new_x += move[0] + random.normal(0, 0.012, x.shape) * strength
@@ -72,12 +72,12 @@ def _bent(pixels: np.ndarray, random: np.random.Generator, strength: float) -> n
             quad = tuple(float(v) for c in corners for v in (new_x[c], new_y[c]))
             box = (int(left[j]), int(top[i]), int(left[j + 1]), int(top[i + 1]))
             mesh.append((box, quad))
-    # what comes in from outside has the colour of the border, as the image had
+    # fill from outside with the color of the image's border
     edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    ground = np.median(edge, axis=0).astype(np.uint8)
+    background = np.median(edge, axis=0).astype(np.uint8)
     margin = max(2, height // 4)
     padded = np.empty((height + 2 * margin, width + 2 * margin, 3), np.uint8)
-    padded[:] = ground
+    padded[:] = background
     padded[margin:-margin, margin:-margin] = pixels
     moved = [(box, tuple(value + margin for value in quad)) for box, quad in mesh]
     image = Image.fromarray(padded)
@@ -85,8 +85,8 @@ def _bent(pixels: np.ndarray, random: np.random.Generator, strength: float) -> n
     return np.asarray(image)
 
 
-def _recoloured(values: np.ndarray, random: np.random.Generator, strength: float) -> np.ndarray:
-    """Contrast, brightness, and the three colours mixed a little; now and then grey."""
+def _recolored(values: np.ndarray, random: np.random.Generator, strength: float) -> np.ndarray:
+    """Changes contrast, brightness and color balance; now and then converts to gray."""
     mean = values.mean()
     gain = np.exp(random.normal(0, 0.15, 3) * strength).astype(np.float32)
     lift = (random.normal(0, 10, 3) * strength).astype(np.float32)
@@ -96,18 +96,18 @@ def _recoloured(values: np.ndarray, random: np.random.Generator, strength: float
     return values
 
 
-def _crossed_out(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A thin line of a colour that the image has, or a small patch of its ground."""
+def _occluded(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Draws a thin line or a small patch in a color of the image."""
     height, width = pixels.shape[:2]
-    colour = pixels[random.integers(height), random.integers(width)].copy()
+    color = pixels[random.integers(height), random.integers(width)].copy()
     pixels = pixels.copy()
     if random.random() < 0.5:
         x = np.arange(width)
         start, end = random.uniform(0, height - 1, 2)
         y = np.rint(np.linspace(start, end, width)).astype(int)
-        pixels[y, x] = colour
+        pixels[y, x] = color
         return pixels
     tall, wide = random.integers(2, max(3, height // 5)), random.integers(2, max(3, height // 5))
     top, left = random.integers(0, height - tall), random.integers(0, width - wide)
-    pixels[top : top + tall, left : left + wide] = colour
+    pixels[top : top + tall, left : left + wide] = color
     return pixels

@@ -1,9 +1,9 @@
-"""Which files of a folder are images, and which are passed over: told by what is in them.
+"""Finds the image files in a folder, by suffix and contents.
 
-A file with the ending of a format that is read is an image, and so is any other file that begins
-as one does: phones, browsers and chat programs write `.jfif`, `.jpg_large`, or no ending at all.
-What the system leaves behind (`__MACOSX`, `Thumbs.db`, hidden files) is not looked at; every other
-file is counted by its ending, so that nothing is left out without a word.
+A file is an image if it has the suffix of a supported format, or begins with the signature of one:
+phones, browsers and chat programs write `.jfif`, `.jpg_large`, or no suffix at all.  System files
+(`__MACOSX`, `Thumbs.db`, hidden files) are ignored; every other file is counted by its suffix, so
+that nothing is left out silently.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pathlib import Path
 from hornbook.errors import DataError
 from hornbook.progress import note
 
-# Pillow's name of each format that is read -> the endings of its files.  Only what cameras, phones,
-# browsers and scanners write: the other decoders of Pillow (EPS calls Ghostscript, TGA and others
-# take any file for theirs) are never called.
+# Pillow's name of each supported format -> its suffixes.  Only what cameras, phones, browsers and
+# scanners write: Pillow's other decoders (EPS calls Ghostscript, TGA and others accept any file)
+# are never called.
 FORMATS = {
     "PNG": (".png", ".apng"),
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"),
@@ -49,14 +49,14 @@ _JUNK = {
     "lost+found",
     "manifest.json",  # our own, of folders that were made by `make captchas`
 }
-_BEGINNING = 64  # bytes of a file that say what it is
+_BEGINNING = 64  # bytes of a file that are compared with the signatures
 _SIGNATURES = re.compile(
     rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|II[*+]\0|MM\0[*+]"
     rb"|BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0"  # its header says how long it is
     rb"|....ftyp(avi[fs]|.{4,44}avif)|P[1-6]\s+(#|\d+\s)",
     re.DOTALL,
 )
-_FOREIGN = {  # what is often found in place of an image that can be read
+_FOREIGN = {  # files that often stand in place of a readable image
     "a HEIC image": re.compile(rb"....ftyp(hei|hev|mif1|msf1)", re.DOTALL),
     "a JPEG XL image": re.compile(rb"\xff\x0a|\0\0\0\x0cJXL "),
     "a JPEG 2000 image": re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51"),
@@ -72,23 +72,23 @@ _FOREIGN = {  # what is often found in place of an image that can be read
 
 @dataclass
 class ImageFiles:
-    """What a folder holds.
+    """The images in a folder.
 
     Attributes:
         paths: The images, sorted.
-        passed_over: Ending -> how many other files have it.
+        passed_over: Suffix -> number of other files with it.
     """
 
     paths: list[Path] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
 
     def summary(self) -> str:
-        """How many files are no images, by their endings; "" when there are none."""
+        """Returns the number of other files by suffix, or "" if there are none."""
         return passed_over(self.passed_over)
 
 
 def passed_over(endings: Counter[str]) -> str:
-    """`10 files passed over: 5 .heic, 3 .svg, 2 without ending`, or "" when there are none."""
+    """Returns `10 files passed over: 5 .heic, 3 .svg, 2 without suffix`, or "" if none."""
     count = endings.total()
     if not count:
         return ""
@@ -98,46 +98,46 @@ def passed_over(endings: Counter[str]) -> str:
 
 
 def look_for_images(folder: str | Path) -> ImageFiles:
-    """Every file below `folder`, also behind links to folders, but not hidden ones.
+    """Looks at every file below `folder`, following links to folders, without hidden files.
 
     Raises:
-        DataError: there is no such folder, or a folder in it may not be read.
+        DataError: no such folder, or a folder in it cannot be read.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}.")
-    found = ImageFiles()
+    images = ImageFiles()
     for path in _files_below(folder):
         if _is_image(path):
-            found.paths.append(path)
+            images.paths.append(path)
         else:
-            found.passed_over[path.suffix.lower() or "without ending"] += 1
-    found.paths.sort()
-    return found
+            images.passed_over[path.suffix.lower() or "without suffix"] += 1
+    images.paths.sort()
+    return images
 
 
 def find_images(folder: str | Path) -> list[Path]:
-    """The images below `folder`, sorted; what is passed over is said.
+    """Returns the images below `folder`, sorted, and prints what is passed over.
 
     Raises:
-        DataError: there is no such folder, or no image in it.
+        DataError: no such folder, or no image in it.
     """
-    found = look_for_images(folder)
-    if not found.paths:
-        raise DataError(no_image_in(folder, found))
-    if found.passed_over:
-        note(f"{folder}: {found.summary()}")
-    return found.paths
+    images = look_for_images(folder)
+    if not images.paths:
+        raise DataError(no_image_in(folder, images))
+    if images.passed_over:
+        note(f"{folder}: {images.summary()}")
+    return images.paths
 
 
-def no_image_in(folder: str | Path, found: ImageFiles) -> str:
-    """A message: what there is instead of images."""
-    instead = f" ({found.summary()})" if found.passed_over else ""
-    return f"{folder} holds no image{instead}.\nFormats that are read: {', '.join(FORMATS)}."
+def no_image_in(folder: str | Path, images: ImageFiles) -> str:
+    """Returns an error message with the files that are there instead of images."""
+    instead = f" ({images.summary()})" if images.passed_over else ""
+    return f"{folder} holds no image{instead}.\nSupported formats: {', '.join(FORMATS)}."
 
 
 def named_images(sources: Iterable[str | Path]) -> Iterator[Path]:
-    """Every image named: files, those in folders, and, for `"-"`, lines of standard input."""
+    """Yields images: files, the images in folders, and, for `"-"`, lines of standard input."""
     for source in sources:
         if str(source) == "-":
             yield from (Path(line.rstrip("\r\n")) for line in sys.stdin if line.strip())
@@ -148,22 +148,22 @@ def named_images(sources: Iterable[str | Path]) -> Iterator[Path]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted, but for hidden ones and those the system left."""
+    """Returns the folders in a folder, sorted, without hidden and system folders."""
     return sorted(path for path in _listed(folder) if path.is_dir())
 
 
 def loose_files_in(folder: Path) -> list[Path]:
-    """The files that lie in a folder itself, sorted, but for hidden ones and the system's."""
+    """Returns the files directly in a folder, sorted, without hidden and system files."""
     return sorted(path for path in _listed(folder) if not path.is_dir())
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file or folder is hidden, or of the kind that systems leave behind."""
+    """Whether a file or folder is hidden or left behind by an operating system."""
     return name.startswith(".") or name.lower() in _JUNK
 
 
 def foreign_kind(beginning: bytes) -> str | None:
-    """What a file is that is often found in place of an image, such as `"a web page"`."""
+    """Returns what a file that is not an image is, such as `"a web page"`; None if unknown."""
     for kind, signature in _FOREIGN.items():
         if signature.match(beginning[:_BEGINNING]):
             return kind
@@ -178,7 +178,7 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    seen: set[tuple[int, int]] = set()  # a link may lead back to a folder above it
+    seen: set[tuple[int, int]] = set()  # a link may lead back to a parent folder
 
     def stop(error: OSError) -> None:
         raise _unreadable(error) from None
@@ -212,4 +212,4 @@ def _is_image(path: Path) -> bool:
         with open(path, "rb") as file:
             return _SIGNATURES.match(file.read(_BEGINNING)) is not None
     except OSError:
-        return known  # a link to nothing, or no right to read it: reading it says so, by name
+        return known  # broken link or no permission: reading it reports that

@@ -1,9 +1,8 @@
-"""Images that are the same to the eye: saved again, made smaller, a little brighter.
+"""Finds near-duplicate images: saved again, scaled down, slightly brighter.
 
-An image's hash says for each step to the right and down, on a grid of 9 x 9, whether it gets
-brighter: 144 bits.  Two images are near duplicates when at most `NEAR` bits differ.  Then at
-least one of the nine 16-bit words is the same in both, so only images that share a word have to
-be compared.
+The hash of an image holds, for each step right and down on a 9 x 9 grid, whether brightness
+increases: 144 bits.  Two images are near duplicates if at most `NEAR` bits differ.  Then at least
+one of the nine 16-bit words is equal in both, so only images that share a word are compared.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
 
 GRID = 9
 WORDS = 2 * GRID * (GRID - 1) // 16
-NEAR = WORDS - 1  # bits that may differ: then one of the words is the same
+NEAR = WORDS - 1  # bits that may differ, so that one word is equal
 
 
 def perceptual_hash(image: Image.Image) -> np.ndarray:
-    """The hash of an image, `(WORDS,)` uint16."""
+    """Returns the hash of an image, `(WORDS,)` uint16."""
     from PIL.Image import Resampling
 
     small = image.convert("L").resize((GRID, GRID), Resampling.BOX)
@@ -31,15 +30,15 @@ def perceptual_hash(image: Image.Image) -> np.ndarray:
 
 
 def near_duplicate_groups(hashes: np.ndarray) -> np.ndarray:
-    """Which images belong together, by any chain of near duplicates.
+    """Groups images that are linked by a chain of near duplicates.
 
     Args:
         hashes: `(images, WORDS)` uint16.
 
     Returns:
-        `(images,)`: of each image the number of the first one in its group.
+        `(images,)`: for each image the index of the first image in its group.
     """
-    unique, first, which = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
+    unique, first, inverse = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
     parent = np.arange(len(unique))
     for word in range(WORDS):
         order = np.argsort(unique[:, word], kind="stable")
@@ -53,7 +52,7 @@ def near_duplicate_groups(hashes: np.ndarray) -> np.ndarray:
     roots = np.array([_root(parent, number) for number in range(len(unique))], dtype=np.int64)
     lowest = np.full(len(unique), len(hashes), dtype=np.int64)
     np.minimum.at(lowest, roots, first)
-    return lowest[roots][which.ravel()]
+    return lowest[roots][inverse.ravel()]
 
 
 def _root(parent: np.ndarray, number: int) -> int:

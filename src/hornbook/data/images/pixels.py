@@ -1,4 +1,4 @@
-"""The images of a data set at one size, decoded once and kept while there is room."""
+"""Caches the decoded images of a data set, at one size, within a memory limit."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
     from hornbook.data.images.decoding import Source
 
-ROOM = 2**30  # bytes of decoded images that are kept
+ROOM = 2**30  # bytes of decoded images in the cache
 
 
 class Pixels:
-    """Arrays of the images, decoded when they are first asked for.
+    """Arrays of the images, decoded on first access.
 
     Args:
-        sources: Files that can be read, see `readable`.
-        prepare: Makes the array of an image, always the same one.
-        room: Bytes that may be kept; what does not fit is decoded each time.
+        sources: Readable files, see `readable`.
+        prepare: Turns an image into an array, deterministically.
+        room: Bytes to cache; images beyond that are decoded each time.
     """
 
     def __init__(
@@ -36,15 +36,15 @@ class Pixels:
         self.sources = sources
         self.prepare = prepare
         self.room = room
-        self._kept: dict[int, np.ndarray] = {}
+        self._cache: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self.sources)
 
     def __getitem__(self, number: int) -> np.ndarray:
-        found = self._kept.get(number)
-        if found is None:
-            found = self.prepare(read_image(self.sources[number]))
-            if found.nbytes * (len(self._kept) + 1) <= self.room:
-                self._kept[number] = found
-        return found
+        pixels = self._cache.get(number)
+        if pixels is None:
+            pixels = self.prepare(read_image(self.sources[number]))
+            if pixels.nbytes * (len(self._cache) + 1) <= self.room:
+                self._cache[number] = pixels
+        return pixels

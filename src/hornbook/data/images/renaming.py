@@ -1,9 +1,9 @@
-"""Files renamed after what they say: nothing is written over, and all of it can be undone.
+"""Renames files after their labels: never overwrites, and can always be undone.
 
-The list of what will be done is on the disk before the first file is renamed, so that even a kill
-in the middle can be undone: a file that was not renamed yet is left as it is, and one that a kill
-left with both names loses one of them in the next call.  Names in the list are relative to the
-folder, and nothing outside of it is ever touched.  A link is renamed, not what it leads to.
+The list of renamings is on disk before the first file is renamed, so that even a kill midway can be
+undone: a file not yet renamed stays as it is, and one that a kill left with both names loses one of
+them in the next call.  Names in the list are relative to the folder, and nothing outside of it is
+touched.  A symbolic link is renamed itself, not its target.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from hornbook.files import atomic_file
 
 COLUMNS = ("old", "new")
 UNDO_FILES = "undo-*.csv"
-SIGNS = "+-=×÷"  # of calculations; where every name has a `_`, they are part of the label
+SIGNS = "+-=×÷"  # of calculations; if every name has a `_`, they are part of the label
 
 
 @dataclass(frozen=True)
 class Renaming:
-    """One file.
+    """The renaming of one file.
 
     Attributes:
-        old, new: Its names, both in one folder.
+        old, new: Its paths, both in the same folder.
     """
 
     old: Path
@@ -37,10 +37,10 @@ class Renaming:
 
 
 def named_after(proposals: Iterable[tuple[Path, str]]) -> list[Renaming]:
-    """New names: the text, and behind `_` the old name, so that none is lost.
+    """Returns new names: the text, `_`, and the old name, so that it is not lost.
 
-    A name that is taken gets a number.  A text that cannot stand in a name of a file, or in which
-    `_`, a dot, a blank or a bracket would end the label, gives no renaming.
+    A name that is taken gets a number.  A text that cannot be part of a file name, or in which `_`,
+    a dot, a blank or a bracket would end the label, gives no renaming.
     """
     taken: set[Path] = set()
     renamings = []
@@ -60,14 +60,14 @@ def named_after(proposals: Iterable[tuple[Path, str]]) -> list[Renaming]:
 
 
 def rename(renamings: Sequence[Renaming], undo_file: Path) -> int:
-    """Renames, after `undo_file` has been written, and returns how many files have a new name.
+    """Writes `undo_file`, renames the files, and returns how many were renamed.
 
     Args:
-        renamings: Of files in the folder of `undo_file`, or in folders of it.
+        renamings: Files in the folder of `undo_file` or below it.
         undo_file: A new file.
 
     Raises:
-        HornbookError: the folder cannot be written to, or a file lies outside of it.
+        HornbookError: the folder is not writable, or a file lies outside of it.
     """
     if undo_file.exists():
         raise DataError(f"{undo_file} exists already; move it away or undo it first.")
@@ -92,18 +92,18 @@ def rename(renamings: Sequence[Renaming], undo_file: Path) -> int:
 
 
 def undo(undo_file: Path, folder: Path | None = None) -> tuple[int, int]:
-    """Gives the files of `undo_file` their old names again.
+    """Restores the old names of the files in `undo_file`.
 
     Args:
-        undo_file: What `rename` wrote.
-        folder: What its names are relative to; None: the folder it lies in.
+        undo_file: Written by `rename`.
+        folder: The folder its names are relative to.  Defaults to the folder of `undo_file`.
 
     Returns:
-        How many were renamed, and how many could not be: gone, or the old name is taken.
+        How many files were restored, and how many could not be: missing, or the old name is taken.
 
     Raises:
-        DataError: it is not such a file, or names something outside of the folder; nothing was
-            renamed then.
+        DataError: it is not an undo file, or names a file outside of the folder; nothing was
+            renamed.
     """
     done = failed = 0
     for one in _read(undo_file, folder or undo_file.parent):
@@ -120,17 +120,17 @@ def undo(undo_file: Path, folder: Path | None = None) -> tuple[int, int]:
 
 
 def mend(folder: Path) -> set[Path]:
-    """Finishes what a kill left half done: a file with both names keeps the new one.
+    """Completes renamings that a kill interrupted: a file with both names keeps the new one.
 
     Returns:
-        The files that an earlier call has named, by the lists in the folder.
+        The files that earlier calls renamed, according to the undo files in the folder.
     """
     named = set()
     for undo_file in sorted(folder.glob(UNDO_FILES)):
         try:
             renamings = _read(undo_file, folder)
         except DataError:
-            continue  # not one of ours, or not to be trusted
+            continue  # not an undo file, or a damaged one
         for one in renamings:
             if _is_half(one):
                 os.unlink(one.old)
@@ -140,19 +140,19 @@ def mend(folder: Path) -> set[Path]:
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Whether a file lies in a folder itself, and not behind a link that leads out of it."""
+    """Whether a file lies in a folder, not behind a link that leads out of it."""
     return path.parent.resolve().is_relative_to(folder.resolve())
 
 
 def _name(path: Path, folder: Path) -> str:
-    """The name relative to a folder; a link is named and not what it leads to."""
+    """Returns the path relative to a folder, without following links."""
     if any("\udc80" <= one <= "\udcff" for one in path.name):
         raise DataError(f"{str(path)!r} has a name that is not UTF-8; rename it by hand first.")
     return PurePath(os.path.relpath(path, folder)).as_posix()
 
 
 def _read(undo_file: Path, folder: Path) -> list[Renaming]:
-    """The renamings of an undo file, all of them inside the folder."""
+    """Reads the renamings of an undo file, all of them inside the folder."""
     problems = Problems()
     renamings = []
     inside: dict[Path, bool] = {}
@@ -177,7 +177,7 @@ def _known(inside: dict[Path, bool], parent: Path, folder: Path) -> bool:
 
 
 def _below(name: str, folder: Path, bases: Iterable[Path]) -> Path:
-    """A name of an undo file as a path; those of older versions are absolute."""
+    """Returns a name of an undo file as a path; older versions wrote absolute ones."""
     if PurePath(name).is_absolute():
         for base in bases:
             if PurePath(name).is_relative_to(base):
@@ -190,7 +190,7 @@ def _steps(row: dict[str, str]) -> set[str]:
 
 
 def _is_half(one: Renaming) -> bool:
-    """Whether a kill came between the link and the removal: one file has both names."""
+    """Whether a kill came between link and unlink, so that one file has both names."""
     try:
         return os.path.samestat(os.lstat(one.old), os.lstat(one.new)) and one.old != one.new
     except OSError:
@@ -198,12 +198,12 @@ def _is_half(one: Renaming) -> bool:
 
 
 def _moved(source: Path, target: Path) -> bool:
-    """Renames without ever writing over: a link is refused where a name is taken.
+    """Renames without overwriting: creating a link fails if the name is taken.
 
     Raises:
-        OSError: it may not be done.
+        OSError: renaming is not permitted.
     """
-    if os.name == "nt":  # where a rename is refused where a name is taken
+    if os.name == "nt":  # where renaming fails if the name is taken
         try:
             os.rename(source, target)
         except (FileExistsError, FileNotFoundError):
@@ -213,7 +213,7 @@ def _moved(source: Path, target: Path) -> bool:
         os.link(source, target, follow_symlinks=False)
     except (FileExistsError, FileNotFoundError):
         return False
-    except (OSError, NotImplementedError):  # a file system without links
+    except (OSError, NotImplementedError):  # a file system without hard links
         if os.path.lexists(target):
             return False
         os.rename(source, target)

@@ -141,7 +141,7 @@ def summary(data: CaptchaData, alphabet: Alphabet, size: tuple[int, int]) -> str
     seen = set("".join(alphabet.text(captcha.label) for captcha in train))
     unseen = "".join(sorted(set(alphabet.characters) - seen))
     lines = [
-        f"Images    {len(train):,} to learn from, {len(data.valid):,} to check with",
+        f"Images      {len(train):,} for training, {len(data.valid):,} for validation",
         *data.lines,
         f"Characters  {len(alphabet.characters)}: {alphabet.characters}",
         f"Case        {alphabet.case}",

@@ -19,7 +19,7 @@ import numpy as np
 from hornbook import backend
 from hornbook.data.images.class_folders import find_class_folders
 from hornbook.data.images.classes import read_image_classes
-from hornbook.data.images.crops import settled_views
+from hornbook.data.images.crops import fixed_views
 from hornbook.data.images.formats import named_images
 from hornbook.data.images.held_out import read_to_evaluate
 from hornbook.errors import OptionError
@@ -185,7 +185,7 @@ class Images(Recipe):
         return image_outputs(
             self.network,
             sources,
-            lambda image, random: settled_views(image, size=size, views=views),
+            lambda image, random: fixed_views(image, size=size, views=views),
             shape=(views, size, size, 3),
             rows=2 * self.batch_size,  # nothing is kept for gradients
             near=(2 * size, 2 * size),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hornbook.data.images.classes import ClassSplit, ImageClasses
-from hornbook.data.images.crops import settled_views
+from hornbook.data.images.crops import fixed_views
 from hornbook.data.images.decoding import read_image
 from hornbook.metrics import confusion_matrix, log_loss, top_k_accuracy
 from hornbook.recipes.run_page import add_curves, add_settings, add_usage, run_page
@@ -266,7 +266,7 @@ def _thumbnail(path: Path) -> Image.Image:
     from PIL import Image
 
     image = read_image(path, near=(2 * SHOWN,) * 2)
-    return Image.fromarray(settled_views(image, size=SHOWN)[0])
+    return Image.fromarray(fixed_views(image, size=SHOWN)[0])
 
 
 def _heated(image: Image.Image, heat: np.ndarray) -> Image.Image:
