@@ -154,6 +154,10 @@ def test_kept_tokens_may_be_added_ones():
         ({"tokenizer_config": {"added_tokens_decoder": {"9" * 5000: "<x>"}}}, r"of 5,000 char"),
         ({"tokenizer_config": {"added_tokens_decoder": {"٣": "<x>"}}}, "is no token"),
         ({"tokenizer_config": {"added_tokens_decoder": {str(SIZE): 3}}}, "is no token"),
+        (
+            {"tokenizer_config": {"added_tokens_decoder": [{"id": SIZE, "content": "<x>"}]}},
+            r"tokenizer_config\.json: added_tokens_decoder is a list; expected an object",
+        ),
         ({"tokenizer_config": {"additional_special_tokens": "<x>"}}, "expected a list"),
         ({"tokenizer_config": {"additional_special_tokens": [3]}}, "is no token"),
     ],

@@ -1,7 +1,7 @@
 import pytest
 
 from hornbook.errors import HornbookError, OptionError
-from hornbook.text.learning import KINDS, learn_vocabulary, measure_fit
+from hornbook.text.learning import KINDS, learn_vocabulary, lines_of, measure_fit
 from hornbook.text.tokenizer_folder import tokenizer_from_folder
 from hornbook.text.vocabulary_file import VocabularyError
 
@@ -111,3 +111,7 @@ def test_a_vocabulary_that_is_too_small_is_called_as_the_user_called_it(tmp_path
     message = "--vocabulary-size is 120; byte pairs need at least 259."
     with pytest.raises(OptionError, match=message):
         learn_vocabulary(TEXTS, 120, tmp_path / "v", kind="bpe", named="--vocabulary-size")
+
+
+def test_only_line_feeds_and_carriage_returns_end_a_line():
+    assert lines_of("a\u2028b\x0bc\x85d\r\ne\rf\ng") == ["a\u2028b\x0bc\x85d", "e", "f", "g"]

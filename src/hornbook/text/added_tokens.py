@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hornbook.text.json_file import object_in, read_object
+from hornbook.text.json_file import read_object
 from hornbook.text.special_tokens import (
     ADDED_TOKENS,
     CONFIG,
@@ -139,7 +139,13 @@ def _numbered(
     for one in serialized if isinstance(serialized, list) else ():
         details = one if isinstance(one, dict) else {"content": one}
         yield _checked(folder, details.get("id"), details)
-    for number, token in object_in(dict(settings), "added_tokens_decoder").items():
+    decoder = settings.get("added_tokens_decoder") or {}
+    if not isinstance(decoder, Mapping):
+        raise VocabularyError(
+            f"{folder / CONFIG}: added_tokens_decoder is a {type(decoder).__name__}; expected an "
+            'object of ids and tokens, such as {"128": {"content": "<x>"}}.'
+        )
+    for number, token in decoder.items():
         token_id = int(number) if number.isascii() and number.isdigit() and len(number) < 11 else -1
         details = token if isinstance(token, dict) else {"content": token}
         if details.get("content") in special:

@@ -1,14 +1,15 @@
-"""Learns a vocabulary from texts and writes it as the folder of a tokenizer.
+"""Learns a vocabulary from texts and writes it as a tokenizer folder.
 
-WordPiece as BERT's, where each Chinese character stands alone; byte pairs as GPT-2's, which lose no
-character of any text; or SentencePiece's unigram pieces, as ALBERT's, or as T5's where sentinels
-are asked for.  The same texts give the same bytes, always.
+WordPiece as in BERT, with each Chinese character a token of its own; byte pairs as in GPT-2, which
+cover every character; or SentencePiece unigrams as in ALBERT, or as in T5 with sentinels.  The same
+texts always give the same bytes.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ from hornbook.text.tokenizer_folder import tokenizer_from_folder
 from hornbook.text.vocabulary_file import SPECIAL_TOKENS, VocabularyError
 
 END, PADDING, MASK = "<|endoftext|>", "<|padding|>", "<mask>"
-THREADS = 8  # of SentencePiece, whose sums depend on their number
+THREADS = 8  # SentencePiece's result depends on the number of threads
 
 
 def learn_vocabulary(
@@ -36,29 +37,29 @@ def learn_vocabulary(
     sentinels: int = 0,
     named: str = "size",
 ) -> Tokenizer:
-    """Learns a vocabulary and opens the folder it was written into.
+    """Learns a vocabulary, writes it to a folder, and opens it.
 
     Args:
         texts: Read once.
-        size: The most tokens, special ones included; a small corpus may give fewer.
-        folder: A new one.
+        size: Maximum number of tokens, special ones included; a small corpus may give fewer.
+        folder: A new folder.
         kind: `"wordpiece"`, `"bpe"` or `"unigram"`.
-        lowercase: Whether letter case is forgotten; None: for WordPiece only.
-        sentinels: Tokens that no text has, for spans to be filled: `<extra_id_0>` or `[unused1]`.
-        named: What the user knows `size` by, for messages.
+        lowercase: Whether to lowercase.  Defaults to True for WordPiece and False otherwise.
+        sentinels: Number of sentinel tokens for span corruption: `<extra_id_0>` or `[unused1]`.
+        named: The option behind `size`, for messages.
 
     Raises:
-        OptionError: such a vocabulary cannot be.
-        VocabularyError: the texts hold nothing to learn from.
-        HornbookError: the folder holds something already.
-        MissingExtraError: unigram, and the package sentencepiece is not installed.
+        OptionError: an unknown kind, or too small a size for it.
+        VocabularyError: the texts hold no words.
+        HornbookError: the folder is not empty.
+        MissingExtraError: `kind` is `"unigram"` and the package sentencepiece is not installed.
     """
     if kind not in KINDS:
         raise OptionError(f"Unknown kind {kind!r}.  {did_you_mean(kind, KINDS)}")
-    chosen = KINDS[kind]
-    least = chosen.least + sentinels
-    if size < least:
-        raise OptionError(f"{named} is {size}; {chosen.title} at least {least}.")
+    learner = KINDS[kind]
+    minimum = learner.minimum + sentinels
+    if size < minimum:
+        raise OptionError(f"{named} is {size}; {learner.title} at least {minimum}.")
     if kind == "bpe" and lowercase:
         raise OptionError("Byte pairs keep the case of letters; lowercase is for the other kinds.")
     folder = Path(folder)
@@ -66,7 +67,7 @@ def learn_vocabulary(
         raise HornbookError(f"{folder} exists already; name a new folder for the vocabulary.")
     with atomic_folder(folder) as temporary:
         lowercase = kind == "wordpiece" if lowercase is None else lowercase
-        chosen.learn(texts, size, temporary, lowercase, sentinels)
+        learner.learn(texts, size, temporary, lowercase, sentinels)
     tokenizer = tokenizer_from_folder(folder)
     assert tokenizer is not None
     return tokenizer
@@ -78,10 +79,10 @@ def _wordpiece(
     from hornbook.text.vocabulary import learn_wordpiece
     from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
-    found = learn_wordpiece(texts, size - sentinels, lowercase=lowercase)
+    vocabulary = learn_wordpiece(texts, size - sentinels, lowercase=lowercase)
     first = len(SPECIAL_TOKENS)
     unused = [f"[unused{number}]" for number in range(1, sentinels + 1)]
-    tokens = [*found[:first], *unused, *found[first:]]
+    tokens = [*vocabulary[:first], *unused, *vocabulary[first:]]
     WordPieceTokenizer(tokens, lowercase=lowercase).save(folder)
 
 
@@ -117,14 +118,14 @@ def _unigram(
 ) -> None:
     library = require("sentencepiece", extra="sentencepiece")
     style = T5._replace(extra_ids=sentinels) if sentinels else ALBERT._replace(keep_accents=True)
-    style = style._replace(lowercase=False)  # the model itself folds the case of letters
+    style = style._replace(lowercase=False)  # the model lowercases by itself
     model = io.BytesIO()
     options: dict[str, Any] = (
         {"eos_id": 1, "unk_id": 2}
         if sentinels
         else {"unk_id": 1, "eos_id": -1, "control_symbols": ["[CLS]", "[SEP]", "[MASK]"]}
     )
-    lines = (line for text in _not_empty(texts) for line in text.splitlines() if line.strip())
+    lines = (line for text in _not_empty(texts) for line in lines_of(text) if line.strip())
     try:
         library.SentencePieceTrainer.train(
             sentence_iterator=lines,
@@ -148,28 +149,33 @@ def _unigram(
     write_json(folder / CONFIG, style.settings())
 
 
+def lines_of(text: str) -> list[str]:
+    """Splits at line feeds and carriage returns only; `str.splitlines` also cuts at U+2028."""
+    return re.split(r"\r\n|\r|\n", text)
+
+
 def _extra_ids(count: int) -> list[str]:
     return [f"<extra_id_{number}>" for number in range(count)]
 
 
 def _not_empty(texts: Iterable[str]) -> Iterator[str]:
-    """The texts.
+    """Passes the texts on.
 
     Raises:
-        VocabularyError: there is none, or nothing in them.
+        VocabularyError: at the end, if no text holds anything.
     """
-    nothing = True
+    is_empty = True
     for text in texts:
-        nothing = nothing and not text.strip()
+        is_empty = is_empty and not text.strip()
         yield text
-    if nothing:
+    if is_empty:
         raise VocabularyError("The texts to learn a vocabulary from hold no words.")
 
 
 class _Kind(NamedTuple):
     title: str  # with its verb, for messages
     learn: Callable[[Iterable[str], int, Path, bool, int], None]
-    least: int  # tokens
+    minimum: int  # tokens
 
 
 KINDS = {
@@ -183,9 +189,9 @@ class Fit(NamedTuple):
     """How well a vocabulary fits texts.
 
     Attributes:
-        characters: Of the texts, white space aside.
-        tokens: That they are cut into.
-        covered: The share of the characters that a known token has.
+        characters: Number of characters in the texts, without white space.
+        tokens: Number of tokens they are split into.
+        covered: Share of the characters that are part of a known token.
         samples: Beginnings of a few texts, with `|` between tokens.
     """
 
@@ -196,10 +202,10 @@ class Fit(NamedTuple):
 
 
 def measure_fit(tokenizer: Tokenizer, texts: Sequence[str]) -> Fit:
-    """Cuts texts with a vocabulary and counts."""
+    """Tokenizes texts and measures how well the vocabulary fits them."""
     unknown = tokenizer.special_ids.get("unk")
     characters = tokens = covered = 0
-    shown: list[str] = []
+    samples: list[str] = []
     of_interest = {0, len(texts) // 2, len(texts) - 1}
     pieces = tokenizer.pieces(list(texts))
     for number, (text, (ids, offsets)) in enumerate(zip(texts, pieces, strict=True)):
@@ -209,7 +215,7 @@ def measure_fit(tokenizer: Tokenizer, texts: Sequence[str]) -> Fit:
         characters += len("".join(text.split()))
         tokens += len(ids)
         if number in of_interest:
-            spans = dict.fromkeys(offsets[:24])  # the bytes of a character have one place
+            spans = dict.fromkeys(offsets[:24])  # bytes of one character share a span
             parts = (part.strip() for part in align(text, spans))
-            shown.append("|".join(part for part in parts if part))
-    return Fit(characters, tokens, covered / max(characters, 1), shown)
+            samples.append("|".join(part for part in parts if part))
+    return Fit(characters, tokens, covered / max(characters, 1), samples)

@@ -40,7 +40,7 @@ def test_one_rule_reads_all_names_of_a_folder(names, labels):
 
 
 def test_names_that_can_be_read_in_two_ways_are_refused():
-    with pytest.raises(DataError, match=r"two ways: 1-23 says '1' or '1-23'"):
+    with pytest.raises(DataError, match=r"ambiguous: 1-23 could mean '1' or '1-23'"):
         find_rule(["1-23.png", "5.png", "abcd.png"])
 
 
@@ -90,11 +90,11 @@ def test_a_text_at_the_end_of_the_name_is_answered_with_what_to_do():
 def test_the_reading_is_said_with_its_reason_and_an_example():
     names = ["7h2k_1.png", "abcd_2.png"]
     said = find_rule(names).summary(names)
-    assert "before '_'" in said
+    assert "up to the first '_'" in said
     assert "every name has one" in said
     assert said.endswith("7h2k_1.png -> 7h2k")
 
 
 def test_names_of_splits_are_no_labels():
-    with pytest.raises(DataError, match="only which split an image is of"):
+    with pytest.raises(DataError, match="only tell the split of an image"):
         labels_of(["train_1.png", "train_2.png", "test_1.png", "test_2.png"])

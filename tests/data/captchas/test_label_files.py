@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hornbook.data.captchas.label_files import is_labelish
+from hornbook.data.captchas.label_files import is_labelish, read_label_file
 from hornbook.data.captchas.labelled_images import read_captchas
 from hornbook.data.captchas.sources import read_captcha_folder
 from hornbook.errors import DataError
@@ -90,7 +90,7 @@ def test_what_has_no_row_is_counted_and_named(tmp_path):
     (tmp_path / "labels.csv").write_text(f"file,label\n{names[0]},ab\n{names[1]},cd\n")
     folder = read_captcha_folder(tmp_path)
     assert len(folder.captchas("train")) == 2
-    assert "3 of 5 images, which no row of the labels names: 00002.png" in "\n".join(folder.lines())
+    assert "3 of 5 images, which have no row in the labels: 00002.png" in "\n".join(folder.lines())
 
 
 def test_rows_of_images_that_are_missing_are_named(tmp_path):
@@ -107,7 +107,7 @@ def test_two_label_files_must_agree(tmp_path):
     (tmp_path / "labels.txt").write_text("".join(f"{n}\ta{n[4]}\n" for n in names))
     assert labels(tmp_path)[1] == "a1"
     (tmp_path / "labels.txt").write_text(f"{names[1]}\tzz\n")
-    with pytest.raises(DataError, match=r"labels\.txt:1: 00001\.png is zz here, and a1 in labels"):
+    with pytest.raises(DataError, match=r"labels\.txt:1: 00001\.png is zz here, but a1 in labels"):
         read_captchas(tmp_path)
 
 
@@ -119,7 +119,7 @@ def test_a_label_file_that_names_nothing_here_is_said(tmp_path):
     folder = read_captcha_folder(tmp_path)
     assert [captcha.label for captcha in folder.captchas("train")] == ["7h2k", "99xx", "ab3d"]
     lines = "\n".join(folder.lines())
-    assert "labels.txt, which names no image that is here" in lines
+    assert "labels.txt, which names no image of this folder" in lines
     assert "1 file passed over: 1 .csv" in lines
 
 
@@ -135,7 +135,7 @@ def test_numbers_in_another_table_are_not_names_of_images(tmp_path):
     [
         ("00000.png,ab,cd\n00001.png,ef,gh\n", "3 columns and no header"),
         ("file,a,b\n00000.png,ab,cd\n00001.png,ef,gh\n", "which column is the label"),
-        ("file,label\n00000.png,ab\n00000.png,cd\n", "is there twice, as ab and cd"),
+        ("file,label\n00000.png,ab\n00000.png,cd\n", "has two labels, ab and cd"),
         ("file,label\n00000.png,\n", "the label is empty"),
         ("file,label\n", "labels.csv"),
     ],
@@ -178,3 +178,42 @@ def test_names_of_files_that_say_labels():
     said = ["labels.csv", "train_labels.csv", "rec_gt_train.txt", "gt.txt", "标注.txt"]
     other = ["lengths.csv", "answers.csv", "notes.txt", "undo-1.csv"]
     assert [name for name in [*said, *other] if is_labelish(Path(name))] == said
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["1", "2", "3", "4"], ["0", "1", "2", "3"], ["0001", "0002", "0003", "0004"], list("3142")],
+)
+def test_labels_that_only_number_the_rows_are_refused(tmp_path, labels):
+    names = [f"{name}.png" for name in ("ab", "cd", "ef", "gh")]
+    table = tmp_path / "labels.csv"
+    rows = zip(names, labels, strict=True)
+    table.write_text("file,label\n" + "".join(f"{name},{label}\n" for name, label in rows))
+    with pytest.raises(DataError, match="the labels look like row numbers"):
+        read_label_file(table, set(names))
+
+
+@pytest.mark.parametrize("labels", [["7", "8", "9", "10"], ["1", "2", "2", "4"], list("1379")])
+def test_numbers_that_do_not_count_the_rows_are_labels(tmp_path, labels):
+    names = [f"{name}.png" for name in ("ab", "cd", "ef", "gh")]
+    table = tmp_path / "labels.csv"
+    rows = zip(names, labels, strict=True)
+    table.write_text("file,label\n" + "".join(f"{name},{label}\n" for name, label in rows))
+    read = read_label_file(table, set(names))
+    assert [row.label for row in read] == labels
+
+
+def test_every_text_of_one_digit_in_any_order_is_a_label(tmp_path):
+    labels = list("3104529867")
+    names = {f"{name}.png" for name in "abcdefghij"}
+    table = tmp_path / "labels.csv"
+    rows = zip(sorted(names), labels, strict=True)
+    table.write_text("file,label\n" + "".join(f"{name},{label}\n" for name, label in rows))
+    assert [row.label for row in read_label_file(table, names)] == labels
+
+
+def test_a_json_object_that_labels_an_image_twice_is_refused(tmp_path):
+    table = tmp_path / "labels.json"
+    table.write_text('{"ab.png": "x", "ab.png": "y"}')
+    with pytest.raises(DataError, match=r"the key 'ab\.png' occurs more than once"):
+        read_label_file(table, {"ab.png"})

@@ -71,7 +71,7 @@ def test_splits_by_other_names_and_a_test_folder_that_is_kept(tmp_path, train, v
     assert [one.label for one in read_captchas(tmp_path, "test")] == ["ef"]
     assert [one.label for one in read_captchas(tmp_path)] == ["ab", "cd"]
     lines = "\n".join(read_captcha_folder(tmp_path).lines())
-    assert "1 image of the test split" in lines
+    assert "1 image in the test split" in lines
     assert "more: 1 image of no split" in lines
 
 
@@ -127,7 +127,7 @@ def test_a_table_goes_before_the_names(tmp_path):
     (tmp_path / "labels.csv").write_text("file,label\n1.png,ab\n1.png,cd\nnone.png,ef\n2.png,\n")
     with pytest.raises(DataError) as error:
         read_captchas(tmp_path)
-    assert "labels.csv:3: 1.png is there twice" in str(error.value)
+    assert "labels.csv:3: 1.png has two labels" in str(error.value)
     assert "labels.csv:4: there is no file" in str(error.value)
     assert "labels.csv:5: the label is empty" in str(error.value)
 
@@ -153,7 +153,7 @@ def test_labels_that_do_not_fit_are_named_with_a_remedy(folder):
 def test_one_text_only_is_nothing_to_learn(tmp_path, text):
     image(tmp_path / f"{text}_1.png")
     image(tmp_path / f"{text}_2.png")
-    with pytest.raises(DataError, match="nothing to tell apart"):
+    with pytest.raises(DataError, match="nothing to learn"):
         find_alphabet(read_captchas(tmp_path))
 
 

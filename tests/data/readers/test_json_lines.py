@@ -78,6 +78,9 @@ def test_a_broken_line_is_named_with_column_and_beginning(tmp_path):
     ("line", "said"),
     [
         ('{"a": NaN}', "NaN is not JSON"),
+        ('{"text": "x", "text": "y"}', "the key 'text' occurs more than once"),
+        ('{"a": {"b": 1, "b": 1}}', "the key 'b' occurs more than once"),
+        ('[{"text": "x", "text": "y"}]', "the key 'text' occurs more than once"),
         ('{"a": -Infinity}', "-Infinity is not JSON"),
         ("[1]", "not a JSON object: '[1]'"),
         ("7", "not a JSON object"),

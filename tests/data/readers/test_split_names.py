@@ -10,7 +10,8 @@ imdb_train.jsonl cnews.train.txt train.char.bmes train-00000-of-00001 train2017 
 train-00000-of-00001.parquet train_images train_0.jsonl.gz 训练集 训练 训练数据.csv 訓練集
 情感训练集.tsv reviews-train.csv train_clean.jsonl"""
 VALID = """val valid validation Validation VAL val_set val-set valset dev Dev devel development
-dev_set devset eval evaluation heldout dev.jsonl validation.jsonl valid.tsv.gz imdb_dev.csv val2014
+dev_set devset eval evaluation heldout held_out hold-out holdout.csv vali dev.jsonl
+validation.jsonl valid.tsv.gz imdb_dev.csv val2014
 验证集 验证 驗證集 开发集 开发集.jsonl 校验集 ValData data.dev.txt"""
 TEST = """test Test TEST testing Testing tst test_set testset test.jsonl imdb_test.csv test_a.json
 x_test test-00000-of-00003 测试集 测试 測試集 测试集.txt test.char.bmes TestSet"""

@@ -1,8 +1,8 @@
-"""What the names of captcha files say: one rule for all names, and never the number of a file.
+"""Reads labels from captcha file names, with one rule for all names of a folder.
 
-`7h2k.png`, `7h2k_1.jpg` and `7h2k-a1b2.png` say `7h2k`, and `8-3=_1.png` says `8-3=`: where every
-name has a `_`, what stands before it is the text, whatever it is made of.  Names that say the same
-everywhere, count the files, or are checksums or times say nothing about the images: refused.
+`7h2k.png`, `7h2k_1.jpg` and `7h2k-a1b2.png` mean `7h2k`, and `8-3=_1.png` means `8-3=`: if every
+name has a `_`, the label is what precedes it, whatever its characters.  Names that are all equal,
+number the files, or are checksums or timestamps carry no labels and are refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hornbook.errors import DataError
 ADVICE = (
     "Name each image after its text (7h2k.png, 7h2k_1.png), or write the texts into labels.csv "
     "beside them, with the columns file and label.\n"
-    "If a folder is what all images in it are, use hornbook train images."
+    "If the folder names are the labels, use hornbook train images."
 )
 _COPY = re.compile(
     r"\s+\(\d+\)$|\s+-\s+(copy|kopie|copie|副本)(\s+\(\d+\))?$|\s+copy(\s+\d+)?$", re.I
@@ -33,7 +33,7 @@ _OPERATORS = re.compile(r"[+*x×÷加减乘除=＝]", re.I)
 _COUNTED = re.compile(r"(\D*)(\d+)(\D*)")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{16,}", re.I)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-", re.I)
-# what tools and people call images of which they do not know the text
+# names that tools and people give to images of unknown text
 _WORDS = """captcha captchas image images img imgs picture pictures pic pics photo dsc screenshot
 frame file sample download downloads verify verifycode yzm vcode untitled
 图片 验证码 截图 微信图片"""
@@ -41,18 +41,18 @@ frame file sample download downloads verify verifycode yzm vcode untitled
 
 @dataclass(frozen=True)
 class NameRule:
-    """How the names of a folder are read.
+    """How labels are read from the names of a folder.
 
     Attributes:
         kind: `"before _"`, `"calculation"`, `"whole"` or `"first part"`.
-        ends: The characters at which a label ends, if it is a first part.
+        ends: Characters that end a label, for `"first part"`.
     """
 
     kind: str
     ends: str = ""
 
     def label(self, name: str) -> str:
-        """What a name says."""
+        """Returns the label of a name."""
         stem = stem_of(name)
         if self.kind == "before _":
             return stem.split("_")[0].strip()
@@ -61,32 +61,32 @@ class NameRule:
         return re.split(f"[{re.escape(self.ends)}]", stem, maxsplit=1)[0] if self.ends else stem
 
     def summary(self, names: Sequence[str]) -> str:
-        """The rule, the reason, and an example."""
+        """Describes the rule, with the reason and an example."""
         example = next((name for name in names if self.label(name) != stem_of(name)), names[0])
-        said, reason = {
-            "before _": ("what stands before '_' in the name", "every name has one"),
-            "calculation": ("the name without a number behind it", "'-' is a minus here"),
-            "whole": ("the whole name", "nothing in it ends a text"),
+        rule, reason = {
+            "before _": ("the name up to the first '_'", "every name has one"),
+            "calculation": ("the name without a trailing number", "'-' is a minus sign here"),
+            "whole": ("the whole name", "no character in it ends a label"),
             "first part": (
                 f"the name up to the first {_listed(self.ends)}",
                 "not every name has a '_'",
             ),
         }[self.kind]
-        return f"{said} ({reason}), e.g. {example} -> {self.label(example)}"
+        return f"{rule} ({reason}), e.g. {example} -> {self.label(example)}"
 
 
 def stem_of(name: str) -> str:
-    """A name without the ending of an image and without what a copy is marked with."""
+    """Returns a name without its image suffix and without the mark of a copy."""
     path = Path(unicodedata.normalize("NFC", name))
     known = path.suffix.lower() in ENDINGS or path.suffix.lower().startswith((".jp", ".png"))
     return _COPY.sub("", path.stem if known else path.name)
 
 
 def find_rule(names: Sequence[str]) -> NameRule:
-    """The one way to read all names.
+    """Finds the one rule that reads all names.
 
     Raises:
-        DataError: they can be read in two ways.
+        DataError: the names are ambiguous.
     """
     stems = [stem_of(name) for name in names]
     if all("_" in stem for stem in stems):
@@ -103,43 +103,45 @@ def find_rule(names: Sequence[str]) -> NameRule:
 
 
 def check_labels(labels: Sequence[str], names: Sequence[str], where: str) -> None:
-    """Makes sure that labels that were read from names can be what the images say.
+    """Checks that labels read from file names can be the texts of the images.
 
     Args:
-        labels: Of each name.
-        names: Of the files.
+        labels: The label of each name.
+        names: File names.
         where: Their folder.
 
     Raises:
-        DataError: they say nothing about the images, with the reason and what to do.
+        DataError: they cannot be, with the reason and what to do.
     """
     if len(names) > 2 and (problem := _problem(labels, names)):
         raise DataError(f"{where}: {problem}.{_swapped(names)}\n{ADVICE}")
 
 
 def _problem(labels: Sequence[str], names: Sequence[str]) -> str | None:
-    """Why labels cannot be what the images say."""
+    """Returns why labels cannot be the texts of the images; None if they can."""
     counts = Counter(labels)
     if len(counts) == 1:
-        return f"every name says {labels[0]!r} ({names[0]}), so there is nothing to tell apart"
+        return (
+            f"every name gives the label {labels[0]!r} ({names[0]}), so there is nothing to learn"
+        )
     for word, number in counts.items():
         if number > 2 and word.lower() in _WORDS.split():
             example = names[labels.index(word)]
-            return f"{number:,} names say {word!r} ({example}), which is no text"
+            return f"{number:,} names give the label {word!r} ({example}), which is not a text"
     example = f"{names[0]} -> {labels[0]}"
     if all(map(split_of, counts)):
-        return f"the names say only which split an image is of ({example})"
+        return f"the names only tell the split of an image ({example})"
     if _is_running_number(labels):
-        return f"the names count the files ({example})"
+        return f"the names only number the files ({example})"
     if all(_HEXADECIMAL.fullmatch(label) for label in labels) or all(map(_UUID.match, names)):
-        return f"the names are checksums or random ({example})"
+        return f"the names are checksums or random strings ({example})"
     if _are_times(labels):
-        return f"the names look like times or long numbers ({example})"
+        return f"the names look like timestamps or long numbers ({example})"
     return None
 
 
 def _swapped(names: Sequence[str]) -> str:
-    """A hint, where the text stands at the end of the name: `0001_7h2k.png`."""
+    """Returns a hint if the text seems to be at the end of the name: `0001_7h2k.png`."""
     parts = [re.split("[_-]", stem_of(name)) for name in names]
     texts = [part[-1] for part in parts]
     if not all(len(part) == 2 and 2 < len(part[1]) < 13 for part in parts):
@@ -148,15 +150,15 @@ def _swapped(names: Sequence[str]) -> str:
         return ""
     first, text = parts[0]
     return (
-        f"\nThe text seems to stand at the end: rename {names[0]} to "
+        f"\nThe text seems to be at the end: rename {names[0]} to "
         f"{text}_{first}{Path(names[0]).suffix}, and so on."
     )
 
 
 def _is_running_number(labels: Sequence[str]) -> bool:
-    """Whether labels are numbers one after the other, with few left out.
+    """Whether labels are consecutive numbers, with few gaps.
 
-    Short ones may be there twice, as the results of calculations are: `11_1.png`, `12_2.png`.
+    Short numbers may repeat, as results of calculations do: `11_1.png`, `12_2.png`.
     """
     distinct = sorted(set(labels))
     if len(distinct) < len(labels):
@@ -177,7 +179,7 @@ def _is_running_number(labels: Sequence[str]) -> bool:
     span = numbers[-1] - numbers[0] + 1
     density = len(numbers) / span
     if len(widths) == 1 and span >= 0.9 * 10 ** min(widths) and density < 0.95:
-        return False  # many of all texts that there can be
+        return False  # most of all possible texts, not a count
     regular = Counter(steps).most_common(1)[0][1] >= 0.8 * len(steps)
     return density >= 0.5 or (regular and len(steps) > 3)
 
@@ -192,7 +194,7 @@ def _base(stem: str) -> str:
 
 
 def _dash_ends(firsts: Sequence[str]) -> bool:
-    """Whether a label ends at `-`: told by the lengths of the names that have none."""
+    """Whether a label ends at `-`, judged by the lengths of the names without one."""
     sizes = {len(first) for first in firsts if "-" not in first}
     dashed = [first for first in firsts if "-" in first]
     if not sizes:
@@ -201,7 +203,7 @@ def _dash_ends(firsts: Sequence[str]) -> bool:
     whole = all(len(first) in sizes for first in dashed)
     if cut and whole:
         raise DataError(
-            f"The names can be read in two ways: {dashed[0]} says {dashed[0].split('-')[0]!r} or "
+            f"The names are ambiguous: {dashed[0]} could mean {dashed[0].split('-')[0]!r} or "
             f"{dashed[0]!r}.\n{ADVICE}"
         )
     return not whole

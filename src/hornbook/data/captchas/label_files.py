@@ -1,13 +1,13 @@
-"""Files that say what images say: `labels.csv`, `train_labels.csv`, `labels.txt`, `labels.json`.
+"""Reads label files: `labels.csv`, `train_labels.csv`, `labels.txt`, `labels.json`.
 
-A file is known by what is in it: in one of its columns are names of the images.  Tables with or
-without a header line, separated by comma, semicolon, tab, `|` or blanks (`name label`), JSON lines,
-a JSON array of objects, or one JSON object `{"1.png": "7h2k"}`.  Labels stay text: `0007`.
+A label file is recognized by its contents: one of its columns holds names of the images.  Supported
+are tables with or without a header line, separated by comma, semicolon, tab, `|` or blanks (`name
+label`), JSON lines, a JSON array of objects, and a JSON object `{"1.png": "7h2k"}`.  Labels stay
+text: `0007`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from hornbook.data.readers.header_tables import parse_table
-from hornbook.data.readers.json_lines import parse_json_lines
+from hornbook.data.readers.json_lines import DECODER, parse_json_lines
 from hornbook.data.readers.problems import Problems, beginning
 from hornbook.data.readers.text_lines import text_lines
 from hornbook.errors import DataError
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl")
 MAX_BYTES = 256 * 2**20
-_LOOKED_AT = 100  # lines that tell how a file is made
+_SAMPLE = 100  # lines that determine the layout of a file
 _NAME_COLUMNS = """file filename file_name image image_name image_id image_file img img_name
 img_path path filepath file_path image_path picture name id 文件 文件名 图片"""
 _LABEL_COLUMNS = """label labels text texts word words captcha code value transcription solution
@@ -31,13 +31,17 @@ answer gt ground_truth groundtruth target string content 标签 标注 文本 �
 _LABELISH = re.compile(
     r"label|(?<![a-z])gt(?![a-z])|ground_?truth|annotation|transcription|标签|标注", re.I
 )
-_ANSWERS = {"confidence", "character_confidence", "probability"}  # what a model said, not a person
+_ANSWERS = {
+    "confidence",
+    "character_confidence",
+    "probability",
+}  # columns of a model's predictions, not of labels
 _EXCEL = re.compile(r"sep=.", re.I)  # a line that Excel writes above the header
 
 
 @dataclass(frozen=True)
 class LabelRow:
-    """What a label file says of one image: the line, the name as it stands there, the label."""
+    """A row of a label file: its line, the image name as written there, and the label."""
 
     line: int
     name: str
@@ -45,23 +49,24 @@ class LabelRow:
 
 
 def is_labelish(path: Path) -> bool:
-    """Whether the name of a file says that labels are in it."""
+    """Whether the name of a file suggests that it holds labels."""
     return _LABELISH.search(path.stem) is not None
 
 
 def read_label_file(path: Path, known: Container[str]) -> list[LabelRow] | None:
-    """The rows of a file that names images; None when it names none.
+    """Returns the rows of a file that names images, or None if it names none.
 
     Args:
-        path: One of `SUFFIXES`.
+        path: A file with one of `SUFFIXES`.
         known: Names and stems of images, without folders.
 
     Raises:
-        DataError: it does name images, and is not in order: which column is the label is not
-            clear, or rows do not fit.
+        DataError: it names images, but the label column is unclear or rows do not fit.
     """
     if path.stat().st_size > MAX_BYTES:
-        raise DataError(f"{path} is larger than {MAX_BYTES // 2**20} MiB: no table of labels.")
+        raise DataError(
+            f"{path} is larger than {MAX_BYTES // 2**20} MiB, too large for a table of labels."
+        )
     if path.suffix.lower() in (".json", ".jsonl"):
         return _of_json(path, known)
     problems = Problems()
@@ -70,12 +75,12 @@ def read_label_file(path: Path, known: Container[str]) -> list[LabelRow] | None:
     except DataError:
         if is_labelish(path):
             raise
-        return None  # some other file, in another encoding
+        return None  # another kind of file, in another encoding
     if lines and _EXCEL.fullmatch(lines[0][1].strip("\r\n\ufeff")):
         del lines[0]
-    layout = _layout([line for _, line in lines[:_LOOKED_AT]], known)
+    layout = _layout([line for _, line in lines[:_SAMPLE]], known)
     if layout is None or not (layout.by_file_name or is_labelish(path)):
-        return None  # numbers that happen to be names without an ending
+        return None  # numbers that happen to equal names without suffix
     header = {cell.lower() for cell in _cells(lines[0][1], layout.delimiter)}
     if header & _ANSWERS and not is_labelish(path):
         return None
@@ -83,6 +88,7 @@ def read_label_file(path: Path, known: Container[str]) -> list[LabelRow] | None:
     if _are_names(rows):
         return None
     problems.raise_if_any()
+    _refuse_row_numbers(path, rows)
     return rows
 
 
@@ -91,11 +97,11 @@ class _Layout:
     delimiter: str  # " ": the name ends at the first blank, "  ": at the last
     name: int  # column
     has_header: bool
-    by_file_name: bool = True  # whether a name has its ending, or the header says it is one
+    by_file_name: bool = True  # whether names have a suffix, or the header calls them names
 
 
 def _layout(lines: Sequence[str], known: Container[str]) -> _Layout | None:
-    """How a table is made: the delimiter and column with which most lines name an image."""
+    """Finds the delimiter and column with which most lines name an image."""
     best, most = None, 0.0
     for delimiter in ("\t", ",", ";", "|", " ", "  "):
         cells = [_cells(line, delimiter) for line in lines]
@@ -114,7 +120,7 @@ def _layout(lines: Sequence[str], known: Container[str]) -> _Layout | None:
 
 
 def _header_of(line: str) -> _Layout | None:
-    """The layout of `file,label`, even if none of the images that follow is there."""
+    """Returns the layout of `file,label`, even if none of the named images exists."""
     for delimiter in ("\t", ",", ";"):
         header = [cell.lower() for cell in _cells(line, delimiter)]
         if {"file", "label"} <= set(header):
@@ -129,7 +135,9 @@ def _rows(
         for number, line in lines[layout.has_header :]:
             cells = _cells(line, layout.delimiter)
             if len(cells) != 2:
-                problems.add(f"{path}:{number}", f"no name and label: {beginning(line.strip())}")
+                problems.add(
+                    f"{path}:{number}", f"expected a name and a label: {beginning(line.strip())}"
+                )
                 continue
             yield LabelRow(number, cells[layout.name], cells[1 - layout.name])
         return
@@ -156,7 +164,7 @@ def _label_column(path: Path, header: Sequence[str], name: int) -> int:
         listed = ", ".join(header[place] for place in others)
         raise DataError(
             f"{path}: which column is the label?  There are {listed or 'none'} beside "
-            f"{header[name]}.\nCall it label."
+            f"{header[name]}.\nName it label."
         )
     return (known or others)[0]
 
@@ -168,11 +176,29 @@ def _of_json(path: Path, known: Container[str]) -> list[LabelRow] | None:
     except DataError:
         if is_labelish(path):
             raise
-        return None  # some other file of JSON
+        return None  # another kind of JSON file
     if not any(_names(row.name, known) for row in rows) or _are_names(rows):
         return None
     problems.raise_if_any()
+    _refuse_row_numbers(path, rows)
     return rows
+
+
+def _refuse_row_numbers(path: Path, rows: Sequence[LabelRow]) -> None:
+    """Raises DataError if the labels only number the rows, from 0 or 1."""
+    labels = [row.label for row in rows]
+    if len(labels) < 3 or not all(label.isdecimal() and len(label) < 10 for label in labels):
+        return
+    numbers = [int(label) for label in labels]
+    in_order = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    # in another order, 0000 to 9999 are all texts of four digits
+    is_every_text = len(labels) == 10 ** len(labels[0])
+    is_counted = sorted(numbers) == list(range(min(numbers), min(numbers) + len(numbers)))
+    if min(numbers) in (0, 1) and (in_order or (is_counted and not is_every_text)):
+        raise DataError(
+            f"{path}: the labels look like row numbers ({', '.join(labels[:3])} ...).\n"
+            "If the text is in another column, name that one label, and remove or rename this one."
+        )
 
 
 def _json_rows(path: Path, known: Container[str], problems: Problems) -> Iterator[LabelRow]:
@@ -183,9 +209,9 @@ def _json_rows(path: Path, known: Container[str], problems: Problems) -> Iterato
         text = "".join(line for _, line in lines)
         problems.raise_if_any()
         try:
-            value = json.loads(text)
+            value = DECODER.decode(text)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{path} is no JSON: {error}.") from None
+            raise DataError(f"{path} is not JSON: {error}.") from None
         if isinstance(value, dict) and not isinstance(next(iter(value.values()), None), list):
             for name, label in value.items():
                 label = _of_object(label, _LABEL_COLUMNS) if isinstance(label, dict) else label
@@ -232,7 +258,7 @@ def _names(cell: Any, known: Container[str]) -> bool:
 
 
 def _are_names(rows: Sequence[LabelRow]) -> bool:
-    """Whether the labels are names of images themselves: a list of what was renamed, or copied."""
+    """Whether the labels are image names themselves: a list of renamed or copied files."""
     return 2 * sum(_like_a_file(row.label.lower()) for row in rows) > len(rows)
 
 

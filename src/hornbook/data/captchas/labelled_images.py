@@ -1,10 +1,9 @@
-"""Labelled captchas: which ones are learned from, and what their labels are made of.
+"""Labelled captchas: their splits, and the alphabet of their labels.
 
-Where the labels come from is in `captcha_folder`: a file of labels in the folder, or the names of
-the images.  Folders `train`, `valid` and `test`, or names that say so, are the splits; without
-`valid` a tenth is set aside: the same one in every call with the same seed, and images that are the
-same, byte for byte, on one side.  Other folders are sets of their own, learned together and
-measured each by itself.
+Labels come from label files or file names, see `sources`.  Folders whose names mean `train`,
+`valid` and `test` are the splits; without `valid`, a tenth is held out: the same one in every call
+with the same seed, with byte-identical images on one side.  Other folders are sets of their own,
+trained on together and measured separately.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ NAMED_SETS = {
 
 
 def label_of(path: Path) -> str:
-    """What the name of a file says, if nothing is known of the names beside it."""
+    """Returns the label of a file name, without knowledge of the names beside it."""
     return find_rule([path.name]).label(path.name)
 
 
@@ -39,11 +38,11 @@ def read_captchas(path: str | Path, split: str | None = None, *, seed: int = 0) 
 
     Args:
         path: A folder, or a table of labels.
-        split: `"train"`, `"valid"`, `"test"`, or None for all but those of `"test"`.
-        seed: Of the split, where no folder is for validation.
+        split: `"train"`, `"valid"` or `"test"`.  Defaults to all images but those of `"test"`.
+        seed: Seed of the split, if there is no validation folder.
 
     Raises:
-        DataError: nothing to read was found, or all that is wrong with the labels.
+        DataError: no image, or all problems of the labels.
     """
     folder = read_captcha_folder(path)
     if split is None:
@@ -52,10 +51,10 @@ def read_captchas(path: str | Path, split: str | None = None, *, seed: int = 0) 
 
 
 def side_of(folder: CaptchaFolder, split: str, *, seed: int) -> list[Captcha]:
-    """The captchas of one split, set aside by us if it is not a folder's own.
+    """Returns the captchas of one split, which is held out if the folder has no own one.
 
     Raises:
-        DataError: there is no such split, or no two images that differ.
+        DataError: no such split, or no two different images.
     """
     if split in folder.splits and (split != "train" or "valid" in folder.splits):
         return folder.captchas(split)
@@ -64,24 +63,24 @@ def side_of(folder: CaptchaFolder, split: str, *, seed: int) -> list[Captcha]:
     sides = split_off(folder.captchas("train"), seed=seed)
     if not all(sides):
         raise DataError(
-            f"{folder.path} has no two images that differ, so none can be set aside for "
+            f"{folder.path} has no two images that differ, so none can be held out for "
             "validation.\nLabel some more, or make two folders, train and valid, in it."
         )
     return sides[split == "valid"]
 
 
 def leaked(train: Iterable[Captcha], valid: Iterable[Captcha]) -> list[Path]:
-    """The validation images that are learned from too, byte for byte."""
-    seen = {_content(captcha) for captcha in train}
-    return [captcha.path for captcha in valid if _content(captcha) in seen]
+    """Returns the validation images that are in the training set too, byte for byte."""
+    contents = {_content(captcha) for captcha in train}
+    return [captcha.path for captcha in valid if _content(captcha) in contents]
 
 
 def split_off(
     captchas: Sequence[Captcha], *, seed: int = 0, fraction: float = 0.1
 ) -> tuple[list[Captcha], list[Captcha]]:
-    """Training and validation captchas, of each set the same share, by what is in the files.
+    """Splits each set into training and validation captchas, by a hash of the file contents.
 
-    Images that are the same byte for byte are on one side.
+    Byte-identical images are on one side.
     """
     contents = [_content(captcha) for captcha in captchas]
     order: dict[str, set[str]] = defaultdict(set)
@@ -104,12 +103,12 @@ def _content(captcha: Captcha) -> str:
 
 @dataclass(frozen=True)
 class Alphabet:
-    """What the labels of a data set are made of.
+    """The characters and lengths of the labels of a data set.
 
     Attributes:
-        characters: Each once, sorted.
-        shortest, longest: Lengths of labels.
-        ignore_case: Whether labels are taken in lower case.
+        characters: Sorted, without repetition.
+        shortest, longest: Minimum and maximum length of a label.
+        ignore_case: Whether labels are lowercased.
     """
 
     characters: str
@@ -119,22 +118,22 @@ class Alphabet:
 
     @property
     def length(self) -> str:
-        """The lengths in words."""
+        """The lengths, in words."""
         if self.shortest == self.longest:
             return f"always {self.longest}"
         return f"{self.shortest} to {self.longest}"
 
     @property
     def case(self) -> str:
-        """What becomes of upper and lower case, in words."""
+        """How upper and lower case are treated, in words."""
         if self.ignore_case:
             return "ignored"
         swapped = set(self.characters.swapcase()) & set(self.characters)
         letters = {one for one in swapped if one.swapcase() != one}
-        return "told apart" if letters else "only one of each letter there"
+        return "distinguished" if letters else "each letter has only one case"
 
     def text(self, label: str) -> str:
-        """A label as it is learned."""
+        """Returns a label as it is trained on."""
         return label.lower() if self.ignore_case else label
 
 
@@ -145,16 +144,17 @@ def find_alphabet(
     characters: str = "auto",
     case: str = "auto",
 ) -> Alphabet:
-    """What the labels are made of, checked against what was asked for.
+    """Returns the alphabet of the labels, checked against the options.
 
     Args:
+        captchas: The labelled images.
         length: `"auto"`, or the number of characters that every label must have.
-        characters: `"auto"`; or all that may occur, also by name: `"digits"`, `"lower"`,
-            `"upper"`, joined with `+`.
-        case: `"auto"` and `"kept"`: as the labels are; `"ignored"`: all in lower case.
+        characters: `"auto"`, or all characters that may occur, or names of sets joined with `+`:
+            `"digits"`, `"lower"`, `"upper"`.
+        case: `"auto"` or `"kept"` for labels as they are, `"ignored"` for lowercase.
 
     Raises:
-        DataError: listing the files whose labels do not fit, and what to do about them.
+        DataError: lists the files whose labels do not fit, and what to do.
     """
     ignore_case = case == "ignored"
     labels = [c.label.lower() if ignore_case else c.label for c in captchas]
@@ -166,7 +166,7 @@ def find_alphabet(
         counts = ", ".join(f"{n} x {size}" for size, n in sorted(Counter(map(len, labels)).items()))
         problems.raise_if_any(
             f"--length {length} needs labels of {length} characters; there are {counts} "
-            "(labels x characters).\nRename these files, or leave the length out."
+            "(labels x characters).\nRename these files, or omit --length."
         )
     known = None if characters == "auto" else characters_of(characters)
     if known is not None:
@@ -174,17 +174,17 @@ def find_alphabet(
             if other := sorted(set(label) - set(known)):
                 problems.add(str(captcha.path), f"{label!r} has {''.join(other)!r}")
         problems.raise_if_any(
-            f"--characters {characters} knows only {known}.\nAdd to it, or leave it out."
+            f"--characters {characters} allows only {known}.\nExtend it, or omit it."
         )
     used = "".join(sorted(set("".join(labels))))
     if len(set(labels)) == 1:
-        raise DataError(f"Every image says {labels[0]!r}: there is nothing to tell apart.")
+        raise DataError(f"Every image has the label {labels[0]!r}: there is nothing to learn.")
     lengths = list(map(len, labels))
     return Alphabet(known or used, min(lengths), max(lengths), ignore_case)
 
 
 def characters_of(words: str) -> str:
-    """The characters that `"digits+lower"`, or a list of them, stands for; each once, sorted."""
+    """Returns the characters of `"digits+lower"`, or of a list of characters, sorted."""
     parts = words.split("+")
     if set(parts) <= set(NAMED_SETS):
         words = "".join(NAMED_SETS[part] for part in parts)
@@ -196,7 +196,7 @@ def characters_of(words: str) -> str:
 
 
 def fingerprint(captchas: Iterable[Captcha]) -> str:
-    """A SHA-256 over labels and images, to know the same data again."""
+    """Returns a SHA-256 of labels and images, to recognize the same data."""
     digest = hashlib.sha256()
     for captcha in captchas:
         digest.update(f"{captcha.label}\0{captcha.set_name}\0".encode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""A folder of labelled captchas, drawn by several processes, the same for the same seed."""
+"""Draws a folder of labelled captchas in several processes, reproducibly by seed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hornbook.data.seeding import random_of
 from hornbook.errors import HornbookError, OptionError
 from hornbook.files import atomic_folder
 
-PART = 250  # images that a process draws at a time
+PART = 250  # images per task of a process
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Order:
 
     Attributes:
         style, size, fonts: See `Artist`.
-        characters: That texts are made of.
-        lengths: The shortest and the longest text.
-        seed: Settles every image, whatever draws it.
+        characters: Characters of the texts.
+        lengths: Minimum and maximum length of a text.
+        seed: Determines every image, whichever process draws it.
     """
 
     style: str
@@ -37,7 +37,7 @@ class Order:
     seed: int
 
     def text(self, number: int) -> str:
-        """What image `number` says."""
+        """Returns the text of image `number`."""
         random = random_of(self.seed, number, 0)
         length = int(random.integers(self.lengths[0], self.lengths[1] + 1))
         return "".join(
@@ -50,16 +50,16 @@ def make_captchas(
 ) -> list[Path]:
     """Draws `count` images into a new folder: `7h2k_000012.png`.
 
-    The folder is there when all of them are, and never before, whatever ends the drawing.
+    The folder appears only once it is complete, whatever interrupts the drawing.
 
     Args:
-        folder: New, or empty.
+        folder: A new or empty folder.
         order: What to draw.
-        count: How many.
-        workers: Processes; 0 draws in this one; None: one a core.
+        count: Number of images.
+        workers: Number of processes; 0 draws in this one.  Defaults to one per core.
 
     Raises:
-        HornbookError: the folder holds something, or the order cannot be carried out.
+        HornbookError: the folder is not empty, or the order is invalid.
     """
     from hornbook.progress import Progress
 
@@ -67,10 +67,12 @@ def make_captchas(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise HornbookError(f"{folder} exists already; name a new folder for the images.")
     if len(set(order.characters)) < 2:
-        raise OptionError(f"characters is {order.characters!r}: two different ones are needed.")
+        raise OptionError(
+            f"characters is {order.characters!r}: at least two different ones are needed."
+        )
     if count < 1 or not 1 <= order.lengths[0] <= order.lengths[1]:
         raise OptionError("At least one image of at least one character is needed.")
-    Artist(order.style, order.size, order.fonts)  # refuses what cannot be drawn, before anything
+    Artist(order.style, order.size, order.fonts)  # raises early if this cannot be drawn
     parts = [range(begin, min(begin + PART, count)) for begin in range(0, count, PART)]
     workers = min(os.cpu_count() or 1, len(parts)) if workers is None else workers
     names: list[str] = []
@@ -79,9 +81,9 @@ def make_captchas(
         Progress("captchas", total=count, unit="images") as bar,
     ):
         draw = functools.partial(_draw, temporary, order)
-        for made in in_processes(draw, parts, workers=0 if workers < 2 else workers):
-            names += made
-            bar.advance(len(made))
+        for part in in_processes(draw, parts, workers=0 if workers < 2 else workers):
+            names += part
+            bar.advance(len(part))
         if not _safe(order.characters):
             rows = [(name, order.text(number)) for number, name in enumerate(names)]
             write_labels(temporary / TABLES[0], rows)
@@ -100,5 +102,5 @@ def _draw(folder: Path, order: Order, numbers: Sequence[int]) -> list[str]:
 
 
 def _safe(characters: str) -> bool:
-    """Whether texts can stand in names of files everywhere."""
+    """Whether texts are valid in file names on every system."""
     return characters.isalnum() and characters.isascii()

@@ -1,8 +1,8 @@
-"""A folder of captchas: its splits, its sets, and where the label of each image comes from.
+"""A folder of captchas: its splits, its sets, and the source of each image's label.
 
-A file of labels (`label_files`) that names images of the folder goes first; images without one are
-read by their names (`captcha_names`), with one rule for each set.  Files of labels lie in the
-folder, in a folder of it, or, if their name says that they hold labels, beside it.
+A label file (`label_files`) that names images of the folder has precedence; other images are
+labelled by their file names (`file_names`), with one rule per set.  Label files are in the folder,
+in one of its folders, or, if their name suggests labels, beside it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from hornbook.errors import DataError
 
 @dataclass(frozen=True)
 class Captcha:
-    """An image and what it says.
+    """A labelled image.
 
     Attributes:
-        path: Its file.
-        label: What it says.
-        set_name: The folder it belongs to, where several are learned together; else "".
+        path: The file.
+        label: Its text.
+        set_name: Its folder, if several are trained on together; else "".
     """
 
     path: Path
@@ -44,15 +44,15 @@ class Captcha:
 
 @dataclass
 class CaptchaFolder:
-    """What a folder holds.
+    """The captchas of a folder.
 
     Attributes:
         path: The folder, or a table of labels.
-        splits: `"train"`, `"valid"`, `"test"` -> the images, each with its set; `"train"` is
-            everything where there are no splits.
-        labels: Of the images that a file of labels names.
-        sources: Where the labels come from that were asked for so far, one line each.
-        unused: What is there and not used, one line each.
+        splits: `"train"`, `"valid"`, `"test"` -> the images, each with its set; everything is
+            `"train"` if there are no splits.
+        labels: Labels of the images that a label file names.
+        sources: Where the labels requested so far come from, one line each.
+        unused: Files that are not used, one line each.
     """
 
     path: Path
@@ -62,47 +62,49 @@ class CaptchaFolder:
     unused: list[str] = field(default_factory=list)
 
     def captchas(self, split: str) -> list[Captcha]:
-        """The labelled images of a split, in the order of their paths; [] if it is not there.
+        """Returns the labelled images of a split, sorted by path; [] if there is no such split.
 
         Raises:
-            DataError: names that say nothing about the images.
+            DataError: the names carry no labels.
         """
-        found = []
+        captchas = []
         for set_name, paths in self.by_set(split).items():
             labels = {path: self.labels[path] for path in paths if path in self.labels}
             labels = labels or self._read_names(set_name, paths)
-            found += [Captcha(path, label, set_name) for path, label in labels.items()]
-        return sorted(found, key=lambda captcha: captcha.path)
+            captchas += [Captcha(path, label, set_name) for path, label in labels.items()]
+        return sorted(captchas, key=lambda captcha: captcha.path)
 
     def by_set(self, split: str) -> dict[str, list[Path]]:
-        """The images of each set of a split."""
+        """Returns the images of each set of a split."""
         paths: dict[str, list[Path]] = defaultdict(list)
         for path, set_name in self.splits.get(split, {}).items():
             paths[set_name].append(path)
         return paths
 
     def names(self) -> str:
-        """The splits that are there."""
+        """Returns the names of the splits."""
         return " and ".join(self.splits)
 
     def lines(self) -> list[str]:
-        """What a person should know: where labels come from and what is not used."""
-        kept = f"Kept        {_images(len(self.splits.get('test', ())))} of the test split"
+        """Describes where labels come from and what is not used."""
+        test = f"Test        {_images(len(self.splits.get('test', ())))} in the test split"
         return [
             *(f"Labels      {line}" for line in dict.fromkeys(self.sources)),
-            *([kept] if "test" in self.splits and len(self.splits) > 1 else []),
+            *([test] if "test" in self.splits and len(self.splits) > 1 else []),
             *(f"Not used    {line}" for line in self.unused),
         ]
 
     def _read_names(self, set_name: str, paths: Sequence[Path]) -> dict[Path, str]:
-        groups = [self.by_set(split).get(set_name, []) for split in self.splits]  # one rule for all
+        groups = [
+            self.by_set(split).get(set_name, []) for split in self.splits
+        ]  # one rule for all splits
         every = [path for group in groups for path in group if path not in self.labels]
         rule = find_rule([path.name for path in every])
         labels = {path: rule.label(path.name) for path in paths}
         problems = Problems()
         for path, label in labels.items():
             if not label:
-                problems.add(str(path), "its name says no text")
+                problems.add(str(path), "its name holds no text")
         problems.raise_if_any(ADVICE)
         names = [path.name for path in paths]
         check_labels(list(labels.values()), names, str(paths[0].parent))
@@ -111,36 +113,36 @@ class CaptchaFolder:
 
 
 def read_captcha_folder(path: str | Path) -> CaptchaFolder:
-    """Finds the images of a folder, their splits and sets, and what labels them.
+    """Finds the images of a folder, their splits and sets, and their labels.
 
     Args:
-        path: A folder, or a file of labels beside the images.
+        path: A folder, or a label file beside the images.
 
     Raises:
-        DataError: there is no such folder or no image in it, or what is wrong with the labels.
+        DataError: no such folder, no image in it, or problems of the labels.
     """
     path = Path(path)
-    found = CaptchaFolder(path)
+    captchas = CaptchaFolder(path)
     folder = path.parent if path.is_file() else path
     images = look_for_images(folder)
     if not images.paths:
         raise DataError(no_image_in(folder, images))
-    roots = _find_splits(found, folder, images.paths)
-    known = {path: split for split, paths in found.splits.items() for path in paths}
+    roots = _find_splits(captchas, folder, images.paths)
+    known = {path: split for split, paths in captchas.splits.items() for path in paths}
     if path.is_file():
         files = [path]
     else:
         files = _candidates(folder, roots)
-    used = _Labels(found, folder, known).read(files, explicit=path.is_file())
+    used = _Labels(captchas, folder, known).read(files, explicit=path.is_file())
     rest = images.passed_over.copy()
     rest.subtract(file.suffix.lower() for file in used if file.is_relative_to(folder))
     if others := passed_over(+rest):
-        found.unused.append(others)
-    return found
+        captchas.unused.append(others)
+    return captchas
 
 
-def _find_splits(found: CaptchaFolder, folder: Path, paths: Iterable[Path]) -> list[Path]:
-    """Fills in `splits`, with the set of each image; returns the folders of the splits."""
+def _find_splits(captchas: CaptchaFolder, folder: Path, paths: Iterable[Path]) -> list[Path]:
+    """Sets `splits`, with the set of each image, and returns the split folders."""
     names = [one.name for one in folders_in(folder)]
     named = splits_in(names)
     for name in set(names).difference(*named.values()):
@@ -153,7 +155,7 @@ def _find_splits(found: CaptchaFolder, folder: Path, paths: Iterable[Path]) -> l
     for split, same in named.items():
         if len(same) > 1:
             raise DataError(
-                f"{folder} has more than one {split} folder: {', '.join(same)}.\nLeave one."
+                f"{folder} has more than one {split} folder: {', '.join(same)}.\nKeep one."
             )
     split_of = {same[0]: split for split, same in named.items()}
     sets: dict[str, dict[Path, str]] = defaultdict(dict)
@@ -168,19 +170,19 @@ def _find_splits(found: CaptchaFolder, folder: Path, paths: Iterable[Path]) -> l
         sets[own or "train"][path] = inner[0] if len(inner) > 1 else ""
     if len({set_name for paths in sets.values() for set_name in paths.values()}) == 1:
         sets = defaultdict(dict, {split: dict.fromkeys(sets[split], "") for split in sets})
-    found.splits = {split: sets[split] for split in ("train", "valid", "test") if split in sets}
+    captchas.splits = {split: sets[split] for split in ("train", "valid", "test") if split in sets}
     for name, number in unused.items():
-        found.unused.append(f"{folder / name}: {_images(number)} of no split")
+        captchas.unused.append(f"{folder / name}: {_images(number)} of no split")
     return [folder / name for name in split_of]
 
 
 def _candidates(folder: Path, roots: Sequence[Path]) -> list[Path]:
-    """Files that may hold labels: those of the folder first."""
+    """Returns files that may hold labels, those of the folder first."""
     inner = [one for root in [folder, *roots] for one in folders_in(root)]
     files = []
     for place in dict.fromkeys([folder, *roots, *inner]):
         here = [file for file in loose_files_in(place) if file.suffix.lower() in SUFFIXES]
-        if len(here) > 20:  # a text beside each image, or something else
+        if len(here) > 20:  # a text file per image, or something else
             here = [file for file in here if is_labelish(file)]
         files += [file for file in here if file.is_file()]
     beside = loose_files_in(folder.absolute().parent)
@@ -194,21 +196,21 @@ def _images(number: int) -> str:
 
 
 class _Labels:
-    """Gives the images of a folder the labels that files say."""
+    """Assigns labels from label files to the images of a folder."""
 
-    def __init__(self, found: CaptchaFolder, folder: Path, known: dict[Path, str]):
-        self.found, self.folder, self.known = found, folder, known
+    def __init__(self, captchas: CaptchaFolder, folder: Path, known: dict[Path, str]):
+        self.captchas, self.folder, self.known = captchas, folder, known
         self.by_name: dict[str, list[Path]] = defaultdict(list)
         for path in known:
             for name in {path.name, path.stem}:
                 self.by_name[unicodedata.normalize("NFC", name)].append(path)
         self.problems = Problems()
         self.source: dict[Path, Path] = {}  # image -> the file that labels it
-        self.split_of: dict[Path, str] = {}  # as the names of the files say
+        self.split_of: dict[Path, str] = {}  # by the name of the label file
 
     def read(self, files: Sequence[Path], *, explicit: bool) -> list[Path]:
-        """Reads all files, and returns those that name images, or have been said not to."""
-        told = []
+        """Reads all files; returns those that name images or were reported not to."""
+        reported = []
         splits = splits_in([file.name for file in files])
         split_of = {name: split for split, names in splits.items() for name in names}
         for file in files:
@@ -218,27 +220,27 @@ class _Labels:
                 if explicit:
                     raise DataError(f"{file} names none of the images in {self.folder}.")
                 if inside and is_labelish(file):
-                    self.found.unused.append(f"{file}, which names no image that is here")
-                    told.append(file)
+                    self.captchas.unused.append(f"{file}, which names no image of this folder")
+                    reported.append(file)
                 continue
-            told.append(file)
+            reported.append(file)
             used = self._take(file, rows, split_of.get(file.name), missing_is_wrong=inside)
             if used:
                 path, label = used[0]
-                self.found.sources.append(
+                self.captchas.sources.append(
                     f"of {file}: {_images(len(used))}, e.g. {path.name} -> {label}"
                 )
         self.problems.raise_if_any()
-        if explicit and not self.found.labels:
+        if explicit and not self.captchas.labels:
             raise DataError(f"{files[0]} names no image.")
         self._settle_splits()
-        self._say_missing()
-        return told
+        self._report_missing()
+        return reported
 
     def _take(
         self, file: Path, rows: Sequence[LabelRow], split: str | None, *, missing_is_wrong: bool
     ) -> list[tuple[Path, str]]:
-        """Takes over what a file says; returns what was not known before."""
+        """Adds the labels of a file; returns those that are new."""
         used = []
         here: dict[Path, str] = {}
         for row in rows:
@@ -247,18 +249,18 @@ class _Labels:
             if not row.label:
                 self.problems.add(where, "the label is empty")
             elif len(paths) > 1:
-                self.problems.add(where, f"{len(paths)} images are called {row.name}")
+                self.problems.add(where, f"{len(paths)} images are named {row.name}")
             elif not paths:
                 if missing_is_wrong:
                     self.problems.add(where, f"there is no file {file.parent / row.name}")
             elif here.setdefault(paths[0], row.label) != row.label:
                 before = here[paths[0]]
-                self.problems.add(where, f"{row.name} is there twice, as {before} and {row.label}")
-            elif self.found.labels.get(paths[0], row.label) != row.label:
-                before = f"{self.found.labels[paths[0]]} in {self.source[paths[0]].name}"
-                self.problems.add(where, f"{row.name} is {row.label} here, and {before}")
-            elif paths[0] not in self.found.labels:
-                self.found.labels[paths[0]] = row.label
+                self.problems.add(where, f"{row.name} has two labels, {before} and {row.label}")
+            elif self.captchas.labels.get(paths[0], row.label) != row.label:
+                before = f"{self.captchas.labels[paths[0]]} in {self.source[paths[0]].name}"
+                self.problems.add(where, f"{row.name} is {row.label} here, but {before}")
+            elif paths[0] not in self.captchas.labels:
+                self.captchas.labels[paths[0]] = row.label
                 self.source[paths[0]] = file
                 used.append((paths[0], row.label))
         if split is not None:
@@ -266,7 +268,7 @@ class _Labels:
         return used
 
     def _images(self, file: Path, name: str, split: str | None) -> list[Path]:
-        """The images that a row may mean: by its path, else by the end of its path."""
+        """Returns the images that a row may mean: by its path, else by the end of its path."""
         parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
         for root in (file.parent, self.folder):
             path = root.joinpath(*parts)
@@ -286,23 +288,23 @@ class _Labels:
         return []
 
     def _settle_splits(self) -> None:
-        """`valid_labels.csv` says of which split images are that lie in no folder of one."""
-        splits = self.found.splits
+        """Assigns splits by label file (`valid_labels.csv`) to images outside of split folders."""
+        splits = self.captchas.splits
         if not self.split_of or list(splits) != ["train"]:
             return
         settled: dict[str, dict[Path, str]] = {"train": {}, "valid": {}, "test": {}}
         for path, set_name in splits["train"].items():
             settled[self.split_of.get(path, "train")][path] = set_name
-        self.found.splits = {split: paths for split, paths in settled.items() if paths}
+        self.captchas.splits = {split: paths for split, paths in settled.items() if paths}
 
-    def _say_missing(self) -> None:
-        for split in self.found.splits:
-            for own in self.found.by_set(split).values():
-                missing = [path for path in own if path not in self.found.labels]
+    def _report_missing(self) -> None:
+        for split in self.captchas.splits:
+            for own in self.captchas.by_set(split).values():
+                missing = [path for path in own if path not in self.captchas.labels]
                 if missing and len(missing) < len(own):
                     named = ", ".join(path.name for path in missing[:3])
                     more = ", ..." if len(missing) > 3 else ""
-                    self.found.unused.append(
-                        f"{len(missing):,} of {len(own):,} images, which no row of the labels "
-                        f"names: {named}{more}"
+                    self.captchas.unused.append(
+                        f"{len(missing):,} of {len(own):,} images, which have no row in the "
+                        f"labels: {named}{more}"
                     )

@@ -1,7 +1,7 @@
-"""Captchas drawn by ourselves, on Pillow: labelled images to begin with, and for tests.
+"""Draws captchas with Pillow: labelled images to start with, and for tests.
 
-A style is data: how far characters are turned, how they overlap, what is drawn across them, how
-the whole is bent.  The style `captcha` is the images of the `captcha` package instead.
+A style is data: rotation and overlap of the characters, lines and dots across them, warping.  The
+style `captcha` uses the `captcha` package instead.
 """
 
 from __future__ import annotations
@@ -19,24 +19,25 @@ from hornbook.errors import DataError, OptionError, did_you_mean, require
 if TYPE_CHECKING:
     from PIL import Image
 
-LIBRARY = "captcha"  # the style that is drawn by the package of this name
-MIXED = "mixed"  # any of the others, image by image
+LIBRARY = "captcha"  # the style drawn by the package of this name
+MIXED = "mixed"  # a random one of the others for each image
 FONT_ENDINGS = (".ttf", ".otf", ".ttc")
+Color = tuple[int, int, int]  # red, green, blue
 
 
 @dataclass(frozen=True)
 class Style:
-    """How images look.
+    """The look of an image.
 
     Attributes:
-        angle: Degrees that a character may be turned to either side.
-        overlap: Share of a character's width that the next one may cover.
-        rise: Share of the height that a character may stand too high or low.
-        lines: At most so many lines are drawn across.
-        dots: For each thousand pixels.
-        wave: Pixels, at 60 of height, by which the whole is bent.
-        noise: Standard deviation of what is added to each pixel, of 255.
-        one_colour: Whether all characters have the same.
+        angle: Maximum rotation of a character in degrees, to either side.
+        overlap: Maximum share of a character's width that the next one covers.
+        rise: Maximum vertical offset of a character, as a share of the height.
+        lines: Maximum number of lines across.
+        dots: Number of dots per thousand pixels.
+        wave: Amplitude of the warp in pixels, at a height of 60.
+        noise: Standard deviation of the noise added to each pixel, out of 255.
+        one_color: Whether all characters have the same color.
     """
 
     angle: float = 25
@@ -46,14 +47,14 @@ class Style:
     dots: float = 3
     wave: float = 0
     noise: float = 0
-    one_colour: bool = False
+    one_color: bool = False
 
 
 STYLES = {
     "plain": Style(angle=8, overlap=0.0, rise=0.05, lines=0, dots=0),
-    "lines": Style(lines=6, dots=1, one_colour=True),
+    "lines": Style(lines=6, dots=1, one_color=True),
     "noise": Style(lines=1, dots=12, noise=25),
-    "warp": Style(wave=5, overlap=0.2, lines=2, one_colour=True),
+    "warp": Style(wave=5, overlap=0.2, lines=2, one_color=True),
     "crowd": Style(angle=35, overlap=0.35, lines=3, dots=5, wave=2),
 }
 STYLE_NAMES = (LIBRARY, *STYLES, MIXED)
@@ -65,18 +66,18 @@ class Artist:
     Args:
         style: One of `STYLE_NAMES`.
         size: `(width, height)` of the images.
-        fonts: Font files, or a folder of them; without, the one that Pillow brings.
+        fonts: Font files, or folders of them.  Defaults to the font that comes with Pillow.
 
     Raises:
-        OptionError: there is no such style, or no font.
-        MissingExtraError: Pillow, or the package of the style `captcha`, is not installed.
+        OptionError: no such style, or no font.
+        MissingExtraError: Pillow, or the package for the style `captcha`, is not installed.
     """
 
     def __init__(
         self, style: str, size: tuple[int, int] = (160, 60), fonts: Sequence[str | Path] = ()
     ):
         if style not in STYLE_NAMES:
-            raise OptionError(f"There is no style {style!r}. {did_you_mean(style, STYLE_NAMES)}")
+            raise OptionError(f"Unknown style {style!r}. {did_you_mean(style, STYLE_NAMES)}")
         require("PIL.Image", extra="vision", package="Pillow")
         self.style = style
         self.size = size
@@ -86,7 +87,7 @@ class Artist:
         self._opened: dict[tuple[Path | None, int], Any] = {}
 
     def draw(self, text: str, random: np.random.Generator) -> Image.Image:
-        """An image of the text; `random` settles everything in it."""
+        """Returns an image of the text, determined by `random`."""
         if self.style == LIBRARY:
             return _by_library(text, self.size, [str(font) for font in self.fonts], random)
         name = self.style
@@ -102,10 +103,10 @@ class Artist:
         image = Image.new("RGB", self.size, light)
         dark = _dark(random)
         letters = [
-            self._letter(one, dark if style.one_colour else _dark(random), style, random)
+            self._letter(one, dark if style.one_color else _dark(random), style, random)
             for one in text
         ]
-        # as wide as they are, less what they overlap, and made to fit
+        # widths minus overlap, scaled to fit
         steps = [letter.width * (1 - style.overlap * random.uniform(0.2, 1)) for letter in letters]
         factor = min(1.0, (width - 8) / max(sum(steps), 1))
         left = random.uniform(2, max(3.0, width - sum(steps) * factor - 2))
@@ -118,20 +119,22 @@ class Artist:
         _cross(image, dark, style, random)
         return _finished(image, style, random)
 
-    def _letter(self, one: str, colour, style: Style, random: np.random.Generator) -> Image.Image:
-        """A character, turned, in a transparent image as large as itself."""
+    def _letter(
+        self, one: str, color: Color, style: Style, random: np.random.Generator
+    ) -> Image.Image:
+        """Returns a rotated character in a transparent image of its size."""
         from PIL import Image, ImageDraw
 
         size = round(self.size[1] * random.uniform(0.6, 0.85))
         font = self._font(size, random)
         box = font.getbbox(one)
         wide, tall = (max(1, int(box[side + 2] - box[side])) + 4 for side in (0, 1))
-        letter = Image.new("RGBA", (wide, tall), (*colour, 0))
-        ImageDraw.Draw(letter).text((2 - box[0], 2 - box[1]), one, font=font, fill=(*colour, 255))
+        letter = Image.new("RGBA", (wide, tall), (*color, 0))
+        ImageDraw.Draw(letter).text((2 - box[0], 2 - box[1]), one, font=font, fill=(*color, 255))
         angle = random.uniform(-style.angle, style.angle)
         return letter.rotate(angle, Image.Resampling.BILINEAR, expand=True)
 
-    def _font(self, size: int, random: np.random.Generator):
+    def _font(self, size: int, random: np.random.Generator) -> Any:
         from PIL import ImageFont
 
         file = self.fonts[random.integers(len(self.fonts))] if self.fonts else None
@@ -139,18 +142,18 @@ class Artist:
             try:
                 font = ImageFont.truetype(str(file), size) if file else None
             except OSError as error:
-                raise DataError(f"{file} is no font that can be read: {error}.") from None
+                raise DataError(f"{file} is not a readable font: {error}.") from None
             self._opened[file, size] = font or ImageFont.load_default(size)
         return self._opened[file, size]
 
 
-def _dark(random: np.random.Generator) -> tuple[int, int, int]:
+def _dark(random: np.random.Generator) -> Color:
     red, green, blue = (int(value) for value in random.integers(0, 150, 3))
     return red, green, blue
 
 
-def _cross(image: Image.Image, colour, style: Style, random: np.random.Generator) -> None:
-    """Lines from side to side, and dots."""
+def _cross(image: Image.Image, color: Color, style: Style, random: np.random.Generator) -> None:
+    """Draws lines from side to side, and dots."""
     from PIL import ImageDraw
 
     draw = ImageDraw.Draw(image)
@@ -158,7 +161,7 @@ def _cross(image: Image.Image, colour, style: Style, random: np.random.Generator
     for _ in range(int(random.integers(0, style.lines + 1))):
         start, end = random.uniform(0, height, 2)
         begin, stop = random.uniform(0, width / 3), random.uniform(width * 2 / 3, width)
-        ink = colour if style.one_colour else _dark(random)
+        ink = color if style.one_color else _dark(random)
         draw.line((begin, start, stop, end), fill=ink, width=int(random.integers(1, 3)))
     for _ in range(round(style.dots * width * height / 1000)):
         x, y = random.uniform(0, width), random.uniform(0, height)
@@ -166,7 +169,7 @@ def _cross(image: Image.Image, colour, style: Style, random: np.random.Generator
 
 
 def _finished(image: Image.Image, style: Style, random: np.random.Generator) -> Image.Image:
-    """Bent like a flag, and noisy, as the style wants it."""
+    """Applies the warp and the noise of the style."""
     from PIL import Image
 
     if not (style.wave or style.noise):
@@ -199,7 +202,7 @@ def _font_files(fonts: Sequence[str | Path]) -> list[Path]:
 
 
 class _Seeded:
-    """Stands in for the module `secrets`, from which the `captcha` package draws."""
+    """Replaces the module `secrets`, the random source of the `captcha` package."""
 
     def __init__(self, random: np.random.Generator):
         self.random = random
@@ -217,20 +220,23 @@ class _Seeded:
 def _by_library(
     text: str, size: tuple[int, int], fonts: list[str], random: np.random.Generator
 ) -> Image.Image:
-    """An image of the `captcha` package, which has no seed: what it draws from is replaced."""
+    """Draws with the `captcha` package; it takes no seed, so its random source is replaced."""
     import captcha.image
 
     before = captcha.image.secrets
     seeded: Any = _Seeded(random)
-    captcha.image.secrets = seeded  # one process draws one image at a time
+    captcha.image.secrets = seeded  # safe: a process draws one image at a time
     try:
-        return captcha.image.ImageCaptcha(*size, fonts=fonts or None).generate_image(text)
+        image: Image.Image = captcha.image.ImageCaptcha(*size, fonts=fonts or None).generate_image(
+            text
+        )
+        return image
     finally:
         captcha.image.secrets = before
 
 
 def png(image: Image.Image) -> bytes:
-    """The image as a PNG file."""
+    """Returns the image as the bytes of a PNG file."""
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -97,13 +98,13 @@ def _parse_each(
         if not text:
             continue
         try:
-            row = json.loads(text, parse_constant=_refuse_constant)
+            row = DECODER.decode(text)
         except json.JSONDecodeError as error:
             column = error.pos + 1 + len(line) - len(line.lstrip(BLANKS))
             what = f"column {column}: {error.msg}: {beginning(text)}"
         except RecursionError:
             what = f"nested too deeply: {beginning(text)}"
-        except ValueError as error:  # NaN, or a number of more than 4,300 digits
+        except ValueError as error:  # NaN, a repeated key, or a number of more than 4,300 digits
             what = f"{error}: {beginning(text)}"
         else:
             if isinstance(row, dict):
@@ -156,7 +157,6 @@ class _Whole:
         self._line = line
         self._name = name
         self._problems = problems
-        self._decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
     def array(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """The objects of an array."""
@@ -216,7 +216,7 @@ class _Whole:
     def _value(self) -> dict[str, Any] | None:
         start = self._at
         try:
-            value, self._at = self._decoder.raw_decode(self._text, self._at)
+            value, self._at = DECODER.raw_decode(self._text, self._at)
         except json.JSONDecodeError as error:
             self._at = error.pos
             self._refuse(error.msg)
@@ -271,6 +271,18 @@ def _is_rows(value: list[Any]) -> bool:
 
 def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _with_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns an object; Python would silently keep the last value of a repeated key."""
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        key = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the key {key!r} occurs more than once in an object")
+    return row
+
+
+DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_with_unique_keys)
 
 
 def _whole_characters(value: Any) -> Any:

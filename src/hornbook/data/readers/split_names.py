@@ -21,7 +21,8 @@ TRAIN, VALID, TEST = SPLITS = ("train", "valid", "test")
 _WORDS = {
     TRAIN: "train training trn trainset trainingset traindata trainingdata 训练 訓練",
     VALID: "val valid validation validate vld valset validset validationset dev devel development "
-    "devset eval evaluation evalset evaluationset heldout 验证 驗證 校验 校驗 开发 開發",
+    "devset eval evaluation evalset evaluationset vali heldout holdout "
+    "验证 驗證 校验 校驗 开发 開發",
     TEST: "test testing tst testset testingset testdata testingdata 测试 測試 评测 評測",
 }
 _SPLIT_OF = {word: split for split, words in _WORDS.items() for word in words.split()}
@@ -121,7 +122,9 @@ def _words(name: str) -> list[str]:
     words: list[str] = []
     for word in _WORD.findall(name):
         chinese = _CHINESE.search(word)
-        if chinese and (chinese.group(2) or chinese.start() == 0):  # 压力测试 is no 测试集
+        if word.lower() == "out" and words[-1:] in (["held"], ["hold"]):  # held_out, hold-out
+            words[-1] += "out"
+        elif chinese and (chinese.group(2) or chinese.start() == 0):  # 压力测试 is no 测试集
             words += [part for part in (word[: chinese.start()], chinese.group(1)) if part]
         else:
             words.append(word.lower())
