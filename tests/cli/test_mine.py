@@ -147,8 +147,8 @@ def test_a_table_read_as_lines_is_pointed_out(tmp_path, capsys):
     assert "looks like the names of columns" in capsys.readouterr().err
 
 
-def test_closed_sets_are_shown_where_rules_would_need_a_flood(tmp_path, capsys):
-    path = tmp_path / "flood.dat"
+def test_closed_sets_are_shown_where_rules_would_need_too_many(tmp_path, capsys):
+    path = tmp_path / "many.dat"
     path.write_text("\n".join([" ".join(map(str, range(40)))] * 4 + ["1 2"]))
     assert main(["mine", str(path), "--kind", "closed", "--min-support", "2"]) == 0
     out, err = capsys.readouterr()

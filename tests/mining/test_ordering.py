@@ -15,7 +15,7 @@ from hornbook.mining import Itemsets, association_rules, frequent_itemsets
 from hornbook.mining.condensed import condense
 from hornbook.mining.ordering import canonical_order, in_order, order_of_items
 from hornbook.mining.reading.lists import from_lists
-from hornbook.mining.search.collecting import Collector, TooManyItemsets
+from hornbook.mining.search.collecting import Collector, SearchStopped
 from hornbook.mining.search.superset_sums import lexicographic_codes
 
 
@@ -149,7 +149,7 @@ def test_condensed_sets_come_in_the_order_of_all_sets(kind, density):
 def test_sets_that_do_not_fit_are_not_collected():
     found = Collector(10**9, room=1000)
     found.add(np.zeros((10, 3), np.uint16), np.ones(10))
-    with pytest.raises(TooManyItemsets):
+    with pytest.raises(SearchStopped):
         found.add(np.zeros((100, 3), np.uint16), np.ones(100))
     assert found.is_full
 

@@ -152,9 +152,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _rules(itemsets: Itemsets, confidence: float, options: argparse.Namespace) -> Rules:
-    from hornbook.mining.frequent import bytes_of
     from hornbook.mining.rules.association import BYTES_PER_RULE, LIMIT, association_rules
     from hornbook.mining.rules.rule_table import Rules
+    from hornbook.mining.sources.question import bytes_of
 
     if itemsets.kind == "all":
         room = max(10_000, bytes_of(options.memory) // BYTES_PER_RULE)

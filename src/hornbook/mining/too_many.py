@@ -1,4 +1,4 @@
-"""More itemsets than anyone can use: foreseen, and answered with a support that works."""
+"""Refuses a search that would find too many itemsets, and suggests a support that works."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ import numpy as np
 from hornbook.errors import OptionError
 from hornbook.mining.baskets import Baskets
 from hornbook.mining.search import engine
-from hornbook.mining.search.collecting import Collector, TooManyItemsets
+from hornbook.mining.search.collecting import Collector, SearchStopped
 
 
-class FloodError(OptionError):
-    """More itemsets than the limit."""
+class TooManyItemsetsError(OptionError):
+    """More itemsets than the limit, or than fit into memory."""
 
 
-def refuse_flood(baskets: Baskets, minimum: int, longest: int, limit: int) -> None:
-    """Stops early when one large frequent set already proves a flood.
+def refuse_too_many(
+    baskets: Baskets, minimum: int, longest: int, limit: int, kind: str = "all"
+) -> None:
+    """Stops early when the subsets of one large frequent set already exceed the limit.
 
-    A frequent set of `n` items has `2 ** n - 1` frequent subsets.  Such a set is looked for
+    A frequent set of `n` items has `2 ** n - 1` frequent subsets.  Such a set is searched for
     greedily: keep the baskets with the most frequent item, then among those ...
+
+    Raises:
+        TooManyItemsetsError: there is such a set.
     """
     size = frequent_clique(baskets, minimum, limit.bit_length())
     if longest >= size and 2**size - 1 > limit:
-        raise too_many(baskets, minimum, longest, limit, at_least=2**size - 1)
+        raise too_many(baskets, minimum, longest, limit, at_least=2**size - 1, kind=kind)
 
 
 def frequent_clique(baskets: Baskets, minimum: int, enough: int) -> int:
@@ -39,10 +44,10 @@ def frequent_clique(baskets: Baskets, minimum: int, enough: int) -> int:
         if supports[best] < minimum:
             break
         size += 1
-        held = np.zeros(len(baskets), bool)
-        held[owners[codes == best]] = True
-        keep = held.take(owners) & (codes != best)
-        owners, codes = owners[keep], codes[keep]
+        holds_best = np.zeros(len(baskets), bool)
+        holds_best[owners[codes == best]] = True
+        others = holds_best.take(owners) & (codes != best)
+        owners, codes = owners[others], codes[others]
     return size
 
 
@@ -51,43 +56,54 @@ def too_many(
     minimum: int,
     longest: int,
     limit: int,
-    stopped: Collector | None = None,
+    collector: Collector | None = None,
     entries: int = 1 << 22,
     at_least: int = 0,
-) -> FloodError:
-    """The message, with a support that was tried and works.
+    kind: str = "all",
+) -> TooManyItemsetsError:
+    """The error, with a support that was tried and works.
 
     Args:
-        baskets, minimum, longest, limit: see `frequent_itemsets`.
-        stopped: What the search had found when it was stopped.
-        entries: see `engine.mine`.
-        at_least: So many itemsets are known to be there.
+        baskets, minimum, longest, limit: See `frequent_itemsets`.
+        collector: What the search had collected when it was stopped.
+        entries: See `engine.mine`.
+        at_least: A number of itemsets that are known to be frequent.
+        kind: The kind that was asked for, when it is filtered from all itemsets.
     """
-    is_full = stopped is not None and stopped.is_full
-    limit = stopped.count if stopped is not None and is_full else limit
-    larger, works = minimum, False
-    while larger < baskets.total and not works:
-        larger = min(2 * larger, baskets.total)
-        if 2 ** frequent_clique(baskets, larger, limit.bit_length()) <= limit:
-            try:
-                found = Collector(limit, keep=False)
-                engine.mine(
-                    baskets.codes,
-                    baskets.lengths,
-                    baskets.weights,
-                    larger,
-                    longest,
-                    found,
-                    entries,
-                )
-                works = True
-            except TooManyItemsets:
-                pass
+    is_full = collector is not None and collector.is_full
+    limit = collector.count if collector is not None and is_full else limit
+    larger, works = _support_that_works(baskets, minimum, longest, limit, entries)
     number = f"{at_least:,} itemsets or more" if at_least else f"more than {limit:,} itemsets"
     number += ", which do not fit into the memory allowed" if is_full else ""
-    more = "more memory" if is_full else f"a higher limit than {limit:,}"
-    support = f"a minimum support of {larger / baskets.total:.3g} ({larger:,} baskets), "
-    return FloodError(
+    support = f"a minimum support of {larger / baskets.total:.3g} ({larger:,} baskets)"
+    remedies = [support] if works else []
+    if kind == "all":
+        remedies.append("a maximum length")
+    else:  # the search for this kind alone did not fit either
+        number += f", and the {kind} ones alone cannot be searched for in the memory allowed"
+        remedies += [] if works else ["a larger minimum support"]
+    remedies.append("more memory" if is_full or kind != "all" else f"a higher limit than {limit:,}")
+    listed = f"{', '.join(remedies[:-1])}, or {remedies[-1]}"
+    return TooManyItemsetsError(
         f"At this support ({minimum:,} of {baskets.total:,} baskets) there are {number}.\n"
-        f"Try {support if works else ''}a maximum length, or {more}."
+        f"Try {listed}."
     )
+
+
+def _support_that_works(
+    baskets: Baskets, minimum: int, longest: int, limit: int, entries: int
+) -> tuple[int, bool]:
+    """A larger minimum count with at most `limit` itemsets, and whether it was found."""
+    larger = minimum
+    while larger < baskets.total:
+        larger = min(2 * larger, baskets.total)
+        if 2 ** frequent_clique(baskets, larger, limit.bit_length()) > limit:
+            continue
+        collector = Collector(limit, keep=False)
+        columns = baskets.codes, baskets.lengths, baskets.weights
+        try:
+            engine.mine(*columns, larger, longest, collector, entries)
+        except SearchStopped:
+            continue
+        return larger, True
+    return larger, False

@@ -1,4 +1,4 @@
-"""Maximal sets: how many are held while they are looked for."""
+"""Maximal sets: how many are held during the search."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from hornbook.errors import OptionError
-from hornbook.mining import frequent, frequent_itemsets
+from hornbook.mining import frequent_itemsets
 from hornbook.mining.search import bitsets, closed
+from hornbook.mining.sources import in_memory
 
 MINIMUM = 6
 
@@ -27,11 +28,11 @@ def maximal(baskets):
 
 @pytest.fixture
 def looked_at(monkeypatch):
-    """How many sets were held each time when it was looked which are in others.
+    """The number of sets at hand each time those that are in others were left out.
 
-    The sets are found directly from here on, few at a time.
+    The sets are searched for directly from here on, few at a time.
     """
-    monkeypatch.setattr(frequent, "MOST_FILTERED", 0)
+    monkeypatch.setattr(in_memory, "MOST_FILTERED", 0)
     monkeypatch.setattr(closed, "_ENTRIES", 100)
     numbers = []
     without_subsets = bitsets.without_subsets

@@ -1,90 +1,94 @@
-"""`hornbook mine` from a file to its frequent itemsets, and what to tell about both."""
+"""`hornbook mine` from a file to its frequent itemsets, with notes about both."""
 
 from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hornbook.mining import Baskets, Itemsets
+    from hornbook.mining.sources.memory_source import MemorySource
+    from hornbook.mining.sources.question import Question
 
 
 def search(options: argparse.Namespace) -> tuple[Itemsets, list[str]]:
-    """Reads the file and finds all frequent itemsets; what to tell about it."""
+    """Reads the file and finds the frequent itemsets; returns them with notes for the user."""
     from hornbook.cli.mining.options import number
     from hornbook.mining.changes import Changes
-    from hornbook.mining.condensed import MOST_FILTERED
-    from hornbook.mining.frequent import bytes_of, frequent_itemsets
     from hornbook.mining.hierarchy import read_categories
-    from hornbook.mining.large.file_parts import fits
     from hornbook.mining.rules.sentences import number_of_baskets
-    from hornbook.mining.too_many import FloodError
-    from hornbook.progress import note
+    from hornbook.mining.sources.basket_source import FilePartsSource, SparkSource, source_of
+    from hornbook.mining.sources.question import bytes_of, checked_question
 
     support = number(options.min_support, "support", counts=True)
-    limits = {
-        "max_length": options.max_length,
-        "memory": bytes_of(options.memory),
-        "limit": options.limit,
-    }
-    columns = {
-        name: getattr(options, name)
-        for name in (
-            *("basket", "item", "table", "bins", "separator"),
-            *("encoding", "header", "first_field"),
-        )
-        if getattr(options, name)
-    } | {"missing": options.missing}
+    memory = bytes_of(options.memory)
     categories = None
     if options.categories:
         categories = read_categories(options.categories, options.encoding)
-    changed = {"exclude": options.exclude, "categories": categories}
-    if options.spark:
-        from hornbook.mining.large.spark import mine_file_on_spark
-
-        changes = Changes(tuple(options.exclude), categories)
-        itemsets = mine_file_on_spark(options.file, support, changes=changes, **limits, **columns)
-        return itemsets, [f"{number_of_baskets(itemsets.total)}, mined on Spark."]
-    if not fits(options.file, limits["memory"]):
-        itemsets = frequent_itemsets(options.file, support, **limits, **changed, **columns)
-        return itemsets, [
-            f"{number_of_baskets(itemsets.total)}, read in parts of the memory allowed.",
-            *itemsets.notes,
-        ]
-    baskets, notes = _read(options, columns)
-    note(notes[0])
-    asked = options.kind == "all" or options.rules
-    # Who did not ask for rules does not wait for very many sets to make them from.
-    few = {} if asked else {"limit": min(options.limit, MOST_FILTERED)}
-    try:
-        itemsets = frequent_itemsets(baskets, support, **(limits | few), **changed)
-    except FloodError:
-        if asked:
-            raise
-        itemsets = frequent_itemsets(baskets, support, kind=options.kind, **limits, **changed)
-        notes.append(f"All itemsets, which rules need, are too many: only {options.kind} ones.")
-    return itemsets, [
-        *notes[1:],
-        f"Frequent means in {number_of_baskets(itemsets.minimum)} or more.",
-    ]
-
-
-def _read(options: argparse.Namespace, columns: dict[str, Any]) -> tuple[Baskets, list[str]]:
-    """The baskets of the file, and what to tell about them."""
-    from hornbook.errors import DataError
-    from hornbook.mining.reading.basket_files import read_baskets
-
+    changes = Changes(tuple(options.exclude), categories)
+    question = checked_question(
+        support, options.max_length, "all", "projection", memory, options.limit, changes
+    )
     started = time.perf_counter()
-    baskets = read_baskets(options.file, **columns)
+    source = source_of(options.file, memory, spark=options.spark, **_columns(options))
+    seconds = time.perf_counter() - started
+    if isinstance(source, SparkSource):
+        itemsets = source.mine(question)
+        return itemsets, [f"{number_of_baskets(itemsets.total)}, mined on Spark."]
+    if isinstance(source, FilePartsSource):
+        itemsets = source.mine(question)
+        parts = f"{number_of_baskets(itemsets.total)}, read in parts of the memory allowed."
+        return itemsets, [parts, *itemsets.notes]
+    notes = _notes_on(source.baskets, options, seconds)
+    itemsets, more_notes = _mine_in_memory(source, question, options)
+    minimum = f"Frequent means in {number_of_baskets(itemsets.minimum)} or more."
+    return itemsets, [*notes, *more_notes, minimum]
+
+
+def _columns(options: argparse.Namespace) -> dict[str, Any]:
+    """How to read the file, as `read_baskets` takes it."""
+    names = (
+        *("basket", "item", "table", "bins", "separator"),
+        *("encoding", "header", "first_field"),
+    )
+    chosen = {name: getattr(options, name) for name in names if getattr(options, name)}
+    return chosen | {"missing": options.missing}
+
+
+def _mine_in_memory(
+    source: MemorySource, question: Question, options: argparse.Namespace
+) -> tuple[Itemsets, list[str]]:
+    """All itemsets, from which rules are made; or, if these are too many, one kind."""
+    from hornbook.mining.condensed import MOST_FILTERED
+    from hornbook.mining.too_many import TooManyItemsetsError
+
+    if options.kind == "all" or options.rules:
+        return source.mine(question), []
+    # Users who did not ask for rules do not wait for very many sets to make them from.
+    few = replace(question, limit=min(question.limit, MOST_FILTERED))
+    try:
+        return source.mine(few), []
+    except TooManyItemsetsError:
+        note = f"All itemsets, which rules need, are too many: only {options.kind} ones."
+        return source.mine(replace(question, kind=options.kind)), [note]
+
+
+def _notes_on(baskets: Baskets, options: argparse.Namespace, seconds: float) -> list[str]:
+    """Prints a summary of the baskets; returns what else to tell about them."""
+    from hornbook.errors import DataError
+    from hornbook.progress import note
+
     if len(baskets) == 1:
         raise DataError(
             f"{options.file} has only one basket: nothing can be said about what goes together."
         )
-    notes = [_summary(baskets, time.perf_counter() - started), *baskets.notes]
+    note(_summary(baskets, seconds))
+    notes = list(baskets.notes)
     if not (options.basket or options.item or options.table):
         notes += _looks_like_a_table(baskets)
-    return baskets, notes
+    return notes
 
 
 def _summary(baskets: Baskets, seconds: float) -> str:

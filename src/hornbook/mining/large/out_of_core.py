@@ -26,61 +26,55 @@ from hornbook.mining.hierarchy import without_relatives
 from hornbook.mining.itemsets import Itemsets
 from hornbook.mining.large.counting import count_sets
 from hornbook.mining.ordering import in_order
-from hornbook.mining.search.collecting import Collector, TooManyItemsets
+from hornbook.mining.search.collecting import Collector, SearchStopped
 from hornbook.mining.search.engine import search
 from hornbook.mining.search.item_rows import sums_of
+from hornbook.mining.sources.question import Question
 from hornbook.mining.support import exact, minimum_count
-from hornbook.mining.too_many import FloodError
+from hornbook.mining.too_many import TooManyItemsetsError
 
 # Of the memory, one part in so many is for the sets found in all parts, until they are united.
 SHARE_OF_CANDIDATES = 4
 
 
 def mine_parts(
-    parts: Callable[[], Iterable[Baskets]],
-    min_support: float,
-    longest: int,
-    memory: int,
-    limit: int,
-    changes: Changes,
-    notes: list[str] | None = None,
+    parts: Callable[[], Iterable[Baskets]], question: Question, notes: list[str]
 ) -> Itemsets:
-    """Frequent itemsets of baskets that come in parts.
+    """All frequent itemsets of baskets that come in parts.
 
     Args:
-        parts: Goes through all parts each time it is called; see `parts.parts_of`.
-        min_support, longest, memory, limit: see `frequent_itemsets`.
-        changes: What to do to each part first.
-        notes: Gets what was dropped or merged on the way.
+        parts: Iterates over all parts each time it is called; see `file_parts.parts_of`.
+        question: What to search for; its kind does not matter.
+        notes: Receives what was dropped or merged on the way.
     """
+    min_support, changes = question.min_support, question.changes
     total = sum(map(len, parts())) if isinstance(min_support, Integral) else 1
     share = share_of(min_support, max(1, total))
-    # Small parts find many sets by chance: more than fit into memory are no use.
-    room = max(1 << 22, memory // SHARE_OF_CANDIDATES)
+    # In small parts many sets are frequent by chance: more than fit into memory are no use.
+    room = max(1 << 22, question.memory // SHARE_OF_CANDIDATES)
     candidates: list[tuple[list[Any], Itemsets]] = []
     names: set[Any] = set()
     baskets = 0
-    said: Counter[str] = Counter()
+    occurrences: Counter[str] = Counter()
     for part in parts():
         baskets += len(part)
         for note in part.notes:
             number, _, what = note.partition(" ")
-            said[what] += int(number.replace(",", ""))
+            occurrences[what] += int(number.replace(",", ""))
         if changes.exclude:
             names.update(map(str, part.labels))
-        candidates.append(mine_part(changes.apply(part), share, longest, memory, limit, room))
+        candidates.append(mine_part(changes.apply(part), share, question, room))
         labels, itemsets = candidates[-1]
         # The names of its items are held until then too.
         room -= itemsets.items.nbytes + 16 * len(itemsets) + 100 * len(labels)
     if not baskets:
         raise DataError("There are no baskets to mine: all parts are empty.")
     changes.refuse_useless(names)
-    if notes is not None:
-        notes += [f"{number:,} {what}" for what, number in said.items()]
-    union = unite(candidates, limit)
+    notes += [f"{number:,} {what}" for what, number in occurrences.items()]
+    union = unite(candidates, question.limit)
     counts = np.zeros(len(union), np.int64)
     for part in parts():
-        counts += count_part(union, changes.apply(part), memory // 8)
+        counts += count_part(union, changes.apply(part), question.memory // 8)
     minimum = minimum_count(min_support, baskets, len(union.labels))
     return keep_frequent(union, counts, minimum, baskets, changes)
 
@@ -96,18 +90,19 @@ def share_of(min_support: float, total: int) -> Fraction:
 
 
 def mine_part(
-    part: Baskets, share: Fraction, longest: int, memory: int, limit: int, room: int = 2**62
+    part: Baskets, share: Fraction, question: Question, room: int = 2**62
 ) -> tuple[list[Any], Itemsets]:
     """The sets that are frequent in one part, with the names of the items that occur in them.
 
     Raises:
-        FloodError: there are more than `limit`.
+        TooManyItemsetsError: there are more than the limit, or than fit into `room` bytes.
     """
     minimum = max(1, math.ceil(share * len(part)))
     try:
-        columns = search(part, minimum, longest, Collector(limit, room=room), memory)
-    except TooManyItemsets:
-        raise FloodError(
+        collector = Collector(question.limit, room=room)
+        columns = search(part, minimum, question.max_length, collector, question.memory)
+    except SearchStopped:
+        raise TooManyItemsetsError(
             f"In a part of {len(part):,} baskets, {minimum:,} of which make a set frequent, there "
             f"are too many itemsets to count.\nGive more memory, so that parts are larger, a "
             f"larger minimum support or a maximum length."

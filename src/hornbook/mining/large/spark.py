@@ -17,11 +17,11 @@ import numpy as np
 
 from hornbook.errors import DataError, HornbookError, OptionError, did_you_mean, require
 from hornbook.mining.baskets import Baskets
-from hornbook.mining.changes import Changes
 from hornbook.mining.itemsets import Itemsets
 from hornbook.mining.large.out_of_core import count_part, keep_frequent, mine_part, share_of, unite
 from hornbook.mining.reading.basket_layout import find_layout
 from hornbook.mining.reading.survey import Survey
+from hornbook.mining.sources.question import Question
 from hornbook.mining.support import minimum_count
 from hornbook.tabular.encodings import check_encoding
 from hornbook.tabular.separators import find_table_separator, sep_line, sign_of
@@ -29,11 +29,7 @@ from hornbook.tabular.separators import find_table_separator, sep_line, sign_of
 
 def mine_spark(
     frame: Any,
-    min_support: float,
-    longest: int,
-    memory: int,
-    limit: int,
-    changes: Changes,
+    question: Question,
     *,
     basket: str | None = None,
     item: str | None = None,
@@ -42,13 +38,12 @@ def mine_spark(
     bins: int | None = None,
     missing: str = "error",
 ) -> Itemsets:
-    """Frequent itemsets of a Spark table.
+    """All frequent itemsets of a Spark table.
 
     Args:
         frame: A table with a column of arrays, one row per basket, or a row per item, or
             with a row per basket and a column per item or category.
-        min_support, longest, memory, limit: see `frequent_itemsets`.
-        changes: What to do to the baskets first.
+        question: What to search for; its kind does not matter.
         basket, item: The columns of a table with a row per item.
         items: The column of arrays; None: the only one.
         table, bins, missing: see `read_baskets`.
@@ -56,6 +51,7 @@ def mine_spark(
     Raises:
         DataError: a column is not there, a value is missing, or there are no baskets.
     """
+    changes = question.changes
     if not table:
         frame = _baskets_column(frame, basket, item, items, missing)
     level = require("pyspark", extra="spark").StorageLevel.MEMORY_AND_DISK
@@ -64,7 +60,7 @@ def mine_spark(
         total = rows.count()
         if not total:
             raise DataError("The Spark table has no rows: there are no baskets to mine.")
-        share = share_of(min_support, total)
+        share = share_of(question.min_support, total)
         names = frame.columns
         survey = _survey(rows, names, bins, missing) if table else None
 
@@ -79,18 +75,18 @@ def mine_spark(
             try:
                 part = baskets_of(partition)
                 if len(part):
-                    found = mine_part(own.apply(part), share, longest, memory, limit)
-                    yield found, own, list(part.labels) if own.exclude else []
+                    candidates = mine_part(own.apply(part), share, question)
+                    yield candidates, own, list(part.labels) if own.exclude else []
             except HornbookError as error:
                 yield error  # raised there it would come back as a page of Java
 
-        found = rows.mapPartitions(find).collect()
-        for result in found:
+        results = rows.mapPartitions(find).collect()
+        for result in results:
             if isinstance(result, HornbookError):
                 raise result
             changes.merge(result[1])
-        changes.refuse_useless(chain.from_iterable(labels for *_, labels in found))
-        union = unite([candidates for candidates, *_ in found], limit)
+        changes.refuse_useless(chain.from_iterable(labels for *_, labels in results))
+        union = unite([candidates for candidates, *_ in results], question.limit)
         shared = rows.context.broadcast(union)
 
         def count(partition: Iterable[Any]) -> Iterator[np.ndarray]:
@@ -104,7 +100,7 @@ def mine_spark(
         shared.unpersist()
     finally:
         rows.unpersist()
-    minimum = minimum_count(min_support, total, 0)
+    minimum = minimum_count(question.min_support, total, 0)
     return keep_frequent(union, counts, minimum, total, changes)
 
 
@@ -132,30 +128,26 @@ def _columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, l
 
 def mine_file_on_spark(
     path: str,
-    min_support: float,
+    question: Question,
     *,
-    max_length: int | None,
-    memory: int,
-    limit: int,
-    changes: Changes,
     separator: str | None = None,
     encoding: str | None = None,
     header: str = "auto",
     first_field: str = "auto",
     **columns: Any,
 ) -> Itemsets:
-    """Frequent itemsets of a file (or folder, or pattern) that Spark reads by itself.
+    """All frequent itemsets of a file (or folder, or pattern) that Spark reads by itself.
 
     Spark splits lines at a sign, and knows neither quotes nor headers of basket files: what would
     be read otherwise than on one machine is refused.
 
     Args:
         path: Text in UTF-8 with a basket per line, text with a first line of names, or `.parquet`.
+        question: What to search for; its kind does not matter.
         separator, encoding, header, first_field: see `read_baskets`.
     """
     sql = require("pyspark.sql", extra="spark", package="pyspark")
     session = sql.SparkSession.builder.appName("hornbook mine").getOrCreate()
-    longest = 2**31 if max_length is None else max_length
     if check_encoding(encoding) not in (None, "utf-8"):
         raise OptionError(f"Spark reads UTF-8 only, not {encoding}: convert the file first.")
     try:
@@ -173,7 +165,7 @@ def mine_file_on_spark(
                 line = functions.trim(functions.col("value"))
                 fields = functions.split(line, r"\s+" if sign is None else rf"\s*\Q{sign}\E\s*")
                 frame = session.read.text(path).where(line != "").select(fields.alias("items"))
-        return mine_spark(frame, min_support, longest, memory, limit, changes, **columns)
+        return mine_spark(frame, question, **columns)
     except sql.utils.AnalysisException as error:
         raise DataError(f"Spark cannot read {path}: {str(error).splitlines()[0]}") from None
 

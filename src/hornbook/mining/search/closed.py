@@ -22,7 +22,7 @@ import numpy as np
 
 from hornbook.mining.search import bit_columns, bitsets
 from hornbook.mining.search.closed_rows import Classes, join, merge, root_class
-from hornbook.mining.search.collecting import Collector, TooManyItemsets
+from hornbook.mining.search.collecting import Collector, SearchStopped
 from hornbook.mining.search.item_rows import CODE_BITS, Rows, spell_out
 from hornbook.mining.search.tail_pairs import Batch, by_child, children, count_pairs, cut
 
@@ -94,7 +94,7 @@ class _Search:
         """Keeps those of the sets so far that are in no other.
 
         Raises:
-            TooManyItemsets: these are more than the limit.  A larger set that is found later
+            SearchStopped: these are more than the limit.  A larger set that is found later
                 could hold many of them, but nobody knows.
         """
         sets, counts = np.concatenate(self.sets, axis=1), np.concatenate(self.counts)
@@ -103,7 +103,7 @@ class _Search:
         self.held = len(kept)
         self.room = max(self.room, 2 * self.held)
         if self.held > self.collector.limit:
-            raise TooManyItemsets
+            raise SearchStopped
 
     def start(self, root: Classes) -> None:
         """Finds everything below the class of all baskets."""

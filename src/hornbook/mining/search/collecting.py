@@ -17,7 +17,7 @@ from hornbook.mining.ordering import canonical_order
 MANY = 1_000_000
 
 
-class TooManyItemsets(Exception):
+class SearchStopped(Exception):
     """Raised inside the engine when the limit or the room is exceeded; callers never see it."""
 
 
@@ -33,12 +33,12 @@ class Collector:
     """The sets of a search so far, grouped by length.
 
     Args:
-        limit: More sets than this raise `TooManyItemsets`.
+        limit: More sets than this raise `SearchStopped`.
         keep: False only counts them.
         when_many: Called once, when there are more than a million sets: the moment to
             determine whether this is hopeless.
         room: Bytes that the sets may take, as they are kept here and as `columns` returns
-            them; more raise `TooManyItemsets`, and `is_full` says why.
+            them; more raise `SearchStopped`, and `is_full` says why.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Collector:
         """Counts `number` sets that are about to be added, before memory is spent on them."""
         self.count += number
         if self.count > self.limit:
-            raise TooManyItemsets
+            raise SearchStopped
         if self.when_many is not None and self.count > MANY:
             when_many, self.when_many = self.when_many, None
             when_many()
@@ -76,7 +76,7 @@ class Collector:
         self.room -= bytes_of_sets(len(ranks), ranks.shape[1]) + ranks.nbytes + 8 * len(ranks)
         if self.room < 0:
             self.is_full = True
-            raise TooManyItemsets
+            raise SearchStopped
         if self.keep and len(ranks):
             self._blocks.setdefault(ranks.shape[1], []).append(_Block(ranks, counts, starts))
 

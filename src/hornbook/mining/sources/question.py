@@ -1,0 +1,91 @@
+"""What to search for: the same question for baskets in memory, in a file and on Spark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from numbers import Integral
+
+from hornbook.errors import OptionError
+from hornbook.mining.changes import Changes
+from hornbook.mining.condensed import KINDS
+
+METHODS = ("projection", "apriori")
+LIMIT = 50_000_000
+# Longer than any set: no maximum length.
+UNBOUNDED = 2**31
+# The itemsets may take one part in so many of the memory; the rest is for what is computed
+# from the baskets, and later from the itemsets.
+SHARE_OF_SETS = 3
+
+
+@dataclass
+class Question:
+    """Which itemsets to search for, and within which bounds; see `frequent_itemsets`.
+
+    Attributes:
+        min_support: A share of the baskets or a number of baskets.
+        max_length: The maximum number of items in a set.
+        kind: `"all"`, `"closed"` or `"maximal"`.
+        method: `"projection"` or `"apriori"`.
+        memory: Bytes.
+        limit: The maximum number of itemsets.
+        changes: What to do to the baskets first.
+    """
+
+    min_support: float
+    max_length: int = UNBOUNDED
+    kind: str = "all"
+    method: str = "projection"
+    memory: int = 2 << 30
+    limit: int = LIMIT
+    changes: Changes = field(default_factory=Changes)
+
+    @property
+    def room(self) -> int:
+        """Bytes that the itemsets may take while they are collected."""
+        return self.memory // SHARE_OF_SETS
+
+
+def checked_question(
+    min_support: float,
+    max_length: int | None,
+    kind: str,
+    method: str,
+    memory: str | int,
+    limit: int,
+    changes: Changes,
+) -> Question:
+    """The question, after a look at everything that can be checked without the baskets.
+
+    Raises:
+        OptionError: an unknown kind or method, a length or limit below 1, a maximum length for
+            closed or maximal sets, or `memory` is no amount of memory.
+    """
+    for value, allowed, name in ((kind, KINDS, "kind"), (method, METHODS, "method")):
+        if value not in allowed:
+            raise OptionError(f"{name}={value!r} is not known.  Known: {', '.join(allowed)}.")
+    for number, name in ((max_length, "max_length"), (limit, "limit")):
+        if number is not None and (not isinstance(number, Integral) or number < 1):
+            why = "the shortest sets have 1 item" if name == "max_length" else "1 must be allowed"
+            raise OptionError(f"{name} is {number!r}; it must be a whole number from 1 on: {why}.")
+    if kind != "all" and max_length is not None:
+        raise OptionError(f"kind={kind!r} looks at sets of every length: leave out max_length.")
+    longest = UNBOUNDED if max_length is None else int(max_length)
+    return Question(min_support, longest, kind, method, bytes_of(memory), int(limit), changes)
+
+
+def bytes_of(memory: str | int) -> int:
+    """`"2GB"` as a number of bytes."""
+    if isinstance(memory, Integral) and memory > 0:
+        return int(memory)
+    units = {"TB": 1 << 40, "GB": 1 << 30, "MB": 1 << 20, "KB": 1 << 10, "B": 1}
+    text = str(memory).strip().upper().replace(" ", "")
+    unit = next((unit for unit in units if text.endswith(unit)), None)
+    if unit is not None:
+        try:
+            size = int(float(text.removesuffix(unit)) * units[unit])
+        except (ValueError, OverflowError):
+            size = 0
+        if size > 0:
+            return size
+    raise OptionError(f"memory={memory!r} is no amount of memory.  Write it like 500MB or 2GB.")
