@@ -329,7 +329,8 @@ def _centred(values: np.ndarray) -> np.ndarray:
     if values.min() == values.max():
         return np.zeros_like(values)
     values = values - values.mean()
-    return values / np.abs(values).max()
+    scaled: np.ndarray = values / np.abs(values).max()
+    return scaled
 
 
 def _numbers(first: ArrayLike, second: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

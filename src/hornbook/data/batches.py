@@ -7,6 +7,7 @@ has its own fixed number of rows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -134,7 +135,7 @@ def pad(
 
 
 def make_batch(
-    columns: Mapping[str, Sequence],
+    columns: Mapping[str, Sequence[Any]],
     numbers: Sequence[int] | np.ndarray,
     *,
     pad_batch: bool = False,

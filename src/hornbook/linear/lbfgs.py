@@ -60,7 +60,9 @@ def minimum(
     return point
 
 
-def _downhill(gradient: np.ndarray, memory: deque) -> np.ndarray:
+def _downhill(
+    gradient: np.ndarray, memory: deque[tuple[np.ndarray, np.ndarray, float]]
+) -> np.ndarray:
     """The direction of a Newton step, with what the last steps tell of the second derivatives."""
     direction = -gradient
     shares = []

@@ -32,7 +32,8 @@ class LogisticRegression:
 
     def logits(self, features: Any) -> np.ndarray:
         """The logits of rows of features, `(rows, outputs)`, float32."""
-        return features @ self.weights + self.bias
+        logits: np.ndarray = features @ self.weights + self.bias
+        return logits
 
 
 def fit_logistic_regression(
@@ -68,11 +69,20 @@ def fit_logistic_regression(
 def _row_directions(features: Any) -> np.ndarray:
     """An orthonormal basis `(features, directions)` of all rows."""
     squares, vectors = np.linalg.eigh((features @ features.T).toarray().astype("float64"))
-    kept = squares > 1e-6
-    return (features.T @ (vectors[:, kept] / np.sqrt(squares[kept]))).astype("float32")
+    nonzero = squares > 1e-6
+    basis = features.T @ (vectors[:, nonzero] / np.sqrt(squares[nonzero]))
+    directions: np.ndarray = basis.astype("float32")
+    return directions
 
 
-def _fit(features, targets, strength, exclusive, start, flat) -> LogisticRegression:
+def _fit(
+    features: Any,
+    targets: np.ndarray,
+    strength: float,
+    exclusive: bool,
+    start: LogisticRegression | None,
+    flat: float,
+) -> LogisticRegression:
     (rows, outputs), columns = targets.shape, features.shape[1]
     penalty = 1 / (strength * rows)
     targets = targets.astype("float32")

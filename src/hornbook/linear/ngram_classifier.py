@@ -154,12 +154,19 @@ class NgramTraining:
         yes = self.targets[rows, 0]
         counts = there @ yes + 1, there @ (1 - yes) + 1
         first, second = (np.log(count / count.sum()) for count in counts)
-        return (0.5 + np.abs(first - second)).astype("float32")
+        ratios: np.ndarray = (0.5 + np.abs(first - second)).astype("float32")
+        return ratios
 
     def _strength(self, features: Any) -> tuple[float, LogisticRegression]:
         return best_strength(features, self.targets, self.fold == 0, exclusive=self.exclusive)
 
-    def _fit(self, features, rows, strength, start=None) -> LogisticRegression:
+    def _fit(
+        self,
+        features: Any,
+        rows: np.ndarray | slice,
+        strength: float,
+        start: LogisticRegression | None = None,
+    ) -> LogisticRegression:
         return fit_logistic_regression(
             features[rows], self.targets[rows], strength, exclusive=self.exclusive, start=start
         )

@@ -38,7 +38,10 @@ def fit_ngram_matcher(
     strength, fitted = best_strength(features, targets, held_out)
     fitted = fit_logistic_regression(features, targets, strength, start=fitted)
     source, target = (tf_idf.transform([pair[side] for pair in asked]) for side in (0, 1))
-    return 1 / (1 + np.exp(-fitted.logits(_pair_features(source, target))[:, 0]))
+    probabilities: np.ndarray = 1 / (
+        1 + np.exp(-fitted.logits(_pair_features(source, target))[:, 0])
+    )
+    return probabilities
 
 
 def _pair_features(source: Any, target: Any) -> Any:

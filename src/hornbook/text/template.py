@@ -40,7 +40,9 @@ class Template:
             self._places[2] = tuple(pair)
 
     @classmethod
-    def written(cls, single: str, pair: str | None, ids: Mapping[str, int] | None = None):
+    def written(
+        cls, single: str, pair: str | None, ids: Mapping[str, int] | None = None
+    ) -> Template:
         """The template of two strings; `ids` has the special tokens that they name.
 
         Raises:

@@ -32,7 +32,8 @@ class _ChineseWords:
         self._cut = require("rjieba", extra="chinese").cut
 
     def __call__(self, text: str) -> list[str]:
-        return self._cut(text, hmm=self.guess)
+        words: list[str] = self._cut(text, hmm=self.guess)
+        return words
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.guess,)

@@ -47,7 +47,8 @@ def is_chinese_text(text: str) -> bool:
 
 def is_space(text: str) -> np.ndarray:
     """Which characters are white space, `(characters,)` booleans."""
-    return _kinds(text) == _SPACE
+    mask: np.ndarray = _kinds(text) == _SPACE
+    return mask
 
 
 def _chinese() -> Starts:
@@ -70,7 +71,8 @@ def _chinese() -> Starts:
 def _whitespace_starts(text: str, kinds: np.ndarray | None = None) -> np.ndarray:
     kinds = _kinds(text) if kinds is None else kinds
     changes = np.diff(kinds, prepend=_SPACE) != 0
-    return (kinds != _SPACE) & (changes | (kinds != _WORD))
+    starts: np.ndarray = (kinds != _SPACE) & (changes | (kinds != _WORD))
+    return starts
 
 
 WORDS: dict[str, Callable[[], Starts]] = {

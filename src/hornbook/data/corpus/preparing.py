@@ -164,7 +164,8 @@ def _dropped(
     path = folder / "duplicates.npy"
     if "duplicates" in index["statistics"]:
         try:
-            return np.load(path, allow_pickle=False)
+            indices: np.ndarray = np.load(path, allow_pickle=False)
+            return indices
         except (OSError, ValueError):
             raise damaged(path) from None
     duplicates = find_duplicates(chunks, kind, workers=workers, quiet=quiet)
@@ -233,7 +234,7 @@ class _Work:
 
     @property
     def tokens(self) -> int:
-        return self.index["statistics"].get("tokens", 0) + self.waiting_tokens
+        return int(self.index["statistics"].get("tokens", 0)) + self.waiting_tokens
 
     def _write(self) -> None:
         index, waiting = self.index, self.waiting

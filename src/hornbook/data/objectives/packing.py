@@ -68,7 +68,8 @@ def _unit_starts(shard: Shard, longest: int) -> np.ndarray:
     starts = np.flatnonzero(begins)
     parts = -(-np.diff(starts, append=count) // longest)
     number = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
-    return np.repeat(starts, parts) + number * longest
+    units: np.ndarray = np.repeat(starts, parts) + number * longest
+    return units
 
 
 def _row_ends(

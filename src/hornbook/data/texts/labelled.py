@@ -124,7 +124,9 @@ def read_texts_to_predict(source: str | Path) -> Iterator[LabelledText]:
     yield from _texts(source, Problems(stop_at_first=True))
 
 
-def _split(texts: list[LabelledText], seed: int, fraction: float = 0.1):
+def _split(
+    texts: list[LabelledText], seed: int, fraction: float = 0.1
+) -> tuple[list[LabelledText], list[LabelledText]]:
     return split_by_content(
         texts,
         lambda text: text.text.strip(),

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from hornbook.data.captchas.labelled_images import (
     Alphabet,
-    Captcha,
     fingerprint,
     leaked,
     side_of,
     split_off,
 )
-from hornbook.data.captchas.sources import CaptchaFolder, read_captcha_folder
+from hornbook.data.captchas.sources import Captcha, CaptchaFolder, read_captcha_folder
 from hornbook.data.images.decoding import Readable, readable
 from hornbook.errors import DataError
 from hornbook.progress import note

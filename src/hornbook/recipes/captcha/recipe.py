@@ -18,7 +18,8 @@ import numpy as np
 
 from hornbook import backend
 from hornbook.data.captchas.image_size import check_size, image_size
-from hornbook.data.captchas.labelled_images import Alphabet, Captcha, find_alphabet, fingerprint
+from hornbook.data.captchas.labelled_images import Alphabet, find_alphabet, fingerprint
+from hornbook.data.captchas.sources import Captcha
 from hornbook.data.images.decoded_batches import shuffled_batches
 from hornbook.data.images.decoding import Source
 from hornbook.data.images.distortion import distorted, resized

@@ -44,7 +44,8 @@ class Axis:
             values = np.where(values > SMALLEST, values, np.nan)
         low, high = self._bend(np.array([self.low, self.high]))
         share = (self._bend(values) - low) / (high - low)
-        return self.start + share * (self.stop - self.start)
+        places: np.ndarray = self.start + share * (self.stop - self.start)
+        return places
 
     def ticks(self, count: int = 5) -> list[tuple[float, str]]:
         """About `count` round values inside the range, with what to write beside them."""

@@ -113,4 +113,5 @@ def _border(centre: np.ndarray, box: np.ndarray, toward: np.ndarray) -> np.ndarr
     away = toward - centre
     with np.errstate(divide="ignore"):
         share = np.min((box / 2 + 1.5) / np.abs(away))
-    return centre + away * min(float(share), 1.0)
+    border: np.ndarray = centre + away * min(float(share), 1.0)
+    return border

@@ -95,7 +95,10 @@ def _radii(sizes: np.ndarray | None, count: int) -> np.ndarray:
     if sizes is None:
         return np.full(count, 4.0 if count <= 200 else 2.5)
     safe = np.maximum(np.nan_to_num(sizes, nan=0.0), 0.0)
-    return 2.5 + 8.5 * np.sqrt(safe / (safe.max() if len(safe) and safe.max() else 1.0))
+    radii: np.ndarray = 2.5 + 8.5 * np.sqrt(
+        safe / (safe.max() if len(safe) and safe.max() else 1.0)
+    )
+    return radii
 
 
 def _draw_scale(canvas: Canvas, values: np.ndarray, label: str) -> None:

@@ -146,7 +146,9 @@ class LibraryTokenizer(Tokenizer):
         library, _ = cut_library(self._library, content, ids)
         names = dict(zip(ids, self.tokens(ids), strict=True))
         purposes = {p: names[i] for p, i in self.special_ids.items() if i in names}
-        settings = {f"{purpose}_token": token for purpose, token in purposes.items()}
+        settings: dict[str, Any] = {
+            f"{purpose}_token": token for purpose, token in purposes.items()
+        }
         settings |= cut_settings(self._files, set(names.values()))
         files = {FILE: library.to_str(pretty=True), CONFIG: json.dumps(settings, indent=2)}
         return LibraryTokenizer(

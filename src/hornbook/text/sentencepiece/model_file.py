@@ -48,7 +48,7 @@ def open_model(model: bytes, where: str) -> Any:
 
 def has_piece(processor: Any, piece: str) -> bool:
     """Whether an open model has a piece; an unknown one has the id of `<unk>`."""
-    return processor.id_to_piece(processor.piece_to_id(piece)) == piece
+    return bool(processor.id_to_piece(processor.piece_to_id(piece)) == piece)
 
 
 def new_piece(text: str, kind: int) -> bytes:

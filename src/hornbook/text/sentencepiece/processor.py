@@ -262,7 +262,8 @@ class SentencePieceTokenizer(Tokenizer):
         return [ids[number] for number in kept], [offsets[number] for number in kept]
 
     def tokens(self, token_ids: Iterable[int]) -> list[str]:
-        return self._processor.id_to_piece(list(token_ids))
+        pieces: list[str] = self._processor.id_to_piece(list(token_ids))
+        return pieces
 
     def decode(self, token_ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
         ids = [token_id for token_id in checked_ids(token_ids) if token_id < self.vocabulary_size]
@@ -297,7 +298,7 @@ class SentencePieceTokenizer(Tokenizer):
 
     @property
     def vocabulary_size(self) -> int:
-        return self._processor.get_piece_size()
+        return int(self._processor.get_piece_size())
 
 
 def normalizer_of(style: Style, model: bytes) -> Any:

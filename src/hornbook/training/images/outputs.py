@@ -1,4 +1,4 @@
-"""What a network says of images that come one after the other, decoded ahead of it."""
+"""Computes the outputs of a network for a stream of images, decoded ahead."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hornbook.data.images.decoded_batches import Prepare
 
-# why some images of a batch cannot be read, by their number in it, and arrays of a row a view
+# problems by index in the batch, and arrays with a row per view
 Outputs = Iterator[tuple[dict[int, str], dict[str, np.ndarray]]]
 
 
@@ -33,21 +33,21 @@ def image_outputs(
     description: str = "",
     total: int | None = None,
 ) -> Outputs:
-    """All outputs of a network for images as they come, some at a time.
+    """Yields the outputs of a network for a stream of images, in batches.
 
     Args:
-        network: Keras's; with one output, that is called `logits` here.
-        sources: Files, or what is in them.
-        prepare: Makes of an image all views of it that the network looks at.
-        shape: Of what `prepare` makes: `(views, height, width, 3)`.
-        rows: Views that are computed at a time.
+        network: A Keras model; a single output is named `logits` here.
+        sources: Files, or their contents.
+        prepare: Makes all views of an image that the network sees.
+        shape: Shape of the result of `prepare`: `(views, height, width, 3)`.
+        rows: Number of views per batch.
         near: See `read_image`.
-        description: Of the progress bar; without one there is none.
-        total: Images, for the progress bar.
+        description: Label of the progress bar.  Defaults to no progress bar.
+        total: Number of images, for the progress bar.
 
     Yields:
-        Problems, and arrays of a row for each view, all views of an image one after the other;
-        what stands in the rows of an image with a problem means nothing.
+        Problems, and arrays with a row per view, all views of an image in succession; the rows of
+        an image with a problem are meaningless.
     """
     views = shape[0]
     images = max(rows // views, 1)
@@ -58,7 +58,7 @@ def image_outputs(
     stream = iter(sources)
     chunks = iter(lambda: list(itertools.islice(stream, images)), [])
     first = next(chunks, [])
-    # nothing comes after a chunk that is not full: threads would cost more than they save
+    # nothing follows a partial chunk: threads would cost more than they save
     workers = 0 if len(first) < images else None
     batches = in_order(read, itertools.chain([first] if first else [], chunks), workers=workers)
     quiet = None if description else True
@@ -67,9 +67,9 @@ def image_outputs(
             count = len(batch.numbers)
             readable = len(batch.problems) < count
             filled = batch.images if readable else np.zeros((1, *shape), np.uint8)
-            # compiled once a shape: full batches have one, single images another
+            # compiled once per shape: full batches have one, single images another
             padded = np.resize(filled, (images if count > 1 else 1, *shape))
-            found = network.predict_on_batch(padded.reshape(-1, *shape[1:]))
-            found = found if isinstance(found, dict) else {"logits": found}
+            outputs = network.predict_on_batch(padded.reshape(-1, *shape[1:]))
+            outputs = outputs if isinstance(outputs, dict) else {"logits": outputs}
             bar.advance(count)
-            yield batch.problems, {name: value[: count * views] for name, value in found.items()}
+            yield batch.problems, {name: value[: count * views] for name, value in outputs.items()}

@@ -1,7 +1,7 @@
-"""Training a classifier of images: augmentation, mixing and losses in one compiled step.
+"""Trains an image classifier: augmentation, mixing and losses in one compiled step.
 
-The random numbers of Keras's augmentation layers are variables of the model, so a snapshot holds
-them and a resumed run mixes the same images as one that was never stopped.
+The random states of Keras's augmentation layers are variables of the model, so they are part of a
+snapshot, and a resumed run mixes the same images as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ MIXING = ("none", "mixup", "cutmix", "both")
 
 
 class Classifying(keras.Model):
-    """A network together with what it is trained by; `train_on_batch` takes no labels.
+    """A network with its augmentation and losses; `train_on_batch` takes no labels.
 
     Args:
-        network: Inputs -> `features` and `logits`, a dictionary.
+        network: Model from images to a dictionary of `features` and `logits`.
         augmentations: Keras layers that take `images` and `labels`; only used in training.
-        class_weights: `(classes,)`, what a mistake in each class costs.
-        label_smoothing: What of the label is spread over all classes.
-        center_loss: A layer, and the weight of what it says; None: no such loss.
+        class_weights: `(classes,)`, weights of the losses of each class.
+        label_smoothing: Share of the label that is spread over all classes.
+        center_loss: A layer and the weight of its loss.  Defaults to no such loss.
 
     Call arguments:
-        inputs: `images`, anything the network takes, and `targets` `(batch, classes)`.
+        inputs: `images`, any input of the network, and `targets` `(batch, classes)`.
     """
 
     def __init__(
@@ -52,39 +52,39 @@ class Classifying(keras.Model):
         if center_loss is not None:
             self.centers, self.center_weight = center_loss
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         # network and centers are built, and the other layers have no weights
         for layer in self.augmentations:
             layer.build(input_shape and input_shape["images"])
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
         data = {"images": inputs["images"], "labels": ops.cast(inputs["targets"], "float32")}
         if training:
             for layer in self.augmentations:
                 data = layer(data, training=True)
-        found = self.network(data["images"], training=training)
+        outputs = self.network(data["images"], training=training)
         targets = ops.cast(data["labels"], "float32")
         losses = keras.losses.categorical_crossentropy(
-            targets, found["logits"], from_logits=True, label_smoothing=self.label_smoothing
+            targets, outputs["logits"], from_logits=True, label_smoothing=self.label_smoothing
         )
         losses = losses * ops.matmul(targets, ops.convert_to_tensor(self.class_weights, "float32"))
         if self.centers is not None:
-            losses = losses + self.center_weight * self.centers(found["features"], targets)
+            losses = losses + self.center_weight * self.centers(outputs["features"], targets)
         self.add_loss(ops.mean(losses))
-        return found["logits"]
+        return outputs["logits"]
 
 
 def augmentations(
     *, rand_augment: float = 0.0, erasing: float = 0.0, mixing: str = "none", seed: int = 0
 ) -> list[keras.layers.Layer]:
-    """Keras's layers for images with values from 0 to 255.
+    """Returns Keras layers for images with values from 0 to 255.
 
     Args:
-        rand_augment: Strength of two operations for each batch, from 0, none, to 1.
-        erasing: Share of the images of which a rectangle is made noise.
-        mixing: Of `MIXING`: two images averaged, one pasted into the other, or now one and
-            now the other.
-        seed: Of the random numbers.
+        rand_augment: Strength of two operations per batch, from 0 (none) to 1.
+        erasing: Share of the images in which a rectangle is replaced by noise.
+        mixing: One of `MIXING`: averages two images, pastes one into the other, or chooses one
+            of the two at random for each batch.
+        seed: Seed of the random states.
 
     References: https://arxiv.org/abs/1909.13719 (RandAugment), 1708.04896 (erasing), 1710.09412
         (MixUp), 1905.04899 (CutMix).
@@ -100,22 +100,24 @@ def augmentations(
 
 
 class RandAugment(keras.layers.RandAugment):
-    """Keras's, kept inside the range of pixels, which some of its operations leave, and without a
-    warning on PyTorch that says nothing to who trains."""
+    """Keras's layer, clipped to the range of pixels, which some of its operations leave.
 
-    def call(self, data, training=None):
+    It also hides an irrelevant warning on PyTorch.
+    """
+
+    def call(self, data: Any, training: bool | None = None) -> Any:
         with warnings.catch_warnings():
-            # it transposes single numbers there
+            # it transposes scalars
             warnings.filterwarnings("ignore", message="Tensor.T is deprecated on 0-D tensors")
             return super().call(data, training=training)
 
-    def transform_images(self, images, transformation, training=True):
+    def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
         changed = super().transform_images(images, transformation, training=training)
         return keras.ops.clip(changed, *self.value_range) if training else changed
 
 
 class Mixing(keras.layers.Layer):
-    """Keras's MixUp or CutMix, or for each batch one of the two by chance.
+    """Keras's MixUp or CutMix, or one of the two chosen at random for each batch.
 
     Call arguments:
         data: `images` `(batch, height, width, channels)`, `labels` `(batch, classes)`.
@@ -128,15 +130,15 @@ class Mixing(keras.layers.Layer):
         self.cut_mix = keras.layers.CutMix(seed=seed)
         self.generator = keras.random.SeedGenerator(seed)
 
-    def build(self, data_shape=None):
+    def build(self, data_shape: Any = None) -> None:
         self.mix_up.build(data_shape)
         self.cut_mix.build(data_shape)
 
-    def call(self, data, training=None):
+    def call(self, data: dict[str, Any], training: bool | None = None) -> Any:
         if self.kind == "cutmix":
             return self.cut_mix(data, training=training)
         with warnings.catch_warnings():
-            # it numbers the images in int64, which JAX makes int32 and says so
+            # its indices are int64, which JAX converts to int32 with a warning
             warnings.filterwarnings("ignore", message="Explicitly requested dtype int64")
             averaged = self.mix_up(data, training=training)
         if self.kind == "mixup":
