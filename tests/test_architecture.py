@@ -52,7 +52,15 @@ BACKEND_FILES = {
     "layers/matrices/frozen_jax.py": "multiplies in the forms that XLA is fast at",
     "layers/matrices/rounded_torch.py": "calls PyTorch's kernels for 8 and 4 bits",
 }
-SHARED_BY_RECIPES = {"recipe", "recipe_verbs", "fields", "text_recipe", "run_page"}
+SHARED_BY_RECIPES = {
+    "recipe",
+    "recipe_verbs",
+    "fields",
+    "encoder_recipe",
+    "text_recipe",
+    "text_report",
+    "run_page",
+}
 BACKENDS = {"jax", "torch", "tensorflow"}
 
 

@@ -15,8 +15,8 @@ class Reader:
 
     name = "reader"
 
-    def __init__(self, *, answers_say_errors=True, files=()):
-        self.answers_say_errors, self.files = answers_say_errors, files
+    def __init__(self, *, answers_have_errors=True, files=()):
+        self.answers_have_errors, self.files = answers_have_errors, files
 
     def predict_files(self, sources):
         for name in self.files:
@@ -80,4 +80,4 @@ def test_a_pattern_and_standard_input_are_no_missing_files(predict):
 
 
 def test_a_column_of_the_users_own_that_is_called_error_is_none(predict):
-    assert predict(files=["bad"], answers_say_errors=False)[0] == 0
+    assert predict(files=["bad"], answers_have_errors=False)[0] == 0

@@ -85,7 +85,7 @@ def test_one_command_begins_and_is_a_success_when_all_is_done(tmp_path, capsys):
         assert fitted.model == "model"
     assert Counting.fits == 1
     said = capsys.readouterr().err
-    assert said.count("holds no run yet, so this one begins") == 1
+    assert said.count("holds no run yet, so a new one starts") == 1
     assert said.count("is finished; there is nothing to resume") == 2
     assert LOCK not in names_in(tmp_path / "run")
 

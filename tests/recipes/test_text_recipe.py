@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hornbook.data.texts.labelled import READING, read_training_texts
+from hornbook.data.texts.labelled import read_training_texts
 from hornbook.recipes.text_classification import TextClassification
 from hornbook.recipes.text_matching import TextMatching
 from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
@@ -39,7 +39,7 @@ def test_the_summary_counts_tokens_as_they_are_read_and_what_is_cut(tmp_path, de
     splits = write(
         tmp_path, train=[(x, "ab"[n % 2]) for n, x in enumerate(texts)], dev=[("x", "a")]
     )
-    lines = described(TextClassification(max_length=8), splits, READING, texts)
+    lines = described(TextClassification(max_length=8), splits, texts)
     tokenizer = WordPieceTokenizer(TOKENS)
     lengths = sorted(len(tokenizer.encode(text).token_ids) for text in texts)
     assert lengths == [3, 4, 7, 9]
@@ -57,13 +57,13 @@ def test_pairs_are_counted_as_pairs():
     recipe = TextMatching(max_length=5)
     recipe.tokenizer = tokenizer = WordPieceTokenizer(TOKENS)
     recipe.encoder = SimpleNamespace(config=SimpleNamespace(max_length=64))
-    found = recipe._lengths(pairs)
-    assert found.tokens.tolist() == [len(tokenizer.encode(*pair).token_ids) for pair in pairs]
-    assert (found.limit, found.unknown) == (5, 0)
+    lengths = recipe.lengths(pairs)
+    assert lengths.tokens.tolist() == [len(tokenizer.encode(*pair).token_ids) for pair in pairs]
+    assert (lengths.limit, lengths.unknown) == (5, 0)
 
 
 def test_validation_texts_that_are_training_texts_are_said_before_training(tmp_path, described):
     rows = [(f"warm and {n}", "ab"[n % 2]) for n in range(12)]
     splits = write(tmp_path, train=rows * 2, valid=rows)
-    lines = described(TextClassification(), splits, READING, [text for text, _ in rows])
+    lines = described(TextClassification(), splits, [text for text, _ in rows])
     assert [line for line in lines if "12 of 12 validation texts are training texts too" in line]

@@ -57,7 +57,8 @@ def run(options: argparse.Namespace) -> None:
     recipe = open_runs(runs)
     choices = {name: getattr(options, name) for name in ("criterion", "top", "views")}
     choices = check_choices(recipe, "predict_files", choices)
-    counted = _Counted(recipe.predict_files(sources or ["-"], **choices), recipe.answers_say_errors)
+    answers = recipe.predict_files(sources or ["-"], **choices)
+    counted = _Counted(answers, recipe.answers_have_errors)
     if options.out is None:
         print_answers(counted)
     else:

@@ -4,8 +4,8 @@
     recipe.evaluate("data");  recipe.predict(pairs);  recipe.save("elsewhere")
     TextMatching.load("runs/first")
 
-A recipe says in `fit` what happens from the data to the report.  How a run is begun, trained,
-saved and opened again is the same for all, and is said here.
+A recipe says in `_fit` what happens between the data and the report.  How a run starts, trains, is
+saved and opened again is the same for all recipes, and is here.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ class Recipe(ABC):
     """A task from a data folder to an answer.
 
     Raises:
-        OptionError: naming each field that has a value it cannot have.
+        OptionError: naming each field with an invalid value.
     """
 
     name: ClassVar[str]  # on the command line
     purpose: ClassVar[str]  # in one line
-    snapshot_seconds: ClassVar[float] = 120.0  # the longest time of work a kill can cost
-    free: ClassVar[tuple[str, ...]] = ()  # fields that a resumed run may have others of
+    snapshot_seconds: ClassVar[float] = 120.0  # seconds between snapshots
+    may_change_on_resume: ClassVar[tuple[str, ...]] = ()  # fields that do not change the result
     several_sources: ClassVar[bool] = False  # whether `fit` takes a list of files and folders too
-
-    answers_say_errors: ClassVar[bool] = False  # whether `error` says why a sample has no answer
+    takes_rows: ClassVar[bool] = False  # whether `fit` takes rows in memory too
+    answers_have_errors: ClassVar[bool] = False  # whether `error` says why a sample has no answer
 
     model: Any = part()
 
@@ -69,7 +69,7 @@ class Recipe(ABC):
         checked(cls)
 
     def __post_init__(self):
-        self.cut_off = False  # whether a training did not come to its end
+        self.cut_off = False  # whether training was interrupted
         problems = {}
         for item in options_of(self):
             value = plain_value(getattr(self, item.name), item.kind)
@@ -79,23 +79,25 @@ class Recipe(ABC):
         if problems:
             raise FieldError(type(self).__name__, problems)
 
-    # The five verbs, and what goes with them.
+    # The five verbs, and what belongs to them.
 
     def fit(self, data: Any, out: str | Path, *, resume: bool = False) -> Self:
-        """Trains and keeps everything in a run folder, which nobody else can use meanwhile.
+        """Trains and writes everything to a run folder, which is locked meanwhile.
 
-        With `resume` one and the same call begins a run, continues it whenever it was cut off,
-        and does nothing more when it is finished: a scheduler may repeat it.
+        With `resume` the same call starts a run, continues it after an interruption, and does
+        nothing when it is finished, so a scheduler may repeat it.
 
         Args:
-            data: What to learn from: a folder or a file; for pretraining, or several.
-            out: The run folder: new, or with `resume` the one to continue.
-            resume: Continue a run that was cut off.
+            data: Training data: a folder or a file; for pretraining a list of them too; for text
+                recipes also rows in memory (lists of dictionaries, pandas, Polars and Arrow
+                tables, Hugging Face datasets), or a dictionary of rows per split.
+            out: The run folder: a new one, or with `resume` the one to continue.
+            resume: Continue a run that was interrupted.
 
         Raises:
-            HornbookError: the data, a field, or the run folder is not as needed.
-            LockedError: another process works in the run folder.
-            WriteError: the disk is full, say; what was there before is unchanged.
+            HornbookError: the data, a field, or the run folder is not as expected.
+            LockedError: another process uses the run folder.
+            WriteError: a file cannot be written, as on a full disk; what existed is unchanged.
         """
         backend.announce()  # before Keras is imported, which fails without one
         from hornbook.training.run_folder import RunFolder
@@ -105,14 +107,15 @@ class Recipe(ABC):
             if not resume:
                 run.check_new()
             elif run.is_finished():
-                run.check_same({"recipe": self.name, "fields": self.fields()}, self.free)
+                description = {"recipe": self.name, "fields": self.fields()}
+                run.check_same(description, self.may_change_on_resume)
                 note(f"{run.path} is finished; there is nothing to resume.")
-                run.snapshots.clear()  # a kill behind the report left them
+                run.snapshots.clear()  # left by a kill after the report was written
                 self._open(*read_saved(out))
                 return self
             elif not run.is_begun():
                 run.check_new()
-                note(f"{run.path} holds no run yet, so this one begins.")
+                note(f"{run.path} holds no run yet, so a new one starts.")
                 resume = False
             try:
                 with writing(run.path):
@@ -125,23 +128,23 @@ class Recipe(ABC):
 
     @abstractmethod
     def _fit(self, data: Any, out: str | Path, *, resume: bool) -> None:
-        """What `fit` does, in a folder that is ours: from the data to the report."""
+        """Does the work of `fit`, from the data to the report, in a locked folder."""
 
     @abstractmethod
-    def evaluate(self, data: str | Path) -> dict[str, Any]:
-        """Measures the trained model on the validation split of `data`; recipes that know several
-        splits take another one as `split`."""
+    def evaluate(self, data: Any) -> dict[str, Any]:
+        """Measures the trained model on the validation split of `data`; recipes with several splits
+        accept another one as `split`."""
 
     @abstractmethod
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
-        """What `evaluate` found, as columns and rows to print."""
+        """Returns the results of `evaluate` as columns and rows to print."""
 
     def comparison(self, metrics: dict[str, Any]) -> str:
-        """After `fit`: what a far simpler model reaches on the same data; "" if there is none."""
+        """Compares the fitted model with a simple one on the same data; "" if there is none."""
         return ""
 
     def predict(self, samples: Iterable[Any], **choices: Any) -> list[dict[str, Any]]:
-        """Answers for each sample, in order: see the recipe's `predict_stream`."""
+        """Answers for each sample, in order; see the recipe's `predict_stream`."""
         return list(self.predict_stream(samples, **choices))
 
     @abstractmethod
@@ -150,10 +153,10 @@ class Recipe(ABC):
 
     @abstractmethod
     def predict_files(self, sources: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
-        """Answers for what files hold, as they come: what `hornbook predict` writes."""
+        """Answers for the contents of files, as they come: what `hornbook predict` writes."""
 
     def example(self, data: str | Path) -> list[str]:
-        """What may stand behind `hornbook predict RUN`, to try it on what is at hand.
+        """Returns arguments for `hornbook predict RUN` that try it on the training data.
 
         Args:
             data: What the recipe was trained on.
@@ -161,7 +164,7 @@ class Recipe(ABC):
         return [str(data)]
 
     def save(self, folder: str | Path) -> None:
-        """Writes what `load` needs, whole or not at all, with checksums."""
+        """Writes what `load` needs, atomically, with checksums."""
         with atomic_folder(folder) as temporary:
             self.write_parts(temporary)
             saved = {"recipe": self.name, "fields": self.fields(), "learned": learned_by(self)}
@@ -169,10 +172,10 @@ class Recipe(ABC):
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Opens a run folder, or what `save` wrote.
+        """Opens a run folder, or a folder that `save` wrote.
 
         Raises:
-            HornbookError: it is no such folder, or something in it is damaged.
+            HornbookError: it is neither, or something in it is damaged.
         """
         backend.announce()  # before Keras is imported, which fails without one
         saved, folder = read_saved(folder)
@@ -182,7 +185,7 @@ class Recipe(ABC):
         return recipe
 
     def _open(self, saved: dict[str, Any], folder: Path) -> None:
-        """Takes what was saved into this recipe, which has its fields."""
+        """Restores what was saved into this recipe, which has its fields already."""
         if saved["recipe"] != self.name:
             raise HornbookError(f"{folder} is of a {saved['recipe']} run, not of {self.name}.")
         with naming(folder / "recipe.json"):
@@ -197,38 +200,39 @@ class Recipe(ABC):
             ) from error
 
     def join(self, others: Sequence[Recipe]) -> None:
-        """Lets other runs answer together with this one.
+        """Makes this run and others answer as an ensemble.
 
         Raises:
-            OptionError: runs of this recipe do not, or these do not fit together.
+            OptionError: the recipe has no ensembles, or these runs do not fit together.
         """
-        raise OptionError(f"Runs of {self.name} do not answer together: name one run.")
+        raise OptionError(f"{self.name} runs cannot answer as an ensemble: name one run.")
 
     def exported(self) -> tuple[Any, dict[str, str]]:
-        """The Keras model that `hornbook export` writes, and what a reader of it must know.
+        """Returns the Keras model that `hornbook export` writes, and the metadata its users need.
 
         Raises:
-            OptionError: there is none that works without the rest of the recipe.
+            OptionError: no Keras model of the recipe works without the rest of it.
         """
         raise OptionError(
             f"A {self.name} run cannot be exported: it is more than one Keras model.\n"
             "Its folder `model` is in Hugging Face's layout."
         )
 
-    # What `fit` is made of.
+    # The parts of `fit`.
 
     def open_run(self, out: str | Path, data: Mapping[str, str], *, resume: bool) -> RunFolder:
-        """The run folder, made now or found again: after all that can go wrong before training.
+        """Makes the run folder, or opens it to resume; called when the data is known to be good.
 
         Args:
-            out, resume: See `fit`.
-            data: Fingerprints of what is learned from.
+            out: See `fit`.
+            data: Fingerprints of the training data.
+            resume: See `fit`.
         """
         from hornbook.training.run_folder import RunFolder
 
         description = {"recipe": self.name, "fields": self.fields(), "data": data}
         if resume:
-            return RunFolder.resume(out, description, self.free)
+            return RunFolder.resume(out, description, self.may_change_on_resume)
         return RunFolder.create(out, description)
 
     def train(
@@ -239,16 +243,16 @@ class Recipe(ABC):
         first: Callable[[], None] | None = None,
         **settings: Any,
     ) -> list[dict[str, Any]]:
-        """Trains, and ends with the weights of the best epoch, which are saved in the run.
+        """Trains, saves the weights of the best epoch in the run, and restores them at the end.
 
         Args:
-            run: Where everything is kept.
-            resume: Go on from the newest snapshot.
-            first: Done before the first epoch; what the model can do then counts as epoch 0.
-            settings: The other ones of `Loop`.
+            run: The run folder.
+            resume: Continue from the newest snapshot.
+            first: Called before the first epoch; the model is then measured as epoch 0.
+            settings: Further arguments of `Loop`.
 
         Returns:
-            One row of metrics an epoch.
+            One row of metrics per epoch.
         """
         from hornbook.training.loop import Loop
 
@@ -263,14 +267,14 @@ class Recipe(ABC):
         self.read_parts(folder)
         return rows
 
-    # What is saved beside `recipe.json`: as it is here, the weights of one Keras model.
+    # What is saved besides `recipe.json`; by default the weights of one Keras model.
 
     @abstractmethod
     def build(self) -> Any:
-        """The network, as the fields and what was learned say."""
+        """Builds the network from the options and the learned fields."""
 
     def build_for(self, folder: Path) -> None:
-        """Builds what the weights in a folder are for."""
+        """Builds the model whose weights a folder holds."""
         self.model = self.build()
 
     @property
@@ -285,41 +289,41 @@ class Recipe(ABC):
         write_functional(folder, self.network)
 
     def read_parts(self, folder: Path) -> None:
-        """Takes the weights that `write_parts` wrote into the model as it is built."""
+        """Reads the weights that `write_parts` wrote into the model."""
         from hornbook.models.functional_weights import read_functional
 
         read_functional(folder, self.network)
 
     def fields(self) -> dict[str, Any]:
-        """The recipe's own options and their values, as they stand in `recipe.json`."""
+        """Returns the recipe's options and their values, as in `recipe.json`."""
         return {item.name: getattr(self, item.name) for item in options_of(self)}
 
     def settings(self) -> dict[str, Any]:
-        """The options that took part in the run and their values, as a report shows them."""
+        """Returns the options that took part in the run, with their values, for the report."""
         idle = self.idle_options()
         chosen = {name: x for name, x in self.fields().items() if x is not None}
         values = {**self.values_used(), **chosen}
         return {name: values[name] for name in self.fields() if name in values and name not in idle}
 
     def values_used(self) -> dict[str, Any]:
-        """What options that may be left out stand for when they are."""
+        """Returns the values used in place of options that are None."""
         return {}
 
     def idle_options(self) -> set[str]:
-        """The names of options that change nothing, given the others."""
+        """Returns the names of options that have no effect, given the others."""
         return set()
 
     @classmethod
     def field_names(cls) -> list[str]:
-        """The names of the recipe's options."""
+        """Returns the names of the recipe's options."""
         return [item.name for item in options_of(cls)]
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """The inverse of `fields`.
+        """Makes a recipe from what `fields` returned.
 
         Raises:
-            HornbookError: a field that this version does not have.
+            HornbookError: this version does not have one of the fields.
         """
         if unknown := sorted(set(fields) - set(cls.field_names())):
             raise HornbookError(
@@ -333,13 +337,13 @@ checked(Recipe)  # what it defines itself
 
 
 def read_saved(folder: str | Path) -> tuple[dict[str, Any], Path]:
-    """What `Recipe.save` wrote, and the model folder it lies in.
+    """Reads what `Recipe.save` wrote; returns it with the model folder it is in.
 
     Args:
         folder: A run folder, or the model folder itself.
 
     Raises:
-        HornbookError: it is neither, nothing was saved in it yet, or it is damaged.
+        HornbookError: it is neither, nothing has been saved in it yet, or it is damaged.
     """
     folder = Path(folder)
     for path in (folder / "model", folder):
@@ -354,15 +358,15 @@ def read_saved(folder: str | Path) -> tuple[dict[str, Any], Path]:
 
 
 def read_description(file: Path, *, learned: bool = False) -> dict[str, Any]:
-    """What a `recipe.json` says: which recipe, its fields, and what it learned.
+    """Reads a `recipe.json`: which recipe, its fields, and what it learned.
 
     Args:
-        file: To read.
-        learned: Whether it must say what was learned; that of a run folder does not.
+        file: The file.
+        learned: Whether the learned fields must be there; a run folder's file has none.
 
     Raises:
-        FileNotFoundError: there is none.
-        CheckpointError: it is not one.
+        FileNotFoundError: there is no such file.
+        CheckpointError: it is damaged.
     """
     try:
         saved = json.loads(bounded_text(file, error=CheckpointError))
@@ -384,7 +388,7 @@ def read_description(file: Path, *, learned: bool = False) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def naming(file: Path) -> Iterator[None]:
-    """Puts the name of the file they stand in before what is wrong with fields."""
+    """Puts the name of the file in front of errors about its fields."""
     try:
         yield
     except HornbookError as error:

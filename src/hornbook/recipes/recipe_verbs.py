@@ -1,8 +1,8 @@
-"""What holds for the verbs of every recipe, whoever writes them: only a trained recipe answers,
-it learns from files, and it answers for several samples at once.
+"""Checks in front of the verbs of every recipe: it must be trained to answer, it learns from data
+of a kind it reads, and it answers for several samples at once.
 
-Each verb that reads files takes `encoding=` beside its own arguments: Python's name of the encoding
-of text files, where it should not be found out.
+Each verb that reads files takes `encoding=` besides its own arguments: Python's name of the
+encoding of text files, which is detected without it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from os import PathLike
 from typing import Any
 
+from hornbook.data.readers.in_memory_rows import is_rows
 from hornbook.errors import OptionError
 from hornbook.tabular.encodings import reading_as
 
@@ -20,26 +21,26 @@ ANSWERS = ("evaluate", "predict", "predict_stream", "predict_files", "save", "ex
 
 
 def checked(recipe_class: type) -> None:
-    """Puts the checks in front of the verbs that a class of recipes defines."""
+    """Puts the checks in front of the verbs that a recipe class defines."""
     for name in ("fit", *ANSWERS):
         verb = recipe_class.__dict__.get(name)
         if verb is not None:
             setattr(recipe_class, name, _fit(verb) if name == "fit" else _answer(verb))
 
 
-def _fit(verb: Callable) -> Callable:
+def _fit(verb: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(verb)
     def fit(
         self: Any, data: Any, *arguments: Any, encoding: str | None = None, **choices: Any
     ) -> Any:
         _check_data(self, data)
         before, was_cut_off = vars(self).get("model"), self.cut_off
-        self.cut_off = False  # it saves itself in between
+        self.cut_off = False  # training saves the recipe, which must count as trained then
         try:
             with reading_as(encoding):
                 fitted = verb(self, data, *arguments, **choices)
         except BaseException:
-            # what stands in the network now is no result: neither as before nor learned
+            # the network is half trained: neither what it was nor a result
             self.cut_off = was_cut_off or vars(self).get("model") is not before
             raise
         return fitted
@@ -47,7 +48,7 @@ def _fit(verb: Callable) -> Callable:
     return fit
 
 
-def _answer(verb: Callable) -> Callable:
+def _answer(verb: Callable[..., Any]) -> Callable[..., Any]:
     name = verb.__name__
 
     @functools.wraps(verb)
@@ -68,9 +69,9 @@ def _answer(verb: Callable) -> Callable:
 
 
 def _reading(encoding: str, answers: Iterator[Any]) -> Iterator[Any]:
-    """The answers, with what is read for them read in this encoding."""
+    """Yields the answers, reading files in this encoding."""
     while True:
-        with reading_as(encoding):  # not while the caller has his turn
+        with reading_as(encoding):  # not while the caller runs
             try:
                 answer = next(answers)
             except StopIteration:
@@ -79,41 +80,45 @@ def _reading(encoding: str, answers: Iterator[Any]) -> Iterator[Any]:
 
 
 def _check_trained(recipe: Any) -> None:
-    """Raises OptionError when there is nothing that could answer."""
+    """Raises OptionError when the recipe cannot answer."""
     kind = type(recipe).__name__
     if recipe.cut_off:
         raise OptionError(
             f"The training of this {kind} was cut off: fit(..., resume=True) continues it, and "
-            f"{kind}.load(run) opens what it has saved."
+            f"{kind}.load(run) opens what it saved."
         )
     if "model" not in vars(recipe):
-        raise OptionError(
-            f"This {kind} is not trained: call fit(data, out) first, or open a run with "
-            f"{kind}.load(run)."
-        )
+        raise OptionError(f"This {kind} is not trained. Call fit(data, out) or {kind}.load(run).")
 
 
 def _check_data(recipe: Any, data: Any) -> None:
-    """Raises OptionError for data that is no file or folder."""
-    if isinstance(data, str | PathLike):
+    """Raises OptionError for data of a kind that the recipe does not read."""
+    if isinstance(data, str | PathLike) or (recipe.takes_rows and is_rows(data)):
         return
     if recipe.several_sources and isinstance(data, list | tuple):
         if data and all(isinstance(one, str | PathLike) for one in data):
             return
         raise OptionError(f"{type(recipe).__name__} expects names of files or folders.")
+    expected = "the name of a folder or file with the data"
+    if recipe.takes_rows:
+        raise OptionError(
+            f"{type(recipe).__name__} expects {expected}, or rows in memory: a list of "
+            f"dictionaries, a table or a dataset; got {_kind(data)}."
+        )
     raise OptionError(
-        f"{type(recipe).__name__} expects the name of a folder or file with the data; got "
-        f"{_kind(data)}.\nWrite the samples to a file and name that."
+        f"{type(recipe).__name__} expects {expected}; got {_kind(data)}.\n"
+        "Write the samples to a file and name that."
     )
 
 
 def _check_several(verb: str, samples: Any) -> None:
-    """Raises OptionError for one sample where several are expected: a text has letters too."""
+    """Raises OptionError for one sample where several are expected: a text would be taken for its
+    letters."""
     if isinstance(samples, str | bytes | PathLike):
         raise OptionError(f"{verb} expects a list; for one sample write {verb}([{samples!r:.40}]).")
 
 
 def _kind(data: Any) -> str:
-    """What kind of thing it is, in words."""
+    """Returns what kind of object it is, in words."""
     name = type(data).__name__
     return f"a {name} of {len(data):,}" if isinstance(data, list | tuple) else f"a {name}"

@@ -1,238 +1,263 @@
-"""What recipes for texts share: a Transformer reads the texts, and a small head answers.
+"""What recipes for rows of texts share: everything between the data and the report.
 
-The Transformer is a pretrained one, or small and new, with a vocabulary learned from the texts.
+A recipe says what its labels are (`learn_labels`), what the network puts on the encoder (`head`),
+what it reads of a sample (`columns`), how good its probabilities are (`metrics`) and how it answers
+(`answers`); its report says what to show of that.  The rest is here: data, vocabulary, summary,
+run folder, linear baseline, training with the best epoch kept, report, `evaluate`, `predict`.
 """
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from hornbook.data.texts.summary import Lengths, Reading, Sample, TextSplits, summary
-from hornbook.models.configuration.choices import CHOICES
+from hornbook import backend
+from hornbook.data.readers.in_memory_rows import each_sample
+from hornbook.data.texts.splits import TextData
+from hornbook.data.texts.summary import Reading, TextSplits, summary
 from hornbook.progress import note
-from hornbook.recipes.fields import option, part
-from hornbook.recipes.recipe import Recipe
+from hornbook.recipes.encoder_recipe import EncoderRecipe
+from hornbook.recipes.text_report import TextReport
 
 if TYPE_CHECKING:
     import keras
 
-    from hornbook.models.transformer import Transformer
-    from hornbook.text.tokenizer import Encoding, Tokenizer
-    from hornbook.training.loop import Batch
+    from hornbook.text.tokenizer import Encoding
 
-CHUNK = 4096  # texts whose tokens are counted at a time
-HEAD_SIZE = 64  # from scratch: features of one attention head
+TOKEN_INPUTS = ("token_ids", "segment_ids", "padding_mask")
+Columns = dict[str, list[Any]]
 
 
 @dataclass(kw_only=True)
-class TextRecipe(Recipe):
-    """A recipe whose texts go through a Transformer.
+class TextRecipe(EncoderRecipe):
+    """A recipe that learns from labelled rows of texts."""
 
-    Attributes:
-        tokenizer, encoder: Pretrained or new.
-        others: The layers beside the encoder, by the names their weights are saved under.
-    """
+    takes_rows: ClassVar[bool] = True
+    reading: ClassVar[Reading[Any]]
+    report: ClassVar[type[TextReport]]
+    monitor: ClassVar[str]  # the metric whose best epoch is kept
+    chunk: ClassVar[int] = 1024  # samples that predict holds at a time
+    trained_on = ""  # a learned field of each recipe: fingerprint of the training samples
 
-    pretrained: str | None = option(
-        None, "model to start from: folder, or hornbook-tiny; without it, from scratch"
-    )
-    ignore_config: str | None = option(
-        None, "keys of its config.json that are known to change nothing, with commas between them"
-    )
-    attention: str = option(
-        "full", "kind of attention; all but full are for long texts", CHOICES["attention"]
-    )
-    num_landmarks: int = option(64, "of attention with landmarks: how many", at_least=1)
-    window: int = option(64, "of attention with a window: how far it sees", at_least=1)
-    positions: str = option(
-        "hierarchical",
-        "what a pretrained model of fewer positions does with longer texts",
-        ("hierarchical", "tiled"),
-    )
-    hidden_size: int = option(
-        64, "from scratch: features of a token", at_least=HEAD_SIZE, multiple_of=HEAD_SIZE
-    )
-    num_hidden_layers: int = option(2, "from scratch: Transformer blocks", at_least=1)
-    vocabulary_size: int = option(8000, "from scratch: most tokens to learn", at_least=100)
-    max_length: int = option(256, "most tokens of a text; what follows is cut off", at_least=4)
-    epochs: int = option(5, "times through the training data", at_least=1)
-    batch_size: int = option(32, "texts a step", at_least=1)
-    learning_rate: float | None = option(
-        None, "highest learning rate; without it 1e-3 from scratch, 3e-5 pretrained", above=0
-    )
-    layer_decay: float = option(
-        1.0, "factor on the learning rate from a layer to the one below", above=0, at_most=1
-    )
-    dropout: float = option(0.2, "share of the features dropped in training", at_least=0, below=1)
-    ema: float = option(
-        0.99, "how much of the weights' average stays at a step; 0: no average", at_least=0, below=1
-    )
-    patience: int = option(3, "epochs without a better one before it stops; 0: never", at_least=0)
-    compute_dtype: str = option(
-        "float32", "what it computes in", ("float32", "bfloat16", "float16")
-    )
-    seed: int = option(
-        0, "of the weights, the order and the dropout", at_least=0, at_most=2**32 - 1
-    )
-
-    tokenizer: Tokenizer = part()
-    encoder: Transformer = part()
-    others: dict[str, Any] = part()
-
-    def start(
-        self, texts: Iterable[str], new: Mapping[str, Any] | None = None, **changes: Any
-    ) -> None:
-        """Opens the pretrained encoder, or makes one.
-
-        Args:
-            texts: To learn a vocabulary from.
-            new: Fields of the configuration of one that is made.
-            changes: Fields of the configuration of either.
-        """
-        from hornbook.pretrained import load
-        from hornbook.pretrained.opening.encoder import keys_of, longer_positions, new_encoder
-
-        changes |= {
-            "attention": self.attention,
-            "num_landmarks": self.num_landmarks,
-            "window": self.window,
-            "compute_dtype": self.compute_dtype,
-        }
-        if self.pretrained is not None:
-            ignore = keys_of(self.ignore_config)
-            changes |= longer_positions(self.pretrained, self.max_length, self.positions, ignore)
-            changes |= {"application": "encoder", "heads": (), "ignore_config": ignore}
-            found = load(self.pretrained, **changes)
-            self.tokenizer, self.encoder = found.need_tokenizer(), found.model
-            return
-        self.tokenizer, self.encoder = new_encoder(
-            texts,
-            vocabulary_size=self.vocabulary_size,
-            hidden_size=self.hidden_size,
-            num_hidden_layers=self.num_hidden_layers,
-            max_length=self.max_length,
-            dropout=self.dropout,
-            **(new or {}),
-            **changes,
-        )
-
-    def values_used(self) -> dict[str, Any]:
-        return {
-            "pretrained": "none, from random weights",
-            "learning_rate": 3e-5 if self.pretrained else 1e-3,
-        }
-
-    def idle_options(self) -> set[str]:
-        from hornbook.layers.attention.kinds import KINDS
-
-        of_new = {"hidden_size", "num_hidden_layers", "vocabulary_size"}
-        idle = {"positions"} if self.pretrained is None else of_new
-        used = () if self.attention == "full" else KINDS[self.attention].options
-        return idle | ({"num_landmarks", "window"} - set(used))
+    # What a recipe says.
 
     @abstractmethod
+    def open_data(self, data: Any) -> TextData[Any]:
+        """Finds the samples of each split."""
+
+    @abstractmethod
+    def learn_labels(self, splits: TextSplits[Any]) -> TextSplits[Any]:
+        """Sets the learned fields that the network depends on; returns the splits to use.
+
+        Raises:
+            DataError: the labels cannot be learned.
+        """
+
+    @abstractmethod
+    def text_of(self, sample: Any) -> str | tuple[str, str]:
+        """Returns what the encoder reads of a sample: a text, or a pair of texts."""
+
+    @abstractmethod
+    def head(self, inputs: dict[str, Any], features: Any) -> Any:
+        """Computes logits `(batch, outputs)` from features `(batch, hidden_size)`.
+
+        Further inputs of the network are added to `inputs`, further layers to `others`.
+        """
+
+    @abstractmethod
+    def columns(self, samples: Sequence[Any], known: Mapping[str, list[Any]]) -> Columns:
+        """Returns the network's inputs, one value per sample, with `label` and `where`.
+
+        Args:
+            samples: Samples, with or without labels.
+            known: Columns that need not be computed.
+        """
+
+    @abstractmethod
+    def to_probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Turns logits into probabilities."""
+
+    @abstractmethod
+    def metrics(self, samples: Sequence[Any], probabilities: np.ndarray) -> dict[str, Any]:
+        """Measures the answers against the labels of the samples."""
+
+    @abstractmethod
+    def as_sample(self, sample: Any, number: int) -> Any:
+        """Checks what `predict` was given, the `number`-th of it, and returns a sample."""
+
+    @abstractmethod
+    def read_to_predict(self, source: str | Path) -> Iterator[Any]:
+        """Reads samples without labels from a file, or from `"-"`, standard input."""
+
+    @abstractmethod
+    def answers(self, samples: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """Returns an answer per sample."""
+
+    # What a recipe may say.
+
+    def encoder_options(self) -> dict[str, Any]:
+        """Returns further arguments of `start`."""
+        return {}
+
+    def condition(self, inputs: dict[str, Any]) -> Any:
+        """Returns the condition of the encoder's layer normalizations, from further inputs."""
+        return None
+
+    def segment_ids(self, encoding: Encoding) -> list[int]:
+        """Returns the segment ids of an encoded sample."""
+        return encoding.segment_ids
+
+    def loss(self) -> Any:
+        """Returns the class of `keras.losses` to train with."""
+        import keras
+
+        return keras.losses.SparseCategoricalCrossentropy
+
+    @property
+    def starts_from_baseline(self) -> bool:
+        """Whether the untrained network answers as the baseline; it is then measured as epoch 0."""
+        return False
+
+    def fit_baseline(self, train: Sequence[Any], valid: Sequence[Any]) -> Columns:
+        """Fits and measures a linear model; returns columns of `train` that come from it."""
+        return {}
+
+    def choose_thresholds(self, samples: Sequence[Any], probabilities: np.ndarray) -> None:
+        """Sets the thresholds that suit these samples best, where the recipe has any."""
+        return
+
+    def label_lines(self, splits: TextSplits[Any]) -> Sequence[str] | None:
+        """Returns what the summary says of the labels; None counts them."""
+        return None
+
+    def data_to_measure(self, data: Any) -> TextData[Any]:
+        """Finds the samples of each split, for a trained recipe."""
+        return self.open_data(data)
+
+    def checked(self, samples: list[Any]) -> list[Any]:
+        """Returns the samples; raises DataError where one is of no use to the trained recipe."""
+        return samples
+
+    # What follows from it.
+
+    def _fit(self, data: Any, out: str | Path, *, resume: bool) -> None:
+        source = self.open_data(data)
+        splits = self.learn_labels(source.training())
+        train, valid = splits.train, splits.valid
+        known = {"train": source.fingerprint(train), "valid": source.fingerprint(valid)}
+        self.trained_on = known["train"]
+        backend.set_random_seed(self.seed)
+        texts = [self.text_of(sample) for sample in train]
+        self.start(_flat(texts), **self.encoder_options())
+        self.describe(splits, texts)
+        self.model = self.build()
+        run = self.open_run(out, known, resume=resume)
+
+        samples = self.columns(train, self.fit_baseline(train, valid))
+        held_out = self.columns(valid, {})
+        self.compile(self.loss(), self.epochs * len(self.batches(samples, epoch=0)))
+
+        def evaluate() -> dict[str, Any]:
+            probabilities = self.probabilities(held_out)
+            self.choose_thresholds(valid, probabilities)
+            return self.metrics(valid, probabilities)
+
+        rows = self.train(
+            run,
+            resume=resume,
+            first=(lambda: None) if self.starts_from_baseline else None,
+            model=self.model,
+            batches=lambda epoch: self.batches(samples, epoch),
+            epochs=self.epochs,
+            patience=self.patience,
+            evaluate=evaluate,
+            monitor=self.monitor,
+            unit=self.reading.unit,
+        )
+        self.report(self, valid, self.probabilities(held_out)).write(run, rows, len(train))
+        run.snapshots.clear()
+
+    def describe(self, splits: TextSplits[Any], texts: Sequence[str | tuple[str, str]]) -> None:
+        """Prints before training what the data holds: see `hornbook.data.texts.summary`.
+
+        Args:
+            splits: The samples.
+            texts: Texts of the training samples, as the encoder reads them.
+        """
+        lengths = self.lengths(texts)
+        note(summary(splits, self.reading, lengths, self.label_lines(splits)))
+
     def build(self) -> keras.Model:
-        """The whole network, from what `predicted` gets to logits; sets `others`."""
+        """Builds the whole network: encoder, average over the tokens, head."""
+        import keras
 
-    def compile(self, loss: Any, steps: int) -> None:
-        """Gets the model ready for training.
+        from hornbook.layers import MaskedAveragePooling
+
+        inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in TOKEN_INPUTS}
+        tokens = dict(inputs)
+        self.others = {}
+        x = self.encoder(**tokens, condition=self.condition(inputs))
+        x = MaskedAveragePooling()(x, tokens["padding_mask"])
+        x = keras.layers.Dropout(self.dropout)(x)
+        return keras.Model(inputs, self.head(inputs, x))
+
+    def classifier(self, features: Any, outputs: int, initializer: str = "glorot_uniform") -> Any:
+        """Applies a dense layer, saved as `classifier`, in float32 whatever the rest computes in,
+        for the softmax."""
+        import keras
+
+        self.others["classifier"] = keras.layers.Dense(
+            outputs, kernel_initializer=initializer, dtype="float32", name="classifier"
+        )
+        return self.others["classifier"](features)
+
+    def token_columns(self, samples: Sequence[Any]) -> Columns:
+        """Returns the encoder's inputs of samples, and where these come from."""
+        from hornbook.training.text_batches import token_columns
+
+        encodings = self.encoded([self.text_of(sample) for sample in samples])
+        places = [self.reading.where(sample) for sample in samples]
+        return {**token_columns(encodings, self.segment_ids), "where": places}
+
+    def probabilities(self, columns: Mapping[str, Sequence[Any]]) -> np.ndarray:
+        """Returns the probabilities of each sample."""
+        return self.to_probabilities(self.predicted(columns))
+
+    def evaluate(self, data: Any, *, split: str | None = None) -> dict[str, Any]:
+        """Measures on the validation split of `data`; on all of a file it was not trained on.
 
         Args:
-            loss: A class of `keras.losses` that takes logits.
-            steps: Of the whole training.
+            data: A folder, a file, or rows in memory, as for `fit`.
+            split: `"train"`, `"valid"` or `"test"`, for another split.
         """
-        from hornbook.training.optimizer import adamw, layerwise_rates
+        samples = self.checked(self.data_to_measure(data).to_measure(self.trained_on, split))
+        return self.metrics(samples, self.probabilities(self.columns(samples, {})))
 
-        decays = self.layer_decay != 1
-        optimizer = adamw(
-            self.model,
-            steps=steps,
-            learning_rate=self.settings()["learning_rate"],
-            ema=self.ema,
-            rates=layerwise_rates(self.encoder, self.layer_decay) if decays else None,
-        )
-        self.model.compile(optimizer, loss(from_logits=True, reduction="mean_with_sample_weight"))
+    def predict_stream(self, samples: Iterable[Any]) -> Iterator[dict[str, Any]]:
+        """Answers for each sample as it comes, in order, holding some at a time."""
+        numbered = enumerate(each_sample(samples), 1)
+        yield from self.answered(self.as_sample(sample, number) for number, sample in numbered)
 
-    def encoded(self, texts: Iterable[str | tuple[str, str]]) -> list[Encoding]:
-        """Texts or pairs as the encoder reads them, in training and prediction alike."""
-        limit = min(self.max_length, self.encoder.config.max_length)
-        return self.tokenizer.encode_batch(texts, limit)
+    def predict_files(self, sources: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
+        """Answers for the samples of files, or of `"-"`, standard input, as they come."""
+        for source in sources:
+            yield from self.predict_stream(self.read_to_predict(source))
 
-    def describe(
-        self,
-        splits: TextSplits[Sample],
-        reading: Reading[Sample],
-        texts: Sequence[str | tuple[str, str]],
-        labels: Sequence[str] | None = None,
-    ) -> None:
-        """Says before training what the data holds: see `hornbook.data.texts.summary`.
+    def answered(self, samples: Iterable[Any]) -> Iterator[dict[str, Any]]:
+        """Answers for checked samples, `chunk` at a time."""
+        samples = iter(samples)
+        while chunk := list(itertools.islice(samples, self.chunk)):
+            yield from self.answers(chunk)
 
-        Args:
-            splits, reading, labels: See `summary`.
-            texts: Of the training samples, as `encoded` gets them.
-        """
-        note(summary(splits, reading, self._lengths(texts), labels))
+    def example(self, data: Any) -> list[str]:
+        return [str(self.open_data(data).example_file())]
 
-    def _lengths(self, texts: Sequence[str | tuple[str, str]]) -> Lengths:
-        """Tokens of each text or pair before anything is cut."""
-        rows = [(text,) if isinstance(text, str) else text for text in texts]
-        tokenizer, unknown_id = self.tokenizer, self.tokenizer.special_ids.get("unk", -1)
-        tokens, unknown = [], 0
-        for begin in range(0, len(rows), CHUNK):
-            chunk = rows[begin : begin + CHUNK]
-            pieces = iter(tokenizer.pieces([text for row in chunk for text in row]))
-            for row in chunk:
-                ids = [one for _ in row for one in next(pieces)[0]]
-                unknown += ids.count(unknown_id)
-                specials = tokenizer.template.num_special_tokens(len(row))
-                tokens.append(len(ids) + (specials if tokenizer.add_special_tokens else 0))
-        limit = min(self.max_length, self.encoder.config.max_length)
-        return Lengths(np.array(tokens), limit, unknown / max(sum(tokens), 1))
 
-    def batches(self, columns: Mapping[str, Sequence], epoch: int) -> list[Batch]:
-        """The batches of an epoch: a pure function of the seed and the epoch."""
-        from hornbook.training.text_batches import epoch_batches
-
-        return epoch_batches(
-            columns,
-            batch_size=self.batch_size,
-            seed=self.seed,
-            epoch=epoch,
-            max_length=self.encoder.config.max_length,
-        )
-
-    def predicted(self, columns: Mapping[str, Sequence]) -> np.ndarray:
-        """The logits of each sample, `(samples, outputs)`."""
-        from hornbook.training.text_batches import predicted_logits
-
-        rows = 2 * self.batch_size  # nothing is kept for gradients
-        limit = self.encoder.config.max_length
-        return predicted_logits(self.model, columns, rows=rows, max_length=limit)
-
-    # What is saved: a model folder in Hugging Face's layout, the other layers' weights in it.
-
-    def build_for(self, folder: Path) -> None:
-        from hornbook.pretrained import open_folder
-
-        self.encoder, tokenizer, _ = open_folder(folder, heads=(), compute_dtype=self.compute_dtype)
-        assert tokenizer is not None  # the manifest has just said that everything is there
-        self.tokenizer = tokenizer
-        super().build_for(folder)
-
-    def write_parts(self, folder: Path) -> None:
-        """Writes weights, configuration and vocabulary."""
-        from hornbook.pretrained import write_model
-
-        write_model(folder, self.encoder, self.tokenizer, others=self.others)
-
-    def read_parts(self, folder: Path) -> None:
-        from hornbook.checkpoints import find_checkpoint
-        from hornbook.pretrained import read_model
-
-        read_model(self.encoder, find_checkpoint(folder), others=self.others)
+def _flat(texts: Iterable[str | tuple[str, str]]) -> list[str]:
+    return [one for text in texts for one in ((text,) if isinstance(text, str) else text)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,19 @@ from hornbook.training.loop import Batch
 NO_INPUTS = ("label", "where")
 
 
-def token_columns(encodings: Sequence[Encoding]) -> dict[str, list]:
-    """What a Transformer reads of texts, without anything else."""
+def token_columns(
+    encodings: Sequence[Encoding],
+    segment_ids: Callable[[Encoding], list[int]] = lambda encoding: encoding.segment_ids,
+) -> dict[str, list[Any]]:
+    """Returns the inputs of a Transformer, one value per text.
+
+    Args:
+        encodings: The texts.
+        segment_ids: Returns those of a text, if they are not the encoding's own.
+    """
     return {
         "token_ids": [encoding.token_ids for encoding in encodings],
-        "segment_ids": [encoding.segment_ids for encoding in encodings],
+        "segment_ids": [segment_ids(encoding) for encoding in encodings],
         "padding_mask": [[1] * len(encoding.token_ids) for encoding in encodings],
     }
 

@@ -10,7 +10,7 @@ from hornbook.cli import main
 from hornbook.errors import CheckpointError
 from hornbook.files import verify_manifest
 from hornbook.pretrained.opening.shipped import NAMES, model_folder
-from hornbook.recipes.text_matching.recipe import MARKED_SEGMENTS
+from hornbook.recipes.text_matching.marked_segments import MARKED_SEGMENTS
 
 LARGEST = 12_000_000  # bytes: it is in every wheel
 

@@ -13,7 +13,7 @@ from hornbook.errors import DataError, HornbookError
 from hornbook.pretrained import Pretrained
 from hornbook.recipes import open_run
 from hornbook.recipes.text_matching import TextMatching
-from hornbook.recipes.text_matching.recipe import marked_segments
+from hornbook.recipes.text_matching.marked_segments import marked_segments
 from hornbook.text.vocabulary import learn_wordpiece
 from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 from hornbook.training.run_folder import RunFolder
@@ -116,7 +116,7 @@ def test_the_criterion_changes_the_answer(matching):
 
 
 def test_answers_to_an_endless_stream_come_as_they_are_asked_for(matching, monkeypatch):
-    monkeypatch.setattr("hornbook.recipes.text_matching.recipe.CHUNK", 8)
+    monkeypatch.setattr(TextMatching, "chunk", 8)
     asked = []
 
     def endless():

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from hornbook.data.texts.pairs import Pair
+from hornbook.recipes.text_matching import TextMatching
 from hornbook.recipes.text_matching.report import (
+    MatchingReport,
     best_thresholds,
     compared,
     matching_metrics,
     metrics_table,
-    write_report,
 )
 
 PAIRS = [
@@ -41,18 +42,15 @@ class Run:
         self.html = html
 
 
-class Recipe:
+@pytest.fixture
+def recipe():
     """As much of a fitted `TextMatching` as a report asks for."""
-
-    thresholds = THRESHOLDS
-    references: ClassVar = {"From random weights": 0.512}
-    baseline = matching_metrics(PAIRS, 1 - PROBABILITIES, THRESHOLDS)
-
-    class network:
-        count_params = staticmethod(lambda: 1234)
-
-    def settings(self):
-        return {"epochs": 2, "pretrained": "none"}
+    recipe = TextMatching(epochs=2)
+    recipe.thresholds = THRESHOLDS
+    recipe.references = {"From random weights": 0.512}
+    recipe.baseline = matching_metrics(PAIRS, 1 - PROBABILITIES, THRESHOLDS)
+    recipe.model = SimpleNamespace(count_params=lambda: 1234)
+    return recipe
 
 
 def test_figures_are_by_criterion_and_their_mean_is_over_the_groups():
@@ -91,14 +89,14 @@ def test_a_threshold_is_chosen_for_each_criterion():
     assert 0.2 < found["长B"] <= 0.6
 
 
-def test_the_page_shows_figures_mistakes_settings_and_how_to_go_on():
+def test_the_page_shows_figures_mistakes_settings_and_how_to_use_it(recipe):
     rows = [
         {"epoch": 1, "loss": 0.7, "mean_f1": 0.8, "f1": {"短A": 0.6, "长B": 1.0}},
         {"epoch": 2, "loss": 0.5, "mean_f1": 0.75, "f1": {"短A": 0.5, "长B": 1.0}},
     ]
     rows = [{**row, "log_loss": 0.6, "learning_rate": 1e-3} for row in rows]
     run = Run()
-    write_report(run, Recipe(), rows, PAIRS, PROBABILITIES, 1000)
+    MatchingReport(recipe, PAIRS, PROBABILITIES).write(run, rows, 1000)
     assert "From random weights: mean F1 0.512." in run.html
     for name, value in (
         ("pairs", "1,000 training, 6 validation"),
@@ -120,4 +118,4 @@ def test_the_page_shows_figures_mistakes_settings_and_how_to_go_on():
     assert "&lt;b&gt;target&lt;/b&gt; 1" in mistakes
     assert "<b>target" not in run.html
     assert "hornbook predict runs/some" in run.html
-    assert "<dt>pretrained</dt><dd>none</dd>" in run.html
+    assert "<dt>pretrained</dt><dd>none, from random weights</dd>" in run.html

@@ -60,13 +60,24 @@ def side_of(folder: CaptchaFolder, split: str, *, seed: int) -> list[Captcha]:
         return folder.captchas(split)
     if split == "test" or "train" not in folder.splits:
         raise DataError(f"{folder.path} holds no {split} images, only {folder.names()}.")
+    return train_and_valid(folder, seed=seed)[split == "valid"]
+
+
+def train_and_valid(folder: CaptchaFolder, *, seed: int) -> tuple[list[Captcha], list[Captcha]]:
+    """Returns the captchas of both splits of a folder with training images, read once.
+
+    Raises:
+        DataError: no two images differ, so none can be set aside.
+    """
+    if "valid" in folder.splits:
+        return folder.captchas("train"), folder.captchas("valid")
     sides = split_off(folder.captchas("train"), seed=seed)
     if not all(sides):
         raise DataError(
             f"{folder.path} has no two images that differ, so none can be held out for "
             "validation.\nLabel some more, or make two folders, train and valid, in it."
         )
-    return sides[split == "valid"]
+    return sides
 
 
 def leaked(train: Iterable[Captcha], valid: Iterable[Captcha]) -> list[Path]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hornbook.data.readers.header_tables import parse_table
+from hornbook.data.readers.in_memory_rows import MemoryRows
 from hornbook.data.readers.json_lines import MAX_ARRAY_BYTES, parse_json_lines
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.text_lines import name_of, text_lines
@@ -20,21 +21,27 @@ Sample = TypeVar("Sample")
 
 
 def rows_of(
-    source: str | Path,
+    source: str | Path | MemoryRows,
     problems: Problems,
     columns: Sequence[str],
     *,
+    values: Sequence[str] | None = None,
     encoding: str | None = None,
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """The rows of a file of either kind, with their line numbers.
 
     Args:
         source: `.csv` or `.tsv`; `.jsonl`, or `.json` with an array (`.gz` and `.zst` too); of
-            `.txt` and `"-"`, standard input, the first line tells JSON from a table.
+            `.txt` and `"-"`, standard input, the first line tells JSON from a table; or rows in
+            memory.
         problems: Where what is no row is noted.
         columns: Those that a table must have.
+        values: Names of the values of a tuple in memory; defaults to `columns`.
         encoding: Python's name of it; None finds it out.
     """
+    if isinstance(source, MemoryRows):
+        yield from source.rows(problems, columns, values or columns)
+        return
     name = name_of(source)
     lines: Iterable[tuple[int, str]] = text_lines(
         source, problems, encoding=encoding, max_array_bytes=MAX_ARRAY_BYTES
@@ -47,6 +54,11 @@ def rows_of(
         yield from parse_table(lines, name, problems, columns=columns)
     else:
         yield from parse_json_lines(lines, name, problems)
+
+
+def place_of(source: str | Path | MemoryRows, number: int) -> str:
+    """Returns what messages call a row of `rows_of`: `file:line`, or `row 3` of rows in memory."""
+    return source.where(number) if isinstance(source, MemoryRows) else f"{name_of(source)}:{number}"
 
 
 def suffix_of(path: Path) -> str:

@@ -82,7 +82,7 @@ def split_files(path: str | Path) -> SplitFiles:
     return SplitFiles(path, {split: files for split, files in found.items() if files}, unused)
 
 
-def missing(path: Path, names: Sequence[str], what: str, expected: str) -> DataError:
+def missing(path: Path | str, names: Sequence[str], what: str, expected: str) -> DataError:
     """The error of a folder that has no data of a split.
 
     Args:

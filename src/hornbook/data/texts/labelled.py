@@ -18,10 +18,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hornbook.data.readers.in_memory_rows import (
+    IN_MEMORY,
+    MemoryRows,
+    is_in_memory,
+    memory_splits,
+    plain_row,
+)
 from hornbook.data.readers.problems import Problems
-from hornbook.data.readers.row_files import rows_of, split_by_content
+from hornbook.data.readers.row_files import place_of, rows_of, split_by_content
 from hornbook.data.readers.split_files import split_files
-from hornbook.data.readers.text_lines import name_of
 from hornbook.data.texts.labels import Trimming
 from hornbook.data.texts.splits import TextData
 from hornbook.data.texts.summary import Reading, TextSplits
@@ -61,21 +67,22 @@ READING: Reading[LabelledText] = Reading(
 
 
 def labelled_texts(
-    path: str | Path, *, seed: int = 0, valid_fraction: float = 0.1
+    path: Any, *, seed: int = 0, valid_fraction: float = 0.1
 ) -> TextData[LabelledText]:
     """Finds the files of each split.
 
     Args:
-        path: A folder or a file, see the module.
+        path: A folder or a file, see the module; or rows in memory, see `MemoryRows`.
         seed: Of the split, where there is no validation file.
         valid_fraction: How much is set aside then.
 
     Raises:
         DataError: there is no such folder.
     """
+    in_memory = is_in_memory(path)
     return TextData(
-        Path(path),
-        [split_files(path)],
+        IN_MEMORY if in_memory else Path(path),
+        [memory_splits(path) if in_memory else split_files(path)],
         lambda file, _, problems, trimming: _texts(file, problems, trimming),
         lambda texts: _split(texts, seed, valid_fraction),
         fingerprint,
@@ -112,7 +119,7 @@ def read_training_texts(path: str | Path, *, seed: int = 0) -> TextSplits[Labell
         DataError: see `read_labelled_texts`.
     """
     splits = labelled_texts(path, seed=seed).training()
-    return _in_one_kind(splits)
+    return in_one_kind(splits)
 
 
 def read_texts_to_predict(source: str | Path) -> Iterator[LabelledText]:
@@ -136,35 +143,51 @@ def _split(
     )
 
 
+def text_to_predict(row: Mapping[Any, Any], where: str) -> LabelledText:
+    """Checks a row in memory without a label.
+
+    Raises:
+        DataError: it is no text.
+    """
+    text = _text(plain_row(row), where, Problems(stop_at_first=True), None)
+    assert text is not None  # the first problem raises
+    return text
+
+
 def _texts(
-    source: str | Path, problems: Problems, trimming: Trimming | None = None
+    source: str | Path | MemoryRows, problems: Problems, trimming: Trimming | None = None
 ) -> Iterator[LabelledText]:
-    """The texts of a file, with labels where there is something to trim them with."""
-    name = name_of(source)
-    labelled = trimming is not None
-    columns = ("text", "label") if labelled else ("text",)
+    """Yields the texts of a file or of rows in memory, labelled where there is a `trimming`."""
+    columns = ("text",) if trimming is None else ("text", "label")
     for number, row in rows_of(source, problems, columns):
-        where = f"{name}:{number}"
-        text, said = row.get("text"), row.get("label")
-        if not isinstance(text, str) or not text.strip():
-            how = "missing" if "text" not in row else "not a text with letters in it"
-            problems.add(where, f"'text' is {how}")
-            continue
-        if labelled and "label" not in row:
+        text = _text(row, place_of(source, number), problems, trimming)
+        if text is not None:
+            yield text
+
+
+def _text(
+    row: Mapping[str, Any], where: str, problems: Problems, trimming: Trimming | None
+) -> LabelledText | None:
+    text, label = row.get("text"), row.get("label")
+    if not isinstance(text, str) or not text.strip():
+        how = "missing" if "text" not in row else "not a text with letters in it"
+        problems.add(where, f"'text' is {how}")
+        return None
+    labels = None
+    if trimming is not None:
+        if "label" not in row:
             problems.add(where, "'label' is missing")
-            continue
-        labels = None
-        if trimming is not None:
-            given = said if isinstance(said, list) else [said]
-            found = [_label(label, where, trimming) for label in given]
-            labels = tuple(dict.fromkeys(label for label in found if label is not None))
-            if None in found:
-                problems.add(
-                    where, f"'label' is {said!r}; expected a word, a number, or a list of them"
-                )
-                continue
-        extra = {key: value for key, value in row.items() if key != "text"}
-        yield LabelledText(text, labels, isinstance(said, list), where, extra)
+            return None
+        values = [
+            _label(x, where, trimming) for x in (label if isinstance(label, list) else [label])
+        ]
+        labels = tuple(dict.fromkeys(value for value in values if value is not None))
+        if None in values:
+            expected = "expected a word, a number, or a list of them"
+            problems.add(where, f"'label' is {label!r}; {expected}")
+            return None
+    extra = {key: value for key, value in row.items() if key != "text"}
+    return LabelledText(text, labels, isinstance(label, list), where, extra)
 
 
 def _label(label: Any, where: str, trimming: Trimming) -> Label | None:
@@ -221,7 +244,7 @@ def classes_of(train: Sequence[LabelledText], valid: Sequence[LabelledText]) -> 
     return classes
 
 
-def _in_one_kind(splits: TextSplits[LabelledText]) -> TextSplits[LabelledText]:
+def in_one_kind(splits: TextSplits[LabelledText]) -> TextSplits[LabelledText]:
     """Validation labels as the training labels are: a table has only words, `"1"`, and JSON
     numbers, 1."""
     known = {str(label): label for text in splits.train for label in text.labels or ()}

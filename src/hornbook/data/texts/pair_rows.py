@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hornbook.data.readers.in_memory_rows import MemoryRows, plain_row
 from hornbook.data.readers.problems import Problems
-from hornbook.data.readers.row_files import rows_of
-from hornbook.data.readers.text_lines import name_of
+from hornbook.data.readers.row_files import place_of, rows_of
 from hornbook.data.texts.labels import Trimming, trimmed
 
 TEXTS = ("source", "target")
@@ -49,18 +49,32 @@ def read_pairs_to_predict(source: str | Path, criterion: str | None = None) -> I
     Raises:
         DataError: at the first row that is no pair, with its line.
     """
+    for number, row in rows_of(source, Problems(stop_at_first=True), TEXTS):
+        yield pair_to_predict(row, place_of(source, number), criterion)
+
+
+def pair_to_predict(row: Mapping[Any, Any], where: str, criterion: str | None = None) -> Pair:
+    """Checks a row without a label.
+
+    Args:
+        row: With the texts, and perhaps a criterion.
+        where: It comes from.
+        criterion: If the row names none.
+
+    Raises:
+        DataError: it is no pair.
+    """
+    row = plain_row(row)
+    own = row.get("criterion")
+    own = trimmed(own) if isinstance(own, str) else own
     problems = Problems(stop_at_first=True)
-    name = name_of(source)
-    for number, row in rows_of(source, problems, TEXTS):
-        own = row.get("criterion")
-        own = trimmed(own) if isinstance(own, str) else own
-        pair = _pair(row, f"{name}:{number}", own if own else criterion or "", None, problems)
-        if pair is not None:
-            yield pair
+    pair = _pair(row, where, own if own else criterion or "", None, problems)
+    assert pair is not None  # the first problem raises
+    return pair
 
 
 def read_labelled_pairs(
-    path: Path,
+    path: Path | MemoryRows,
     criterion: str | Callable[[Mapping[str, Any]], object],
     problems: Problems,
     trimming: Trimming,
@@ -68,14 +82,15 @@ def read_labelled_pairs(
     """The pairs of one file with their labels; what is wrong is noted in `problems`.
 
     Args:
-        path: The file.
+        path: The file, or rows in memory.
         criterion: Of all rows, or a function that finds it in a row.
         problems: Where to note.
         trimming: For the white space around criteria.
     """
     pairs = []
-    for number, row in rows_of(path, problems, TEXTS):
-        where = f"{path}:{number}"
+    # a table in memory may call its labels labelA and labelB as a file may; a tuple has one
+    for number, row in rows_of(path, problems, TEXTS, values=(*TEXTS, "label")):
+        where = place_of(path, number)
         name = criterion if isinstance(criterion, str) else criterion(row)
         name = trimming(name, where) if isinstance(name, str) else name
         label = _label(row, name, where, problems)

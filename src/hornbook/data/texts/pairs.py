@@ -25,6 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hornbook.data.readers.in_memory_rows import (
+    IN_MEMORY,
+    MemoryRows,
+    MemorySplits,
+    is_in_memory,
+    memory_splits,
+)
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.row_files import split_by_content
 from hornbook.data.readers.split_files import SplitFiles, split_files
@@ -33,6 +40,7 @@ from hornbook.data.texts.labels import Trimming, counted, doubtful_labels, trimm
 from hornbook.data.texts.pair_rows import (
     Pair,
     group_letter,
+    pair_to_predict,
     read_labelled_pairs,
     read_pairs_to_predict,
 )
@@ -40,9 +48,10 @@ from hornbook.data.texts.splits import TextData
 from hornbook.data.texts.summary import Reading, TextSplits, inside, label_lines, listed
 from hornbook.errors import DataError
 
-__all__ = ["MatchingData", "Pair", "read_pairs", "read_pairs_to_predict"]
+__all__ = ["MatchingData", "Pair", "pair_to_predict", "read_pairs", "read_pairs_to_predict"]
 
 ALL = "all"
+MATCH = "match"  # the criterion of pairs in memory that name none
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ READING: Reading[Pair] = Reading(
 
 
 def labelled_pairs(
-    path: str | Path,
+    path: Any,
     *,
     seed: int = 0,
     valid_fraction: float = 0.1,
@@ -81,21 +90,30 @@ def labelled_pairs(
     """Finds the files of each split.
 
     Args:
-        path: A folder or a file; the module says of which forms.
+        path: A folder or a file; the module says of which forms.  Or rows in memory, see
+            `MemoryRows`.
         seed: Of the split, where there is no validation file.
         valid_fraction: How much is set aside then.
         criterion: Of pairs that do not name theirs, where no folder of a criterion does; without
-            it the name of the folder or file.
+            it the name of the folder or file, and "match" for pairs in memory.
 
     Raises:
         DataError: there is no such folder.
     """
-    path = Path(path)
-    places, criteria, unused = _places(path)
+    places: Sequence[SplitFiles | MemorySplits]
+    criteria: dict[Path, str] = {}
+    unused: list[str] = []
+    if is_in_memory(path):
+        path, places = IN_MEMORY, [memory_splits(path)]
+    else:
+        path = Path(path)
+        places, criteria, unused = _places(path)
 
-    def read(file: Path, place: SplitFiles, problems: Problems, trimming: Trimming) -> list[Pair]:
+    def read(file: Any, place: Any, problems: Problems, trimming: Trimming) -> list[Pair]:
         name: Any = criteria.get(place.folder)
-        if name is None:
+        if name is None and isinstance(file, MemoryRows):
+            name = _criterion_or(criterion or MATCH)
+        elif name is None:
             name = _criterion_or(criterion or _default_criterion(path, place, file))
         return read_labelled_pairs(file, name, problems, trimming)
 
@@ -113,7 +131,7 @@ def labelled_pairs(
 
 
 def read_pairs(
-    path: str | Path, split: str = "train", *, seed: int = 0, valid_fraction: float = 0.1
+    path: Any, split: str = "train", *, seed: int = 0, valid_fraction: float = 0.1
 ) -> MatchingData:
     """Reads one of the splits.
 

@@ -10,8 +10,9 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic
+from typing import Any, Generic
 
+from hornbook.data.readers.in_memory_rows import MemorySplits
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.split_files import SplitFiles, missing
 from hornbook.data.readers.split_names import TEST, TRAIN, VALID, check_split
@@ -29,7 +30,7 @@ class TextData(Generic[Sample]):
     """Labelled samples of one or more places, each with its own files of the splits.
 
     Attributes:
-        path: What the user named.
+        path: What the user named; a text for rows in memory.
         places: A folder or a file, or a folder per criterion.
         read: Gives the samples of a file of a place; notes what is wrong, and white space.
         split_off: Training and validation samples, of those of a place without validation files.
@@ -40,9 +41,9 @@ class TextData(Generic[Sample]):
         unused: Names of what belongs to no place.
     """
 
-    path: Path
-    places: Sequence[SplitFiles]
-    read: Callable[[Path, SplitFiles, Problems, Trimming], Iterable[Sample]]
+    path: Path | str
+    places: Sequence[SplitFiles | MemorySplits]
+    read: Callable[[Any, Any, Problems, Trimming], Iterable[Sample]]
     split_off: Callable[[list[Sample]], tuple[list[Sample], list[Sample]]]
     fingerprint: Callable[[Iterable[Sample]], str]
     reading: Reading[Sample]
@@ -132,6 +133,8 @@ class TextData(Generic[Sample]):
 
     @property
     def _folder(self) -> Path:
+        if isinstance(self.path, str):
+            return Path()
         return self.path.parent if self.path.is_file() else self.path
 
     def _trimmed(self) -> str:
@@ -145,7 +148,7 @@ class TextData(Generic[Sample]):
             for place in self.places
             for file in place.of_split.get(split, [])
         ]
-        return files[0]
+        return files[0]  # type: ignore[return-value]  # only asked of folders
 
     def _rows(self, number: int, split: str) -> list[Sample]:
         """The samples in the files of one place, read once."""
@@ -184,6 +187,8 @@ class TextData(Generic[Sample]):
         lines = []
         if tests:
             how = f"measure on it with: hornbook evaluate RUN {self.path} --split test"
+            if isinstance(self.path, str):
+                how = "measure on it with: evaluate(data, split='test')"
             lines.append(f"{_some(tests)} {'is' if len(tests) == 1 else 'are'} for testing; {how}")
         if unused:
             lines.append(f"Not used: {_some(unused)}")

@@ -12,6 +12,7 @@ from hornbook.data.captchas.labelled_images import (
     leaked,
     side_of,
     split_off,
+    train_and_valid,
 )
 from hornbook.data.captchas.sources import Captcha, CaptchaFolder, read_captcha_folder
 from hornbook.data.images.decoding import Readable, readable
@@ -51,7 +52,7 @@ def images_to_learn_from(data: str | Path, seed: int) -> CaptchaData:
             f"{data} has no images to learn from, only {folder.names()}.\n"
             "Add a folder train, or measure a trained run on it with hornbook evaluate."
         )
-    splits = [side_of(folder, split, seed=seed) for split in ("train", "valid")]
+    splits = train_and_valid(folder, seed=seed)
     found = _readable([captcha for split in splits for captcha in split], data)
     train, valid = ([one for one in split if one.path in found.sizes] for split in splits)
     if not train or not valid:

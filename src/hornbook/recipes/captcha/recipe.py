@@ -57,7 +57,7 @@ class CaptchaReading(Recipe):
 
     name: ClassVar[str] = "captcha"
     purpose: ClassVar[str] = "read captchas of your own site, learned from labelled images"
-    answers_say_errors: ClassVar[bool] = True
+    answers_have_errors: ClassVar[bool] = True
 
     length: str = option("auto", "characters of every image: a number, or auto")
     characters: str = option(

@@ -52,7 +52,7 @@ class Images(Recipe):
 
     name: ClassVar[str] = "images"
     purpose: ClassVar[str] = "tell similar classes of images apart, by fine-tuning"
-    answers_say_errors: ClassVar[bool] = True
+    answers_have_errors: ClassVar[bool] = True
 
     backbone: str = option("EfficientNetV2B0", "a keras.applications name, such as Xception")
     weights: str = option("imagenet", "it starts from: imagenet, none, or a file")

@@ -57,7 +57,7 @@ class Pretraining(Recipe):
     name: ClassVar[str] = "pretraining"
     purpose: ClassVar[str] = "train a language model on raw text"
     several_sources: ClassVar[bool] = True
-    free: ClassVar[tuple[str, ...]] = (
+    may_change_on_resume: ClassVar[tuple[str, ...]] = (
         "checkpoint_minutes",
         "checkpoint_steps",
         "keep",

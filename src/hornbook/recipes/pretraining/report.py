@@ -24,7 +24,7 @@ def command_of(recipe: Any, corpus: str) -> str:
     words = ["hornbook", "pretrain", *corpus.split(" "), "--out", "RUN"]
     for item in options_of(recipe):
         value = getattr(recipe, item.name)
-        if value == item.default or item.name in recipe.free:
+        if value == item.default or item.name in recipe.may_change_on_resume:
             continue
         flag = "--" + item.name.replace("_", "-")
         if item.kind is bool:

@@ -1,53 +1,55 @@
 """What is a text?  One label of several, or as many as fit; short texts and long ones.
 
-A Transformer reads the text, the mean of its tokens goes to a classifier.  From scratch it adds
-to a linear model of n-grams, which learns more from a few thousand texts than a new Transformer.
-Long texts are the reason for the option `attention`: full attention costs the square of the
-length, the others only the length (https://kexue.fm/archives/8180).
+A Transformer reads the text, the average over its tokens goes to a classifier.  From scratch it
+adds to a linear model of n-grams, which learns more from a few thousand texts than a new
+Transformer.  Long texts are the reason for the option `attention`: full attention costs the square
+of the length, the others only the length (https://kexue.fm/archives/8180).
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from hornbook import backend
 from hornbook.data.texts.labelled import (
     READING,
     Label,
     LabelledText,
     classes_of,
-    fingerprint,
+    in_one_kind,
     labelled_texts,
     read_texts_to_predict,
-    read_training_texts,
+    text_to_predict,
 )
+from hornbook.data.texts.splits import TextData
+from hornbook.data.texts.summary import Reading, TextSplits
 from hornbook.errors import DataError, did_you_mean
 from hornbook.linear import NgramClassifier, NgramTraining
 from hornbook.recipes.fields import learned, option, part
 from hornbook.recipes.text_classification.report import (
+    ClassificationReport,
     best_thresholds,
     classification_metrics,
     compared,
     metrics_table,
-    write_report,
 )
-from hornbook.recipes.text_recipe import TextRecipe
-
-if TYPE_CHECKING:
-    import keras
-
-CHUNK = 1024  # texts that predict holds at a time
+from hornbook.recipes.text_recipe import Columns, TextRecipe
+from hornbook.recipes.text_report import TextReport
 
 
 @dataclass(kw_only=True)
 class TextClassification(TextRecipe):
     """Decides which labels a text has.
+
+    Learns from labelled texts, see `hornbook.data.texts.labelled`: a folder, a file, or rows in
+    memory.  `evaluate` returns `f1`, `precision`, `recall` and `texts` by class, `macro_f1`, and
+    `accuracy`, of all labels of a text where it can have several.  `predict` takes texts, or rows
+    with a `text`, and returns the row, its `text`, `predicted`, a label or a list of them, and
+    `probability` of that label or of each.
 
     Example:
         reviews = TextClassification(epochs=3).fit("data/reviews", out="runs/reviews")
@@ -55,183 +57,121 @@ class TextClassification(TextRecipe):
     """
 
     name: ClassVar[str] = "text-classification"
-    purpose: ClassVar[str] = "say what a text is: one label of several, or as many as fit"
+    purpose: ClassVar[str] = "classify texts: one label of several, or as many as fit"
+    reading: ClassVar[Reading[LabelledText]] = READING
+    report: ClassVar[type[TextReport]] = ClassificationReport
+    monitor: ClassVar[str] = "macro_f1"
 
     ngrams: str = option(
         "auto",
-        "a linear model of n-grams that the network adds to; auto: from scratch",
+        "a linear model of n-grams that the network adds to; auto adds it from scratch only",
         ("auto", "add", "none"),
     )
 
     linear: NgramClassifier | None = part()  # None: the network answers alone
-    baseline: dict[str, Any] = part()  # what plain TF-IDF reaches, once fitted
+    baseline: dict[str, Any] = part()  # metrics of plain TF-IDF, once fitted
     classes: list[Label] = learned(list)
-    thresholds: list[float] | None = learned(lambda: None)  # None: one label a text
+    thresholds: list[float] | None = learned(lambda: None)  # None: one label per text
     trained_on: str = learned(str, shown=False)  # a fingerprint
 
-    def _fit(self, data: str | Path, out: str | Path, *, resume: bool) -> None:
-        """Trains on labelled texts: see `hornbook.data.texts.labelled`, and `Recipe.fit`."""
-        import keras
+    def open_data(self, data: Any) -> TextData[LabelledText]:
+        return labelled_texts(data, seed=self.seed)
 
-        splits = read_training_texts(data, seed=self.seed)
-        train, valid = splits.train, splits.valid
-        self.classes, self.trained_on = classes_of(train, valid), fingerprint(train)
-        self.thresholds = [0.5] * len(self.classes) if train[0].several else None
-        backend.set_random_seed(self.seed)
-        self.start([text.text for text in train])
-        self.describe(splits, READING, [text.text for text in train])
-        self.model = self.build()
-        known = {"train": self.trained_on, "valid": fingerprint(valid)}
-        run = self.open_run(out, known, resume=resume)
+    def learn_labels(self, splits: TextSplits[LabelledText]) -> TextSplits[LabelledText]:
+        splits = in_one_kind(splits)
+        self.classes = classes_of(splits.train, splits.valid)
+        self.thresholds = [0.5] * len(self.classes) if splits.train[0].several else None
+        return splits
 
-        truth = self._truth(valid)
-        unseen = self._fit_linear(train, valid)
-        samples, held_out = self._columns(train, unseen), self._columns(valid)
-        losses: Any = keras.losses
-        loss = losses.SparseCategoricalCrossentropy
-        if self.thresholds is not None:
-            loss = losses.BinaryCrossentropy
-        self.compile(loss, steps=self.epochs * len(self.batches(samples, epoch=0)))
-
-        def evaluate() -> dict[str, Any]:
-            probabilities = self._probabilities(held_out)
-            if self.thresholds is not None:
-                self.thresholds = best_thresholds(truth, probabilities)
-            return classification_metrics(truth, probabilities, self.classes, self.thresholds)
-
-        rows = self.train(
-            run,
-            resume=resume,
-            model=self.model,
-            # the new classifier adds nothing yet: epoch 0 is the linear model alone
-            first=(lambda: None) if self.linear is not None else None,
-            batches=lambda epoch: self.batches(samples, epoch),
-            epochs=self.epochs,
-            patience=self.patience,
-            evaluate=evaluate,
-            monitor="macro_f1",
-            unit="texts",
-        )
-        probabilities = self._probabilities(held_out)
-        write_report(run, self, rows, valid, truth, probabilities, len(train))
-        run.snapshots.clear()
+    def text_of(self, sample: LabelledText) -> str:
+        return sample.text
 
     @property
     def adds_to_ngrams(self) -> bool:
         """Whether the network adds to a linear model of n-grams."""
         return self.ngrams == "add" or (self.ngrams == "auto" and self.pretrained is None)
 
-    def _fit_linear(
-        self, train: Sequence[LabelledText], valid: Sequence[LabelledText]
-    ) -> np.ndarray | None:
+    @property
+    def starts_from_baseline(self) -> bool:
+        return self.linear is not None
+
+    def fit_baseline(self, train: Sequence[LabelledText], valid: Sequence[LabelledText]) -> Columns:
         """Fits the linear model that the network adds to, and measures plain TF-IDF.
 
         Returns:
-            Its logits of the training texts, `(texts, classes)`, each by a model that has not
-            seen the text: of those it was fitted to it is too sure.
+            Its logits of the training texts, each by a model that has not seen the text: it is
+            overconfident about the texts it was fitted to.
         """
         texts, classes = [text.text for text in train], len(self.classes)
-        training = NgramTraining(texts, self._truth(train), classes, seed=self.seed)
+        training = NgramTraining(texts, self.truth(train), classes, seed=self.seed)
         logits = training.plain().logits([text.text for text in valid], classes)
-        truth, probabilities = self._truth(valid), self._to_probabilities(logits)
+        truth, probabilities = self.truth(valid), self.to_probabilities(logits)
         thresholds = self.thresholds and best_thresholds(truth, probabilities)
         self.baseline = classification_metrics(truth, probabilities, self.classes, thresholds)
         self.linear, unseen = training.best() if self.adds_to_ngrams else (None, None)
-        return unseen
+        return {} if unseen is None else {"linear_logits": list(unseen)}
 
-    def build(self) -> keras.Model:
-        """The whole network: encoder, pooling, classifier -> logits `(batch, classes)`."""
+    def head(self, inputs: dict[str, Any], features: Any) -> Any:
         import keras
 
-        from hornbook.layers import MaskedAveragePooling
-
-        ids = {
-            name: keras.Input((None,), dtype="int32", name=name)
-            for name in ("token_ids", "segment_ids", "padding_mask")
-        }
-        x = MaskedAveragePooling()(self.encoder(**ids), ids["padding_mask"])
-        x = keras.layers.Dropout(self.dropout)(x)
-        # in float32 whatever the rest computes in, for the softmax
-        classifier = keras.layers.Dense(
-            len(self.classes),
-            kernel_initializer="zeros" if self.adds_to_ngrams else "glorot_uniform",
-            dtype="float32",
-            name="classifier",
-        )
-        self.others = {"classifier": classifier}
-        logits = classifier(x)
+        # with zeros the untrained network answers as the linear model does
+        initializer = "zeros" if self.adds_to_ngrams else "glorot_uniform"
+        logits = self.classifier(features, len(self.classes), initializer)
         if self.adds_to_ngrams:
-            ids["linear_logits"] = keras.Input((len(self.classes),), name="linear_logits")
-            logits = logits + ids["linear_logits"]
-        return keras.Model(ids, logits)
+            inputs["linear_logits"] = keras.Input((len(self.classes),), name="linear_logits")
+            logits = logits + inputs["linear_logits"]
+        return logits
 
-    def _columns(
-        self, texts: Sequence[LabelledText], linear_logits: np.ndarray | None = None
-    ) -> dict[str, list]:
-        """What the network reads, a value per text; the same for training and prediction.
+    def loss(self) -> Any:
+        import keras
 
-        Args:
-            texts: To read.
-            linear_logits: Of the texts, where the linear model's are not the ones to add to.
-        """
-        from hornbook.training.text_batches import token_columns
+        losses: Any = keras.losses
+        several = self.thresholds is not None
+        return losses.BinaryCrossentropy if several else losses.SparseCategoricalCrossentropy
 
-        columns = token_columns(self.encoded([text.text for text in texts]))
-        columns["where"] = [text.where for text in texts]
-        if self.linear is not None:
-            if linear_logits is None:
-                linear_logits = self.linear.logits([text.text for text in texts], len(self.classes))
-            columns["linear_logits"] = list(linear_logits)
-        if all(text.labels is not None for text in texts):
-            columns["label"] = list(self._truth(texts))
+    def columns(self, samples: Sequence[LabelledText], known: Mapping[str, list[Any]]) -> Columns:
+        columns = {**self.token_columns(samples), **known}
+        if self.linear is not None and "linear_logits" not in known:
+            texts = [text.text for text in samples]
+            columns["linear_logits"] = list(self.linear.logits(texts, len(self.classes)))
+        if all(text.labels is not None for text in samples):
+            columns["label"] = list(self.truth(samples))
         return columns
 
-    def _truth(self, texts: Sequence[LabelledText]) -> np.ndarray:
-        """The number of each text's class; or with several labels `(texts, classes)` of 0 and 1.
+    def truth(self, texts: Sequence[LabelledText]) -> np.ndarray:
+        """Returns the class index of each text; with several labels `(texts, classes)` of 0 and 1.
 
         Raises:
             DataError: a text has a label that the model does not know.
         """
-        numbers = {str(label): number for number, label in enumerate(self.classes)}
+        indices = {str(label): index for index, label in enumerate(self.classes)}
         for text in texts:
             for label in text.labels or ():
-                if str(label) not in numbers:
-                    guess = did_you_mean(str(label), numbers)
+                if str(label) not in indices:
+                    guess = did_you_mean(str(label), indices)
                     raise DataError(f"{text.where}: the label {label!r}. {guess}")
             if self.thresholds is None and len(text.labels or ()) != 1:
                 raise DataError(f"{text.where}: {text.labels} are not one label.")
-        found = [[numbers[str(label)] for label in text.labels or ()] for text in texts]
+        rows = [[indices[str(label)] for label in text.labels or ()] for text in texts]
         if self.thresholds is None:
-            return np.array([number for [number] in found], "int32")
-        truth = np.zeros((len(texts), len(numbers)), "float32")
-        for row, labels in zip(truth, found, strict=True):
-            row[labels] = 1
+            return np.array([index for [index] in rows], "int32")
+        truth = np.zeros((len(texts), len(indices)), "float32")
+        for values, row in zip(truth, rows, strict=True):
+            values[row] = 1
         return truth
 
-    def _probabilities(self, columns: dict[str, list]) -> np.ndarray:
-        """The probability of each class for each text, `(texts, classes)`."""
-        return self._to_probabilities(self.predicted(columns))
-
-    def _to_probabilities(self, logits: np.ndarray) -> np.ndarray:
+    def to_probabilities(self, logits: np.ndarray) -> np.ndarray:
         if self.thresholds is not None:
             return 1 / (1 + np.exp(-logits))
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         return weights / weights.sum(axis=1, keepdims=True)
 
-    def evaluate(self, data: str | Path, *, split: str | None = None) -> dict[str, Any]:
-        """Measures on the validation split of `data`; on all of a file it was not trained on.
+    def choose_thresholds(self, samples: Sequence[LabelledText], probabilities: np.ndarray) -> None:
+        if self.thresholds is not None:
+            self.thresholds = best_thresholds(self.truth(samples), probabilities)
 
-        Args:
-            data: See `hornbook.data.texts.labelled`.
-            split: `"train"`, `"valid"` or `"test"`, for another split.
-
-        Returns:
-            `f1`, `precision`, `recall` and `texts` by class; `macro_f1`; `accuracy`, of all
-            labels of a text where it can have several.
-        """
-        texts = labelled_texts(data, seed=self.seed).to_measure(self.trained_on, split)
-        truth = self._truth(texts)
-        probabilities = self._probabilities(self._columns(texts))
+    def metrics(self, samples: Sequence[LabelledText], probabilities: np.ndarray) -> dict[str, Any]:
+        truth = self.truth(samples)
         return classification_metrics(truth, probabilities, self.classes, self.thresholds)
 
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
@@ -240,18 +180,23 @@ class TextClassification(TextRecipe):
     def comparison(self, metrics: dict[str, Any]) -> str:
         return compared(metrics, self.baseline)
 
-    def predict_stream(self, samples: Iterable[str | LabelledText]) -> Iterator[dict[str, Any]]:
-        """Answers for each text as it comes, in order, holding some at a time.
+    def as_sample(self, sample: Any, number: int) -> LabelledText:
+        if isinstance(sample, LabelledText):
+            return sample
+        if isinstance(sample, Mapping):
+            return text_to_predict(sample, f"row {number}")
+        if not isinstance(sample, str):
+            raise DataError(f"text {number} is {sample!r}; expected a text.")
+        return LabelledText(sample, None, False, f"text {number}")
 
-        Yields:
-            The text; `predicted`, its label, or a list of them; and `probability` of that
-            label, or of each.
-        """
-        texts = (_as_text(sample, number) for number, sample in enumerate(samples, 1))
-        while chunk := list(itertools.islice(texts, CHUNK)):
-            columns = self._columns([_without_labels(text) for text in chunk])
-            for text, row in zip(chunk, self._probabilities(columns), strict=True):
-                yield {**text.extra, "text": text.text, **self._answer(row)}
+    def read_to_predict(self, source: str | Path) -> Iterator[LabelledText]:
+        return read_texts_to_predict(source)
+
+    def answers(self, samples: Sequence[LabelledText]) -> Iterator[dict[str, Any]]:
+        unlabelled = [LabelledText(text.text, None, False, text.where) for text in samples]
+        probabilities = self.probabilities(self.columns(unlabelled, {}))
+        for text, row in zip(samples, probabilities, strict=True):
+            yield {**text.extra, "text": text.text, **self._answer(row)}
 
     def _answer(self, row: np.ndarray) -> dict[str, Any]:
         figures = [round(float(probability), 6) for probability in row]
@@ -260,23 +205,15 @@ class TextClassification(TextRecipe):
             return {"predicted": self.classes[best], "probability": figures[best]}
         rows = zip(self.classes, row, self.thresholds, strict=True)
         return {
-            "predicted": [label for label, found, threshold in rows if found >= threshold],
+            "predicted": [label for label, value, threshold in rows if value >= threshold],
             "probability": dict(zip(map(str, self.classes), figures, strict=True)),
         }
-
-    def example(self, data: str | Path) -> list[str]:
-        return [str(labelled_texts(data).example_file())]
-
-    def predict_files(self, sources: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
-        """Answers for the texts of files, or of `"-"`, standard input, as they come."""
-        for source in sources:
-            yield from self.predict_stream(read_texts_to_predict(source))
 
     # What is saved beside the Transformer.
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        return super().from_fields({"ngrams": "none", **fields})  # of before there were any
+        return super().from_fields({"ngrams": "none", **fields})  # of runs from before the option
 
     def build_for(self, folder: Path) -> None:
         self.linear = NgramClassifier.load(folder) if self.adds_to_ngrams else None
@@ -287,15 +224,3 @@ class TextClassification(TextRecipe):
         super().write_parts(folder)
         if self.linear is not None:
             self.linear.save(folder)
-
-
-def _as_text(sample: str | LabelledText, number: int) -> LabelledText:
-    if isinstance(sample, LabelledText):
-        return sample
-    if not isinstance(sample, str):
-        raise DataError(f"text {number} is {sample!r}; expected a text.")
-    return LabelledText(sample, None, False, f"text {number}")
-
-
-def _without_labels(text: LabelledText) -> LabelledText:
-    return LabelledText(text.text, None, False, text.where)

@@ -1,10 +1,10 @@
-"""How good a text matcher is: figures, a table, and the page `report.html`."""
+"""How good a text matcher is: metrics, a table, and what is its own in `report.html`."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from hornbook.metrics import (
     precision_recall_f1,
     roc_auc,
 )
-from hornbook.recipes.run_page import add_curves, add_settings, add_usage, run_page
+from hornbook.recipes.text_report import TextReport, shortened
 from hornbook.report import Page, calibration_chart, heat_map
 
 WORST = 5  # mistakes shown for each criterion
@@ -27,10 +27,10 @@ LONGEST = 120  # characters of a text shown
 
 
 def best_thresholds(pairs: Sequence[Pair], probabilities: np.ndarray) -> dict[str, float]:
-    """For each criterion the threshold with the highest F1: with few matches it is not 0.5."""
+    """Returns for each criterion the threshold with the highest F1: not 0.5 where few match."""
     return {
-        criterion: best_f1_threshold(labels, found)[0]
-        for criterion, labels, found in _by_criterion(pairs, probabilities)
+        criterion: best_f1_threshold(labels, values)[0]
+        for criterion, labels, values in _by_criterion(pairs, probabilities)
     }
 
 
@@ -42,18 +42,18 @@ def matching_metrics(
     Args:
         pairs: With labels.
         probabilities: Of "yes", `(pairs,)`.
-        thresholds: By criterion: from here on it is a "yes".
+        thresholds: Minimum probability of a "yes", by criterion.
 
     Returns:
         `f1`, `accuracy`, `roc_auc` and `pairs` by criterion; `group_f1`, the mean over the
         criteria of each group; `mean_f1`, the mean over the groups; `log_loss`, of all pairs.
     """
     metrics: dict[str, Any] = {name: {} for name in ("f1", "accuracy", "roc_auc", "pairs")}
-    for criterion, labels, found in _by_criterion(pairs, probabilities):
-        answers = (found >= thresholds[criterion]).astype(int)
+    for criterion, labels, values in _by_criterion(pairs, probabilities):
+        answers = (values >= thresholds[criterion]).astype(int)
         metrics["f1"][criterion] = precision_recall_f1(labels, answers).f1
         metrics["accuracy"][criterion] = accuracy(labels, answers)
-        metrics["roc_auc"][criterion] = roc_auc(labels, found)
+        metrics["roc_auc"][criterion] = roc_auc(labels, values)
         metrics["pairs"][criterion] = len(labels)
     metrics["group_f1"] = {
         group: float(np.mean([metrics["f1"][criterion] for criterion in criteria]))
@@ -65,7 +65,7 @@ def matching_metrics(
 
 
 def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
-    """The metrics as columns and rows: a row a criterion, then the groups, then the mean."""
+    """Returns the metrics as columns and rows: a row per criterion, per group, and their mean."""
     rows: list[list[Any]] = [
         [criterion, metrics["pairs"][criterion], f1, metrics["accuracy"][criterion],
          metrics["roc_auc"][criterion]]
@@ -81,7 +81,7 @@ def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]
 
 
 def compared(metrics: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
-    """How a model does beside linear ones, in a line."""
+    """Compares a model with linear ones, in a line."""
     names = list(metrics["f1"])
     figures = ", ".join(
         f"{name} {baseline['f1'][name]:.3f} / {metrics['f1'][name]:.3f}" for name in names
@@ -93,141 +93,92 @@ def compared(metrics: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
     )
 
 
-def write_report(
-    run: Any,
-    recipe: Any,
-    rows: Sequence[Mapping[str, Any]],
-    pairs: Sequence[Pair],
-    probabilities: np.ndarray,
-    num_training: int,
-) -> None:
-    """Writes `report.html` of a run: curves, figures, mistakes, settings, how to go on.
+class MatchingReport(TextReport):
+    """The page `report.html` of a text matcher."""
 
-    Args:
-        run: The `RunFolder`.
-        recipe: The fitted recipe.
-        rows: One per epoch, from the training loop.
-        pairs: The validation pairs.
-        probabilities: Of the best epoch for them, `(pairs,)`.
-        num_training: Number of training pairs.
-    """
-    thresholds = recipe.thresholds
-    metrics = matching_metrics(pairs, probabilities, thresholds)
-    page = run_page(
-        "Text matching",
-        run,
-        recipe,
-        result=f"mean F1 {metrics['mean_f1']:.3f}",
-        data={"training": num_training, "validation": len(pairs)},
-        unit="pairs",
-    )
-    _add_results(page, metrics, thresholds)
-    page.add_text(f"{compared(metrics, recipe.baseline)}.")
-    for name, mean_f1 in recipe.references.items():
-        page.add_text(f"{name}: mean F1 {mean_f1:.3f}.")
-    _add_training(page, rows)
-    _add_certainty(page, pairs, probabilities, thresholds)
-    _add_mistakes(page, pairs, probabilities, thresholds)
-    add_settings(page, recipe)
-    add_usage(
-        page,
-        [
-            f"hornbook predict {run.path} pairs.jsonl --criterion {shlex.quote(min(thresholds))} "
-            "--out answers.jsonl",
-            f"hornbook evaluate {run.path} DATA",
-        ],
-        [
-            "from hornbook.recipes.text_matching import TextMatching",
-            f"matching = TextMatching.load({str(run.path)!r})",
-            f'matching.predict([("...", "...")], criterion={min(thresholds)!r})',
-        ],
-    )
-    run.write_report(page.html())
+    title: ClassVar[str] = "Text matching"
+    variable: ClassVar[str] = "matching"
+    rising: ClassVar[str] = "and F1, measured on the validation pairs after each epoch,"
+    shares_caption: ClassVar[str] = "F1 on the validation pairs"
 
+    @property
+    def thresholds(self) -> dict[str, float]:
+        return self.recipe.thresholds
 
-def _add_results(page: Page, metrics: Mapping[str, Any], thresholds: Mapping[str, float]) -> None:
-    page.add_heading("Results on the validation pairs")
-    columns, table = metrics_table(metrics)
-    rows = [[name, pairs, thresholds.get(name), *figures] for name, pairs, *figures in table]
-    shown = [
-        [f"{value:.3f}" if isinstance(value, float) else value for value in row] for row in rows
-    ]
-    page.add_table(shown, [*columns[:2], "threshold", *columns[2:]], "l" + "r" * len(columns))
-    page.add_text(
-        "The model gives each pair a probability and answers yes from the threshold on. "
-        "F1 weighs two things equally: how many of its yes are right, and how many of the pairs "
-        "that match it finds. Accuracy is the share of right answers. ROC AUC is the chance that "
-        "a pair that matches gets a higher probability than one that does not: 0.5 is guessing, "
-        "1 is perfect.\n\n"
-        "The thresholds were chosen for the best F1 on these same pairs, so F1 and accuracy on "
-        "new ones will be a little lower; ROC AUC does not depend on a threshold."
-    )
+    def result(self) -> str:
+        return f"mean F1 {self.metrics['mean_f1']:.3f}"
 
+    def results(self) -> tuple[list[str], list[list[Any]]]:
+        columns, table = metrics_table(self.metrics)
+        rows = [[name, pairs, self.thresholds.get(name), *more] for name, pairs, *more in table]
+        return [*columns[:2], "threshold", *columns[2:]], rows
 
-def _add_training(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
-    page.add_heading("Training")
-    page.add_text(
-        "Both losses should fall, and F1, measured on the validation pairs after each epoch, "
-        "should rise. Where the training loss falls and the validation loss rises, the model "
-        "learns its training pairs by heart. The best epoch is the one kept: here epoch "
-        f"{max(rows, key=lambda row: row['mean_f1'])['epoch']}."
-    )
-    shares = {"mean": [row["mean_f1"] for row in rows]}
-    for criterion in rows[0]["f1"]:
-        shares[criterion] = [row["f1"][criterion] for row in rows]
-    add_curves(
-        page,
-        rows,
-        losses={"training": "loss", "validation": "log_loss"},
-        shares=shares,
-        shares_caption="F1 on the validation pairs",
-    )
+    def explanation(self) -> str:
+        return (
+            "The model gives each pair a probability and answers yes from the threshold on. "
+            "F1 weighs two things equally: how many of its yes are right, and how many of the "
+            "pairs that match it finds. Accuracy is the share of right answers. ROC AUC is the "
+            "chance that a pair that matches gets a higher probability than one that does not: "
+            "0.5 is guessing, 1 is perfect.\n\n"
+            "The thresholds were chosen for the best F1 on these same pairs, so F1 and accuracy "
+            "on new ones will be a little lower; ROC AUC does not depend on a threshold."
+        )
 
+    def comparisons(self) -> list[str]:
+        others = self.recipe.references.items()
+        return [*super().comparisons(), *(f"{name}: mean F1 {f1:.3f}" for name, f1 in others)]
 
-def _add_certainty(page: Page, pairs, probabilities, thresholds) -> None:
-    labels = np.array([pair.label for pair in pairs])
-    page.add_heading("How sure it is")
-    error = expected_calibration_error(labels, probabilities)
-    page.add_chart(
-        calibration_chart(*calibration_curve(labels, probabilities)),
-        f"Of the pairs it gives 80 %, 80 % should match (mean distance: {error:.3f})",
-    )
-    limits = np.array([thresholds[pair.criterion] for pair in pairs])
-    counts = confusion_matrix(labels, (probabilities >= limits).astype(int))
-    page.add_chart(
-        heat_map(counts, rows=["no", "yes"], columns=["no", "yes"]),
-        "Do they match (rows), and its answer (columns)",
-    )
+    def shares(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+        by_criterion = {name: [row["f1"][name] for row in rows] for name in rows[0]["f1"]}
+        return {"mean": [row["mean_f1"] for row in rows], **by_criterion}
 
+    def add_charts(self, page: Page) -> None:
+        labels = np.array([pair.label for pair in self.samples])
+        page.add_heading("How sure it is")
+        error = expected_calibration_error(labels, self.probabilities)
+        page.add_chart(
+            calibration_chart(*calibration_curve(labels, self.probabilities)),
+            f"Of the pairs it gives 80 %, 80 % should match (mean distance: {error:.3f})",
+        )
+        limits = np.array([self.thresholds[pair.criterion] for pair in self.samples])
+        counts = confusion_matrix(labels, (self.probabilities >= limits).astype(int))
+        page.add_chart(
+            heat_map(counts, rows=["no", "yes"], columns=["no", "yes"]),
+            "Do they match (rows), and its answer (columns)",
+        )
 
-def _add_mistakes(page: Page, pairs, probabilities, thresholds) -> None:
-    """The pairs farthest on the wrong side of the threshold of their criterion."""
-    page.add_heading("Worst mistakes")
-    for criterion, threshold in sorted(thresholds.items()):
-        wrong = [
-            (abs(probability - threshold), number)
-            for number, (pair, probability) in enumerate(zip(pairs, probabilities, strict=True))
-            if pair.criterion == criterion and pair.label != int(probability >= threshold)
-        ]
-        page.add_heading(f"{criterion}: {len(wrong)} wrong", 3)
-        if wrong:
-            worst = sorted(wrong, key=lambda item: (-item[0], item[1]))[:WORST]
-            page.add_table(
-                [_mistake(pairs[number], probabilities[number]) for _, number in worst],
-                ["source", "target", "match", "probability"],
-                "llcr",
-            )
+    def add_mistakes(self, page: Page) -> None:
+        """Adds the pairs farthest on the wrong side of the threshold of their criterion."""
+        answers = list(zip(self.samples, self.probabilities, strict=True))
+        for criterion, threshold in sorted(self.thresholds.items()):
+            wrong = [
+                (abs(probability - threshold), number)
+                for number, (pair, probability) in enumerate(answers)
+                if pair.criterion == criterion and pair.label != int(probability >= threshold)
+            ]
+            page.add_heading(f"{criterion}: {len(wrong)} wrong", 3)
+            if wrong:
+                worst = sorted(wrong, key=lambda item: (-item[0], item[1]))[:WORST]
+                page.add_table(
+                    [_mistake(*answers[number]) for _, number in worst],
+                    ["source", "target", "match", "probability"],
+                    "llcr",
+                )
+
+    def usage(self) -> tuple[str, str]:
+        first = min(self.thresholds)
+        call = f'predict([("...", "...")], criterion={first!r})'
+        return f"--criterion {shlex.quote(first)} ", call
 
 
 def _mistake(pair: Pair, probability: float) -> list[str]:
-    texts = [
-        text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-        for text in (pair.source, pair.target)
-    ]
+    texts = [shortened(text, LONGEST) for text in (pair.source, pair.target)]
     return [*texts, "yes" if pair.label else "no", f"{probability:.3f}"]
 
 
-def _by_criterion(pairs: Sequence[Pair], probabilities: np.ndarray):
+def _by_criterion(
+    pairs: Sequence[Pair], probabilities: np.ndarray
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     criteria = np.array([pair.criterion for pair in pairs])
     labels = np.array([pair.label for pair in pairs])
     for criterion in sorted(set(criteria.tolist())):

@@ -1,0 +1,140 @@
+"""What the reports of text recipes share: results, training, worst mistakes, settings, usage."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hornbook.recipes.run_page import add_curves, add_settings, add_usage, run_page
+from hornbook.report import Page
+
+
+class TextReport(ABC):
+    """The page `report.html` of a text recipe.
+
+    Args:
+        recipe: The fitted recipe.
+        samples: The validation samples.
+        probabilities: Of the best epoch, a row per sample.
+    """
+
+    title: ClassVar[str]
+    variable: ClassVar[str]  # what the example in Python calls the opened recipe
+    rising: ClassVar[str]  # what should rise in training, in words
+    shares_caption: ClassVar[str]  # of the chart of `shares`
+
+    def __init__(self, recipe: Any, samples: Sequence[Any], probabilities: np.ndarray):
+        self.recipe, self.samples, self.probabilities = recipe, samples, probabilities
+        self.metrics = recipe.metrics(samples, probabilities)
+
+    @abstractmethod
+    def result(self) -> str:
+        """Returns the figures that matter most, in one line."""
+
+    @abstractmethod
+    def explanation(self) -> str:
+        """Returns what the figures mean."""
+
+    @abstractmethod
+    def shares(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+        """Returns curves on an axis from 0 to 1, by name: a value per epoch of `rows`."""
+
+    @abstractmethod
+    def add_mistakes(self, page: Page) -> None:
+        """Adds the worst mistakes."""
+
+    @abstractmethod
+    def usage(self) -> tuple[str, str]:
+        """Returns what follows the data file in `hornbook predict`, and a call of `predict`."""
+
+    def results(self) -> tuple[list[str], list[list[Any]]]:
+        """Returns columns and rows of the results."""
+        return self.recipe.table(self.metrics)
+
+    def comparisons(self) -> list[str]:
+        """Returns what other models reach, a line each."""
+        comparison = self.recipe.comparison(self.metrics)
+        return [comparison] if comparison else []
+
+    def remark(self, rows: Sequence[Mapping[str, Any]]) -> str:
+        """Returns what else to say of the curves."""
+        return ""
+
+    @abstractmethod
+    def add_charts(self, page: Page) -> None:
+        """Adds charts of the answers, behind the training curves."""
+
+    def write(self, run: Any, rows: Sequence[Mapping[str, Any]], num_training: int) -> None:
+        """Writes `report.html` of a run.
+
+        Args:
+            run: The `RunFolder`.
+            rows: One per epoch, from the training loop.
+            num_training: Number of training samples.
+        """
+        unit = self.recipe.reading.unit
+        page = run_page(
+            self.title,
+            run,
+            self.recipe,
+            result=self.result(),
+            data={"training": num_training, "validation": len(self.samples)},
+            unit=unit,
+        )
+        self._add_results(page, unit)
+        self._add_training(page, rows, unit)
+        self.add_charts(page)
+        page.add_heading("Worst mistakes")
+        self.add_mistakes(page)
+        add_settings(page, self.recipe)
+        self._add_usage(page, run, unit)
+        run.write_report(page.html())
+
+    def _add_results(self, page: Page, unit: str) -> None:
+        page.add_heading(f"Results on the validation {unit}")
+        columns, table = self.results()
+        rows = [[f"{x:.3f}" if isinstance(x, float) else x for x in row] for row in table]
+        page.add_table(rows, columns, "l" + "r" * (len(columns) - 1))
+        page.add_text(self.explanation())
+        for line in self.comparisons():
+            page.add_text(f"{line}.")
+
+    def _add_training(self, page: Page, rows: Sequence[Mapping[str, Any]], unit: str) -> None:
+        page.add_heading("Training")
+        best = max(rows, key=lambda row: row[self.recipe.monitor])
+        page.add_text(
+            f"Both losses should fall, {self.rising} should rise. Where the training loss falls "
+            f"and the validation loss rises, the model learns its training {unit} by heart. The "
+            f"best epoch is the one kept: here epoch {best['epoch']}.{self.remark(rows)}"
+        )
+        add_curves(
+            page,
+            rows,
+            losses={"training": "loss", "validation": "log_loss"},
+            shares=self.shares(rows),
+            shares_caption=self.shares_caption,
+        )
+
+    def _add_usage(self, page: Page, run: Any, unit: str) -> None:
+        options, call = self.usage()
+        recipe = type(self.recipe)
+        add_usage(
+            page,
+            [
+                f"hornbook predict {run.path} {unit}.jsonl {options}--out answers.jsonl",
+                f"hornbook evaluate {run.path} DATA",
+            ],
+            [
+                f"from {recipe.__module__.rpartition('.')[0]} import {recipe.__name__}",
+                f"{self.variable} = {recipe.__name__}.load({str(run.path)!r})",
+                f"{self.variable}.{call}",
+            ],
+        )
+
+
+def shortened(text: str, longest: int) -> str:
+    """Returns at most `longest` characters of a text, the last one an ellipsis if it is longer."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
