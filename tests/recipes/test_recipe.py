@@ -15,6 +15,7 @@ from hornbook.files import write_manifest
 from hornbook.recipes import RECIPES, open_run, recipe_named
 from hornbook.recipes.fields import (
     LIMITS,
+    Option,
     add_flags,
     fits,
     learned_by,
@@ -341,3 +342,28 @@ def test_only_a_model_must_say_what_was_learned(tmp_path):
     assert read_description(file)["recipe"] == "images"
     with pytest.raises(CheckpointError, match="learned"):
         read_description(file, learned=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "value"),
+    [("objective", "lm", "causal_lm"), ("objective", "prefix-lm", "prefix_lm")],
+)
+def test_old_spellings_are_read_from_the_command_line_python_and_saved_runs(name, old, value):
+    recipe = recipe_named("pretraining")
+    parser = argparse.ArgumentParser()
+    add_flags(parser, recipe)
+    assert getattr(parser.parse_args([f"--{name}", old]), name) == value
+    assert getattr(recipe(**{name: old}), name) == value
+    assert getattr(recipe.from_fields({name: old}), name) == value
+    assert recipe.canonical_fields({name: old, "wings": 2}) == {name: value, "wings": 2}
+
+
+def test_a_choice_is_read_with_hyphens_too():
+    item = Option("kind", str, False, "a_b", "help", ("a_b", "c"), {}, {})
+    assert [item.canonical(word) for word in ("a-b", "a_b", "c", "d-e", None)] == [
+        "a_b",
+        "a_b",
+        "c",
+        "d-e",
+        None,
+    ]

@@ -1,10 +1,10 @@
-"""The fields of a recipe: what a person chooses, and what fitting finds out.
+"""The fields of a recipe: options that the user chooses, and what fitting learns.
 
-    epochs: int = option(5, "times through the training data", at_least=1)
+    epochs: int = option(5, "number of epochs", at_least=1)
     classes: list[str] = learned(list)
 
-Options are the Python arguments, the flags of `hornbook train` and what stands in `recipe.json`;
-what is learned stands in the `recipe.json` beside the weights.
+Options are the Python arguments, the flags of `hornbook train` and the fields of `recipe.json`;
+learned fields are in the `recipe.json` beside the weights.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from hornbook.errors import HornbookError, OptionError, did_you_mean
 
 
 class FieldError(OptionError):
-    """Fields of a recipe that have values they cannot have.
+    """Fields of a recipe with invalid values.
 
     Args:
-        recipe: Its class.
-        problems: What is wrong, by the names of the fields: `is 3.5, expected a whole number`.
+        recipe: The name of its class.
+        problems: What is wrong, by the name of the field: `is 3.5, expected a whole number`.
     """
 
     def __init__(self, recipe: str, problems: Mapping[str, str]):
@@ -39,17 +39,17 @@ class FieldError(OptionError):
         super().__init__("\n".join([f"{recipe} cannot be made:", *lines]))
 
     def of_flags(self) -> OptionError:
-        """The same for who wrote flags."""
+        """Returns the same error with the names of flags."""
         lines = [f"  {flag_of(name)} {problem}" for name, problem in self.problems.items()]
         return OptionError("\n".join(["These options cannot be used:", *lines]))
 
 
 def flag_of(name: str) -> str:
-    """The flag of a field."""
+    """Returns the flag of a field."""
     return "--" + name.replace("_", "-")
 
 
-# what a number may be limited to: name -> (how it is tested, how it is said)
+# limits of a number: name -> (test, words)
 LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "at_least": (operator.ge, "at least"),
     "above": (operator.gt, "above"),
@@ -60,19 +60,24 @@ LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
 
 
 def option(
-    default: Any, meaning: str, choices: tuple[str, ...] | None = None, **limits: float
+    default: Any,
+    meaning: str,
+    choices: tuple[str, ...] | None = None,
+    aliases: Mapping[str, str] | None = None,
+    **limits: float,
 ) -> Any:
-    """A field that a person chooses.
+    """Declares a field that the user chooses.
 
     Args:
-        default: None, if it may be left out.
-        meaning: For `--help`.
-        choices: The values it may have, if it is a string.
-        limits: Of a number, by the names of `LIMITS`: `at_least=1`.
+        default: Its default; None if it may be left out.
+        meaning: The line of `--help`.
+        choices: The allowed values of a string.
+        aliases: Old spellings of choices, which are still accepted.
+        limits: Limits of a number, by the names of `LIMITS`: `at_least=1`.
     """
     if unknown := set(limits) - set(LIMITS):
         raise ValueError(f"Limits are {', '.join(LIMITS)}, not {', '.join(unknown)}.")
-    metadata = {"help": meaning, "choices": choices, "limits": limits}
+    metadata = {"help": meaning, "choices": choices, "aliases": aliases or {}, "limits": limits}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -82,25 +87,25 @@ def learned(
     *,
     shown: bool = True,
 ) -> Any:
-    """A field that fitting finds out.
+    """Declares a field that fitting learns.
 
     Args:
-        start: Makes what it is before.
-        read: Makes the value of what JSON kept of it.
-        shown: Whether a person wants to see it where the recipe is printed.
+        start: Makes its value before fitting.
+        read: Makes its value from JSON.
+        shown: Whether it is part of the recipe's `repr`.
     """
     metadata = {"read": read}
     return dataclasses.field(default_factory=start, init=False, repr=shown, metadata=metadata)
 
 
 def part() -> Any:
-    """A field that is no value, such as the network: built, and saved in files of its own."""
+    """Declares a field that is not saved as JSON, such as the network: it has files of its own."""
     return dataclasses.field(init=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Option:
-    """One field as the command line needs it."""
+    """An option, as checks and the command line need it."""
 
     name: str
     kind: type  # int, float, str or bool
@@ -108,10 +113,20 @@ class Option:
     default: Any
     help: str
     choices: tuple[str, ...] | None
+    aliases: Mapping[str, str]
     limits: Mapping[str, float]
 
+    def canonical(self, value: Any) -> Any:
+        """Returns a value in today's spelling: choices are Python identifiers, and were not
+        always."""
+        if self.choices is None or not isinstance(value, str) or value in self.choices:
+            return value
+        value = self.aliases.get(value, value)
+        renamed = value.replace("-", "_")
+        return renamed if renamed in self.choices else value
+
     def problem(self, value: Any) -> str:
-        """Why the field cannot have this value, to be put behind it; "" when it can."""
+        """Returns what is wrong with a value, to follow it in a message; "" if it is allowed."""
         if value is None and self.optional:
             return ""
         if type(value) is not self.kind or (isinstance(value, float) and not math.isfinite(value)):
@@ -130,13 +145,13 @@ _KINDS: dict[str, type] = {"bool": bool, "float": float, "int": int, "str": str}
 
 
 def options_of(recipe: Any) -> list[Option]:
-    """The options of a recipe or its class, from its dataclass fields."""
-    found = []
+    """Returns the options of a recipe or its class, from its dataclass fields."""
+    options = []
     for item in dataclasses.fields(recipe):
         if "help" not in item.metadata:
             continue  # state, not an option
         kind, _, none = str(item.type).partition(" | ")
-        found.append(
+        options.append(
             Option(
                 item.name,
                 _KINDS[kind],
@@ -144,14 +159,15 @@ def options_of(recipe: Any) -> list[Option]:
                 item.default,
                 item.metadata["help"],
                 item.metadata["choices"],
+                item.metadata["aliases"],
                 item.metadata["limits"],
             )
         )
-    return found
+    return options
 
 
 def plain_value(value: Any, kind: type) -> Any:
-    """A value as Python has it: NumPy's scalars, whole numbers for any number, paths for texts."""
+    """Converts to Python's own types: scalars of NumPy, integers for floats, paths for strings."""
     if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
         value = value.item()
     if kind is float and type(value) is int:
@@ -164,18 +180,18 @@ def plain_value(value: Any, kind: type) -> Any:
 
 
 def learned_by(recipe: Any) -> dict[str, Any]:
-    """What a recipe's fitting found out, for JSON."""
+    """Returns the learned fields of a recipe, for JSON."""
     names = [item.name for item in dataclasses.fields(recipe) if "read" in item.metadata]
     return {name: _plain(getattr(recipe, name)) for name in names}
 
 
 def take_learned(recipe: Any, values: Mapping[str, Any]) -> None:
-    """Gives a recipe what `learned_by` gave.
+    """Restores what `learned_by` returned.
 
     Raises:
-        HornbookError: something is missing, or is of another kind; nothing is changed then.
+        HornbookError: a field is missing or of another type; nothing is changed then.
     """
-    taken, problems = {}, []
+    restored, problems = {}, []
     for item in dataclasses.fields(recipe):
         if "read" not in item.metadata:
             continue
@@ -187,7 +203,7 @@ def take_learned(recipe: Any, values: Mapping[str, Any]) -> None:
         value = values[item.name]
         hint = _hint(type(recipe), item.name)
         if fits(value, hint):
-            taken[item.name] = item.metadata["read"](value)
+            restored[item.name] = item.metadata["read"](value)
         else:
             text = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:60]}..."
             problems.append(f"  {item.name} is {text}, expected {item.type}")
@@ -195,16 +211,16 @@ def take_learned(recipe: Any, values: Mapping[str, Any]) -> None:
         raise HornbookError(
             "What this run learned is damaged:\n" + "\n".join(problems) + "\nTrain it again."
         )
-    for name, value in taken.items():
+    for name, value in restored.items():
         setattr(recipe, name, value)
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether what JSON kept can be of a type: lists are tuples too, objects are dataclasses.
+    """Whether a JSON value can become a type: lists stand for tuples too, objects for dataclasses.
 
     Args:
-        value: From JSON.
-        hint: As in an annotation: `list[str]`, `dict[str, float]`, `tuple[int, int]`, `X | None`.
+        value: The value.
+        hint: The type as in an annotation: `list[str]`, `tuple[int, int]`, `X | None`.
     """
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
@@ -238,9 +254,9 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def _hint(owner: Any, name: str) -> Any:
-    """The type of a field, whose annotation is a text.
+    """Returns the type of a field, whose annotation is a string.
 
-    Only the field's own one is looked up: others may name types that only a type checker imports.
+    Only this annotation is evaluated: others may name types that only a type checker imports.
     """
     for kind in owner.__mro__:
         annotation = inspect.get_annotations(kind).get(name)
@@ -261,29 +277,29 @@ def _plain(value: Any) -> Any:
 
 
 def check_choices(recipe: Any, verb: str, choices: Mapping[str, Any]) -> dict[str, Any]:
-    """The choices that were made, all of which the recipe's `verb` must know.
+    """Returns the choices that were made, all of which the recipe's `verb` must accept.
 
     Args:
-        recipe: A trained one.
-        verb: The name of the method that gets them.
-        choices: None where no choice was made.
+        recipe: A trained recipe.
+        verb: The name of the method they are for.
+        choices: Values by name; None where no choice was made.
 
     Raises:
-        OptionError: naming the first one it does not know.
+        OptionError: naming the first one it does not accept.
     """
-    made = {name: value for name, value in choices.items() if value is not None}
+    arguments = {name: value for name, value in choices.items() if value is not None}
     known = inspect.signature(getattr(recipe, verb)).parameters
-    for name in made:
+    for name in arguments:
         if name not in known:
             raise OptionError(f"{recipe.name} runs do not support --{name}: leave it out.")
-    return made
+    return arguments
 
 
 def recipe_of_flags(recipe: Any, options: argparse.Namespace) -> Any:
-    """The recipe that flags ask for.
+    """Makes the recipe that flags describe.
 
     Raises:
-        OptionError: naming each flag with a value it cannot have.
+        OptionError: naming each flag with an invalid value.
     """
     try:
         return recipe(**{name: getattr(options, name) for name in recipe.field_names()})
@@ -293,7 +309,7 @@ def recipe_of_flags(recipe: Any, options: argparse.Namespace) -> Any:
 
 def add_flags(parser: argparse.ArgumentParser, recipe: Any) -> None:
     """Gives `parser` a flag for each option of the recipe."""
-    group = parser.add_argument_group("fields of the recipe")
+    group = parser.add_argument_group("options of the recipe")
     for item in options_of(recipe):
         flag = flag_of(item.name)
         default = "" if item.default is None else f" (default: {item.default})"
@@ -309,7 +325,7 @@ def add_flags(parser: argparse.ArgumentParser, recipe: Any) -> None:
             group.add_argument(
                 flag,
                 metavar=item.kind.__name__.upper(),
-                type=item.kind,
+                type=item.canonical if item.kind is str else item.kind,
                 default=item.default,
                 choices=item.choices,
                 help=item.help + allowed + default,

@@ -72,7 +72,7 @@ class Recipe(ABC):
         self.cut_off = False  # whether training was interrupted
         problems = {}
         for item in options_of(self):
-            value = plain_value(getattr(self, item.name), item.kind)
+            value = item.canonical(plain_value(getattr(self, item.name), item.kind))
             setattr(self, item.name, value)
             if problem := item.problem(value):
                 problems[item.name] = f"is {value!r}{problem}"
@@ -108,7 +108,7 @@ class Recipe(ABC):
                 run.check_new()
             elif run.is_finished():
                 description = {"recipe": self.name, "fields": self.fields()}
-                run.check_same(description, self.may_change_on_resume)
+                run.check_same(description, self.may_change_on_resume, self.canonical_fields)
                 note(f"{run.path} is finished; there is nothing to resume.")
                 run.snapshots.clear()  # left by a kill after the report was written
                 self._open(*read_saved(out))
@@ -232,7 +232,9 @@ class Recipe(ABC):
 
         description = {"recipe": self.name, "fields": self.fields(), "data": data}
         if resume:
-            return RunFolder.resume(out, description, self.may_change_on_resume)
+            return RunFolder.resume(
+                out, description, self.may_change_on_resume, self.canonical_fields
+            )
         return RunFolder.create(out, description)
 
     def train(
@@ -317,6 +319,15 @@ class Recipe(ABC):
     def field_names(cls) -> list[str]:
         """Returns the names of the recipe's options."""
         return [item.name for item in options_of(cls)]
+
+    @classmethod
+    def canonical_fields(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns saved fields in today's spelling."""
+        options = {item.name: item for item in options_of(cls)}
+        return {
+            name: options[name].canonical(value) if name in options else value
+            for name, value in fields.items()
+        }
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:

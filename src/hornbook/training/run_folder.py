@@ -1,13 +1,13 @@
-"""The folder of one run: what a person opens, and what a later command needs.
+"""The folder of one run: what the user opens, and what later commands need.
 
 recipe.json       the recipe and its fields
 environment.json  versions, backend, machine
-metrics.jsonl     one line an epoch
-log.txt           what happened, with the time
+metrics.jsonl     one line per epoch
+log.txt           events, with the time
 model/            the best weights so far, configuration, vocabulary, checksums
-checkpoints/      what a resumed training continues from
-report.html       the whole story on one page
-prepared/         of a pretraining: the vocabulary that was learned, and the corpus as token ids
+checkpoints/      snapshots to resume from
+report.html       the report
+prepared/         of a pretraining: the learned vocabulary, and the corpus as token ids
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -35,14 +35,14 @@ from hornbook.files import (
 )
 from hornbook.training.snapshots import Snapshots, SnapshotsOfAnother
 
-PREPARED = "prepared"  # made before the run begins; a second try uses what is there
+PREPARED = "prepared"  # made before the run starts, and reused
 
 
 class RunFolder:
-    """One run on the disk.
+    """The folder of one run.
 
     Args:
-        path: The folder.  `create` makes it, `resume` opens what is there.
+        path: The folder.  `create` makes it, `resume` opens an existing one.
     """
 
     def __init__(self, path: str | Path):
@@ -51,14 +51,14 @@ class RunFolder:
         self.report = self.path / "report.html"
         self.metrics_file = self.path / "metrics.jsonl"
         self.snapshots = Snapshots(self.path / "checkpoints")
-        self.seconds_trained = 0.0  # over all calls that took part, set by the training loop
+        self.seconds_trained = 0.0  # over all processes that trained, set by the training loop
 
     @classmethod
     def create(cls, path: str | Path, recipe: dict[str, Any]) -> RunFolder:
         """Makes a new run folder.
 
         Raises:
-            HornbookError: something is there already.
+            HornbookError: the folder is not empty.
         """
         run = cls(path)
         run.check_new()
@@ -67,24 +67,26 @@ class RunFolder:
         return run
 
     def locked(self) -> contextlib.AbstractContextManager[None]:
-        """Keeps other processes out of the folder, which is made if it is not there.
+        """Locks the folder against other processes; makes it if needed.
 
         Raises:
-            LockedError: one is in it.
+            LockedError: another process has the lock.
         """
         return locked_folder(self.path, what=f"The run {self.path}")
 
     def is_begun(self) -> bool:
-        """Whether there is a run, however far it came."""
+        """Whether there is a run, finished or not."""
         return (self.path / "recipe.json").is_file()
 
     def is_finished(self) -> bool:
-        """Whether everything is done: the report is the last file that is written."""
+        """Whether the run is finished: the report is written last."""
         return self.is_begun() and self.report.is_file()
 
     def check_new(self) -> None:
-        """Raises:
-        HornbookError: something is there already.
+        """Makes sure that the folder is empty.
+
+        Raises:
+            HornbookError: it is not.
         """
         if self.path.exists() and (not self.path.is_dir() or _holds_something(self.path)):
             raise HornbookError(
@@ -98,35 +100,46 @@ class RunFolder:
 
     @classmethod
     def resume(
-        cls, path: str | Path, recipe: dict[str, Any], free: Collection[str] = ()
+        cls,
+        path: str | Path,
+        recipe: dict[str, Any],
+        may_change: Collection[str] = (),
+        canonical: Callable[[dict[str, Any]], dict[str, Any]] = dict,
     ) -> RunFolder:
-        """Opens the folder of a run that was cut off.
+        """Opens the folder of a run that was interrupted.
 
         Args:
             path: The folder.
             recipe: What `create` was given.
-            free: Names of fields that change nothing in what is learned, and may be others now.
+            may_change: Names of fields that do not affect the result, and may differ now.
+            canonical: Returns saved fields in today's spelling.
 
         Raises:
             HornbookError: there is no run, or it has other fields.
         """
         run = cls(path)
-        run.check_same(recipe, free)
+        run.check_same(recipe, may_change, canonical)
         return run
 
-    def check_same(self, recipe: dict[str, Any], free: Collection[str] = ()) -> None:
-        """Makes sure that the run was begun as this one would be.
+    def check_same(
+        self,
+        recipe: dict[str, Any],
+        may_change: Collection[str] = (),
+        canonical: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    ) -> None:
+        """Makes sure that the run was started as this one would be.
 
         Args:
             recipe: What `create` was given, or only some parts of it.
-            free: See `resume`.
+            may_change, canonical: See `resume`.
 
         Raises:
-            HornbookError: naming the fields that are others.
+            HornbookError: naming the fields that differ.
         """
         saved = {name: value for name, value in self.recipe().items() if name in recipe}
-        known = {name: saved["fields"].get(name) for name in free}
-        recipe = {**recipe, "fields": {**recipe.get("fields", {}), **known}}
+        saved["fields"] = canonical(saved["fields"])
+        unchecked = {name: saved["fields"].get(name) for name in may_change}
+        recipe = {**recipe, "fields": {**recipe.get("fields", {}), **unchecked}}
         if saved == recipe:
             return
         before, now = saved.get("fields", {}), recipe.get("fields", {})
@@ -142,7 +155,7 @@ class RunFolder:
         )
 
     def recipe(self) -> dict[str, Any]:
-        """The contents of `recipe.json`.
+        """Returns the contents of `recipe.json`.
 
         Raises:
             HornbookError: this is no run folder.
@@ -162,20 +175,21 @@ class RunFolder:
         return saved
 
     def environment(self) -> dict[str, Any]:
-        """The contents of `environment.json`, or what it would be where it cannot be read."""
+        """Returns the contents of `environment.json`, or of a new one if it cannot be read."""
         try:
-            return json.loads(bounded_text(self.path / "environment.json"))
+            saved: dict[str, Any] = json.loads(bounded_text(self.path / "environment.json"))
+            return saved
         except (OSError, ValueError):
             return environment()
 
     def metrics(self) -> list[dict[str, Any]]:
-        """One dictionary an epoch."""
+        """Returns one dictionary per epoch."""
         if not self.metrics_file.is_file():
             return []
         return read_rows(self.metrics_file)
 
     def write_metrics(self, rows: list[dict[str, Any]]) -> None:
-        """Writes the whole history: a resumed run never holds an epoch twice."""
+        """Writes all epochs: a resumed run never lists an epoch twice."""
         with atomic_file(self.metrics_file, "w") as file:
             for row in rows:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -194,10 +208,10 @@ class RunFolder:
 
 
 class Onlooker(RunFolder):
-    """The run of a process that computes with another one, which writes everything.
+    """The run in a process that computes for another one, which does all the writing.
 
     Args:
-        path: The folder, made by the other one.
+        path: The folder, made by the other process.
     """
 
     def __init__(self, path: str | Path):
@@ -215,7 +229,7 @@ class Onlooker(RunFolder):
 
 
 def _holds_something(folder: Path) -> bool:
-    """Whether more is there than what was prepared, left half-written by a kill, or a lock."""
+    """Whether it holds more than prepared data, a lock, and what a kill left half-written."""
     return any(
         ".tmp-" not in file.name and not file.name.endswith(LOCK) and file.name != PREPARED
         for file in folder.iterdir()
@@ -223,13 +237,13 @@ def _holds_something(folder: Path) -> bool:
 
 
 def environment() -> dict[str, Any]:
-    """What the figures of a run depend on besides its fields."""
+    """Returns what the results of a run depend on besides its fields."""
     import keras
 
     packages = ("hornbook", "keras", "jax", "torch", "tensorflow", "numpy", "tokenizers")
     return {
         "backend": keras.config.backend(),
-        "packages": {name: found for name in packages if (found := _version(name))},
+        "packages": {name: number for name in packages if (number := _version(name))},
         "python": platform.python_version(),
         "system": platform.platform(),
         "cores": os.cpu_count(),

@@ -15,8 +15,8 @@ LENGTH = 24
 ANY = [
     ("mlm", {}),
     ("mlm", {"sentence_order": True, "unit": "ngrams"}),
-    ("lm", {}),
-    ("prefix-lm", {}),
+    ("causal_lm", {}),
+    ("prefix_lm", {}),
     ("span", {}),
     ("electra", {}),
 ]
@@ -50,7 +50,7 @@ def test_a_batch_is_a_pure_function_of_seed_epoch_and_rows(name, options):
     for field, array in whole.items():
         assert array.dtype in (np.int32, np.float32), field
         assert (array[[4, 0, 4]] == some[field]).all(), field
-    if name != "lm":
+    if name != "causal_lm":
         for other in ((3, 2), (4, 1)):
             changed = objective.batch(rows, *other, np.arange(len(rows)))
             assert any((whole[field] != changed[field]).any() for field in whole)
@@ -68,7 +68,7 @@ def test_shapes_are_the_same_for_every_text(name, options, lengths):
 
 @given(LENGTHS)
 def test_every_token_but_the_first_of_a_document_is_told_once_by_a_language_model(lengths):
-    rows, batch = all_rows("lm", lengths)
+    rows, batch = all_rows("causal_lm", lengths)
     told = batch["labels"][batch["weights"] > 0]
     packed = rows.batch(range(len(rows)))
     expected = packed.token_ids[(packed.documents > 0) & (packed.positions > 0)]
@@ -80,7 +80,7 @@ def test_every_token_but_the_first_of_a_document_is_told_once_by_a_language_mode
 
 @given(LENGTHS, st.integers(0, 3))
 def test_a_prefix_is_read_and_the_rest_written(lengths, seed):
-    _, batch = all_rows("prefix-lm", lengths, seed)
+    _, batch = all_rows("prefix_lm", lengths, seed)
     ids, segments, documents = batch["token_ids"], batch["segment_ids"], batch["documents"]
     text = ids[ids >= 10]
     assert text.tolist() == list(range(10, 10 + sum(map(sum, lengths))))
@@ -105,7 +105,7 @@ def test_a_prefix_is_read_and_the_rest_written(lengths, seed):
 
 def test_a_prefix_of_a_vocabulary_without_separator_is_cut_without_one():
     special = {"eos": 1}
-    _, batch = all_rows("prefix-lm", [[20], [6, 9]], special_ids=special)
+    _, batch = all_rows("prefix_lm", [[20], [6, 9]], special_ids=special)
     assert (batch["token_ids"] == 1).sum() == 2  # the ends of the documents
     assert batch["weights"].sum() == batch["segment_ids"].sum()
 

@@ -95,7 +95,7 @@ def test_the_card_and_the_report_say_how_it_was_made(run):
     assert "| licence of the text | not stated |" in card
     assert "| steps | 6 |" in card
     report = (run / "report.html").read_text("utf-8")
-    for words in ("Guessed right on held-out rows", "Tokens a second", "hornbook convert"):
+    for words in ("Accuracy on held-out rows", "Tokens per second", "hornbook convert"):
         assert words in report
 
 
@@ -169,7 +169,7 @@ def test_hours_become_steps_once_and_trying_them_leaves_no_trace(
         def dies(*_):
             raise RuntimeError("killed")
 
-        patch.setattr("hornbook.recipes.pretraining.log.Diary.story", dies)
+        patch.setattr("hornbook.recipes.pretraining.log.TrainingLog.story", dies)
         with pytest.raises(RuntimeError, match="killed"):
             main(words_of(hours, little_corpus, out))
     assert main(words_of(hours, little_corpus, out, "--resume")) == 0
@@ -191,7 +191,7 @@ def test_tensorboard_opens_the_log(run):
 
 @pytest.mark.parametrize(
     "moment",
-    ["pretraining_diary.Diary.story", "pretraining_report.write_report"],
+    ["pretraining.log.TrainingLog.story", "pretraining.report.write_report"],
     ids=["measurement", "report"],
 )
 def test_a_run_killed_when_no_step_is_left_goes_on(
@@ -214,7 +214,7 @@ def test_a_run_killed_when_no_step_is_left_goes_on(
         assert (out / name).read_bytes() == (run / name).read_bytes()
 
 
-@pytest.mark.parametrize("objective", ["lm", "prefix-lm", "span", "electra"])
+@pytest.mark.parametrize("objective", ["causal_lm", "prefix_lm", "span", "electra"])
 def test_each_objective_ends_with_a_model_that_does_what_it_learned(
     fields, little_corpus, tmp_path, objective
 ):
@@ -254,7 +254,9 @@ def refused(match, corpus, out, **fields):
 
 def test_what_cannot_be_trained_is_refused_before_a_run_begins(fields, little_corpus, tmp_path):
     out = tmp_path / "run"
-    refused("--sentence-order goes with", little_corpus, out, objective="lm", sentence_order=True)
+    refused(
+        "--sentence-order goes with", little_corpus, out, objective="causal_lm", sentence_order=True
+    )
     refused("less than a row of 64 tokens", little_corpus, out, batch_tokens=32, length=64)
     refused("There is no folder nowhere", little_corpus, out, vocabulary="nowhere")
     refused("There is no configuration", little_corpus, out, **{**fields, "config": "nowhere"})

@@ -218,8 +218,8 @@ class Spans:
 
 OBJECTIVES: dict[str, type] = {
     "mlm": MaskedWords,
-    "lm": NextTokens,
-    "prefix-lm": PrefixTokens,
+    "causal_lm": NextTokens,
+    "prefix_lm": PrefixTokens,
     "span": Spans,
     "electra": ReplacedTokens,
 }

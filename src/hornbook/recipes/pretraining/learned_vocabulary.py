@@ -1,4 +1,4 @@
-"""The vocabulary of a pretraining: one that is given, or learned from the corpus and kept."""
+"""The vocabulary of a pretraining: an existing one, or one learned from the corpus and kept."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hornbook.text.tokenizer import Tokenizer
 
 
 def open_vocabulary(folder: str) -> Tokenizer:
-    """The tokenizer of a folder.
+    """Opens the tokenizer of a folder.
 
     Raises:
-        HornbookError: there is none.
+        HornbookError: the folder has none.
     """
     from hornbook.pretrained.opening.shipped import model_folder
     from hornbook.text.tokenizer_folder import tokenizer_from_folder
@@ -34,11 +34,11 @@ def open_vocabulary(folder: str) -> Tokenizer:
 def learned_vocabulary(
     texts: Iterable[str], size: int, prepared: Path, *, kind: str, sentinels: int
 ) -> Tokenizer:
-    """One of the corpus's own, learned when it is first asked for.
+    """Returns a vocabulary of the corpus, learned the first time and then kept.
 
     Args:
-        texts: Of the corpus; read only when it has to be learned.
-        size: Most tokens.
+        texts: The corpus; only read to learn the vocabulary.
+        size: Maximum number of tokens.
         prepared: The folder to keep it in.
         kind, sentinels: See `learn_vocabulary`.
     """

@@ -1,6 +1,6 @@
-"""What is written down while a pretraining goes on: losses, speed, what the model makes of text.
+"""The log of a pretraining: losses, speed, and samples of what the model generates.
 
-All of it is in the state of the loop, and so in the snapshots: a resumed run has no step twice.
+All of it is in the state of the loop, and so in the snapshots: a resumed run logs no step twice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hornbook.files import atomic_file
 from hornbook.progress import note
 from hornbook.training.language.steps import check_progress
 
-POINTS = 400  # of the curve of the training loss
+POINTS = 400  # on the curve of the training loss
 SAMPLES = 3
 SHOWN = 48  # tokens of a sample
 COLUMNS = (
@@ -28,15 +28,15 @@ COLUMNS = (
 )
 
 
-class Diary:
-    """Of one run.
+class TrainingLog:
+    """The log of one run.
 
     Args:
         recipe: The `Pretraining`, started.
         run: Its `RunFolder`.
         steps: Its `LanguageSteps`.
-        total: Optimizer steps of the whole training.
-        devices: On which it runs.
+        total: Number of optimizer steps of the whole training.
+        devices: The devices it runs on.
     """
 
     def __init__(self, recipe: Any, run: Any, steps: Any, total: int, devices: Any):
@@ -46,7 +46,7 @@ class Diary:
         self.state: dict[str, Any] = {}
         self._devices = devices
         self._every = max(total // POINTS, 1)
-        self._writer = recipe.pretrained_model()
+        self._model = recipe.pretrained_model()
         first = steps.objective.batch(steps.rows, 0, 0, steps.held_out[:1])
         predicted = first["labels"].size / steps.rows.length
         self.flops = flops_per_token(recipe.transformer, steps.rows.length, predicted)
@@ -54,7 +54,7 @@ class Diary:
         self.peak = peak * devices.count * recipe.model_parallel
 
     def begin(self, state: dict[str, Any]) -> None:
-        """Called with the state of the loop; a run that is resumed may have no step left."""
+        """Called with the state of the loop; a resumed run may have no step left."""
         self.state = state
 
     def watch(self, state: dict[str, Any], loss: float) -> None:
@@ -69,27 +69,27 @@ class Diary:
 
     @property
     def speed(self) -> float:
-        """Tokens a second since the last measurement, without it."""
+        """Tokens per second since the last measurement, without the time it took."""
         return self.state.get("samples", 0) / max(self.state.get("seconds", 0.0), 1e-9)
 
     @property
     def utilisation(self) -> float:
-        """The share of what the devices can compute that was computed for the model."""
+        """The share of the devices' peak FLOP/s that the model used."""
         return self.speed * self.flops / self.peak
 
     def _rate(self) -> float:
-        """The learning rate of the last step."""
+        """Returns the learning rate of the last step."""
         optimizer = self.recipe.model.optimizer
         return float(getattr(optimizer, "inner_optimizer", optimizer).learning_rate)
 
-    def story(self, found: dict[str, float]) -> dict[str, Any]:
-        """What the model card tells, nothing of which depends on the machine."""
+    def story(self, metrics: dict[str, float]) -> dict[str, Any]:
+        """Returns the facts of the model card, none of which depends on the machine."""
         shards = self.steps.rows.shards
         counts = {"documents": shards.num_documents, "tokens": shards.num_tokens}
         sources = self.run.recipe()["data"]["corpus"]
         seen = {"step": self.state["step"], "seen": self.state["seen"]}
         loss = self.state["curve"][-1][1] if self.state.get("curve") else None
-        return {"corpus": sources, **counts, **seen, "loss": loss, **found}
+        return {"corpus": sources, **counts, **seen, "loss": loss, **metrics}
 
     def write(self, row: dict[str, Any]) -> None:
         """Called after each measurement."""
@@ -114,40 +114,40 @@ class Diary:
         self._devices.wait()
 
     def lines(self) -> list[dict[str, float]]:
-        """What `log.csv` says: the points of the curve, and what was measured."""
-        found: dict[int, dict[str, float]] = {}
+        """Returns the rows of `log.csv`: the points of the curve, and the measurements."""
+        lines: dict[int, dict[str, float]] = {}
         for step, loss, rate, speed in self.state["curve"]:
             point = {"loss": loss, "learning_rate": rate, "tokens_per_second": round(speed)}
-            found[step] = {"step": step, **point}
+            lines[step] = {"step": step, **point}
         for row in self.state["rows"]:
             measured = {name: row[name] for name in ("held_out_loss", "accuracy", "perplexity")}
-            found.setdefault(row["step"], {"step": row["step"]}).update(measured)
-        return [found[step] for step in sorted(found)]
+            lines.setdefault(row["step"], {"step": row["step"]}).update(measured)
+        return [lines[step] for step in sorted(lines)]
 
     def samples(self) -> list[str]:
-        """What the model makes of some held-out rows: filled gaps, or texts it goes on with."""
+        """Returns the model's outputs for some held-out rows: filled masks, or continuations."""
         if self.recipe.objective == "electra":
             return []
         numbers = np.resize(self.steps.held_out, SAMPLES)
         arrays = self.steps.objective.batch(self.steps.rows, 0, 0, numbers)
         if self.recipe.objective == "mlm":
-            return [self._filled(arrays, row) for row in range(SAMPLES)]
-        return [self._written(arrays, row) for row in range(SAMPLES)]
+            return [self._masks_filled(arrays, row) for row in range(SAMPLES)]
+        return [self._continuation(arrays, row) for row in range(SAMPLES)]
 
-    def _filled(self, arrays: dict[str, np.ndarray], row: int) -> str:
-        """The beginning of a row, each hidden word as [guess], or [guess, not the word]."""
+    def _masks_filled(self, arrays: dict[str, np.ndarray], row: int) -> str:
+        """Returns the start of a row, each masked word as [guess], or [guess, not the word]."""
         tokenizer = self.recipe.tokenizer
         real = arrays["weights"][row] > 0
         places = arrays["masked_positions"][row][real]
         labels = dict(zip(places.tolist(), arrays["labels"][row][real].tolist(), strict=True))
         ids = arrays["token_ids"][row][:SHOWN].tolist()
         masked = [labels.get(place, token) for place, token in enumerate(ids)]
-        gaps = [place for place in labels if place < len(ids)]
-        if not gaps:  # all of them are further on
+        masks = [place for place in labels if place < len(ids)]
+        if not masks:  # all of them are further on
             return tokenizer.decode(masked)
-        for place in gaps:
+        for place in masks:
             masked[place] = tokenizer.mask_token_id
-        [filled] = self._writer.fill([masked], order="at once", details=True)
+        [filled] = self._model.fill([masked], order="at once", details=True)
         text, waiting = "", []
         for place, token in enumerate(masked):
             if place not in labels:
@@ -160,25 +160,25 @@ class Diary:
             waiting = []
         return text + (_joined(text, tokenizer.decode(waiting)) if waiting else "")
 
-    def _written(self, arrays: dict[str, np.ndarray], row: int) -> str:
-        """A beginning, and behind an arrow what the model goes on with."""
+    def _continuation(self, arrays: dict[str, np.ndarray], row: int) -> str:
+        """Returns a prompt, and after an arrow what the model generates."""
         ids = arrays["token_ids"][row][arrays["documents"][row] == 1]
         if "segment_ids" in arrays:
-            read = arrays["segment_ids"][row][arrays["documents"][row] == 1] == 0
-            ids = ids[read] if read.any() else ids
+            prefix = arrays["segment_ids"][row][arrays["documents"][row] == 1] == 0
+            ids = ids[prefix] if prefix.any() else ids
         prompt = ids[: SHOWN // 4].tolist() if "decoder_token_ids" not in arrays else ids.tolist()
         new = SHOWN // 2
-        room = self.recipe.transformer.config
-        if not room.encoder_decoder and room.position_kind == "learned":
-            new = min(new, room.max_length - len(prompt))
+        config = self.recipe.transformer.config
+        if not config.encoder_decoder and config.position_kind == "learned":
+            new = min(new, config.max_length - len(prompt))
         if new < 1:
             return ""
-        [written] = self._writer.generate([prompt], max_new_tokens=new)
+        [generated] = self._model.generate([prompt], max_new_tokens=new)
         tokenizer = self.recipe.tokenizer
-        return f"{tokenizer.decode(prompt)} → {tokenizer.decode(list(written))}"
+        return f"{tokenizer.decode(prompt)} → {tokenizer.decode(list(generated))}"
 
 
 def _joined(before: str, part: str) -> str:
-    """`part`, with a space where two Latin words would meet."""
+    """Returns `part`, after a space where two Latin words would meet."""
     meet = before[-1:].isascii() and part[:1].isascii() and before[-1:] not in (" ", "")
     return f" {part}" if meet else part

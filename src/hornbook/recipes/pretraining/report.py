@@ -1,4 +1,4 @@
-"""What is told of a pretraining when it is over: the page `report.html` and the model card."""
+"""Writes `report.html` and the model card after a pretraining."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from hornbook.recipes.run_page import FULL_RANGE, add_settings, add_usage, run_p
 from hornbook.report import Page, line_chart
 
 WHAT = {
-    "mlm": "Masked words were guessed",
-    "lm": "The next token was guessed",
-    "prefix-lm": "Texts were gone on with after their beginnings",
-    "span": "Spans that were cut out were written",
-    "electra": "Tokens that a generator had put there were told from the original ones",
+    "mlm": "It learned to predict masked words",
+    "causal_lm": "It learned to predict the next token",
+    "prefix_lm": "It learned to continue texts after a prefix that is read in both directions",
+    "span": "It learned to generate the spans that were cut out of texts",
+    "electra": "It learned to tell the tokens of a generator from the original ones",
 }
 
 
 def command_of(recipe: Any, corpus: str) -> str:
-    """The command that makes this model."""
+    """Returns the command that trains this model."""
     words = ["hornbook", "pretrain", *corpus.split(" "), "--out", "RUN"]
     for item in options_of(recipe):
         value = getattr(recipe, item.name)
@@ -35,7 +35,7 @@ def command_of(recipe: Any, corpus: str) -> str:
 
 
 def model_card(recipe: Any) -> str:
-    """`README.md` of the model folder: data, licence, steps, losses, the command."""
+    """Returns the `README.md` of the model folder: data, licence, steps, losses, the command."""
     story, config = recipe.story, recipe.transformer.config
     measured = ""
     if story:
@@ -49,7 +49,7 @@ def model_card(recipe: Any) -> str:
 | tokens seen in training | {story["seen"]:,} |
 | training loss | {_figure(story["loss"])} |
 | loss on held-out rows | {_figure(story["held_out_loss"])} |
-| guessed right there | {story["accuracy"]:.1%} |
+| accuracy there | {story["accuracy"]:.1%} |
 
 Made by
 
@@ -67,19 +67,19 @@ import hornbook
 model = hornbook.load("this folder")
 ```
 
-The model says what its text said, right or wrong: look at what it makes of yours before you rely
-on it.
+The model repeats what its training text said, right or wrong: check its outputs on your own texts
+before you rely on it.
 """
 
 
-def write_report(run: Any, recipe: Any, rows: Sequence[Mapping[str, Any]], diary: Any) -> None:
+def write_report(run: Any, recipe: Any, rows: Sequence[Mapping[str, Any]], log: Any) -> None:
     """Writes `report.html` of a run.
 
     Args:
         run: The `RunFolder`.
         recipe: The fitted recipe.
-        rows: One a measurement, from the training loop.
-        diary: Of the run.
+        rows: One per measurement, from the training loop.
+        log: The `TrainingLog` of the run.
     """
     best = min(rows, key=lambda row: row["held_out_loss"])
     story = recipe.story
@@ -94,21 +94,21 @@ def write_report(run: Any, recipe: Any, rows: Sequence[Mapping[str, Any]], diary
     )
     page.add_text(
         f"{WHAT[recipe.objective]}, in {story['documents']:,} documents of {story['tokens']:,} "
-        f"tokens; {diary.state['seen']:,} tokens were read, so the corpus was seen "
-        f"{diary.state['seen'] / story['tokens']:.2g} times. The weights that are kept are those "
-        f"of step {best['step']:,}, where the loss on rows never trained on was lowest."
+        f"tokens; training read {log.state['seen']:,} tokens, so it saw the corpus "
+        f"{log.state['seen'] / story['tokens']:.2g} times. The weights that are kept are those "
+        f"of step {best['step']:,}, where the loss on held-out rows was lowest."
     )
-    _add_curves(page, rows, diary)
-    _add_samples(page, recipe, diary)
+    _add_curves(page, rows, log)
+    _add_samples(page, recipe, log)
     page.add_heading("Speed")
-    speeds = sorted(point[3] for point in diary.state["curve"])
+    speeds = sorted(point[3] for point in log.state["curve"])
     speed = speeds[len(speeds) // 2]
     page.add_key_values(
         {
-            "tokens a second, median": f"{speed:,.0f}",
-            "operations a token": f"{diary.flops / 1e6:,.1f} million",
-            "of what the device can do": f"{speed * diary.flops / diary.peak:.0%} "
-            f"of {diary.peak / 1e9:,.0f} GFLOP/s ({diary.peak_source})",
+            "tokens per second, median": f"{speed:,.0f}",
+            "FLOP per token": f"{log.flops / 1e6:,.1f} million",
+            "share of the device's peak": f"{speed * log.flops / log.peak:.0%} "
+            f"of {log.peak / 1e9:,.0f} GFLOP/s ({log.peak_source})",
         }
     )
     add_settings(page, recipe)
@@ -123,13 +123,13 @@ def write_report(run: Any, recipe: Any, rows: Sequence[Mapping[str, Any]], diary
     run.write_report(page.html())
 
 
-def _add_curves(page: Page, rows: Sequence[Mapping[str, Any]], diary: Any) -> None:
+def _add_curves(page: Page, rows: Sequence[Mapping[str, Any]], log: Any) -> None:
     page.add_heading("Training")
     page.add_text(
         "Both losses should fall. If that on held-out rows rises while the other falls, the model "
-        "learns the corpus by heart: more text helps, or fewer steps."
+        "overfits the corpus: more text helps, or fewer steps."
     )
-    curve = diary.state["curve"]
+    curve = log.state["curve"]
     measured = [row["step"] for row in rows]
     losses = {
         "training": ([point[0] for point in curve], [point[1] for point in curve]),
@@ -139,24 +139,24 @@ def _add_curves(page: Page, rows: Sequence[Mapping[str, Any]], diary: Any) -> No
     right = {"accuracy": (measured, [row["accuracy"] for row in rows])}
     page.add_chart(
         line_chart(right, x_label="step", y_label="share", include=FULL_RANGE),
-        "Guessed right on held-out rows",
+        "Accuracy on held-out rows",
     )
     rates = {"learning rate": ([point[0] for point in curve], [point[2] for point in curve])}
     page.add_chart(line_chart(rates, x_label="step", y_label="rate"), "Learning rate")
     speeds = {"tokens/s": ([point[0] for point in curve], [point[3] for point in curve])}
-    page.add_chart(line_chart(speeds, x_label="step", y_label="tokens/s"), "Tokens a second")
+    page.add_chart(line_chart(speeds, x_label="step", y_label="tokens/s"), "Tokens per second")
 
 
-def _add_samples(page: Page, recipe: Any, diary: Any) -> None:
-    texts = [one for one in diary.state.get("texts", []) if any(one["texts"])]
+def _add_samples(page: Page, recipe: Any, log: Any) -> None:
+    texts = [one for one in log.state.get("texts", []) if any(one["texts"])]
     if not texts:
         return
-    page.add_heading("What it makes of text")
+    page.add_heading("Samples")
     page.add_text(
-        "Held-out rows; a hidden word is in brackets, [guess] where it is right and [guess, not "
-        "the word] where it is not."
+        "Held-out rows; a masked word is in brackets, [guess] where the guess is right and [guess, "
+        "not the word] where it is wrong."
         if recipe.objective == "mlm"
-        else "Held-out rows, and behind the arrow what the model goes on with."
+        else "Beginnings of held-out rows, and after the arrow what the model generates."
     )
     shown = [texts[number] for number in sorted({0, len(texts) // 3, len(texts) - 1})]
     table = [[f"{one['step']:,}", text] for one in shown for text in one["texts"]]
@@ -164,7 +164,7 @@ def _add_samples(page: Page, recipe: Any, diary: Any) -> None:
 
 
 def _use(recipe: Any) -> str:
-    """What one does with such a model, in a line of Python."""
+    """Returns a line of Python that uses such a model."""
     if recipe.objective == "mlm":  # only here must the vocabulary have a mask
         mask = recipe.tokenizer.tokens([recipe.tokenizer.mask_token_id])[0]
         return f'model.fill("...{mask}...")'

@@ -1,15 +1,18 @@
-"""What a pretraining begins with: a new Transformer or one of a checkpoint, and its objective."""
+"""Where a pretraining starts: a new Transformer or that of a checkpoint, and its objective."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hornbook.errors import OptionError
 from hornbook.files import bounded_text
 from hornbook.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from hornbook.pretrained import Pretrained
 
 # layers, features, attention heads
 SIZES = {
@@ -18,12 +21,12 @@ SIZES = {
     "small": (6, 384, 6),
     "base": (12, 768, 12),
 }
-# objective -> what is trained by it: the family of a new model, its application, its heads, and
-# the kind of vocabulary that is learned for it
+# objective -> the family of a new model, its application, its heads, and the kind of vocabulary
+# that is learned for it
 TRAINED: dict[str, dict[str, Any]] = {
     "mlm": {"family": "bert", "application": "encoder", "heads": ("mlm",), "kind": "wordpiece"},
-    "lm": {"family": "gpt2", "application": "causal_lm", "heads": ("mlm",), "kind": "bpe"},
-    "prefix-lm": {
+    "causal_lm": {"family": "gpt2", "application": "causal_lm", "heads": ("mlm",), "kind": "bpe"},
+    "prefix_lm": {
         "family": "bert",
         "application": "prefix_lm",
         "heads": ("mlm",),
@@ -46,7 +49,7 @@ GENERATOR_SHARE = 4  # the generator of ELECTRA has a quarter of the features an
 
 
 def heads_for(objective: str, sentence_order: bool) -> tuple[str, ...]:
-    """The heads that a model needs for an objective."""
+    """Returns the heads that a model needs for an objective."""
     return (*TRAINED[objective]["heads"], *(("pooler", "nsp") if sentence_order else ()))
 
 
@@ -60,21 +63,22 @@ def new_config(
     length: int,
     heads: tuple[str, ...],
     dropout: float,
-):
-    """The configuration of a new model.
+) -> Any:
+    """Returns the configuration of a new model.
 
     Args:
         objective: A key of `TRAINED`.
-        tokenizer: Of its vocabulary.
+        tokenizer: Its tokenizer.
         size: A key of `SIZES`.
-        file: A config.json in place of a size: what it leaves out is as for that size.
-        family: Of `hornbook families`; None: as `file` says, else the objective's own.
-        length: Tokens of a row: the model has as many positions.
+        file: A config.json that overrides the values of that size.
+        family: A name of `hornbook families`.  Defaults to that of `file`, or of the objective.
+        length: Tokens per row, the number of positions.
         heads: See `heads_for`.
-        dropout: Of features and attention.
+        dropout: Dropout rate of features and attention.
 
     Raises:
-        HornbookError: the file cannot be read, or describes nothing that the objective trains.
+        HornbookError: the file cannot be read, or describes a model that the objective cannot
+            train.
     """
     from hornbook.pretrained import family_of
 
@@ -133,13 +137,13 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _in_their_words(family: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields under the names that the family's config.json has for them."""
+    """Returns fields by the names they have in the family's config.json."""
     back = {ours: theirs for theirs, ours in family.rename.items()}
     return {back.get(name, name): value for name, value in values.items()}
 
 
 def new_model(config: Any, compute_dtype: str) -> Any:
-    """A Transformer of that configuration, with random weights."""
+    """Returns a Transformer of that configuration, with random weights."""
     from hornbook.models.building import make_model
     from hornbook.pretrained import policy
 
@@ -149,34 +153,30 @@ def new_model(config: Any, compute_dtype: str) -> Any:
 
 
 def check_vocabulary(tokenizer: Any, config: Any) -> None:
-    """Makes sure that a model has a row for each token.
-
-    Raises:
-        OptionError: the vocabulary is larger.
-    """
+    """Raises OptionError when a model has fewer rows than the vocabulary has tokens."""
     if tokenizer.vocabulary_size > config.vocab_size:
         raise OptionError(
             f"The vocabulary has {tokenizer.vocabulary_size:,} tokens, but the model only "
-            f"{config.vocab_size:,} rows for them.\nTake the one that it was trained with, or load "
+            f"{config.vocab_size:,} rows for them.\nUse the one it was trained with, or load "
             "the model with vocab_size=... and save it first (docs/models.md)."
         )
 
 
-def opened_model(folder: str, objective: str, heads: tuple[str, ...], **options: Any):
-    """The `Pretrained` model to go on from."""
+def opened_model(folder: str, objective: str, heads: tuple[str, ...], **options: Any) -> Pretrained:
+    """Opens the model to continue from."""
     from hornbook.pretrained import load
 
     return load(folder, application=TRAINED[objective]["application"], heads=heads, **options)
 
 
 def learning_model(objective: str, transformer: Any, compute_dtype: str, seed: int) -> Any:
-    """The Keras model that is trained: a `LanguageObjective` around the Transformer."""
+    """Returns the Keras model that is trained: a `LanguageObjective` around the Transformer."""
     from hornbook.training.language import losses as objectives
 
     classes = {
         "mlm": objectives.MaskedLanguage,
-        "lm": objectives.NextToken,
-        "prefix-lm": objectives.NextToken,
+        "causal_lm": objectives.NextToken,
+        "prefix_lm": objectives.NextToken,
         "span": objectives.SpanFilling,
     }
     if objective in classes:
@@ -186,7 +186,7 @@ def learning_model(objective: str, transformer: Any, compute_dtype: str, seed: i
 
 
 def make_generator(discriminator: Any, compute_dtype: str) -> Any:
-    """ELECTRA's generator: narrower, with the discriminator's own table of words."""
+    """Returns ELECTRA's generator: narrower, with the token embedding of the discriminator."""
     from hornbook.models.families import family_named
     from hornbook.models.transformer import Transformer
     from hornbook.pretrained import policy
@@ -211,11 +211,7 @@ def make_generator(discriminator: Any, compute_dtype: str) -> Any:
 
 
 def check_model(config: Any, objective: str, length: int, recompute: bool) -> None:
-    """Whether a model can be trained so.
-
-    Raises:
-        OptionError: saying what to change.
-    """
+    """Raises OptionError when a model cannot be trained with these options."""
     if config.attention != "full":
         raise OptionError(
             f"This model has attention {config.attention!r}, which cannot keep the documents of a "
@@ -223,10 +219,10 @@ def check_model(config: Any, objective: str, length: int, recompute: bool) -> No
         )
     if config.position_kind == "learned" and config.max_length < length:
         raise OptionError(
-            f"This model has positions for {config.max_length} tokens, and rows are to have "
-            f"{length}.  Say --length {config.max_length}."
+            f"This model has positions for {config.max_length} tokens, but rows have {length}.  "
+            f"Use --length {config.max_length}."
         )
     if recompute and config.residual_attention_scores:
-        raise OptionError("--rematerialize is not for models with residual_attention_scores.")
+        raise OptionError("Models with residual_attention_scores do not support --rematerialize.")
     if config.condition_size is not None:
-        raise OptionError("This model listens to a condition, which a corpus does not have.")
+        raise OptionError("This model needs a condition, which a corpus does not have.")

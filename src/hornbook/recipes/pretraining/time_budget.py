@@ -1,4 +1,4 @@
-"""How many steps fit into the hours that one gives: a few are timed, and then forgotten."""
+"""Finds how many steps fit into `--hours`: a few steps are timed, and then undone."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from hornbook.errors import CheckpointError
 from hornbook.files import bounded_text, write_json
 from hornbook.progress import note
 
-COMPILING = 2  # first steps, which are not counted
+COMPILING = 2  # first steps, not timed
 TIMED = 8
-SPENT_ON_STEPS = 0.93  # of the time; the rest goes into measuring and saving
+SPENT_ON_STEPS = 0.93  # share of the time; the rest is for measuring and saving
 
 
 def number_of_steps(recipe: Any, steps: Any, run: Any, devices: Any) -> int:
-    """What the recipe says, or what fits into its `hours`, found out once for the whole run.
+    """Returns the recipe's `steps`, or what fits into its `hours`, measured once per run.
 
     Args:
-        recipe: With a model, not compiled.
-        steps: `LanguageSteps`.
+        recipe: The recipe, with a model that is not compiled.
+        steps: Its `LanguageSteps`.
         run: The `RunFolder`, where the answer is kept.
-        devices: To train on.
+        devices: The devices to train on.
     """
     if recipe.hours is None:
         return recipe.steps
@@ -41,12 +41,12 @@ def number_of_steps(recipe: Any, steps: Any, run: Any, devices: Any) -> int:
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         raise CheckpointError(
             f"{file} is damaged: it does not say how many steps the training has.\n"
-            "Remove it, and resume the run: the steps are timed again."
+            "Remove it and resume the run: the steps are then timed again."
         ) from None
 
 
 def _seconds_per_step(recipe: Any, steps: Any, devices: Any) -> float:
-    """Trains a few steps; weights and random states are then what they were."""
+    """Times a few training steps; weights and random states are restored afterwards."""
     import keras
 
     from hornbook import backend

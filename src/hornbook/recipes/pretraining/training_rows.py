@@ -1,4 +1,4 @@
-"""The corpus of a pretraining: its rows, and what makes batches of them."""
+"""The corpus of a pretraining: its rows, and the objective that makes batches of them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from hornbook.data.objectives.tasks import OBJECTIVES
 
-MEAN_SPAN = 3.0  # tokens of a span that is cut out
+MEAN_SPAN = 3.0  # tokens per span that is cut out
 
 
 def objective_of(recipe: Any) -> Any:
-    """What the recipe asks for, with its options."""
+    """Returns the recipe's objective, with its options."""
     options: dict[str, Any] = {}
     if recipe.objective in ("mlm", "electra"):
         options = {"share": recipe.mask_share, "unit": recipe.mask_unit}
@@ -24,13 +24,13 @@ def objective_of(recipe: Any) -> Any:
 
 
 def rows_of(recipe: Any, objective: Any, sources: Sequence[str], prepared: Path) -> Any:
-    """The packed rows of a corpus, whose tokens are made where they are not there yet.
+    """Returns the packed rows of a corpus, tokenized first if need be.
 
     Args:
-        recipe: With a tokenizer.
-        objective: Of `objective_of`: it says how documents are framed.
+        recipe: The recipe, with a tokenizer.
+        objective: Of `objective_of`: it decides how documents are framed.
         sources: Files, folders, patterns.
-        prepared: Where the tokens are, or will be.
+        prepared: The folder of the token ids.
     """
     from hornbook.data.corpus.preparing import prepare_shards
     from hornbook.data.objectives.packing import pack
@@ -51,7 +51,7 @@ def rows_of(recipe: Any, objective: Any, sources: Sequence[str], prepared: Path)
 
 
 def sentinels_of(recipe: Any) -> int:
-    """How many tokens that no text has a vocabulary needs, for spans to be filled."""
+    """Returns the number of sentinel tokens that the vocabulary needs for span corruption."""
     from hornbook.data.objectives.span_corruption import span_counts
 
     if recipe.objective != "span":

@@ -1,0 +1,141 @@
+"""The options of a pretraining: the model, the text, the training, and what is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from hornbook.data.objectives.tasks import OBJECTIVES
+from hornbook.errors import OptionError
+from hornbook.recipes.fields import option
+from hornbook.recipes.pretraining.start import SIZES
+from hornbook.recipes.recipe import Recipe
+
+LENGTH = 128
+OLD_OBJECTIVES = {"lm": "causal_lm", "prefix-lm": "prefix_lm"}  # before 0.1.0
+
+
+@dataclass(kw_only=True)
+class PretrainingOptions(Recipe):
+    """The options of `Pretraining`, and which of them go together."""
+
+    may_change_on_resume: ClassVar[tuple[str, ...]] = (
+        "checkpoint_minutes",
+        "checkpoint_steps",
+        "keep",
+        "workers",
+        "prepared",
+        "tensorboard",
+    )
+
+    objective: str = option("mlm", "training objective", tuple(OBJECTIVES), aliases=OLD_OBJECTIVES)
+    size: str = option("mini", "size of a new model", tuple(SIZES))
+    config: str | None = option(None, "config.json of a new model, instead of a size")
+    family: str | None = option(
+        None, "family of a new model; defaults to that of the objective or config"
+    )
+    pretrained: str | None = option(
+        None, "model to continue from: a folder, or hornbook-tiny; without it, a new model"
+    )
+    ignore_config: str | None = option(
+        None, "keys of its config.json that may be ignored, separated by commas"
+    )
+    vocabulary: str | None = option(
+        None, "folder with the vocabulary; without it one is learned from the corpus"
+    )
+    vocabulary_size: int = option(8000, "maximum tokens of a learned vocabulary", at_least=100)
+    text_field: str = option("text", "name of the text in JSON lines and Parquet")
+    lines: bool = option(False, "treat each line of a text file as a document")
+    skip_bad: bool = option(False, "skip documents that cannot be read, and count them")
+    words: str | None = option(
+        None, "what counts as a word in masking: chinese, whitespace or tokens"
+    )
+    deduplicate: str | None = option(None, "drop repeated documents: exact or near")
+    length: int = option(LENGTH, "tokens per row", at_least=8)
+    across_documents: bool = option(
+        True, "put several documents into a row; they never attend to each other"
+    )
+    mask_share: float = option(
+        0.15, "share of the tokens that are masked or cut out", above=0, below=1
+    )
+    mask_unit: str = option(
+        "words", "unit that is masked together", ("words", "tokens", "ngrams", "spans")
+    )
+    sentence_order: bool = option(False, "with mlm: also predict which of two segments came first")
+    steps: int = option(10_000, "number of optimizer steps", at_least=1)
+    hours: float | None = option(None, "run for this many hours instead of --steps", above=0)
+    batch_tokens: int = option(8192, "tokens per optimizer step", at_least=8)
+    accumulate: int = option(1, "batches whose gradients are accumulated per step", at_least=1)
+    optimizer: str = option("adamw", "Keras optimizer", ("adamw", "lamb", "lion", "muon"))
+    learning_rate: float | None = option(
+        None, "peak learning rate; defaults to the optimizer's usual one", above=0
+    )
+    schedule: str = option(
+        "linear", "learning rate schedule after the warm-up", ("linear", "cosine")
+    )
+    warmup: float = option(0.06, "share of the steps used for warm-up", at_least=0, below=1)
+    weight_decay: float = option(0.01, "weight decay of kernels and embeddings", at_least=0)
+    dropout: float = option(0.0, "dropout rate of a new model", at_least=0, below=1)
+    ema: float = option(
+        0.0,
+        "decay of the exponential moving average of the weights; 0 disables it",
+        at_least=0,
+        below=1,
+    )
+    compute_dtype: str = option(
+        "float32", "dtype of the computation", ("float32", "bfloat16", "float16")
+    )
+    rematerialize: bool = option(False, "recompute blocks in the backward pass, which saves memory")
+    held_out: float = option(0.01, "share of the rows held out to measure on", above=0, below=0.5)
+    measure_steps: int | None = option(
+        None, "steps between measurements; defaults to a twentieth of all", at_least=1
+    )
+    checkpoint_minutes: float = option(10.0, "minutes between checkpoints", above=0)
+    checkpoint_steps: int | None = option(None, "steps between checkpoints", at_least=1)
+    keep: int = option(2, "number of checkpoints to keep", at_least=1)
+    devices: str = option("1", "number of devices, or all")
+    model_parallel: int = option(1, "devices that share one copy of the model (JAX)", at_least=1)
+    workers: int | None = option(None, "number of tokenizing processes", at_least=0)
+    prepared: str | None = option(
+        None, "folder for the tokenized corpus and vocabulary; defaults to one in the run"
+    )
+    tensorboard: bool = option(False, "also write a TensorBoard log")
+    saved_dtype: str = option(
+        "float32", "dtype of the saved weights", ("float32", "bfloat16", "float16")
+    )
+    licence: str | None = option(None, "licence of the text, for the model card")
+    seed: int = option(
+        0, "random seed of weights, data order and masks", at_least=0, at_most=2**32 - 1
+    )
+
+    def check(self) -> None:
+        """Raises OptionError when fields contradict each other."""
+        if self.sentence_order and self.objective != "mlm":
+            raise OptionError("--sentence-order goes with --objective mlm.")
+        if self.pretrained and (self.config or self.family):
+            raise OptionError(
+                "--pretrained names a model; --config and --family are for a new one."
+            )
+        if self.tensorboard:
+            from hornbook.errors import require
+
+            require("tensorboard", extra="pretraining")
+
+    def values_used(self) -> dict[str, Any]:
+        from hornbook.training.optimizer import OPTIMIZERS
+
+        return {"learning_rate": OPTIMIZERS[self.optimizer]}
+
+    def idle_options(self) -> set[str]:
+        idle = set()
+        if self.objective in ("causal_lm", "prefix_lm"):
+            idle |= {"mask_share", "mask_unit", "words"}
+        if self.objective == "span":
+            idle |= {"mask_unit", "words"}
+        if self.pretrained is not None:
+            idle |= {"size", "config", "family", "vocabulary", "vocabulary_size", "dropout"}
+        elif self.config is not None:
+            idle.add("size")
+        if self.vocabulary is not None:
+            idle.add("vocabulary_size")
+        return idle

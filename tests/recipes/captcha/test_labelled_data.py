@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from hornbook.data.captchas import labelled_images
+from hornbook.data.captchas.labelled_images import fingerprint, read_captchas
+from hornbook.recipes.captcha import labelled_data
+
+
+def test_training_data_is_read_and_split_once(tmp_path, monkeypatch):
+    random = np.random.default_rng(0)
+    for number in range(20):
+        pixels = random.integers(0, 255, (8, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{random.integers(1000, 9999)}.png")
+    calls = []
+
+    def count(module, name):
+        call = getattr(module, name)
+
+        def counted(*arguments, **options):
+            calls.append(name)
+            return call(*arguments, **options)
+
+        monkeypatch.setattr(module, name, counted)
+
+    count(labelled_data, "read_captcha_folder")
+    count(labelled_images, "split_off")
+    data = labelled_data.pictures_to_learn_from(tmp_path, seed=0)
+    assert calls == ["read_captcha_folder", "split_off"]
+    monkeypatch.undo()
+    assert data.train == read_captchas(tmp_path, "train")
+    assert data.valid == read_captchas(tmp_path, "valid")
+    assert data.held_out == fingerprint(data.valid)
