@@ -10,7 +10,7 @@ from hornbook.recipes.captcha import labelled_data
 
 def test_training_data_is_read_and_split_once(tmp_path, monkeypatch):
     random = np.random.default_rng(0)
-    for number in range(20):
+    for _ in range(20):
         pixels = random.integers(0, 255, (8, 16, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{random.integers(1000, 9999)}.png")
     calls = []
@@ -26,7 +26,7 @@ def test_training_data_is_read_and_split_once(tmp_path, monkeypatch):
 
     count(labelled_data, "read_captcha_folder")
     count(labelled_images, "split_off")
-    data = labelled_data.pictures_to_learn_from(tmp_path, seed=0)
+    data = labelled_data.images_to_learn_from(tmp_path, seed=0)
     assert calls == ["read_captcha_folder", "split_off"]
     monkeypatch.undo()
     assert data.train == read_captchas(tmp_path, "train")
