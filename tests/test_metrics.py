@@ -1,5 +1,3 @@
-import warnings
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,10 +56,7 @@ def test_precision_recall_f1_equal_scikit_learn(binary, many):
 
 
 @given(scored(both=True))
-def test_ranking_figures_equal_scikit_learn(data):
-    assert metrics.average_precision(*data) == pytest.approx(
-        reference.average_precision_score(*data)
-    )
+def test_the_area_under_the_roc_curve_equals_scikit_learns(data):
     assert metrics.roc_auc(*data) == pytest.approx(reference.roc_auc_score(*data))
 
 
@@ -131,39 +126,8 @@ def test_the_calibration_error_is_the_distance_weighted_by_count():
     assert metrics.expected_calibration_error([0, 1], [0.0, 1.0]) == 0
 
 
-@given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=3, max_size=30))
-def test_correlations_equal_scipy(pairs):
-    first, second = map(np.array, zip(*pairs, strict=True))
-    if len(set(first)) == 1 or len(set(second)) == 1:
-        assert metrics.pearson(first, second) == metrics.spearman(first, second) == 0
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # SciPy warns of nearly constant input
-        assert metrics.pearson(first, second) == pytest.approx(
-            stats.pearsonr(first, second).statistic, abs=1e-9
-        )
-        assert metrics.spearman(first, second) == pytest.approx(
-            stats.spearmanr(first, second).statistic, abs=1e-9
-        )
-
-
-def test_a_bootstrap_interval_has_the_width_theory_expects():
-    labels = np.ones(400, dtype=int)
-    predictions = np.repeat([1, 0], [300, 100])
-    low, high = metrics.bootstrap_interval(metrics.accuracy, labels, predictions)
-    half = 1.96 * np.sqrt(0.75 * 0.25 / 400)
-    assert low == pytest.approx(0.75 - half, abs=0.01)
-    assert high == pytest.approx(0.75 + half, abs=0.01)
-    again = metrics.bootstrap_interval(metrics.accuracy, labels, predictions)
-    assert again == (low, high)
-    other = metrics.bootstrap_interval(metrics.accuracy, labels, predictions, seed=1)
-    assert other != (low, high)
-
-
 def test_one_class_alone_has_defined_figures():
     assert metrics.roc_auc([1, 1], [0.2, 0.7]) == 0.5
-    assert metrics.average_precision([0, 0], [0.2, 0.7]) == 0.0
-    assert metrics.average_precision([1, 1], [0.2, 0.7]) == 1.0
     assert metrics.best_f1_threshold([0, 0], [0.2, 0.7]) == (0.5, 0.0)
     assert metrics.precision_recall_f1([0, 0], [0, 0]) == (0.0, 0.0, 0.0)
     assert metrics.log_loss([1], [1.0]) == pytest.approx(0, abs=1e-12)
@@ -173,14 +137,11 @@ FUNCTIONS = [
     metrics.accuracy,
     metrics.precision_recall_f1,
     metrics.confusion_matrix,
-    metrics.average_precision,
     metrics.roc_auc,
     metrics.log_loss,
     metrics.best_f1_threshold,
     metrics.calibration_curve,
     metrics.expected_calibration_error,
-    metrics.pearson,
-    metrics.spearman,
 ]
 
 
@@ -189,13 +150,9 @@ def test_empty_or_unequal_input_is_a_value_error(function):
     for labels, values in (([], []), ([0, 1], [1]), ([[0], [1]], [[0], [1]])):
         with pytest.raises(ValueError, match=r"samples|labels"):
             function(labels, values)
-    with pytest.raises(ValueError, match="length"):
-        metrics.bootstrap_interval(function, [], [])
 
 
-@pytest.mark.parametrize(
-    "function", [metrics.average_precision, metrics.best_f1_threshold, metrics.log_loss]
-)
+@pytest.mark.parametrize("function", [metrics.roc_auc, metrics.best_f1_threshold, metrics.log_loss])
 def test_values_that_mean_nothing_are_value_errors(function):
     with pytest.raises(ValueError, match="finite"):
         function([0, 1], [0.5, np.nan])

@@ -7,7 +7,7 @@ docstring says what is returned instead, so that a report of an odd fold still p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,24 +109,6 @@ def confusion_matrix(
     places = of_found[np.searchsorted(found, labels)], of_found[np.searchsorted(found, predictions)]
     np.add.at(matrix, places, 1)
     return matrix
-
-
-def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
-    """The area under the precision-recall steps: `sum (R_k - R_{k-1}) P_k`.
-
-    Args:
-        labels: `(samples,)`, 0 or 1.
-        scores: `(samples,)`, higher means more likely 1.  Equal scores are one step.
-
-    Returns:
-        Between 0 and 1; 0 when no label is 1.
-    """
-    labels, scores = _scored(labels, scores)
-    hits, chosen, _ = _cuts(labels, scores)
-    if not hits[-1]:
-        return 0.0
-    recall = hits / hits[-1]
-    return float(np.sum(np.diff(recall, prepend=0.0) * hits / chosen))
 
 
 def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
@@ -240,57 +222,6 @@ def expected_calibration_error(
     return float(np.average(np.abs(predicted - observed), weights=counts))
 
 
-def pearson(first: ArrayLike, second: ArrayLike) -> float:
-    """The linear correlation of two `(samples,)` arrays; 0 when one of them is constant."""
-    x, y = (_centred(values) for values in _numbers(first, second))
-    scale = np.sqrt((x @ x) * (y @ y))
-    return float(np.clip(x @ y / scale, -1, 1)) if scale else 0.0
-
-
-def spearman(first: ArrayLike, second: ArrayLike) -> float:
-    """The correlation of the ranks; equal values share their mean rank; 0 for a constant."""
-    first, second = _numbers(first, second)
-    return pearson(_ranks(first), _ranks(second))
-
-
-def bootstrap_interval(
-    function: Callable[..., float],
-    *arrays: ArrayLike,
-    repeats: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Between which values `function(*arrays)` would likely lie on other samples like these.
-
-    Draws as many rows as there are, with replacement, from all arrays alike (percentile
-    bootstrap).  The same seed gives the same interval.
-
-    Args:
-        function: Takes the arrays, returns one number.
-        arrays: Each `(samples, ...)`.
-        repeats: How often to draw.
-        confidence: The share of the draws inside the interval.
-        seed: Of the draws.
-
-    Returns:
-        `(low, high)`.
-    """
-    columns = [np.asarray(array) for array in arrays]
-    lengths = {len(column) for column in columns}
-    if len(lengths) != 1 or 0 in lengths:
-        raise ValueError(f"arrays of one length, not empty, are needed, not {sorted(lengths)}")
-    if repeats < 1 or not 0 < confidence < 1:
-        raise ValueError("repeats must be at least 1 and confidence between 0 and 1")
-    size = lengths.pop()
-    random = np.random.default_rng(seed)
-    values = []
-    for _ in range(repeats):
-        rows = random.integers(0, size, size)
-        values.append(float(function(*(column[rows] for column in columns))))
-    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
-
-
 def _figures(hits: float, chosen: float, wanted: float) -> PrecisionRecallF1:
     return PrecisionRecallF1(
         hits / chosen if chosen else 0.0,
@@ -321,23 +252,6 @@ def _pairs(first: ArrayLike, second: ArrayLike) -> tuple[np.ndarray, np.ndarray]
         )
     if not len(first):
         raise ValueError("there are no samples")
-    return first, second
-
-
-def _centred(values: np.ndarray) -> np.ndarray:
-    """Mean 0 and largest distance 1; zeros for a constant, whatever rounding says."""
-    if values.min() == values.max():
-        return np.zeros_like(values)
-    values = values - values.mean()
-    scaled: np.ndarray = values / np.abs(values).max()
-    return scaled
-
-
-def _numbers(first: ArrayLike, second: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    first, second = _pairs(first, second)
-    first, second = first.astype(np.float64), second.astype(np.float64)
-    if not (np.isfinite(first).all() and np.isfinite(second).all()):
-        raise ValueError("some values are not finite")
     return first, second
 
 

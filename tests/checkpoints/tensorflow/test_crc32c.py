@@ -11,6 +11,21 @@ from hornbook.checkpoints.tensorflow.crc32c import crc32c, mask
 POLYNOMIAL = 0x11EDC6F41
 
 
+@pytest.fixture(autouse=True, params=["numpy", "google_crc32c"])
+def implementation(request, monkeypatch):
+    """Every test runs with both; the package is optional."""
+    compiled = None
+    if request.param != "numpy":
+        package = pytest.importorskip(request.param, reason="needs google-crc32c")
+        if package.implementation != "c":
+            pytest.skip("needs google-crc32c with its C library")
+        module._compiled.cache_clear()
+        compiled = module._compiled()
+        assert compiled is package.extend
+    monkeypatch.setattr(module, "_compiled", lambda: compiled)
+    return request.param
+
+
 def remainder(value: int) -> int:
     """`value` modulo the polynomial, one bit after another."""
     while value.bit_length() > 32:

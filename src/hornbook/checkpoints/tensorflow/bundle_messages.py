@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hornbook.checkpoints.dtypes import numpy_dtype
-from hornbook.checkpoints.tensorflow import protobuf
+from hornbook.files import protobuf
 
 HEADER_KEY = b""
 STRING = 7  # TensorFlow's number for tensors of strings

@@ -1,5 +1,6 @@
-"""CRC-32C, the checksum of TensorFlow's files, at gigabytes a second in NumPy.
+"""CRC-32C, the checksum of TensorFlow's files, at gigabytes a second.
 
+The package google-crc32c computes it where it is installed; this is how NumPy does it.
 The checksum of a message is the message, read as a polynomial over GF(2), modulo
 `P = 0x11EDC6F41` (bits reflected).  Read the message as 64-bit words and let `y` stand for a
 shift by one word.  `P` divides the sparse polynomial
@@ -18,6 +19,9 @@ References: RFC 3720 appendix B.4 (the checksum and its test values); Kadatch an
 from __future__ import annotations
 
 import functools
+import importlib
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,13 +35,30 @@ _MASK_DELTA = 0xA282EAD8
 
 
 def crc32c(data: Any, previous: int = 0) -> int:
-    """The CRC-32C of `data`, or of the bytes before it and `data`.
+    """Returns the CRC-32C of `data`, or of the bytes before it and `data`.
 
     Args:
         data: bytes, or anything with a contiguous buffer, such as an array.
         previous: The checksum of the bytes that come before `data`.
     """
     octets = np.frombuffer(data, np.uint8)
+    compiled = _compiled()
+    return _in_numpy(octets, previous) if compiled is None else int(compiled(previous, octets))
+
+
+@functools.cache
+def _compiled() -> Callable[[int, np.ndarray], int] | None:
+    """`google_crc32c.extend`, if the package is installed with its C library."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # without its C library, it says that it is slow
+            package = importlib.import_module("google_crc32c")
+    except ImportError:
+        return None
+    return package.extend if package.implementation == "c" else None
+
+
+def _in_numpy(octets: np.ndarray, previous: int) -> int:
     if len(octets) < 256:
         return _byte_by_byte(octets, previous)
     words = (len(octets) + 7) // 8

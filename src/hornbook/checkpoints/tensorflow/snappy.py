@@ -5,7 +5,7 @@ Reference: https://github.com/google/snappy/blob/main/format_description.txt
 
 from __future__ import annotations
 
-from hornbook.checkpoints.tensorflow.protobuf import read_varint
+from hornbook.files.protobuf import read_varint
 
 
 def decompress(data: bytes, limit: int) -> bytes:

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from hornbook.checkpoints.tensorflow.crc32c import crc32c, mask
-from hornbook.checkpoints.tensorflow.protobuf import read_varint, varint
 from hornbook.checkpoints.tensorflow.snappy import decompress
+from hornbook.files.protobuf import read_varint, varint
 
 MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 FOOTER_SIZE = 48

@@ -98,16 +98,8 @@ def _log_probability(x, antecedent, consequent, total):
     )
 
 
-def _log_choose(n, k):
-    return _log_factorial(n) - _log_factorial(k) - _log_factorial(n - k)
+def _log_choose(n: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """Logarithm of the number of ways to choose `k` of `n`."""
+    from scipy.special import gammaln
 
-
-def _log_factorial(n: np.ndarray) -> np.ndarray:
-    """Stirling's series, from 16 on exact to the last bits; a table below."""
-    n = np.asarray(n, np.float64)
-    x = np.maximum(n, 16.0)
-    r = 1 / (x * x)
-    series = (1 / 12 - r * (1 / 360 - r * (1 / 1260 - r / 1680))) / x
-    large = (x + 0.5) * np.log(x) - x + 0.5 * math.log(2 * math.pi) + series
-    table = np.array([math.lgamma(i + 1) for i in range(17)])
-    return np.where(n < 16, table[np.clip(n, 0, 16).astype(np.int64)], large)
+    return gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)

@@ -13,15 +13,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hornbook.errors import require
+from hornbook.files.protobuf import (
+    FIXED32,
+    VARINT,
+    Field,
+    bytes_field,
+    fields_in_place,
+    number_field,
+    varint,
+)
 from hornbook.text.vocabulary_file import VocabularyError
 
 CONTROL = 3  # a special token: never found in a text
 USER_DEFINED = 4  # found in a text before anything else
 
-_PIECE = 0x0A  # field 1, length-delimited
-_NORMALIZER = 0x1A  # field 3; in it:
-_CHARACTER_TABLE, _ADD_PREFIX = 0x12, 0x18  # field 2, length-delimited, and field 3, a number
-_VARINT, _EIGHT_BYTES, _DELIMITED, _FOUR_BYTES = 0, 1, 2, 5  # how long a field is
+_PIECE, _NORMALIZER = 1, 3  # fields of the model
+_TEXT, _SCORE, _KIND = 1, 2, 3  # fields of a piece
+_CHARACTER_TABLE, _ADD_PREFIX = 2, 3  # fields of the normalizer
 
 
 def open_model(model: bytes, where: str) -> Any:
@@ -53,9 +61,8 @@ def has_piece(processor: Any, piece: str) -> bool:
 
 def new_piece(text: str, kind: int) -> bytes:
     """A piece as the file has it, with score 0."""
-    content = text.encode()
-    fields = _delimited(_PIECE, content) + b"\x15" + struct.pack("<f", 0) + bytes((0x18, kind))
-    return _delimited(_PIECE, fields)
+    zero = varint(_SCORE << 3 | FIXED32) + struct.pack("<f", 0)
+    return bytes_field(_PIECE, bytes_field(_TEXT, text.encode()) + zero + number_field(_KIND, kind))
 
 
 def with_pieces(model: bytes, pieces: Iterable[bytes]) -> bytes:
@@ -95,8 +102,9 @@ def split_pieces(model: bytes) -> tuple[list[bytes], bytes]:
     """
     pieces: list[bytes] = []
     others: list[bytes] = []
-    for tag, content, whole in _fields(model):
-        (pieces if tag == _PIECE and content is not None else others).append(whole)
+    for field in _fields(model):
+        is_piece = field.number == _PIECE and isinstance(field.value, bytes)
+        (pieces if is_piece else others).append(model[field.start : field.end])
     return pieces, b"".join(others)
 
 
@@ -107,54 +115,25 @@ def normalization_of(model: bytes) -> bytes:
         VocabularyError: the file is damaged.
     """
     table = b""
-    for tag, content, _ in _fields(split_pieces(model)[1]):
-        if tag == _NORMALIZER:
-            for inner, value, _ in _fields(content or b""):
-                table = value or b"" if inner == _CHARACTER_TABLE else table
+    for field in _fields(split_pieces(model)[1]):
+        if field.number == _NORMALIZER and isinstance(field.value, bytes):
+            for inner in _fields(field.value):
+                if inner.number == _CHARACTER_TABLE and isinstance(inner.value, bytes):
+                    table = inner.value
     return table
 
 
 def without_prefix(model: bytes) -> bytes:
     """The model that puts no space in front of a text."""
     # a message that stands there twice is put together, and the later number counts
-    return model + _delimited(_NORMALIZER, bytes((_ADD_PREFIX, 0)))
+    return model + bytes_field(_NORMALIZER, varint(_ADD_PREFIX << 3 | VARINT) + varint(0))
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, bytes | None, bytes]]:
-    """Each field's tag, its content where that is bytes, and the field as it stands there."""
-    position = 0
-    while position < len(message):
-        start = position
-        tag, position = _varint(message, position)
-        length = {_VARINT: 0, _EIGHT_BYTES: 8, _FOUR_BYTES: 4}.get(tag & 7)
-        if tag & 7 == _VARINT:
-            _, position = _varint(message, position)
-        elif tag & 7 == _DELIMITED:
-            length, position = _varint(message, position)
-        if length is None or position + length > len(message):
-            raise VocabularyError(f"The SentencePiece model is damaged at byte {start}.")
-        content = message[position : position + length] if tag & 7 == _DELIMITED else None
-        position += length
-        yield tag, content, message[start:position]
-
-
-def _varint(content: bytes, position: int) -> tuple[int, int]:
-    """The number at a position, 7 bits a byte, and the position behind it."""
-    number = 0
-    for shift in range(0, 70, 7):
-        if position >= len(content):
-            break
-        byte = content[position]
-        position += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return number, position
-    raise VocabularyError(f"The SentencePiece model is damaged at byte {position}.")
-
-
-def _delimited(tag: int, content: bytes) -> bytes:
-    length, number = b"", len(content)
-    while number >= 0x80:
-        length += bytes((number & 0x7F | 0x80,))
-        number >>= 7
-    return bytes((tag,)) + length + bytes((number,)) + content
+def _fields(message: bytes) -> Iterator[Field]:
+    end = 0
+    try:
+        for field in fields_in_place(message):
+            yield field
+            end = field.end
+    except ValueError:
+        raise VocabularyError(f"The SentencePiece model is damaged at byte {end}.") from None

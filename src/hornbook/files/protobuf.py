@@ -1,6 +1,6 @@
-"""The wire format of protocol buffers: the few parts that TensorFlow's index files use.
+"""The wire format of protocol buffers, as TensorFlow's index files and SentencePiece use it.
 
-A message is a row of fields, each a varint `number << 3 | kind` and a value.  Malformed
+A message is a sequence of fields, each a varint `number << 3 | kind` and a value.  Malformed
 input raises `ValueError`, which the caller turns into a message naming the file.
 
 Reference: https://protobuf.dev/programming-guides/encoding/
@@ -9,12 +9,13 @@ Reference: https://protobuf.dev/programming-guides/encoding/
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
 def read_varint(data: bytes, position: int) -> tuple[int, int]:
-    """The number at `position`, and the position after it.  At most 64 bits."""
+    """Returns the number at `position`, of at most 64 bits, and the position after it."""
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(data):
@@ -30,7 +31,7 @@ def read_varint(data: bytes, position: int) -> tuple[int, int]:
 
 
 def varint(value: int) -> bytes:
-    """`value` in groups of seven bits, lowest first; a negative one as its 64-bit complement."""
+    """Encodes `value` in groups of seven bits, lowest first; a negative one as its complement."""
     value &= (1 << 64) - 1
     octets = bytearray()
     while value >= 0x80:
@@ -40,11 +41,25 @@ def varint(value: int) -> bytes:
     return bytes(octets)
 
 
+class Field(NamedTuple):
+    """A field of a message, and where it is: `message[start:end]`."""
+
+    number: int
+    value: int | bytes
+    start: int
+    end: int
+
+
 def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Each field's number and value: an int for numbers, bytes for everything else."""
-    position = 0
-    while position < len(message):
-        key, position = read_varint(message, position)
+    return ((field.number, field.value) for field in fields_in_place(message))
+
+
+def fields_in_place(message: bytes) -> Iterator[Field]:
+    """Each field with its place, for messages that are changed and not decoded as a whole."""
+    start = 0
+    while start < len(message):
+        key, position = read_varint(message, start)
         number, kind = key >> 3, key & 7
         value: int | bytes
         if kind == VARINT:
@@ -62,7 +77,8 @@ def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
             position += size
             if kind != BYTES:
                 value = int.from_bytes(value, "little")
-        yield number, value
+        yield Field(number, value, start, position)
+        start = position
 
 
 def signed(value: int) -> int:

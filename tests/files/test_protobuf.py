@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hornbook.checkpoints.tensorflow.protobuf import (
+from hornbook.files.protobuf import (
     fields,
     number_field,
     read_varint,
