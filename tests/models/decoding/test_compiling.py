@@ -18,7 +18,7 @@ LOOK = """
 import jax, warnings
 warnings.simplefilter("error")
 jax.jit(lambda x: x + 1)(1)
-from hornbook.models.compiling import keep_compiled_functions
+from hornbook.models.decoding.compiling import keep_compiled_functions
 keep_compiled_functions()
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.jit(lambda x: x * 2)(1)
