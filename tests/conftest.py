@@ -21,6 +21,37 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+# One family of each kind of block, norm, positions and head: between them they use every layer.
+ONE_OF_EACH_KIND = {
+    *("bert", "albert", "electra", "nezha", "roformer-v2", "gau-alpha", "modernbert"),
+    *("gpt2", "qwen3", "t5", "bart"),
+}
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out tests that say the same of a layer for the tenth time on the third backend.
+
+    On JAX every test runs for every family.  Elsewhere a test with the name of a family among its
+    parameters runs for one of each kind: what differs between backends is the layers.
+    """
+    import keras
+
+    if keras.config.backend() == "jax":
+        return
+    from hornbook.models.families import FAMILIES
+
+    others = FAMILIES.keys() - ONE_OF_EACH_KIND
+
+    def is_of_another(item):
+        values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        names = [name for value in values for name in (value if type(value) is tuple else [value])]
+        return any(type(name) is str and name in others for name in names)
+
+    left_out = [item for item in items if is_of_another(item)]
+    items[:] = [item for item in items if not is_of_another(item)]
+    config.hook.pytest_deselected(items=left_out)
+
+
 @pytest.fixture(scope="session")
 def tiny_fields():
     """Fields of a text matcher that trains in seconds: four steps an epoch, two lengths."""
