@@ -89,7 +89,7 @@ def test_prompts_come_from_files_and_standard_input(folder, tmp_path, capsys, mo
     [
         ([], "Give prompts as words"),
         (["今天", "--top-p", "3"], "top_p is 3.0"),
-        (["今天", "--out", "x.pdf"], "the ending says the format"),
+        (["今天", "--out", "x.pdf"], "the suffix determines the format"),
         ([""], "empty"),
         (["今" * 2070], "Prompt 1 has 2070 tokens"),
         (["今天", "--n", "3"], "would be identical"),

@@ -1,8 +1,8 @@
-"""Work done ahead in threads, its results in the order of the items.
+"""Maps a function over items in threads, ahead of the consumer and in order.
 
-Decoding and resizing leave Python's lock, so threads keep several cores busy while the model
-trains; and since a batch is a pure function of seed, epoch and number, nothing depends on which
-thread was first.
+Decoding and resizing release the GIL, so threads keep several cores busy while the model trains;
+and since a batch is a pure function of seed, epoch and index, results do not depend on thread
+timing.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ def in_order(
     ahead: int | None = None,
     pool: Callable[[int], Executor] | None = None,
 ) -> Generator[Result, None, None]:
-    """`map(function, items)` with threads that work ahead of whoever takes the results.
+    """Yields `map(function, items)`, computed by threads ahead of the consumer.
 
     Args:
         function: May run in several threads at once.
-        items: Taken one by one, `ahead` of them before they are needed, so that they may come
-            from a stream.
-        workers: Threads; 0 does everything when it is asked for; None: a thread a core, at most 8.
-        ahead: Results that may wait; None: four a thread.
-        pool: Makes what the workers are, of so many; None: threads.
+        items: Consumed one by one, `ahead` of them in advance, so they may be a stream.
+        workers: Number of threads; 0 computes each result on demand.  Defaults to one per core,
+            at most 8.
+        ahead: Maximum number of waiting results.  Defaults to four per worker.
+        pool: Makes an executor with a number of workers.  Defaults to threads.
 
     Raises:
-        Whatever `function` raises, when its item's turn comes.
+        Whatever `function` raises, at the turn of its item.
     """
     workers = min(os.cpu_count() or 1, 8) if workers is None else workers
     if not workers:
@@ -51,7 +51,7 @@ def in_order(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-    finally:  # also when whoever took the results stopped in the middle
+    finally:  # also if the consumer stops midway
         executor.shutdown(wait=True, cancel_futures=True)
 
 

@@ -1,7 +1,7 @@
-"""Batches of sequences of like length: little padding, few shapes, an order to rely on.
+"""Batches of sequences of similar length: little padding, few shapes, a reproducible order.
 
-A compiled backend compiles once per shape, so lengths are rounded up to a few values and each
-has its own fixed number of rows.
+A compiled backend compiles once per shape, so lengths are rounded up to a few values, each with a
+fixed number of rows.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ SHORTEST = 16
 
 
 def padded_length(length: int) -> int:
-    """The length a sequence is padded to: 16, 24, 32, 48, 64, 96, 128, 192, 256 and so on.
+    """Returns the length a sequence is padded to: 16, 24, 32, 48, 64, 96, 128, 192, 256 and so on.
 
-    Two steps to a doubling: finer ones save padding but cost a compilation each, which takes
-    seconds on some backends.
+    There are two steps per doubling: finer steps save padding but cost a compilation each, which
+    takes seconds on some backends.
     """
     power = SHORTEST
     while True:
@@ -33,7 +33,7 @@ def padded_length(length: int) -> int:
 def rows_per_batch(
     length: int, *, batch_size: int | None = None, batch_tokens: int | None = None
 ) -> int:
-    """The rows of a batch of sequences padded to `length`: a given number, or of tokens."""
+    """Returns the rows of a batch padded to `length`, for a number of rows or of tokens."""
     if (batch_size is None) == (batch_tokens is None):
         raise ValueError("Give either batch_size or batch_tokens.")
     if batch_size is not None:
@@ -53,22 +53,22 @@ def length_buckets(
     epoch: int = 0,
     shuffle: bool = True,
 ) -> list[np.ndarray]:
-    """Puts samples of like length into batches, each sample into exactly one.
+    """Groups samples of similar length into batches, each sample into exactly one.
 
-    What is left of a bucket when its last batch is not full moves up to the next longer one,
-    so with `batch_size` at most one batch of an epoch has fewer rows than the others, and with
-    `batch_tokens` at most one of each length.
+    The remainder of a bucket moves up to the next longer one, so with `batch_size` at most one
+    batch of an epoch has fewer rows than the others, and with `batch_tokens` at most one per
+    length.
 
     Args:
-        lengths: Tokens of each sample.
-        batch_size: Rows of every batch; or
-        batch_tokens: Tokens of every batch, padding included: shorter texts, more rows.
-        seed: Together with `epoch` it settles the order, and nothing else does.
+        lengths: Number of tokens of each sample.
+        batch_size: Rows per batch; or
+        batch_tokens: Tokens per batch, padding included: shorter texts, more rows.
+        seed: Together with `epoch`, determines the order.
         epoch: Counted from 0.
-        shuffle: False: by length, then by number, the same in every epoch.
+        shuffle: Whether to shuffle; else sorts by length, then index, the same in every epoch.
 
     Returns:
-        For each batch the numbers of its samples, int64.
+        For each batch the indices of its samples, int64.
     """
     lengths = np.asarray(lengths, dtype=np.int64)
     random = random_of(seed, epoch)
@@ -81,7 +81,7 @@ def length_buckets(
     waiting = order[:0]
     for length in np.unique(buckets):
         rows = rows_per_batch(int(length), batch_size=batch_size, batch_tokens=batch_tokens)
-        if len(waiting) >= rows:  # so long a bucket has batches of its own for them only
+        if len(waiting) >= rows:  # enough samples for a batch of their own
             batches.append(waiting)
             waiting = waiting[:0]
         waiting = np.concatenate([waiting, order[buckets == length]])
@@ -101,7 +101,7 @@ def _padded(lengths: np.ndarray) -> np.ndarray:
 
 
 def padding_ratio(lengths: Sequence[int] | np.ndarray, batches: Sequence[np.ndarray]) -> float:
-    """Tokens computed per real token, 1.0 being no padding at all."""
+    """Returns the number of computed tokens per real token; 1.0 means no padding."""
     lengths = np.asarray(lengths)
     computed = sum(len(batch) * padded_length(int(lengths[batch].max())) for batch in batches)
     return computed / max(int(lengths.sum()), 1)
@@ -110,18 +110,18 @@ def padding_ratio(lengths: Sequence[int] | np.ndarray, batches: Sequence[np.ndar
 def pad(
     sequences: Sequence[Sequence[int]], length: int | None = None, value: int = 0
 ) -> np.ndarray:
-    """Pads with `value` behind.
+    """Pads sequences at the end.
 
     Args:
-        sequences: Of integers.
-        length: Of every row; None: that of the longest.
-        value: What to fill with.
+        sequences: Sequences of integers.
+        length: Length of every row.  Defaults to the longest sequence.
+        value: The padding.
 
     Returns:
         `(sequences, length)`, int32.
 
     Raises:
-        ValueError: a sequence is longer than `length`; nothing is cut silently.
+        ValueError: a sequence is longer than `length`; nothing is truncated silently.
     """
     lengths = [len(sequence) for sequence in sequences]
     longest = max(lengths, default=0)
@@ -143,22 +143,21 @@ def make_batch(
     batch_tokens: int | None = None,
     max_length: int | None = None,
 ) -> dict[str, np.ndarray]:
-    """Makes the arrays of one batch.
+    """Returns the arrays of one batch.
 
     Args:
-        columns: For each name a value per sample: a sequence of ids, padded with 0 to the
-            `padded_length` of the batch's longest, a number, or an array.
-        numbers: The samples of this batch, from `length_buckets`.
-        pad_batch: Fill a batch that is not full, so that it has no shape of its own.  The rows
-            added repeat the first (a row of only padding has no attention to normalise) and
-            weigh nothing.
-        batch_size: As given to `length_buckets`; needed by `pad_batch`, or
-        batch_tokens: that.
-        max_length: The longest a row may get, where a model has only so many positions.
+        columns: For each name one value per sample: a sequence of ids, padded with 0 to the
+            `padded_length` of the longest in the batch, a number, or an array.
+        numbers: Indices of the samples, from `length_buckets`.
+        pad_batch: Whether to fill up a partial batch, so that it has no shape of its own.  The
+            added rows repeat the first (a row of only padding has no attention to normalize) and
+            have weight 0.
+        batch_size, batch_tokens: As for `length_buckets`; one is needed by `pad_batch`.
+        max_length: Maximum length of a row, for models with a limited number of positions.
 
     Returns:
         The columns, `(rows, length)` int32 or `(rows,)` int32 or float32, arrays `(rows, ...)`
-        as they are, and `"weight"`, `(rows,)` float32: 1 for a sample, 0 for a row added.
+        as they are, and `"weight"`, `(rows,)` float32: 1 for a sample, 0 for an added row.
     """
     numbers = [int(number) for number in numbers]
     if not numbers:

@@ -1,4 +1,4 @@
-"""Work done ahead in processes, its results in the order of the items."""
+"""Maps a function over items in processes, ahead of the consumer and in order."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def in_processes(
     begin: Callable[..., None] | None = None,
     arguments: tuple[Any, ...] = (),
 ) -> Generator[Result, None, None]:
-    """`map(function, items)` with processes that work ahead; see `in_order`.
+    """Yields `map(function, items)`, computed by processes ahead; see `in_order`.
 
     Args:
-        function: Of a module, so that it can be sent.
-        items: Taken a few ahead.
-        workers: Processes; 0 does everything in this one.
-        begin: What each process, or this one, calls first.
-        arguments: For `begin`.
+        function: A module-level function, so that it can be pickled.
+        items: Consumed a few ahead.
+        workers: Number of processes; 0 computes everything in this one.
+        begin: Initializer that each process, or this one, calls first.
+        arguments: Arguments of `begin`.
 
     Raises:
         HornbookError: a process was killed, or none can be started.
@@ -46,7 +46,7 @@ def in_processes(
         except OSError as error:  # no semaphores: /dev/shm is missing or cannot be written
             raise HornbookError(
                 f"Worker processes cannot be started here: {error.strerror or error}.\n"
-                "They need a /dev/shm that can be written.  With 0 workers this process does all."
+                "They need a writable /dev/shm.  With 0 workers, this process does all the work."
             ) from None
 
     if begin is not None and not workers:
@@ -55,14 +55,14 @@ def in_processes(
         yield from in_order(function, items, workers=workers, pool=pool)
     except BrokenProcessPool:
         raise HornbookError(
-            "A process that helped was killed; perhaps the memory was full.\n"
-            "Run it again with fewer workers: what is done is kept."
+            "A worker process was killed, perhaps because memory ran out.\n"
+            "Run it again with fewer workers: finished parts are kept."
         ) from None
 
 
 def _begin(begin: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
-    """Prepares a worker, which leaves when its parent is gone, however that ended."""
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # there is a process a core already
+    """Initializes a worker, which exits when its parent is gone, however that ended."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # there is one process per core already
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
     parent = parent_process()
     if parent is not None:

@@ -1,4 +1,4 @@
-"""Random numbers that depend on a key and nothing else."""
+"""Random generators that depend on a key and nothing else."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import numpy as np
 
 
 def random_of(*key: int) -> np.random.Generator:
-    """Random numbers that depend on nothing but the key: `seed, epoch, number of the sample`."""
+    """Returns a generator that depends only on the key, such as `seed, epoch, sample`."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))

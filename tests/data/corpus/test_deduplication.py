@@ -1,7 +1,9 @@
+import hashlib
+
 import numpy as np
 import pytest
 
-from hornbook.data.corpus.deduplication import find_duplicates
+from hornbook.data.corpus.deduplication import Finder, find_duplicates, near_marks
 from hornbook.errors import OptionError
 
 WORDS = [f"word{n}" for n in range(400)]
@@ -42,3 +44,24 @@ def test_chinese_documents_are_near_by_their_characters():
 def test_another_kind_of_duplicate_is_refused():
     with pytest.raises(OptionError, match="Known: exact, near"):
         find_duplicates([], "yes", workers=0)
+
+
+@pytest.mark.parametrize(("changes", "is_near"), [(25, True), (26, False)])
+def test_near_documents_share_at_least_80_percent_of_their_128_hashes(changes, is_near):
+    pytest.importorskip("datasketch", reason="datasketch is not installed")
+    hashes = np.arange(128, dtype=np.uint32)
+    other = hashes.copy()
+    other[-changes:] += 1000  # at the end: the first bands are equal, so that both are compared
+    finder = Finder("near")
+    finder.add([(b"1", hashes), (b"2", other)])
+    assert finder.near == is_near
+
+
+def test_a_document_is_hashed_by_runs_of_five_words():
+    library = pytest.importorskip("datasketch", reason="datasketch is not installed")
+    expected = library.MinHash(num_perm=128, hashfunc=int)
+    for run in ("a b c d e", "b c d e f"):
+        digest = hashlib.blake2b(run.replace(" ", "\0").encode(), digest_size=4).digest()
+        expected.update(int.from_bytes(digest, "little"))
+    [(_, hashes)] = near_marks(["a b c d e f"])
+    np.testing.assert_array_equal(hashes, expected.hashvalues)

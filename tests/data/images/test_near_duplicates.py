@@ -58,3 +58,18 @@ def test_groups_are_those_of_all_pairs_compared():
 
 def test_one_image_is_a_group_of_its_own():
     assert near_duplicate_groups(np.zeros((1, WORDS), np.uint16)).tolist() == [0]
+
+
+@pytest.mark.parametrize(("bits", "is_near"), [(8, True), (9, False)])
+def test_at_most_8_of_the_144_bits_may_differ(bits, is_near):
+    hashes = np.zeros((2, WORDS), np.uint16)
+    for bit in range(bits):  # two in a word, so that the last words are equal
+        hashes[1, bit // 2] ^= np.uint16(1 << bit)
+    assert hashes.nbytes * 8 == 2 * 144
+    assert near_duplicate_groups(hashes).tolist() == ([0, 0] if is_near else [0, 1])
+
+
+def test_8_bits_in_8_words_are_near_by_the_ninth_word():
+    hashes = np.zeros((2, WORDS), np.uint16)
+    hashes[1, :8] = 1
+    assert near_duplicate_groups(hashes).tolist() == [0, 0]

@@ -80,7 +80,7 @@ def test_json_that_holds_no_rows_is_refused_with_one_message(tmp_path, indent, c
         ('[{"text": "a"}, {"text": "b"}', ":1: column 30"),
         ('[\n{"text": "a"}\n{"text": "b"}\n]', ":3: column 1: ',' or ']' expected"),
         ('[{"text": NaN}]', "NaN is not JSON"),
-        ('[{"text": "a"}] {"b": 1}', "more text behind the end"),
+        ('[{"text": "a"}] {"b": 1}', "text after the end"),
         ("[" * 100_000, "nested too deeply"),
         ('[\n{"text": "a\nb"}]', ":2: column 12: Invalid control character"),
     ],

@@ -48,8 +48,8 @@ def test_a_file_is_training_data(tmp_path):
 def test_a_kind_that_is_not_read_is_said(tmp_path):
     found = split_files(fill(tmp_path, "train.parquet", "valid.xlsx", "test.jsonl.gz"))
     assert found.unused == [
-        "train.parquet (of a kind that is not read)",
-        "valid.xlsx (of a kind that is not read)",
+        "train.parquet (unsupported kind)",
+        "valid.xlsx (unsupported kind)",
     ]
     assert list(found.of_split) == ["test"]
     assert not is_row_file(tmp_path / "train.parquet")

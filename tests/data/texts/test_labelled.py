@@ -171,7 +171,7 @@ def test_test_data_is_kept_for_evaluation_and_what_is_not_used_is_named(tmp_path
     assert test.startswith("test.jsonl is for testing")
     assert f"hornbook evaluate RUN {tmp_path} --split test" in test
     assert "notes.csv" in unused
-    assert "more.parquet (of a kind that is not read)" in unused
+    assert "more.parquet (unsupported kind)" in unused
     assert "README" not in unused
     assert len(read_labelled_texts(tmp_path, "test")) == 6
 

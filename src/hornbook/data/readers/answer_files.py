@@ -1,4 +1,4 @@
-"""Answers written as they come: JSON lines, or a table."""
+"""Writes predictions as they arrive: JSON lines or a table."""
 
 from __future__ import annotations
 
@@ -16,30 +16,32 @@ JSON_ENDINGS = (".jsonl", ".json", ".txt")
 
 
 def print_answers(answers: Iterable[Mapping[str, Any]]) -> None:
-    """Prints one JSON object a line."""
+    """Prints one JSON object per line."""
     for answer in answers:
-        print(json.dumps(answer, ensure_ascii=False), flush=True)  # who reads a pipe waits for it
+        print(
+            json.dumps(answer, ensure_ascii=False), flush=True
+        )  # the reader of a pipe waits for it
 
 
 def check_ending(path: Path) -> None:
-    """Makes sure that answers can be written to `path`, before anything is computed.
+    """Checks, before anything is computed, that answers can be written to `path`.
 
     Raises:
-        OptionError: for an ending that names no format.
+        OptionError: the suffix names no known format.
     """
     known = (*JSON_ENDINGS, *DELIMITERS)
     if path.suffix.lower() not in known:
         raise OptionError(
-            f"--out {path}: the ending says the format; expected one of {', '.join(known)}."
+            f"--out {path}: the suffix determines the format; expected one of {', '.join(known)}."
         )
 
 
 def write_answers(path: Path, answers: Iterable[Mapping[str, Any]]) -> int:
-    """Writes a file, whole or not at all, and returns how many answers it has.
+    """Writes a file atomically and returns the number of answers.
 
     Args:
         path: `.jsonl`, `.csv` or `.tsv`.
-        answers: One by one; a table's columns are those of the first.
+        answers: The answers; the first one determines the columns of a table.
 
     Raises:
         OptionError: see `check_ending`.

@@ -1,7 +1,7 @@
 """Reads tables with a header line: CSV, TSV, and Excel's CSV with semicolons and `sep=`.
 
-The rules are those of `hornbook.tabular`, as everywhere: in a TSV each line is a row and a quote is
-a character; in a CSV a cell in quotes may hold line breaks, and how many rows do is said.
+The rules are those of `hornbook.tabular`: in a TSV each line is a row and a quote is an ordinary
+character; in a CSV a quoted cell may hold line breaks, and the number of such rows is printed.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ def read_table(
     stop_at_first: bool = False,
     encoding: str | None = None,
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Gives `(line number from 1, {column: cell})` for each row that is not blank.
+    """Yields `(line number from 1, {column: cell})` for each row that is not blank.
 
-    The delimiter is the one that the header line has most of: comma, tab, semicolon or bar.  A
-    cell of a CSV may span lines when it is quoted; the row's number is that of its first line.
+    The delimiter is the most frequent one in the header line: comma, tab, semicolon or bar.  A
+    quoted cell of a CSV may span lines; the line number of a row is that of its first line.
 
     Args:
         source: A path, `.gz` too, or `"-"` for standard input.
-        columns: Those that must be there.
-        stop_at_first: Raise at the first problem; else all of the file's are said at once.
-        encoding: Python's name of it; None finds it out.
+        columns: Required columns.
+        stop_at_first: Whether to raise at the first problem, or all problems at the end.
+        encoding: A Python encoding name.  Defaults to detecting it.
 
     Raises:
-        DataError: a column is missing or there twice, or rows do not fit the header.
+        DataError: a column is missing or duplicated, or rows do not fit the header.
     """
     problems = Problems(stop_at_first=stop_at_first)
     lines = text_lines(source, problems, encoding=encoding)
@@ -51,7 +51,7 @@ def parse_table(
     *,
     columns: Sequence[str] = (),
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Parses numbered lines, the first being the header; bad rows are noted in `problems`."""
+    """Parses numbered lines, the first being the header; adds invalid rows to `problems`."""
     table = open_table(lines, name, problems.add, columns=columns)
     try:
         for row in table.rows:

@@ -1,8 +1,8 @@
 """Reads JSON rows: one object per line, or a JSON array of objects, checked, with line numbers.
 
-An array is what `DataFrame.to_json(orient="records")` writes, on one line or on many.  Objects that
-go over several lines one after the other (as `jq` prints them) are read as well.  Columns, or rows
-inside of an object, are refused with one message.
+An array, on one or many lines, is what `DataFrame.to_json(orient="records")` writes.  Consecutive
+objects over several lines each (the output of `jq`) are read as well.  Columns, or rows inside an
+object, are refused with one message.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hornbook.data.readers.text_lines import MAX_LINE_BYTES, name_of, text_lines
 from hornbook.tabular.lines import line_ends
 from hornbook.tabular.other_formats import refuse_page
 
-MAX_ARRAY_BYTES = 2**30  # an array is held in memory whole
+MAX_ARRAY_BYTES = 2**30  # an array is held in memory
 BLANKS = " \t\r\n"
 _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -34,17 +34,17 @@ def read_json_lines(
     stop_at_first: bool = False,
     encoding: str | None = None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Gives `(line number from 1, object)` for each object.
+    """Yields `(line number from 1, object)` for each object.
 
     Args:
         source: A path, `.gz` too, or `"-"` for standard input.
-        max_line_bytes: A longer line is refused before it is read.
-        stop_at_first: Raise at the first problem; else what is wrong in the whole file is
-            said at once, after the rows before it were given.
-        encoding: Python's name of it; None finds it out.
+        max_line_bytes: Longer lines are refused before they are read.
+        stop_at_first: Whether to raise at the first problem, or all problems of the file at the
+            end, after the rows before them.
+        encoding: A Python encoding name.  Defaults to detecting it.
 
     Raises:
-        DataError: what is wrong, with file, line, column and the beginning of the line.
+        DataError: the problems, with file, line, column and the beginning of the line.
     """
     problems = Problems(stop_at_first=stop_at_first)
     lines = text_lines(
@@ -55,7 +55,7 @@ def read_json_lines(
         max_array_bytes=MAX_ARRAY_BYTES,
     )
     for row in parse_json_lines(lines, name_of(source), problems):
-        if not problems.count:  # what follows a broken line would get out of step with the file
+        if not problems.count:  # rows after a broken line would be out of step with the file
             yield row
     problems.raise_if_any(
         'Each line must be one JSON object, such as {"source": "...", "target": "..."}.'
@@ -65,14 +65,14 @@ def read_json_lines(
 def parse_json_lines(
     lines: Iterable[tuple[int, str]], name: str, problems: Problems
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Parses numbered lines; what is no JSON object is noted in `problems`."""
+    """Parses numbered lines; adds anything but JSON objects to `problems`."""
     lines = line_ends(lines)
     first = next(((number, line) for number, line in lines if line.strip(BLANKS)), None)
     if first is None:
         return
     refuse_page(first[1], name)
     lines = chain([first], lines)
-    if _goes_on(first[1]):
+    if _is_incomplete(first[1]):
         yield from _parse_whole(lines, name, problems)
         return
     rows = _parse_each(lines, name, problems)
@@ -92,7 +92,7 @@ def parse_json_lines(
 def _parse_each(
     lines: Iterable[tuple[int, str]], name: str, problems: Problems
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of lines that hold one each."""
+    """Yields the objects of lines that hold one each."""
     for number, line in lines:
         text = line.strip(BLANKS)
         if not text:
@@ -114,8 +114,8 @@ def _parse_each(
         problems.add(f"{name}:{number}", what)
 
 
-def _goes_on(line: str) -> bool:
-    """Whether the first line begins an array, or an object that it does not end."""
+def _is_incomplete(line: str) -> bool:
+    """Whether the first line begins an array, or an object that does not end on it."""
     text = line.strip(BLANKS)
     if text.startswith("["):
         return True
@@ -133,9 +133,9 @@ def _goes_on(line: str) -> bool:
 def _parse_whole(
     lines: Iterable[tuple[int, str]], name: str, problems: Problems
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a text that is JSON as a whole: an array, or objects over several lines.
+    """Yields the objects of a text that is JSON as a whole: an array, or multi-line objects.
 
-    Only the first problem is noted: what stands behind it cannot be told apart.
+    Only the first problem is reported: the text after it cannot be parsed.
     """
     line, text = 0, ""
     pieces = []
@@ -149,7 +149,7 @@ def _parse_whole(
 
 
 class _Whole:
-    """Goes through a JSON text value by value, counting lines."""
+    """Parses a JSON text value by value, counting lines."""
 
     def __init__(self, text: str, line: int, name: str, problems: Problems) -> None:
         self._text = text
@@ -159,42 +159,42 @@ class _Whole:
         self._problems = problems
 
     def array(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The objects of an array."""
+        """Yields the objects of an array."""
         self._skip()
         self._at += 1
         while self._skip() != "]":
             line = self._count()
-            found = self._value()
-            if found is None:
+            row = self._value()
+            if row is None:
                 return
-            yield line, found
+            yield line, row
             sign = self._skip()
             if sign == ",":
                 self._at += 1
             elif sign != "]":
-                self._refuse("',' or ']' expected behind a row of the JSON array")
+                self._refuse("',' or ']' expected after a row of the JSON array")
                 return
         self._at += 1
         if self._skip():
-            self._refuse("more text behind the end of the JSON array")
+            self._refuse("text after the end of the JSON array")
 
     def objects(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Objects one after the other, each over several lines."""
+        """Yields consecutive objects over several lines each."""
         only: tuple[int, dict[str, Any]] | None = None
         number = 0
         while self._skip():
             line = self._count()
-            found = self._value()
-            if found is None:
+            row = self._value()
+            if row is None:
                 return
             number += 1
             if number == 1:
-                only = (line, found)
+                only = (line, row)
                 continue
             if only is not None:
                 yield only
                 only = None
-            yield line, found
+            yield line, row
         if only is not None:
             if what := _wrapped(only[1]):
                 self._problems.add(f"{self._name}:{only[0]}", what)
@@ -202,9 +202,9 @@ class _Whole:
                 yield only
 
     def _skip(self) -> str:
-        """Moves behind blanks; the character there."""
+        """Skips blanks; returns the character after them."""
         match = _BLANK.match(self._text, self._at)
-        assert match is not None  # it matches nothing as well
+        assert match is not None  # it also matches the empty string
         self._at = match.end()
         return self._text[self._at : self._at + 1]
 
@@ -244,7 +244,7 @@ class _Whole:
 
 
 def _wrapped(row: dict[str, Any]) -> str:
-    """What to say of the only object of a file, when it holds the rows; else nothing."""
+    """Returns the problem if the only object of a file holds the rows, else an empty string."""
     lists = [name for name, value in row.items() if isinstance(value, list) and _is_rows(value)]
     if lists:
         return (
@@ -286,7 +286,7 @@ DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_w
 
 
 def _whole_characters(value: Any) -> Any:
-    """Replaces half an emoji (a text cut in the middle), which could not be written again."""
+    """Replaces lone surrogates (of an emoji cut in half), which UTF-8 cannot encode."""
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Collects what is wrong with data files, so that one message names all of it."""
+"""Collects the problems of data files, to report all of them in one message."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from hornbook.errors import DataError
 
 
 class Problems:
-    """What was found wrong so far.
+    """The problems so far.
 
     Args:
-        shown: How many problems the message lists; the others are counted.
-        stop_at_first: Raise as soon as there is one, for data that is still being produced.
+        shown: Number of problems the message lists; the others are counted.
+        stop_at_first: Whether to raise at the first problem, for data that is still produced.
     """
 
     def __init__(self, *, shown: int = 10, stop_at_first: bool = False) -> None:
@@ -20,7 +20,7 @@ class Problems:
         self._lines: list[str] = []
 
     def add(self, where: str, what: str) -> None:
-        """Notes a problem at `where`, as in `file:line`."""
+        """Adds a problem at `where`, such as `file:line`."""
         self.count += 1
         if len(self._lines) < self.shown:
             self._lines.append(f"{where}: {what}")
@@ -29,7 +29,7 @@ class Problems:
 
     def raise_if_any(self, advice: str = "") -> None:
         """Raises:
-        DataError: when there is a problem, naming each with its place.
+        DataError: if there are problems, with the place of each.
         """
         if not self.count:
             return
@@ -40,7 +40,7 @@ class Problems:
         raise DataError("\n".join([*lines, *([advice] if advice else [])]))
 
     def listing(self) -> str:
-        """The first problems, a line each, and how many more there are."""
+        """Returns the first problems, one per line, and the number of others."""
         lines = [f"  {line}" for line in self._lines]
         if self.count > len(self._lines):
             lines.append(f"  and {self.count - len(self._lines)} more")
@@ -48,5 +48,5 @@ class Problems:
 
 
 def beginning(text: str, length: int = 40) -> str:
-    """The first characters of a line, quoted, for a message."""
+    """Returns the first characters of a line, quoted, for messages."""
     return repr(text[:length]) + (" ..." if len(text) > length else "")

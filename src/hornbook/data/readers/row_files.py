@@ -1,4 +1,4 @@
-"""A file of rows, JSON lines or a table; and a share of samples set aside."""
+"""Reads rows from JSON lines or tables, and splits samples by content."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def rows_of(
     values: Sequence[str] | None = None,
     encoding: str | None = None,
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The rows of a file of either kind, with their line numbers.
+    """Yields `(line number, row)` from a file of either kind.
 
     Args:
-        source: `.csv` or `.tsv`; `.jsonl`, or `.json` with an array (`.gz` and `.zst` too); of
-            `.txt` and `"-"`, standard input, the first line tells JSON from a table; or rows in
-            memory.
-        problems: Where what is no row is noted.
-        columns: Those that a table must have.
-        values: Names of the values of a tuple in memory; defaults to `columns`.
-        encoding: Python's name of it; None finds it out.
+        source: `.csv` or `.tsv`; `.jsonl`, or `.json` with an array (`.gz` and `.zst` too); or rows
+            in memory.  For `.txt` and `"-"`, standard input, the first line decides between JSON
+            and a table.
+        problems: Collects the invalid rows.
+        columns: Columns that a table must have.
+        values: Names of the values of a tuple in memory.  Defaults to `columns`.
+        encoding: A Python encoding name.  Defaults to detecting it.
     """
     if isinstance(source, MemoryRows):
         yield from source.rows(problems, columns, values or columns)
@@ -62,7 +62,7 @@ def place_of(source: str | Path | MemoryRows, number: int) -> str:
 
 
 def suffix_of(path: Path) -> str:
-    """The suffix that tells the kind of file: `.csv` for `pairs.csv.gz` too."""
+    """Returns the suffix of the format: `.csv` for `pairs.csv.gz` too."""
     path = path.with_suffix("") if path.suffix.lower() in (".gz", ".zst") else path
     return path.suffix.lower()
 
@@ -85,14 +85,15 @@ def split_by_content(
     seed: int = 0,
     fraction: float = 0.1,
 ) -> tuple[list[Sample], list[Sample]]:
-    """Splits into training and validation samples, by what they say and not where they stand.
+    """Splits into training and validation samples by their content, not their position.
 
     Args:
-        samples: All.
-        content: Samples of the same content are on one side only.
-        kind: Of each set of kinds that a content has, `fraction` goes to validation.
-        seed: Another one, another split.
-        fraction: How much.
+        samples: All samples.
+        content: Samples with equal content stay on one side.
+        kind: Stratum of a sample; of each set of kinds that share a content, `fraction` goes to
+            validation.
+        seed: Determines the split.
+        fraction: Share of the validation samples.
     """
 
     def fingerprint(sample: Sample) -> str:
@@ -103,12 +104,12 @@ def split_by_content(
     for sample in samples:
         kinds[fingerprint(sample)].add(kind(sample))
     strata: dict[tuple[Hashable, ...], list[str]] = defaultdict(list)
-    for found, its_kinds in kinds.items():
-        strata[tuple(sorted(its_kinds, key=str))].append(found)
+    for key, kinds_of_key in kinds.items():
+        strata[tuple(sorted(kinds_of_key, key=str))].append(key)
     valid: set[str] = set()
-    for found_here in strata.values():
-        least = 1 if len(found_here) > 1 else 0
-        valid.update(sorted(found_here)[: max(least, round(len(found_here) * fraction))])
+    for keys in strata.values():
+        minimum = 1 if len(keys) > 1 else 0
+        valid.update(sorted(keys)[: max(minimum, round(len(keys) * fraction))])
     sides: tuple[list[Sample], list[Sample]] = ([], [])
     for sample in samples:
         sides[fingerprint(sample) in valid].append(sample)

@@ -1,7 +1,7 @@
-"""The files of rows in a folder, by the split that each is for; and what is not used.
+"""Finds the data files of each split in a folder, and the files that are not used.
 
-Either files, `train.jsonl`, `dev.csv`, `test.jsonl.gz`, or folders with files in them,
-`train/part-1.jsonl`.  `hornbook.data.readers.split_names` says what a name means.
+Splits are files (`train.jsonl`, `dev.csv`, `test.jsonl.gz`) or folders of files
+(`train/part-1.jsonl`); `hornbook.data.readers.split_names` decides what a name means.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _NO_DATA = ("readme", "license", "licence", "citation", "changelog", "thumbs", "
 
 @dataclass(frozen=True)
 class SplitFiles:
-    """What a folder holds.
+    """The data files of a folder.
 
     Attributes:
-        folder: It.
-        of_split: Files of each split, without the splits that there are none of.
-        unused: Files and folders that are for no split, with the reason where there is one.
+        folder: The folder.
+        of_split: Files of each split that has any.
+        unused: Files and folders of no split, with the reason if there is one.
     """
 
     folder: Path
@@ -32,25 +32,25 @@ class SplitFiles:
     unused: list[str] = field(default_factory=list)
 
     def files(self, split: str) -> list[Path]:
-        """The files of a split, [] where there are none.
+        """Returns the files of a split, [] if there are none.
 
         Raises:
             DataError: there are several that are not parts in one folder, such as `valid.jsonl`
-                and `dev.jsonl`: which one is meant?
+                and `dev.jsonl`.
         """
-        found = self.of_split.get(split, [])
-        beside = [path for path in found if path.parent == self.folder]
-        if len({path.parent for path in found}) > 1 or len(beside) > 1:
-            names = ", ".join(_inside(self.folder, path) for path in found)
+        files = self.of_split.get(split, [])
+        beside = [path for path in files if path.parent == self.folder]
+        if len({path.parent for path in files}) > 1 or len(beside) > 1:
+            names = ", ".join(_inside(self.folder, path) for path in files)
             raise DataError(
                 f"{self.folder} has more than one {split} file: {names}.\n"
-                "Leave one of them: move the others away, or join them into one file."
+                "Keep one of them: move the others away, or merge them into one file."
             )
-        return found
+        return files
 
     @property
     def names(self) -> list[str]:
-        """All that was found, by its name in the folder."""
+        """The names of everything in the folder."""
         files = [path for paths in self.of_split.values() for path in paths]
         return [_inside(self.folder, path) for path in files] + self.unused
 
@@ -59,7 +59,7 @@ def split_files(path: str | Path) -> SplitFiles:
     """Finds the files of each split in a folder; a file is training data.
 
     Raises:
-        DataError: there is no such file or folder.
+        DataError: no such file or folder.
     """
     path = Path(path)
     if path.is_file():
@@ -70,26 +70,26 @@ def split_files(path: str | Path) -> SplitFiles:
     rows = [one for one in inside if is_row_file(one)]
     folders = [one for one in inside if one.is_dir()]
     parts = {folder: list(filter(is_row_file, sorted(folder.iterdir()))) for folder in folders}
-    found: dict[str, list[Path]] = {split: [] for split in SPLITS}
+    files_of: dict[str, list[Path]] = {split: [] for split in SPLITS}
     for group in (rows, folders):
         for split, names in splits_in(one.name for one in group).items():
             for name in names:
-                found[split] += parts.get(path / name, [path / name])
-    used = {one for files in found.values() for one in files}
+                files_of[split] += parts.get(path / name, [path / name])
+    used = {one for files in files_of.values() for one in files}
     unused = [
         _named(one) for one in inside if one not in used and not used & set(parts.get(one, []))
     ]
-    return SplitFiles(path, {split: files for split, files in found.items() if files}, unused)
+    return SplitFiles(path, {split: files for split, files in files_of.items() if files}, unused)
 
 
 def missing(path: Path | str, names: Sequence[str], what: str, expected: str) -> DataError:
-    """The error of a folder that has no data of a split.
+    """Returns the error for a folder without data of a split.
 
     Args:
-        path: It.
-        names: What is in it.
-        what: Is missing: `"training data"`.
-        expected: What would have been right.
+        path: The folder.
+        names: Its contents.
+        what: The missing data, such as `"training data"`.
+        expected: What was expected.
     """
     shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
     return DataError(
@@ -98,7 +98,7 @@ def missing(path: Path | str, names: Sequence[str], what: str, expected: str) ->
 
 
 def is_row_file(path: Path) -> bool:
-    """Whether a file is of a kind that rows are read from."""
+    """Whether rows can be read from a file of this kind."""
     return (
         suffix_of(path) in (*JSON_SUFFIXES, *TABLE_SUFFIXES)
         and path.is_file()
@@ -107,7 +107,7 @@ def is_row_file(path: Path) -> bool:
 
 
 def _is_no_data(path: Path) -> bool:
-    """What systems and people put beside data: `.DS_Store`, `~$open.xlsx`, `README.md`."""
+    """Whether a file commonly accompanies data: `.DS_Store`, `~$open.xlsx`, `README.md`."""
     name = path.name.lower()
     return (
         name.startswith((".", "~$", "__macosx"))
@@ -119,7 +119,7 @@ def _is_no_data(path: Path) -> bool:
 def _named(path: Path) -> str:
     if path.is_dir():
         return f"{path.name}/"
-    return path.name if is_row_file(path) else f"{path.name} (of a kind that is not read)"
+    return path.name if is_row_file(path) else f"{path.name} (unsupported kind)"
 
 
 def _inside(folder: Path, path: Path) -> str:

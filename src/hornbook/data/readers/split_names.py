@@ -1,10 +1,10 @@
-"""Which split a file or folder name means: `dev.jsonl`, `Testing`, `x_train`, `验证集`.
+"""Decides which split a file or folder name means: `dev.jsonl`, `Testing`, `x_train`, `验证集`.
 
-A name is cut into words, and a word counts only as a whole: `trainer` and `validity` name no
-split.  A folder name says nothing else than its split (`train_images`, but not `train_station`,
-which is a class), unless a sibling differs in the split only (`imdb_train` beside `imdb_test`).
-A data file may say more (`imdb_test.csv`, `train.char.bmes`).  Two splits in a name are none:
-`train_test.csv`.
+A name is split into words, and only whole words count: `trainer` and `validity` mean no split.  A
+folder name may hold only its split and neutral words (`train_images`, but not `train_station`,
+which is a class), unless a sibling differs in the split alone (`imdb_train` beside `imdb_test`).  A
+file name may hold other words (`imdb_test.csv`, `train.char.bmes`).  A name with two splits means
+none: `train_test.csv`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WORDS = {
     TEST: "test testing tst testset testingset testdata testingdata 测试 測試 评测 評測",
 }
 _SPLIT_OF = {word: split for split, words in _WORDS.items() for word in words.split()}
-# words that may stand beside the one that names the split and change nothing
+# words beside the split that do not change its meaning
 _NEUTRAL = """set data dataset datasets split splits part of file files folder dir image images img
 imgs picture pictures pic pics photo photos text texts row rows sample samples example examples pair
 pairs 集 数据 數據 数据集 數據集 样本 樣本 图片 圖片 文本 文件"""
@@ -36,7 +36,7 @@ _CHINESE_SUFFIX = "集|数据集|數據集|数据|數據|样本|樣本|图片|�
 _CHINESE = re.compile(
     f"({'|'.join(word for word in _SPLIT_OF if not word.isascii())})({_CHINESE_SUFFIX})?$"
 )
-# the end of a word: before a capital after a small letter, between letters, digits and Chinese
+# words end before a capital after a lowercase letter, and between letters, digits and Chinese
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
 
@@ -48,10 +48,10 @@ class _Name(NamedTuple):
 
 
 def split_of(name: str) -> str | None:
-    """Says which split a file or folder name means, by itself.
+    """Returns the split that a file or folder name means by itself.
 
     Args:
-        name: Without its folder: `train.jsonl.gz`, `Training`.
+        name: A name without its folder: `train.jsonl.gz`, `Training`.
 
     Returns:
         `"train"`, `"valid"`, `"test"`, or None.  `dev` and `eval` are `"valid"`.
@@ -69,17 +69,17 @@ def check_split(split: str) -> None:
 
 
 def splits_in(names: Iterable[str]) -> dict[str, list[str]]:
-    """Says which of the names in one folder mean which split.
+    """Assigns names of one folder to splits.
 
-    Names that say nothing but their split go first: beside `train.jsonl`, `train_unlabelled.jsonl`
-    is not meant.  Prefixes of folders are understood here, because siblings tell.
+    Names that hold only their split have precedence: beside `train.jsonl`,
+    `train_unlabelled.jsonl` is ignored.  Folder prefixes are recognized by comparing siblings.
 
     Args:
-        names: Of the files, or of the folders, beside each other.
+        names: Names of sibling files, or of sibling folders.
 
     Returns:
-        `{split: names}` in the order of `"train"`, `"valid"`, `"test"`, without those that nothing
-        names.  More than one name of a split is for the caller to refuse.
+        `{split: names}` in the order `"train"`, `"valid"`, `"test"`, without empty splits.  It is
+        up to the caller to refuse several names for one split.
     """
     names = list(names)
     read = {name: _read(name) for name in names}
@@ -87,7 +87,7 @@ def splits_in(names: Iterable[str]) -> dict[str, list[str]]:
     for one in read.values():
         if one.split is not None:
             siblings.setdefault(one.rest, set()).add(one.split)
-    found: dict[str, list[str]] = {}
+    names_of: dict[str, list[str]] = {}
     for split in SPLITS:
         own = [name for name in names if read[name].split == split]
         exact = [name for name in own if not read[name].rest]
@@ -97,19 +97,19 @@ def splits_in(names: Iterable[str]) -> dict[str, list[str]]:
             if read[name].at_an_end and (read[name].is_file or len(siblings[read[name].rest]) > 1)
         ]
         if exact or wider:
-            found[split] = exact or wider
-    return found
+            names_of[split] = exact or wider
+    return names_of
 
 
 def _read(name: str) -> _Name:
-    """Cuts a name into its words."""
+    """Splits a name into words."""
     words = _words(unicodedata.normalize("NFKC", name))
-    kept = len(words)
+    length = len(words)
     endings = _ENDINGS.split()
-    while kept > 1 and words[kept - 1] in endings:
-        kept -= 1
-    is_file = kept < len(words) and "." in name
-    words = [word for word in words[: kept if is_file else None] if not _says_nothing(word)]
+    while length > 1 and words[length - 1] in endings:
+        length -= 1
+    is_file = length < len(words) and "." in name
+    words = [word for word in words[: length if is_file else None] if not _is_neutral(word)]
     splits = {_SPLIT_OF[word] for word in words if word in _SPLIT_OF}
     if len(splits) != 1:
         return _Name(None, tuple(words), is_file, at_an_end=False)
@@ -131,6 +131,6 @@ def _words(name: str) -> list[str]:
     return words
 
 
-def _says_nothing(word: str) -> bool:
-    """Numbers of parts and versions, the `x` of `x_train`, and what `_NEUTRAL` lists."""
+def _is_neutral(word: str) -> bool:
+    """Whether a word is a part or version number, the `x` of `x_train`, or in `_NEUTRAL`."""
     return word.isdigit() or (len(word) == 1 and word.isascii()) or word in _NEUTRAL.split()

@@ -1,9 +1,9 @@
-"""Reads the lines of a text file one by one, whatever a person may have saved it as.
+"""Reads the lines of a text file one by one, in any common encoding.
 
 UTF-8 with or without a byte order mark, UTF-16, UTF-32, Unix or Windows line ends, `.gz`, `.zst`,
 and `-` for standard input.  A file that is not UTF-8 is read as GB18030 (Excel in China, old
-crawls) or Windows-1252 (Excel in the West) where it looks like that, and said so; see
-`hornbook.tabular.encodings`.  Once a line was UTF-8, another that is not is damage.
+crawls) or Windows-1252 (Excel in the West) if it looks like that, with a note; see
+`hornbook.tabular.encodings`.  After a line of multi-byte UTF-8, invalid bytes count as damage.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ def text_lines(
     max_array_bytes: int = 0,
     fallback: str | None = None,
 ) -> Iterator[tuple[int, str]]:
-    """Gives `(line number from 1, text with its line end)`, holding one line at a time.
+    """Yields `(line number from 1, text with its line end)`, one line at a time.
 
-    Lines that are not text are noted in `problems` and passed over.
+    Lines that are not text are added to `problems` and skipped.
 
     Args:
-        source, encoding, max_line_bytes, max_array_bytes, fallback: see `numbered_lines`.
-        problems: Where to note.
+        source, encoding, max_line_bytes, max_array_bytes, fallback: See `numbered_lines`.
+        problems: Collects the lines that are not text.
 
     Raises:
-        DataError: the file cannot be opened or read on: missing, damaged `.gz`, a line of more
-            than `max_line_bytes`, or its encoding is not sure.
+        DataError: the file cannot be read: missing, damaged `.gz`, a line longer than
+            `max_line_bytes`, or an ambiguous encoding.
     """
     return numbered_lines(
         source,
@@ -54,5 +54,5 @@ def text_lines(
 
 @functools.lru_cache(maxsize=1024)
 def note_once(message: str) -> None:
-    """Says what was found out about a file, once in a process, however often it is read."""
+    """Prints a note about a file once per process, however often it is read."""
     note(message)

@@ -1,13 +1,13 @@
-"""Data of text classification: texts and what they are, for training, validation or test.
+"""Text classification data: labelled texts for training, validation and test.
 
-A folder with `train.jsonl` and perhaps `valid.jsonl` and `test.jsonl` (`.csv`, `.tsv` and `.gz` as
-well, and any name that says the split: `hornbook.data.readers.split_names`), or one file.  Each
-row has a `text` and a `label`: a word or a number, or a list of them where a text may be several
-things at once, or none.  White space around a label is no part of it.
+A folder with `train.jsonl` and optionally `valid.jsonl` and `test.jsonl` (also `.csv`, `.tsv`,
+`.gz`, and any name that means a split: `hornbook.data.readers.split_names`), or one file.  Each row
+has a `text` and a `label`: a word or a number, or, for multi-label data, a list of them, possibly
+empty.  White space around labels is ignored.
 
-Without validation data, a tenth of the training texts is set aside: the same one in every call
-with the same seed, as rich in every label as the rest, and identical texts on one side.  Test data
-is for `hornbook evaluate` only.
+Without validation data, a tenth of the training texts is set aside: the same one in every call with
+the same seed, stratified by label, with identical texts on one side.  Test data is only used by
+`hornbook evaluate`.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ Label = str | int
 
 @dataclass(frozen=True, slots=True)
 class LabelledText:
-    """A text, and what it is.
+    """A text with its labels.
 
     Attributes:
-        text: With letters in it.
-        labels: None when nobody said.
-        several: Whether they were said as a list.
+        text: The text, not blank.
+        labels: None for unlabelled texts.
+        several: Whether the labels were given as a list.
         where: `file:line`.
         extra: The row's other keys, such as `id`.
     """
@@ -73,11 +73,11 @@ def labelled_texts(
 
     Args:
         path: A folder or a file, see the module; or rows in memory, see `MemoryRows`.
-        seed: Of the split, where there is no validation file.
-        valid_fraction: How much is set aside then.
+        seed: Seed of the split, if there is no validation file.
+        valid_fraction: Share that is set aside then.
 
     Raises:
-        DataError: there is no such folder.
+        DataError: no such folder.
     """
     in_memory = is_in_memory(path)
     return TextData(
@@ -103,17 +103,17 @@ def read_labelled_texts(
         seed, valid_fraction: See `labelled_texts`.
 
     Raises:
-        DataError: nothing to read was found, or all that is wrong with the rows, by line.
+        DataError: no data, or all problems of the rows, by line.
     """
     return labelled_texts(path, seed=seed, valid_fraction=valid_fraction).samples(split)
 
 
 def read_training_texts(path: str | Path, *, seed: int = 0) -> TextSplits[LabelledText]:
-    """Reads what is trained on and what is validated on, with what a person should know of it.
+    """Reads training and validation texts, with notes for the user.
 
     Args:
         path: A folder or a file, see the module.
-        seed: Of the split, where there is no validation file.
+        seed: Seed of the split, if there is no validation file.
 
     Raises:
         DataError: see `read_labelled_texts`.
@@ -123,10 +123,10 @@ def read_training_texts(path: str | Path, *, seed: int = 0) -> TextSplits[Labell
 
 
 def read_texts_to_predict(source: str | Path) -> Iterator[LabelledText]:
-    """Gives the texts of a file, or of `"-"`, in their order, one by one, without labels.
+    """Yields the texts of a file, or of `"-"`, in order and without labels.
 
     Raises:
-        DataError: at the first row that is no text, with its line.
+        DataError: at the first row without a text, with its line.
     """
     yield from _texts(source, Problems(stop_at_first=True))
 
@@ -191,20 +191,20 @@ def _text(
 
 
 def _label(label: Any, where: str, trimming: Trimming) -> Label | None:
-    """A label as it counts; None when it is none."""
+    """Returns the normalized label, or None if it is invalid."""
     if isinstance(label, str):
         return trimming(label, where) or None
-    if isinstance(label, float) and label.is_integer():  # what pandas makes of a column of numbers
+    if isinstance(label, float) and label.is_integer():  # as pandas writes a column of numbers
         return int(label)
     return label if isinstance(label, int) and not isinstance(label, bool) else None
 
 
 def classes_of(train: Sequence[LabelledText], valid: Sequence[LabelledText]) -> list[Label]:
-    """All labels of the training texts, sorted.
+    """Returns the labels of the training texts, sorted.
 
     Raises:
-        DataError: all texts have the same, numbers as well as words, lists beside single
-            labels, or validation texts of a label that is not among them.
+        DataError: all texts have the same label, labels mix numbers and words or lists and single
+            labels, or validation texts have a label that no training text has.
     """
     first: dict[Label, str] = {}
     for text in train:
@@ -245,8 +245,10 @@ def classes_of(train: Sequence[LabelledText], valid: Sequence[LabelledText]) -> 
 
 
 def in_one_kind(splits: TextSplits[LabelledText]) -> TextSplits[LabelledText]:
-    """Validation labels as the training labels are: a table has only words, `"1"`, and JSON
-    numbers, 1."""
+    """Converts validation labels to the type of the training labels.
+
+    A table has only words, `"1"`; JSON has numbers, 1.
+    """
     known = {str(label): label for text in splits.train for label in text.labels or ()}
     if len({type(label) for label in known.values()}) > 1:
         return splits  # for `classes_of` to refuse
@@ -265,7 +267,7 @@ def _sorting(label: Label) -> tuple[int, int, str]:
 
 
 def fingerprint(texts: Iterable[LabelledText]) -> str:
-    """A SHA-256 over everything a model sees of the texts, to know the same data again."""
+    """Returns a SHA-256 of everything a model sees, to recognize the same data."""
     digest = hashlib.sha256()
     for text in texts:
         digest.update(repr((text.text, text.labels)).encode("utf-8", "surrogatepass"))

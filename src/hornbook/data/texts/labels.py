@@ -1,4 +1,4 @@
-"""Labels as people type them: white space around them, misspellings, labels of a few rows."""
+"""Cleans labels and reports doubtful ones: white space, misspellings, rare labels."""
 
 from __future__ import annotations
 
@@ -7,63 +7,63 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-# no white space for Python, and invisible: byte order mark, zero-width characters, direction marks
+# invisible, but not white space for Python: byte order mark, zero-width and direction marks
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060\u200e\u200f\u180e"
 _AROUND = re.compile(rf"^[\s{_INVISIBLE}\0]+|[\s{_INVISIBLE}\0]+$")
-HANDFUL = 5  # rows
-LONGEST = 60  # letters of a label that others may be a misspelling of
-NEAREST = 5  # labels that one may be a misspelling of
-RARE = 5  # times as many rows that the largest label has
-FREQUENT = {3: 10, 4: 4}  # by letters: times as many rows as a misspelling of it has
+HANDFUL = 5  # rows of a rare label
+LONGEST = 60  # letters of a label that is checked for misspellings
+NEAREST = 5  # candidates for the correct spelling of a label
+RARE = 5  # minimum ratio of rows, largest label to rare label
+FREQUENT = {3: 10, 4: 4}  # by letters: minimum ratio of rows, label to its misspelling
 
 
 def trimmed(label: str) -> str:
-    """A label without white space around it: also full-width, no-break and invisible ones."""
+    """Strips white space, also full-width, no-break and invisible characters."""
     return _AROUND.sub("", label)
 
 
 class Trimming:
-    """Takes the white space around labels off, and remembers where there was some."""
+    """Strips the white space around labels, and remembers where there was some."""
 
     def __init__(self) -> None:
-        self.count: Counter[str] = Counter()  # by the label without white space
-        self.first = ("", "", "")  # as it stood there, as it counts, where
+        self.count: Counter[str] = Counter()  # by the stripped label
+        self.first = ("", "", "")  # original label, stripped label, place
 
     def __call__(self, label: str, where: str) -> str:
-        """The label as it counts."""
-        if (kept := trimmed(label)) != label:
-            self.first = self.first if self.count else (label, kept, where)
-            self.count[kept] += 1
-        return kept
+        """Returns the stripped label."""
+        if (stripped := trimmed(label)) != label:
+            self.first = self.first if self.count else (label, stripped, where)
+            self.count[stripped] += 1
+        return stripped
 
     def note(self, what: str = "label", folder: str = "") -> str:
-        """What was done, for the person to check; "" when nothing was.
+        """Describes what was stripped, for the user to check; "" if nothing was.
 
         Args:
-            what: Had the white space.
-            folder: With its last slash; places are said as seen from there.
+            what: Name of the values, such as `"label"`.
+            folder: Folder with a trailing slash; places are relative to it.
         """
         if not self.count:
             return ""
         number = self.count.total()
         named = f"1 {what}" if number == 1 else f"{number:,} {what}s"
-        label, kept, where = self.first
+        label, stripped, where = self.first
         place = where.removeprefix(folder)
-        return f"White space around {named} is ignored: {label!r} is {kept!r}, {place}"
+        return f"White space around {named} is ignored: {label!r} is {stripped!r}, {place}"
 
 
 def doubtful_labels(
     rows: Mapping[str, int], where: Mapping[str, str], unit: str = "row"
 ) -> list[str]:
-    """Labels that are perhaps a mistake, one line each, the worst first.
+    """Returns labels that may be mistakes, one line each, the worst first.
 
-    These are labels that differ from one with more rows in letter case, width or white space
-    only, or in one letter; and labels of a handful of rows where others have many.
+    These are labels that differ from a more frequent one only in letter case, width or white
+    space, or in one letter; and labels of a handful of rows if others have many.
 
     Args:
-        rows: How many have each label.
-        where: The first row with it, as `file:line`.
-        unit: What a row is called.
+        rows: Number of rows of each label.
+        where: First row of each label, as `file:line`.
+        unit: Name of a row.
     """
     by_rows = sorted(rows, key=lambda label: (-rows[label], label))
     same: dict[str, str] = {}
@@ -72,10 +72,10 @@ def doubtful_labels(
     most = rows[by_rows[0]] if by_rows else 0
     spellings = _spellings(by_rows)
     for label in by_rows:
-        found = f"{label!r} has {_rows(rows[label], unit)} ({where[label]})"
+        subject = f"{label!r} has {_rows(rows[label], unit)} ({where[label]})"
         other = same.setdefault(_folded(label), label)
         if other != label:
-            lines.append(f"{found}: the same as {other!r} ({_rows(rows[other], unit)})?")
+            lines.append(f"{subject}: the same as {other!r} ({_rows(rows[other], unit)})?")
             continue
         candidates = (one for cut in _cuts(label) for one in spellings.get(cut, ()))
         near = [
@@ -86,26 +86,26 @@ def doubtful_labels(
         ]
         if near:
             other = max(near, key=lambda one: (rows[one], one))
-            lines.append(f"{found}: a misspelling of {other!r} ({_rows(rows[other], unit)})?")
+            lines.append(f"{subject}: a misspelling of {other!r} ({_rows(rows[other], unit)})?")
         elif rows[label] <= HANDFUL and most >= RARE * rows[label]:
-            rare.append(f"{found}: too few to learn from, or a mistake?")
+            rare.append(f"{subject}: too few to learn from, or a mistake?")
     return lines + rare[::-1]
 
 
 def _spellings(labels: Iterable[str]) -> dict[str, list[str]]:
-    """Labels by what is left of them without one letter: those one letter apart share some.
+    """Indexes labels by themselves without one letter: labels one letter apart share a key.
 
     Args:
-        labels: The most frequent first; of those that share a spelling only `NEAREST` are kept.
+        labels: The most frequent first; only `NEAREST` are kept per key.
     """
-    found: dict[str, list[str]] = {}
+    spellings: dict[str, list[str]] = {}
     for label in labels:
         if min(FREQUENT) <= len(label) <= LONGEST:
             for cut in _cuts(label):
-                near = found.setdefault(cut, [])
+                near = spellings.setdefault(cut, [])
                 if len(near) < NEAREST:
                     near.append(label)
-    return found
+    return spellings
 
 
 def _cuts(label: str) -> set[str]:
@@ -118,18 +118,18 @@ def _rows(count: int, unit: str) -> str:
 
 
 def _folded(label: str) -> str:
-    """What two spellings of one label have in common: `Sci-Fi` and `sci fi`, `1.0` and `1`."""
+    """Returns the same key for spellings of a label: `Sci-Fi` and `sci fi`, `1.0` and `1`."""
     folded = unicodedata.normalize("NFKC", label).casefold()
     folded = re.sub(rf"[\s_\-{_INVISIBLE}]+", " ", folded).strip() or label
-    if re.fullmatch(r"\d{1,15}\.0+", folded):  # what a spreadsheet makes of a whole number
+    if re.fullmatch(r"\d{1,15}\.0+", folded):  # as spreadsheets write whole numbers
         folded = folded.partition(".")[0]
     return folded
 
 
 def _one_letter_apart(first: str, second: str) -> bool:
-    """Whether one letter was left out, put in, changed, or swapped with its neighbour.
+    """Whether one letter was deleted, inserted, replaced, or swapped with its neighbor.
 
-    A digit is no letter: `class1` and `class2` are two labels.
+    Digits do not count: `class1` and `class2` are two labels.
     """
     if len(first) > len(second):
         first, second = second, first
@@ -147,7 +147,7 @@ def _one_letter_apart(first: str, second: str) -> bool:
 
 
 def counted(labels: Iterable[tuple[object, str]]) -> tuple[dict[str, int], dict[str, str]]:
-    """Rows of each label and its first place, from `(label, where)` of every row."""
+    """Counts the rows of each label and finds its first place, from `(label, where)` pairs."""
     rows: Counter[str] = Counter()
     first: dict[str, str] = {}
     for label, where in labels:

@@ -1,4 +1,4 @@
-"""One file of text pairs: JSON lines or a table, each row checked."""
+"""Reads and checks one file of text pairs: JSON lines or a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hornbook.data.readers.row_files import place_of, rows_of
 from hornbook.data.texts.labels import Trimming, trimmed
 
 TEXTS = ("source", "target")
-LABELS = ("label", "labelA", "labelB")  # the last two as in Sohu's contest of 2021
+LABELS = ("label", "labelA", "labelB")  # the last two from the Sohu contest of 2021
 _MEANING = {0: 0, 1: 1, "0": 0, "1": 1, "1.0": 1, "0.0": 0, "true": 1, "false": 0}
 
 
@@ -24,8 +24,8 @@ class Pair:
     Attributes:
         source: The first text.
         target: The second.
-        label: 1 when they match, 0 when not, None when nobody said.
-        criterion: What matching means here; "" when the row does not say.
+        label: 1 if they match, 0 if not, None for unlabelled pairs.
+        criterion: What matching means here; "" if the row has none.
         where: `file:line`.
         extra: The row's other keys, such as `id`.
     """
@@ -39,15 +39,15 @@ class Pair:
 
 
 def read_pairs_to_predict(source: str | Path, criterion: str | None = None) -> Iterator[Pair]:
-    """Gives the pairs of a file in its order, one by one, without labels.
+    """Yields the pairs of a file in order, without labels.
 
     Args:
         source: `.jsonl`, `.csv` or `.tsv` (`.gz` too), or `"-"`: standard input, whose first
             line tells JSON lines from a table.
-        criterion: For rows that do not name one.
+        criterion: Criterion of rows without one.
 
     Raises:
-        DataError: at the first row that is no pair, with its line.
+        DataError: at the first row that is not a pair, with its line.
     """
     for number, row in rows_of(source, Problems(stop_at_first=True), TEXTS):
         yield pair_to_predict(row, place_of(source, number), criterion)
@@ -79,13 +79,13 @@ def read_labelled_pairs(
     problems: Problems,
     trimming: Trimming,
 ) -> list[Pair]:
-    """The pairs of one file with their labels; what is wrong is noted in `problems`.
+    """Reads the labelled pairs of one file; adds problems to `problems`.
 
     Args:
         path: The file, or rows in memory.
-        criterion: Of all rows, or a function that finds it in a row.
-        problems: Where to note.
-        trimming: For the white space around criteria.
+        criterion: Criterion of all rows, or a function from a row to its criterion.
+        problems: Collects the invalid rows.
+        trimming: Strips the white space around criteria.
     """
     pairs = []
     # a table in memory may call its labels labelA and labelB as a file may; a tuple has one
@@ -120,12 +120,12 @@ def _pair(
 
 def _label(row: Mapping[str, Any], criterion: object, where: str, problems: Problems) -> int | None:
     named = [name for name in LABELS if name in row]
-    if len(named) > 1:  # labelA and labelB in one row: the criterion says which of them counts
+    if len(named) > 1:  # labelA and labelB in one row: the criterion selects one
         fitting = [name for name in named if name.endswith(group_letter(criterion) or " ")]
         named = fitting if len(fitting) == 1 else named
     if len(named) != 1:
-        found = f"{' and '.join(named)} are both there" if named else "'label' is missing"
-        problems.add(where, found)
+        what = f"{' and '.join(named)} are both there" if named else "'label' is missing"
+        problems.add(where, what)
         return None
     value = row[named[0]]
     key = trimmed(value).lower() if isinstance(value, str) else value
@@ -136,7 +136,7 @@ def _label(row: Mapping[str, Any], criterion: object, where: str, problems: Prob
 
 
 def group_letter(criterion: object) -> str | None:
-    """A or B for criteria named `短短匹配A类`, `short-B`, `long_A` ...; else None."""
+    """Returns A or B for criteria such as `短短匹配A类`, `short-B`, `long_A`; else None."""
     name = str(criterion).removesuffix("类")
     letter = name[-1:]
     stands_alone = not (name[-2:-1].isascii() and name[-2:-1].isalpha())  # unlike STSB

@@ -1,18 +1,18 @@
-"""Data of text matching: a folder or a file of labelled pairs, for training, validation or test.
+"""Text matching data: labelled pairs for training, validation and test.
 
-Three forms are read:
+Three layouts are supported:
 
-* a folder with a folder per criterion, each with `train.jsonl` and perhaps `valid.jsonl` and
-  `test.jsonl` (`.txt` as in Sohu's contest of 2021, `.csv`, `.tsv` and `.gz` as well, and any
-  name that says the split: `hornbook.data.readers.split_names`);
-* a folder with these files in it: one criterion, named as the folder;
+* a folder with a folder per criterion, each with `train.jsonl` and optionally `valid.jsonl` and
+  `test.jsonl` (also `.txt` as in the Sohu contest of 2021, `.csv`, `.tsv`, `.gz`, and any name that
+  means a split: `hornbook.data.readers.split_names`);
+* a folder with these files: one criterion, named after the folder;
 * one file.
 
-A `criterion` column, if the last two have one, tells the criteria apart.
+In the last two, a `criterion` column may name the criterion of each row.
 
-Without validation data, a tenth of the training pairs is set aside: the same one in every call
-with the same seed, as rich in every criterion and label as the rest, and identical texts on one
-side.  Test data is for `hornbook evaluate` only.
+Without validation data, a tenth of the training pairs is set aside: the same one in every call with
+the same seed, stratified by criterion and label, with identical texts on one side.  Test data is
+only used by `hornbook evaluate`.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ class MatchingData:
 
     Attributes:
         pairs: In the order of the files.
-        criteria: Their names, sorted.
-        groups: The criteria whose scores are averaged together: `{"A": [...], "B": [...]}`
-            when names end so, and `"all"` for those that do not.
+        criteria: Names of the criteria, sorted.
+        groups: Criteria whose scores are averaged together: `{"A": [...], "B": [...]}` by the
+            last letter of their names, and `"all"` for names without such a letter.
     """
 
     pairs: list[Pair]
@@ -90,15 +90,14 @@ def labelled_pairs(
     """Finds the files of each split.
 
     Args:
-        path: A folder or a file; the module says of which forms.  Or rows in memory, see
-            `MemoryRows`.
-        seed: Of the split, where there is no validation file.
-        valid_fraction: How much is set aside then.
-        criterion: Of pairs that do not name theirs, where no folder of a criterion does; without
-            it the name of the folder or file, and "match" for pairs in memory.
+        path: A folder or a file, see the module; or rows in memory, see `MemoryRows`.
+        seed: Seed of the split, if there is no validation file.
+        valid_fraction: Share that is set aside then.
+        criterion: Criterion of pairs without one, if there are no criterion folders.  Defaults to
+            the name of the folder or file, and to "match" for pairs in memory.
 
     Raises:
-        DataError: there is no such folder.
+        DataError: no such folder.
     """
     places: Sequence[SplitFiles | MemorySplits]
     criteria: dict[Path, str] = {}
@@ -136,12 +135,12 @@ def read_pairs(
     """Reads one of the splits.
 
     Args:
-        path: A folder or a file; the module says of which forms.
+        path: A folder or a file, see the module.
         split: `"train"`, `"valid"` or `"test"`.
         seed, valid_fraction: See `labelled_pairs`.
 
     Raises:
-        DataError: nothing to read was found, or all that is wrong with the rows, by line.
+        DataError: no data, or all problems of the rows, by line.
     """
     pairs = labelled_pairs(path, seed=seed, valid_fraction=valid_fraction).samples(split)
     criteria = sorted({pair.criterion for pair in pairs})
@@ -149,7 +148,7 @@ def read_pairs(
 
 
 def group_criteria(criteria: Iterable[str]) -> dict[str, list[str]]:
-    """The criteria by the letter their name ends with; those without a letter are `"all"`."""
+    """Groups criteria by the last letter of their names; those without one are `"all"`."""
     groups: dict[str, list[str]] = defaultdict(list)
     for criterion in sorted(criteria):
         groups[group_letter(criterion) or ALL].append(criterion)
@@ -159,10 +158,10 @@ def group_criteria(criteria: Iterable[str]) -> dict[str, list[str]]:
 def split_off(
     pairs: list[Pair], *, seed: int = 0, fraction: float = 0.1
 ) -> tuple[list[Pair], list[Pair]]:
-    """Splits into training and validation pairs, by what they say and not by where they stand.
+    """Splits into training and validation pairs by their content, not their position.
 
-    The same two texts, in either order and under any criterion, are on one side only.  Of each
-    kind (the criteria and labels that two texts have) `fraction` goes to validation.
+    The same two texts, in either order and for any criterion, stay on one side.  Of each stratum
+    (the criteria and labels of two texts), `fraction` goes to validation.
     """
     return split_by_content(
         pairs,
@@ -174,24 +173,23 @@ def split_off(
 
 
 def _places(path: Path) -> tuple[list[SplitFiles], dict[Path, str], list[str]]:
-    """Where the files of the splits are, the criterion of a folder that is one's, and the names
-    of what belongs to none."""
+    """Returns the split files, the criterion of each criterion folder, and the unused names."""
     top = split_files(path)
     if top.of_split.get(TRAIN) or not path.is_dir():
         return [top], {}, []
     folders = [split_files(one) for one in sorted(path.iterdir()) if one.is_dir()]
-    found = [one for one in folders if one.of_split]
-    if not found or (top.of_split and not any(one.of_split.get(TRAIN) for one in found)):
+    places = [one for one in folders if one.of_split]
+    if not places or (top.of_split and not any(one.of_split.get(TRAIN) for one in places)):
         return [top], {}, []
-    criteria = {one.folder: one.folder.name for one in found}
-    return found, criteria, [one for one in top.names if path / one.rstrip("/") not in criteria]
+    criteria = {one.folder: one.folder.name for one in places}
+    return places, criteria, [one for one in top.names if path / one.rstrip("/") not in criteria]
 
 
 def _default_criterion(path: Path, place: SplitFiles, file: Path) -> str:
-    """The criterion of pairs that do not name theirs: the name of the folder, or of the one file.
+    """Returns the criterion of pairs without one: the name of the folder or of the file.
 
-    Of `train/LCQMC.jsonl` beside `train/AFQMC.jsonl` it is the file's, of `train/part-1.jsonl`
-    beside `train/part-2.jsonl` the folder's.
+    For `train/LCQMC.jsonl` beside `train/AFQMC.jsonl` it is the file's name, for
+    `train/part-1.jsonl` beside `train/part-2.jsonl` the folder's.
     """
     name = file.name.split(".")[0]
     of_files = any(
@@ -210,11 +208,11 @@ def _criterion_or(name: str) -> Any:
 
 
 def common_criteria(train: Iterable[Pair], valid: Iterable[Pair]) -> list[str]:
-    """The criteria of the training pairs, sorted.
+    """Returns the criteria of the training pairs, sorted.
 
     Raises:
-        DataError: training and validation do not have the same ones, or the training pairs
-            of one all have the same label.
+        DataError: training and validation criteria differ, or all training pairs of one have the
+            same label.
     """
     labels: dict[str, tuple[set[int | None], set[int | None]]] = defaultdict(lambda: (set(), set()))
     for number, pairs in enumerate((train, valid)):
@@ -238,7 +236,7 @@ def common_criteria(train: Iterable[Pair], valid: Iterable[Pair]) -> list[str]:
 
 
 def criteria_lines(splits: TextSplits[Pair]) -> list[str]:
-    """What to say of criteria and labels before training."""
+    """Describes criteria and labels, for the summary before training."""
     if len({pair.criterion for pair in splits.train}) == 1:
         return label_lines(splits, READING)
     rows, where = counted(
@@ -260,7 +258,7 @@ def _matching(pairs: Sequence[Pair], criterion: str, title: str) -> str:
 
 
 def fingerprint(pairs: Iterable[Pair]) -> str:
-    """A SHA-256 over everything a model sees of the pairs, to know the same data again."""
+    """Returns a SHA-256 of everything a model sees, to recognize the same data."""
     digest = hashlib.sha256()
     for pair in pairs:
         row = repr((pair.source, pair.target, pair.label, pair.criterion))

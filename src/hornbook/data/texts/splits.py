@@ -1,7 +1,7 @@
-"""Labelled texts in files: what is trained on, what is validated on, what is measured on.
+"""Labelled texts in files: training, validation and test samples.
 
-The same for every recipe whose samples are rows: it brings how a file is read, how a share of the
-samples is set aside, and by what a sample is known again.
+Shared by all recipes whose samples are rows: a recipe supplies the reader of a file, the split, and
+the fingerprint of samples.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from hornbook.data.texts.summary import Reading, Sample, TextSplits, inside, ove
 from hornbook.errors import DataError
 from hornbook.progress import note
 
-NAMED = 5  # files that are not used
+NAMED = 5  # unused files that are listed by name
 TITLES = {TRAIN: "training", VALID: "validation", TEST: "test"}
 
 
 @dataclass
 class TextData(Generic[Sample]):
-    """Labelled samples of one or more places, each with its own files of the splits.
+    """Labelled samples of one or more places, each with its own split files.
 
     Attributes:
-        path: What the user named; a text for rows in memory.
+        path: The path given by the user; a description for rows in memory.
         places: A folder or a file, or a folder per criterion.
-        read: Gives the samples of a file of a place; notes what is wrong, and white space.
-        split_off: Training and validation samples, of those of a place without validation files.
-        fingerprint: Of samples, to know the same again.
-        reading: Of samples.
-        advice: What a row needs.
-        expected: What should have been in the folder.
-        unused: Names of what belongs to no place.
+        read: Reads the samples of a file of a place; collects problems and stripped white space.
+        split_off: Splits the samples of a place without validation files in two.
+        fingerprint: Computes the fingerprint of samples.
+        reading: Accessors of the samples.
+        advice: What a row needs, for messages.
+        expected: What the folder should contain, for messages.
+        unused: Names of files and folders that belong to no place.
     """
 
     path: Path | str
@@ -59,35 +59,35 @@ class TextData(Generic[Sample]):
         return any(place.files(split) for place in self.places)
 
     def samples(self, split: str) -> list[Sample]:
-        """The samples of a split.
+        """Returns the samples of a split.
 
-        Of a place without validation files, some training samples are set aside: these are its
-        validation samples, and the others its training samples.
+        For a place without validation files, some training samples are set aside as its validation
+        samples.
 
         Raises:
-            DataError: there are none, or all that is wrong with the rows, by line.
+            DataError: there are none, or all problems of the rows, by line.
         """
         check_split(split)
         if not (self.has(split) or (split == VALID and self.has(TRAIN))):
             raise missing(self.path, self._names(), f"{TITLES[split]} data", self.expected)
-        found: list[Sample] = []
+        samples: list[Sample] = []
         for number, place in enumerate(self.places):
             if split == TEST or place.files(VALID):
-                found += self._rows(number, split)
+                samples += self._rows(number, split)
             else:
-                found += self.split_off(self._rows(number, TRAIN))[split == VALID]
+                samples += self.split_off(self._rows(number, TRAIN))[split == VALID]
         self._problems.raise_if_any(f"{self.advice}  Nothing was used.")
-        if not found:
+        if not samples:
             unit = self.reading.unit
             raise DataError(
                 f"{self.path} has no {unit} to use as {split} data.\n"
-                f"To set some aside takes two different {unit} of a label; or give a validation "
+                f"Setting some aside takes two different {unit} per label; or add a validation "
                 "file."
             )
-        return found
+        return samples
 
     def training(self) -> TextSplits[Sample]:
-        """What is trained on and what is validated on, with what a person should know of it.
+        """Returns training and validation samples, with notes for the user.
 
         Raises:
             DataError: see `samples`.
@@ -97,15 +97,13 @@ class TextData(Generic[Sample]):
         return TextSplits(train, valid, self._folder, self._set_aside(), notes)
 
     def to_measure(self, trained_on: str, split: str | None = None) -> list[Sample]:
-        """What a model is measured on; says what that is, and what of it was trained on.
-
-        Without `split` these are the validation samples: of their own files, or those that were
-        set aside when the model was trained on this data.  Of other data without validation files
-        they are the test samples, and where there are none of these either, all.
+        """Returns the samples to evaluate on; prints which they are and which were trained on.
 
         Args:
             trained_on: The `fingerprint` of the samples that the model was trained on.
-            split: `"train"`, `"valid"` or `"test"`.
+            split: `"train"`, `"valid"` or `"test"`.  Defaults to the validation samples (from their
+                own files, or those set aside if the model was trained on this data), else the test
+                samples, else all samples.
 
         Raises:
             DataError: see `samples`.
@@ -115,9 +113,11 @@ class TextData(Generic[Sample]):
         own = self.has(VALID) or (self.has(TRAIN) and self._was(trained_on))
         chosen = split or (VALID if own else TEST if self.has(TEST) else TRAIN)
         if own or chosen == TEST:
-            found = self.samples(chosen)
+            samples = self.samples(chosen)
         elif chosen == TRAIN and self.has(TRAIN):
-            found = [one for number in range(len(self.places)) for one in self._rows(number, TRAIN)]
+            samples = [
+                one for number in range(len(self.places)) for one in self._rows(number, TRAIN)
+            ]
         else:
             raise missing(self.path, self._names(), f"{TITLES[chosen]} data", self.expected)
         self._problems.raise_if_any(f"{self.advice}  Nothing was used.")
@@ -125,11 +125,11 @@ class TextData(Generic[Sample]):
         what = f"{TITLES[chosen]} {unit}" if own or chosen == TEST else unit
         files = [file for place in self.places for file in place.files(chosen)]
         source = files[0] if len(files) == 1 else self.path
-        lines = [f"Measured on {len(found):,} {what} of {source}", self._trimmed()]
+        lines = [f"Measured on {len(samples):,} {what} of {source}", self._trimmed()]
         if chosen == TEST or (chosen == VALID and self.has(VALID)):
-            lines += self._overlap(found, TITLES[chosen])
+            lines += self._overlap(samples, TITLES[chosen])
         note("\n".join(line for line in lines if line))
-        return found
+        return samples
 
     @property
     def _folder(self) -> Path:
@@ -141,7 +141,7 @@ class TextData(Generic[Sample]):
         return self.trimming.note(self.reading.trimmed, f"{self._folder}{os.sep}")
 
     def example_file(self) -> Path:
-        """A file to try a model on: of test, validation or training samples."""
+        """Returns a file to try a model on: test, validation or training samples."""
         files = [
             file
             for split in (TEST, VALID, TRAIN)
@@ -151,7 +151,7 @@ class TextData(Generic[Sample]):
         return files[0]  # type: ignore[return-value]  # only asked of folders
 
     def _rows(self, number: int, split: str) -> list[Sample]:
-        """The samples in the files of one place, read once."""
+        """Returns the samples in the files of one place, which are read once."""
         if (number, split) not in self._known:
             place = self.places[number]
             self._known[number, split] = [
@@ -162,12 +162,12 @@ class TextData(Generic[Sample]):
         return self._known[number, split]
 
     def _was(self, trained_on: str) -> bool:
-        """Whether the training samples are those that a model was trained on."""
+        """Whether a model was trained on these training samples."""
         sides = [self.split_off(self._rows(number, TRAIN)) for number in range(len(self.places))]
         return self.fingerprint(one for train, _ in sides for one in train) == trained_on
 
     def _set_aside(self) -> str:
-        """Of which files some samples are set aside, in words; "" where none are."""
+        """Describes the files that samples are set aside from; "" if there are none."""
         places = [place for place in self.places if not place.files(VALID)]
         if not places:
             return ""
@@ -177,7 +177,7 @@ class TextData(Generic[Sample]):
         return f"10% of {named} set aside"
 
     def _not_used(self) -> list[str]:
-        """What lies there and is not read in training, in words."""
+        """Describes the files that are not read in training."""
         tests = [str(file) for place in self.places for file in place.of_split.get(TEST, [])]
         unused = [str(place.folder / name) for place in self.places for name in place.unused]
         tests, unused = (
@@ -194,17 +194,17 @@ class TextData(Generic[Sample]):
             lines.append(f"Not used: {_some(unused)}")
         return lines
 
-    def _overlap(self, found: Sequence[Sample], title: str) -> list[str]:
-        """What to say of measured samples that are training samples, where those are at hand."""
+    def _overlap(self, samples: Sequence[Sample], title: str) -> list[str]:
+        """Returns lines about measured samples that are training samples, if those are there."""
         if not self.has(TRAIN):
             return []
         try:
-            return overlap(self.samples(TRAIN), found, self.reading, self._folder, title)
+            return overlap(self.samples(TRAIN), samples, self.reading, self._folder, title)
         except DataError:
-            return [f"The training {self.reading.unit} cannot be read: are there the same ones?"]
+            return [f"The training {self.reading.unit} cannot be read, so overlap is unknown."]
 
     def _names(self) -> list[str]:
-        """All that was found, for a message."""
+        """Returns the names of all files, for messages."""
         return [name for place in self.places for name in place.names] + list(self.unused)
 
 

@@ -1,7 +1,7 @@
-"""What a set of labelled texts holds, said before anything is learned from it.
+"""Summarizes labelled texts before training.
 
-Rows of each split, labels, lengths in tokens, and what flatters or spoils the figures: duplicates,
-the same text with different labels, validation texts that are training texts too.
+It covers rows per split, labels, lengths in tokens, and what distorts the scores: duplicates, equal
+texts with different labels, validation texts that are training texts too.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ LABELS = 10  # with more, only the most and the least frequent are named
 
 @dataclass(frozen=True)
 class TextSplits(Generic[Sample]):
-    """What a recipe for texts learns from and is measured on.
+    """The training and validation samples of a text recipe.
 
     Attributes:
         train, valid: The samples.
-        folder: Where they lie, which need not be said of each.
-        set_aside: Where the validation samples were taken from when nobody gave any, in words.
-        notes: What else a person should know: files that are not used, labels that were mended.
+        folder: Folder of the files; places in messages are relative to it.
+        set_aside: Origin of the validation samples if there is no validation file, in words.
+        notes: Notes for the user: unused files, corrected labels.
     """
 
     train: list[Sample]
@@ -42,15 +42,15 @@ class TextSplits(Generic[Sample]):
 
 @dataclass(frozen=True)
 class Reading(Generic[Sample]):
-    """How the summary reads a sample of a recipe.
+    """Accessors of a recipe's samples, for the summary.
 
     Attributes:
-        unit: What the samples are called: `"texts"`.
-        where: `file:line` of one.
-        labels: All of its labels.
-        content: All that the model reads of it, to know it again.
-        same: The same where order plays no part: it must not stand on both sides of a split.
-        trimmed: What white space is taken off.
+        unit: Name of the samples: `"texts"`.
+        where: `file:line` of a sample.
+        labels: All labels of a sample.
+        content: Everything the model reads of a sample, to find repetitions.
+        same: Like `content`, without order: equal samples must not be on both sides of a split.
+        trimmed: Name of the values whose white space is stripped.
     """
 
     unit: str
@@ -63,12 +63,12 @@ class Reading(Generic[Sample]):
 
 @dataclass(frozen=True)
 class Lengths:
-    """Tokens of each training sample, special ones included, before anything is cut.
+    """Lengths of the training samples in tokens, special ones included, before truncation.
 
     Attributes:
         tokens: `(samples,)`.
-        limit: Of the model.
-        unknown: The share of tokens that the vocabulary does not know.
+        limit: Maximum length of the model.
+        unknown: Share of unknown tokens.
     """
 
     tokens: np.ndarray
@@ -82,13 +82,13 @@ def summary(
     lengths: Lengths,
     labels: Sequence[str] | None = None,
 ) -> str:
-    """What was found, for the person to check.
+    """Describes the data, for the user to check.
 
     Args:
         splits: The samples.
-        reading: Of them.
-        lengths: Of the training samples.
-        labels: What to say of the labels, where counting them is not enough.
+        reading: Their accessors.
+        lengths: Lengths of the training samples.
+        labels: Lines about the labels.  Defaults to their counts.
     """
     train, valid, unit = splits.train, splits.valid, reading.unit
     aside = f" ({splits.set_aside})" if splits.set_aside else ""
@@ -104,7 +104,7 @@ def summary(
 
 
 def label_lines(splits: TextSplits[Sample], reading: Reading[Sample]) -> list[str]:
-    """How often each label occurs, and which are doubtful."""
+    """Returns the counts of the labels, and the doubtful ones."""
     rows, where = counted(
         (label, inside(splits.folder, reading.where(one)))
         for one in splits.train
@@ -125,7 +125,7 @@ def label_lines(splits: TextSplits[Sample], reading: Reading[Sample]) -> list[st
 
 
 def length_line(lengths: Lengths) -> str:
-    """Lengths in words, and what is cut."""
+    """Describes the lengths and how many samples are truncated."""
     tokens = lengths.tokens
     median, most_of_them = np.percentile(tokens, [50, 95], method="inverted_cdf")
     cut = int((tokens > lengths.limit).sum())
@@ -143,7 +143,7 @@ def length_line(lengths: Lengths) -> str:
 
 
 def _duplicates(train: Sequence[Sample], reading: Reading[Sample], folder: Path) -> list[str]:
-    """Training samples that say the same, and those that say so with different labels."""
+    """Describes equal training samples, and those among them with different labels."""
     groups: dict[Hashable, list[Sample]] = defaultdict(list)
     for one in train:
         groups[reading.content(one)].append(one)
@@ -172,27 +172,27 @@ def overlap(
     folder: Path,
     split: str = "validation",
 ) -> list[str]:
-    """The lines that say which measured samples are training samples too; none when none are."""
+    """Returns lines about measured samples that are training samples too; [] if none are."""
     places: dict[Hashable, str] = {}
     for one in train:
         places.setdefault(reading.same(one), reading.where(one))
-    found = [
+    leaked = [
         f"{inside(folder, reading.where(one))} = {inside(folder, places[same])}"
         for one in measured
         if (same := reading.same(one)) in places
     ]
     unit = reading.unit
     what = f"of {len(measured):,} {split} {unit} are training {unit} too, so the figures flatter:"
-    return listed("Leaked", what, found)
+    return listed("Leaked", what, leaked)
 
 
 def inside(folder: Path, place: str) -> str:
-    """A place, `file:line`, as seen from a folder."""
+    """Returns a place, `file:line`, relative to a folder."""
     return place.removeprefix(f"{folder}{os.sep}")
 
 
 def listed(title: str, what: str, lines: Sequence[str]) -> list[str]:
-    """How many there are, and the first of them; nothing when there are none."""
+    """Returns lines with a count and the first examples; [] if there are none."""
     if not lines:
         return []
     more = [f"            and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
