@@ -217,3 +217,11 @@ def test_a_json_object_that_labels_an_image_twice_is_refused(tmp_path):
     table.write_text('{"ab.png": "x", "ab.png": "y"}')
     with pytest.raises(DataError, match=r"the key 'ab\.png' occurs more than once"):
         read_label_file(table, {"ab.png"})
+
+
+def test_a_first_line_with_fewer_columns_than_the_others_is_named(tmp_path):
+    names = images(tmp_path)
+    rows = "".join(f"{number}\t{name}\n" for number, name in enumerate(names))
+    (tmp_path / "labels.csv").write_text("file\n" + rows)
+    with pytest.raises(DataError, match=r"labels\.csv:1: expected at least 2 columns, .* found 1"):
+        read_captcha_folder(tmp_path)

@@ -142,6 +142,11 @@ def _rows(
             yield LabelRow(number, cells[layout.name], cells[1 - layout.name])
         return
     header = _cells(lines[0][1], layout.delimiter)
+    if layout.name >= len(header):
+        raise DataError(
+            f"{path}:{lines[0][0]}: expected at least {layout.name + 1} columns, as in the lines "
+            f"that name images, found {len(header)}: {beginning(lines[0][1].strip())}"
+        )
     if layout.has_header:
         label = _label_column(path, header, layout.name)
     elif len(header) == 2:
