@@ -79,7 +79,8 @@ def _made_up(old: np.ndarray, number: int) -> np.ndarray:
     """New rows around the mean of the old ones."""
     mean, deviation = old.mean(0, dtype=np.float64), old.std(0, dtype=np.float64)
     noise = np.random.default_rng(0).normal(size=(number, *old.shape[1:]))
-    return (mean + SPREAD * deviation * noise).astype(old.dtype)
+    rows: np.ndarray = mean + SPREAD * deviation * noise
+    return rows.astype(old.dtype)
 
 
 def _ids_and_weights(one: Any) -> tuple[np.ndarray, np.ndarray]:

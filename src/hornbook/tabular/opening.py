@@ -89,9 +89,10 @@ def read_blocks(
 
 def _read(file: Any, size: int, source: str | Path) -> bytes:
     try:
-        return file.read(size)
+        block: bytes = file.read(size)
     except OSError as error:
         raise unreadable(source, error) from None
+    return block
 
 
 def unreadable(source: str | Path, error: OSError) -> DataError:

@@ -109,7 +109,7 @@ class ShardedCheckpoint:
         refuse_placeholder(self.index_path)
         try:
             index = bounded_text(self.index_path, _LARGEST_INDEX, CheckpointError)
-            file_of = json.loads(index)["weight_map"]
+            file_of: dict[str, str] = json.loads(index)["weight_map"]
             if not all(type(file) is str for file in file_of.values()):
                 raise ValueError
         except OSError as error:

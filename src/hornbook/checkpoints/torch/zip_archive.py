@@ -157,7 +157,7 @@ class TorchFile:
             raise ValueError(f"{name!r} in it is cut off")
         header = read_range(self.path, info.header_offset, _LOCAL_HEADER.size).tobytes()
         signature, name_size, extra_size = _LOCAL_HEADER.unpack(header)
-        start = info.header_offset + _LOCAL_HEADER.size + name_size + extra_size
+        start: int = info.header_offset + _LOCAL_HEADER.size + name_size + extra_size
         if signature != b"PK\x03\x04" or start + info.file_size > self._size:
             raise ValueError(f"{name!r} in it is cut off")
         return start

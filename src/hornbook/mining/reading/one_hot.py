@@ -120,8 +120,8 @@ def _of_polars(series: Any) -> np.ndarray | None:
     if not (series.dtype.is_numeric() or str(series.dtype) == "Boolean"):
         return None
     if not series.null_count():
-        return series.to_numpy()
-    values = series.cast(float).to_numpy().copy()
+        return np.asarray(series.to_numpy())
+    values: np.ndarray = series.cast(float).to_numpy().copy()
     values[series.is_null().to_numpy()] = np.nan
     return values
 
@@ -131,7 +131,7 @@ def _of_arrow(column: Any) -> np.ndarray | None:
     if not kind.startswith(("bool", "int", "uint", "float", "double", "half")):
         return None
     if not column.null_count:
-        return column.to_numpy()
+        return np.asarray(column.to_numpy())
     return np.array([np.nan if value is None else value for value in column.to_pylist()], float)
 
 

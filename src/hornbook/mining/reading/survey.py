@@ -301,4 +301,4 @@ def _is_missing(value: Any) -> bool:
         return True
     if isinstance(value, str):
         return not value or value.lower() == "nan"  # as tables of numbers write what is missing
-    return value != value
+    return bool(value != value)

@@ -126,5 +126,7 @@ def _at_least(part: np.ndarray, base: np.ndarray, threshold: Fraction) -> np.nda
     over, under = threshold.numerator, threshold.denominator
     largest = int(base.max(initial=1))
     if largest * max(over, under) < 1 << 62:
-        return part * under >= base * over
-    return part / base >= float(threshold)
+        is_enough: np.ndarray = part * under >= base * over
+    else:
+        is_enough = part / base >= float(threshold)
+    return is_enough

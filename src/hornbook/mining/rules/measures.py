@@ -11,53 +11,56 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Shares:
     """Shares of the baskets, each `(rules,)`: with both sides, with `A`, with `C`."""
 
-    both: np.ndarray
-    antecedent: np.ndarray
-    consequent: np.ndarray
+    both: Floats
+    antecedent: Floats
+    consequent: Floats
 
     @property
-    def confidence(self) -> np.ndarray:
+    def confidence(self) -> Floats:
         return self.both / self.antecedent
 
     @property
-    def expected(self) -> np.ndarray:
+    def expected(self) -> Floats:
         """The share of baskets with both if the two sides had nothing to do with each other."""
         return self.antecedent * self.consequent
 
 
-def leverage(s: Shares) -> np.ndarray:
+def leverage(s: Shares) -> Floats:
     return s.both - s.expected
 
 
-def conviction(s: Shares) -> np.ndarray:
+def conviction(s: Shares) -> Floats:
     """How much more often the rule would be wrong by chance; infinite if it never is."""
     never = np.full_like(s.both, np.inf)
     return np.divide(1 - s.consequent, 1 - s.confidence, out=never, where=s.both < s.antecedent)
 
 
-def zhang(s: Shares) -> np.ndarray:
+def zhang(s: Shares) -> Floats:
     """From -1 (never together) over 0 (independent) to 1 (one never without the other)."""
     scale = np.maximum(s.both * (1 - s.antecedent), s.antecedent * (s.consequent - s.both))
     return np.divide(leverage(s), scale, out=np.zeros_like(scale), where=scale != 0)
 
 
-def kulczynski(s: Shares) -> np.ndarray:
+def kulczynski(s: Shares) -> Floats:
     """The mean of the confidences of the rule and of its converse."""
     return (s.both / s.antecedent + s.both / s.consequent) / 2
 
 
-def imbalance(s: Shares) -> np.ndarray:
+def imbalance(s: Shares) -> Floats:
     """0 when both sides are equally frequent, towards 1 the less they are."""
     return np.abs(s.antecedent - s.consequent) / (s.antecedent + s.consequent - s.both)
 
 
-def certainty(s: Shares) -> np.ndarray:
+def certainty(s: Shares) -> Floats:
     """How far the rule moves the consequent's share towards certainty, or towards never.
 
     From -1 to 1 as in Berzal et al. (2002); mlxtend divides by the room above in both cases.
@@ -67,7 +70,7 @@ def certainty(s: Shares) -> np.ndarray:
     return np.divide(change, room, out=np.zeros_like(change), where=room != 0)
 
 
-MEASURES: dict[str, Callable[[Shares], np.ndarray]] = {
+MEASURES: dict[str, Callable[[Shares], Floats]] = {
     "antecedent support": lambda s: s.antecedent,
     "consequent support": lambda s: s.consequent,
     "support": lambda s: s.both,

@@ -174,7 +174,7 @@ def code_of(itemsets: Itemsets, item: Hashable) -> int:
         OptionError: it is not frequent, or does not occur; with the nearest that is.
     """
     present = np.unique(itemsets.items).tolist()
-    labels = {itemsets.label_of(code): code for code in present}
+    labels: dict[Any, int] = {itemsets.label_of(code): code for code in present}
     if item in labels:
         return labels[item]
     by_name = {str(label): code for label, code in labels.items()}

@@ -10,7 +10,9 @@ TESTS = ("fisher", "chi2")
 CORRECTIONS = ("none", "bonferroni", "holm", "benjamini-hochberg")
 
 
-def fisher(both: np.ndarray, antecedent: np.ndarray, consequent: np.ndarray, total: int):
+def fisher(
+    both: np.ndarray, antecedent: np.ndarray, consequent: np.ndarray, total: int
+) -> np.ndarray:
     """One-sided p-value of Fisher's exact test: this many baskets with both sides, or more.
 
     With both margins fixed the number of baskets with both sides is hypergeometric.  Its
@@ -51,7 +53,9 @@ def fisher(both: np.ndarray, antecedent: np.ndarray, consequent: np.ndarray, tot
     return np.clip(np.where(upper, tail, 1 - tail), 0, 1)
 
 
-def chi2(both: np.ndarray, antecedent: np.ndarray, consequent: np.ndarray, total: int):
+def chi2(
+    both: np.ndarray, antecedent: np.ndarray, consequent: np.ndarray, total: int
+) -> np.ndarray:
     """P-value of Pearson's chi-square test of independence, one degree of freedom.
 
     Args and Returns: as for `fisher`.  1 where a side is in every basket.
@@ -77,7 +81,8 @@ def correct(p_values: np.ndarray, correction: str, tests: int | None = None) -> 
     if correction == "none" or not len(p_values):
         return p_values
     if correction == "bonferroni":
-        return np.minimum(1, p_values * n)
+        at_most: np.ndarray = np.minimum(1, p_values * n)
+        return at_most
     order = np.argsort(p_values)
     rank = np.arange(len(order))
     if correction == "holm":
@@ -89,17 +94,21 @@ def correct(p_values: np.ndarray, correction: str, tests: int | None = None) -> 
     return result
 
 
-def _log_probability(x, antecedent, consequent, total):
+def _log_probability(
+    x: np.ndarray, antecedent: np.ndarray, consequent: np.ndarray, total: int
+) -> np.ndarray:
     """Logarithm of the hypergeometric probability of `x` baskets with both sides."""
-    return (
+    probability: np.ndarray = (
         _log_choose(antecedent, x)
         + _log_choose(total - antecedent, consequent - x)
         - _log_choose(np.asarray(total), consequent)
     )
+    return probability
 
 
 def _log_choose(n: np.ndarray, k: np.ndarray) -> np.ndarray:
     """Logarithm of the number of ways to choose `k` of `n`."""
     from scipy.special import gammaln
 
-    return gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
+    logarithms: np.ndarray = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
+    return logarithms

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,18 @@ def write_rules(rules: Rules, path: str | Path, p_values: np.ndarray | None = No
     _write(path, rules.itemsets, sides, columns, arrow)
 
 
-def _write(path: str | Path, itemsets: Itemsets, sides, columns, arrow) -> None:
+def _write(
+    path: str | Path,
+    itemsets: Itemsets,
+    sides: Mapping[str, np.ndarray],
+    columns: Mapping[str, np.ndarray],
+    arrow: Callable[[], Any],
+) -> None:
+    """Writes rows of itemsets (`sides`, as indices) and numbers (`columns`).
+
+    Args:
+        arrow: Makes the same table for Parquet.
+    """
     ending = Path(path).suffix.lower()
     if ending == ".parquet":
         parquet = require("pyarrow.parquet", extra="tables", package="pyarrow")
@@ -82,7 +93,9 @@ def in_one_cell(items: Sequence[Any]) -> str:
     return text.getvalue()
 
 
-def _rows(itemsets: Itemsets, sides, columns) -> Iterator[dict[str, Any]]:
+def _rows(
+    itemsets: Itemsets, sides: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]
+) -> Iterator[dict[str, Any]]:
     number = len(next(iter(sides.values())))
     for start in range(0, number, _ROWS):
         part = slice(start, start + _ROWS)

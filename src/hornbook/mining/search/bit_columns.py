@@ -189,7 +189,7 @@ def _ones(bits: np.ndarray) -> np.ndarray:
     eight &= lanes
     sums += eight
     # The product has the sum of all four lanes in its highest.
-    totals = sums.sum(axis=1) * np.uint64(0x0001000100010001) >> np.uint64(48)
+    totals: np.ndarray = sums.sum(axis=1) * np.uint64(0x0001000100010001) >> np.uint64(48)
     return totals.astype(np.int64)
 
 

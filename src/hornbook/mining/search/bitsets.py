@@ -33,7 +33,8 @@ def hold_smaller(sets: np.ndarray, items: np.ndarray) -> np.ndarray:
 
 def sizes_of(sets: np.ndarray) -> np.ndarray:
     """`(sets,)` how many items each set has."""
-    return np.bitwise_count(sets).sum(axis=0, dtype=np.int64)
+    sizes: np.ndarray = np.bitwise_count(sets).sum(axis=0, dtype=np.int64)
+    return sizes
 
 
 def items_of(sets: np.ndarray, size: int) -> np.ndarray:

@@ -43,12 +43,14 @@ class Rows:
     @property
     def firsts(self) -> np.ndarray:
         """`(rows,)` where each row starts in `items`."""
-        return np.cumsum(self.lengths) - self.lengths
+        firsts: np.ndarray = np.cumsum(self.lengths) - self.lengths
+        return firsts
 
     @property
     def tail_firsts(self) -> np.ndarray:
         """`(classes,)` where each class's tails start in `tails`."""
-        return np.cumsum(self.tail_counts) - self.tail_counts
+        firsts: np.ndarray = np.cumsum(self.tail_counts) - self.tail_counts
+        return firsts
 
     @property
     def tails_behind(self) -> np.ndarray:

@@ -92,7 +92,9 @@ def first_step_by_matrices(
             finish(children, minimum, longest, collector, entries)
 
 
-def _cells(matrices: Sequence[np.ndarray], origin: np.ndarray) -> Iterator[tuple]:
+def _cells(
+    matrices: Sequence[np.ndarray], origin: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """For each column of each matrix its items and the cells of their pairs with all behind."""
     for matrix in matrices:
         for column in range(len(matrix) - 1):

@@ -30,7 +30,8 @@ def ends_here(rows: Rows) -> np.ndarray:
     per_class = np.bincount(rows.owners, minlength=len(rows.tail_counts))
     sums = np.left_shift(1, np.minimum(rows.tail_counts, MAX_TAILS))
     pays = (rows.tail_counts <= MAX_TAILS) & (sums <= SUMS_PER_ROW * per_class)
-    return pays | (rows.tail_counts <= ALWAYS)
+    ends: np.ndarray = pays | (rows.tail_counts <= ALWAYS)
+    return ends
 
 
 def count_all_subsets(
@@ -113,14 +114,21 @@ def count_all_subsets(
     )
 
 
-def _spell_out(rows: Rows, which, codes, counts, longest: int, collector: Collector) -> None:
+def _spell_out(
+    rows: Rows,
+    which: np.ndarray,
+    codes: np.ndarray,
+    counts: np.ndarray,
+    longest: int,
+    collector: Collector,
+) -> None:
     """Turns (class, code, count) into rows of item ranks, one matrix per length."""
     positions, sizes = bit_positions(ALWAYS if codes.max(initial=0) < 1 << ALWAYS else MAX_TAILS)
-    size = sizes.take(codes)
-    order = np.argsort(size, kind="stable")
+    size_of = sizes.take(codes)
+    order = np.argsort(size_of, kind="stable")
     depth = rows.prefixes.shape[1]
-    most = min(int(size.max(initial=0)), longest - depth)
-    ends = np.cumsum(np.bincount(size, minlength=2)).tolist()
+    most = min(int(size_of.max(initial=0)), longest - depth)
+    ends = np.cumsum(np.bincount(size_of, minlength=2)).tolist()
     collector.announce(ends[most])
     if not collector.keep:
         return

@@ -62,4 +62,5 @@ def _worth_checking(
     by_rows = entries * _ENTRY + entries * (entries / supports) / 2 * _PAIR
     by_bits = tails * (supports * _TAIL + _CALLS) + words * _WORD
     by_chance = (entries / np.maximum(tails, 1)) ** 2 / supports
-    return (2 * by_bits < by_rows) & (2 * by_chance < minimum)
+    pays: np.ndarray = (2 * by_bits < by_rows) & (2 * by_chance < minimum)
+    return pays
