@@ -1,8 +1,8 @@
-"""What can go wrong that the person using hornbook can put right.
+"""Errors that a user of hornbook can fix.
 
-A `HornbookError` carries one message for a person: what was wrong, where, what was
-expected, and what to do.  The command line prints it without a traceback and exits with
-status 2.  A programmer's mistake is a `ValueError` or `TypeError` instead.
+The message of a `HornbookError` says what was wrong, where, what was expected, and what to do.  The
+command line prints it without a traceback and exits with status 2.  Programming errors are
+`ValueError` or `TypeError` instead.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from types import ModuleType
 
 
 class HornbookError(Exception):
-    """Anything a user can fix.
+    """An error that a user can fix.
 
     Attributes:
-        exit_status: What the command line exits with.
+        exit_status: Exit status of the command line.
     """
 
     exit_status = 2
 
 
 class DataError(HornbookError):
-    """A data file that cannot be used as it is: broken line, wrong label, empty file."""
+    """Unusable data: a broken line, a wrong label, an empty file."""
 
 
 class CheckpointError(HornbookError):
-    """A checkpoint that is damaged, incomplete, or belongs to another model."""
+    """A checkpoint that is damaged, incomplete, or of another model."""
 
 
 class OptionError(HornbookError):
-    """An option or field with a value that cannot work."""
+    """An option or field with an invalid value."""
 
 
 class WriteError(HornbookError):
-    """Something could not be written; what was there before is unchanged.
+    """A file could not be written; its previous contents are unchanged.
 
     Args:
-        message: For a person.
-        path: What was to be written.
-        reason: Why not, in some words.
+        message: The whole message.
+        path: The file.
+        reason: Why it could not be written, in a few words.
         remedy: What to do, in a sentence.
     """
 
@@ -56,11 +56,11 @@ class LockedError(HornbookError):
 
 
 class Stopped(HornbookError):
-    """The user or the system asked to stop; everything is saved.
+    """The user or the system requested a stop; everything is saved.
 
     Args:
-        message: For a person.
-        exit_status: 128 and the number of the signal: 130 after Ctrl-C, 143 after SIGTERM.
+        message: The message.
+        exit_status: 128 plus the signal number: 130 after Ctrl-C, 143 after SIGTERM.
     """
 
     def __init__(self, message: str, *, exit_status: int = 130):
@@ -69,20 +69,20 @@ class Stopped(HornbookError):
 
 
 class MissingExtraError(HornbookError):
-    """A package that an optional feature needs is not installed."""
+    """A package required by an optional feature is not installed."""
 
 
 def require(module: str, *, extra: str, package: str | None = None) -> ModuleType:
-    """Imports an optional `module`, or says what to install.
+    """Imports an optional module.
 
     Raises:
-        MissingExtraError: with the `pip install` line that brings it.
+        MissingExtraError: it is not installed; the message has the `pip install` line.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.split(".")[0] != module.split(".")[0]:
-            raise  # the package is there, and something it needs is not: not ours to explain
+            raise  # the package is installed, but one of its dependencies is missing
         raise MissingExtraError(
             f"This needs {package or module}, which is not installed.\n"
             f"Install it with:  pip install 'hornbook[{extra}]'"
@@ -90,7 +90,7 @@ def require(module: str, *, extra: str, package: str | None = None) -> ModuleTyp
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A sentence naming the nearest of `known`, or all of them when none is near."""
+    """Returns a sentence with the closest of `known`, or with all if none is close."""
     names = sorted(known)
     near = difflib.get_close_matches(word, names, n=1)
     if near:

@@ -1,7 +1,7 @@
-"""L-BFGS: the minimum of a smooth convex function from its gradients.
+"""L-BFGS: minimizes a smooth convex function by its gradients.
 
-SciPy's also keeps bounds, for which each of its steps here takes several times as long as the
-function itself.  Sums are NumPy's own and not BLAS's: the same bytes with any number of threads.
+SciPy's version also supports bounds, which makes its steps several times slower than the function
+itself here.  Sums are computed by NumPy, not BLAS: the same bytes with any number of threads.
 
 Reference: Nocedal & Wright, Numerical Optimization, algorithm 7.4.
 """
@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-MEMORY = 8  # steps remembered
-SUFFICIENT = 1e-4  # share of the expected fall that a step must bring
-SHORTEST = 1e-8  # of a full step
+MEMORY = 8  # number of remembered steps
+SUFFICIENT = 1e-4  # minimum share of the expected decrease (Armijo)
+SHORTEST = 1e-8  # minimum step length, relative to a full step
 
 
 def minimum(
@@ -25,13 +25,13 @@ def minimum(
     steps: int,
     slope: float,
 ) -> np.ndarray:
-    """Goes downhill from `point`.
+    """Minimizes a function from a start point.
 
     Args:
-        objective: Gives value and gradient at a point.
-        point: Where to begin, `(numbers,)` float64.
-        steps: At most.
-        slope: Where no entry of the gradient is greater, it stops.
+        objective: Returns value and gradient at a point.
+        point: Start point, `(numbers,)` float64.
+        steps: Maximum number of steps.
+        slope: Stops when no entry of the gradient is larger.
     """
     value, gradient = objective(point)
     memory: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=MEMORY)
@@ -49,8 +49,8 @@ def minimum(
             length /= 2
         else:
             if not memory:
-                break  # nothing lower can be told apart
-            memory.clear()  # it misleads: straight downhill
+                break  # no measurable decrease
+            memory.clear()  # misleading: restart with steepest descent
             continue
         moved, turned = new_point - point, new_gradient - gradient
         curvature = _dot(moved, turned)
@@ -63,7 +63,7 @@ def minimum(
 def _downhill(
     gradient: np.ndarray, memory: deque[tuple[np.ndarray, np.ndarray, float]]
 ) -> np.ndarray:
-    """The direction of a Newton step, with what the last steps tell of the second derivatives."""
+    """Returns the direction of a quasi-Newton step (two-loop recursion)."""
     direction = -gradient
     shares = []
     for moved, turned, curvature in reversed(memory):

@@ -1,4 +1,4 @@
-"""Logistic regression on sparse features: one minimum, found by L-BFGS.
+"""Logistic regression on sparse features, fitted by L-BFGS.
 
 The objective is scikit-learn's: `C * (sum of the log losses) + |weights|^2 / 2`.
 """
@@ -12,10 +12,10 @@ import numpy as np
 
 from hornbook.linear.lbfgs import minimum
 
-STEPS = 200  # of L-BFGS at most
-FLAT = 0.01  # the minimum is found where the gradient has become this much smaller
-FEW_ROWS = 1000  # so few are solved as a dense problem of `rows` features
-STRENGTHS = (10.0, 100.0, 1.0)  # of many rows 1 is tried where 100 is worse than 10
+STEPS = 200  # maximum of L-BFGS
+FLAT = 0.01  # stops when the gradient has shrunk by this factor
+FEW_ROWS = 1000  # up to this many are solved as a dense problem of `rows` features
+STRENGTHS = (10.0, 100.0, 1.0)  # 1 is only tried for many rows, if 100 is worse than 10
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class LogisticRegression:
     bias: np.ndarray
 
     def logits(self, features: Any) -> np.ndarray:
-        """The logits of rows of features, `(rows, outputs)`, float32."""
+        """Returns the logits of rows of features, `(rows, outputs)`, float32."""
         logits: np.ndarray = features @ self.weights + self.bias
         return logits
 
@@ -45,19 +45,19 @@ def fit_logistic_regression(
     start: LogisticRegression | None = None,
     flat: float = FLAT,
 ) -> LogisticRegression:
-    """Fits weights to targets.
+    """Fits a logistic regression.
 
     Args:
         features: A sparse matrix `(rows, features)`, float32.
         targets: `(rows, outputs)` of 0 and 1.
-        strength: C: the greater, the larger the weights may be.
-        exclusive: Whether exactly one output is 1 (softmax), or any number of them (sigmoids).
-        start: Weights to begin with, such as those of another strength.
+        strength: C, the inverse of the regularization.
+        exclusive: Whether exactly one output is 1 (softmax), or any number (sigmoids).
+        start: Initial weights, such as those of another strength.
         flat: See `FLAT`.
     """
     rows, columns = features.shape
     if rows <= min(FEW_ROWS, columns):
-        # the weights are a sum of the rows: turn to the directions that the rows have
+        # the weights are a linear combination of the rows: rotate to their span
         turn = _row_directions(features)
         if start is not None:
             start = LogisticRegression(turn.T @ start.weights, start.bias)
@@ -67,7 +67,7 @@ def fit_logistic_regression(
 
 
 def _row_directions(features: Any) -> np.ndarray:
-    """An orthonormal basis `(features, directions)` of all rows."""
+    """Returns an orthonormal basis `(features, directions)` of the rows."""
     squares, vectors = np.linalg.eigh((features @ features.T).toarray().astype("float64"))
     nonzero = squares > 1e-6
     basis = features.T @ (vectors[:, nonzero] / np.sqrt(squares[nonzero]))
@@ -103,22 +103,22 @@ def _fit(
     steepest = np.abs(objective(first.ravel())[1]).max()
     if start is not None:
         first[:-1], first[-1] = start.weights, start.bias
-    found = minimum(objective, first.ravel(), steps=STEPS, slope=flat * steepest)
-    point = found.reshape(columns + 1, outputs).astype("float32")
+    solution = minimum(objective, first.ravel(), steps=STEPS, slope=flat * steepest)
+    point = solution.reshape(columns + 1, outputs).astype("float32")
     return LogisticRegression(point[:-1], point[-1])
 
 
 def best_strength(
     features: Any, targets: np.ndarray, held_out: np.ndarray, *, exclusive: bool = False
 ) -> tuple[float, LogisticRegression]:
-    """The strength with which rows that were held out are judged best, by the log loss.
+    """Chooses the strength with the lowest log loss on held-out rows.
 
     Args:
         features, targets, exclusive: See `fit_logistic_regression`.
-        held_out: Which rows, `(rows,)` of bool.
+        held_out: Mask of the held-out rows, `(rows,)` of bool.
 
     Returns:
-        One of `STRENGTHS`, and the weights fitted with it to the other rows.
+        One of `STRENGTHS`, and the regression fitted with it to the other rows.
     """
     features, unseen = features[~held_out], features[held_out]
     targets, truth = targets[~held_out], targets[held_out]
@@ -138,13 +138,13 @@ def best_strength(
 
 
 def log_loss(logits: np.ndarray, targets: np.ndarray, *, exclusive: bool = False) -> float:
-    """The mean log loss of a row; arguments as in `fit_logistic_regression`."""
+    """Returns the mean log loss per row; arguments as in `fit_logistic_regression`."""
     errors = _softmax_errors if exclusive else _sigmoid_errors
     return errors(logits, targets.astype("float32"))[0] / len(targets)
 
 
 def _softmax_errors(logits: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
-    """The sum of the log losses, and its gradient with respect to the logits."""
+    """Returns the sum of the log losses, and its gradient with respect to the logits."""
     logits = logits - logits.max(axis=1, keepdims=True)
     powers = np.exp(logits)
     sums = powers.sum(axis=1, keepdims=True)

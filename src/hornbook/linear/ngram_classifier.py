@@ -1,4 +1,4 @@
-"""Text classifiers of n-grams: TF-IDF and logistic regression."""
+"""Text classification by n-grams: TF-IDF and logistic regression."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from hornbook.linear.logistic_regression import (
 from hornbook.linear.tf_idf import TfIdf, scaled
 
 FOLDS = 3
-MOST_TEXTS = 100_000  # to learn from: more make it slow and hardly better
-MOST_WEIGHTS = 2**21  # L-BFGS keeps about 25 numbers of 8 bytes for each
+MOST_TEXTS = 100_000  # training texts; more are slow and hardly better
+MOST_WEIGHTS = 2**21  # L-BFGS needs about 25 * 8 bytes for each
 ARRAYS = "ngrams.safetensors"
 UNITS = "ngrams.txt"
 
 
 @dataclass(frozen=True)
 class NgramClassifier:
-    """N-grams and what each says about each class.
+    """A fitted classifier.
 
     Attributes:
         tf_idf: Texts -> features.
-        regression: Features -> logits; two classes of which a text has one are one output.
-        strength: The C that was chosen.
+        regression: Features -> logits; two exclusive classes share one output.
+        strength: The selected C.
     """
 
     tf_idf: TfIdf
@@ -39,11 +39,11 @@ class NgramClassifier:
     strength: float
 
     def logits(self, texts: Sequence[str], classes: int) -> np.ndarray:
-        """The logit of each class, `(texts, classes)`, float32."""
+        """Returns the logit of each class, `(texts, classes)`, float32."""
         return _all_classes(self.regression.logits(self.tf_idf.transform(texts)), classes)
 
     def save(self, folder: Path) -> None:
-        """Writes two files: the units of the n-grams, one a line, and all numbers."""
+        """Writes two files: the units of the n-grams, one per line, and all arrays."""
         from safetensors.numpy import save_file
 
         (folder / UNITS).write_text("".join(unit + "\n" for unit in self.tf_idf.units), "utf-8")
@@ -54,7 +54,7 @@ class NgramClassifier:
 
     @classmethod
     def load(cls, folder: Path) -> NgramClassifier:
-        """Reads what `save` wrote.
+        """Loads a classifier written by `save`.
 
         Raises:
             CheckpointError: a file is missing or damaged.
@@ -82,13 +82,13 @@ class NgramClassifier:
 
 
 class NgramTraining:
-    """Texts that are counted once, and the classifiers that are fitted to them.
+    """Fits classifiers to texts whose n-grams are counted once.
 
     Args:
-        texts: To learn from.
-        truth: The number of each text's class `(texts,)`; or `(texts, classes)` of 0 and 1.
-        classes: How many there are.
-        seed: Of the folds.
+        texts: The training texts.
+        truth: Class indices `(texts,)`; or `(texts, classes)` of 0 and 1.
+        classes: Number of classes.
+        seed: Determines the folds.
     """
 
     def __init__(self, texts: Sequence[str], truth: np.ndarray, classes: int, *, seed: int = 0):
@@ -107,17 +107,17 @@ class NgramTraining:
         self.tf_idf, self.features = TfIdf.fit(used, most_features=most_features)
 
     def plain(self) -> NgramClassifier:
-        """TF-IDF and logistic regression, and nothing else."""
+        """Fits TF-IDF and logistic regression."""
         strength, start = self._strength(self.features)
         regression = self._fit(self.features, slice(None), strength, start)
         return NgramClassifier(self.tf_idf, regression, strength)
 
     def best(self) -> tuple[NgramClassifier, np.ndarray]:
-        """TF-IDF, of two classes times how telling each n-gram is, and logistic regression.
+        """Fits TF-IDF, for two classes weighted by log-count ratios, and logistic regression.
 
         Returns:
-            The classifier, and the logits `(texts, classes)` of each text by a classifier that
-            was fitted to other texts only: what it is like to get a new text.
+            The classifier, and out-of-fold logits `(texts, classes)`: those of each text by a
+            classifier fitted to other texts.
         """
         unseen = np.empty(self.targets.shape, "float32")
         strength = 0.0
@@ -143,16 +143,16 @@ class NgramTraining:
         return classifier, logits
 
     def _weights(self, rows: np.ndarray) -> np.ndarray:
-        """How much more often one of two classes has each n-gram than the other, `(features,)`.
+        """Returns the absolute log-count ratio of each n-gram between two classes, `(features,)`.
 
-        Naive Bayes's weights, after "Baselines and Bigrams" (Wang & Manning, 2012).  Of more
-        classes than two they make the model worse, and are 1.
+        These are the naive Bayes weights of "Baselines and Bigrams" (Wang & Manning, 2012).  For
+        more than two classes they make the model worse, and are 1.
         """
         if self.targets.shape[1] > 1:
             return np.ones(self.features.shape[1], "float32")
-        there = (self.features[rows] > 0).astype("float32").T
+        occurs = (self.features[rows] > 0).astype("float32").T
         yes = self.targets[rows, 0]
-        counts = there @ yes + 1, there @ (1 - yes) + 1
+        counts = occurs @ yes + 1, occurs @ (1 - yes) + 1
         first, second = (np.log(count / count.sum()) for count in counts)
         ratios: np.ndarray = (0.5 + np.abs(first - second)).astype("float32")
         return ratios
@@ -173,7 +173,7 @@ class NgramTraining:
 
 
 def _all_classes(logits: np.ndarray, classes: int) -> np.ndarray:
-    """Puts a zero before the one output that two classes have."""
+    """Prepends a zero to the single output of two classes."""
     if logits.shape[1] == classes:
         return logits
     return np.concatenate([np.zeros_like(logits), logits], axis=1)

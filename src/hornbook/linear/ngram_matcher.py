@@ -1,4 +1,4 @@
-"""How well n-grams alone tell whether two texts match: the floor under any network."""
+"""Text matching by n-grams alone: a baseline for any network."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ TextPair = tuple[str, str]
 
 
 def fit_ngram_matcher(
-    pairs: Sequence[TextPair], labels: Sequence[int], asked: Sequence[TextPair], *, seed: int = 0
+    pairs: Sequence[TextPair], labels: Sequence[int], queries: Sequence[TextPair], *, seed: int = 0
 ) -> np.ndarray:
-    """Fits logistic regression on the TF-IDF of pairs, and answers others.
+    """Fits logistic regression on the TF-IDF of pairs, and predicts others.
 
     Args:
-        pairs, labels: To learn from: 1 for a match, else 0.
-        asked: To answer.
-        seed: Of the pairs that choose the strength.
+        pairs, labels: The training pairs; label 1 for a match, else 0.
+        queries: The pairs to predict.
+        seed: Determines the pairs that choose the strength.
 
     Returns:
-        The probability of a match for each of `asked`.
+        The probability of a match for each of `queries`.
     """
     order = np.random.default_rng(seed).permutation(len(pairs))[:MOST_PAIRS]
     pairs = [pairs[number] for number in order]
@@ -37,7 +37,7 @@ def fit_ngram_matcher(
     held_out = np.arange(len(pairs)) % HELD_OUT == 0
     strength, fitted = best_strength(features, targets, held_out)
     fitted = fit_logistic_regression(features, targets, strength, start=fitted)
-    source, target = (tf_idf.transform([pair[side] for pair in asked]) for side in (0, 1))
+    source, target = (tf_idf.transform([pair[side] for pair in queries]) for side in (0, 1))
     probabilities: np.ndarray = 1 / (
         1 + np.exp(-fitted.logits(_pair_features(source, target))[:, 0])
     )
@@ -45,7 +45,7 @@ def fit_ngram_matcher(
 
 
 def _pair_features(source: Any, target: Any) -> Any:
-    """What two texts share and where they differ, n-gram by n-gram, and their cosine."""
+    """Returns products and absolute differences of two texts by n-gram, and their cosine."""
     from scipy.sparse import csr_matrix, hstack
 
     shared = source.multiply(target)

@@ -1,6 +1,7 @@
-"""TF-IDF: how often a text has each n-gram, and how telling the n-gram is.
+"""TF-IDF features of n-grams.
 
-As scikit-learn's `TfidfVectorizer(sublinear_tf=True)` computes it, with the n-grams of `ngrams`.
+The formula is that of scikit-learn's `TfidfVectorizer(sublinear_tf=True)`, with the n-grams of
+`ngrams`.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from hornbook.linear.ngrams import Units, keys_of, longest_ngram, unit_numbers
 
 CHUNK = 8192  # texts counted at a time
 LARGEST_KEY = int(np.iinfo("int64").max)
-FEW = 1000  # with fewer texts, n-grams of a single one count too
+FEW = 1000  # with fewer texts, n-grams that occur in only one are kept too
 
 
 class TfIdf:
-    """A vocabulary of n-grams, and a row of weights for each text.
+    """A vocabulary of n-grams with their inverse document frequencies.
 
     Args:
-        units: The units that n-grams are made of; the first has the number 1.
+        units: The units of the n-grams; the first has index 1.
         keys: The sorted keys of the n-grams of each length.
         idf: The weight of each n-gram, in the order of `keys`, `(features,)`.
 
@@ -36,43 +37,43 @@ class TfIdf:
 
     @classmethod
     def fit(cls, texts: Sequence[str], *, most_features: int = 2**20) -> tuple[TfIdf, Any]:
-        """Learns which n-grams there are and how many texts have each.
+        """Learns the vocabulary of n-grams and their document frequencies.
 
         Args:
-            texts: To learn from.
-            most_features: Of all n-grams the ones of most texts are kept.
+            texts: The training texts.
+            most_features: Maximum number of n-grams; the most frequent ones are kept.
 
         Returns:
-            The vocabulary, and the texts as `transform` gives them.
+            The vocabulary, and the transformed texts.
         """
         numbers: dict[str, int] = {}
         parts = [
             unit_numbers(texts[start : start + CHUNK], numbers, grow=True)
             for start in range(0, len(texts), CHUNK)
         ]
-        least = 1 if len(texts) < FEW else 2
+        minimum = 1 if len(texts) < FEW else 2
         keys, counts = [], []
         base = len(numbers) + 1
         for length in range(1, longest_ngram(texts) + 1):
             if base**length > LARGEST_KEY:
-                break  # so many units that their keys do not fit
-            found = [_texts_by_key(part, length, base) for part in parts]
-            every = np.concatenate([key for key, _ in found])
+                break  # keys would overflow
+            frequencies = [_texts_by_key(part, length, base) for part in parts]
+            every = np.concatenate([key for key, _ in frequencies])
             unique, places = np.unique(every, return_inverse=True)
-            count = np.bincount(places, np.concatenate([n for _, n in found]), len(unique))
-            keys.append(unique[count >= least])
-            counts.append(count[count >= least])
+            count = np.bincount(places, np.concatenate([n for _, n in frequencies]), len(unique))
+            keys.append(unique[count >= minimum])
+            counts.append(count[count >= minimum])
         numbers_of_texts = np.concatenate(counts)
         if len(numbers_of_texts) > most_features:
-            least = np.sort(numbers_of_texts)[-most_features - 1] + 1  # more than the next has
-            keys = [key[count >= least] for key, count in zip(keys, counts, strict=True)]
-            numbers_of_texts = numbers_of_texts[numbers_of_texts >= least]
+            minimum = np.sort(numbers_of_texts)[-most_features - 1] + 1
+            keys = [key[count >= minimum] for key, count in zip(keys, counts, strict=True)]
+            numbers_of_texts = numbers_of_texts[numbers_of_texts >= minimum]
         idf = np.log((1 + len(texts)) / (1 + numbers_of_texts)) + 1
         fitted = cls(list(numbers), keys, idf.astype("float32"))
         return fitted, fitted._features(parts)
 
     def transform(self, texts: Sequence[str]) -> Any:
-        """The texts as rows of length 1 (of zeros without a known n-gram).
+        """Transforms texts to rows of unit norm (zeros without any known n-gram).
 
         Returns:
             A `scipy.sparse.csr_matrix` `(texts, features)`, float32.
@@ -96,10 +97,10 @@ class TfIdf:
         for length, known in enumerate(self.keys, 1):
             keys, texts_of = keys_of(units, rows, length, len(self.units) + 1)
             places = np.searchsorted(known, keys)
-            there = places < len(known)
-            there[there] = known[places[there]] == keys[there]
-            columns.append(places[there] + first)
-            owners.append(texts_of[there])
+            is_known = places < len(known)
+            is_known[is_known] = known[places[is_known]] == keys[is_known]
+            columns.append(places[is_known] + first)
+            owners.append(texts_of[is_known])
             first += len(known)
         owner, column = np.concatenate(owners), np.concatenate(columns)
         counts = csr_matrix(
@@ -111,9 +112,9 @@ class TfIdf:
 
 
 def scaled(features: Any, scale: np.ndarray) -> Any:
-    """Rows of `TfIdf` with each feature times a number, of length 1 again.
+    """Scales the features of `TfIdf` rows and normalizes the rows again.
 
-    What `TfIdf` gives with its `idf` times these numbers.
+    The result is that of `TfIdf` with its `idf` times these numbers.
     """
     features = features.copy()
     features.data *= scale[features.indices]
@@ -127,7 +128,7 @@ def _unit_length(rows: Any) -> Any:
 
 
 def _texts_by_key(part: Units, length: int, base: int) -> tuple[np.ndarray, np.ndarray]:
-    """The keys of one length, sorted, and in how many texts each stands."""
+    """Returns the sorted keys of one length, and the number of texts with each."""
     keys, owners = keys_of(part.units, part.rows, length, base)
     order = np.argsort(keys, kind="stable")  # the texts of a key stay in order
     keys, owners = keys[order], owners[order]

@@ -101,11 +101,11 @@ def test_what_is_wrong_is_said_with_file_and_line(tmp_path):
     row = write_text(tmp_path / "row.jsonl", '{"text": "a"}\n{"txt": "b"}\n')
     assert message(row).startswith(f"{row}:2: there is no 'text'.  Did you mean 'txt'?")
     row = write_text(tmp_path / "row.jsonl", '{"text": "a"}\n{"text": 3}\n')
-    assert message(row) == f"{row}:2: 'text' must be a text, and is int."
+    assert message(row) == f"{row}:2: 'text' must be a text, but is int."
     row = write_text(tmp_path / "row.jsonl", '{"text": "a"}\n{"text"\n')
     assert f"{row}:2: column 8" in message(row)
     table = write_rows(tmp_path / "a.parquet", ["a", None])
-    assert message(table) == f"{table}:2: 'text' must be a text, and is empty."
+    assert message(table) == f"{table}:2: 'text' must be a text, but is empty."
     assert f"{table} has no column 'Text'.  Did you mean 'text'?" in message(
         table, text_field="Text"
     )
@@ -126,7 +126,7 @@ def test_a_source_that_has_nothing_is_named(tmp_path):
     assert f"There is no {tmp_path / '*.txt'}" in message(tmp_path / "*.txt")
     assert f"{tmp_path} has no file to read: .txt" in message(tmp_path)
     assert "There is no corpus" in message()
-    assert "standard input will not do" in message("-")
+    assert "cannot be standard input" in message("-")
 
 
 def test_a_block_without_end_is_cut_and_memory_stays_flat(tmp_path):

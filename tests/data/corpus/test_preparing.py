@@ -14,7 +14,7 @@ from hornbook.data.corpus import preparing
 from hornbook.data.corpus.preparing import prepare_shards
 from hornbook.data.corpus.shard_index import write_index
 from hornbook.data.corpus.token_shards import TokenShards, bits_between
-from hornbook.data.corpus.tokenizing import tokenise
+from hornbook.data.corpus.tokenizing import tokenize
 from hornbook.data.objectives.packing import pack
 from hornbook.errors import DataError, HornbookError, MissingExtraError, OptionError
 from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
@@ -141,9 +141,9 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
 
         def counted(texts, made=made):
             made.append(texts)
-            return tokenise(texts)
+            return tokenize(texts)
 
-        monkeypatch.setattr(preparing, "tokenise", counted)
+        monkeypatch.setattr(preparing, "tokenize", counted)
         options = {"workers": 0, "deduplicate": "exact", "quiet": True}
         prepare_shards(corpus, tokenizer, tmp_path / name, **options)
         chunks[name] = len(made)
@@ -180,7 +180,7 @@ def test_a_prepared_corpus_is_opened_and_no_text_is_read(
     assert f"{first.num_documents} documents" in capsys.readouterr().err
     monkeypatch.setattr(preparing, "documents", None)
     again = prepare_shards(corpus, tokenizer, tmp_path / "s")
-    assert "prepared already" in capsys.readouterr().err
+    assert "already prepared" in capsys.readouterr().err
     assert again.statistics == first.statistics
 
 
@@ -229,7 +229,7 @@ def test_a_damaged_shard_or_index_is_noticed(tmp_path, tokenizer):
         with pytest.raises(DataError, match=r"index.json is missing or damaged"):
             TokenShards.open(folder)
     (folder / "index.json").write_text('{"format": 7}')
-    with pytest.raises(DataError, match="of format 7; this hornbook reads 2"):
+    with pytest.raises(DataError, match="has format 7; this version of hornbook reads 2"):
         TokenShards.open(folder)
     with pytest.raises(DataError, match=r"there is no index.json"):
         TokenShards.open(tmp_path)
@@ -279,10 +279,10 @@ def test_broken_documents_are_skipped_when_asked_and_named(tmp_path, tokenizer, 
 
 def test_what_cannot_be_prepared_is_said(tmp_path, tokenizer):
     (tmp_path / "a.txt").write_text("\x01\x02")
-    with pytest.raises(DataError, match="no text that the tokenizer makes tokens of"):
+    with pytest.raises(DataError, match="no text that gives any tokens"):
         prepare_shards(tmp_path / "a.txt", tokenizer, tmp_path / "s", quiet=True)
     for options, message in (
-        ({"part": (2, 2)}, r"part=\(2, 2\) is not possible"),
+        ({"part": (2, 2)}, r"part=\(2, 2\) is impossible"),
         ({"words": "word"}, "Unknown words='word'"),
         ({"deduplicate": "all"}, "Unknown deduplicate='all'"),
     ):
@@ -308,5 +308,5 @@ def test_a_killed_helper_is_no_riddle(tmp_path, tokenizer, corpus, monkeypatch):
         raise BrokenProcessPool
 
     monkeypatch.setattr("hornbook.data.processes.in_order", broken)
-    with pytest.raises(HornbookError, match="fewer workers: what is done is kept"):
+    with pytest.raises(HornbookError, match="fewer workers: finished parts are kept"):
         prepare_shards(corpus, tokenizer, tmp_path / "s", workers=2, quiet=True)

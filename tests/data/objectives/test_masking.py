@@ -135,8 +135,8 @@ def test_a_run_of_words_ends_with_its_document():
 def test_impossible_options_are_refused():
     for wrong, message in (
         ({"unit": "word"}, "Did you mean 'words'"),
-        ({"share": 15}, "no share; 0.15"),
-        ({"masked": 0.8, "kept": 0.3}, "no shares of one"),
+        ({"share": 15}, "must be between 0 and 1; 0.15"),
+        ({"masked": 0.8, "kept": 0.3}, "shares with a sum of at most 1"),
     ):
         with pytest.raises(OptionError, match=message):
             masking(**wrong)

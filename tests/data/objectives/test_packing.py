@@ -140,7 +140,7 @@ def test_a_token_put_before_others_moves_them_and_counts_as_special():
 
 
 def test_what_cannot_be_packed_is_said():
-    with pytest.raises(OptionError, match=r"Rows of 2 tokens leave no place .* Expected 3 or more"):
+    with pytest.raises(OptionError, match=r"Rows of 2 tokens leave no room .* Expected 3 or more"):
         pack(corpus([[3]]), 2)
     with pytest.raises(OptionError, match="Did you mean 'enclose'"):
         pack(corpus([[3]]), 9, framing="enclosed")

@@ -173,5 +173,5 @@ def test_what_the_vocabulary_lacks_is_said():
     with pytest.raises(OptionError, match="special token for 'mask'; the vocabulary has: eos"):
         all_rows("mlm", [[5]], special_ids={"eos": 1})
     objective = OBJECTIVES["span"](mean_span=1.0, share=0.5)
-    with pytest.raises(OptionError, match="need 12 sentinels, and the vocabulary has 5"):
+    with pytest.raises(OptionError, match="need 12 sentinels, but the vocabulary has 5"):
         objective.batch(rows_for(objective, [[9]]), 0, 0, np.array([0]))

@@ -1,7 +1,7 @@
-"""Where words and sentences begin in a text, and so with which tokens.
+"""Finds where words and sentences begin in a text, and with which tokens.
 
-Words are hidden whole while a model learns, and rows end where sentences do.  Chinese words are
-those of jieba; elsewhere letters and digits in a row are a word, and each other sign is one.
+Words are masked as a whole, and rows end at sentence ends.  Chinese words are those of jieba;
+elsewhere a run of letters and digits is a word, and so is each other character.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ Starts = Callable[[str], np.ndarray]  # (characters,) booleans
 
 _SPACE, _WORD, _SIGN, _CHINESE = range(4)
 _CHINESE_BLOCKS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF))
-_BEYOND = 0x10000  # Chinese from here to 0x3FFFF, and signs outside of that
+_BEYOND = 0x10000  # Chinese from here to 0x3FFFF, signs beyond
 _SENTENCE_END = re.compile("[。！？!?…．\n.][。！？!?…．\n.]*[”’\"'」』）)\\]]*\\s*")
 
 
 def word_starts_of(words: str) -> Starts:
-    """The function that finds where words begin: a row of booleans, one a character.
+    """Returns a function from a text to the starts of its words, `(characters,)` booleans.
 
     Args:
-        words: `"chinese"`: jieba's words, `"whitespace"`: each Chinese character a word of its
-            own, `"tokens"`: each character.
+        words: `"chinese"` for jieba's words, `"whitespace"` to make each Chinese character a
+            word of its own, `"tokens"` for each character.
 
     Raises:
-        OptionError: there is no such way.
+        OptionError: unknown `words`.
         MissingExtraError: rjieba is not installed.
     """
     if words not in WORDS:
@@ -40,13 +40,13 @@ def word_starts_of(words: str) -> Starts:
 
 
 def is_chinese_text(text: str) -> bool:
-    """Whether a tenth of what is not white space is Chinese."""
+    """Whether at least a tenth of the text, white space aside, is Chinese."""
     kinds = _kinds(text)
     return bool(np.sum(kinds == _CHINESE) * 10 >= max(np.sum(kinds != _SPACE), 1))
 
 
 def is_space(text: str) -> np.ndarray:
-    """Which characters are white space, `(characters,)` booleans."""
+    """Returns which characters are white space, `(characters,)` booleans."""
     mask: np.ndarray = _kinds(text) == _SPACE
     return mask
 
@@ -83,16 +83,16 @@ WORDS: dict[str, Callable[[], Starts]] = {
 
 
 def sentence_starts(text: str) -> np.ndarray:
-    """Where sentences begin: behind 。！？ and the like, a line end, or a full stop and a space.
+    """Returns where sentences begin: after 。！？ etc., a line end, or a full stop and a space.
 
     Returns:
         `(characters,)` booleans.
     """
     begins = np.zeros(len(text) + 1, bool)
     ends = [
-        found.end()
-        for found in _SENTENCE_END.finditer(text)
-        if found[0][-1].isspace() or found[0].strip(".．\"')]")  # and not 3.14
+        match.end()
+        for match in _SENTENCE_END.finditer(text)
+        if match[0][-1].isspace() or match[0].strip(".．\"')]")  # not 3.14
     ]
     begins[ends] = True
     begins[0] = True
@@ -100,21 +100,21 @@ def sentence_starts(text: str) -> np.ndarray:
 
 
 def token_starts(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """With which tokens something begins.
+    """Maps starts in a text to tokens.
 
     Args:
-        starts: `(characters,)`: where it begins in the text.
-        ends: `(tokens,)`: the character behind each token.
+        starts: `(characters,)` booleans: the starts in the text.
+        ends: `(tokens,)`: index of the character after each token.
 
     Returns:
-        `(tokens,)` booleans: whether it begins in a token, or between it and the one before.
+        `(tokens,)` booleans: whether there is a start in a token, or between it and the one before.
     """
     begun = np.concatenate([[0], np.cumsum(starts)])[ends]
     return np.diff(np.maximum.accumulate(begun), prepend=0) > 0
 
 
 def _kinds(text: str) -> np.ndarray:
-    """What each character is: white space, part of a word, a sign, or Chinese."""
+    """Classifies each character: white space, part of a word, sign, or Chinese."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     kinds = _table()[np.minimum(codes, _BEYOND)]
     beyond = codes >= _BEYOND
@@ -124,7 +124,7 @@ def _kinds(text: str) -> np.ndarray:
 
 
 def _kinds_beyond(codes: np.ndarray) -> np.ndarray:
-    """Of characters outside the basic plane: Chinese in planes 2 and 3, looked up in plane 1."""
+    """Classifies characters beyond the basic plane; planes 2 and 3 are Chinese."""
     return np.array(
         [_CHINESE if code >= 0x20000 else _kind(chr(code)) for code in codes.tolist()], np.uint8
     )
@@ -145,5 +145,5 @@ def _kind(character: str) -> int:
 
 
 def _is_mark(character: str) -> bool:
-    """Whether it belongs to the letter before: an accent, a vowel sign."""
+    """Whether a character modifies the letter before: an accent, a vowel sign."""
     return unicodedata.category(character).startswith("M")

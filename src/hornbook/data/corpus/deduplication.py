@@ -1,9 +1,9 @@
-"""Finds documents that a corpus has more than once: the same, or nearly so.
+"""Finds duplicate and near-duplicate documents of a corpus.
 
-Near duplicates share most of their runs of five words (of five Chinese characters).  MinHash
-estimates how many from 128 numbers a document, and locality-sensitive hashing finds which
-documents to compare, so that no pair is looked at that has little in common.  Both are
-`datasketch`'s.  It takes about 2 kB of memory a document.
+Near duplicates share most of their runs of five words (or five Chinese characters).  MinHash
+estimates the shared fraction from 128 numbers per document, and locality-sensitive hashing finds
+the documents to compare, so that only similar pairs are compared.  Both come from `datasketch`.  It
+takes about 2 kB of memory per document.
 
 Reference: Broder, "On the resemblance and containment of documents", 1997.
 """
@@ -22,19 +22,19 @@ from hornbook.errors import OptionError, did_you_mean, require
 from hornbook.progress import Progress
 
 KINDS = ("exact", "near")
-SIMILAR = 0.8  # of the runs of words that two documents have, how many they share
+SIMILAR = 0.8  # minimum share of common runs of near duplicates
 PERMUTATIONS = 128
 RUN = 5  # words
-Mark = tuple[bytes, np.ndarray | None]  # a digest, and for near duplicates a MinHash
+Mark = tuple[bytes, np.ndarray | None]  # digest, and the MinHash for near duplicates
 
 
 class Duplicates(NamedTuple):
-    """What was found.
+    """Repeated documents.
 
     Attributes:
-        numbers: Of the documents that were there before, rising, int64.
-        exact: How many of them are the same as one before, white space aside.
-        near: How many are nearly so.
+        numbers: Indices of documents that repeat an earlier one, increasing, int64.
+        exact: Number of exact repetitions, white space aside.
+        near: Number of near duplicates.
     """
 
     numbers: np.ndarray
@@ -43,10 +43,10 @@ class Duplicates(NamedTuple):
 
 
 def check_kind(kind: str) -> None:
-    """Makes sure that duplicates of this kind can be found here.
+    """Checks that duplicates of this kind can be found here.
 
     Raises:
-        OptionError: there is no such kind.
+        OptionError: unknown kind.
         MissingExtraError: datasketch is not installed.
     """
     if kind not in KINDS:
@@ -58,12 +58,12 @@ def check_kind(kind: str) -> None:
 def find_duplicates(
     chunks: Iterable[list[str]], kind: str, *, workers: int, quiet: bool | None = None
 ) -> Duplicates:
-    """Finds the documents that were there before.
+    """Finds documents that repeat an earlier one.
 
     Args:
-        chunks: The texts of the documents, some at a time.
+        chunks: Texts of the documents, in chunks.
         kind: `"exact"` or `"near"`.
-        workers: Processes for near duplicates; 0: this one alone.
+        workers: Number of processes for near duplicates; 0 works in this one.
         quiet: See `Progress`.
     """
     finder = Finder(kind)
@@ -76,7 +76,7 @@ def find_duplicates(
 
 
 class Finder:
-    """Looks at documents one after the other; the first of its kind is never a duplicate.
+    """Compares documents with earlier ones; the first of its kind is never a duplicate.
 
     Args:
         kind: `"exact"` or `"near"`.
@@ -90,40 +90,40 @@ class Finder:
             library = require("datasketch", extra="pretraining")
             self._near = library.MinHashLSH(threshold=SIMILAR, num_perm=PERMUTATIONS)
             self._like = library.MinHash(num_perm=PERMUTATIONS)
-            self._kept: dict[int, Any] = {}
+            self._hashes: dict[int, np.ndarray] = {}
         self._count = self.exact = self.near = 0
         self.numbers: list[int] = []
 
     def add(self, marks: Sequence[Mark]) -> None:
-        """Looks at the marks of the next documents, of `marks_of`."""
+        """Adds the marks of the next documents."""
         for digest, hashes in marks:
             if digest in self._seen:
                 self.exact += 1
                 self.numbers.append(self._count)
-            elif hashes is not None and self._was_near(hashes):
+            elif hashes is not None and self._is_near(hashes):
                 self.near += 1
                 self.numbers.append(self._count)
             self._seen.add(digest)
             self._count += 1
 
-    def _was_near(self, hashes: np.ndarray) -> bool:
+    def _is_near(self, hashes: np.ndarray) -> bool:
         document = self._like.copy()
         document.hashvalues = hashes
         for number in self._near.query(document):
-            if (self._kept[number] == hashes).mean() >= SIMILAR:
+            if (self._hashes[number] == hashes).mean() >= SIMILAR:
                 return True
         self._near.insert(self._count, document, check_duplication=False)
-        self._kept[self._count] = hashes
+        self._hashes[self._count] = hashes
         return False
 
 
 def exact_marks(texts: Iterable[str]) -> list[Mark]:
-    """Of each text a digest, the same for texts that differ in white space only."""
+    """Returns a digest of each text, equal for texts that differ only in white space."""
     return [(_digest(text), None) for text in texts]
 
 
 def near_marks(texts: Iterable[str]) -> list[Mark]:
-    """Of each text a digest and its MinHash, `(128,)` uint32."""
+    """Returns a digest and the MinHash of each text, `(128,)` uint32."""
     empty = require("datasketch", extra="pretraining").MinHash(num_perm=PERMUTATIONS, hashfunc=int)
     marks: list[Mark] = []
     for text in texts:
@@ -139,7 +139,7 @@ def _digest(text: str) -> bytes:
 
 
 def _runs(text: str) -> Iterator[int]:
-    """A number of 32 bits for each run of words."""
+    """Yields a 32-bit hash of each run of words."""
     places = np.flatnonzero(word_starts_of("whitespace")(text)).tolist()
     words = [text[a:b].strip() for a, b in zip(places, [*places[1:], len(text)], strict=True)]
     for begin in range(max(len(words) - RUN, 0) + 1):

@@ -1,8 +1,8 @@
-"""Documents of a corpus, one after the other: text, JSON lines, Parquet, packed or not.
+"""Reads the documents of a corpus one by one: text, JSON lines, Parquet, compressed or not.
 
-A corpus is files, folders and patterns such as `wiki/*.jsonl.zst`.  The order of the documents is
-that of the sources, and within folders and patterns that of the names; so a document has the same
-number on every machine and in every run.  One document is in memory at a time.
+A corpus is files, folders and patterns such as `wiki/*.jsonl.zst`.  Documents are ordered by
+source, and within folders and patterns by name, so a document has the same index on every machine
+and in every run.  One document is in memory at a time.
 """
 
 from __future__ import annotations
@@ -25,18 +25,20 @@ PACKED = (".gz", ".zst")
 PARQUET = (".parquet", ".pq")
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 TEXT = (".txt", ".text", ".md")
-LONGEST_BLOCK = 2**20  # characters; a longer block goes on as another document
-LONGEST_TEXT_LINE = 16 * MAX_LINE_BYTES  # some corpora are one line; not of a packed file
-SHOWN = 5  # skipped documents that are named
+LONGEST_BLOCK = 2**20  # characters; a longer block is split into several documents
+LONGEST_TEXT_LINE = (
+    16 * MAX_LINE_BYTES
+)  # some corpora are a single line; only for uncompressed files
+SHOWN = 5  # skipped documents that are listed
 
 
 class Document(NamedTuple):
     """One document.
 
     Attributes:
-        text: Not empty, and more than white space.
-        file: Where it came from.
-        line: The line it begins in, or the row of a Parquet file, from 1.
+        text: The text, not blank.
+        file: The file it came from.
+        line: Its first line, or the row of a Parquet file, from 1.
     """
 
     text: str
@@ -52,34 +54,33 @@ def documents(
     encoding: str | None = None,
     skip_bad: bool = False,
 ) -> Iterator[Document]:
-    """The documents of a corpus.
+    """Yields the documents of a corpus.
 
-    In a text file each block between blank lines is a document, or each line.  No character of
-    it is lost but the line ends and blank lines between documents.  White space alone is no
-    document.
+    In a text file each block between blank lines is a document, or each line.  Nothing but the
+    line ends and blank lines between documents is lost.  White space alone is not a document.
 
     Args:
-        sources: Files, folders, patterns.  A file is Parquet, JSON lines or text by its name, and
-            text when the name says nothing.
-        text_field: Where the text is in a JSON object or a Parquet row.
+        sources: Files, folders or patterns.  The suffix decides between Parquet, JSON lines and
+            text, which is the default.
+        text_field: Field of the text in a JSON object or a Parquet row.
         lines: Whether each line of a text file is a document of its own.
-        encoding: Python's name of it; None finds it out, file by file.
-        skip_bad: Whether documents that cannot be read are left out, counted, and the first ones
-            named.  Defaults to an error at the first.
+        encoding: A Python encoding name.  Defaults to detecting it for each file.
+        skip_bad: Whether to skip unreadable documents, count them and list the first ones.
+            Defaults to an error at the first.
 
     Raises:
-        DataError: with file and line: not text, no JSON, no such field, no text in it, a damaged
+        DataError: with file and line: not text, not JSON, no such field, no text in it, a damaged
             file; or there is nothing to read.
-        MissingExtraError: Parquet or `.zst`, and pyarrow is not installed.
+        MissingExtraError: Parquet or `.zst` without pyarrow installed.
     """
     problems = Problems(stop_at_first=not skip_bad, shown=SHOWN)
-    good = 0
+    count = 0
     for file in corpus_files(sources):
         for document in _documents_of(file, text_field, lines, encoding, problems):
-            good += 1
+            count += 1
             yield document
     if problems.count:
-        share = f"{problems.count:,} of {problems.count + good:,}"
+        share = f"{problems.count:,} of {problems.count + count:,}"
         note_once(f"Skipped {share} documents, which cannot be read:\n{problems.listing()}")
 
 
@@ -91,18 +92,18 @@ def sample_texts(
     lines: bool = False,
     skip_bad: bool = False,
 ) -> Iterator[str]:
-    """Texts of about so many characters, every n-th document of the whole corpus.
+    """Yields every n-th document of the corpus, about `characters` in total.
 
     Raises:
-        DataError: See `documents`.
+        DataError: see `documents`.
     """
     step = max(1, _characters_about(corpus_files(sources)) // characters)
-    found = documents(sources, text_field, lines=lines, skip_bad=skip_bad)
-    return (document.text for document in islice(found, 0, None, step))
+    every = documents(sources, text_field, lines=lines, skip_bad=skip_bad)
+    return (document.text for document in islice(every, 0, None, step))
 
 
 def _characters_about(files: Iterable[Path]) -> int:
-    """Half the bytes of text, those of packed files four times: between Chinese and English."""
+    """Estimates characters as half the bytes (four times those of compressed files)."""
     packed = (*PACKED, *PARQUET)
     return (
         sum(file.stat().st_size * (4 if file.suffix.lower() in packed else 1) for file in files)
@@ -111,18 +112,18 @@ def _characters_about(files: Iterable[Path]) -> int:
 
 
 def corpus_files(sources: str | Path | Sequence[str | Path]) -> list[Path]:
-    """The files of a corpus in the order they are read, each once.
+    """Returns the files of a corpus in reading order, each once.
 
     Raises:
-        DataError: a source is not there, or a folder or pattern has no file to read.
+        DataError: a source does not exist, or a folder or pattern has no readable file.
     """
     if isinstance(sources, str | Path):
         sources = [sources]
-    found = [file for source in sources for file in _files_of(source)]
-    if not found:
+    files = [file for source in sources for file in _files_of(source)]
+    if not files:
         raise DataError("There is no corpus: name files, folders or patterns such as data/*.txt.")
     first: dict[Path, Path] = {}
-    for file in found:
+    for file in files:
         first.setdefault(file.resolve(), file)
     return list(first.values())
 
@@ -130,29 +131,29 @@ def corpus_files(sources: str | Path | Sequence[str | Path]) -> list[Path]:
 def _files_of(source: str | Path) -> list[Path]:
     if str(source) == STANDARD_INPUT:
         raise DataError(
-            "A corpus is read more than once, so standard input will not do.\nSave it in a file."
+            "A corpus is read more than once, so it cannot be standard input.\nSave it in a file."
         )
     path = Path(source)
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = [file for file in _files_below(path) if _is_readable(file.relative_to(path))]
+        files = [file for file in _files_below(path) if _is_readable(file.relative_to(path))]
     else:
-        found = [Path(name) for name in glob.glob(str(source), recursive=True)]
-        if not found:
+        files = [Path(name) for name in glob.glob(str(source), recursive=True)]
+        if not files:
             raise DataError(
                 f"There is no {source}.\n"
                 "Expected a file, a folder, or a pattern such as data/*.txt."
             )
-    found = sorted(file for file in found if file.is_file())
-    if not found:
+    files = sorted(file for file in files if file.is_file())
+    if not files:
         kinds = ", ".join((*TEXT, *JSON_LINES, *PARQUET))
         raise DataError(f"{source} has no file to read: {kinds}, or one of them as .gz or .zst.")
-    return found
+    return files
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """All files in a folder and those in it; one that cannot be opened is not passed over."""
+    """Yields all files below a folder; an unreadable folder is an error."""
 
     def refuse(error: OSError) -> None:
         raise unreadable(error.filename, error)
@@ -162,7 +163,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 def _is_readable(name: Path) -> bool:
-    """Whether a file of a folder is part of the corpus: by its name, and not hidden."""
+    """Whether a file belongs to the corpus, by its suffix, and is not hidden."""
     hidden = any(part.startswith(".") for part in name.parts)
     return not hidden and _suffix_of(name) in (*TEXT, *JSON_LINES, *PARQUET)
 
@@ -190,7 +191,7 @@ def _documents_of(
 def _rows_of(
     file: Path, suffix: str, text_field: str, encoding: str | None, problems: Problems
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The rows of a file that holds a text per row."""
+    """Yields the rows of a file that holds one text per row."""
     if suffix in PARQUET:
         for number, text in parquet_column(file, text_field):
             yield number, {text_field: text}
@@ -212,7 +213,7 @@ def _no_text(row: Mapping[str, Any], text_field: str) -> str:
     if isinstance(value, bytes):
         return f"{text_field!r} is not text in UTF-8."
     kind = "empty" if value is None else type(value).__name__
-    return f"{text_field!r} must be a text, and is {kind}."
+    return f"{text_field!r} must be a text, but is {kind}."
 
 
 def _text_documents(
@@ -220,16 +221,16 @@ def _text_documents(
 ) -> Iterator[Document]:
     block: list[str] = []
     first, size, bad = 1, 0, False
-    most = MAX_LINE_BYTES if file.suffix.lower() in PACKED else LONGEST_TEXT_LINE
+    limit = MAX_LINE_BYTES if file.suffix.lower() in PACKED else LONGEST_TEXT_LINE
     numbered = text_lines(
-        file, problems, encoding=encoding, max_line_bytes=most, fallback=_fallback(problems)
+        file, problems, encoding=encoding, max_line_bytes=limit, fallback=_fallback(problems)
     )
     count = problems.count
     for number, line in numbered:
         if line.endswith("\r\n"):
             line = line[:-2] + "\n"
         blank = not line.strip()
-        if problems.count > count:  # lines before this one, which are not given
+        if problems.count > count:  # lines before this one were skipped
             bad, count = bad or (not lines and (bool(block) or not blank)), problems.count
         if block and (lines or blank or size + len(line) > LONGEST_BLOCK):
             if not bad:
@@ -245,5 +246,5 @@ def _text_documents(
 
 
 def _fallback(problems: Problems) -> str | None:
-    """Where documents may be skipped, a file of no sure encoding is UTF-8 with broken lines."""
+    """If documents may be skipped, a file of unclear encoding is read as damaged UTF-8."""
     return None if problems.stop_at_first else "utf-8"

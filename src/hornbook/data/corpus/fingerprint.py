@@ -1,4 +1,4 @@
-"""What a prepared corpus was made of, and what the tokens of it mean."""
+"""The index of a prepared corpus: its sources and the meaning of its tokens."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hornbook.data.corpus.tokenizing import CutsTexts
 from hornbook.errors import DataError
 
 _SENTINEL = re.compile(r"<extra_id_(\d+)>|\[unused(\d+)\]")
-# Cut apart by every vocabulary, and by words first where a tokenizer does that.
+# tokenized differently by every vocabulary, and by tokenizers that split into words first
 _SAMPLE = "今天天气不错，Horn-books were used in 1750. Ünïcode 😀"
 _SHOWN = 5
 
 
 def new_index(fingerprint: Mapping[str, Any], tokenizer: CutsTexts) -> dict[str, Any]:
-    """The index of a corpus of which nothing is prepared yet."""
+    """Returns the index of a corpus with nothing prepared yet."""
     ids = tokenizer.encode("a")
     around = [span is None for span in ids.offsets]
     first = around.index(False) if False in around else len(around)
@@ -41,19 +41,19 @@ def new_index(fingerprint: Mapping[str, Any], tokenizer: CutsTexts) -> dict[str,
 
 
 def _sentinels(tokenizer: CutsTexts) -> list[int]:
-    """Ids of `<extra_id_0>`, `<extra_id_1>` and so on; where there are none, of `[unused1]` ..."""
+    """Returns the ids of `<extra_id_0>`, `<extra_id_1>` ..., or else of `[unused1]` ..."""
     kinds: tuple[dict[int, int], ...] = ({}, {})
     for token_id, token in enumerate(tokenizer.tokens(range(tokenizer.vocabulary_size))):
-        found = _SENTINEL.fullmatch(token)
-        if found:
-            kind = found[1] is None
-            kinds[kind][int(found[1] or found[2])] = token_id
-    chosen = kinds[0] or kinds[1]
-    return [chosen[number] for number in sorted(chosen)]
+        match = _SENTINEL.fullmatch(token)
+        if match:
+            kind = match[1] is None
+            kinds[kind][int(match[1] or match[2])] = token_id
+    sentinels = kinds[0] or kinds[1]
+    return [sentinels[number] for number in sorted(sentinels)]
 
 
 def tokenizer_digest(tokenizer: CutsTexts) -> str:
-    """The SHA-256 of all that a tokenizer is: its files, and how it cuts a sentence."""
+    """Returns a SHA-256 of a tokenizer: its files, and how it tokenizes a sample."""
     digest = hashlib.sha256(repr(tokenizer.pieces([_SAMPLE])).encode())
     with tempfile.TemporaryDirectory() as folder:
         tokenizer.save(folder)
@@ -64,10 +64,10 @@ def tokenizer_digest(tokenizer: CutsTexts) -> str:
 
 
 def check_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Makes sure that a folder was prepared from what is to be prepared now.
+    """Checks that a folder was prepared from the same sources, tokenizer and options.
 
     Raises:
-        DataError: naming what changed.
+        DataError: lists what changed.
     """
     changes = [
         *_changed_sources(before["sources"], now["sources"]),

@@ -1,9 +1,9 @@
-"""Makes token shards of a corpus, with a process a core, and goes on where it was stopped.
+"""Tokenizes a corpus into shards, in one process per core, and resumes after interruptions.
 
-Documents are read one after the other and handed out in chunks; the tokens come back in the order
-of the corpus, whatever the number of processes.  After each shard the index is written: a run that
-is killed goes on with the shard that was not finished, and one that is finished is opened at once
-the next time, as long as sources, tokenizer and options are the same.
+Documents are read sequentially and distributed in chunks; the tokens come back in the order of the
+corpus, whatever the number of processes.  The index is written after each shard: a killed run
+resumes with the unfinished shard, and a finished corpus is opened right away the next time, as long
+as sources, tokenizer and options are the same.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from hornbook.data.corpus.documents import PACKED, PARQUET, corpus_files, docume
 from hornbook.data.corpus.fingerprint import check_same, new_index, tokenizer_digest
 from hornbook.data.corpus.shard_index import damaged, read_index, write_index
 from hornbook.data.corpus.token_shards import Shard, TokenShards, write_shard
-from hornbook.data.corpus.tokenizing import CutsTexts, Tokenised, begin, tokenise
+from hornbook.data.corpus.tokenizing import CutsTexts, Tokenized, begin, tokenize
 from hornbook.data.processes import in_processes
 from hornbook.errors import DataError, OptionError
 from hornbook.files import atomic_file, locked_folder
 from hornbook.progress import Progress, note
 
-CHUNK_CHARACTERS = 2**18  # that a process is given at a time
+CHUNK_CHARACTERS = 2**18  # per task of a process
 SHARD_TOKENS = 2**22
-SMALL = 8 * 2**20  # bytes of a corpus that starting processes does not pay for
+SMALL = 8 * 2**20  # bytes of a corpus that is not worth starting processes
 
 
 def prepare_shards(
@@ -50,32 +50,31 @@ def prepare_shards(
     part: tuple[int, int] = (0, 1),
     quiet: bool | None = None,
 ) -> TokenShards:
-    """Makes token shards of a corpus, or opens those that are there already.
+    """Tokenizes a corpus into shards, or opens existing ones.
 
     Args:
         sources, text_field, lines, skip_bad: See `documents`.
-        tokenizer: That of the model to be.
-        folder: Where the shards go.
-        words: What counts as a word, see `word_starts_of`.  Defaults to jieba's words where a
-            tenth of the beginning of the corpus is Chinese and rjieba is installed, else to
-            letters in a row, of which each Chinese character is one.
-        workers: Processes; 0: this one alone; None: one a core, and none for a small corpus.
-        deduplicate: `"exact"` or `"near"`: leaves out documents that were there before, see
-            `find_duplicates`.
-        part: Which host this is of how many; each prepares its share of the documents, into a
-            folder of its own.
-        quiet: True shows no progress; None asks `HORNBOOK_QUIET`.
+        tokenizer: The tokenizer of the future model.
+        folder: Folder of the shards.
+        words: Kind of words, see `word_starts_of`.  Defaults to `"chinese"` if a tenth of the
+            beginning of the corpus is Chinese and rjieba is installed, else to `"whitespace"`.
+        workers: Number of processes; 0 works in this one.  Defaults to one per core, or 0 for a
+            small corpus.
+        deduplicate: `"exact"` or `"near"` to drop repeated documents, see `find_duplicates`.
+            Defaults to no deduplication.
+        part: Index of this host and number of hosts; each prepares its share of the documents in
+            a folder of its own.
+        quiet: Whether to show no progress.  Defaults to `HORNBOOK_QUIET`.
 
     Raises:
-        DataError: a source cannot be read, or the folder holds another corpus; the message says
-            what changed.
-        HornbookError: a process was killed, or the disk is full; what is done stays.
+        DataError: a source cannot be read, or the folder holds another corpus; lists what changed.
+        HornbookError: a process was killed, or the disk is full; finished shards remain.
         LockedError: another process prepares the same folder.
     """
     folder = Path(folder)
     if not 0 <= part[0] < part[1]:
         raise OptionError(
-            f"part={part} is not possible: (0, 2) and (1, 2) are the parts for two hosts."
+            f"part={part} is impossible; for two hosts the parts are (0, 2) and (1, 2)."
         )
     if deduplicate is not None:
         check_kind(deduplicate)
@@ -88,7 +87,7 @@ def prepare_shards(
             folder, index["fingerprint"], _fingerprint(files, tokenizer, reading, options, index)
         )
         shards = TokenShards.open(folder)
-        note(f"{folder}: prepared already, {shards.num_tokens:,} tokens.", quiet=quiet)
+        note(f"{folder}: already prepared, {shards.num_tokens:,} tokens.", quiet=quiet)
         return shards
     with locked_folder(folder, what=f"The corpus that is prepared in {folder}"):
         _prepare(folder, files, tokenizer, reading, options, workers=workers, quiet=quiet)
@@ -102,7 +101,7 @@ def _fingerprint(
     options: Mapping[str, Any],
     index: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """All that the tokens depend on; `words`, where nobody chose, as in `index`."""
+    """Returns everything the tokens depend on; the default of `words` is taken from `index`."""
     words = options["words"]
     if words is None:
         before = {} if index is None else index["fingerprint"]["options"]
@@ -125,8 +124,8 @@ def _prepare(
     workers: int | None,
     quiet: bool | None,
 ) -> None:
-    """Makes the shards that are missing; the folder is ours."""
-    index = read_index(folder)  # perhaps another process has just left it
+    """Makes the missing shards; the caller holds the lock of the folder."""
+    index = read_index(folder)  # another process may just have finished it
     fingerprint = _fingerprint(files, tokenizer, reading, options, index)
     if index is None:
         index = new_index(fingerprint, tokenizer)
@@ -134,7 +133,7 @@ def _prepare(
         check_same(folder, index["fingerprint"], fingerprint)
     if index["finished"]:
         return
-    begun = time.monotonic()
+    start = time.monotonic()
     if workers is None:
         small = sum(file.stat().st_size for file in files) < SMALL
         workers = 0 if small else os.cpu_count() or 1
@@ -145,11 +144,11 @@ def _prepare(
     work = _Work(folder, index, total=_total(files), quiet=quiet)
     chunks = islice(_chunks(files, reading, options["part"], dropped), index["chunks"], None)
     words = fingerprint["options"]["words"]
-    found = in_processes(
-        tokenise, chunks, workers=workers, begin=begin, arguments=(tokenizer, words)
+    tokenized = in_processes(
+        tokenize, chunks, workers=workers, begin=begin, arguments=(tokenizer, words)
     )
-    work.do(found)
-    _say(index["statistics"], time.monotonic() - begun, quiet)
+    work.do(tokenized)
+    _report(index["statistics"], time.monotonic() - start, quiet)
 
 
 def _dropped(
@@ -160,7 +159,7 @@ def _dropped(
     workers: int,
     quiet: bool | None,
 ) -> np.ndarray:
-    """The numbers of the documents to leave out, found once and kept in the folder."""
+    """Returns the indices of documents to drop, which are cached in the folder."""
     path = folder / "duplicates.npy"
     if "duplicates" in index["statistics"]:
         try:
@@ -179,7 +178,7 @@ def _dropped(
 def _chunks(
     files: Sequence[Path], reading: Mapping[str, Any], part: Sequence[int], dropped: np.ndarray
 ) -> Iterator[list[str]]:
-    """The texts of some documents at a time; which, nothing but the corpus decides."""
+    """Yields chunks of texts that depend on nothing but the corpus."""
     left_out = set(dropped.tolist())
     chunk: list[str] = []
     size = number = 0
@@ -197,12 +196,12 @@ def _chunks(
 
 
 class _Work:
-    """Puts what was tokenised into shards, and keeps the index up to date.
+    """Collects tokens into shards and updates the index.
 
     Args:
-        folder: Of the shards.
-        index: What was done before.
-        total: Bytes of text, where they are known.
+        folder: Folder of the shards.
+        index: The index so far.
+        total: Bytes of text, if known.
         quiet: See `Progress`.
     """
 
@@ -210,25 +209,25 @@ class _Work:
         self, folder: Path, index: dict[str, Any], *, total: int | None, quiet: bool | None
     ) -> None:
         self.folder, self.index, self.total, self.quiet = folder, index, total, quiet
-        self.waiting: list[Tokenised] = []
+        self.waiting: list[Tokenized] = []
         self.waiting_tokens = 0
 
-    def do(self, tokenised: Iterator[Tokenised]) -> None:
-        """Takes everything, writes all shards, and finishes the index."""
+    def do(self, tokenized: Iterator[Tokenized]) -> None:
+        """Writes all shards and completes the index."""
         total = None if self.total is None else self.total // 1000
         with Progress("preparing", total=total, unit="kB", quiet=self.quiet) as bar:
             bar.advance(self.index["statistics"].get("bytes", 0) // 1000)
-            for found in tokenised:
-                self.waiting.append(found)
-                self.waiting_tokens += len(found.token_ids)
-                bar.advance(found.counts["bytes"] // 1000, tokens=self.tokens)
+            for chunk in tokenized:
+                self.waiting.append(chunk)
+                self.waiting_tokens += len(chunk.token_ids)
+                bar.advance(chunk.counts["bytes"] // 1000, tokens=self.tokens)
                 if self.waiting_tokens >= SHARD_TOKENS:
                     self._write()
             bar.total = bar.done
         if self.waiting:
             self._write()
         if not self.index["shards"]:
-            raise DataError("The corpus has no text that the tokenizer makes tokens of.")
+            raise DataError("The corpus has no text that gives any tokens.")
         self.index["finished"] = True
         write_index(self.folder, self.index)
 
@@ -239,22 +238,22 @@ class _Work:
     def _write(self) -> None:
         index, waiting = self.index, self.waiting
         if self.waiting_tokens:
-            lengths = [len(found.token_ids) for found in waiting]
+            lengths = [len(chunk.token_ids) for chunk in waiting]
             begins = np.cumsum(lengths) - lengths
-            starts = [found.document_starts + at for found, at in zip(waiting, begins, strict=True)]
+            starts = [chunk.document_starts + at for chunk, at in zip(waiting, begins, strict=True)]
             shard = Shard.of_bits(
-                np.concatenate([found.token_ids for found in waiting]),
+                np.concatenate([chunk.token_ids for chunk in waiting]),
                 np.concatenate(starts),
-                np.concatenate([found.word_starts for found in waiting]),
-                np.concatenate([found.sentence_starts for found in waiting]),
+                np.concatenate([chunk.word_starts for chunk in waiting]),
+                np.concatenate([chunk.sentence_starts for chunk in waiting]),
             )
             path = self.folder / f"shard-{len(index['shards']):05}.safetensors"
             index["shards"].append(write_shard(path, shard))
         statistics = Counter(index["statistics"])
-        statistics["documents"] += sum(len(found.document_starts) for found in waiting)
+        statistics["documents"] += sum(len(chunk.document_starts) for chunk in waiting)
         statistics["tokens"] += self.waiting_tokens
-        for found in waiting:
-            statistics.update(found.counts)
+        for chunk in waiting:
+            statistics.update(chunk.counts)
         index["statistics"] = dict(statistics)
         index["chunks"] += len(waiting)
         write_index(self.folder, index)
@@ -262,7 +261,7 @@ class _Work:
 
 
 def _usual_words(files: Sequence[Path], reading: Mapping[str, Any]) -> str:
-    """What counts as a word where nobody said so, by a look at a few documents."""
+    """Chooses the default kind of words by the first documents."""
     texts = islice(documents(files, **reading), 1000)
     beginning = "".join(document.text[:1000] for document in texts)
     if not is_chinese_text(beginning):
@@ -282,19 +281,19 @@ def _state_of(file: Path) -> list[int]:
 
 
 def _total(files: Sequence[Path]) -> int | None:
-    """Bytes of text to come; None where a file is packed."""
+    """Returns the bytes of text, or None if a file is compressed."""
     plain = all(file.suffix.lower() not in (*PACKED, *PARQUET) for file in files)
     return sum(file.stat().st_size for file in files) if plain else None
 
 
-def _say(statistics: Mapping[str, int], seconds: float, quiet: bool | None) -> None:
-    """One line on what was done."""
-    counted = (
+def _report(statistics: Mapping[str, int], seconds: float, quiet: bool | None) -> None:
+    """Prints one line of statistics."""
+    summary = (
         f"{statistics['documents']:,} documents, {statistics['characters']:,} characters, "
         f"{statistics['tokens']:,} tokens, {statistics['unknown']:,} of them unknown"
     )
     if "duplicates" in statistics:
         exact, near = statistics["duplicates"], statistics["near_duplicates"]
-        counted += f"; left out: {exact:,} documents that were there before, {near:,} nearly so"
+        summary += f"; dropped {exact:,} duplicate and {near:,} near-duplicate documents"
     speed = statistics["bytes"] / 1e6 / max(seconds, 1e-9)
-    note(f"{counted}; {speed:.1f} MB/s", quiet=quiet)
+    note(f"{summary}; {speed:.1f} MB/s", quiet=quiet)

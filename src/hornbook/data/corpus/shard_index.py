@@ -1,7 +1,6 @@
-"""`index.json` of a prepared corpus: what its tokens mean, and which shards it has.
+"""Reads and writes `index.json` of a prepared corpus: its token settings and its shards.
 
-It is checked as a whole before anything of it is used: against its own SHA-256, and each entry
-against its type.
+It is checked as a whole before use: against its own SHA-256, and each entry against its type.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from hornbook.files import bounded_text, write_json
 INDEX = "index.json"
 FORMAT = 2  # 1 had no checksum of its own
 CHECKSUM = "sha256"
-LARGEST = 2**62  # of any number in it
+LARGEST = 2**62  # limit of every number in it
 
 
 def read_index(folder: Path) -> dict[str, Any] | None:
-    """What `index.json` says, or None where there is none.
+    """Returns the contents of `index.json`, or None if there is none.
 
     Raises:
-        DataError: it is damaged, or of another version of hornbook.
+        DataError: it is damaged, or from another version of hornbook.
     """
     path = folder / INDEX
     if not path.is_file():
@@ -38,7 +37,7 @@ def read_index(folder: Path) -> dict[str, Any] | None:
         raise damaged(path)
     if index.get("format") != FORMAT and _is_count(index.get("format")):
         raise DataError(
-            f"{path} is of format {index['format']}; this hornbook reads {FORMAT}.\n"
+            f"{path} has format {index['format']}; this version of hornbook reads {FORMAT}.\n"
             "Remove the folder and prepare the corpus again."
         )
     checksum = index.pop(CHECKSUM, None)
@@ -55,9 +54,9 @@ def write_index(folder: Path, index: Mapping[str, Any]) -> None:
 
 
 def damaged(path: Path) -> DataError:
-    """What is said of a file that is not as it was written."""
+    """Returns the error for a file that is missing or differs from what was written."""
     return DataError(
-        f"{path} is missing or damaged: it is not as it was written.\n"
+        f"{path} is missing or damaged: it differs from what was written.\n"
         f"Remove {path.parent} and prepare the corpus again."
     )
 
@@ -93,7 +92,7 @@ def _are_shards(value: Any) -> bool:
     return isinstance(value, list) and all(
         isinstance(entry, dict)
         and isinstance(entry.get("file"), str)
-        and Path(entry["file"]).name == entry["file"]  # in the folder and nowhere else
+        and Path(entry["file"]).name == entry["file"]  # not outside of the folder
         and isinstance(entry.get("sha256"), str)
         and all(_is_count(entry.get(name)) for name in ("bytes", "documents", "tokens"))
         for entry in value

@@ -1,9 +1,9 @@
-"""A corpus as token ids on the disk: shards that are read where they lie, and checked.
+"""A corpus as token ids on disk: memory-mapped, checksummed shards.
 
-A folder holds `index.json`, which says what the tokens mean and the SHA-256 of each shard, and
-`shard-00000.safetensors` and so on, each of some million tokens with the places where documents,
-words and sentences begin.  A shard is mapped into memory: a second epoch reads no text, and
-memory holds only what is looked at.
+A folder holds `index.json`, with the token settings and the SHA-256 of each shard, and
+`shard-00000.safetensors` etc., each with a few million tokens and the positions where documents,
+words and sentences begin.  Shards are memory-mapped: later epochs read no text, and only the pages
+in use are in memory.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from hornbook.errors import DataError
 from hornbook.files import atomic_file, sha256_of
 
 _DTYPES = {"U8": np.uint8, "U16": np.uint16, "I32": np.int32, "I64": np.int64}
-_LARGEST_HEADER = 10_000  # bytes; ours has some hundred
+_LARGEST_HEADER = 10_000  # bytes; ours has a few hundred
 
 
 class Shard(NamedTuple):
-    """Some million tokens of whole documents, one document behind the other.
+    """A few million tokens of whole, consecutive documents.
 
     Attributes:
         token_ids: `(tokens,)` uint16, or int32 for a vocabulary that needs it; no special tokens.
-        document_starts: `(documents,)` int64: the first token of each; none is empty.
-        word_starts: A bit for each token: whether a word begins with it.
+        document_starts: `(documents,)` int64: index of the first token; no document is empty.
+        word_starts: One bit per token: whether a word begins with it.
         sentence_starts: The same for sentences.
     """
 
@@ -44,19 +44,19 @@ class Shard(NamedTuple):
     def of_bits(
         cls, token_ids: Any, document_starts: Any, words: np.ndarray, sentences: np.ndarray
     ) -> Shard:
-        """A shard of booleans `(tokens,)` for the starts of words and sentences."""
+        """Makes a shard from booleans `(tokens,)` for the starts of words and sentences."""
         bits = (np.packbits(starts, bitorder="little") for starts in (words, sentences))
         return cls(np.asarray(token_ids), np.asarray(document_starts, np.int64), *bits)
 
 
 def bits_between(packed: np.ndarray, begin: int, end: int) -> np.ndarray:
-    """The bits `begin` to `end`, the end excluded, as booleans."""
+    """Returns the bits `begin` to `end`, the end excluded, as booleans."""
     octets = np.unpackbits(packed[begin // 8 : -(-end // 8)], bitorder="little")
     return octets[begin % 8 : begin % 8 + end - begin].view(bool)
 
 
 def token_dtype(vocabulary_size: int) -> type[np.integer]:
-    """The smallest type of the ids of a vocabulary."""
+    """Returns the smallest integer type for the ids of a vocabulary."""
     return np.uint16 if vocabulary_size <= 2**16 else np.int32
 
 
@@ -119,15 +119,15 @@ class TokenShards:
 
     @classmethod
     def open(cls, folder: str | Path, *, verify: bool = True) -> TokenShards:
-        """Opens the folder that `prepare_shards` wrote.
+        """Opens a folder written by `prepare_shards`.
 
         Args:
-            folder: With `index.json`.
-            verify: Whether to hold every shard against its SHA-256, about a second a gigabyte;
-                without, only against its size.
+            folder: The folder of `index.json`.
+            verify: Whether to check the SHA-256 of every shard, about a second per gigabyte, or
+                only the size.
 
         Raises:
-            DataError: it is not there, not finished, or damaged.
+            DataError: it is missing, unfinished, or damaged.
         """
         folder = Path(folder)
         index = read_index(folder)
@@ -135,8 +135,8 @@ class TokenShards:
             raise DataError(f"{folder} has no prepared corpus: there is no {INDEX}.")
         if not index["finished"]:
             raise DataError(
-                f"The corpus in {folder} is not finished.\nPrepare it again: it goes on where it "
-                "was stopped."
+                f"The corpus in {folder} is not finished.\n"
+                "Prepare it again: it resumes where it stopped."
             )
         return cls(
             [read_shard(folder, entry, verify=verify) for entry in index["shards"]],
@@ -166,10 +166,10 @@ def write_shard(path: Path, shard: Shard) -> dict[str, Any]:
 
 
 def read_shard(folder: Path, entry: Mapping[str, Any], *, verify: bool = True) -> Shard:
-    """Maps a shard into memory, after holding it against its entry.
+    """Maps a shard into memory, after checking it against its index entry.
 
     Raises:
-        DataError: it is missing, or not as it was written.
+        DataError: it is missing or damaged.
     """
     path = folder / entry["file"]
     try:
@@ -189,10 +189,10 @@ def read_shard(folder: Path, entry: Mapping[str, Any], *, verify: bool = True) -
 
 
 def _arrays(content: mmap.mmap) -> Shard:
-    """The arrays of a safetensors file, where they lie."""
+    """Returns views of the arrays in a safetensors file."""
     size = int.from_bytes(content[:8], "little")
     if size > min(_LARGEST_HEADER, len(content) - 8):
-        raise ValueError("no such header")
+        raise ValueError("invalid header size")
     header = json.loads(content[8 : 8 + size])
     arrays = {}
     for name in Shard._fields:

@@ -1,4 +1,4 @@
-"""Texts to token ids with the places where documents, words and sentences begin."""
+"""Tokenizes texts, with the positions where documents, words and sentences begin."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hornbook.data.corpus.token_shards import token_dtype
 
 
 class CutsTexts(Protocol):
-    """What is asked of a tokenizer; those of `hornbook.text` have it."""
+    """The interface of a tokenizer that is needed here; those of `hornbook.text` have it."""
 
     special_ids: dict[str, int]
 
@@ -31,14 +31,14 @@ class CutsTexts(Protocol):
     def save(self, folder: Any) -> None: ...
 
 
-class Tokenised(NamedTuple):
-    """Some documents as tokens.
+class Tokenized(NamedTuple):
+    """Some tokenized documents.
 
     Attributes:
         token_ids, document_starts, word_starts, sentence_starts: As in a `Shard`, the last two as
             booleans.
-        counts: `characters`, `bytes`, `words`, `sentences`, `unknown` tokens, `left_out`:
-            characters other than white space that are in no token, `empty` documents.
+        counts: Numbers of `characters`, `bytes`, `words`, `sentences`, `unknown` tokens,
+            `left_out` characters (in no token, white space aside) and `empty` documents.
     """
 
     token_ids: np.ndarray
@@ -48,11 +48,11 @@ class Tokenised(NamedTuple):
     counts: dict[str, int]
 
 
-class Tokeniser:
-    """Makes tokens of texts.
+class ShardTokenizer:
+    """Tokenizes the texts of a corpus.
 
     Args:
-        tokenizer: That of the model.
+        tokenizer: The tokenizer of the model.
         words: See `word_starts_of`.
     """
 
@@ -62,11 +62,11 @@ class Tokeniser:
         self.dtype = token_dtype(tokenizer.vocabulary_size)
         self.unknown = tokenizer.special_ids.get("unk", -1)
 
-    def __call__(self, texts: Sequence[str]) -> Tokenised:
-        """Each of the texts is a document; those without any token are left out, and counted."""
+    def __call__(self, texts: Sequence[str]) -> Tokenized:
+        """Tokenizes documents; those without tokens are dropped and counted."""
         token_ids, spans, counts = self.tokenizer.arrays(list(texts))
         token_ids = token_ids.astype(self.dtype)
-        # From here on the texts are one, which is faster; a line end keeps words apart.
+        # joined from here on, which is faster; a line end separates words
         joined = "\n".join(texts)
         sizes = np.array([len(text) + 1 for text in texts], np.int64)
         spans = spans + np.repeat(np.cumsum(sizes) - sizes, counts)[:, None]
@@ -74,7 +74,7 @@ class Tokeniser:
         words = token_starts(self.words(joined), spans[:, 1])
         sentences = token_starts(sentence_starts(joined), spans[:, 1])
         words[document_starts] = sentences[document_starts] = True
-        found = {
+        statistics = {
             "characters": len(joined) - len(texts) + 1,
             "bytes": len(joined.encode("utf-8", "surrogatepass")) - len(texts) + 1,
             "words": int(words.sum()),
@@ -83,26 +83,26 @@ class Tokeniser:
             "left_out": _characters_outside(joined, spans),
             "empty": int((counts == 0).sum()),
         }
-        return Tokenised(token_ids, document_starts, words, sentences, found)
+        return Tokenized(token_ids, document_starts, words, sentences, statistics)
 
 
 def _characters_outside(text: str, spans: np.ndarray) -> int:
-    """How many characters, white space aside, are part of no token: control characters, mostly."""
+    """Counts characters in no token, white space aside: mostly control characters."""
     begin, end = (np.bincount(spans[:, side], minlength=len(text) + 1) for side in (0, 1))
     outside = np.cumsum(begin - end)[:-1] == 0
     return int((outside & ~is_space(text)).sum())
 
 
-_tokeniser: Tokeniser | None = None  # of this process
+_shard_tokenizer: ShardTokenizer | None = None  # of this process
 
 
 def begin(tokenizer: CutsTexts, words: str) -> None:
-    """Says what `tokenise` works with in this process."""
-    global _tokeniser
-    _tokeniser = Tokeniser(tokenizer, words)
+    """Sets the tokenizer of `tokenize` in this process."""
+    global _shard_tokenizer
+    _shard_tokenizer = ShardTokenizer(tokenizer, words)
 
 
-def tokenise(texts: Sequence[str]) -> Tokenised:
-    """Makes tokens of some documents."""
-    assert _tokeniser is not None, "begin() comes first"
-    return _tokeniser(texts)
+def tokenize(texts: Sequence[str]) -> Tokenized:
+    """Tokenizes some documents."""
+    assert _shard_tokenizer is not None, "call begin() first"
+    return _shard_tokenizer(texts)

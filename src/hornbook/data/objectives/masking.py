@@ -1,7 +1,7 @@
-"""Hides an exact share of the tokens of a row, whole words at a time, anew in every epoch.
+"""Masks an exact share of the tokens of a row, whole words at a time.
 
-What is hidden depends on nothing but the random numbers given, one generator a row; so a batch can
-be made again at any time, on any machine.
+The masking depends only on the given generators, one per row, so a batch can be reproduced at any
+time, on any machine.
 """
 
 from __future__ import annotations
@@ -16,23 +16,22 @@ import numpy as np
 from hornbook.data.objectives.packed_rows import PackedRows
 from hornbook.errors import OptionError, did_you_mean
 
-UNITS = {  # how probable runs of 1, 2, 3 ... words are
-    "tokens": (1.0,),  # each a word
+UNITS = {  # relative probabilities of runs of 1, 2, 3 ... words
+    "tokens": (1.0,),  # each token is a word
     "words": (1.0,),
-    "ngrams": (6.0, 3.0, 2.0),  # ALBERT: the n-th as probable as 1 / n
+    "ngrams": (6.0, 3.0, 2.0),  # ALBERT: proportional to 1 / n
     "spans": tuple(0.8**n for n in range(10)),  # SpanBERT: geometric, at most ten words
 }
 
 
 class Masked(NamedTuple):
-    """Rows with some of their tokens hidden.
+    """Rows with masked tokens.
 
     Attributes:
         token_ids: `(rows, length)` int32, as the model sees them.
-        masked_positions: `(rows, most)` int32: the places in a row that are to be told, rising;
-            what is not used is 0.
-        labels: `(rows, most)` int32: what stood there.
-        weights: `(rows, most)` float32: 1, and 0 for what is not used.
+        masked_positions: `(rows, maximum)` int32: positions to predict, increasing, padded with 0.
+        labels: `(rows, maximum)` int32: the original tokens there.
+        weights: `(rows, maximum)` float32: 1, and 0 for padding.
     """
 
     token_ids: np.ndarray
@@ -42,28 +41,28 @@ class Masked(NamedTuple):
 
 
 def quota(tokens: int, share: float) -> int:
-    """How many of `tokens` are hidden: the share, rounded, and one at least."""
+    """Returns how many of `tokens` to predict: the share, rounded, but at least one."""
     return min(tokens, max(1, int(share * tokens + 0.5)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Masking:
-    """How tokens are hidden.
+    """Options of masking.
 
-    Of the tokens to be told, `masked` become the mask, `kept` stay as they are, and the others
-    become any ordinary token, each drawn by itself.
+    Of the tokens to predict, a share of `masked` becomes the mask token, `kept` stays unchanged,
+    and the others become random ordinary tokens.
 
     Attributes:
-        mask_id: The id of the mask.
-        vocabulary_size: Random tokens are below it,
-        not_drawn: and none of these.
-        share: Of the tokens of a row, special ones not counted.
-        unit: What is hidden together: `"words"`, `"tokens"`, `"ngrams"` of up to three words,
+        mask_id: Id of the mask token.
+        vocabulary_size: Exclusive upper bound of random token ids.
+        not_drawn: Ids that are never drawn as random tokens.
+        share: Share of the tokens of a row to predict, special tokens not counted.
+        unit: What is masked together: `"words"`, `"tokens"`, `"ngrams"` of up to three words,
             `"spans"` of up to ten.
-        masked, kept: Shares of the tokens to be told.
+        masked, kept: Shares of the tokens to predict.
 
     Raises:
-        OptionError: a share is not between 0 and 1, or there is no such unit.
+        OptionError: a share is not between 0 and 1, or an unknown unit.
     """
 
     mask_id: int
@@ -78,57 +77,59 @@ class Masking:
         if self.unit not in UNITS:
             raise OptionError(f"Unknown unit {self.unit!r}.  {did_you_mean(self.unit, UNITS)}")
         if not 0 < self.share < 1:
-            raise OptionError(f"share={self.share} is no share; 0.15 is the usual one.")
+            raise OptionError(f"share={self.share} must be between 0 and 1; 0.15 is usual.")
         if not 0 <= self.masked <= self.masked + self.kept <= 1:
-            raise OptionError(f"masked={self.masked} and kept={self.kept} are no shares of one.")
+            raise OptionError(
+                f"masked={self.masked} and kept={self.kept} must be shares with a sum of at most 1."
+            )
 
     @cached_property
     def steps(self) -> np.ndarray:
-        """From which numbers on, among the tokens that are drawn, ids are one further."""
+        """Thresholds among drawn numbers from which on ids are shifted by one more."""
         left_out = np.array(sorted(set(self.not_drawn)), np.int64)
         return left_out - np.arange(len(left_out))
 
 
 def mask_words(rows: PackedRows, random: Sequence[np.random.Generator], masking: Masking) -> Masked:
-    """Hides tokens of each row.
+    """Masks tokens of each row.
 
-    The quota of a row is met to the token: words are taken in random order, those too long for
-    what is left passed over; when no word fits any more, one is hidden in part.
+    The quota of a row is met exactly: words are taken in random order, skipping those longer than
+    the rest of the quota; when no word fits, one is masked in part.
 
     Args:
-        rows: Whose special tokens are never hidden.
-        random: For each row its own.
-        masking: How.
+        rows: The rows; special tokens are never masked.
+        random: One generator per row.
+        masking: The options.
     """
     count, length = rows.token_ids.shape
-    most = quota(length, masking.share)
+    maximum = quota(length, masking.share)
     token_ids = rows.token_ids.copy()
-    positions, labels = np.zeros((count, most), np.int32), np.zeros((count, most), np.int32)
-    weights = np.zeros((count, most), np.float32)
+    positions, labels = np.zeros((count, maximum), np.int32), np.zeros((count, maximum), np.int32)
+    weights = np.zeros((count, maximum), np.float32)
     text = (rows.documents > 0) & ~rows.special
     starts = text if masking.unit == "tokens" else text & rows.word_starts
     for row in range(count):
-        chosen = _chosen(text[row], starts[row], rows.documents[row], random[row], masking)
-        used = len(chosen)
-        positions[row, :used] = chosen
-        labels[row, :used] = rows.token_ids[row, chosen]
+        places = _masked_places(text[row], starts[row], rows.documents[row], random[row], masking)
+        used = len(places)
+        positions[row, :used] = places
+        labels[row, :used] = rows.token_ids[row, places]
         weights[row, :used] = 1
-        token_ids[row, chosen] = _replaced(labels[row, :used], random[row], masking)
+        token_ids[row, places] = _replacements(labels[row, :used], random[row], masking)
     return Masked(token_ids, positions, labels, weights)
 
 
-def _chosen(
+def _masked_places(
     text: np.ndarray,
     starts: np.ndarray,
     documents: np.ndarray,
     random: np.random.Generator,
     masking: Masking,
 ) -> np.ndarray:
-    """The places to be told in one row, rising."""
+    """Returns the positions to predict in one row, increasing."""
     places = np.flatnonzero(text)
     if not len(places):
         return places
-    first = np.flatnonzero(starts[places])  # a piece of a document begins with a word
+    first = np.flatnonzero(starts[places])  # every piece of a document begins with a word
     sizes = np.diff(first, append=len(places))
     taken = np.zeros(len(places), bool)
     left = quota(len(places), masking.share)
@@ -147,7 +148,7 @@ def _words_in_turn(
     random: np.random.Generator,
     runs: Sequence[float],
 ) -> list[int]:
-    """Words whose sizes add up to `left`; the last may be longer than what is left for it."""
+    """Returns words whose sizes add up to `left`; the last one may exceed it."""
     order = random.permutation(len(sizes)).tolist()
     probable = np.cumsum(runs) / np.sum(runs)
     lengths = (np.searchsorted(probable, random.random(len(order)), "right") + 1).tolist()
@@ -164,8 +165,8 @@ def _words_in_turn(
     return [*taken, next(word for word in order if word not in taken)]
 
 
-def _replaced(ids: np.ndarray, random: np.random.Generator, masking: Masking) -> np.ndarray:
-    """What the model sees in place of these ids."""
+def _replacements(ids: np.ndarray, random: np.random.Generator, masking: Masking) -> np.ndarray:
+    """Returns what the model sees in place of these ids."""
     kind = random.random(len(ids))
     steps = masking.steps
     drawn = random.integers(0, masking.vocabulary_size - len(steps), len(ids))

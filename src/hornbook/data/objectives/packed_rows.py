@@ -1,4 +1,4 @@
-"""Rows of equal length, several documents in each, and what is known of every token."""
+"""Rows of equal length that hold several documents, with attributes of every token."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 
 
 class PackedRows(NamedTuple):
-    """Some rows, all `(rows, length)`.
+    """Arrays of some rows, all `(rows, length)`.
 
     Attributes:
-        token_ids: int32, padded with the padding id behind.
+        token_ids: int32, padded at the end.
         documents: int32: 1, 2, ... for the documents of a row, 0 for padding.
-        positions: int32, counted from the first token a document has in the row.
+        positions: int32, counted from the first token of the document in the row.
         word_starts: Whether a word begins here; False for special tokens and padding.
         sentence_starts: The same for sentences.
-        special: Whether it is a special token.
+        special: Whether this is a special token.
     """
 
     token_ids: np.ndarray
@@ -27,7 +27,7 @@ class PackedRows(NamedTuple):
     special: np.ndarray
 
     def with_special_before(self, places: np.ndarray, token_id: int, pad_id: int) -> PackedRows:
-        """Puts a special token before each of the tokens at `places`, `(rows, length)` bool.
+        """Inserts a special token before each token where `places`, `(rows, length)` bool, is True.
 
         Raises:
             ValueError: a row is full; `pack` leaves `room` for it.
@@ -50,7 +50,7 @@ class PackedRows(NamedTuple):
 
 
 def positions_within(documents: np.ndarray) -> np.ndarray:
-    """The place of each token within its document, `(rows, length)` int32; 0 in padding."""
+    """Returns the position of each token in its document, `(rows, length)` int32; 0 for padding."""
     places = np.arange(documents.shape[1])
     begins = np.diff(documents, axis=1, prepend=0) != 0
     first = np.maximum.accumulate(np.where(begins, places, 0), axis=1)

@@ -1,8 +1,8 @@
-"""Cuts a corpus into rows of equal length without losing a token.
+"""Packs a corpus into rows of equal length without losing a token.
 
-Tokens keep the order of the corpus, so a row is a stretch of a shard and the special tokens that
-stand around its documents.  A row ends where a sentence does; only a sentence longer than a row is
-cut.  Where rows end is found once, from the lengths of the sentences.
+Tokens keep the order of the corpus, so a row is a slice of a shard plus the special tokens around
+its documents.  Rows end at sentence ends; only sentences longer than a row are split.  Row ends are
+computed once, from the lengths of the sentences.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ def pack(
     framing: str | None = None,
     room: int = 0,
 ) -> Rows:
-    """Finds the rows of a corpus; every token of it is in exactly one.
+    """Finds the rows of a corpus; every token is in exactly one.
 
     Args:
         shards: The corpus.
-        length: Tokens of a row, special ones included.
-        across_documents: Whether a row goes on with the next document.  `PackedRows.documents`
-            keeps them apart.
-        sentences: Whether rows end where sentences do; False fills every row to the last token.
-        framing: `"enclose"`: the special tokens of a text around every piece of a document;
-            `"end"`: the end token only where a document ends, for language models, which would
-            learn to stop in the middle; `"none"`; None: enclose where the tokenizer does.
-        room: Places left free for each piece of a document, for a token that an objective inserts.
+        length: Tokens per row, special ones included.
+        across_documents: Whether a row may hold several documents; `PackedRows.documents` tells
+            them apart.
+        sentences: Whether rows end at sentence ends, or are filled to the last token.
+        framing: `"enclose"` puts special tokens around every piece of a document; `"end"` puts the
+            end token only at the end of a document, for language models, which would learn to stop
+            in the middle; or `"none"`.  Defaults to the tokenizer's.
+        room: Free positions per piece of a document, for a token that an objective inserts.
 
     Raises:
-        OptionError: nothing fits into a row of this length; or no such framing.
+        OptionError: no text fits into a row of this length, or an unknown framing.
     """
     frame = Frame.of(shards, framing)
     longest = length - len(frame.before) - len(frame.after) - room
     if longest < 1:
         raise OptionError(
-            f"Rows of {length} tokens leave no place for text.  Expected {length - longest + 1} "
+            f"Rows of {length} tokens leave no room for text.  Expected {length - longest + 1} "
             "or more."
         )
     ends = [
@@ -61,7 +61,7 @@ def pack(
 
 
 def _unit_starts(shard: Shard, longest: int) -> np.ndarray:
-    """Where a row may begin: sentences and documents, and every `longest` tokens of a sentence."""
+    """Returns possible row starts: sentences, documents, and parts of long sentences."""
     count = len(shard.token_ids)
     begins = bits_between(shard.sentence_starts, 0, count).copy()
     begins[shard.document_starts] = True
@@ -75,10 +75,10 @@ def _unit_starts(shard: Shard, longest: int) -> np.ndarray:
 def _row_ends(
     shard: Shard, starts: np.ndarray, length: int, frame: Frame, room: int, across_documents: bool
 ) -> np.ndarray:
-    """The token behind the last one of each row, filled with as many units as fit.
+    """Returns the end (exclusive) of each row, filled with as many units as fit.
 
     Args:
-        starts: The first token of each unit, in order; each unit fits into a row.
+        starts: First token of each unit, in order; each unit fits into a row.
     """
     count = len(shard.token_ids)
     is_start = np.zeros(count + 1, bool)
@@ -91,9 +91,9 @@ def _row_ends(
         around, at_ends = before + after, 0
     else:
         around, at_ends = before, after
-    # what the first units take, when each document in them has its frame once
+    # size of the first units, if each document in them is framed once
     taken = np.concatenate([[0], np.cumsum(np.diff(edges) + around * begins + at_ends * ends)])
-    free = length - around * ~begins  # a row that goes on with a document frames it again
+    free = length - around * ~begins  # a row that continues a document frames it again
     following = np.searchsorted(taken, taken[:-1] + free, side="right") - 1
     if not across_documents:
         documents = np.append(np.flatnonzero(begins), len(starts))

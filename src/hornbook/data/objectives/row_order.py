@@ -1,4 +1,4 @@
-"""The order in which the rows of a corpus are seen: any step of it can be found again."""
+"""The order of the rows of a corpus, reproducible from any step."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from hornbook.data.seeding import random_of
 def shuffled(
     count: int, batch: int, seed: int, epoch: int, host: tuple[int, int] = (0, 1)
 ) -> np.ndarray:
-    """The rows of each step of an epoch.
+    """Returns the rows of each step of an epoch.
 
-    Every row comes once.  The last batch is filled from the beginning of the order, so that no row
-    is left out and all batches have one shape.
+    Every row occurs once.  The last batch is filled up from the beginning of the order, so that no
+    row is dropped and all batches have one shape.
 
     Args:
-        count: How many rows there are.
-        batch: Rows of a step, those of all hosts together.
-        seed, epoch: They settle the order, and nothing else does.
-        host: Which host this is of how many; each gets its part of every batch.
+        count: Number of rows.
+        batch: Rows per step, over all hosts.
+        seed, epoch: Determine the order.
+        host: Index of this host and number of hosts; each gets its part of every batch.
 
     Returns:
         `(steps, batch / hosts)` int64.
 
     Raises:
-        ValueError: there are no rows, or a batch cannot be divided among the hosts.
+        ValueError: no rows, or a batch cannot be divided among the hosts.
     """
     number, hosts = host
     if count < 1 or batch < 1:

@@ -1,4 +1,4 @@
-"""Two parts of a document, in their order or swapped: ALBERT's sentence order prediction.
+"""Sentence order prediction as in ALBERT: two parts of a document, in order or swapped.
 
 Reference: Lan et al., "ALBERT: A Lite BERT for Self-supervised Learning of Language
 Representations", 2020, section 3.1.
@@ -19,9 +19,9 @@ class OrderedPairs(NamedTuple):
 
     Attributes:
         rows: The rows.
-        segment_ids: `(rows, length)` int32: 1 for the second part and what stands behind it.
-        label: `(rows,)` int32: 1 where the parts are swapped.
-        weight: `(rows,)` float32: 0 where there is one sentence only, which has no order.
+        segment_ids: `(rows, length)` int32: 1 from the second part on.
+        label: `(rows,)` int32: 1 if the parts are swapped.
+        weight: `(rows,)` float32: 0 for a single sentence, which has no order.
     """
 
     rows: PackedRows
@@ -33,19 +33,19 @@ class OrderedPairs(NamedTuple):
 def sentence_pairs(
     rows: PackedRows, random: Sequence[np.random.Generator], separator: int, pad_id: int
 ) -> OrderedPairs:
-    """Cuts each row where a sentence begins, swaps half of them, puts a separator between.
+    """Splits each row at the start of a sentence, swaps half of them, inserts a separator.
 
     Args:
         rows: One document each, with room for the separator.
-        random: For each row its own.
-        separator: [SEP].
-        pad_id: What rows are filled with.
+        random: One generator per row.
+        separator: Id of [SEP].
+        pad_id: Id of the padding.
 
     Raises:
         ValueError: a row has several documents.
     """
     if rows.documents.max(initial=0) > 1:
-        raise ValueError("Parts have an order only within a document: across_documents=False.")
+        raise ValueError("Sentence order needs one document per row: across_documents=False.")
     count, length = rows.token_ids.shape
     order = np.tile(np.arange(length), (count, 1))
     begins = np.zeros((count, length), bool)  # the first token of the second part
@@ -65,6 +65,6 @@ def sentence_pairs(
     swapped = PackedRows(*(np.take_along_axis(array, order, axis=1) for array in rows))
     swapped = swapped._replace(positions=rows.positions)
     pairs = swapped.with_special_before(begins, separator, pad_id)
-    # begins moved by one, to where the second part now begins
+    # shifted by one, to where the second part begins now
     moved = np.cumsum(np.roll(begins, 1, axis=1), axis=1)
     return OrderedPairs(pairs, (moved * (pairs.documents > 0)).astype(np.int32), label, weight)

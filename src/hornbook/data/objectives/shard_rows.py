@@ -1,4 +1,4 @@
-"""A prepared corpus cut into rows, which are put together when a batch asks for them."""
+"""A prepared corpus split into rows, which are assembled batch by batch."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ FRAMINGS = ("enclose", "end", "none")
 
 
 class Frame(NamedTuple):
-    """The special tokens around each piece that a document has in a row.
+    """The special tokens around each piece of a document in a row.
 
     Attributes:
-        before: Before every piece.
-        after: Behind a piece.
-        cut_pieces: Whether `after` also stands where a document is cut and goes on in the next
-            row.
+        before: Tokens before every piece.
+        after: Tokens after a piece.
+        cut_pieces: Whether `after` also follows a piece whose document continues in the next row.
     """
 
     before: tuple[int, ...]
@@ -30,7 +29,7 @@ class Frame(NamedTuple):
 
     @classmethod
     def of(cls, shards: TokenShards, framing: str | None) -> Frame:
-        """The frame of that name; None: `"enclose"` where the tokenizer has [CLS] and [SEP]."""
+        """Returns a frame by name.  Defaults to `"enclose"` for tokenizers with [CLS] and [SEP]."""
         special = shards.special_ids
         if framing is None:
             framing = "enclose" if shards.before and shards.after else "end"
@@ -43,19 +42,19 @@ class Frame(NamedTuple):
         return cls(shards.before, after, framing == "enclose")
 
     def sizes(self, begins: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How many special tokens stand before and behind each piece."""
+        """Returns the numbers of special tokens before and after each piece."""
         ends = np.ones_like(ends) if self.cut_pieces else ends
         return np.full(len(begins), len(self.before)), ends * len(self.after)
 
 
 class Rows:
-    """A corpus cut into rows; `pack` makes it.
+    """A corpus split into rows, made by `pack`.
 
     Attributes:
         shards: The corpus.
-        length: Tokens of a row.
+        length: Tokens per row.
         frame: The special tokens around a document.
-        pad_id: What rows are filled with.
+        pad_id: Id of the padding.
     """
 
     def __init__(
@@ -73,17 +72,17 @@ class Rows:
         return len(self._ends)
 
     def batch(self, numbers: Sequence[int] | np.ndarray) -> PackedRows:
-        """Puts the rows of these numbers together."""
-        stretches = [self._stretch(int(number)) for number in numbers]
+        """Assembles the rows with these indices."""
+        slices = [self._slice(int(number)) for number in numbers]
         row, begins, ends, tokens = (
             np.concatenate([np.zeros(0, np.int64), *parts])
-            for parts in zip(*(self._pieces(i, *s) for i, s in enumerate(stretches)), strict=True)
+            for parts in zip(*(self._pieces(i, *s) for i, s in enumerate(slices)), strict=True)
         )
         before, after = self.frame.sizes(begins, ends)
-        return self._laid_out(stretches, row, before, tokens, after)
+        return self._assembled(slices, row, before, tokens, after)
 
-    def _stretch(self, number: int) -> tuple[Shard, int, int]:
-        """The shard of a row, and the tokens where it begins and ends."""
+    def _slice(self, number: int) -> tuple[Shard, int, int]:
+        """Returns the shard of a row, and its first and last token (exclusive)."""
         shard = self._shard[number]
         begins = number > 0 and self._shard[number - 1] == shard
         return (
@@ -94,7 +93,7 @@ class Rows:
 
     @staticmethod
     def _pieces(row: int, shard: Shard, begin: int, end: int) -> tuple[np.ndarray, ...]:
-        """Of each piece of a document: its row, whether the document begins and ends, tokens."""
+        """Returns for each piece its row, whether its document begins and ends, and its size."""
         starts = shard.document_starts
         first, last = np.searchsorted(starts, begin, "right"), np.searchsorted(starts, end, "left")
         edges = np.concatenate([[begin], starts[first:last], [end]])
@@ -104,31 +103,33 @@ class Rows:
         ends[-1] = end == len(shard.token_ids) or (last < len(starts) and starts[last] == end)
         return np.full(len(begins), row), begins, ends, np.diff(edges)
 
-    def _laid_out(
+    def _assembled(
         self,
-        stretches: Sequence[tuple[Shard, int, int]],
+        slices: Sequence[tuple[Shard, int, int]],
         row: np.ndarray,
         before: np.ndarray,
         tokens: np.ndarray,
         after: np.ndarray,
     ) -> PackedRows:
-        """The arrays of pieces given by their rows and sizes."""
-        shape = len(stretches), self.length
+        """Returns the arrays of pieces with these rows and sizes."""
+        shape = len(slices), self.length
         sizes = before + tokens + after
         offsets = np.cumsum(sizes) - sizes
-        first_of_row = np.searchsorted(row, row)  # the number of the first piece of each one's row
-        # of every token: its piece, its number within it, and where it stands in the batch
+        first_of_row = np.searchsorted(
+            row, row
+        )  # index of the first piece in the row of each piece
+        # for every token: its piece, its index in the piece, and its place in the batch
         piece = np.repeat(np.arange(len(sizes)), sizes)
         within = np.arange(len(piece)) - offsets[piece]
         places = (row * self.length + offsets - offsets[first_of_row])[piece] + within
-        behind = within - (before + tokens)[piece]  # 0, 1 ... in the special tokens at the end
+        behind = within - (before + tokens)[piece]  # 0, 1 ... for the special tokens at the end
         is_before, is_after = within < before[piece], behind >= 0
         is_text = ~(is_before | is_after)
 
         ids = np.zeros(len(piece), np.int32)
         ids[is_before] = np.array(self.frame.before, np.int32)[within[is_before]]
         ids[is_after] = np.array(self.frame.after, np.int32)[behind[is_after]]
-        ids[is_text] = np.concatenate([s.token_ids[begin:end] for s, begin, end in stretches])
+        ids[is_text] = np.concatenate([s.token_ids[begin:end] for s, begin, end in slices])
 
         def filled(values: np.ndarray, at: np.ndarray = places, fill: int = 0) -> np.ndarray:
             array = np.full(shape, fill, values.dtype)
@@ -136,9 +137,9 @@ class Rows:
             return array
 
         def starts(name: str) -> np.ndarray:
-            found = [bits_between(getattr(s, name), begin, end) for s, begin, end in stretches]
-            values = np.concatenate(found)
-            values[np.cumsum(tokens) - tokens] = True  # also where a sentence was cut
+            bits = [bits_between(getattr(s, name), begin, end) for s, begin, end in slices]
+            values = np.concatenate(bits)
+            values[np.cumsum(tokens) - tokens] = True  # also where a sentence is split
             return filled(values, places[is_text])
 
         documents = filled((np.arange(len(row)) - first_of_row + 1)[piece].astype(np.int32))

@@ -1,8 +1,8 @@
-"""T5's way: spans of a text are cut out, a sentinel left in the place of each, and asked for.
+"""Span corruption as in T5: spans are replaced by sentinels and predicted.
 
 Reference: Raffel et al., "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
-Transformer", 2020, section 3.1.4.  There a text always ends with a span; here all places are as
-probable.
+Transformer", 2020, section 3.1.4.  There a text always ends with a span; here all positions are
+equally likely.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def span_counts(tokens: int, share: float, mean_span: float) -> tuple[int, int]:
-    """How many of `tokens` are cut out, and in how many spans; 0 of a single token."""
+    """Returns how many of `tokens` are cut out, in how many spans; 0 for a single token."""
     if tokens < 2:
         return 0, 0
     noise = min(max(int(share * tokens + 0.5), 1), tokens - 1)
@@ -19,9 +19,9 @@ def span_counts(tokens: int, share: float, mean_span: float) -> tuple[int, int]:
 
 
 def corrupted_lengths(length: int, share: float, mean_span: float) -> tuple[int, int]:
-    """The most tokens that what is left of `length`, and what is asked for, can have.
+    """Returns the maximum lengths of inputs and targets for a text of `length` tokens.
 
-    An end token is counted in both.
+    Both include an end token.
     """
     noise, spans = span_counts(length, share, mean_span)
     return length - noise + spans + 1, noise + spans + 1
@@ -39,14 +39,14 @@ def corrupt_spans(
 
     Args:
         token_ids: The text.
-        sentinels: As many as there are spans, at least.
-        end: The end token, or none.
-        random: Draws the lengths of the spans and of what stands between them.
-        share: Of the tokens.
-        mean_span: Tokens of a span.
+        sentinels: At least one per span.
+        end: The end token, or an empty array.
+        random: Draws the lengths of the spans and of the gaps between them.
+        share: Share of the tokens that is cut out.
+        mean_span: Mean length of a span.
 
     Returns:
-        What is left, with sentinels; and what is asked for, a sentinel before each span.
+        The inputs, with sentinels; and the targets, with a sentinel before each span.
     """
     noise, spans = span_counts(len(token_ids), share, mean_span)
     if not spans:
@@ -63,6 +63,6 @@ def corrupt_spans(
 
 
 def _parts(total: int, parts: int, random: np.random.Generator) -> np.ndarray:
-    """`total` as a sum of positive numbers, all such sums equally probable."""
+    """Splits `total` into positive numbers, all such splits equally likely."""
     cuts = np.sort(random.choice(total - 1, parts - 1, replace=False)) + 1
     return np.diff(cuts, prepend=0, append=total)

@@ -1,7 +1,7 @@
-"""What a model is asked while it learns from raw text: five objectives, one method each.
+"""Five pretraining objectives that make batches from rows of raw text.
 
-A batch is a pure function of the rows, the seed, the epoch and the numbers of its rows, whatever
-else is in it.  All arrays have fixed shapes; names and shapes are in each `batch`.
+A row of a batch is a pure function of the rows, the seed, the epoch and its index, whatever else is
+in the batch.  All arrays have fixed shapes; names and shapes are documented in each `batch`.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def _special_id(shards: TokenShards, purpose: str, objective: str) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class MaskedWords:
-    """Tell the words that are hidden: BERT, with whole words.
+    """Masked language modeling as in BERT, with whole words.
 
     Attributes:
-        share: Of the tokens of a row that are hidden.
-        unit: What is hidden together; see `Masking`.
+        share: Share of the tokens of a row to predict.
+        unit: What is masked together; see `Masking`.
         masked, kept: See `Masking`.
-        sentence_order: Whether to ask, too, if two parts of a document are in their order.
+        sentence_order: Whether to add sentence order prediction.
 
     Reference: Devlin et al., "BERT", 2019; Cui et al., "Pre-Training with Whole Word Masking for
     Chinese BERT", 2021.
@@ -58,12 +58,12 @@ class MaskedWords:
 
     @property
     def packing(self) -> dict[str, Any]:
-        """What `pack` must be told."""
+        """Arguments for `pack`."""
         return {"across_documents": False, "room": 1} if self.sentence_order else {}
 
     def batch(self, rows: Rows, seed: int, epoch: int, numbers: np.ndarray) -> Batch:
         """`token_ids`, `documents`, `positions`: `(rows, length)` int32; `masked_positions`,
-        `labels` int32 and `weights` float32: `(rows, most)`.
+        `labels` int32 and `weights` float32: `(rows, maximum)`.
 
         With `sentence_order` also `segment_ids` `(rows, length)` int32, `order_label` int32 (1:
         swapped) and `order_weight` float32 `(rows,)`.
@@ -79,9 +79,9 @@ class MaskedWords:
                 "order_label": pairs.label,
                 "order_weight": pairs.weight,
             }
-        found = mask_words(packed, randoms, self._masking(rows.shards))
+        masked = mask_words(packed, randoms, self._masking(rows.shards))
         return {
-            **found._asdict(),
+            **masked._asdict(),
             "documents": packed.documents,
             "positions": packed.positions,
             **order,
@@ -89,7 +89,7 @@ class MaskedWords:
 
     def _masking(self, shards: TokenShards) -> Masking:
         return Masking(
-            mask_id=_special_id(shards, "mask", "Telling hidden words"),
+            mask_id=_special_id(shards, "mask", "Masked language modeling"),
             vocabulary_size=shards.vocabulary_size,
             not_drawn={*shards.special_ids.values(), *shards.sentinels},
             share=self.share,
@@ -101,9 +101,9 @@ class MaskedWords:
 
 @dataclass(frozen=True, kw_only=True)
 class ReplacedTokens(MaskedWords):
-    """Tell the hidden words, and which tokens a generator put into their places: ELECTRA.
+    """Replaced token detection as in ELECTRA: masked words, and tokens that a generator replaced.
 
-    Reference: Clark et al., "ELECTRA", 2020; as its code does, 85 % of the hidden tokens are
+    Reference: Clark et al., "ELECTRA", 2020; as in its code, 85 % of the tokens to predict are
     masked and the others stay.
     """
 
@@ -121,23 +121,23 @@ class ReplacedTokens(MaskedWords):
 
 @dataclass(frozen=True, kw_only=True)
 class NextTokens:
-    """Tell the next token: GPT."""
+    """Causal language modeling as in GPT."""
 
     packing: ClassVar[dict[str, Any]] = {"framing": "end"}
 
     def batch(self, rows: Rows, seed: int, epoch: int, numbers: np.ndarray) -> Batch:
         """`token_ids`, `documents`, `positions`, `labels` int32 and `weights` float32, all
-        `(rows, length)`.  The last token of a document, and padding, weigh nothing.
+        `(rows, length)`.  The last token of a document and padding have weight 0.
         """
         return _next_tokens(rows.batch(numbers), rows.pad_id)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrefixTokens:
-    """Read a beginning of each document both ways and write the rest: UniLM.
+    """Prefix language modeling as in UniLM: a bidirectional prefix, then causal prediction.
 
-    What stands between is what the tokenizer puts behind a text, [SEP] say, as before an answer
-    that a trained model writes.
+    Between them is the token that the tokenizer puts after a text, such as [SEP], as in generation
+    with a trained model.
 
     Reference: Dong et al., "Unified Language Model Pre-training", 2019.
     """
@@ -145,11 +145,11 @@ class PrefixTokens:
     packing: ClassVar[dict[str, Any]] = {"framing": "end", "room": 1}
 
     def batch(self, rows: Rows, seed: int, epoch: int, numbers: np.ndarray) -> Batch:
-        """As `NextTokens`, and `segment_ids` `(rows, length)` int32: 0 read, 1 written; only what
-        is written has weight.
+        """As `NextTokens`, and `segment_ids` `(rows, length)` int32: 0 for the prefix, 1 for
+        the rest; only the rest has weight.
         """
         packed = rows.batch(numbers)
-        begins = np.zeros(packed.token_ids.shape, bool)  # the first token that is written
+        begins = np.zeros(packed.token_ids.shape, bool)  # the first token after the prefix
         for row, random in enumerate(_randoms(seed, epoch, numbers)):
             text = np.flatnonzero((packed.documents[row] > 0) & ~packed.special[row])
             _, first, counts = np.unique(
@@ -171,11 +171,11 @@ class PrefixTokens:
 
 @dataclass(frozen=True, kw_only=True)
 class Spans:
-    """Write the spans that were cut out of a text: T5, for models of two stacks.
+    """Span corruption as in T5, for encoder-decoder models.
 
     Attributes:
-        share: Of the tokens that are cut out.
-        mean_span: Tokens of a span, on average.
+        share: Share of the tokens that is cut out.
+        mean_span: Mean length of a span.
     """
 
     share: float = 0.15
@@ -183,22 +183,22 @@ class Spans:
     packing: ClassVar[dict[str, Any]] = {"framing": "none"}
 
     def batch(self, rows: Rows, seed: int, epoch: int, numbers: np.ndarray) -> Batch:
-        """`token_ids` and `documents` (1, and 0 for padding), `(rows, left)` int32;
-        `decoder_token_ids`, `labels` int32 and `weights` float32, `(rows, asked)`.
+        """`token_ids` and `documents` (1, and 0 for padding), `(rows, input_length)` int32;
+        `decoder_token_ids`, `labels` int32 and `weights` float32, `(rows, target_length)`.
         """
         shards, packed = rows.shards, rows.batch(numbers)
         _, spans = span_counts(rows.length, self.share, self.mean_span)
         if spans > len(shards.sentinels):
             raise OptionError(
-                f"Rows of {rows.length} tokens need {spans} sentinels, and the vocabulary has "
+                f"Rows of {rows.length} tokens need {spans} sentinels, but the vocabulary has "
                 f"{len(shards.sentinels)}: <extra_id_0>, or [unused1], and so on."
             )
         sentinels = np.array(shards.sentinels, np.int32)
         end = np.array([shards.special_ids[n] for n in ("eos", "sep") if n in shards.special_ids])
-        left, asked = corrupted_lengths(rows.length, self.share, self.mean_span)
+        input_length, target_length = corrupted_lengths(rows.length, self.share, self.mean_span)
         shape = len(packed.token_ids)
-        token_ids = np.full((shape, left), rows.pad_id, np.int32)
-        labels = np.full((shape, asked), rows.pad_id, np.int32)
+        token_ids = np.full((shape, input_length), rows.pad_id, np.int32)
+        labels = np.full((shape, target_length), rows.pad_id, np.int32)
         documents, weights = np.zeros_like(token_ids), np.zeros(labels.shape, np.float32)
         for row, random in enumerate(_randoms(seed, epoch, numbers)):
             text = packed.token_ids[row, packed.documents[row] > 0]
@@ -226,7 +226,7 @@ OBJECTIVES: dict[str, type] = {
 
 
 def _next_tokens(packed: PackedRows, pad_id: int) -> Batch:
-    """The batch of a language model."""
+    """Returns the batch of a causal language model."""
     labels = np.roll(packed.token_ids, -1, axis=1)
     same = (packed.documents > 0) & (packed.documents == np.roll(packed.documents, -1, axis=1))
     same[:, -1] = False
@@ -240,7 +240,7 @@ def _next_tokens(packed: PackedRows, pad_id: int) -> Batch:
 
 
 def _since(begins: np.ndarray, documents: np.ndarray) -> np.ndarray:
-    """1 from where `begins` is True to the end of its document, int32."""
+    """Returns 1 from where `begins` is True to the end of its document, int32."""
     counted = np.cumsum(begins, axis=1)
     first = positions_within(documents) == 0
     before = np.maximum.accumulate(np.where(first, counted - begins, 0), axis=1)
