@@ -5,7 +5,7 @@ import pytest
 from hornbook.data.readers.header_tables import read_table
 from hornbook.errors import DataError, OptionError
 from hornbook.tabular.encodings import check_encoding, guess, sample_of
-from hornbook.tabular.lines import numbered_lines
+from hornbook.tabular.lines import find_file_encoding, numbered_lines
 
 WESTERN = [
     "Müller,käse\nMüller,brot\n",
@@ -94,6 +94,23 @@ def test_other_encodings_are_refused_with_the_option_and_read_with_it(tmp_path, 
     assert "--encoding" in str(caught.value)
     [(_, row)] = read_table(path, encoding=encoding)
     assert row["text"] == text.replace(",", " ").strip()
+
+
+def _by_line(path):
+    return list(numbered_lines(path, lambda *_: None, lambda _: None))
+
+
+def _by_sample(path):
+    return find_file_encoding(path, lambda _: None)
+
+
+@pytest.mark.parametrize("read", [_by_line, _by_sample])
+@pytest.mark.parametrize("line", [1, 21, 40_000])
+def test_a_bad_byte_among_ascii_is_named_with_its_line(tmp_path, read, line):
+    path = tmp_path / "corpus.txt"
+    path.write_bytes(b"plain text\n" * (line - 1) + b"a bad \x81 byte\n" + b"plain text\n" * 5)
+    with pytest.raises(DataError, match=rf"corpus\.txt:{line}: not text in UTF-8"):
+        read(path)
 
 
 def test_what_was_guessed_is_said_once_with_words(tmp_path, capsys):

@@ -1,10 +1,10 @@
-"""Which encoding bytes are in: UTF-8, Chinese GB18030, Western Windows-1252, or not sure.
+"""Detects the encoding of bytes: UTF-8, Chinese GB18030, Western Windows-1252, or not sure.
 
-Bytes that are UTF-8 are taken for it: other text is so by chance only in a word or two.  What is
-not UTF-8 is read both as GB18030 and as Windows-1252, and each reading is held against how such
-text looks: Chinese is made of common characters, of two high bytes each; Western words are ASCII
-letters with a few accented ones between them, and capitals only where capitals may stand.  Where
-neither or both look right nothing is read, because letters read wrongly are worse than an error.
+Bytes that are valid UTF-8 are taken for it: other text is valid by chance only in a word or two.
+Everything else is decoded both as GB18030 and as Windows-1252, and each result is compared with
+how such text looks: Chinese consists of common characters, of two high bytes each; Western words
+are ASCII letters with a few accented ones between them, and capitals only where capitals may be.
+Where neither or both look right nothing is read: wrong letters are worse than an error.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ TITLES = {"utf-8": "UTF-8", "gb18030": "GB18030", "cp1252": "Windows-1252"}
 
 @dataclass(frozen=True)
 class Guess:
-    """An encoding that was found out.
+    """A detected encoding.
 
     Attributes:
         encoding: Python's name of it; None: nothing fits well enough.
-        words: Some that look different in another encoding.
+        words: Some words that look different in another encoding.
     """
 
     encoding: str | None
@@ -59,7 +59,7 @@ class Guess:
 
     @property
     def note(self) -> str:
-        """What to tell about the guess; nothing of UTF-8."""
+        """A sentence about the guess; empty for UTF-8."""
         if self.encoding in (None, "utf-8"):
             return ""
         shown = ", ".join(map(repr, self.words))
@@ -74,7 +74,7 @@ _CHOSEN: ContextVar[str | None] = ContextVar("encoding", default=None)
 
 @contextmanager
 def reading_as(encoding: str | None) -> Iterator[None]:
-    """Files whose encoding is not named are read as `encoding` in this block; None: as ever."""
+    """Files whose encoding is not named are read as `encoding` in this block, unless it is None."""
     before = _CHOSEN.get()
     _CHOSEN.set(before if encoding is None else check_encoding(encoding))
     try:
@@ -84,7 +84,7 @@ def reading_as(encoding: str | None) -> Iterator[None]:
 
 
 def check_encoding(encoding: str | None) -> str | None:
-    """Python's name of the encoding that was asked for, here or with `reading_as`; None: none was.
+    """Python's name of the encoding that was chosen, here or with `reading_as`, or None.
 
     Raises:
         OptionError: there is none of that name.
@@ -94,17 +94,17 @@ def check_encoding(encoding: str | None) -> str | None:
     if encoding.lower() == "auto":
         return None
     try:
-        found = codecs.lookup(encoding.strip())
-        is_text = found._is_text_encoding  # "rot13" and "zip" are codecs as well
+        codec = codecs.lookup(encoding.strip())
+        is_text = codec._is_text_encoding  # "rot13" and "zip" are codecs as well
     except (LookupError, ValueError):
         is_text = False
     if not is_text:
         raise OptionError(f"Unknown encoding {encoding!r}.  {did_you_mean(encoding, _USUAL)}")
-    return "utf-8" if found.name == "utf-8-sig" else found.name
+    return "utf-8" if codec.name == "utf-8-sig" else codec.name
 
 
 def sample_of(raw: bytes) -> bytes:
-    """The lines that decide: from the first with a byte beyond ASCII on, 256 KiB of them."""
+    """The lines that decide: 256 KiB of them, from the first that is not ASCII."""
     high = _HIGH.search(raw)
     if high is None:
         return b""
@@ -113,7 +113,7 @@ def sample_of(raw: bytes) -> bytes:
 
 
 def guess(sample: bytes) -> Guess:
-    """The encoding of a sample of lines; see the module."""
+    """Detects the encoding of a sample of lines; see the module."""
     if len(sample) >= SAMPLE_BYTES:  # not half a character at the end
         sample = sample[: sample.rfind(b"\n") + 1] or sample[: sample.rfind(b" ") + 1] or sample
     if sample.isascii():
@@ -124,7 +124,7 @@ def guess(sample: bytes) -> Guess:
     chinese, western = _read(sample, "gb18030"), _read(sample, "cp1252")
     chinese_wrong = 1.0 if chinese is None else chinese_faults(sample)
     share = _utf8_share(sample)
-    if share > 0.7 and chinese_wrong > 0.3:  # damage, which will be named
+    if share > 0.7 and chinese_wrong > 0.3:  # damage, which the reader names
         return Guess("utf-8")
     western_wrong = 1.0 if western is None else western_faults(western)
     if chinese is not None and chinese_wrong <= 0.3 and western_wrong >= 0.4:
@@ -135,12 +135,21 @@ def guess(sample: bytes) -> Guess:
     return Guess("utf-8" if share > 0.4 else None)
 
 
-def unsure(name: str) -> str:
-    """What to say of a file whose encoding could not be found out."""
+def unsure(name: str, raw: bytes, first_line: int = 1) -> str:
+    """The message about a file whose encoding could not be determined.
+
+    Args:
+        name: Of the file.
+        raw: Text that is not ASCII.
+        first_line: The number of its first line.
+    """
+    lines = raw.split(b"\n")
+    not_ascii = [index for index, line in enumerate(lines) if not line.isascii()]
+    index = next((index for index in not_ascii if not _is_utf8(lines[index])), not_ascii[0])
     return (
-        f"{name} is not text in UTF-8, and whether it is GB18030, Windows-1252 or another encoding "
-        f"is not sure.\nName it with --encoding (encoding=): {', '.join(_USUAL[1:])} ..., "
-        "or save the file as UTF-8."
+        f"{name}:{first_line + index}: not text in UTF-8, and whether it is GB18030, Windows-1252 "
+        f"or another encoding is not sure.\nName it with --encoding (encoding=): "
+        f"{', '.join(_USUAL[1:])} ..., or save the file as UTF-8."
     )
 
 
@@ -162,7 +171,7 @@ def _is_utf8(sample: bytes) -> bool:
 
 
 def _by_chance(sample: bytes) -> Guess:
-    """Which it is, of a few bytes that are both UTF-8 and common Chinese characters in GB18030.
+    """Decides about a few bytes that are both UTF-8 and common Chinese characters in GB18030.
 
     The bytes of a cat, `猫`, in GB18030 are those of `è` in UTF-8, and `一些` are letters that only
     Bashkir has.  Beside ASCII letters they are UTF-8; letters of rare scripts are Chinese; a cell
@@ -179,7 +188,7 @@ def _by_chance(sample: bytes) -> Guess:
 
 
 def _utf8_share(sample: bytes) -> float:
-    """Of the bytes beyond ASCII, the share that are in whole characters of UTF-8."""
+    """The share of the bytes beyond ASCII that are part of whole UTF-8 characters."""
     text = sample.decode("utf-8", "surrogateescape")
     broken = sum("\udc80" <= character <= "\udcff" for character in text)
     return 1 - broken / len(_HIGH.findall(sample))
@@ -194,9 +203,9 @@ def _read(sample: bytes, encoding: str) -> str | None:
 
 def _words(text: str) -> tuple[str, ...]:
     """Up to three words with letters that are not ASCII."""
-    found: dict[str, None] = {}
+    words: dict[str, None] = {}
     for match in _WORD.finditer(text):
-        found.setdefault(match.group()[:20])
-        if len(found) == 3:
+        words.setdefault(match.group()[:20])
+        if len(words) == 3:
             break
-    return tuple(found)
+    return tuple(words)

@@ -1,7 +1,7 @@
-"""Lines of text with their numbers, one at a time; or a whole block of text.
+"""Reads lines of text with their numbers, one at a time, or decodes a whole block of text.
 
-The encoding is settled at the first line that is not ASCII, by that line and those behind it
-(see `encodings`), and holds for the rest.  A line that does not fit it is damage.
+The encoding is detected at the first line that is not ASCII, from that line and those that follow
+(see `encodings`), and holds for the rest.  A line that does not fit it is damaged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hornbook.tabular.encodings import (
 from hornbook.tabular.opening import STANDARD_INPUT, name_of, open_bytes, read_blocks, unreadable
 
 MAX_LINE_BYTES = 16 * 2**20
-Report = Callable[[str, str], None]  # where (`file:line`), and what is wrong there
+Report = Callable[[str, str], None]  # where (`file:line`), and what is wrong
 Say = Callable[[str], None]
 
 
@@ -39,21 +39,21 @@ def numbered_lines(
     max_array_bytes: int = 0,
     fallback: str | None = None,
 ) -> Iterator[tuple[int, str]]:
-    """Gives `(line number from 1, text with its line end)`, holding one line at a time.
+    """Yields `(line number from 1, text with its line end)`, holding one line at a time.
 
-    Only `\\n` ends a line.  Lines that are not text are reported and passed over.
+    Only `\\n` ends a line.  Lines that are not text are reported and skipped.
 
     Args:
         source: A path, packed or not, or `"-"` for standard input.
-        report: Gets the lines that are no text.
-        say: Gets a sentence about an encoding that was guessed.
-        encoding: Python's name of it; None finds it out.
+        report: Receives the lines that are not text.
+        say: Receives a sentence about an encoding that was guessed.
+        encoding: Python's name of it; None detects it.
         max_line_bytes: A longer line is refused before it is read.
-        max_array_bytes: So long may the first line be when it begins with `[`: a JSON array.
+        max_array_bytes: The maximum length of a first line that begins with `[`: a JSON array.
         fallback: The encoding where none is sure.  Defaults to an error.
 
     Raises:
-        DataError: the file cannot be opened or read on, a line is too long, or the encoding is
+        DataError: the file cannot be opened or read, a line is too long, or the encoding is
             not sure.
     """
     name = name_of(source)
@@ -69,10 +69,10 @@ def numbered_lines(
 
 
 def decode_block(raw: bytes, name: str, encoding: str, first_line: int = 1) -> str:
-    """The text of whole lines in a known encoding.
+    """Decodes whole lines in a known encoding.
 
     Raises:
-        DataError: naming the line that is not.
+        DataError: a line is not in this encoding; with its number.
     """
     if b"\0" in raw:
         line = first_line + raw.count(b"\n", 0, raw.index(b"\0"))
@@ -92,46 +92,55 @@ def decode_block(raw: bytes, name: str, encoding: str, first_line: int = 1) -> s
 
 
 def find_encoding(
-    raw: bytes, name: str, say: Say, encoding: str | None = None, fallback: str | None = None
+    raw: bytes,
+    name: str,
+    say: Say,
+    encoding: str | None = None,
+    fallback: str | None = None,
+    first_line: int = 1,
 ) -> str:
-    """The encoding of text at hand: all of it, or from the first line that is not ASCII on.
+    """Detects the encoding of text: all of it, or from the first line that is not ASCII.
 
     Args:
-        raw: Text, as `opening` gives it.
+        raw: Text, as `opening` returns it.
         name: Of the file.
-        say: Gets a sentence about the guess.
-        encoding: As it was asked for; None finds it out.
+        say: Receives a sentence about the guess.
+        encoding: The encoding that the user named; None detects it.
         fallback: The encoding where none is sure.  Defaults to an error.
+        first_line: The number of the first line of `raw`, for the error.
 
     Raises:
-        DataError: it is not sure.
+        DataError: it is not sure; with the first line that is not UTF-8.
     """
     encoding = check_encoding(encoding)
     if encoding is not None:
         return _narrow(encoding)
-    found = guess(sample_of(raw))
-    if found.encoding is None:
+    detected = guess(sample_of(raw))
+    if detected.encoding is None:
         if fallback is None:
-            raise DataError(unsure(name))
+            raise DataError(unsure(name, raw, first_line))
         return fallback
-    if found.note:
-        say(f"{name}: {found.note}")
-    return found.encoding
+    if detected.note:
+        say(f"{name}: {detected.note}")
+    return detected.encoding
 
 
 def find_file_encoding(source: str | Path, say: Say, encoding: str | None = None) -> str:
-    """The encoding of a file that is not at hand: the same as of all of it; see `find_encoding`."""
-    sample = b""
+    """Detects the encoding of a file without reading all of it; see `find_encoding`."""
+    sample, first_line = b"", 1
     if encoding is None:
-        for block, _ in read_blocks(source, SAMPLE_BYTES):
-            sample += block if sample else sample_of(block)
+        for block, line in read_blocks(source, SAMPLE_BYTES):
+            if sample:
+                sample += block
+            elif sample := sample_of(block):
+                first_line = line + block.count(b"\n", 0, block.index(sample))
             if len(sample) >= SAMPLE_BYTES:
                 break
-    return find_encoding(sample, name_of(source), say, encoding)
+    return find_encoding(sample, name_of(source), say, encoding, first_line=first_line)
 
 
 def line_ends(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Ends lines at a lone `\\r` as well, as old Macs write them and CSV readers take them."""
+    """Ends lines at a lone `\\r` as well, as old Macs write them and CSV readers accept them."""
     added = 0
     for number, line in lines:
         if "\r" not in line or line.index("\r") >= len(line.rstrip("\r\n")):
@@ -145,7 +154,7 @@ def line_ends(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 
 def _narrow(encoding: str) -> str:
-    """What text in a wide encoding is in once it was opened."""
+    """The encoding of text once it is opened: wide ones become UTF-8."""
     return "utf-8" if encoding.startswith(("utf-16", "utf-32")) else encoding
 
 
@@ -183,7 +192,7 @@ def _decoded(
             report(f"{name}:{number}", "has NUL bytes, so this is not UTF-8 text")
             continue
         if encoding is None and not line.isascii():
-            encoding, lines = _settle(line, lines, name, say, ahead, fallback)
+            encoding, lines = _settle(number, line, lines, name, say, ahead, fallback)
             lines = chain([(number, line)], lines)
             yield from _decoded(lines, name, report, say, encoding, ahead, fallback)
             return
@@ -199,6 +208,7 @@ def _decoded(
 
 
 def _settle(
+    number: int,
     line: bytes,
     lines: Iterator[tuple[int, bytes]],
     name: str,
@@ -206,17 +216,19 @@ def _settle(
     ahead: bool,
     fallback: str | None,
 ) -> tuple[str, Iterator[tuple[int, bytes]]]:
-    """The encoding, from a line and those behind it, and all lines that are still to come."""
+    """Detects the encoding from a line and those that follow; returns it and these lines."""
     waiting: list[tuple[int, bytes]] = []
-    if ahead or guess(line).encoding != "utf-8":  # who types waits for no line behind
+    if ahead or guess(line).encoding != "utf-8":  # input from a terminal does not wait for more
         size = len(line)
         for numbered in lines:
             waiting.append(numbered)
             size += len(numbered[1])
             if size >= SAMPLE_BYTES:
                 break
-    sample = b"".join([line, *(raw for _, raw in waiting if b"\0" not in raw)])
-    return find_encoding(sample, name, say, fallback=fallback), chain(waiting, lines)
+    following = (b"\n" if b"\0" in raw else raw for _, raw in waiting)
+    sample = b"".join([line, *following])
+    detected = find_encoding(sample, name, say, fallback=fallback, first_line=number)
+    return detected, chain(waiting, lines)
 
 
 def _wrong(raw: bytes, error: UnicodeDecodeError, encoding: str) -> str:
