@@ -68,7 +68,7 @@ def minilm() -> Path:
 def reviews(count: int) -> np.ndarray:
     """Token ids of long film reviews, `(count, LENGTH)`."""
     folder = Path(os.environ.get("HORNBOOK_DATA", Path(__file__).parents[2] / "shared" / "data"))
-    tokenizer = hornbook.load(minilm(), heads=()).need_tokenizer()
+    tokenizer = hornbook.load(minilm(), heads=()).require_tokenizer()
     found: list[list[int]] = []
     with gzip.open(folder / "imdb" / "test.jsonl.gz", "rt", encoding="utf-8") as lines:
         for line in lines:

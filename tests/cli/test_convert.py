@@ -69,7 +69,7 @@ def test_what_the_user_can_fix_is_said_without_a_traceback(folder, tmp_path, cap
     for words, message in (
         ([str(folder), str(folder)], "the same folder"),
         ([str(tmp_path / "nowhere"), str(tmp_path / "x")], "no model folder"),
-        ([str(folder), str(tmp_path / "mine")], "something else than a model"),
+        ([str(folder), str(tmp_path / "mine")], "something other than a model"),
         ([str(folder), str(tmp_path / "x"), "--family", "brt"], "Did you mean 'bert'"),
     ):
         assert main(["convert", *words]) == 2

@@ -119,7 +119,7 @@ class EncoderRecipe(Recipe):
             changes |= longer_positions(self.pretrained, self.max_length, self.positions, ignore)
             changes |= {"application": "encoder", "heads": (), "ignore_config": ignore}
             pretrained = load(self.pretrained, **changes)
-            self.tokenizer, self.encoder = pretrained.need_tokenizer(), pretrained.model
+            self.tokenizer, self.encoder = pretrained.require_tokenizer(), pretrained.model
             return
         self.tokenizer, self.encoder = new_encoder(
             texts,

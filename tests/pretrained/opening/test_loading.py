@@ -445,9 +445,9 @@ def test_a_folder_that_is_no_model_is_not_replaced(make_folder, tmp_path):
     model = hornbook.load(make_folder())
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    with pytest.raises(OptionError, match="something else than a model"):
+    with pytest.raises(OptionError, match="something other than a model"):
         model.save(tmp_path / "mine")
-    with pytest.raises(OptionError, match="something else than a model"):
+    with pytest.raises(OptionError, match="something other than a model"):
         model.save(tmp_path / "mine" / "thesis.txt")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
     (tmp_path / "empty").mkdir()

@@ -49,7 +49,7 @@ def test_the_rows_for_what_texts_share_are_there_and_can_be_told_apart(tiny):
 
 def test_a_folder_of_that_name_goes_first_and_other_names_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CheckpointError, match="By name, without a folder, there is hornbook-tiny"):
+    with pytest.raises(CheckpointError, match="Models that come with hornbook: hornbook-tiny"):
         hornbook.load("hornbook-tinny")
     assert model_folder("hornbook-tiny").is_absolute()
     (tmp_path / "hornbook-tiny").mkdir()

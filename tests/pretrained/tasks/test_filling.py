@@ -86,7 +86,7 @@ def test_an_answer_is_cut_out_of_the_passages(model):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda model: model.fill("今天"), r"Text 1 has no gap: put \[MASK\]"),
+        (lambda model: model.fill("今天"), r"Text 1 has no mask: put \[MASK\]"),
         (lambda model: model.fill("[MASK]", n=0), "n is 0"),
         (lambda model: model.fill("[MASK]" * 30), "Text 1 has 32 tokens, .* 24 positions"),
         (lambda model: model.fill("[MASK]", order="by chance"), "Unknown order 'by chance'"),

@@ -127,7 +127,7 @@ def test_options_that_cannot_work_are_named(writer, options, message):
 
 
 def test_an_encoder_says_how_it_could_write(tiny_transformer):
-    with pytest.raises(OptionError, match="reads and does not write"):
+    with pytest.raises(OptionError, match="is an encoder and cannot generate text"):
         Pretrained(tiny_transformer(), None).generate([5, 6])
     with pytest.raises(OptionError, match="heads=\\['mlm'\\]"):
         Pretrained(tiny_transformer(application="causal_lm", heads=()), None).generate([5, 6])

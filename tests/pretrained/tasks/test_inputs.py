@@ -6,32 +6,32 @@ import numpy as np
 import pytest
 
 from hornbook.errors import OptionError
-from hornbook.pretrained.tasks.inputs import Given, given, one_text, rows_of_ids
+from hornbook.pretrained.tasks.inputs import Inputs, one_text, parse_inputs, rows_of_ids
 
 
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ("one text", Given(["one text"], alone=True, texts=True)),
-        ("", Given([""], alone=True, texts=True)),
-        (["one text"], Given(["one text"], alone=False, texts=True)),
-        (["a", "b"], Given(["a", "b"], alone=False, texts=True)),
-        ([], Given([], alone=False, texts=True)),
-        ((text for text in "ab"), Given(["a", "b"], alone=False, texts=True)),
-        (np.array(["a", "b"]), Given(["a", "b"], alone=False, texts=True)),
-        ([5, 6], Given([[5, 6]], alone=True, texts=False)),
-        (np.array([5, 6]), Given([[5, 6]], alone=True, texts=False)),
-        (range(3), Given([[0, 1, 2]], alone=True, texts=False)),
-        ([[5, 6], [7]], Given([[5, 6], [7]], alone=False, texts=False)),
-        ([np.array([5, 6]), (7,)], Given([[5, 6], [7]], alone=False, texts=False)),
-        (np.array([[5, 6], [7, 8]]), Given([[5, 6], [7, 8]], alone=False, texts=False)),
-        ([[]], Given([[]], alone=False, texts=False)),
-        (("a", "b"), Given(["a", "b"], alone=False, texts=True)),
+        ("one text", Inputs(["one text"], single=True, are_texts=True)),
+        ("", Inputs([""], single=True, are_texts=True)),
+        (["one text"], Inputs(["one text"], single=False, are_texts=True)),
+        (["a", "b"], Inputs(["a", "b"], single=False, are_texts=True)),
+        ([], Inputs([], single=False, are_texts=True)),
+        ((text for text in "ab"), Inputs(["a", "b"], single=False, are_texts=True)),
+        (np.array(["a", "b"]), Inputs(["a", "b"], single=False, are_texts=True)),
+        ([5, 6], Inputs([[5, 6]], single=True, are_texts=False)),
+        (np.array([5, 6]), Inputs([[5, 6]], single=True, are_texts=False)),
+        (range(3), Inputs([[0, 1, 2]], single=True, are_texts=False)),
+        ([[5, 6], [7]], Inputs([[5, 6], [7]], single=False, are_texts=False)),
+        ([np.array([5, 6]), (7,)], Inputs([[5, 6], [7]], single=False, are_texts=False)),
+        (np.array([[5, 6], [7, 8]]), Inputs([[5, 6], [7, 8]], single=False, are_texts=False)),
+        ([[]], Inputs([[]], single=False, are_texts=False)),
+        (("a", "b"), Inputs(["a", "b"], single=False, are_texts=True)),
     ],
 )
 def test_texts_and_token_ids_are_told_apart_and_one_from_several(values, expected):
-    assert given(values) == expected
-    assert given(given(expected)) is expected
+    assert parse_inputs(values) == expected
+    assert parse_inputs(parse_inputs(expected)) is expected
 
 
 @pytest.mark.parametrize(
@@ -46,20 +46,20 @@ def test_texts_and_token_ids_are_told_apart_and_one_from_several(values, expecte
     ],
 )
 def test_a_tuple_of_two_texts_is_a_pair_where_pairs_have_a_meaning(values, rows, alone):
-    assert given(values, pairs=True) == Given(rows, alone, texts=True)
+    assert parse_inputs(values, pairs=True) == Inputs(rows, alone, are_texts=True)
 
 
 def test_a_column_of_a_table_is_a_list_whatever_its_index():
     pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
     column = pandas.Series(["a", "b"], index=[7, 9])
     for values in (column, polars.Series(["a", "b"]), column.astype("string")):
-        assert given(values) == Given(["a", "b"], alone=False, texts=True)
-    assert given(pandas.Series([5, 6], index=[3, 4])).rows == [[5, 6]]
+        assert parse_inputs(values) == Inputs(["a", "b"], single=False, are_texts=True)
+    assert parse_inputs(pandas.Series([5, 6], index=[3, 4])).rows == [[5, 6]]
     for table in (column.to_frame(), polars.DataFrame({"text": ["a"]})):
         with pytest.raises(OptionError, match="texts is a table; give one of its columns"):
-            given(table)
+            parse_inputs(table)
     with pytest.raises(OptionError, match=r"texts\[1\] is missing"):
-        given(pandas.Series(["a", None], dtype="string"))
+        parse_inputs(pandas.Series(["a", None], dtype="string"))
 
 
 @pytest.mark.parametrize(
@@ -86,20 +86,20 @@ def test_a_column_of_a_table_is_a_list_whatever_its_index():
 )
 def test_what_is_neither_is_one_error_that_names_it(values, said):
     with pytest.raises(OptionError, match=said):
-        given(values)
+        parse_inputs(values)
 
 
 def test_a_tuple_of_three_texts_is_no_pair():
     with pytest.raises(OptionError, match="a tuple of 3 texts"):
-        given(("a", "b", "c"), pairs=True)
+        parse_inputs(("a", "b", "c"), pairs=True)
     with pytest.raises(OptionError, match="list of 3 texts; expected a text or a pair"):
-        given([("a", "b", "c")], pairs=True)
+        parse_inputs([("a", "b", "c")], pairs=True)
 
 
 def test_one_text_is_no_list_of_one():
     assert one_text("a", "template") == "a"
-    for value, said in [(["a"], "but a list was given"), (None, "NoneType"), (b"a", "is bytes")]:
-        with pytest.raises(OptionError, match=f"template is .*{said}|{said}"):
+    for value, said in [(["a"], "not a list"), (None, "NoneType"), (b"a", "is bytes")]:
+        with pytest.raises(OptionError, match=said):
             one_text(value, "template")
 
 

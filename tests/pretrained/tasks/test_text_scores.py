@@ -162,7 +162,12 @@ def test_a_masked_model_hides_each_token_once(model):
         ("causal_lm", [[5, 6]], {"window": 30}, "window is 30; this model has 24 positions"),
         ("causal_lm", [[5] * 20], {"prompts": [[5] * 9]}, "Prompt and text 1 has 29 tokens"),
         ("causal_lm", [[5]], {"prompts": [[5], [6]]}, "There are 1 texts, but 2 prompts"),
-        ("causal_lm", [[5]], {"prompts": [[5]], "window": 4}, "Windows are for texts"),
+        (
+            "causal_lm",
+            [[5]],
+            {"prompts": [[5]], "window": 4},
+            "window and stride need",
+        ),
         ("prefix_lm", [[5]], {}, "give prompts="),
         ("encoder", [[5]], {"prompts": [[5]]}, "leave out prompts"),
         ("encoder", [[5] * 30], {}, "Text 1 has 30 tokens, but the model has 24 positions"),

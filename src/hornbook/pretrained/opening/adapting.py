@@ -96,7 +96,7 @@ def reset_lora(variables: Mapping[str, Any]) -> None:
 
 def _merge(kernel: Any, a: Any, b: Any, scale: float) -> np.ndarray:
     kernel, a, b = (np.asarray(variable).astype("float32") for variable in (kernel, a, b))
-    return kernel + scale * (a @ b)
+    return np.asarray(kernel + scale * (a @ b))
 
 
 def _found(patterns: str | Sequence[str], paths: Iterable[str], option: str) -> list[str]:

@@ -120,6 +120,6 @@ def load(
     if generation is not None:
         generation = generation.renumbered(selection.new_id, transformer.config.vocab_size)
     own = tokenizer is None or isinstance(tokenizer, str)  # the folder's files are still right
-    own = own and selection.keeps_numbers(0 if found is None else found.vocabulary_size)
+    own = own and selection.keeps_ids(0 if found is None else found.vocabulary_size)
     companions = Companions.read(path, checkpoint.files, found if own else object())
     return Pretrained(transformer, found, generation=generation, companions=companions)

@@ -1,4 +1,4 @@
-"""What lies in a model folder: a configuration, weights, and a vocabulary."""
+"""A model folder: configuration, weights, and vocabulary."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hornbook import backend
 from hornbook.checkpoints import (
@@ -35,13 +35,18 @@ from hornbook.pretrained.opening.weights import (
     with_own_rows,
     write_keras_weights,
 )
+from hornbook.pretrained.transformer_protocol import TransformerModel
 from hornbook.text.tokenizer import Tokenizer
 from hornbook.text.tokenizer_folder import tokenizer_from_folder
+
+if TYPE_CHECKING:
+    from hornbook.models.configuration.transformer_config import TransformerConfig
+    from hornbook.models.family import Family
 
 LAYOUTS = ("huggingface", "google", "keras")
 CONFIG_NAMES = ("config.json", "bert_config.json")
 KERAS_WEIGHTS = "model.weights.h5"
-_SHOWN = 5  # tokens in a message
+_SHOWN = 5  # tokens per message
 
 
 def open_folder(
@@ -58,18 +63,18 @@ def open_folder(
     selection: Selection | None = None,
     tokenizer: Tokenizer | str | None = "folder",
     **changes: Any,
-) -> tuple[Any, Tokenizer | None, Checkpoint]:
-    """The Transformer of a folder, its tokenizer, and the checkpoint to read it from.
+) -> tuple[TransformerModel, Tokenizer | None, Checkpoint]:
+    """Returns the Transformer of a folder, its tokenizer, and the checkpoint with its weights.
 
-    It has no weights until `read_model` reads them.  The arguments are those of `load`;
-    what else `changes` names replaces a field of the configuration, unless it is None.
+    The Transformer has no weights until `read_model` reads them.  The arguments are those of
+    `load`; `changes` replace fields of the configuration unless they are None.
     """
     folder = model_folder(folder)
     settle(folder)
     if not folder.is_dir():
         raise CheckpointError(
             f"There is no model folder {folder}.\n"
-            f"By name, without a folder, there is {', '.join(NAMES)}."
+            f"Models that come with hornbook: {', '.join(NAMES)}."
         )
     verify_manifest(folder, required=False)
     config_file, values = read_config_file(folder)
@@ -82,42 +87,39 @@ def open_folder(
         refuse_quantized(checkpoint)
         check_sizes(family_data, config, checkpoint)
     rows = config.vocab_size
-    found: Tokenizer | None
+    of_folder = isinstance(tokenizer, str)
     if isinstance(tokenizer, str):
         if tokenizer != "folder":
             raise OptionError(f"tokenizer is {tokenizer!r}; give a tokenizer, None or 'folder'.")
-        found = tokenizer_from_folder(
+        tokenizer = tokenizer_from_folder(
             folder, pre_tokenize=pre_tokenize, add_special_tokens=family_data.special_tokens
         )
-    else:
-        found = tokenizer
     changes = {field: value for field, value in changes.items() if value is not None}
     _check_fields(config, changes)
     if heads is None:
         heads = heads_in(family_data, checkpoint, config)
         if config.encoder_decoder and changes.get("application", config.application) == "encoder":
-            heads = ()  # they stand on what writes
+            heads = ()  # its heads belong to the decoder
     if labels := number_of_labels(family_data, checkpoint, heads):
         changes = {"num_labels": labels, **changes}
     config = config.replace(heads=tuple(heads), **changes)
     config = as_the_file_ties(config, family_data, checkpoint)
     if name_unused(family_data, checkpoint, heads, values):
-        config.extra.pop("architectures", None)  # names a class with the head that is left out
+        config.extra.pop("architectures", None)  # names a class with the unused head
     if selection is not None:
         config = selection.config(config)
-        of_folder = found is not None and isinstance(tokenizer, str)
-        if of_folder and found and not selection.keeps_numbers(found.vocabulary_size):
-            _check_rows(folder, found, rows)
-            found = fitting_tokenizer(found, selection, rows)
-    if found is not None:
-        _check_rows(folder, found, config.vocab_size)
+        if of_folder and tokenizer and not selection.keeps_ids(tokenizer.vocabulary_size):
+            _check_rows(folder, tokenizer, rows)
+            tokenizer = fitting_tokenizer(tokenizer, selection, rows)
+    if tokenizer is not None:
+        _check_rows(folder, tokenizer, config.vocab_size)
     backend.announce()
-    kept_in = policy(compute_dtype, variable_dtype, frozen=frozen)
-    return unbuilt(config, kept_in, name), found, checkpoint
+    dtype_policy = policy(compute_dtype, variable_dtype, frozen=frozen)
+    return unbuilt(config, dtype_policy, name), tokenizer, checkpoint
 
 
 def read_config_file(folder: Path) -> tuple[Path, dict[str, Any]]:
-    """The configuration file of a model folder and what stands in it.
+    """Returns the configuration file of a model folder, and its contents.
 
     Raises:
         CheckpointError: there is none, or it is no JSON object.
@@ -140,8 +142,8 @@ def read_config_file(folder: Path) -> tuple[Path, dict[str, Any]]:
     )
 
 
-def family_of(values: Mapping[str, Any], name: str | None):
-    """The family a configuration belongs to; `name`, if given, decides."""
+def family_of(values: Mapping[str, Any], name: str | None) -> Family:
+    """Returns the family that a configuration belongs to, or the one called `name`."""
     from hornbook.models.families import FAMILIES, family_named
 
     if name is not None:
@@ -149,32 +151,32 @@ def family_of(values: Mapping[str, Any], name: str | None):
     own = values.get("hornbook")
     if isinstance(own, dict) and "family" in own:
         return family_named(str(own["family"]))
-    said = values.get("model_type")  # Google's files do not say
+    declared = values.get("model_type")  # Google's files have none
     for family in FAMILIES.values():
-        if family.has_signs(values) and said in (None, family.model_type):
+        if family.has_signs(values) and declared in (None, family.model_type):
             return family
-    model_type = said or "bert"
+    model_type = declared or "bert"
     for family in FAMILIES.values():
         if model_type == family.model_type or model_type in family.aliases:
             return family
     known = sorted({family.model_type for family in FAMILIES.values()})
     raise CheckpointError(
         f"This is a model of type {model_type!r}, which hornbook does not know.\n"
-        f"Known types: {', '.join(known)}.  If it computes the same as one of them, say which "
+        f"Known types: {', '.join(known)}.  If it computes the same as one of them, name that "
         f"with family=..."
     )
 
 
-def _check_fields(config: Any, changes: Mapping[str, Any]) -> None:
+def _check_fields(config: TransformerConfig, changes: Mapping[str, Any]) -> None:
     fields = {field.name for field in dataclasses.fields(config)}
     for name in changes:
         if name not in fields:
-            raise OptionError(f"A model has no {name!r} to change. {did_you_mean(name, fields)}")
+            raise OptionError(f"Unknown option {name!r}. {did_you_mean(name, fields)}")
 
 
 def _check_rows(folder: Path, tokenizer: Tokenizer, vocab_size: int) -> None:
-    """Makes sure that every token has a row."""
-    # fewer tokens than rows is common: rows are rounded up, or their words were never written
+    """Checks that every token has a row."""
+    # fewer tokens than rows are common: rows are rounded up, or some are unused
     if tokenizer.vocabulary_size > vocab_size:
         beyond = range(vocab_size, min(tokenizer.vocabulary_size, vocab_size + _SHOWN))
         named = [
@@ -183,30 +185,31 @@ def _check_rows(folder: Path, tokenizer: Tokenizer, vocab_size: int) -> None:
         more = tokenizer.vocabulary_size - vocab_size - len(named)
         raise CheckpointError(
             f"The vocabulary of {folder} has {tokenizer.vocabulary_size} tokens, but the model "
-            f"only {vocab_size} rows for them.\nIt has none for {', '.join(named)}"
-            f"{f' and {more} more' if more else ''}.\nTake it from where the weights are from."
+            f"has only {vocab_size} rows.\nTokens without a row: {', '.join(named)}"
+            f"{f' and {more} more' if more else ''}.\nUse the vocabulary that belongs to the "
+            "weights."
         )
 
 
 def policy(
     compute_dtype: str | None = None, variable_dtype: str = "float32", *, frozen: bool = False
 ) -> Any:
-    """Keras's policy of computing in `compute_dtype` with weights in `variable_dtype`.
+    """Returns Keras's policy of computing in `compute_dtype` with weights in `variable_dtype`.
 
     Args:
-        compute_dtype: None: as the weights, and float32 where these are whole numbers.
-        variable_dtype: One of half precision cannot compute in another.  `"int8"` and `"int4"`
-            are of the large matrices; everything else is then float32.
-        frozen: Whether the weights are never trained: JAX gets a `FrozenMatrix` of all that
-            compute in their own type, if it is float32 or bfloat16.
+        compute_dtype: Defaults to the type of the weights, and to float32 for integer weights.
+        variable_dtype: Half-precision weights cannot compute in another type.  `"int8"` and
+            `"int4"` apply to the large matrices; everything else is then float32.
+        frozen: Whether the weights are never trained: on JAX, large float32 or bfloat16 matrices
+            become `FrozenMatrix`.
 
     Raises:
-        OptionError: there is no such type, or the two do not go together.
+        OptionError: a type is unknown, or the two cannot be combined.
     """
     import keras
 
     from hornbook.layers.matrices.frozen import FrozenPolicy
-    from hornbook.layers.matrices.rounded import LARGEST
+    from hornbook.layers.matrices.rounding import LARGEST
 
     policies = {
         "float32": "float32",
@@ -231,14 +234,15 @@ def policy(
         return policies[compute_dtype]
     if variable_dtype != compute_dtype:
         raise OptionError(
-            f"Weights in {variable_dtype} compute in {variable_dtype}, not in {compute_dtype}."
+            f"Weights in {variable_dtype} can only compute in {variable_dtype}, not in "
+            f"{compute_dtype}."
         )
     return variable_dtype
 
 
 def write_model(
     folder: Path,
-    transformer: Any,
+    transformer: TransformerModel,
     tokenizer: Tokenizer | None,
     *,
     layout: str = "huggingface",
@@ -250,20 +254,20 @@ def write_model(
 
     Args:
         folder: Usually the temporary one of `atomic_folder`.
-        transformer: Built.
-        tokenizer: Or None.
+        transformer: The model, built.
+        tokenizer: Its tokenizer; None without one.
         layout: One of `LAYOUTS`.
         shard_size: See `write_shards`.
-        others: Name -> layer to save with it, under names of our own.
-        dtype: What the weights are written in; None: what they are in.  Not for Keras's layout.
+        others: Name -> layer to save with it, under our own names.
+        dtype: Type to write the weights in.  Defaults to theirs; not for Keras's layout.
     """
     from hornbook.layers.matrices.frozen import matrices_in
     from hornbook.models.families import family_named
 
     if kind := matrices_in(transformer):
         raise OptionError(
-            f"This model was loaded with frozen weights in {kind}, only to be used.\n"
-            "Save it from one that was loaded without frozen and variable_dtype."
+            f"This model was loaded with frozen weights in {kind} and cannot be saved.\n"
+            "Load it without frozen and variable_dtype to save it."
         )
     if others and layout == "keras":
         raise ValueError("Keras's layout has a place for the Transformer only, not for others.")
@@ -274,8 +278,8 @@ def write_model(
         known = ", ".join([*family.weights, "keras"])
         raise OptionError(f"{family.name} has no {layout} layout.  It has: {known}.")
     values = family.write_config(transformer.config)
-    if (written := dtype or transformer.variable_dtype) != "float32":
-        values["dtype"] = written  # what others open it in
+    if (file_dtype := dtype or transformer.variable_dtype) != "float32":
+        values["dtype"] = file_dtype  # the type that transformers loads it in
     variables = all_variables(transformer, others, merged_variables)
     if layout == "google":
         write_json(folder / "bert_config.json", values)
@@ -297,9 +301,9 @@ def write_model(
 
 
 def replaceable(folder: str | Path) -> Path:
-    """`folder`, unless something else than a model lies there."""
+    """Returns `folder`; raises an error if it holds anything but a model."""
     folder = Path(folder)
     is_model = any((folder / name).is_file() for name in CONFIG_NAMES)
     if folder.exists() and not is_model and not (folder.is_dir() and not any(folder.iterdir())):
-        raise OptionError(f"{folder} holds something else than a model.  Name another folder.")
+        raise OptionError(f"{folder} holds something other than a model.  Name another folder.")
     return folder

@@ -65,7 +65,7 @@ class Selection:
                 changes["num_decoder_layers"] = len(self.blocks)
             if config.layer_types is not None:
                 changes["layer_types"] = tuple(config.layer_types[n] for n in self.blocks)
-        if not self.keeps_numbers(config.vocab_size):
+        if not self.keeps_ids(config.vocab_size):
             kept = self.kept_tokens(config.vocab_size)
             self._new_ids = {old: new for new, old in enumerate(kept)}
             changes |= self._renumbered_ids(config)
@@ -118,7 +118,7 @@ class Selection:
             return path
         return _BLOCK.sub(lambda found: f"{found[1]}blocks.{blocks[int(found[2])]}.", path)
 
-    def keeps_numbers(self, tokens: int) -> bool:
+    def keeps_ids(self, tokens: int) -> bool:
         """Whether the first `tokens` tokens have the numbers they had."""
         return not self._renumbers and (self._vocab_size is None or self._vocab_size >= tokens)
 

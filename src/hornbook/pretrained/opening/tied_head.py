@@ -1,10 +1,9 @@
-"""Whether a language head is tied to the token embedding: where file and configuration differ,
-the file is right."""
+"""Whether a language head is tied to the token embedding; the weights overrule config.json."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,29 +11,35 @@ from hornbook.checkpoints import Checkpoint
 from hornbook.errors import CheckpointError
 from hornbook.progress import note
 
+if TYPE_CHECKING:
+    from hornbook.models.configuration.transformer_config import TransformerConfig
+    from hornbook.models.family import Family
+
 _WORDS = "token_embedding.embeddings"
 _BIAS = "mlm.bias"
 
 
-def as_the_file_ties(config: Any, family: Any, checkpoint: Checkpoint) -> Any:
-    """The `TransformerConfig`, untied where the checkpoint has a head of other numbers.
+def as_the_file_ties(
+    config: TransformerConfig, family: Family, checkpoint: Checkpoint
+) -> TransformerConfig:
+    """Returns the configuration, untied if the checkpoint has a head with weights of its own.
 
-    transformers 5 decides alike.  Tensors are read only where there are two that should be one.
+    transformers 5 does the same.  Tensors are only read if two of them should be equal.
 
     Args:
-        config: With the heads that the model gets.
-        family: Its `Family`.
-        checkpoint: Where the weights come from.
+        config: With the heads of the model.
+        family: Its family.
+        checkpoint: The source of the weights.
 
     Raises:
-        CheckpointError: the same table of words is there under several names, with other numbers.
+        CheckpointError: the token embedding is stored under several names, with different values.
     """
     words = _present(family, checkpoint, _WORDS)
     for other in words[1:]:
         if not _equal(checkpoint, words[0], other):
             raise CheckpointError(
-                f"{words[0]} and {other} in {checkpoint.files[0]} should be the same table, and "
-                f"differ.\nA {family.name} has one for all: such a model is not read."
+                f"{words[0]} and {other} in {checkpoint.files[0]} should be equal, but differ.\n"
+                f"A {family.name} shares one token embedding, so this model cannot be read."
             )
     if "mlm" not in config.heads or not words:
         return config
@@ -44,67 +49,68 @@ def as_the_file_ties(config: Any, family: Any, checkpoint: Checkpoint) -> Any:
         untied, names = {"language_head": "untied"}, _present(family, checkpoint, "mlm.kernel")
     elif config.tie_word_embeddings and layout in family.head_table:
         untied = {"tie_word_embeddings": False}
-        names = _spelt(family, checkpoint, [family.head_table[layout]])
+        names = _spellings_present(family, checkpoint, [family.head_table[layout]])
     else:
         return config
     if not names or _equal(checkpoint, words[0], names[0]):
         return config
     note(
-        f"{names[0]} differs from {words[0]}, although the configuration says that they are tied "
+        f"{names[0]} differs from {words[0]}, although the configuration ties them "
         "(tie_word_embeddings): the head keeps its own weights."
     )
     return config.replace(**untied)
 
 
 def table_for_reading(
-    table: Mapping[str, Any], family: Any, checkpoint: Checkpoint
+    table: Mapping[str, Any], family: Family, checkpoint: Checkpoint
 ) -> dict[str, Any]:
-    """The table, with the name of the language head's bias that counts where there are two."""
+    """Returns the table; of two names for the language head's bias, the effective one is first."""
     names = _present(family, checkpoint, _BIAS)
     if len(names) < 2 or _BIAS not in table:
         return dict(table)
     if not _equal(checkpoint, *names[:2]):
-        note(f"{names[1]} differs from {names[0]}, which it should equal: it is the one used.")
-    return {**table, _BIAS: counting_first(table[_BIAS])}
+        note(f"{names[1]} differs from {names[0]}, but should be equal: {names[1]} is used.")
+    return {**table, _BIAS: effective_first(table[_BIAS])}
 
 
-def with_copies(tensors: Mapping[str, Any], table: Mapping[str, Any], config: Any) -> dict:
-    """The tensors to write, the bias of a head that is not tied under both of its names."""
+def with_copies(
+    tensors: Mapping[str, Any], table: Mapping[str, Any], config: TransformerConfig
+) -> dict[str, Any]:
+    """Returns the tensors to write, with the bias of an untied head under both of its names."""
     names = table.get(_BIAS)
     if config.tie_word_embeddings or not isinstance(names, tuple) or names[0] not in tensors:
         return dict(tensors)
     return {**tensors, **dict.fromkeys(names, tensors[names[0]])}
 
 
-def counting_first(names: Sequence[str]) -> tuple[str, ...]:
-    """The names of the head's bias, in front the one that transformers adds to its logits."""
+def effective_first(names: Sequence[str]) -> tuple[str, ...]:
+    """Sorts the names of the head's bias: first the one that transformers adds to its logits."""
     return tuple(sorted(names, key=lambda name: ".decoder." not in name))
 
 
-def _present(family: Any, checkpoint: Checkpoint, path: str) -> list[str]:
-    """The names a checkpoint has for one of our weights, in the order of the table."""
+def _present(family: Family, checkpoint: Checkpoint, path: str) -> list[str]:
+    """Returns the checkpoint's names for one of our weights, in the order of the table."""
     row = family.weights.get(checkpoint.layout, {}).get(path, ())
-    several = row if isinstance(row, tuple) else (row,)
-    return _spelt(
-        family, checkpoint, [one if isinstance(one, str) else one.name for one in several]
-    )
+    rows = row if isinstance(row, tuple) else (row,)
+    names = [name if isinstance(name, str) else name.name for name in rows]
+    return _spellings_present(family, checkpoint, names)
 
 
-def _spelt(family: Any, checkpoint: Checkpoint, names: Sequence[str]) -> list[str]:
-    """Those of `names` that are there, with or without what the family may leave out."""
+def _spellings_present(family: Family, checkpoint: Checkpoint, names: Sequence[str]) -> list[str]:
+    """Returns those of `names` that exist, with or without the family's optional prefix."""
     prefix = family.optional_prefix.get(checkpoint.layout, "")
-    there = set(checkpoint.names())
-    found = []
+    existing = set(checkpoint.names())
+    present = []
     for name in names:
         spellings = dict.fromkeys([name, prefix + name, name.removeprefix(prefix)])
-        found += [one for one in spellings if one in there][:1]
-    return found
+        present += [spelling for spelling in spellings if spelling in existing][:1]
+    return present
 
 
-def _equal(checkpoint: Checkpoint, one: str, other: str) -> bool:
-    if checkpoint.shape(one) != checkpoint.shape(other):
+def _equal(checkpoint: Checkpoint, first_name: str, second_name: str) -> bool:
+    if checkpoint.shape(first_name) != checkpoint.shape(second_name):
         return False
-    first, second = checkpoint.read(one), checkpoint.read(other)
+    first, second = checkpoint.read(first_name), checkpoint.read(second_name)
     if first.dtype != second.dtype:
         first, second = first.astype("float32"), second.astype("float32")
     return bool(np.array_equal(first, second))

@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,65 +24,72 @@ from hornbook.pretrained.opening.adapting import reset_lora, without_lora
 from hornbook.pretrained.opening.chosen_heads import OWN, unused_names
 from hornbook.pretrained.opening.selection import Selection
 from hornbook.pretrained.opening.tied_head import table_for_reading
+from hornbook.pretrained.transformer_protocol import TransformerModel
+
+if TYPE_CHECKING:
+    import keras
+
+    from hornbook.models.configuration.transformer_config import TransformerConfig
+    from hornbook.models.family import Family
 
 
 def read_model(
-    transformer: Any,
+    transformer: TransformerModel,
     checkpoint: Checkpoint,
     *,
     others: Mapping[str, Any] | None = None,
     selection: Selection | None = None,
 ) -> None:
-    """Gives a Transformer, and other layers beside it, the weights of a checkpoint.
+    """Reads the weights of a checkpoint into a Transformer, and into other layers.
 
     Args:
-        transformer: Built, or not: then each weight is made with its value, and the memory
-            is never needed twice.
+        transformer: Built, or not: then each weight is created with its value, so weights are
+            never in memory twice.
         checkpoint: From `open_folder` or `find_checkpoint`.
         others: Name -> layer that hornbook saved with the Transformer.
-        selection: The part of the checkpoint that the Transformer is; None for all of it.
+        selection: The part of the checkpoint to read.  Defaults to all of it.
 
     Raises:
-        CheckpointError: naming everything that does not fit; nothing is changed then.
+        CheckpointError: listing everything that does not fit; nothing is changed then.
     """
     import keras
 
     selection = selection or Selection()
     if transformer.built:
-        variables = all_variables(transformer, others, _to_read)
+        variables = all_variables(transformer, others, readable_variables)
         for path, value in _values(transformer, variables, checkpoint, selection).items():
             variables[path].assign(value())
         reset_lora(variables)
         return
     failures: list[Exception] = []
-    with keras.StatelessScope():  # in here Keras puts off making values until the block ends
+    with keras.StatelessScope():  # Keras creates values when the block ends
         transformer.build()
-        variables = all_variables(transformer, others, _to_read)
+        variables = all_variables(transformer, others, readable_variables)
         try:
-            # damage is noticed while reading, which is not too late for a model that is still new
+            # damage is noticed while reading, which is early enough for a new model
             values = _values(transformer, variables, checkpoint, selection, verify=False)
         except CheckpointError:
-            _make_nothing(variables)
+            _skip_values(variables)
             raise
         built = {path for path in values if _has_value(variables[path])}  # of the others
         for path in values.keys() - built:
-            _let_read(variables[path], _keeping_failures(values[path], failures))
+            _initialize_with(variables[path], _keeping_failures(values[path], failures))
     if failures:
-        checkpoint.verify()  # to name all that is damaged
+        checkpoint.verify()  # names all damaged tensors
         raise failures[0]
     for path, array in {path: values[path]() for path in built}.items():
         variables[path].assign(array)
 
 
 def _values(
-    transformer: Any,
+    transformer: TransformerModel,
     variables: dict[str, Any],
     checkpoint: Checkpoint,
     selection: Selection,
     *,
     verify: bool = True,
 ) -> dict[str, Callable[[], np.ndarray]]:
-    """For every variable a function that reads its value; names and shapes are checked."""
+    """Returns a function that reads the value of each variable; checks names and shapes."""
     from hornbook.models.families import family_named
 
     family = family_named(transformer.config.family)
@@ -92,35 +99,37 @@ def _values(
         selection.path_in_checkpoint(path, transformer.config): path
         for path in without_lora(variables)
     }
-    there = {path: variables[own] for path, own in ours.items()}
+    targets = {path: variables[own] for path, own in ours.items()}
     table = table_for_reading(family.table(layout, transformer.config), family, checkpoint)
     values = weight_values(
-        with_own_rows(table, there),
-        there,
+        with_own_rows(table, targets),
+        targets,
         checkpoint,
         model=family.name,
-        rows=selection.rows(there),
+        rows=selection.rows(targets),
         blocks=selection.blocks,
         verify=verify,
         prefixes=[prefix] if prefix else [],
-        ignore=[*LEFTOVERS, *family.ignore.get(layout, ()), *_not_used(family, checkpoint)],
-        # the last kernels of a condition, and a convolution of values, start at zero, which
-        # changes nothing
+        ignore=[*LEFTOVERS, *family.ignore.get(layout, ()), *_ignored_names(family, checkpoint)],
+        # the last kernels of a condition, and a convolution of values, start at zero and have no
+        # effect
         allowed_missing=[r"(gamma|beta|hidden)_kernel$", r"\.value_convolution$", *family.optional],
     )
     return {ours[path]: value for path, value in values.items()}
 
 
-def _not_used(family: Any, checkpoint: Checkpoint) -> list[str]:
-    """Names that a file may have, of what a model may do without: `open_folder` says so."""
+def _ignored_names(family: Family, checkpoint: Checkpoint) -> list[str]:
+    """Returns patterns of names that a model may leave unused; `open_folder` reports them."""
     copy = family.head_table.get(checkpoint.layout)  # equal to the token embedding
     names = [*unused_names(checkpoint), *([copy] if copy else [])]
     return [rf"^{OWN}", *(rf"^{re.escape(name)}$" for name in names)]
 
 
-def _to_read(layer: Any) -> dict[str, Any]:
-    """The weights of a layer by path, each matrix that is kept in few bits under the path and
-    with the shape of the floats it is read from."""
+def readable_variables(layer: Any) -> dict[str, Any]:
+    """Returns the weights of a layer by path.
+
+    A quantized matrix has the path and the shape of the floats that it is read from.
+    """
     from hornbook.layers.matrices.frozen import FrozenMatrix
     from hornbook.models.variables import named_layers, named_variables
 
@@ -138,27 +147,31 @@ def _has_value(variable: Any) -> bool:
     return getattr(variable, "numbers", [variable])[0]._value is not None
 
 
-def _make_nothing(variables: Mapping[str, Any]) -> None:
-    """Lets Keras make no value of a model that does not fit: it could be of any size."""
+def _skip_values(variables: Mapping[str, Any]) -> None:
+    """Keeps Keras from creating values of a model that does not fit: it could be of any size."""
     for variable in variables.values():
-        for one in getattr(variable, "numbers", [variable]):  # a matrix in few bits has several
-            if one._value is None:
-                one._initializer = lambda shape, dtype=None: np.zeros((), numpy_dtype(dtype))
+        for part in getattr(variable, "numbers", [variable]):  # a quantized matrix has several
+            if part._value is None:
+                part._initializer = lambda shape, dtype=None: np.zeros((), numpy_dtype(dtype))
 
 
-def _let_read(variable: Any, value: Callable[[tuple[int, ...], Any], np.ndarray]) -> None:
-    """Lets Keras make a variable with that value, a function of shape and type."""
+def _initialize_with(variable: Any, value: Callable[[tuple[int, ...], Any], np.ndarray]) -> None:
+    """Makes `value`, a function of shape and type, the initializer of a variable."""
     if hasattr(variable, "numbers"):
         variable.read(lambda: value(variable.shape, "float32"))
     else:
         variable._initializer = value
 
 
-def _keeping_failures(value: Callable[[], np.ndarray], failures: list[Exception]):
-    """`value` as Keras wants it.  An error inside would leave Keras with half of its variables
-    made, so it is kept for later."""
+def _keeping_failures(
+    value: Callable[[], np.ndarray], failures: list[Exception]
+) -> Callable[[tuple[int, ...], Any], np.ndarray]:
+    """Wraps `value` as an initializer that collects errors.
 
-    def initialize(shape, dtype):
+    An error inside would leave Keras with half of its variables.
+    """
+
+    def initialize(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         try:
             return value()
         except (HornbookError, OSError) as error:
@@ -169,9 +182,11 @@ def _keeping_failures(value: Callable[[], np.ndarray], failures: list[Exception]
 
 
 def all_variables(
-    transformer: Any, others: Mapping[str, Any] | None, named: Callable[[Any], dict[str, Any]]
+    transformer: TransformerModel,
+    others: Mapping[str, Any] | None,
+    named: Callable[[Any], dict[str, Any]],
 ) -> dict[str, Any]:
-    """What `named` gives of a Transformer and of the layers beside it."""
+    """Returns the variables of a Transformer and of other layers, as `named` lists them."""
     variables = named(transformer)
     for name, layer in (others or {}).items():
         variables |= {f"{name}.{path}": variable for path, variable in named(layer).items()}
@@ -179,35 +194,35 @@ def all_variables(
 
 
 def with_own_rows(table: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
-    """The table, and a row for each variable it does not have (conditions, other layers)."""
+    """Adds a row for each variable that the table does not name (conditions, other layers)."""
     from hornbook.checkpoints.weight_table import rows_for
 
     named = {path for row in rows_for(table, variables) for path in row.ours}
     return {**table, **{path: OWN + path for path in variables if path not in named}}
 
 
-def unbuilt(config: Any, policy: Any = "float32", name: str | None = None) -> Any:
-    """A Transformer whose weights are about to be read.
+def unbuilt(config: TransformerConfig, policy: Any = "float32", name: str | None = None) -> Any:
+    """Returns a Transformer whose weights are about to be read.
 
-    Drawing random values for them would take longer than the reading.
+    Initializing them randomly would take longer than reading.
     """
     from hornbook.models.building import make_model
 
     options = {} if name is None else {"name": name}
     transformer = make_model(config.replace(initializer_range=0), dtype=policy, **options)
     transformer.config = config
-    if name is not None:  # heads are called in the user's graph, where no two may have one name
+    if name is not None:  # heads are called in the user's graph, where names must be unique
         for layer in (getattr(transformer, head) for head in config.heads):
             if layer is not None:
                 layer.name = f"{name}_{layer.name}"
     return transformer
 
 
-def keras_checkpoint(file: Path, config: Any) -> Checkpoint:
-    """Keras's weight file as a checkpoint under our own names.
+def keras_checkpoint(file: Path, config: TransformerConfig) -> Checkpoint:
+    """Reads Keras's weight file as a checkpoint under our own names.
 
-    Keras reads a file only into the model it was saved from, and leaves that half-changed
-    when the file does not fit, so it gets one of its own.
+    Keras reads a file only into the model it was saved from, and leaves that half changed if the
+    file does not fit, so a separate model is used.
     """
     from hornbook.models.variables import named_variables
 
@@ -229,19 +244,19 @@ class _Memory(io.BytesIO):
         return "memory.weights.h5"
 
 
-def write_keras_weights(file: Path, transformer: Any) -> None:
-    """Writes Keras's weight file.  HDF5 itself must not: it crashes Python on a full disk."""
+def write_keras_weights(file: Path, transformer: TransformerModel) -> None:
+    """Writes Keras's weight file through memory, because HDF5 crashes Python on a full disk."""
     memory = _Memory()
     functional(transformer).save_weights(memory)
     with atomic_file(file) as out:
         out.write(memory.getbuffer())
 
 
-def check_keras_file(file: Path, config: Any) -> None:
-    """Makes sure that Keras's weight file is as large as its configuration.
+def check_keras_file(file: Path, config: TransformerConfig) -> None:
+    """Checks that Keras's weight file matches its configuration.
 
     Raises:
-        CheckpointError: it is not, or it is damaged.
+        CheckpointError: it does not, or it is damaged.
     """
     import h5py
 
@@ -259,8 +274,8 @@ def check_keras_file(file: Path, config: Any) -> None:
     check_keras_sizes(config, shapes, file)
 
 
-def functional(transformer: Any):
-    """A Keras model around the layer, because only models have `save_weights`."""
+def functional(transformer: TransformerModel) -> keras.Model:
+    """Returns a Keras model around the layer, because only models have `save_weights`."""
     import keras
 
     ids = keras.Input((None,), dtype="int32")
@@ -281,4 +296,4 @@ def functional(transformer: Any):
 def _to_numpy(variable: Any) -> np.ndarray:
     import keras
 
-    return keras.ops.convert_to_numpy(variable.value)
+    return np.asarray(keras.ops.convert_to_numpy(variable.value))

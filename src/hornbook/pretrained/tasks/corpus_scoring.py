@@ -1,7 +1,7 @@
-"""A file of texts, and how likely a model finds them: what `hornbook evaluate MODEL FILE` prints.
+"""Perplexity of a model on a file of texts: what `hornbook evaluate MODEL FILE` prints.
 
-A perplexity by token depends on how a vocabulary cuts a text, so that two models can only be
-compared by character or by byte.
+Perplexity per token depends on the vocabulary, so models with different vocabularies can only be
+compared per character or per byte.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from hornbook.errors import DataError, OptionError
 from hornbook.pretrained.model import Pretrained
 from hornbook.pretrained.tasks.text_scores import Scorer
 from hornbook.progress import Progress
+from hornbook.text.tokenizer import Tokenizer
 
 
 class Corpus(NamedTuple):
     """Texts of a file.
 
     Attributes:
-        name: Of the file.
-        texts: One at least.
-        prompts: What each of them answers; None: they stand by themselves.
+        name: Name of the file.
+        texts: At least one.
+        prompts: The prompt of each text; None without prompts.
     """
 
     name: str
@@ -40,28 +41,28 @@ def evaluate_corpus(
     """Measures a language model on texts.
 
     Args:
-        model: Causal, or masked, or one that answers prompts.
-        corpus: Of `read_corpus`.
+        model: A causal or masked language model; with prompts any that generates text.
+        corpus: From `read_corpus`.
         window, stride: See `Pretrained.score`.
 
     Returns:
         Counts (`texts`, `tokens`, `unknown_tokens`, `characters`, `bytes`), `log_likelihood`,
-        `perplexity` by token, `perplexity_per_character`, `perplexity_per_byte`,
-        `bits_per_byte`; for a causal model `window` and `stride`.  What stands before the first
-        token that counts is not counted.
+        `perplexity` per token, `perplexity_per_character`, `perplexity_per_byte`,
+        `bits_per_byte`; for a causal model `window` and `stride`.  Characters and bytes before the
+        first scored token are not counted.
 
     Raises:
         DataError: no token can be scored.
         OptionError: the model cannot score the texts.
     """
-    tokenizer = model.need_tokenizer()
+    tokenizer = model.require_tokenizer()
     if corpus.prompts is None and model.config.application in ("prefix_lm", "seq2seq"):
         raise OptionError(
-            "This model answers prompts: give a .jsonl file with a `prompt` and a `text` in every "
-            "line."
+            "This model generates text from prompts: give a .jsonl file with `prompt` and `text` "
+            "in every line."
         )
-    scorer = Scorer(model._reading(), tokenizer)
-    begins_unsaid = corpus.prompts is None and model.config.application == "causal_lm"
+    scorer = Scorer(model._reader, tokenizer)
+    first_is_context = corpus.prompts is None and model.config.application == "causal_lm"
     with Progress("reading", unit="tokens") as bar:
 
         def advance(count: int, total: int) -> None:
@@ -75,7 +76,7 @@ def evaluate_corpus(
     if not tokens:
         raise DataError(f"{corpus.name} has no token that could be scored.")
     counted = corpus.texts
-    if begins_unsaid:
+    if first_is_context:
         counted = [text[_length_of_first_token(tokenizer, text) :] for text in counted]
     characters = sum(map(len, counted))
     octets = sum(len(text.encode()) for text in counted)
@@ -93,7 +94,7 @@ def evaluate_corpus(
         "perplexity_per_byte": math.exp(-total / octets),
         "bits_per_byte": -total / octets / math.log(2),
     }
-    if not begins_unsaid:
+    if not first_is_context:
         return figures
     if window is None:
         longest = max(len(score.token_ids) for score in scores) + 1
@@ -101,8 +102,8 @@ def evaluate_corpus(
     return figures | {"window": window, "stride": window // 2 if stride is None else stride}
 
 
-def _length_of_first_token(tokenizer: Any, text: str) -> int:
-    """Characters of the first token, which nothing says: 0 where that is no part of the text."""
+def _length_of_first_token(tokenizer: Tokenizer, text: str) -> int:
+    """Returns the characters of the first token, which is not scored; 0 for a special token."""
     offset = tokenizer.encode(text[:256]).offsets[0]
     return 0 if offset is None else offset[1]
 
@@ -113,7 +114,7 @@ def read_corpus(source: str | Path, *, lines: bool = False) -> Corpus:
     Args:
         source: A text file, `"-"` for standard input; or `.jsonl` with a `text` in every line, and
             a `prompt` in each or in none.
-        lines: Whether each line of a text file is a text of its own, and not the whole file one.
+        lines: Whether each line of a text file is one text; otherwise the whole file is.
 
     Raises:
         DataError: the file has no text, or cannot be read.
@@ -123,18 +124,18 @@ def read_corpus(source: str | Path, *, lines: bool = False) -> Corpus:
         texts, prompts = [], []
         for number, row in read_json_lines(source):
             if not isinstance(row.get("text"), str) or not row["text"]:
-                raise DataError(f'{name}:{number}: expected {{"text": "..."}}, a text not empty.')
+                raise DataError(f'{name}:{number}: expected {{"text": "..."}}, a non-empty text.')
             if not isinstance(row.get("prompt", ""), str):
                 raise DataError(f"{name}:{number}: the prompt must be a text.")
             texts.append(row["text"])
             prompts += [row["prompt"]] if "prompt" in row else []
         if prompts and len(prompts) != len(texts):
-            raise DataError(f"{name} has {len(texts)} texts, but a prompt for {len(prompts)} only.")
+            raise DataError(f"{name} has {len(texts)} texts, but only {len(prompts)} prompts.")
     else:
         problems = Problems()
-        found = [line for _, line in text_lines(source, problems)]
+        all_lines = [line for _, line in text_lines(source, problems)]
         problems.raise_if_any("Expected UTF-8 text.")
-        texts = [line.strip() for line in found] if lines else ["".join(found)]
+        texts = [line.strip() for line in all_lines] if lines else ["".join(all_lines)]
         texts, prompts = [text for text in texts if text.strip()], []
     if not texts:
         raise DataError(f"{name} has no text.")

@@ -1,9 +1,9 @@
-"""A model that writes: prompts to texts, with everything `hornbook.generation` can do."""
+"""Text generation with a model: from prompts to texts, with all of `hornbook.generation`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,37 +19,44 @@ from hornbook.generation import (
 from hornbook.pretrained.tasks.generation_config import GenerationConfig
 from hornbook.pretrained.tasks.inputs import checked_condition, one_text, prompt_ids
 from hornbook.pretrained.tasks.model_session import ModelSession, check_prompts
+from hornbook.pretrained.transformer_protocol import TransformerModel
 
-# options that are tokens and may be given as text: a list of texts, or one text
+if TYPE_CHECKING:
+    from hornbook.text.tokenizer import Tokenizer
+
+# options of tokens that may also be lists of texts
 _LISTS_OF_TEXTS = ("bad_words", "one_of", "only_from")
 
 
-class Writer:
+class TextGenerator:
     """What `Pretrained.generate` and `Pretrained.stream` do.
 
     Args:
-        model: A built Transformer that writes: a causal or prefix language model, or two stacks.
-        tokenizer: Or None, for prompts of token ids.
-        defaults: What the model's `generation_config.json` says, where it has one.
+        model: A built causal or prefix language model, or an encoder-decoder model.
+        tokenizer: Its tokenizer; None for prompts of token ids.
+        defaults: The model's `generation_config.json`; None without one.
 
     Raises:
-        OptionError: the model does not write.
+        OptionError: the model cannot generate text.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, defaults: GenerationConfig | None = None):
+    def __init__(
+        self,
+        model: TransformerModel,
+        tokenizer: Tokenizer | None,
+        defaults: GenerationConfig | None = None,
+    ) -> None:
         from hornbook.models.decoding.stepping import CompiledSteps
 
         application = model.config.application
         if application == "encoder":
             raise OptionError(
-                "This model reads and does not write.\n"
-                "Load it as one that does: hornbook.load(folder, application='prefix_lm') or "
-                "'causal_lm', or 'seq2seq' where there are two stacks."
+                "This model is an encoder and cannot generate text.\n"
+                "Load it with application='prefix_lm' or 'causal_lm', or 'seq2seq' for an "
+                "encoder-decoder model."
             )
         if model.mlm is None:
-            raise OptionError(
-                "This model has no head that makes words.  Load it with heads=['mlm']."
-            )
+            raise OptionError("This model has no language head.  Load it with heads=['mlm'].")
         self.model = model
         self.tokenizer = tokenizer
         self._defaults = defaults
@@ -62,20 +69,20 @@ class Writer:
         *,
         batch_size: int,
         condition: Any = None,
-        draft: Writer | None = None,
+        draft: TextGenerator | None = None,
     ) -> Iterator[list[Result]]:
-        """Everything is checked here and now; each batch is written when it is asked for.
+        """Checks everything now, and generates each batch when it is requested.
 
         Args:
-            prompts: One or several, as `given` takes them.
+            prompts: One or several, as for `parse_inputs`.
             options: Fields of `Request`.
-            batch_size: Prompts written side by side.
-            condition: What the norms listen to, see `checked_condition`.
-            draft: A small model that writes ahead.  Its prompts are written one after the
-                other, since texts that keep different numbers of tokens leave holes.
+            batch_size: Prompts per batch.
+            condition: Condition of the norms, see `checked_condition`.
+            draft: A small model for speculative decoding.  Prompts are then generated one at a
+                time, because rows that accept different numbers of tokens would leave holes.
 
         Yields:
-            For each prompt its `n` results.
+            The `n` results of each prompt.
         """
         if batch_size < 1:
             raise OptionError(f"batch_size is {batch_size}; it must be at least 1.")
@@ -90,32 +97,39 @@ class Writer:
             check_prompts(draft._steps, ids, request.first_prompt)
             batch_size = 1
         batches = [slice(first, first + batch_size) for first in range(0, len(ids), batch_size)]
-        return self._written(request, batches, condition, draft)
+        return self._batches(request, batches, condition, draft)
 
-    def _written(self, request: Request, batches, condition, draft) -> Iterator[list[Result]]:
+    def _batches(
+        self,
+        request: Request,
+        batches: Sequence[slice],
+        condition: np.ndarray | None,
+        draft: TextGenerator | None,
+    ) -> Iterator[list[Result]]:
         spare = 0 if draft is None else self._spare(request)
         for batch in batches:
             part = request.part(batch)
-            heard = None if condition is None else condition[batch]
-            session = self._session(part, heard, spare)
+            conditions = None if condition is None else condition[batch]
+            session = self._session(part, conditions, spare)
             if draft is None:
                 results = generate(session, part)
             else:
-                results = generate_speculatively(session, draft._session(part, heard, spare), part)
+                draft_session = draft._session(part, conditions, spare)
+                results = generate_speculatively(session, draft_session, part)
             yield from (results[i : i + part.n] for i in range(0, len(results), part.n))
 
     def stream(
         self, prompt: str, options: dict[str, Any], *, condition: Any = None
     ) -> Iterator[str]:
-        """The text of one prompt, in pieces, as soon as each is certain."""
+        """Yields the text of one prompt in pieces, as soon as each is certain."""
         if self.tokenizer is None:
-            raise OptionError("A stream is of text, and this model came without its vocabulary.")
+            raise OptionError("Only text can be streamed, and this model has no vocabulary.")
         ids = prompt_ids([one_text(prompt, "prompt")], self.model.config, self.tokenizer)
         request = self._request(ids, options)
         condition = checked_condition(self.model.config, condition, 1)
         check_prompts(self._steps, ids)
         if request.copies > 1:
-            raise OptionError(f"A stream is one text: leave out n, which is {request.n}.")
+            raise OptionError(f"Only one text can be streamed: leave out n, which is {request.n}.")
         pieces = self.tokenizer.text_stream()
         shown = TextBeforeStop(request.stop_strings)
         for _, token_id in stream(self._session(request, condition), request):
@@ -123,7 +137,9 @@ class Writer:
                 yield text
         yield shown.add(pieces.finish()) + shown.finish()
 
-    def _session(self, request: Request, condition=None, spare: int = 0) -> ModelSession:
+    def _session(
+        self, request: Request, condition: np.ndarray | None = None, spare: int = 0
+    ) -> ModelSession:
         return ModelSession(
             self._steps,
             request.prompts,
@@ -135,12 +151,12 @@ class Writer:
         )
 
     def streams(self, options: dict[str, Any]) -> bool:
-        """Whether a text can be shown while it is written, with these options."""
+        """Returns whether a text can be streamed with these options."""
         request = self._request([[0]], options)
         return request.strategy in ("greedy", "sampling") and request.copies == 1
 
     def _spare(self, request: Request) -> int:
-        """Slots for drafted tokens: several texts may not be able to use one another's again."""
+        """Returns the cache slots for drafted tokens: several texts may not reuse each other's."""
         steps = 1 if request.copies == 1 else request.max_new_tokens
         if self._steps.positions is not None:
             steps = min(steps, self._steps.positions)
@@ -148,17 +164,17 @@ class Writer:
 
     def _request(self, ids: Sequence[Sequence[int]], options: dict[str, Any]) -> Request:
         if self._defaults is not None:
-            two_stacks = self.model.config.encoder_decoder
-            options = self._defaults.options(options, ids, two_stacks=two_stacks)
+            encoder_decoder = self.model.config.encoder_decoder
+            options = self._defaults.options(options, ids, encoder_decoder=encoder_decoder)
         options = self._with_defaults(options)
         return Request.from_options(ids, self.model.config.vocab_size, options)
 
     def _with_defaults(self, options: dict[str, Any]) -> dict[str, Any]:
-        """What the model's own files say, where the caller does not, and texts as token ids."""
-        known: dict[str, Any] = {"stop_ids": self._stop_ids()}
+        """Adds the defaults of the model's files, and converts texts to token ids."""
+        defaults: dict[str, Any] = {"stop_ids": self._stop_ids()}
         if self.tokenizer is not None:
-            known["decode"] = self.tokenizer.decode
-        options = {**known, **options}
+            defaults["decode"] = self.tokenizer.decode
+        options = {**defaults, **options}
         for name in _LISTS_OF_TEXTS:
             if name in options:
                 if isinstance(options[name], str):
@@ -170,7 +186,7 @@ class Writer:
         return options
 
     def _as_ids(self, name: str, part: Any) -> Any:
-        """A text as its token ids, without any around it; lists of texts likewise."""
+        """Returns the token ids of a text, without special tokens; of nested lists likewise."""
         if not isinstance(part, str):
             nested = [inner for inner in part if isinstance(inner, str) or np.ndim(inner)]
             return [self._as_ids(name, inner) for inner in part] if nested else part
@@ -179,39 +195,40 @@ class Writer:
         return self.tokenizer.encode(part, add_special_tokens=False).token_ids
 
     def _stop_id(self, token: int | str) -> int:
-        """A token that may be given as its text."""
+        """Returns the id of a token, which may be a text."""
         if not isinstance(token, str):
             return token
-        ids = self._as_ids("stop_ids", token)
+        ids: list[int] = self._as_ids("stop_ids", token)
         if len(ids) != 1:
             raise OptionError(
-                f"The stop token {token!r} is {len(ids)} tokens of this vocabulary; one is needed."
-                "\nA text of several tokens can be one of stop_strings, which are cut off."
+                f"The stop token {token!r} is {len(ids)} tokens of this vocabulary; expected one."
+                "\nUse stop_strings for texts of several tokens; they are cut off."
             )
         return ids[0]
 
     def _stop_ids(self) -> set[int]:
-        """The tokens that end a text, as the model's files say it.
+        """Returns the stop tokens of the model's files.
 
-        What `generation_config.json` says is all; else it is what the configuration and the
-        tokenizer have.
+        Those of `generation_config.json` if it names any; otherwise those of the configuration
+        and the tokenizer.
         """
         if self._defaults is not None and self._defaults.stop_ids:
             return set(self._defaults.stop_ids)
-        said = self.model.config.extra.get("eos_token_id")
-        ids = set(said) if isinstance(said, list) else {said} - {None}
+        end = self.model.config.extra.get("eos_token_id")
+        ids: set[int] = set(end) if isinstance(end, list) else set() if end is None else {end}
         if self.tokenizer is not None:
             special = self.tokenizer.special_ids
             ids |= {special[name] for name in ("eos", "sep") if name in special}
         return {token_id for token_id in ids if token_id < self.model.config.vocab_size}
 
 
-def _check_same_vocabulary(writer: Writer, draft: Writer) -> None:
-    sizes = [one.model.config.vocab_size for one in (writer, draft)]
-    tokenizers = [one.tokenizer for one in (writer, draft) if one.tokenizer is not None]
-    listed = [one.tokens(range(one.vocabulary_size)) for one in tokenizers]
-    if sizes[0] != sizes[1] or (len(listed) == 2 and listed[0] != listed[1]):
+def _check_same_vocabulary(generator: TextGenerator, draft: TextGenerator) -> None:
+    sizes = [each.model.config.vocab_size for each in (generator, draft)]
+    tokenizers = [each.tokenizer for each in (generator, draft) if each.tokenizer is not None]
+    vocabularies = [each.tokens(range(each.vocabulary_size)) for each in tokenizers]
+    differ = len(vocabularies) == 2 and vocabularies[0] != vocabularies[1]
+    if sizes[0] != sizes[1] or differ:
         raise OptionError(
-            f"The draft's vocabulary ({sizes[1]} tokens) is another than the model's ({sizes[0]}), "
-            "so it cannot write ahead.\nTake a smaller model with the same vocabulary file."
+            f"The draft's vocabulary ({sizes[1]} tokens) differs from the model's ({sizes[0]}).\n"
+            "Use a smaller model with the same vocabulary file."
         )

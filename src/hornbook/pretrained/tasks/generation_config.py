@@ -1,7 +1,7 @@
-"""How a model wants to be asked to write: the `generation_config.json` of its folder.
+"""Default generation options of a model: the `generation_config.json` of its folder.
 
-What it says holds wherever the caller says nothing, as in transformers; greedy stays greedy unless
-the file says `do_sample` or `num_beams`.
+They apply where the caller sets nothing, as in transformers; generation is greedy unless the file
+has `do_sample` or `num_beams`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from hornbook.generation import Request
 from hornbook.generation.constraints import ForcedEnd
 
 FILE = "generation_config.json"
-TOP_K = 50  # of transformers, where a file samples and does not say it
-# its name in the file -> field of `Request`, and the value that changes nothing
+TOP_K = 50  # the default of transformers for a file that samples
+# name in the file -> field of `Request`, and the value without effect
 _SAME = {
     "max_new_tokens": ("max_new_tokens", None),
     "min_new_tokens": ("min_new_tokens", 0),
@@ -25,7 +25,7 @@ _SAME = {
     "no_repeat_ngram_size": ("no_repeat_ngram", 0),
     "bad_words_ids": ("bad_words", None),
 }
-_DRAWING = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0, "typical_p": 1.0}
+_SAMPLING = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0, "typical_p": 1.0}
 _SEARCH = {
     "num_beams": ("beams", 1),
     "num_beam_groups": ("beam_groups", 1),
@@ -35,7 +35,7 @@ _SEARCH = {
 }
 _IDS = ("eos_token_id", "pad_token_id", "bos_token_id", "decoder_start_token_id")
 _FORCED = ("forced_bos_token_id", "forced_eos_token_id")
-# what has no say in which tokens are written, or not here
+# keys that do not affect which tokens are generated, or are handled elsewhere
 _SILENT = {"_from_model_config", "transformers_version", "use_cache", "do_sample", "cache_config"}
 _SILENT |= {"return_dict_in_generate", "cache_implementation", "renormalize_logits", "trust_remote"}
 _SILENT |= {"max_length", "min_length", "assistant_confidence_threshold", "num_assistant_tokens"}
@@ -43,21 +43,21 @@ _SILENT |= {"num_assistant_tokens_schedule", "max_matching_ngram_size", "prefill
 
 
 class GenerationConfig:
-    """Options of `Request` that a folder's file sets.
+    """Options of `Request` from a file.
 
     Args:
-        values: What stands in the file.
-        where: Its name, for messages.
-        vocab_size: Tokens of the model.
+        values: Contents of the file.
+        where: Name of the file, for messages.
+        vocab_size: Size of the vocabulary.
 
     Attributes:
-        values: What stands in the file.
-        stop_ids: What ends a text; None: the file does not say.
-        decoder_start: What a decoder begins with; None: the file does not say.
-        unused: What else the file says that would change what is written and is not done here.
+        values: Contents of the file.
+        stop_ids: Stop tokens; None if the file has none.
+        decoder_start: First token of a decoder; None if the file has none.
+        unused: Keys of the file that would affect generation but are not supported.
 
     Raises:
-        CheckpointError: a value is of the wrong kind, or an id is beyond the vocabulary.
+        CheckpointError: a value has the wrong type, or an id is not in the vocabulary.
     """
 
     def __init__(self, values: Mapping[str, Any], where: str, vocab_size: int) -> None:
@@ -72,23 +72,23 @@ class GenerationConfig:
         self._max_length = self._count("max_length")
         self._min_length = self._count("min_length")
         self._plain = self._named(_SAME)
-        self._drawing = self._draws()
+        self._sampling = self._sampling_options()
         self._search = self._named(_SEARCH)
-        known = {*_SAME, *_DRAWING, *_SEARCH, *_IDS, *_FORCED, *_SILENT}
+        known = {*_SAME, *_SAMPLING, *_SEARCH, *_IDS, *_FORCED, *_SILENT}
         self.unused = sorted(
             name
             for name, value in values.items()
             if name not in known and not name.startswith("output_")
             if value not in (None, False, 0, 1.0, [], {})
         )
-        if "beams" in self._search and self._drawing:
+        if "beams" in self._search and self._sampling:
             self.unused.append("do_sample beside num_beams")
-            self._drawing = {}
+            self._sampling = {}
         self._check()
 
     @classmethod
     def read(cls, folder: Path, vocab_size: int) -> GenerationConfig | None:
-        """That of a folder; None where it has none.
+        """Reads the file of a folder; None if there is none.
 
         Raises:
             CheckpointError: the file cannot be read.
@@ -105,104 +105,104 @@ class GenerationConfig:
         return cls(values, str(file), vocab_size)
 
     def options(
-        self, given: Mapping[str, Any], prompts: Sequence[Sequence[int]], *, two_stacks: bool
+        self, chosen: Mapping[str, Any], prompts: Sequence[Sequence[int]], *, encoder_decoder: bool
     ) -> dict[str, Any]:
-        """The options of a request: what was given, and what the file says beside it.
+        """Returns the options of a request: the caller's, and the file's defaults.
 
         Args:
-            given: What the caller named, which goes first.
-            prompts: Token ids of each; lengths in the file count the prompt too.
-            two_stacks: Whether the model reads prompts with one stack and writes with another.
+            chosen: The caller's options, which take precedence.
+            prompts: Token ids of each; lengths in the file include the prompt.
+            encoder_decoder: Whether the model reads prompts with an encoder.
 
         Raises:
             OptionError: the prompts leave no room in the file's `max_length`.
         """
         options = dict(self._plain)
-        contrastive = given.get("degeneration_penalty", 0)
-        draws = any(given.get(name) is not None for name in _DRAWING)
-        beams = given.get("beams", 1 if draws else self._search.get("beams", 1))
+        contrastive = chosen.get("degeneration_penalty", 0)
+        samples = any(chosen.get(name) is not None for name in _SAMPLING)
+        beams = chosen.get("beams", 1 if samples else self._search.get("beams", 1))
         if beams != 1 and not contrastive:
             options |= self._search
         elif not contrastive:
-            options |= self._drawing
-        self._add_lengths(options, given, 1 if two_stacks else max(map(len, prompts)))
-        if two_stacks and self._forced_start:
+            options |= self._sampling
+        self._add_lengths(options, chosen, 1 if encoder_decoder else max(map(len, prompts)))
+        if encoder_decoder and self._forced_start:
             options["forced_prefix"] = self._forced_start[:1]
-        options |= given
+        options |= chosen
         if self._forced_end:
-            longest = options.get("max_new_tokens", Request.max_new_tokens)
-            end = ForcedEnd(self._forced_end, longest)
+            limit = options.get("max_new_tokens", Request.max_new_tokens)
+            end = ForcedEnd(self._forced_end, limit)
             options["constraints"] = [*options.get("constraints", ()), end]
         return options
 
     def described(self) -> str:
-        """What is taken from the file, in a line."""
-        said: dict[str, Any] = {} if self.stop_ids is None else {"stop_ids": self.stop_ids}
-        said |= self._plain | self._drawing | (self._search if "beams" in self._search else {})
+        """Describes the defaults in one line."""
+        shown: dict[str, Any] = {} if self.stop_ids is None else {"stop_ids": self.stop_ids}
+        shown |= self._plain | self._sampling | (self._search if "beams" in self._search else {})
         lengths = {"max_length": self._max_length, "min_length": self._min_length}
-        said |= {name: value for name, value in lengths.items() if value is not None}
+        shown |= {name: value for name, value in lengths.items() if value is not None}
         forced = dict(zip(_FORCED, (self._forced_start, self._forced_end), strict=True))
-        said |= {name: value for name, value in forced.items() if value}
-        return ", ".join(f"{name} {value}" for name, value in said.items())
+        shown |= {name: value for name, value in forced.items() if value}
+        return ", ".join(f"{name} {value}" for name, value in shown.items())
 
     def renumbered(self, new_id: Callable[[int], int | None], vocab_size: int) -> GenerationConfig:
-        """The same for a vocabulary with other ids; tokens that are gone are left out."""
+        """Returns the same for a vocabulary with other ids, without the tokens that are gone."""
         values = dict(self.values)
         for name in (*_IDS, *_FORCED):
             old = self._ids(name)
             if old is not None:
-                ids = [found for token_id in old if (found := new_id(token_id)) is not None]
+                ids = [new for token_id in old if (new := new_id(token_id)) is not None]
                 values[name] = ids if len(ids) != 1 or isinstance(values[name], list) else ids[0]
                 if not ids:
                     del values[name]
         words = values.pop("bad_words_ids", None) or []
         words = [[new_id(token_id) for token_id in word] for word in words]
-        if kept := [word for word in words if None not in word]:
-            values["bad_words_ids"] = kept
+        if words := [word for word in words if None not in word]:
+            values["bad_words_ids"] = words
         return GenerationConfig(values, self._where, vocab_size)
 
     def _check(self) -> None:
-        """Lets a request look at the values, as if it was asked for."""
+        """Checks the values by building a request from them."""
         try:
             Request(
                 prompts=[[0]],
                 vocabulary_size=self._size,
-                **self.options({}, [[0]], two_stacks=True),
+                **self.options({}, [[0]], encoder_decoder=True),
             )
         except OptionError as error:
             raise CheckpointError(f"{self._where}: {error}") from None
 
-    def _add_lengths(self, options: dict[str, Any], given: Mapping[str, Any], before: int) -> None:
-        """`max_length` and `min_length`, of which the first `before` tokens are not new."""
-        if self._max_length is not None and "max_new_tokens" not in {*options, *given}:
+    def _add_lengths(self, options: dict[str, Any], chosen: Mapping[str, Any], before: int) -> None:
+        """Adds `max_length` and `min_length`, of which the first `before` tokens are not new."""
+        if self._max_length is not None and "max_new_tokens" not in {*options, *chosen}:
             if self._max_length <= before:
                 raise OptionError(
-                    f"{self._where} says max_length {self._max_length}, and a prompt has {before} "
-                    "tokens already.\nGive max_new_tokens."
+                    f"max_length is {self._max_length} in {self._where}, but a prompt already has "
+                    f"{before} tokens.\nGive max_new_tokens."
                 )
             options["max_new_tokens"] = self._max_length - before
         if self._min_length is not None and "min_new_tokens" not in options:
             options["min_new_tokens"] = max(self._min_length - before, 0)
-        most = given.get("max_new_tokens")
-        if most is not None and "min_new_tokens" in options:
-            options["min_new_tokens"] = min(options["min_new_tokens"], most)
+        maximum = chosen.get("max_new_tokens")
+        if maximum is not None and "min_new_tokens" in options:
+            options["min_new_tokens"] = min(options["min_new_tokens"], maximum)
 
-    def _draws(self) -> dict[str, Any]:
+    def _sampling_options(self) -> dict[str, Any]:
         if self._value("do_sample") is not True:
             return {}
-        found = {"temperature": 1.0, "top_k": TOP_K}
-        found |= {name: self.values[name] for name in _DRAWING if self._value(name) is not None}
+        options = {"temperature": 1.0, "top_k": TOP_K}
+        options |= {name: self.values[name] for name in _SAMPLING if self._value(name) is not None}
         return {
             name: value
-            for name, value in found.items()
-            if name == "temperature" or value != _DRAWING[name]
+            for name, value in options.items()
+            if name == "temperature" or value != _SAMPLING[name]
         }
 
     def _named(self, names: Mapping[str, tuple[str, Any]]) -> dict[str, Any]:
         return {
             field: self.values[name]
-            for name, (field, nothing) in names.items()
-            if self._value(name) is not None and self.values[name] != nothing
+            for name, (field, neutral) in names.items()
+            if self._value(name) is not None and self.values[name] != neutral
         }
 
     def _value(self, name: str) -> Any:

@@ -1,22 +1,28 @@
-"""What the head of a fine-tuned checkpoint says of texts: what `Pretrained.classify` does."""
+"""Logits of a fine-tuned head: what `Pretrained.classify` does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hornbook.data.batches import length_buckets, pad, padded_length
+from hornbook.data.batches import length_buckets, padded_length
 from hornbook.errors import OptionError
 from hornbook.models.configuration.choices import TASK_HEADS
+from hornbook.pretrained.tasks.encoding import padded_inputs, token_inputs
+from hornbook.pretrained.tasks.inputs import TokenRow
+from hornbook.pretrained.transformer_protocol import TransformerModel
+
+if TYPE_CHECKING:
+    from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
-def labels_of(config: Any) -> list[str]:
-    """The names of the labels, in the order of the logits.
+def labels_of(config: TransformerConfig) -> list[str]:
+    """Returns the labels in the order of the logits.
 
     Args:
-        config: The `TransformerConfig`, whose `extra` has `id2label` if the file had it.
+        config: Its `extra` has `id2label` if the model's file has it.
     """
     names = config.extra.get("id2label")
     table = names if isinstance(names, Mapping) else {}
@@ -30,50 +36,47 @@ class Classifier:
     Args:
         model: A built Transformer.
 
+    Attributes:
+        of_texts: Whether there is one row of logits per text, not per token.
+
     Raises:
         OptionError: it has no such head.
     """
 
-    def __init__(self, model: Any):
+    def __init__(self, model: TransformerModel) -> None:
         import keras
 
         heads = [head for head in TASK_HEADS if head in model.config.heads]
         if not heads:
             raise OptionError(
-                "This model has no head of a fine-tuned checkpoint.  If its folder does, load it "
-                f"with one of heads={list(TASK_HEADS)}."
+                "This model has no fine-tuned head.  If its folder does, load it with one of "
+                f"heads={list(TASK_HEADS)}."
             )
         if model.config.condition_size is not None:
             raise OptionError(
-                "Every norm of this model listens to a condition: call the model itself and "
+                "Every norm of this model takes a condition: call the model itself and "
                 "task_logits, with condition=..."
             )
         self.config = model.config
-        self.of_texts = heads[0] == "classification"  # the others are of tokens
-        names = ("token_ids", "segment_ids", "padding_mask")
-        inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in names}
+        self.of_texts = heads[0] == "classification"
+        inputs = token_inputs()
         x = model(**inputs)
         self._model = keras.Model(inputs, model.task_logits(heads[0], x, inputs["padding_mask"]))
 
-    def logits(self, encodings: Sequence[tuple[Any, Any]], batch_tokens: int) -> list[np.ndarray]:
-        """The logits of each text: `(labels,)`, or `(tokens, labels)`.
+    def logits(self, rows: Sequence[TokenRow], batch_tokens: int) -> list[np.ndarray]:
+        """Returns the logits of each text: `(labels,)`, or `(tokens, labels)`.
 
         Args:
-            encodings: Token ids and segment ids of each.
-            batch_tokens: Tokens computed at a time, padding included.
+            rows: Token ids and segment ids of each text.
+            batch_tokens: Maximum number of tokens per batch, including padding.
         """
-        lengths = [len(token_ids) for token_ids, _ in encodings]
-        found: list[Any] = [None] * len(encodings)
-        for numbers in length_buckets(lengths, batch_tokens=batch_tokens, shuffle=False):
-            length = min(
-                padded_length(max(lengths[number] for number in numbers)), self.config.max_length
-            )
-            chosen = [encodings[number] for number in numbers]
-            inputs = {
-                "token_ids": pad([token_ids for token_ids, _ in chosen], length),
-                "segment_ids": pad([segment_ids for _, segment_ids in chosen], length),
-                "padding_mask": pad([[1] * len(token_ids) for token_ids, _ in chosen], length),
-            }
-            for number, row in zip(numbers, self._model.predict_on_batch(inputs), strict=True):
-                found[number] = row if self.of_texts else row[: lengths[number]]
-        return found
+        lengths = [len(row.token_ids) for row in rows]
+        logits: list[Any] = [None] * len(rows)
+        for indices in length_buckets(lengths, batch_tokens=batch_tokens, shuffle=False):
+            longest = max(lengths[index] for index in indices)
+            length = min(padded_length(longest), self.config.max_length)
+            inputs = padded_inputs([rows[index] for index in indices], length)
+            outputs = self._model.predict_on_batch(inputs)
+            for index, output in zip(indices, outputs, strict=True):
+                logits[index] = output if self.of_texts else output[: lengths[index]]
+        return logits

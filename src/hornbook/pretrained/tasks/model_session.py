@@ -1,35 +1,37 @@
-"""Texts that a model is writing: what `hornbook.generation` asks of a model."""
+"""A batch of texts in generation on a compiled model: the `Session` of `hornbook.generation`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hornbook.data.batches import pad, padded_length
 from hornbook.errors import OptionError
 
+if TYPE_CHECKING:
+    from hornbook.models.decoding.stepping import CompiledSteps
+
 
 class ModelSession:
-    """A batch of texts that grow together, one to a row, on a compiled model.
+    """A batch of texts in generation, one per row.
 
-    A model of two stacks reads the prompts and begins to write; any other goes on where they
-    end.  Prompts of different lengths are padded in front, which changes nothing in what
-    they get.
+    An encoder-decoder model encodes the prompts; any other model continues them.  Prompts of
+    different lengths are padded on the left, which does not change their outputs.
 
     Args:
         steps: The model's `CompiledSteps`.
-        prompts: Token ids of each, one at least.
-        new_tokens: How many will be written at most.
-        spare: For how many more there shall be room: those that are taken back again.
-        condition: `(prompts, condition_size)`, where the model's norms listen to one.
-        keep_hidden: Whether the hidden vectors of the prompts are wanted too.
-        start: What a decoder begins with; None: as the configuration says.
+        prompts: Token ids of each, at least one token.
+        new_tokens: Maximum number of new tokens.
+        spare: Additional cache slots for tokens that are removed again.
+        condition: `(prompts, condition_size)`, for a model that takes one.
+        keep_hidden: Whether to keep the hidden vectors of the prompts.
+        start: First token of a decoder.  Defaults to that of the configuration.
 
     Attributes:
-        logits: `(rows, vocabulary)` float32, of the token that comes next in every row.
-        prompt_hidden: `(prompt length, features)` of each prompt, with `keep_hidden`.
+        logits: `(rows, vocabulary)` float32, of the next token in every row.
+        prompt_hidden: `(prompt length, features)` per prompt, with `keep_hidden`.
 
     Raises:
         OptionError: a prompt is longer than the model has positions.
@@ -37,7 +39,7 @@ class ModelSession:
 
     def __init__(
         self,
-        steps: Any,
+        steps: CompiledSteps,
         prompts: Sequence[Sequence[int]],
         new_tokens: int,
         *,
@@ -45,18 +47,18 @@ class ModelSession:
         condition: np.ndarray | None = None,
         keep_hidden: bool = False,
         start: int | None = None,
-    ):
+    ) -> None:
         self._steps = steps
         self._start = start
         config = steps.writer.config
         check_prompts(steps, prompts)
-        reads_first = steps.model.config.encoder_decoder
-        self._lengths = np.array([1 if reads_first else len(prompt) for prompt in prompts])
+        encoder_decoder = steps.model.config.encoder_decoder
+        self._lengths = np.array([1 if encoder_decoder else len(prompt) for prompt in prompts])
         longest, limit = int(self._lengths.max()), steps.positions
-        self._longest = longest + new_tokens + spare if limit is None else limit
-        slots = min(new_tokens, self._longest - longest) + spare
-        if reads_first:
-            prompts, cache = self._read(prompts, slots, condition)
+        self._maximum = longest + new_tokens + spare if limit is None else limit
+        slots = min(new_tokens, self._maximum - longest) + spare
+        if encoder_decoder:
+            prompts, cache = self._encode(prompts, slots, condition)
             width = padded_length(1)
         else:
             width = padded_length(longest)
@@ -64,8 +66,8 @@ class ModelSession:
             if condition is not None:
                 cache["condition"] = condition
         self._slots_left = cache["tokens"]["real"].shape[1] - width
-        token_ids, real = _pad_in_front(prompts, width)
-        # segment 0 is what is read, and 1 what is written (UniLM)
+        token_ids, real = _pad_left(prompts, width)
+        # segment 0 is the prompt, and 1 the new tokens (UniLM)
         self._segment = int(config.application == "prefix_lm")
         begin = steps.step if keep_hidden else steps.begin
         logits, hidden, self._cache = begin(token_ids, real, np.zeros_like(real), cache)
@@ -79,10 +81,12 @@ class ModelSession:
     @property
     def positions_left(self) -> int:
         """How many more tokens fit into every row."""
-        return self._longest - int(self._lengths.max())
+        return self._maximum - int(self._lengths.max())
 
-    def _read(self, prompts, new_tokens, condition):
-        """What the decoder begins with, and its cache when the encoder has read the prompts."""
+    def _encode(
+        self, prompts: Sequence[Sequence[int]], new_tokens: int, condition: np.ndarray | None
+    ) -> tuple[list[list[int]], Any]:
+        """Returns the first tokens of the decoder, and its cache with the encoded prompts."""
         steps = self._steps
         config = steps.model.config
         width = padded_length(max(len(prompt) for prompt in prompts))
@@ -90,29 +94,29 @@ class ModelSession:
         slots = np.zeros(padded_length(padded_length(1) + new_tokens), "bool")
         start = config.decoder_start_token_id if self._start is None else self._start
         start = config.pad_token_id if start is None else start
-        heard = () if condition is None else (condition,)
-        return [[start]] * len(prompts), steps.read(pad(prompts, width), real, slots, *heard)
+        conditions = () if condition is None else (condition,)
+        return [[start]] * len(prompts), steps.read(pad(prompts, width), real, slots, *conditions)
 
-    def _keep_last(self, logits, hidden):
-        self.logits = _to_numpy(logits)[:, -1]
-        self._hidden = hidden  # left where it is until somebody asks
+    def _keep_last(self, logits: Any, hidden: Any) -> None:
+        self.logits: np.ndarray = _to_numpy(logits)[:, -1]
+        self._hidden = hidden  # stays on its device until it is used
 
     @property
     def hidden(self) -> np.ndarray:
-        """`(rows, features)`, what `logits` were made of."""
+        """`(rows, features)`, the last hidden states, from which `logits` are computed."""
         return _to_numpy(self._hidden)[:, -1]
 
     def advance(self, token_ids: np.ndarray) -> np.ndarray:
-        """Appends tokens, `(rows,)` or `(rows, k)`, and returns the logits of what comes next.
+        """Appends tokens, `(rows,)` or `(rows, k)`, and returns the logits after each.
 
         Raises:
-            OptionError: they do not fit any more.
+            OptionError: they do not fit.
         """
         columns = np.asarray(token_ids, "int32").reshape(len(token_ids), -1)
         count = columns.shape[1]
         if count > min(self._slots_left, self.positions_left):
             raise OptionError(
-                f"There is no room for {count} more tokens: the model has no further positions, "
+                f"There is no room for {count} more tokens: the model has no more positions, "
                 "or max_new_tokens is reached."
             )
         ones = np.ones_like(columns)
@@ -125,7 +129,7 @@ class ModelSession:
         return self.logits if token_ids.ndim == 1 else _to_numpy(logits)
 
     def reorder(self, rows: np.ndarray) -> None:
-        """Lets new row `i` go on from what old row `rows[i]` has."""
+        """Makes new row `i` a copy of old row `rows[i]`."""
         if not np.array_equal(rows, np.arange(len(self.logits))):
             self._cache = self._steps.take_rows(np.asarray(rows, "int32"), self._cache)
             self._lengths = self._lengths[rows]
@@ -133,15 +137,15 @@ class ModelSession:
             self._hidden = self.hidden[rows][:, None]
 
     def rewind(self, counts: np.ndarray) -> None:
-        """Takes the last `counts[i]` tokens of row `i` back."""
+        """Removes the last `counts[i]` tokens of row `i`."""
         self._cache = self._steps.forget(np.asarray(counts, "int32"), self._cache)
         slots = self._cache["tokens"]["real"].shape[1]
         self._slots_left = slots - int(_to_numpy(self._cache["index"]))
         self._lengths -= counts
 
 
-def _pad_in_front(rows: Sequence[Sequence[int]], width: int) -> tuple[np.ndarray, np.ndarray]:
-    """The rows side by side, and which of their places are real."""
+def _pad_left(rows: Sequence[Sequence[int]], width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns token ids and padding mask, both `(rows, width)`."""
     token_ids, real = np.zeros((2, len(rows), width), "int32")
     for number, row in enumerate(rows):
         token_ids[number, width - len(row) :] = row
@@ -149,28 +153,30 @@ def _pad_in_front(rows: Sequence[Sequence[int]], width: int) -> tuple[np.ndarray
     return token_ids, real
 
 
-def check_prompts(steps: Any, prompts: Sequence[Sequence[int]], first_prompt: int = 0) -> None:
-    """Makes sure that a model can read the prompts and still write.
+def check_prompts(
+    steps: CompiledSteps, prompts: Sequence[Sequence[int]], first_prompt: int = 0
+) -> None:
+    """Checks that a model can read the prompts and has a position for a new token.
 
     Args:
         steps: The model's `CompiledSteps`.
         prompts: Token ids of each.
-        first_prompt: The number of the first of them, from 0 on.
+        first_prompt: Index of the first of them.
 
     Raises:
         OptionError: naming the first that is empty or too long.
     """
-    reads_first = steps.model.config.encoder_decoder
-    limit = steps.encoder_positions if reads_first else steps.positions
-    if limit is not None and not reads_first:
+    encoder_decoder = steps.model.config.encoder_decoder
+    limit = steps.encoder_positions if encoder_decoder else steps.positions
+    if limit is not None and not encoder_decoder:
         limit -= 1
     for number, prompt in enumerate(prompts, 1 + first_prompt):
         if len(prompt) == 0:
-            raise OptionError(f"Prompt {number} is empty: give one token at least.")
+            raise OptionError(f"Prompt {number} is empty: give at least one token.")
         if limit is not None and len(prompt) > limit:
             raise OptionError(
                 f"Prompt {number} has {len(prompt)} tokens, but the model can read {limit}"
-                f"{'' if reads_first else ' and still write'}.\n"
+                f"{'' if encoder_decoder else ' and still generate'}.\n"
                 "Shorten it, or give the model more positions (docs/models.md)."
             )
 
@@ -178,4 +184,6 @@ def check_prompts(steps: Any, prompts: Sequence[Sequence[int]], first_prompt: in
 def _to_numpy(x: Any) -> np.ndarray:
     from keras import ops
 
-    return ops.convert_to_numpy(ops.cast(x, "float32") if "float" in str(x.dtype) else x)
+    if "float" in str(x.dtype):
+        x = ops.cast(x, "float32")
+    return np.asarray(ops.convert_to_numpy(x))

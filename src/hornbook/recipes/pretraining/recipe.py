@@ -266,7 +266,7 @@ class Pretraining(PretrainingOptions):
             heads_for(self.objective, self.sentence_order),
             compute_dtype=self.compute_dtype,
         )
-        self.transformer, self.tokenizer = model.model, model.need_tokenizer()
+        self.transformer, self.tokenizer = model.model, model.require_tokenizer()
         super().build_for(folder)
 
     @property
