@@ -125,7 +125,9 @@ def chart(curves: dict[str, list[float]], left: int, top: int, width: int, heigh
 
 def main() -> None:
     pretrained = hornbook.load(minilm(), heads=())
-    ids = np.array([pretrained.require_tokenizer().encode_batch([SENTENCE], 48)[0].token_ids], "int32")
+    ids = np.array(
+        [pretrained.require_tokenizer().encode_batch([SENTENCE], 48)[0].token_ids], "int32"
+    )
     (query, key, _), scale = query_key_value(pretrained.model, ids, LAYER)
     query, key = query[:, HEAD : HEAD + 1], key[:, HEAD : HEAD + 1]
     length = ids.shape[1]

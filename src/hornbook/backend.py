@@ -1,7 +1,7 @@
-"""Which backend Keras runs on: the user's choice, else the one that is installed.
+"""Chooses the backend that Keras runs on: the user's choice, else one that is installed.
 
-Keras falls back to TensorFlow when nobody says anything, and fails when that is missing.
-`choose` runs when hornbook is imported, before Keras is, and only looks; it imports nothing.
+Keras defaults to TensorFlow and fails if that is missing.  `choose` runs when hornbook is
+imported, before Keras is, and imports nothing.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 BACKENDS = ("jax", "torch", "tensorflow")  # in the order they are tried
 
-# of glibc's malloc.h: which option, and what it is set to
+# options of glibc's malloc.h, and their values
 MALLOC = {
     "arena_max": (-8, 1),
-    "mmap_max": (-4, 0),  # no block of its own from the system
-    "trim_threshold": (-1, -1),  # nothing is given back
+    "mmap_max": (-4, 0),  # no separate block for large requests
+    "trim_threshold": (-1, -1),  # never return memory
     "top_pad": (-2, 2**26),
 }
 
 NONE_INSTALLED = "no backend is installed"
 
-# What Keras writes to keras.json when it is imported for the first time, whichever backend runs.
+# What Keras writes to keras.json on its first import, regardless of the backend.
 WRITTEN_BY_KERAS = {
     "floatx": "float32",
     "epsilon": 1e-7,
@@ -42,17 +42,17 @@ WRITTEN_BY_KERAS = {
 }
 
 _reason = ""
-_to_announce = False  # whether hornbook chose, and has not said so yet
+_to_announce = False  # whether hornbook chose, and has not reported it yet
 
 
 def choose() -> str:
-    """Settles `KERAS_BACKEND` and returns its value ("" when no backend is installed)."""
+    """Sets `KERAS_BACKEND` and returns its value ("" when no backend is installed)."""
     global _reason, _to_announce
-    # TensorFlow, where it is installed, talks about its own build at every start
+    # TensorFlow logs details of its build on every import
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if "keras" in sys.modules:
         _reason = "Keras was imported before hornbook"
-        return sys.modules["keras"].config.backend()
+        return str(sys.modules["keras"].config.backend())
     if name := os.environ.get("KERAS_BACKEND"):
         _reason = "KERAS_BACKEND says so"
         return name
@@ -73,16 +73,16 @@ def choose() -> str:
 
 
 def reason() -> str:
-    """Why the backend is the one it is, as half a sentence."""
+    """Returns why this backend was chosen, as a clause."""
     return _reason
 
 
 def announce() -> None:
-    """Says once, on standard error, which backend was chosen when the user chose none.
+    """Reports once, on standard error, the backend that hornbook chose.
 
     Raises:
-        OptionError: `KERAS_BACKEND` is none of the three.
-        MissingExtraError: the user chose a backend that is not installed, or none is.
+        OptionError: `KERAS_BACKEND` is unknown.
+        MissingExtraError: the user's backend, or any backend, is not installed.
     """
     global _to_announce
     chosen = os.environ.get("KERAS_BACKEND", "")
@@ -93,11 +93,11 @@ def announce() -> None:
         )
     if _reason == NONE_INSTALLED or (chosen in BACKENDS and not _installed(chosen)):
         missing = f"{_reason}, but {chosen} is not installed" if chosen else NONE_INSTALLED
-        there = [name for name in BACKENDS if _installed(name)]
+        installed = [name for name in BACKENDS if _installed(name)]
         raise MissingExtraError(
             f"Keras has nothing to run on: {missing}.\n"
             f"Install it with:  pip install 'hornbook[{chosen or 'torch'}]'"
-            + (f"\nOr say  export KERAS_BACKEND={there[0]}" if there else "")
+            + (f"\nOr use  export KERAS_BACKEND={installed[0]}" if installed else "")
         )
     if _to_announce:
         print(f"Keras backend: {os.environ['KERAS_BACKEND']} ({_reason})", file=sys.stderr)
@@ -105,7 +105,7 @@ def announce() -> None:
 
 
 def accelerator() -> str | None:
-    """What the first GPU or TPU is called; None: there is only the processor."""
+    """Returns the name of the first GPU or TPU; None without one."""
     backend = sys.modules["keras"].config.backend()
     if backend == "jax":
         import jax
@@ -118,18 +118,17 @@ def accelerator() -> str | None:
         return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     import tensorflow
 
-    found = tensorflow.config.list_physical_devices("GPU")
-    details = tensorflow.config.experimental.get_device_details(found[0]) if found else {}
-    return details.get("device_name", "GPU") if found else None
+    devices = tensorflow.config.list_physical_devices("GPU")
+    details = tensorflow.config.experimental.get_device_details(devices[0]) if devices else {}
+    return details.get("device_name", "GPU") if devices else None
 
 
 def keep_memory() -> None:
-    """Lets this process keep freed memory for what it asks for next; with glibc only.
+    """Makes this process reuse freed memory instead of returning it; with glibc only.
 
-    Else the intermediate results of every step go back to the system and are handed out again as
-    pages of zeros: 1.7 GB a step of a small BERT on JAX, a quarter of its time.  Threads share
-    one arena, or their large blocks would not come from what is kept; so this is for the beginning,
-    before a backend has threads.
+    Otherwise the intermediate results of every step return to the system and come back as pages
+    of zeros: 1.7 GB per step of a small BERT on JAX, a quarter of its time.  All threads share one
+    arena, so call this before a backend starts threads.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -141,10 +140,10 @@ def keep_memory() -> None:
 
 
 def set_random_seed(seed: int) -> None:
-    """Seeds Python, NumPy and the backend: what new weights and dropout are drawn from.
+    """Seeds Python, NumPy and the backend, for new weights and dropout.
 
-    As `keras.utils.set_random_seed`, which imports TensorFlow wherever it is installed, whatever
-    the backend: two seconds, and lines about its build.
+    Unlike `keras.utils.set_random_seed` it does not import TensorFlow on other backends, which
+    takes two seconds and logs details of its build.
     """
     import keras
     import numpy as np
@@ -163,9 +162,9 @@ def set_random_seed(seed: int) -> None:
 
 
 def random_states() -> dict[str, np.ndarray]:
-    """The backend's own random states, by name: PyTorch's dropout draws from no other.
+    """Returns the backend's own random states by name, which PyTorch's dropout uses.
 
-    JAX and TensorFlow draw from Keras's variables, which are saved with the model.
+    JAX and TensorFlow use Keras's variables, which are saved with the model.
     """
     if sys.modules["keras"].config.backend() != "torch":
         return {}
@@ -178,7 +177,7 @@ def random_states() -> dict[str, np.ndarray]:
 
 
 def set_random_states(states: Mapping[str, np.ndarray]) -> None:
-    """The inverse of `random_states`; what is not named stays as it is."""
+    """Restores `random_states`; states that are not named are unchanged."""
     if not states:
         return
     import torch
@@ -194,7 +193,7 @@ def _keras_json() -> Path:
 
 
 def _from_keras_json() -> str | None:
-    """The backend that the user wrote into keras.json; None where Keras wrote it by itself."""
+    """Returns the backend that the user set in keras.json; None if Keras wrote the file."""
     try:
         config = json.loads(_keras_json().read_text("utf-8"))
     except (OSError, ValueError):

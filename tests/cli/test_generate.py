@@ -87,7 +87,7 @@ def test_prompts_come_from_files_and_standard_input(folder, tmp_path, capsys, mo
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "Give prompts as words"),
+        ([], "Give prompts as arguments"),
         (["今天", "--top-p", "3"], "top_p is 3.0"),
         (["今天", "--out", "x.pdf"], "the suffix determines the format"),
         ([""], "empty"),

@@ -62,7 +62,7 @@ def test_a_fine_tuned_folder_opens_as_its_encoder_and_names_what_is_left_out(fol
     assert "heads=['classification']" in said
     np.testing.assert_array_equal(model.encode(["abc"]), before)
     assert model.config.heads == ("pooler",)
-    with pytest.raises(OptionError, match="no head of a fine-tuned checkpoint"):
+    with pytest.raises(OptionError, match="no fine-tuned head"):
         model.classify(["abc"])
 
 

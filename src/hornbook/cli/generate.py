@@ -5,52 +5,57 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hornbook.cli.model_options import add_ignore_config
 
+if TYPE_CHECKING:
+    from hornbook.pretrained import Pretrained
+
 # option of the command -> what it is; the names are those of `hornbook.generation.Request`
 _NUMBERS = {
-    "n": (int, "texts of each prompt"),
-    "max_new_tokens": (int, "the longest a text gets (default: 64)"),
-    "min_new_tokens": (int, "no end before so many"),
-    "min_ends": (int, "end with the so many-th stop token (default: the first)"),
-    "ignore_ends_before": (int, "stop tokens among the first so many tokens do not count"),
-    "temperature": (float, "draw tokens instead of taking the best; higher is wilder"),
-    "top_k": (int, "draw among so many best tokens"),
-    "top_p": (float, "draw among the best tokens that have this much probability together"),
-    "min_p": (float, "draw among tokens this likely, compared with the best"),
-    "typical_p": (float, "draw among the tokens that surprise as much as usual"),
-    "seed": (int, "the same seed writes the same texts (default: 0)"),
-    "best_of": (int, "draw so many and keep the n best"),
-    "beams": (int, "search with so many beginnings"),
-    "length_penalty": (float, "of the search: above 0 likes longer texts (default: 1)"),
-    "beam_groups": (int, "groups of beams that avoid each other, with --diversity-penalty"),
-    "diversity_penalty": (float, "how much they do"),
-    "repetition_penalty": (float, "above 1 dislikes tokens that are there already"),
-    "frequency_penalty": (float, "taken off a token each time it was written"),
-    "presence_penalty": (float, "taken off a token that was written at all"),
-    "no_repeat_ngram": (int, "no so many tokens in a row come twice"),
+    "n": (int, "number of texts per prompt"),
+    "max_new_tokens": (int, "maximum number of new tokens (default: 64)"),
+    "min_new_tokens": (int, "minimum number of new tokens"),
+    "min_ends": (int, "stop at the n-th stop token (default: 1)"),
+    "ignore_ends_before": (int, "ignore stop tokens among the first n tokens"),
+    "temperature": (float, "sample instead of taking the best token; higher is more random"),
+    "top_k": (int, "sample from the k best tokens"),
+    "top_p": (float, "sample from the best tokens whose total probability is p"),
+    "min_p": (float, "sample from tokens at least this likely, relative to the best"),
+    "typical_p": (float, "sample from the tokens whose information is closest to the entropy"),
+    "seed": (int, "the same seed generates the same texts (default: 0)"),
+    "best_of": (int, "sample this many texts and keep the n best"),
+    "beams": (int, "number of beams (beam search)"),
+    "length_penalty": (float, "of beam search: values above 0 favor longer texts (default: 1)"),
+    "beam_groups": (int, "number of diverse groups of beams, with --diversity-penalty"),
+    "diversity_penalty": (float, "penalty for tokens that other groups of beams chose"),
+    "repetition_penalty": (float, "values above 1 penalize tokens that have already occurred"),
+    "frequency_penalty": (float, "subtracted from a token for each time it was generated"),
+    "presence_penalty": (float, "subtracted from a token that was generated before"),
+    "no_repeat_ngram": (int, "no n-gram of this size is repeated"),
     "degeneration_penalty": (float, "contrastive search, with --top-k"),
-    "draft_tokens": (int, "how many tokens the --draft writes ahead (default: 4)"),
+    "draft_tokens": (int, "number of tokens that the --draft model drafts per step (default: 4)"),
 }
-# flag -> field of `Request`, what it is; each may come several times
+# flag -> field of `Request`, what it is; each may be repeated
 _TEXTS = {
-    "stop": ("stop_strings", "end before this text"),
-    "stop_token": ("stop_ids", "end with this token, instead of the model's own"),
-    "bad_word": ("bad_words", "never write this"),
-    "choice": ("one_of", "write one of these, and nothing else"),
+    "stop": ("stop_strings", "stop before this text"),
+    "stop_token": ("stop_ids", "stop at this token, instead of the model's own stop tokens"),
+    "bad_word": ("bad_words", "never generate this"),
+    "choice": ("one_of", "generate one of these, and nothing else"),
 }
-# what knows its texts only when all of them are there
+# options whose texts are known only at the end
 _NO_STREAM = {"n", "beams", "best_of", "degeneration_penalty"}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", type=Path, help="a model folder")
-    parser.add_argument("prompts", metavar="PROMPT", nargs="*", help="what to go on with")
+    parser.add_argument("prompts", metavar="PROMPT", nargs="*", help="text to continue")
     parser.set_defaults(words_of="prompts")
     parser.add_argument(
-        "--file", metavar="FILE", help="prompts, one a line, or JSON lines with `prompt`; -: stdin"
+        "--file",
+        metavar="FILE",
+        help="prompts, one per line, or JSON lines with `prompt` (-: stdin)",
     )
     parser.add_argument("--out", metavar="FILE", type=Path, help="write JSON lines there")
     for name, (kind, help_line) in _NUMBERS.items():
@@ -59,20 +64,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for name, (_, help_line) in _TEXTS.items():
         flag = "--" + name.replace("_", "-")
         parser.add_argument(flag, metavar="TEXT", action="append", help=help_line)
-    parser.add_argument("--prefix", metavar="TEXT", help="what every text begins with")
+    parser.add_argument("--prefix", metavar="TEXT", help="every text starts with this")
     parser.add_argument(
-        "--only-from", metavar="FILE", help="cut the texts out of these passages, one a line"
+        "--only-from", metavar="FILE", help="extract the texts from these passages, one per line"
     )
     parser.add_argument(
-        "--draft", metavar="MODEL", type=Path, help="a smaller model that writes ahead"
+        "--draft", metavar="MODEL", type=Path, help="a smaller model for speculative decoding"
     )
     parser.add_argument(
-        "--batch-size", type=int, default=8, metavar="INT", help="prompts side by side (default: 8)"
+        "--batch-size", type=int, default=8, metavar="INT", help="prompts per batch (default: 8)"
     )
     parser.add_argument(
         "--application",
         choices=("causal_lm", "prefix_lm", "seq2seq"),
-        help="what the model is to be (default: what its family is)",
+        help="application of the model (default: that of its family)",
     )
     parser.add_argument("--family", help="read MODEL as this family")
     add_ignore_config(parser)
@@ -80,7 +85,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--dtype",
         default="float32",
         choices=("float32", "bfloat16", "float16", "int8", "int4"),
-        help="what the weights are kept in (default: float32)",
+        help="type of the weights (default: float32)",
     )
 
 
@@ -97,39 +102,39 @@ def run(options: argparse.Namespace) -> None:
     begin = time.perf_counter()
     alone = len(prompts) == 1 and options.out is None and options.file is None
     if model.generation is not None:
-        if taken := model.generation.described():
-            note(f"generation_config.json: {taken}")
+        if defaults := model.generation.described():
+            note(f"generation_config.json: {defaults}")
         if model.generation.unused:
             note(f"generation_config.json, not used: {', '.join(model.generation.unused)}")
     can_stream = not _NO_STREAM & settings.keys() and model.streams(**settings)
     if alone and options.draft is None and can_stream:
-        written = _stream(model, prompts[0], settings)
+        amount = _stream(model, prompts[0], settings)
     else:
         if options.draft is not None:
             settings["draft"] = _load(options, options.draft)
-        found = model.generate_each(
+        results = model.generate_each(
             prompts, details=True, batch_size=options.batch_size, **settings
         )
         if alone and settings.get("n", 1) == 1:
-            result = next(found)
+            result = next(results)
             print(result.text)
-            written = f"{len(result.token_ids):,} tokens"
+            amount = f"{len(result.token_ids):,} tokens"
         else:
-            written = _lines(options.out, prompts, found)
-    note(f"{written} in {time.perf_counter() - begin:.1f} s, compilation included")
+            amount = _lines(options.out, prompts, results)
+    note(f"{amount} in {time.perf_counter() - begin:.1f} s, compilation included")
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    """The options that were given, by the names of `Request`."""
-    given = {name: getattr(options, name) for name in _NUMBERS}
-    given |= {field: getattr(options, name) for name, (field, _) in _TEXTS.items()}
-    given["forced_prefix"] = options.prefix
+    """Returns the options that are set, by the names of `Request`."""
+    settings = {name: getattr(options, name) for name in _NUMBERS}
+    settings |= {field: getattr(options, name) for name, (field, _) in _TEXTS.items()}
+    settings["forced_prefix"] = options.prefix
     if options.only_from is not None:
-        given["only_from"] = _lines_of(options.only_from)
-    return {name: value for name, value in given.items() if value is not None}
+        settings["only_from"] = _lines_of(options.only_from)
+    return {name: value for name, value in settings.items() if value is not None}
 
 
-def _load(options: argparse.Namespace, folder: Path):
+def _load(options: argparse.Namespace, folder: Path) -> Pretrained:
     from hornbook.pretrained import load
 
     return load(
@@ -142,8 +147,8 @@ def _load(options: argparse.Namespace, folder: Path):
     )
 
 
-def _stream(model, prompt: str, settings: dict[str, Any]) -> str:
-    """Prints one text as it is written, and returns how much it is."""
+def _stream(model: Pretrained, prompt: str, settings: dict[str, Any]) -> str:
+    """Prints one text while it is generated, and returns its length in words."""
     length = 0
     for piece in model.stream(prompt, **settings):
         length += len(piece)
@@ -152,21 +157,21 @@ def _stream(model, prompt: str, settings: dict[str, Any]) -> str:
     return f"{length:,} characters"
 
 
-def _lines(out: Path | None, prompts: Sequence[str], found: Iterator[Any]) -> str:
-    """Prints or writes each text as soon as its batch is there, and returns how much they are."""
+def _lines(out: Path | None, prompts: Sequence[str], results: Iterator[Any]) -> str:
+    """Prints or writes each text as soon as its batch is done, and returns the number of tokens."""
     import sys
 
     from hornbook.data.readers.answer_files import print_answers, write_answers
     from hornbook.progress import Progress
 
     tokens = 0
-    quiet = True if out is None and sys.stdout.isatty() else None  # the texts show how far it is
+    quiet = True if out is None and sys.stdout.isatty() else None  # the texts show the progress
 
     def answers() -> Iterator[dict[str, Any]]:
         nonlocal tokens
-        with Progress("writing", total=len(prompts), unit="prompts", quiet=quiet) as bar:
-            for prompt, results in zip(prompts, found, strict=True):
-                for result in results if isinstance(results, list) else [results]:
+        with Progress("generating", total=len(prompts), unit="prompts", quiet=quiet) as bar:
+            for prompt, texts in zip(prompts, results, strict=True):
+                for result in texts if isinstance(texts, list) else [texts]:
                     tokens += len(result.token_ids)
                     yield {
                         "prompt": prompt,
@@ -184,11 +189,11 @@ def _lines(out: Path | None, prompts: Sequence[str], found: Iterator[Any]) -> st
 
 
 def _prompts(options: argparse.Namespace) -> list[str]:
-    """The prompts of the command line, or of a file.
+    """Returns the prompts of the command line, or of a file.
 
     Raises:
-        OptionError: there are none, or both.
-        DataError: a line of the file is no prompt.
+        OptionError: neither or both are given.
+        DataError: a line of the file is not a prompt.
     """
     from hornbook.data.readers.json_lines import read_json_lines
     from hornbook.data.readers.row_files import suffix_of
@@ -196,9 +201,9 @@ def _prompts(options: argparse.Namespace) -> list[str]:
     from hornbook.errors import DataError, OptionError
 
     if (options.file is None) == (not options.prompts):
-        raise OptionError("Give prompts as words of the command, or as --file FILE, one a line.")
+        raise OptionError("Give prompts as arguments, or as --file FILE, one per line.")
     if options.file is None:
-        return options.prompts
+        return list(options.prompts)
     if suffix_of(Path(options.file)) in (".json", ".jsonl", ".ndjson"):  # an array as well
         rows = read_json_lines(options.file)
         prompts = [_checked(row, f"{name_of(options.file)}:{number}") for number, row in rows]
@@ -210,7 +215,7 @@ def _prompts(options: argparse.Namespace) -> list[str]:
             for number, line in _numbered_lines(options.file)
         ]
     if not prompts:
-        raise DataError(f"{name_of(options.file)} has no prompts.  Expected one a line.")
+        raise DataError(f"{name_of(options.file)} has no prompts.  Expected one per line.")
     return prompts
 
 
@@ -219,7 +224,7 @@ def _lines_of(source: str) -> list[str]:
 
 
 def _numbered_lines(source: str) -> list[tuple[int, str]]:
-    """The lines of a text file that are not blank, each with its number."""
+    """Returns the lines of a text file that are not blank, each with its number."""
     from hornbook.data.readers.problems import Problems
     from hornbook.data.readers.text_lines import text_lines
 
@@ -241,10 +246,10 @@ def _prompt_of_json(line: str, where: str) -> str:
 
 
 def _checked(row: dict[str, Any], where: str) -> str:
-    """The prompt of a row."""
+    """Returns the prompt of a row."""
     from hornbook.errors import DataError
 
     prompt = row.get("prompt")
     if not isinstance(prompt, str) or not prompt:
-        raise DataError(f'{where}: expected {{"prompt": "..."}}, a text that is not empty.')
+        raise DataError(f'{where}: expected {{"prompt": "..."}}, a non-empty text.')
     return prompt

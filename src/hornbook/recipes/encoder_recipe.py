@@ -21,7 +21,7 @@ from hornbook.recipes.recipe import Recipe
 if TYPE_CHECKING:
     import keras
 
-    from hornbook.models.transformer import Transformer
+    from hornbook.pretrained.transformer_protocol import TransformerModel
     from hornbook.text.tokenizer import Encoding, Tokenizer
     from hornbook.training.loop import Batch
 
@@ -92,7 +92,7 @@ class EncoderRecipe(Recipe):
     )
 
     tokenizer: Tokenizer = part()
-    encoder: Transformer = part()
+    encoder: TransformerModel = part()
     others: dict[str, Any] = part()
 
     def start(

@@ -163,7 +163,7 @@ def test_a_model_in_few_bits_writes_and_scores_nearly_as_it_does_in_floats(
     with pytest.raises(OptionError, match=f"weights in {variable_dtype}"):
         rounded.save(tmp_path / "again")
     assert not (tmp_path / "again").exists()
-    with pytest.raises(OptionError, match="LoRA learns beside weights of floats"):
+    with pytest.raises(OptionError, match="LoRA needs floating-point weights"):
         load(tmp_path / "model", variable_dtype=variable_dtype, lora="query")
 
 
@@ -188,7 +188,7 @@ def test_a_frozen_model_writes_the_same_and_is_neither_saved_nor_trained(
         with pytest.raises(OptionError, match="frozen weights in float32"):
             frozen.save(tmp_path / "again")
         assert not (tmp_path / "again").exists()
-    with pytest.raises(OptionError, match="LoRA learns beside weights of floats"):
+    with pytest.raises(OptionError, match="LoRA needs trainable weights"):
         load(tmp_path / "model", frozen=True, lora="query")
 
 
@@ -378,7 +378,7 @@ def test_samples_with_a_draft_have_the_distribution_of_the_model(writer, draft):
 
 def test_a_draft_of_another_vocabulary_is_named(writer, draft, tiny_transformer):
     other = Pretrained(tiny_transformer(application="causal_lm"), None)
-    with pytest.raises(OptionError, match=r"vocabulary \(40 tokens\) is another"):
+    with pytest.raises(OptionError, match=r"vocabulary \(40 tokens\) differs"):
         writer().generate(PROMPTS, draft=other)
     words = [*VOCABULARY[:-2], *VOCABULARY[:-3:-1]]  # as many, but numbered otherwise
     with pytest.raises(OptionError, match="same vocabulary file"):

@@ -13,9 +13,9 @@ from hornbook.pretrained.tasks.generation_config import GenerationConfig
 PROMPTS = [[5, 6, 7]]
 
 
-def options(values, given=None, *, two_stacks=False, prompts=PROMPTS):
+def options(values, given=None, *, encoder_decoder=False, prompts=PROMPTS):
     config = GenerationConfig(values, "generation_config.json", 50)
-    made = config.options(given or {}, prompts, two_stacks=two_stacks)
+    made = config.options(given or {}, prompts, encoder_decoder=encoder_decoder)
     Request(prompts=prompts, vocabulary_size=50, **made)
     return made
 
@@ -59,16 +59,16 @@ def test_searches_and_penalties_are_taken():
 def test_lengths_count_the_prompt_and_of_two_stacks_the_start():
     assert options({"max_length": 20}) == {"max_new_tokens": 17}
     values = {"max_length": 20, "min_length": 5}
-    assert options(values, two_stacks=True) == {"max_new_tokens": 19, "min_new_tokens": 4}
-    assert options(values, {"max_new_tokens": 2}, two_stacks=True)["min_new_tokens"] == 2
+    assert options(values, encoder_decoder=True) == {"max_new_tokens": 19, "min_new_tokens": 4}
+    assert options(values, {"max_new_tokens": 2}, encoder_decoder=True)["min_new_tokens"] == 2
     assert options({"max_length": 20, "max_new_tokens": 8}) == {"max_new_tokens": 8}
-    with pytest.raises(OptionError, match="max_length 3, and a prompt has 3"):
+    with pytest.raises(OptionError, match=r"max_length is 3 in .*, but a prompt already has 3"):
         options({"max_length": 3})
 
 
 def test_forced_tokens_stand_at_both_ends():
     values = {"forced_bos_token_id": 4, "forced_eos_token_id": 2, "max_length": 9}
-    made = options(values, two_stacks=True)
+    made = options(values, encoder_decoder=True)
     assert made["forced_prefix"] == [4]
     assert len(made["constraints"]) == 1
     assert "forced_prefix" not in options(values)

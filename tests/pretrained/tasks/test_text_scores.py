@@ -181,7 +181,7 @@ def test_what_cannot_be_scored_is_said(model, application, texts, options, messa
 
 
 def test_a_model_without_words_says_so(model, tiny_transformer):
-    with pytest.raises(OptionError, match="which token is the mask"):
+    with pytest.raises(OptionError, match="The mask token is unknown"):
         model("encoder", tokenizer=False).score([[5, 6]])
     with pytest.raises(OptionError, match="heads=\\['mlm'\\]"):
         Pretrained(tiny_transformer(heads=()), None).score([[5, 6]])

@@ -52,7 +52,7 @@ def add_lora(model: Any, patterns: str | Sequence[str], rank: int) -> None:
     """
     from hornbook.models.variables import named_layers
 
-    if not isinstance(rank, int) or rank < 1:
+    if not isinstance(rank, int | np.integer) or rank < 1:
         raise OptionError(f"lora_rank is {rank!r}, expected a whole number of 1 or more.")
     layers = {p: layer for p, layer in named_layers(model).items() if hasattr(layer, "enable_lora")}
     for path in _found(patterns, layers, "lora"):

@@ -1,24 +1,28 @@
-"""Which heads a model gets from a checkpoint, and what becomes of those it does not get."""
+"""Which heads of a checkpoint are loaded, and notes about the others."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hornbook.checkpoints import Checkpoint
 from hornbook.models.configuration.choices import HEADS, TASK_HEADS
 from hornbook.progress import note
 
-OWN = "hornbook."  # before the names of weights that no other layout knows
+if TYPE_CHECKING:
+    from hornbook.models.configuration.transformer_config import TransformerConfig
+    from hornbook.models.family import Family
 
-# What the heads of fine-tuned checkpoints are called, in transformers and in Google's programs.
+OWN = "hornbook."  # prefix of weights that no other layout has
+
+# Names of fine-tuned heads, in transformers and in Google's programs.
 _UNUSED = re.compile(
     r"(classifier|qa_outputs|score|classification_head|sequence_summary|multiple_choice_head"
     r"|logits_proj|answer_class|start_logits|end_logits|regressor)\.|output_(weights|bias)$"
     r"|cls/squad/output_(weights|bias)$"
 )
-# the beginning of a class of transformers -> the head that it has
+# ending of a class name of transformers -> its head
 _OF_CLASSES = {
     "ForSequenceClassification": "classification",
     "ForTokenClassification": "token_classification",
@@ -26,44 +30,44 @@ _OF_CLASSES = {
 }
 
 
-def heads_in(family: Any, checkpoint: Checkpoint, config: Any) -> tuple[str, ...]:
-    """The heads whose weights a checkpoint has; those of fine-tuning only if hornbook wrote it."""
+def heads_in(family: Family, checkpoint: Checkpoint, config: TransformerConfig) -> tuple[str, ...]:
+    """Returns the heads found in a checkpoint; fine-tuned ones only if hornbook saved it."""
     if checkpoint.layout == "keras":
         return config.heads
-    there = set(checkpoint.names())
+    existing = set(checkpoint.names())
     table = family.table(checkpoint.layout, config)
-    own = {name.removeprefix(OWN) for name in there if name.startswith(OWN)}
+    own = {name.removeprefix(OWN) for name in existing if name.startswith(OWN)}
     unused = unused_names(checkpoint)
-    found = []
+    heads = []
     for head in HEADS:
         rows = [names for path, names in table.items() if path.startswith(f"{head}.")]
         if head == "mlm" and unused and f"{head}.bias" in table:
-            rows = [table["mlm.bias"]]  # ModernBERT's classifiers begin as its language head does
+            rows = [table["mlm.bias"]]  # ModernBERT's classifiers start like its language head
         tied = head == "mlm" and config.language_head == "tied" and config.tie_word_embeddings
         if (
             tied  # it has no weights of its own
-            or any(_has(there, family, checkpoint.layout, names) for names in rows)
+            or any(_has(existing, family, checkpoint.layout, names) for names in rows)
             or any(path.startswith(f"{head}.") for path in own)
         ):
-            found.append(head)
-    return (*found, *(head for head in config.heads if head in TASK_HEADS))
+            heads.append(head)
+    return (*heads, *(head for head in config.heads if head in TASK_HEADS))
 
 
 def unused_names(checkpoint: Checkpoint) -> list[str]:
-    """The weights of heads that the checkpoint was fine-tuned with."""
+    """Returns the names of the weights of fine-tuned heads."""
     return [name for name in checkpoint.names() if _UNUSED.match(name)]
 
 
 def name_unused(
-    family: Any, checkpoint: Checkpoint, heads: Iterable[str], values: Mapping[str, Any]
+    family: Family, checkpoint: Checkpoint, heads: Iterable[str], values: Mapping[str, Any]
 ) -> bool:
-    """Says which heads a checkpoint has and the model does not get.
+    """Notes which fine-tuned heads of a checkpoint are not loaded.
 
     Args:
-        family: A `Family`.
-        checkpoint: Where the weights come from.
-        heads: Those that the model gets.
-        values: The contents of its configuration file.
+        family: Family of the model.
+        checkpoint: The source of the weights.
+        heads: The heads of the model.
+        values: Contents of its configuration file.
 
     Returns:
         Whether there are any.
@@ -85,9 +89,9 @@ def name_unused(
 
 
 def likely_heads(checkpoint: Checkpoint, values: Mapping[str, Any]) -> list[str]:
-    """What the weights of a fine-tuned head are for, the likeliest first."""
+    """Returns the heads that fine-tuned weights may belong to, the most likely first."""
     classes = values.get("architectures")
-    said = [
+    declared = [
         head
         for name in (classes if isinstance(classes, list) else ())
         for ending, head in _OF_CLASSES.items()
@@ -95,12 +99,12 @@ def likely_heads(checkpoint: Checkpoint, values: Mapping[str, Any]) -> list[str]
     ]
     names = unused_names(checkpoint)
     if any(name.startswith(("qa_outputs.", "cls/squad/")) for name in names):
-        return [*said, "question_answering"]
-    return [*said, "classification", "token_classification"] if names else said
+        return [*declared, "question_answering"]
+    return [*declared, "classification", "token_classification"] if names else declared
 
 
-def number_of_labels(family: Any, checkpoint: Checkpoint, heads: Iterable[str]) -> int | None:
-    """The labels that the head asked for tells apart; None: it is none, or not there."""
+def number_of_labels(family: Family, checkpoint: Checkpoint, heads: Iterable[str]) -> int | None:
+    """Returns the number of labels of a classification head; None without one."""
     for head in heads:
         path = f"{head}.output_dense.kernel"
         row = family.task_heads.get(checkpoint.layout, {}).get(head, {}).get(path)
@@ -112,8 +116,8 @@ def number_of_labels(family: Any, checkpoint: Checkpoint, heads: Iterable[str]) 
     return None
 
 
-def _has(there: set[str], family: Any, layout: str, names: Any) -> bool:
+def _has(existing: set[str], family: Family, layout: str, names: Any) -> bool:
     prefix = family.optional_prefix.get(layout, "")
-    several = names if isinstance(names, tuple) else (names,)
-    plain = [name if isinstance(name, str) else name.name for name in several]
-    return any(name in there or name.removeprefix(prefix) in there for name in plain)
+    rows = names if isinstance(names, tuple) else (names,)
+    plain = [name if isinstance(name, str) else name.name for name in rows]
+    return any(name in existing or name.removeprefix(prefix) in existing for name in plain)

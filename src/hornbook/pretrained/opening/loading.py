@@ -1,4 +1,4 @@
-"""Opening a model folder, with the changes that are one keyword away."""
+"""Loads a model folder, with changes by keyword."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from hornbook.errors import OptionError
 from hornbook.pretrained.model import Pretrained
@@ -44,57 +46,67 @@ def load(
     ignore_config: Sequence[str] = (),
     **changes: Any,
 ) -> Pretrained:
-    """Opens a model folder in Google's, Hugging Face's or hornbook's layout.
+    """Loads a model folder in Google's, Hugging Face's or hornbook's layout.
 
-    Neither TensorFlow nor PyTorch is needed for it.
+    Neither TensorFlow nor PyTorch is needed to read their files.
 
     Args:
         folder: With `config.json` or `bert_config.json`, weights, and a vocabulary.
-        family: What to read it as; None: what the configuration says.
-        application: `"encoder"`, `"causal_lm"` or `"prefix_lm"`, of two stacks `"seq2seq"` or
-            `"encoder"`; None: as it was saved, else the family's own.
-        heads: Any of `"pooler"`, `"mlm"`, `"nsp"`; None: those the checkpoint has.
+        family: The model family.  Defaults to the one that the configuration names.
+        application: `"encoder"`, `"causal_lm"` or `"prefix_lm"`; for encoder-decoder models
+            `"seq2seq"` or `"encoder"`.  Defaults to what was saved, else to the family's own.
+        heads: Any of `"pooler"`, `"mlm"`, `"nsp"`, or a fine-tuned head.  Defaults to the heads
+            found in the checkpoint.
         condition_size: Makes every norm conditional; the new weights start at zero.
-        compute_dtype: `"float32"`, `"bfloat16"` or `"float16"`; None: as the weights.
-        variable_dtype: What the weights are kept in; in half precision they need half the
-            memory, and compute in it too.  `"int8"` and `"int4"` round the large matrices while
-            they are read, to write faster and in a quarter or a sixth of the memory: such a
-            model is neither trained nor saved (docs/generation.md).
-        frozen: Whether the weights will only be used: JAX then keeps the large matrices in the
-            order in which it reads them fastest, to write faster in the same memory,
-            and the model is neither trained nor saved.  Other backends gain nothing by it.
-        num_hidden_layers: Takes that many of the checkpoint's blocks, from the first on.
-        blocks: Numbers of the blocks to take, in their new order: `[0, 3, 6, 9]`.
-        vocab_size: Tokens of the vocabulary: the last rows are left out, or new ones follow
-            that are like the mean of the old; see `VocabularyRows`.
-        keep_tokens: Old ids of the vocabulary to keep, in their new order.  The tokenizer follows.
-        compound_tokens: New tokens behind them, each a list of old ids to average.  In a WordPiece
-            vocabulary each gets the text that these spell.
-        tokenizer: One that fits the model, instead of the one of the folder; or None, for token
-            ids alone.
-        freeze: Regular expressions of weights that training leaves alone, see `freeze`.
-        lora: Regular expressions of layers that learn through LoRA, see `add_lora`.
-        lora_rank: Its rank.
-        name: Before the names of Keras, so that two models of a kind fit into one graph.
+        compute_dtype: `"float32"`, `"bfloat16"` or `"float16"`.  Defaults to the type of the
+            weights.
+        variable_dtype: Type of the weights.  Half precision halves the memory and is also used to
+            compute.  `"int8"` and `"int4"` quantize the large matrices while reading, for faster
+            generation in a quarter or a sixth of the memory; such a model can neither be trained
+            nor saved (docs/generation.md).
+        frozen: Whether the weights are for inference only: JAX then stores the large matrices in
+            the layout that it reads fastest, for faster generation in the same memory, and the
+            model can neither be trained nor saved.  No effect on other backends.
+        num_hidden_layers: Keeps only the first layers.
+        blocks: Indices of the layers to keep, in order: `[0, 3, 6, 9]`.
+        vocab_size: Size of the vocabulary: drops the last rows, or adds rows similar to the mean
+            of the existing ones; see `VocabularyRows`.
+        keep_tokens: Ids of the tokens to keep, in their new order.  The tokenizer is adapted.
+        compound_tokens: New tokens after them, each a list of old ids to average.  In a WordPiece
+            vocabulary each gets the text that these ids spell.
+        tokenizer: A tokenizer that fits the model, instead of the folder's; or None, for a model
+            that takes token ids only.
+        freeze: Regular expressions of weights to exclude from training, see `freeze`.
+        lora: Regular expressions of layers to train through LoRA, see `add_lora`.
+        lora_rank: Rank of the LoRA matrices.
+        name: Prefix for layer names, so that two models of the same type can share a graph.
         pre_tokenize: See `WordPieceTokenizer`.
-        ignore_config: Keys of the configuration that are known to change nothing.
+        ignore_config: Unknown keys of the configuration that are known to have no effect.
         changes: Other fields of `TransformerConfig`: `hidden_dropout_prob=0.2`.
+
+    Returns:
+        The model with its tokenizer.
 
     Raises:
         HornbookError: listing everything that is missing, damaged, or does not fit.
     """
     if num_hidden_layers is not None and blocks is not None:
-        raise OptionError("Say either num_hidden_layers or blocks, not both.")
-    if lora and (frozen or variable_dtype in ("int8", "int4")):
-        kept = "frozen" if frozen else variable_dtype
-        raise OptionError(f"LoRA learns beside weights of floats, and these are {kept}.")
+        raise OptionError("Give either num_hidden_layers or blocks, not both.")
+    if lora and variable_dtype in ("int8", "int4"):
+        raise OptionError(
+            "LoRA needs floating-point weights; this model was loaded with "
+            f"variable_dtype={variable_dtype!r}."
+        )
+    if lora and frozen:
+        raise OptionError("LoRA needs trainable weights; this model was loaded with frozen=True.")
+    changes = {field: _plain_number(value) for field, value in changes.items()}
     selection = Selection(
-        blocks=num_hidden_layers if blocks is None else blocks,
+        blocks=_plain_number(num_hidden_layers) if blocks is None else blocks,
         keep_tokens=keep_tokens,
         compound_tokens=compound_tokens,
-        vocab_size=vocab_size,
+        vocab_size=_plain_number(vocab_size),
     )
-    transformer, found, checkpoint = open_folder(
+    transformer, fitted, checkpoint = open_folder(
         folder,
         family=family,
         heads=heads,
@@ -107,19 +119,27 @@ def load(
         selection=selection,
         tokenizer=tokenizer,
         application=application,
-        condition_size=condition_size,
+        condition_size=_plain_number(condition_size),
         **changes,
     )
     read_model(transformer, checkpoint, selection=selection)
     if freeze:
         freeze_weights(transformer, freeze)
     if lora:
-        add_lora(transformer, lora, lora_rank)
+        add_lora(transformer, lora, _plain_number(lora_rank))
     path = model_folder(folder)
     generation = GenerationConfig.read(path, sys.maxsize)
     if generation is not None:
         generation = generation.renumbered(selection.new_id, transformer.config.vocab_size)
-    own = tokenizer is None or isinstance(tokenizer, str)  # the folder's files are still right
-    own = own and selection.keeps_ids(0 if found is None else found.vocabulary_size)
-    companions = Companions.read(path, checkpoint.files, found if own else object())
-    return Pretrained(transformer, found, generation=generation, companions=companions)
+    # whether the vocabulary files of the folder still fit the model
+    of_folder = tokenizer is None or isinstance(tokenizer, str)
+    unchanged = selection.keeps_ids(0 if fitted is None else fitted.vocabulary_size)
+    companions = Companions.read(
+        path, checkpoint.files, fitted if of_folder and unchanged else object()
+    )
+    return Pretrained(transformer, fitted, generation=generation, companions=companions)
+
+
+def _plain_number(value: Any) -> Any:
+    """Returns a NumPy integer as a Python int, which JSON can hold; anything else unchanged."""
+    return int(value) if isinstance(value, np.integer) else value
