@@ -167,7 +167,7 @@ def test_the_live_line_is_never_wider_than_the_terminal(clock, terminal, monkeyp
     bar = Progress("描述" * 6, total=10)
     bar.advance(1, 准确率=0.91, perplexity=12.5)
     with module._console().capture() as captured:
-        module._console().print(bar._picture())
+        module._console().print(bar._renderable())
     lines = captured.get().splitlines()
     assert len(lines) == 1
     assert cell_len(lines[0]) <= int(columns)

@@ -1,10 +1,9 @@
-"""What is happening, on standard error: a live line on a terminal, plain lines in a log.
+"""Progress on standard error: a live line on a terminal, plain lines in a log.
 
-The live line shows what is done, how much is left, the rate, the time left, and fields of
-the caller such as the loss.  When standard error is no terminal, one plain line is written
-at most every ten seconds and one at the end, without control characters.  `NO_COLOR` takes
-the colour away; `HORNBOOK_QUIET=1` or `quiet=True` silences everything here but tables,
-which are results and go to standard output.
+The live line shows count, total, rate, time left, and fields of the caller such as the loss.  If
+standard error is not a terminal, one plain line is written at most every ten seconds and one at the
+end, without control characters.  `NO_COLOR` disables colors; `HORNBOOK_QUIET=1` or `quiet=True`
+silences everything but tables, which are results and go to standard output.
 """
 
 from __future__ import annotations
@@ -20,20 +19,20 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import IO, Any
 
-PLAIN_SECONDS = 10.0  # between two plain lines
+PLAIN_SECONDS = 10.0  # minimum time between two plain lines
 _without_notes = ContextVar("without_notes", default=False)
-RATE_SECONDS = 30.0  # the rate and the time left look back this far, so compiling is forgotten
+RATE_SECONDS = 30.0  # window of rate and time left, so that compilation is forgotten
 
 
 class Progress:
-    """A bar for work of `total` steps, used as a context manager.
+    """A progress bar, used as a context manager.
 
     Args:
-        description: What is being done: `"epoch 1/5"`.
-        total: How many units there are; None when nobody knows.
-        unit: What is counted: `"steps"`, `"pairs"`, `"tokens"`.
-        done: What was done before, in a run that is resumed; it is no part of the rate.
-        quiet: True shows nothing; None asks `HORNBOOK_QUIET`.
+        description: Label of the bar, such as `"epoch 1/5"`.
+        total: Number of units.  Defaults to an unknown total.
+        unit: Name of the units: `"steps"`, `"pairs"`, `"tokens"`.
+        done: Units done before a run was resumed, which are not part of the rate.
+        quiet: Whether to show nothing.  Defaults to `HORNBOOK_QUIET`.
 
     Example:
         with Progress("epoch 1/5", total=320, unit="steps") as bar:
@@ -66,7 +65,7 @@ class Progress:
         self._history = deque([(self._start, self.done)])
 
     def advance(self, count: int = 1, **fields: Any) -> None:
-        """Counts `count` more units and shows `fields`, numbers or strings, behind them."""
+        """Adds `count` units and updates `fields`, numbers or strings, shown after the rate."""
         now = monotonic()
         self.done += count
         self.fields.update(fields)
@@ -83,7 +82,7 @@ class Progress:
             from rich.live import Live
 
             self._live = Live(
-                get_renderable=self._picture, console=_console(), refresh_per_second=8
+                get_renderable=self._renderable, console=_console(), refresh_per_second=8
             )
             self._live.start()
         return self
@@ -98,7 +97,7 @@ class Progress:
             _write(self._line())
 
     def _line(self) -> str:
-        """Everything in words: `epoch 1/5  120/320 · 12.3 steps/s · 0:16 left · loss 0.214`."""
+        """Returns the plain line: `epoch 1/5  120/320 · 12.3 steps/s · 0:16 left · loss 0.214`."""
         return f"{self.description}  {' · '.join(self._facts())}"
 
     def _facts(self) -> list[str]:
@@ -126,8 +125,8 @@ class Progress:
         (start, first), (now, last) = self._history[0], self._history[-1]
         return (last - first) / (now - start) if now > start else 0.0
 
-    def _picture(self) -> Any:
-        """The live line: description, bar and facts, never wider than the terminal."""
+    def _renderable(self) -> Any:
+        """Returns the live line: description, bar and facts, at most as wide as the terminal."""
         from rich.cells import cell_len
         from rich.progress_bar import ProgressBar
         from rich.table import Table
@@ -161,7 +160,7 @@ def progress(
     unit: str = "items",
     quiet: bool | None = None,
 ) -> Iterator[Any]:
-    """Gives the items of `iterable` and shows how far it is; `total` defaults to its length."""
+    """Yields the items of `iterable` with a progress bar; `total` defaults to its length."""
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
     with Progress(description, total=total, unit=unit, quiet=quiet) as bar:
@@ -171,14 +170,14 @@ def progress(
 
 
 def note(message: str, *, quiet: bool | None = None) -> None:
-    """Writes one message on standard error, above a live line if there is one."""
+    """Writes a message to standard error, above a live line if there is one."""
     if not (is_quiet() or _without_notes.get() if quiet is None else quiet):
         _write("\n".join(_printable(line) for line in message.splitlines()))
 
 
 @contextmanager
 def without_notes() -> Iterator[None]:
-    """Keeps `note` silent while something is done again that has said its notes before."""
+    """Silences `note` while work is repeated whose notes were already written."""
     token = _without_notes.set(True)
     try:
         yield
@@ -187,17 +186,17 @@ def without_notes() -> Iterator[None]:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Prints a table on standard output, numbers to the right.
+    """Prints a table to standard output, with right-aligned numbers.
 
-    On a terminal with lines; in a pipe as aligned text, two spaces between columns.
+    On a terminal it has lines; in a pipe it is aligned text, with two spaces between columns.
 
     Args:
-        title: Above the table; may be empty.
-        columns: The names.
-        rows: As many values each; None leaves a cell empty.
+        title: Title above the table; may be empty.
+        columns: Names of the columns.
+        rows: Rows with one value per column; None leaves a cell empty.
 
     Raises:
-        ValueError: a row has another length than `columns`.
+        ValueError: a row differs in length from `columns`.
     """
     table = [list(row) for row in rows]
     for row in table:
@@ -217,7 +216,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
 
 
 def format_value(value: Any) -> str:
-    """A number in a few digits, anything else as printable text."""
+    """Formats a number with a few digits, anything else as printable text."""
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return str(int(value))
     if value is None or isinstance(value, bool | str):
@@ -232,7 +231,7 @@ def format_value(value: Any) -> str:
 
 
 def is_quiet() -> bool:
-    """Whether `HORNBOOK_QUIET` asks for silence."""
+    """Whether `HORNBOOK_QUIET` is set."""
     return os.environ.get("HORNBOOK_QUIET", "") not in ("", "0")
 
 
@@ -274,21 +273,21 @@ def _write(line: str) -> None:
 
 
 def _is_live(stream: IO[str]) -> bool:
-    """Whether lines can be redrawn here: a terminal that understands cursor movement."""
+    """Whether the stream is a terminal with cursor movement."""
     stream = getattr(stream, "rich_proxied_file", stream)
     return stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 @functools.cache
 def _console() -> Any:
-    """One console for all bars, so that a bar inside a bar gets its own line."""
+    """Returns the one console of all bars, so that nested bars get lines of their own."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
 
 
 def _printable(text: str) -> str:
-    """`text` without control characters, which could drive the terminal."""
+    """Returns `text` without control characters, which could manipulate the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 

@@ -41,9 +41,9 @@ def test_every_problem_is_named_with_its_line(tmp_path):
     message = str(caught.value)
     assert str(path) in message
     assert "line 4: empty" in message
-    assert "line 5: 'a' is on line 3 already" in message
+    assert "line 5: 'a' is already on line 3" in message
     assert "line 6: '[SEP]\\r' contains a line end" in message
-    assert "line 7: '[PAD]' is on line 1 already" in message
+    assert "line 7: '[PAD]' is already on line 1" in message
     assert "missing: [UNK], [SEP]" in message
     assert isinstance(caught.value, DataError)
 

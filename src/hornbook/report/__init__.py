@@ -1,4 +1,4 @@
-"""Reports: one HTML page with charts drawn here, which needs nothing and nobody to be read."""
+"""Reports: a self-contained HTML page with SVG charts; no network, no JavaScript."""
 
 from hornbook.report.charts.bar import bar_chart, histogram
 from hornbook.report.charts.calibration import calibration_chart

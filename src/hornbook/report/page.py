@@ -1,7 +1,7 @@
-"""One HTML file that explains itself: text, tables and images, nothing from outside.
+"""Builds a self-contained HTML page: text, tables, charts and images.
 
-The page runs no script and loads nothing; its Content-Security-Policy says so to the
-browser.  Everything a caller passes is escaped, so data cannot become markup.
+The page runs no scripts and loads nothing, enforced by its Content-Security-Policy.  All arguments
+are escaped, so data cannot become markup.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from hornbook.report.stylesheet import LANGUAGES, stylesheet
 
 _TAGS = {"en": "en", "zh": "zh-Hans"}
 _ALIGN = {"l": "", "r": "right", "c": "centre"}
-_WHOLE = 150.0  # width, in units of a chart, of a cell that is not broken into lines
+_WHOLE = 150.0  # maximum width, in chart units, of a cell without line breaks
 _IMAGES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 
 
 class Page:
-    """A report made of sections, written down in the order they are added.
+    """A report of sections, in the order they are added.
 
     Args:
-        title: At the top and in the browser's tab.
-        subtitle: One line below: which data, which model, when.
-        language: `"en"` or `"zh"`: decides fonts and how it is read aloud.
+        title: Heading and title of the browser tab.
+        subtitle: One line below: data, model, date.
+        language: `"en"` or `"zh"`: determines fonts and pronunciation.
 
     Example:
         page = Page("Text matching", subtitle="2,000 pairs")
@@ -44,22 +44,22 @@ class Page:
         self._parts = [f"<h1>{escape(title)}</h1>"]
         if subtitle:
             self._parts.append(f'<p class="subtitle">{escape(subtitle)}</p>')
-        self._charts: list[str] = []  # neighbours share a row where there is room
+        self._charts: list[str] = []  # neighbors share a row if there is room
 
     def add_heading(self, text: str, level: int = 2) -> None:
-        """Begins a section (level 2) or a part of one (level 3)."""
+        """Starts a section (level 2) or subsection (level 3)."""
         if level not in (2, 3):
             raise ValueError(f"level must be 2 or 3, not {level!r}")
         self._add(f"<h{level}>{escape(text)}</h{level}>")
 
     def add_text(self, text: str) -> None:
-        """Adds a paragraph, or several, separated by empty lines."""
+        """Adds one or several paragraphs, separated by empty lines."""
         for paragraph in text.split("\n\n"):
             if paragraph.strip():
                 self._add(f"<p>{escape(paragraph.strip())}</p>")
 
     def add_key_values(self, pairs: Mapping[str, Any]) -> None:
-        """Adds names with their values, one below the other."""
+        """Adds a list of names with their values."""
         items = "".join(
             f"<dt>{escape(key)}</dt><dd>{escape(_shown(value))}</dd>"
             for key, value in pairs.items()
@@ -72,12 +72,12 @@ class Page:
         """Adds a table.
 
         Args:
-            rows: As many values each as `header`; None leaves a cell empty.
-            header: The names of the columns.
-            align: A letter for each column, `l`, `r` or `c`; None puts numbers to the right.
+            rows: Rows with one value per column; None leaves a cell empty.
+            header: Names of the columns.
+            align: One letter per column, `l`, `r` or `c`.  Defaults to numbers on the right.
 
         Raises:
-            ValueError: a row or `align` has another length than `header`.
+            ValueError: a row or `align` differs in length from `header`.
         """
         table = [list(row) for row in rows]
         for row in table:
@@ -100,26 +100,26 @@ class Page:
         )
 
     def add_code(self, text: str) -> None:
-        """Adds text as it is, in letters of equal width."""
+        """Adds preformatted text in a monospaced font."""
         self._add(f'<pre tabindex="0"><code>{escape(text)}</code></pre>')
 
     def add_chart(self, svg: str, caption: str) -> None:
-        """Adds a chart of this package; charts added in a row stand beside each other.
+        """Adds a chart of this package; consecutive charts share a row.
 
         Raises:
-            ValueError: `svg` is not one of our charts.
+            ValueError: `svg` is not a chart of this package.
         """
         if not svg.startswith('<svg class="chart') or not svg.endswith("</svg>"):
-            raise ValueError("add_chart takes the SVG that a chart function of this room returns")
+            raise ValueError("add_chart takes the SVG of a chart function of this package")
         wide = ' class="wide"' if svg.startswith('<svg class="chart wide"') else ""
         heading = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
         self._charts.append(f"<figure{wide}>{heading}{svg}</figure>")
 
     def add_images(self, images: Iterable[tuple[bytes, str]]) -> None:
-        """Adds PNG, JPEG or GIF files, each with a caption, inside the page.
+        """Embeds PNG, JPEG or GIF files, each with a caption.
 
         Raises:
-            ValueError: a file is of another kind.
+            ValueError: another file format.
         """
         figures = []
         for data, caption in images:
@@ -134,7 +134,7 @@ class Page:
         self._add(f'<div class="pictures">{"".join(figures)}</div>')
 
     def html(self) -> str:
-        """The whole page, to be written as UTF-8."""
+        """Returns the whole page, to be written as UTF-8."""
         self._close_charts()
         style = stylesheet(self.language)
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
@@ -176,7 +176,7 @@ def _are_numbers(values: Iterable[Any]) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A whole number as it is, for it may be a year or a name; others in four digits."""
+    """Formats a value: integers unchanged (perhaps a year), other numbers with four digits."""
     if value is None:
         return ""
     if isinstance(value, numbers.Real) and not isinstance(value, bool | numbers.Integral):

@@ -3,7 +3,7 @@
 From the bytes up, one file per step:
 
 * `opening`: a path or `-` as bytes, unpacked; UTF-16 and UTF-32 become UTF-8 here.
-* `other_formats`: names what is no text at all (Excel, pictures, HTML).
+* `other_formats`: names what is no text at all (Excel, images, HTML).
 * `encodings`: which encoding the bytes are in, found out or given.
 * `lines`: numbered lines of text, one at a time, or the text of a block.
 * `separators`: the sign between cells, Excel's `sep=` line.

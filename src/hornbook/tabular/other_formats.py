@@ -31,7 +31,7 @@ def refuse_other_formats(start: bytes, name: str) -> None:
     """Refuses a file by its first bytes.
 
     Raises:
-        DataError: it is an Excel workbook, a picture, an archive ...
+        DataError: it is an Excel workbook, an image, an archive ...
     """
     for first, what, advice in _KINDS:
         if start.startswith(first) and not (first == b"BZh" and start[3:4] not in b"123456789"):

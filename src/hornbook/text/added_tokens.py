@@ -1,9 +1,9 @@
-"""Tokens that stand beside a vocabulary and are found in a text before anything else is cut.
+"""Added tokens: tokens beside a vocabulary that are matched before a text is tokenized.
 
-Entity markers (`[E1]`), speakers, the marks of chats: published as `added_tokens.json`, as
+Entity markers (`[E1]`), speakers, chat markers: published as `added_tokens.json`, as
 `added_tokens_decoder` or `additional_special_tokens` of `tokenizer_config.json`, in
-`special_tokens_map.json`, or in the `added_tokens` of a `tokenizer.json`.  All of them are read
-here, into the ids that transformers gives them.
+`special_tokens_map.json`, or in the `added_tokens` of a `tokenizer.json`.  All of them are
+supported, with the same ids as in transformers.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Added(NamedTuple):
     """A token that was added to a vocabulary.
 
     Attributes:
-        token: As it stands in a text.
-        options: `special` (left out of decoded texts), `lstrip` and `rstrip` (takes the white space
-            beside it), `single_word` (not within a word), `normalized` (found in the text as the
-            vocabulary reads it, lower-cased for instance), all of them.
+        token: The token as written in texts.
+        options: All of `special` (omitted from decoded texts), `lstrip` and `rstrip` (includes
+            adjacent white space), `single_word` (not within a word), `normalized` (matched in the
+            normalized text, for example lowercased).
     """
 
     token: str
@@ -46,7 +46,7 @@ class Added(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A part of a text: an added token, or what stands between two of them."""
+    """A part of a text: an added token, or the text between two of them."""
 
     start: int
     end: int
@@ -61,20 +61,20 @@ def added_tokens(
     *,
     serialized: Any = None,
 ) -> dict[int, Added]:
-    """Id -> token, in the order of the ids.
+    """Returns id -> token, in the order of the ids.
 
-    A token without an id of its own gets the next one behind all others, as in transformers.
+    A token without an id gets the next free one, as in transformers.
 
     Args:
-        folder: With `added_tokens.json`, or without.
-        settings: Of `read_settings`.
-        id_of: The id that a token has in the vocabulary itself.
-        size: Tokens of the vocabulary.
+        folder: The tokenizer folder, with or without `added_tokens.json`.
+        settings: From `read_settings`.
+        id_of: Returns the id of a token in the vocabulary itself.
+        size: Number of tokens in the vocabulary.
         serialized: The `added_tokens` of a `tokenizer.json`.
 
     Raises:
-        VocabularyError: something is no token, two tokens share an id, or an id is not the one that
-            the token's place behind the vocabulary gives it.
+        VocabularyError: an invalid token, two tokens with one id, or an id that does not match the
+            token's position after the vocabulary.
     """
     listed = [_extra(folder, one) for one in _extra_tokens(settings)]
     special = set(named_special_tokens(settings).values()) | _made_special(folder)
@@ -110,29 +110,29 @@ def added_tokens(
 
 
 def _made_special(folder: Path) -> set[str]:
-    """The tokens that a list makes special, where `added_tokens.json` has their ids.
+    """Returns tokens that a list makes special, if `added_tokens.json` has their ids.
 
     Those in the `additional_special_tokens` of `special_tokens_map.json` stay ordinary ones, as in
     transformers 5; up to version 4 they were special.
     """
-    made: set[str] = set()
+    special: set[str] = set()
     for name, lists in ((CONFIG, _LISTS), (SPECIAL_TOKENS_MAP, _LISTS[1:])):
         if (folder / name).is_file():
             content = read_object(folder / name)
             settings = {key: content[key] for key in lists if key in content}
-            made |= {_extra(folder, one).token for one in _extra_tokens(settings)}
-    return made
+            special |= {_extra(folder, one).token for one in _extra_tokens(settings)}
+    return special
 
 
 def numbered_tokens(folder: Path, settings: Mapping[str, Any]) -> list[str]:
-    """The added tokens whose ids are said."""
+    """Returns the added tokens with explicit ids."""
     return [one.token for _, one in _numbered(folder, settings, set(), None)]
 
 
 def _numbered(
     folder: Path, settings: Mapping[str, Any], special: set[str], serialized: Any
 ) -> Iterator[tuple[int, Added]]:
-    """The tokens whose ids are said; where two files say it, the last one counts."""
+    """Yields tokens with explicit ids; if two files have one, the last one counts."""
     if (folder / ADDED_TOKENS).is_file():
         for token, token_id in read_object(folder / ADDED_TOKENS).items():
             yield _checked(folder, token_id, {"content": token, "special": token in special})
@@ -163,7 +163,7 @@ def _checked(
         shown = shown if len(shown) < 30 else f"{shown[:20]}... of {len(shown):,} characters"
         raise VocabularyError(
             f"{folder}: the added token {token!r} with the id {shown!r} is no token.\n"
-            "Expected a text that is not empty and a whole number, from 0 to 2,147,483,647."
+            "Expected a non-empty text and an integer from 0 to 2,147,483,647."
         )
     return token_id, Added(str(token), _flags(details))
 
@@ -176,15 +176,15 @@ def _flags(details: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def _extra_tokens(settings: Mapping[str, Any]) -> list[Any]:
-    found: list[Any] = []
+    tokens: list[Any] = []
     for name in _LISTS:
         value = settings.get(name)
         if isinstance(value, dict):  # purposes of this model -> tokens
             value = list(value.values())
         if value is not None and not isinstance(value, list):
             raise VocabularyError(f"{name} is {value!r}; expected a list of tokens.")
-        found += value or []
-    return found
+        tokens += value or []
+    return tokens
 
 
 def _extra(folder: Path, one: Any) -> Added:
@@ -193,11 +193,11 @@ def _extra(folder: Path, one: Any) -> Added:
 
 
 def added_settings(added: Mapping[int, Added], specials: Mapping[int, str]) -> dict[str, Any]:
-    """What `tokenizer_config.json` says of added tokens; nothing where there are none.
+    """Returns the settings of added tokens for `tokenizer_config.json`; {} if there are none.
 
     Args:
         added: Id -> token.
-        specials: Id -> token, for those around a text, which are listed with them.
+        specials: Id -> token of the special tokens around a text, which are listed with them.
     """
     if not added:
         return {}
@@ -213,10 +213,10 @@ def added_settings(added: Mapping[int, Added], specials: Mapping[int, str]) -> d
 
 
 def add_to_library(library: Library, tokens: Mapping[int, Added], where: str) -> None:
-    """Lets a tokenizer of the `tokenizers` library find the tokens.
+    """Adds tokens to a tokenizer of the `tokenizers` library.
 
     Raises:
-        VocabularyError: the library gives one of them another id.
+        VocabularyError: the library assigns another id to one of them.
     """
     from tokenizers import AddedToken
 
@@ -234,7 +234,7 @@ class AddedTokens:
 
     Args:
         tokens: Id -> token.
-        normalizer: How the vocabulary reads a text; for those that are `normalized`.
+        normalizer: The normalizer of the vocabulary, for tokens that are `normalized`.
     """
 
     def __init__(self, tokens: Mapping[int, Added], normalizer: Normalizer | None = None) -> None:
@@ -244,7 +244,7 @@ class AddedTokens:
         self.tokens = dict(tokens)
         self.special_ids = frozenset(i for i, one in tokens.items() if one.options["special"])
         self._ids = list(tokens)
-        # a vocabulary of nothing: all that comes out of it are the added tokens
+        # an empty vocabulary: its only tokens are the added ones
         self._library = Library(models.BPE())
         if normalizer is not None:
             self._library.normalizer = normalizer
@@ -257,18 +257,18 @@ class AddedTokens:
         self._quick = re.compile("|".join(map(re.escape, contents))) if is_plain else None
 
     def may_be_in(self, text: str) -> bool:
-        """Whether it is worth looking: False is certain."""
+        """Whether a text may contain added tokens; False is certain."""
         return self._quick is None or self._quick.search(text) is not None
 
     def split(self, texts: Iterable[str]) -> list[list[Part]]:
-        """The parts of each text in their order; none of them is empty.
+        """Returns the non-empty parts of each text, in order.
 
-        White space that a token takes is part of it.
+        White space stripped by a token is part of it.
         """
-        found = self._library.encode_batch(list(texts), add_special_tokens=False)
+        encodings = self._library.encode_batch(list(texts), add_special_tokens=False)
         return [
             list(self._parts(text, encoding.ids, encoding.offsets))
-            for text, encoding in zip(texts, found, strict=True)
+            for text, encoding in zip(texts, encodings, strict=True)
         ]
 
     def _parts(

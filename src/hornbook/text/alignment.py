@@ -1,7 +1,7 @@
-"""From tokens to characters of the original text and back.
+"""Maps tokens to characters of the original text and back.
 
-The offsets come from the tokenizer, which kept them while it changed the text; nothing is
-searched, so letters that fall apart or vanish on the way (й, ﬁ, emoji sequences) stay right.
+The offsets come from the tokenizer, which tracks them through normalization; nothing is searched,
+so characters that are decomposed or removed (й, ﬁ, emoji sequences) are handled correctly.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ Span = tuple[int, int]  # [start, end)
 
 
 def align(text: str, offsets: Iterable[Span | None]) -> list[str]:
-    """The part of `text` that each token was made of; "" for special tokens.
+    """Returns the part of `text` behind each token; "" for special tokens.
 
     Raises:
-        ValueError: an offset lies outside the text, so it belongs to another one.
+        ValueError: an offset is out of range, so it belongs to another text.
     """
     parts = []
     for span in offsets:
@@ -27,10 +27,10 @@ def align(text: str, offsets: Iterable[Span | None]) -> list[str]:
 
 
 def tokens_to_span(offsets: Sequence[Span | None], first: int, last: int) -> Span | None:
-    """The characters from token `first` to token `last`, both included.
+    """Returns the characters from token `first` to token `last`, both included.
 
     Returns:
-        `(start, end)`, or None when there are only special tokens between them.
+        `(start, end)`, or None if there are only special tokens.
     """
     spans = [span for span in offsets[first : last + 1] if span is not None]
     if not spans:
@@ -41,19 +41,19 @@ def tokens_to_span(offsets: Sequence[Span | None], first: int, last: int) -> Spa
 def spans_to_tokens(
     offsets: Sequence[Span | None], spans: Iterable[Span]
 ) -> list[tuple[int, int] | None]:
-    """For each span of characters, the first and the last token that touch it.
+    """Returns, for each span of characters, the first and last token that overlap it.
 
     Args:
-        offsets: Of one text, in order; None for special tokens.
+        offsets: Offsets of one text, in order; None for special tokens.
         spans: `(start, end)`, the end excluded.
 
     Returns:
-        `(first, last)`, both included, or None where no token has any of the characters
-        (white space, or cut off).
+        `(first, last)`, both included, or None if no token has any of the characters (white space,
+        or truncated).
     """
     places = [(number, *span) for number, span in enumerate(offsets) if span is not None]
-    found: list[tuple[int, int] | None] = []
+    token_spans: list[tuple[int, int] | None] = []
     for start, end in spans:
-        touching = [n for n, begin, stop in places if max(begin, start) < min(stop, end)]
-        found.append((touching[0], touching[-1]) if touching else None)
-    return found
+        overlapping = [n for n, begin, stop in places if max(begin, start) < min(stop, end)]
+        token_spans.append((overlapping[0], overlapping[-1]) if overlapping else None)
+    return token_spans

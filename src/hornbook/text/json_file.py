@@ -1,4 +1,4 @@
-"""Reads the JSON files of a tokenizer, and says clearly what is wrong with them."""
+"""Reads the JSON files of a tokenizer, with clear errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hornbook.text.vocabulary_file import VocabularyError
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, without a byte order mark.
+    """Reads a UTF-8 file, without a byte order mark.
 
     Raises:
         VocabularyError: it cannot be read, or is not UTF-8.
@@ -25,7 +25,7 @@ def read_text(path: Path) -> str:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object of a file.
+    """Reads the JSON object of a file.
 
     Raises:
         VocabularyError: it cannot be read, is not JSON, or holds something else.
@@ -57,6 +57,6 @@ def _refuse_half_characters(content: dict[str, Any], path: Path) -> None:
 
 
 def object_in(content: dict[str, Any], name: str) -> dict[str, Any]:
-    """The object under a name; an empty one when there is something else or nothing."""
+    """Returns the object under a name, or an empty one if there is none."""
     value = content.get(name)
     return value if isinstance(value, dict) else {}

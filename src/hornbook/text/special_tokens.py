@@ -1,4 +1,4 @@
-"""Which token is for what: padding, beginning, end, mask ..., as a folder's files say it."""
+"""Special tokens by purpose (padding, start, end, mask ...), from the files of a folder."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hornbook.text.vocabulary_file import VocabularyError
 CONFIG = "tokenizer_config.json"
 SPECIAL_TOKENS_MAP = "special_tokens_map.json"
 ADDED_TOKENS = "added_tokens.json"
-SETTINGS = (CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS)  # what may lie beside any vocabulary
+SETTINGS = (CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS)  # files that may accompany any vocabulary
 
-# The usual names, for vocabularies without a word about it.
+# the usual names, for vocabularies without settings
 USUAL_NAMES = {
     "pad": ("[PAD]", "<pad>", "<|padding|>"),
     "unk": ("[UNK]", "<unk>"),
@@ -27,7 +27,7 @@ USUAL_NAMES = {
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """What `tokenizer_config.json` says, and under it `special_tokens_map.json`.
+    """Merges `special_tokens_map.json` and `tokenizer_config.json`, which has precedence.
 
     Raises:
         VocabularyError: one of the files cannot be read.
@@ -37,15 +37,15 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 
 def named_special_tokens(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Purpose -> token, for those that the settings name.
+    """Returns purpose -> token for the special tokens in the settings.
 
     Raises:
-        VocabularyError: a token is given as something else than text.
+        VocabularyError: a token is not a string.
     """
     named = {}
     for purpose in USUAL_NAMES:
         token = settings.get(f"{purpose}_token")
-        if isinstance(token, dict):  # with how it is found in a text, which is not asked here
+        if isinstance(token, dict):  # with matching options, which are not needed here
             token = token.get("content")
         if token is not None and not isinstance(token, str):
             raise VocabularyError(f"{CONFIG}: {purpose}_token is {token!r}, not a text.")
@@ -55,7 +55,7 @@ def named_special_tokens(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def usual_special_tokens(id_of: Callable[[str], int | None]) -> dict[str, str]:
-    """Purpose -> token, for the usual names that a vocabulary has."""
+    """Returns purpose -> token for the usual names in a vocabulary."""
     return {
         purpose: next(name for name in names if id_of(name) is not None)
         for purpose, names in USUAL_NAMES.items()
@@ -66,14 +66,14 @@ def usual_special_tokens(id_of: Callable[[str], int | None]) -> dict[str, str]:
 def special_ids(
     tokens: Mapping[str, str], id_of: Callable[[str], int | None], where: str
 ) -> dict[str, int]:
-    """Purpose -> id.
+    """Returns purpose -> id.
 
     Raises:
-        VocabularyError: naming the tokens that are not in the vocabulary.
+        VocabularyError: lists the tokens that are not in the vocabulary.
     """
     ids = {purpose: id_of(token) for purpose, token in tokens.items()}
-    if missing := [repr(tokens[purpose]) for purpose, found in ids.items() if found is None]:
+    if missing := [repr(tokens[purpose]) for purpose, token_id in ids.items() if token_id is None]:
         raise VocabularyError(
             f"{where}: the vocabulary has no {', '.join(missing)}, which its settings name."
         )
-    return {purpose: found for purpose, found in ids.items() if found is not None}
+    return {purpose: token_id for purpose, token_id in ids.items() if token_id is not None}

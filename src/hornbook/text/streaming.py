@@ -1,18 +1,18 @@
-"""Text while it is generated: ids come in one by one, and what is final goes out."""
+"""Decodes a text while it is generated, id by id."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Protocol
 
-_HALF = "\ufffd"  # what decoding makes of bytes that are no character, or not yet
+_HALF = "\ufffd"  # decoded from bytes that are not a character, or not yet
 _LONGEST_CHARACTER = 4  # bytes in UTF-8, and so tokens
 
 
 class TextStream(Protocol):
-    """All the texts it gave, put together, are what decoding all ids at once gives.
+    """Its texts, concatenated, equal the text of all ids decoded at once.
 
-    Bytes that never become a character may give more or fewer U+FFFD.
+    Only the number of U+FFFD for invalid bytes may differ.
 
     Example:
         ```
@@ -24,42 +24,42 @@ class TextStream(Protocol):
     """
 
     def add(self, token_id: int) -> str:
-        """Takes the next id and gives the text that became final by it, often none."""
+        """Adds an id and returns the text that becomes final by it, possibly none."""
         ...
 
     def finish(self) -> str:
-        """Gives what was still waiting, such as half a character."""
+        """Returns the pending text, such as an incomplete character."""
         ...
 
 
 class WindowStream:
-    """Decodes the last few ids again with each new one, so that spaces and bytes come right.
+    """Decodes the last few ids again with each new one, for correct spaces and bytes.
 
     Args:
-        decode: From ids to text.
+        decode: Function from ids to text.
     """
 
     def __init__(self, decode: Callable[[list[int]], str]) -> None:
         self._decode = decode
-        self._context: list[int] = []  # their text went out; decoding needs them to see a space
+        self._context: list[int] = []  # already returned, but needed to decode spaces
         self._new: list[int] = []
 
     def add(self, token_id: int) -> str:
         self._new.append(int(token_id))
         is_half = self._decode([*self._context, *self._new]).endswith(_HALF)
-        return self._give(len(self._new) - (_LONGEST_CHARACTER if is_half else 0))
+        return self._final(len(self._new) - (_LONGEST_CHARACTER if is_half else 0))
 
     def finish(self) -> str:
-        return self._give(len(self._new))
+        return self._final(len(self._new))
 
-    def _give(self, count: int) -> str:
+    def _final(self, count: int) -> str:
         if count <= 0:
             return ""
         final = self._new[:count]
         known = len(self._decode(self._context))
         text = self._decode([*self._context, *final])[known:]
         if text:
-            # white space alone is no context: at a beginning it would be dropped
+            # white space alone is not enough context: it is dropped at the beginning
             blank = not self._decode(final).strip()
             self._context = [*self._context, *final] if blank else final
             self._new = self._new[count:]

@@ -1,8 +1,7 @@
-"""Where the special tokens stand around one text, or around two.
+"""Templates of special tokens around one or two texts.
 
-A template is written as the `tokenizers` library writes it: `"[CLS] $A [SEP]"` for one text,
-`"[CLS] $A [SEP] $B:1 [SEP]:1"` for two.  The number behind a colon is the segment id, 0 when
-there is none.
+The syntax is that of the `tokenizers` library: `"[CLS] $A [SEP]"` for one text,
+`"[CLS] $A [SEP] $B:1 [SEP]:1"` for two.  The number after a colon is the segment id, by default 0.
 """
 
 from __future__ import annotations
@@ -12,26 +11,26 @@ from typing import Any, NamedTuple
 
 from hornbook.text.vocabulary_file import VocabularyError
 
-Pieces = tuple[list[int], list[tuple[int, int]]]  # ids, and where in the text each begins and ends
+Pieces = tuple[list[int], list[tuple[int, int]]]  # ids and offsets
 Arranged = tuple[list[int], list[int], list[tuple[int, int] | None]]  # ids, segment ids, offsets
 
 _TEXTS = {"$A": 0, "$": 0, "$0": 0, "$B": 1, "$1": 1}
 
 
 class Place(NamedTuple):
-    """One place of a template: a special token, or all tokens of one of the texts."""
+    """An element of a template: a special token, or all tokens of one text."""
 
     segment_id: int
-    token_id: int | None = None  # of the special token; None: a text stands here
-    text: int = 0  # which of the texts
+    token_id: int | None = None  # of a special token; None for a text
+    text: int = 0  # index of the text
 
 
 class Template:
-    """The places of one text, and of a pair.
+    """The templates of one text and of a pair.
 
     Args:
-        single: The places of one text.
-        pair: Those of two texts; None: this tokenizer cannot join two texts.
+        single: Elements for one text.
+        pair: Elements for two texts; None if the tokenizer cannot join texts.
     """
 
     def __init__(self, single: Iterable[Place], pair: Iterable[Place] | None) -> None:
@@ -43,7 +42,7 @@ class Template:
     def written(
         cls, single: str, pair: str | None, ids: Mapping[str, int] | None = None
     ) -> Template:
-        """The template of two strings; `ids` has the special tokens that they name.
+        """Parses two template strings; `ids` maps the special tokens in them to ids.
 
         Raises:
             VocabularyError: a special token is not in `ids`.
@@ -51,22 +50,22 @@ class Template:
         return cls(_places(single, ids or {}), None if pair is None else _places(pair, ids or {}))
 
     def num_special_tokens(self, texts: int) -> int:
-        """How many special tokens are put around one text, or around two.
+        """Returns the number of special tokens around one or two texts.
 
         Raises:
-            VocabularyError: there are two, and no template for a pair.
+            VocabularyError: two texts, but no template for pairs.
         """
         return sum(place.token_id is not None for place in self._of(texts))
 
     def arrange(self, parts: Sequence[Pieces], limit: int | None) -> Arranged:
-        """Puts one text or two into their places, cut to `limit` tokens in all."""
+        """Applies the template to one or two texts, truncated to `limit` tokens in total."""
         places = self._of(len(parts))
         if limit is not None:
             lengths = [len(ids) for ids, _ in parts]
-            kept = truncated_lengths(lengths, limit - self.num_special_tokens(len(parts)))
+            truncated = truncated_lengths(lengths, limit - self.num_special_tokens(len(parts)))
             parts = [
                 (ids[:length], spans[:length])
-                for (ids, spans), length in zip(parts, kept, strict=True)
+                for (ids, spans), length in zip(parts, truncated, strict=True)
             ]
         token_ids: list[int] = []
         segment_ids: list[int] = []
@@ -86,17 +85,17 @@ class Template:
     def _of(self, texts: int) -> tuple[Place, ...]:
         if texts not in self._places:
             raise VocabularyError(
-                "This tokenizer has no way to join two texts: its files name no special tokens "
-                "to put between them.\nGive it one text, or join the two yourself."
+                "This tokenizer cannot join two texts: its files name no special tokens between "
+                "them.\nPass one text, or join the two yourself."
             )
         return self._places[texts]
 
 
 def truncated_lengths(lengths: Sequence[int], room: int) -> list[int]:
-    """How many tokens of one or two texts stay when `room` is all there is.
+    """Returns the truncated lengths of one or two texts with `room` for tokens.
 
-    The same as taking one token after the other from the longer text, from the second when
-    both are equally long.
+    This equals removing tokens one by one from the longer text, or from the second if both are
+    equally long.
     """
     if len(lengths) == 1:
         return [min(lengths[0], room)]
@@ -111,18 +110,18 @@ def truncated_lengths(lengths: Sequence[int], room: int) -> list[int]:
 
 
 def processor_template(processor: Mapping[str, Any] | None) -> Template:
-    """The template of the `post_processor` of a `tokenizer.json`, which the library has read.
+    """Returns the template of the `post_processor` of a `tokenizer.json`.
 
     Raises:
-        VocabularyError: it puts special tokens around a text twice.
+        VocabularyError: it adds special tokens more than once.
     """
-    found = [part for part in _parts(processor) if part["type"] != "ByteLevel"]
-    if not found:
+    parts = [part for part in _parts(processor) if part["type"] != "ByteLevel"]
+    if not parts:
         return Template.written("$A", None)
-    if len(found) > 1:
-        kinds = ", ".join(part["type"] for part in found)
+    if len(parts) > 1:
+        kinds = ", ".join(part["type"] for part in parts)
         raise VocabularyError(f"The post-processor of tokenizer.json has several parts: {kinds}.")
-    [part] = found
+    [part] = parts
     if part["type"] == "TemplateProcessing":
         ids = {name: token["ids"] for name, token in part["special_tokens"].items()}
         try:
@@ -166,4 +165,4 @@ def _places(written: str, ids: Mapping[str, int]) -> Iterable[Place]:
         elif name in ids:
             yield Place(int(segment), ids[name])
         else:
-            raise VocabularyError(f"The vocabulary has no {name}, which belongs around each text.")
+            raise VocabularyError(f"The vocabulary has no {name}, a special token of the template.")

@@ -1,4 +1,4 @@
-"""What every tokenizer can do, and what model code may rely on."""
+"""The interface of all tokenizers."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class Encoding(NamedTuple):
-    """One text, or a pair, as a model reads it.  All four lists have the same length.
+    """An encoded text or pair.  All four lists have the same length.
 
     Attributes:
-        token_ids: The text, and the special tokens around it: `[CLS] first [SEP] second [SEP]`.
-        segment_ids: Which of the two texts a token is of, as the tokenizer's template says.
-        offsets: `text[start:end]` is what the token was made of, counted in characters of the
-            original text it is of; None for the special tokens around it.
-        tokens: The tokens as the vocabulary has them.
+        token_ids: Ids of the text with special tokens: `[CLS] first [SEP] second [SEP]`.
+        segment_ids: Segment of each token, by the tokenizer's template.
+        offsets: `text[start:end]` is the source of the token, in characters of its original text;
+            None for the special tokens around it.
+        tokens: The tokens, as written in the vocabulary.
     """
 
     token_ids: list[int]
@@ -39,12 +39,12 @@ class Encoding(NamedTuple):
 
 
 class Arrays(NamedTuple):
-    """Many texts without special tokens, one behind the other.
+    """Many concatenated texts without special tokens.
 
     Attributes:
         token_ids: `(tokens,)` int64.
-        spans: `(tokens, 2)` int64: where each begins and ends in its text.
-        counts: `(texts,)` int64: how many tokens each text has.
+        spans: `(tokens, 2)` int64: start and end of each in its text.
+        counts: `(texts,)` int64: number of tokens of each text.
     """
 
     token_ids: np.ndarray
@@ -53,17 +53,16 @@ class Arrays(NamedTuple):
 
 
 class Tokenizer(ABC):
-    """Strings <-> ids, whatever the kind of the vocabulary.
+    """Strings <-> ids, for any kind of vocabulary.
 
     Args:
-        template: Where the special tokens stand.
-        special_ids: The ids of the special tokens that this vocabulary has, by what they are
-            for: `"pad"`, `"unk"`, `"bos"`, `"eos"`, `"cls"`, `"sep"`, `"mask"`.
-        max_length: What `encode` cuts to when it is not told otherwise; None: never.
-        add_special_tokens: Whether `encode` puts them around a text when it is not told
-            otherwise.  GPT2_ML is used without.
-        added: Tokens that are found in a text before it is cut; None: none, or the kind of
-            vocabulary finds them itself.
+        template: Positions of the special tokens.
+        special_ids: Ids of the special tokens of this vocabulary by purpose: `"pad"`, `"unk"`,
+            `"bos"`, `"eos"`, `"cls"`, `"sep"`, `"mask"`.
+        max_length: Default of `encode`.  Defaults to no truncation.
+        add_special_tokens: Default of `encode`.  GPT2_ML is used without.
+        added: Tokens that are found in a text before it is tokenized.  Defaults to none, or to
+            those that the subclass handles itself.
     """
 
     def __init__(
@@ -89,7 +88,7 @@ class Tokenizer(ABC):
         max_length: int | None = None,
         add_special_tokens: bool | None = None,
     ) -> Encoding:
-        """Encodes a text or a pair of texts; `encode_batch` says how it is cut."""
+        """Encodes a text or a pair of texts; see `encode_batch`."""
         text = first if second is None else (first, second)
         return self.encode_batch([text], max_length, add_special_tokens=add_special_tokens)[0]
 
@@ -102,26 +101,27 @@ class Tokenizer(ABC):
     ) -> list[Encoding]:
         """Encodes many texts or pairs at once, on all cores.
 
-        A pair that is too long loses tokens from the end of the longer text, one by one; when
-        both are equally long, from the second.  Special tokens are never cut off.
+        A pair that is too long loses tokens from the end of the longer text, one by one; if both
+        are equally long, from the second.  Special tokens are never truncated.
 
         Args:
-            texts: Each a text, or a pair of texts.
-            max_length: The most tokens of one result, specials included; None: the
-                tokenizer's own `max_length`.
-            add_special_tokens: None: the tokenizer's own.
+            texts: Texts, or pairs of texts.
+            max_length: Maximum number of tokens, special ones included.  Defaults to the
+                tokenizer's `max_length`.
+            add_special_tokens: Whether to add special tokens.  Defaults to the tokenizer's.
 
         Raises:
             ValueError: `max_length` leaves no room for the special tokens.
-            VocabularyError: a pair, and the vocabulary has nothing to put between two texts.
+            VocabularyError: a pair, but the tokenizer has no template for pairs.
         """
         if isinstance(texts, str | bytes):  # else each character would be a text
             raise TypeError("encode_batch takes a list of texts; encode takes one.")
         pairs = [(text,) if isinstance(text, str) else text for text in texts]
         if not all(_is_text_or_pair(pair) for pair in pairs):
             raise TypeError("Each of the texts must be a str or a pair of str.")
-        wanted = self.add_special_tokens if add_special_tokens is None else add_special_tokens
-        template = self.template if wanted else _BARE
+        if add_special_tokens is None:
+            add_special_tokens = self.add_special_tokens
+        template = self.template if add_special_tokens else _BARE
         limit = self.max_length if max_length is None else max_length
         specials = max(
             (template.num_special_tokens(size) for size in set(map(len, pairs))), default=0
@@ -136,20 +136,20 @@ class Tokenizer(ABC):
         return encodings
 
     def pieces(self, texts: list[str]) -> list[Pieces]:
-        """The ids of each text without special tokens and never cut, and their offsets.
+        """Returns ids and offsets of each text, without special tokens and never truncated.
 
-        Half a character, which cannot be text, counts as U+FFFD.
+        A lone surrogate, which is not valid text, counts as U+FFFD.
         """
         try:
             return self._pieces_and_added(texts)
-        except (TypeError, UnicodeEncodeError):  # what the libraries say to half a character
+        except (TypeError, UnicodeEncodeError):  # raised by the libraries for lone surrogates
             cleaned = [_SURROGATES.sub("\ufffd", text) for text in texts]
             if cleaned == texts:
                 raise
             return self._pieces_and_added(cleaned)
 
     def _pieces_and_added(self, texts: list[str]) -> list[Pieces]:
-        """The added tokens of each text, and the pieces of what stands between them."""
+        """Returns the added tokens of each text, and the pieces of the text between them."""
         added = self.added
         if added is None or not any(map(added.may_be_in, texts)):
             return self._pieces(texts)
@@ -158,10 +158,10 @@ class Tokenizer(ABC):
             [text[part.start : part.end] for part in parts_of if part.token_id is None]
             for text, parts_of in zip(texts, parts, strict=True)
         ]
-        at_start = [bool(found) and found[0].token_id is None for found in parts]
+        at_start = [bool(of_text) and of_text[0].token_id is None for of_text in parts]
         firsts = iter(self._pieces([c[0] for c, first in zip(cut, at_start, strict=True) if first]))
         later = [part for c, first in zip(cut, at_start, strict=True) for part in c[first:]]
-        others = iter(self._pieces_behind_added(later))
+        others = iter(self._pieces_after_added(later))
         joined = []
         for parts_of in parts:
             ids: list[int] = []
@@ -171,18 +171,18 @@ class Tokenizer(ABC):
                     ids.append(part.token_id)
                     offsets.append((part.start, part.end))
                     continue
-                found, spans = next(others if part.start else firsts)
-                ids += found
+                pieces, spans = next(others if part.start else firsts)
+                ids += pieces
                 offsets += [(part.start + start, part.start + end) for start, end in spans]
             joined.append((ids, offsets))
         return joined
 
-    def _pieces_behind_added(self, texts: list[str]) -> list[Pieces]:
-        """The same as `_pieces`, of parts that stand behind an added token."""
+    def _pieces_after_added(self, texts: list[str]) -> list[Pieces]:
+        """Like `_pieces`, for parts that follow an added token."""
         return self._pieces(texts)
 
     def arrays(self, texts: list[str]) -> Arrays:
-        """The same for many texts, as arrays."""
+        """Like `pieces`, as arrays."""
         pieces = self.pieces(texts)
         counts = np.fromiter((len(ids) for ids, _ in pieces), np.int64, len(pieces))
         total = int(counts.sum())
@@ -192,18 +192,18 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def _pieces(self, texts: list[str]) -> list[Pieces]:
-        """The ids of each text without special tokens, and their offsets."""
+        """Returns ids and offsets of each text, without special tokens."""
 
     @abstractmethod
     def tokens(self, token_ids: Iterable[int]) -> list[str]:
-        """The tokens of ids that the vocabulary has, as it has them."""
+        """Returns the tokens of ids, as written in the vocabulary."""
 
     @abstractmethod
     def decode(self, token_ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
-        """Readable text.
+        """Decodes ids to text.
 
-        An id that the vocabulary does not have is no text: many models have more rows than
-        tokens, and may produce one of them.
+        Ids beyond the vocabulary give no text: many models have more rows than tokens, and may
+        generate one of them.
 
         Raises:
             ValueError: an id is negative.
@@ -215,29 +215,29 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def save(self, folder: str | Path) -> None:
-        """Writes the tokenizer's files into a folder, for us and for Hugging Face's tools."""
+        """Writes the tokenizer's files to a folder, readable by hornbook and Hugging Face."""
 
     def keep(self, token_ids: Iterable[int], compounds: Iterable[Sequence[int]] = ()) -> Tokenizer:
-        """A tokenizer with these tokens only, numbered in this order, for a smaller model.
+        """Returns a tokenizer with only these tokens, in this order, for a smaller model.
 
         Args:
             token_ids: The old ids.
-            compounds: New tokens behind them, each the text that some old ids spell.
+            compounds: New tokens after them, each the text of a sequence of old ids.
 
         Raises:
-            VocabularyError: this kind of vocabulary cannot be cut, or has no compounds.
+            VocabularyError: this kind of vocabulary cannot be pruned, or has no compounds.
         """
-        raise VocabularyError("Tokens cannot be left out of this kind of vocabulary.")
+        raise VocabularyError("Tokens cannot be removed from this kind of vocabulary.")
 
     @property
     @abstractmethod
     def kind(self) -> str:
-        """What the field calls it, for a person to read."""
+        """The common name of this kind of tokenizer."""
 
     @property
     @abstractmethod
     def vocabulary_size(self) -> int:
-        """How many rows the table of a model needs: the highest id and one."""
+        """Number of embedding rows that a model needs: the highest id plus one."""
 
     @property
     def pad_token_id(self) -> int:
@@ -268,10 +268,10 @@ class Tokenizer(ABC):
         return self.special_id("mask")
 
     def special_id(self, purpose: str) -> int:
-        """The id of a special token that cannot be done without.
+        """Returns the id of a required special token.
 
         Raises:
-            VocabularyError: the vocabulary has none for this purpose.
+            VocabularyError: the vocabulary has no such token.
         """
         if purpose not in self.special_ids:
             has = ", ".join(self.special_ids) or "none at all"
@@ -282,10 +282,10 @@ class Tokenizer(ABC):
 
 
 def checked_ids(token_ids: Iterable[int]) -> list[int]:
-    """`token_ids` as a list of Python's integers, none of them negative."""
+    """Returns `token_ids` as a list of Python integers; raises ValueError if one is negative."""
     ids = [int(token_id) for token_id in token_ids]
     if any(token_id < 0 for token_id in ids):
-        raise ValueError(f"Token ids are 0 or more; {min(ids)} is not.")
+        raise ValueError(f"Token ids must be 0 or more, not {min(ids)}.")
     return ids
 
 

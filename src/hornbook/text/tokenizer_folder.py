@@ -1,4 +1,4 @@
-"""Opens the tokenizer of a model folder, whatever its kind and whoever wrote it."""
+"""Opens the tokenizer of a model folder, of any kind."""
 
 from __future__ import annotations
 
@@ -29,23 +29,22 @@ def tokenizer_from_folder(
     max_length: int | None = None,
     add_special_tokens: bool = True,
 ) -> Tokenizer | None:
-    """The tokenizer of a folder, or None when it has none.
+    """Opens the tokenizer of a folder; returns None if it has none.
 
-    Looked for in this order: `vocab.txt` or a `tokenizer.json` with BERT's WordPiece; any
+    The files are tried in this order: `vocab.txt` or a `tokenizer.json` with BERT's WordPiece; any
     other `tokenizer.json`; `vocab.json` with `merges.txt`, or OpenAI's `encoder.json` with
     `vocab.bpe`; a SentencePiece `*.model`.
 
     Args:
         folder: A model folder.
-        pre_tokenize: Cuts a text into words first; for WordPiece and for CPM.
-        max_length: What `encode` cuts to when it is not told otherwise; None: never.
-        add_special_tokens: Whether `encode` puts them around a text when it is not told
-            otherwise.  GPT2_ML is used without.
+        pre_tokenize: Splits a text into words first; for WordPiece and CPM.
+        max_length: Default of `encode`.  Defaults to no truncation.
+        add_special_tokens: Default of `encode`.  GPT2_ML is used without.
 
     Raises:
-        VocabularyError: a file is broken, or asks for something that is not done here.
-        MissingExtraError: a SentencePiece model, and the package for it is not installed.
-        OptionError: `pre_tokenize` for a tokenizer that has no use for it.
+        VocabularyError: a file is damaged or has unsupported settings.
+        MissingExtraError: a SentencePiece model without the package installed.
+        OptionError: `pre_tokenize` for a tokenizer that does not use it.
     """
     folder = Path(folder)
     options: dict[str, Any] = {"max_length": max_length, "add_special_tokens": add_special_tokens}
@@ -59,7 +58,7 @@ def tokenizer_from_folder(
         return sentencepiece_from_folder(path, pre_tokenize=pre_tokenize, **options)
     if pre_tokenize is not None and has_another_tokenizer(folder):
         raise OptionError(
-            f"The tokenizer of {folder} cuts words itself; pre_tokenize is for WordPiece and CPM."
+            f"The tokenizer of {folder} splits words itself; pre_tokenize is for WordPiece and CPM."
         )
     if (folder / "tokenizer.json").is_file():
         from hornbook.text.huggingface.tokenizer_json import LibraryTokenizer
@@ -76,7 +75,7 @@ def has_another_tokenizer(folder: str | Path) -> bool:
     """Whether a folder has a tokenizer of another kind than WordPiece, such as GPT-2's.
 
     Raises:
-        VocabularyError: `tokenizer.json` cannot be read, or files are missing or too many.
+        VocabularyError: `tokenizer.json` is unreadable, or files are missing or ambiguous.
     """
     folder = Path(folder)
     if _is_wordpiece(folder):
@@ -89,13 +88,13 @@ def has_another_tokenizer(folder: str | Path) -> bool:
 
 
 def _is_wordpiece(folder: Path) -> bool:
-    """Whether it is BERT's: other WordPieces, with `<s>` for [CLS] say, are read as they are."""
+    """Whether this is BERT's kind; other WordPieces (`<s>` for [CLS]) are opened as they are."""
     path = folder / "tokenizer.json"
     if not path.is_file():
         return (folder / "vocab.txt").is_file()
     model = object_in(read_object(path), "model")
     if model.get("type") not in ("WordPiece", None) or "merges" in model:
-        return False  # early files name no type; merges are those of byte pairs
+        return False  # early files have no type; merges belong to byte pairs
     return object_in(model, "vocab").keys() >= set(REQUIRED_TOKENS)
 
 
@@ -109,12 +108,12 @@ def _byte_pair_vocabulary(folder: Path) -> str | None:
 
 
 def _sentencepiece_model(folder: Path) -> Path | None:
-    """The only tokenizer of the folder, or None."""
+    """Returns the SentencePiece model of a folder without other tokenizers, or None."""
     if (folder / "tokenizer.json").is_file() or _byte_pair_vocabulary(folder) is not None:
         return None
-    found = [folder / name for name in SENTENCEPIECE_NAMES if (folder / name).is_file()]
-    found = found or sorted(folder.glob("*.model"))
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
+    models = [folder / name for name in SENTENCEPIECE_NAMES if (folder / name).is_file()]
+    models = models or sorted(folder.glob("*.model"))
+    if len(models) > 1:
+        names = ", ".join(path.name for path in models)
         raise VocabularyError(f"{folder} has several SentencePiece models: {names}.")
-    return found[0] if found else None
+    return models[0] if models else None

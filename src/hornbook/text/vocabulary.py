@@ -1,4 +1,4 @@
-"""Makes vocabularies: learned from text, cut down to what is needed, or extended by words."""
+"""Learns, prunes and extends vocabularies."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def learn_wordpiece(
     lowercase: bool = True,
     min_frequency: int = 2,
 ) -> list[str]:
-    """Learns a WordPiece vocabulary from text; the same text gives the same bytes, always.
+    """Learns a WordPiece vocabulary from text; the same text always gives the same bytes.
 
-    The five special tokens come first, then the characters (a Chinese character only as a word
-    of its own), then the merged pieces in the order they were learned.
+    The five special tokens come first, then the characters (a Chinese character only as a word of
+    its own), then the merged pieces in the order of learning.
 
     Args:
         texts: Lines of text; read once.
-        size: The most tokens.  When not even the characters fit, the rarest are left out.
-        lowercase: As the tokenizer will be used.
-        min_frequency: How often two pieces must meet to be merged.
+        size: Maximum number of tokens.  If the characters do not fit, the rarest are dropped.
+        lowercase: Whether the tokenizer will lowercase.
+        min_frequency: Minimum frequency of a pair to be merged.
 
     Raises:
-        VocabularyError: the texts hold no word at all.
+        VocabularyError: the texts hold no words.
     """
     if size <= len(SPECIAL_TOKENS):
         raise ValueError(f"size must be more than the {len(SPECIAL_TOKENS)} special tokens.")
@@ -53,8 +53,8 @@ def learn_wordpiece(
     if not words:
         raise VocabularyError("The texts to learn a vocabulary from hold no words.")
     characters = _frequent_characters(words, size - len(SPECIAL_TOKENS))
-    # The library numbers characters in the order of a hash table, which changes from run to
-    # run, and settles equal counts by these numbers.  Naming them as special tokens fixes both.
+    # The library numbers characters in the order of a hash table, which changes from run to run,
+    # and breaks ties by these numbers.  Passing them as special tokens fixes both.
     first = [*SPECIAL_TOKENS, *sorted(characters)]
     known = set(characters)
     trainer = trainers.WordPieceTrainer(
@@ -71,24 +71,24 @@ def _pieces_of(word: str) -> list[str]:
     return [word[0], *(f"##{character}" for character in word[1:])]
 
 
-def _frequent_characters(words: Counter[str], most: int) -> list[str]:
-    """The characters as pieces, `a` and `##a`; if they are too many, of the frequent ones."""
+def _frequent_characters(words: Counter[str], limit: int) -> list[str]:
+    """Returns the characters as pieces, `a` and `##a`; if too many, those of frequent ones."""
     counts: Counter[str] = Counter()
     pieces: dict[str, set[str]] = {}
     for word, count in words.items():
         for character, piece in zip(word, _pieces_of(word), strict=True):
             counts[character] += count
             pieces.setdefault(character, {character}).add(piece)
-    kept: list[str] = []
+    frequent: list[str] = []
     for character in sorted(counts, key=lambda character: (-counts[character], character)):
-        if len(kept) + len(pieces[character]) > most:
+        if len(frequent) + len(pieces[character]) > limit:
             break
-        kept += sorted(pieces[character])
-    return kept
+        frequent += sorted(pieces[character])
+    return frequent
 
 
 def _repeated(words: Counter[str], known: set[str], block: int = 1000) -> Iterator[str]:
-    """Each word with something to merge as often as it was seen, some at a time."""
+    """Yields each word with something to merge as often as it occurs, in blocks."""
     for word in sorted(words):
         if len(word) > 1 and known.issuperset(_pieces_of(word)):
             for start in range(0, words[word], block):
@@ -99,19 +99,18 @@ def simplify(
     vocabulary: Sequence[str],
     keep_prefix: Sequence[str] = (*SPECIAL_TOKENS[:4],),
 ) -> tuple[list[str], list[int]]:
-    """Leaves out tokens that Chinese text never produces, to make the model smaller.
+    """Drops tokens that tokenizing never produces, to make a Chinese model smaller.
 
-    Redundant are longer tokens (`##` counted) with a Chinese character or a punctuation mark
-    among them: BERT cuts at these, so it never makes such tokens.  `[unused1]` and the like
-    are punctuation in this sense; name those to keep in `keep_prefix`.
+    Redundant are tokens of several characters (counting `##`) that include a Chinese character or a
+    punctuation mark: BERT splits at these.  This includes `[unused1]` etc.; list those to keep in
+    `keep_prefix`.
 
     Args:
         vocabulary: All tokens in the order of their ids.
-        keep_prefix: Tokens that come first, in this order, whatever they are.
+        keep_prefix: Tokens to keep first, in this order.
 
     Returns:
-        The new vocabulary, and for each of its tokens the old id: the rows of the embedding to
-        keep.
+        The new vocabulary, and the old id of each of its tokens: the embedding rows to keep.
 
     Raises:
         VocabularyError: a token of `keep_prefix` is not in the vocabulary.
@@ -120,8 +119,8 @@ def simplify(
     if missing := [token for token in keep_prefix if token not in ids]:
         raise VocabularyError(f"The vocabulary has no {', '.join(missing)} to put first.")
     first = set(keep_prefix)
-    kept = [*keep_prefix, *(t for t in vocabulary if t not in first and not _is_redundant(t))]
-    return kept, [ids[token] for token in kept]
+    tokens = [*keep_prefix, *(t for t in vocabulary if t not in first and not _is_redundant(t))]
+    return tokens, [ids[token] for token in tokens]
 
 
 def _is_redundant(token: str) -> bool:
@@ -130,7 +129,7 @@ def _is_redundant(token: str) -> bool:
 
 
 def _is_punctuation(character: str) -> bool:
-    """As BERT has it: what is on the keyboard besides letters and digits, and Unicode's P*."""
+    """Whether BERT counts it as punctuation: ASCII symbols, and Unicode categories P*."""
     code = ord(character)
     keyboard = 33 <= code <= 126 and not character.isalnum()
     return keyboard or unicodedata.category(character).startswith("P")
@@ -139,25 +138,25 @@ def _is_punctuation(character: str) -> bool:
 def extend(
     vocabulary: Sequence[str], new_tokens: Iterable[str], tokenizer: Encodes
 ) -> tuple[list[str], list[list[int]]]:
-    """Adds tokens whose embeddings start as the mean of what they were made of so far.
+    """Adds tokens whose embeddings are initialized to the mean of their old tokens'.
 
-    This makes a Chinese model one of words (WoBERT), or an uncased model cased.
+    This makes a Chinese model word-based (WoBERT), or an uncased model cased.
 
     Args:
-        vocabulary: The tokens that `tokenizer` has.
-        new_tokens: In the order to add them; those that are there already are passed over.
-        tokenizer: The one in use until now.
+        vocabulary: The tokens of `tokenizer`.
+        new_tokens: Tokens to add, in order; known ones are skipped.
+        tokenizer: The old tokenizer.
 
     Returns:
-        The longer vocabulary, and for each added token the old ids to take the mean of.
+        The extended vocabulary, and for each added token the old ids to average.
 
     Raises:
-        VocabularyError: a new token is empty, or white space, for the old tokenizer.
+        VocabularyError: a new token gives no tokens of the old tokenizer.
     """
     known = set(vocabulary)
     added: list[str] = []
     compounds: list[list[int]] = []
-    nothing = []
+    empty = []
     for token in new_tokens:
         if token in known:
             continue
@@ -165,11 +164,11 @@ def extend(
         stem = token.removeprefix("##") if len(token) > 2 else token
         compound = tokenizer.encode(stem).token_ids[1:-1]  # without [CLS] and [SEP]
         if not compound:
-            nothing.append(repr(token))
+            empty.append(repr(token))
         added.append(token)
         compounds.append(compound)
-    if nothing:
+    if empty:
         raise VocabularyError(
-            f"These new tokens are made of nothing the old tokenizer knows: {', '.join(nothing)}."
+            f"These new tokens give no tokens of the old tokenizer: {', '.join(empty)}."
         )
     return [*vocabulary, *added], compounds

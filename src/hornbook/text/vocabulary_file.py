@@ -1,8 +1,8 @@
 """Reads and checks `vocab.txt`: one token per line, the line number (from 0) is the id.
 
-Lines end at `\\n` only, because published vocabularies have tokens such as U+2028 that other
-readers take for the end of a line.  A byte order mark and Windows line ends, which an editor
-or a version control system may have added, are taken off: they cannot change an id.
+Lines end only at `\\n`, because published vocabularies have tokens such as U+2028 that other
+readers take for a line end.  A byte order mark and Windows line ends, added by an editor or a
+version control system, are removed: they cannot change an id.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def read_vocabulary(path: str | Path) -> list[str]:
     """Reads the tokens of a vocabulary file in the order of their ids.
 
     Raises:
-        VocabularyError: the file is missing, not UTF-8, or `check_vocabulary` objects.
+        VocabularyError: the file is missing, not UTF-8, or fails `check_vocabulary`.
     """
     path = Path(path)
     try:
@@ -54,10 +54,10 @@ def read_vocabulary(path: str | Path) -> list[str]:
 
 
 def check_vocabulary(tokens: Sequence[str], *, where: str = "the vocabulary") -> None:
-    """Makes sure that each id has one token, each token one id, and the specials are there.
+    """Checks that tokens are unique and not empty, and that the special tokens exist.
 
     Raises:
-        VocabularyError: naming every problem with its line, in one message.
+        VocabularyError: lists every problem with its line.
     """
     if not tokens:
         raise VocabularyError(f"{where} is empty: one token per line was expected.")
@@ -67,7 +67,7 @@ def check_vocabulary(tokens: Sequence[str], *, where: str = "the vocabulary") ->
         if token == "":
             problems.append(f"line {line}: empty")
         elif token in first_line:
-            problems.append(f"line {line}: {token!r} is on line {first_line[token]} already")
+            problems.append(f"line {line}: {token!r} is already on line {first_line[token]}")
         elif "\n" in token or token.endswith("\r"):
             problems.append(f"line {line}: {token!r} contains a line end")
         first_line.setdefault(token, line)

@@ -1,4 +1,4 @@
-"""Cuts Chinese into words, for models whose vocabulary has words (RoFormer, WoBERT, CPM)."""
+"""Segments Chinese text, for models with words in the vocabulary (RoFormer, WoBERT, CPM)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from hornbook.errors import require
 
 
 def chinese_words(*, guess: bool = False) -> Callable[[str], list[str]]:
-    """Gives the word cutter these models were trained with: jieba's dictionary.
+    """Returns the word segmenter these models were trained with: jieba.
 
     Args:
-        guess: Whether words that the dictionary does not have are guessed, as CPM needs;
-            RoFormer and WoBERT were trained without.
+        guess: Whether to guess words that are not in the dictionary, as CPM needs; RoFormer and
+            WoBERT were trained without.
 
     Raises:
         MissingExtraError: rjieba is not installed.
@@ -25,7 +25,7 @@ def chinese_words(*, guess: bool = False) -> Callable[[str], list[str]]:
 
 
 class _ChineseWords:
-    """A function that can be sent to another process."""
+    """A word segmenter that can be pickled."""
 
     def __init__(self, guess: bool) -> None:
         self.guess = guess
@@ -40,14 +40,14 @@ class _ChineseWords:
 
 
 def words_and_gaps(text: str, words: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Each word with its place in the text, and whatever the cutter left out between them."""
+    """Yields each word with its position in the text, and the gaps between words."""
     position = 0
     for word in words:
         start = text.find(word, position)
         if start < 0:
             raise ValueError(
-                f"pre_tokenize returned {word!r}, which does not follow in the text after "
-                f"character {position}.  It must cut the text, not change it."
+                f"pre_tokenize returned {word!r}, which does not occur in the text after "
+                f"character {position}.  It must split the text, not change it."
             )
         if start > position:
             yield position, text[position:start]

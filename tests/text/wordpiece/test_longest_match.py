@@ -300,7 +300,7 @@ def test_a_typed_word_part_is_not_taken_for_one():
 
 def test_a_cutter_that_changes_the_text_is_a_mistake():
     tokenizer = WordPieceTokenizer(VOCABULARY, pre_tokenize=lambda text: [text.upper()])
-    with pytest.raises(ValueError, match="must cut the text, not change it"):
+    with pytest.raises(ValueError, match="must split the text, not change it"):
         tokenizer.encode("abc")
 
 

@@ -1,4 +1,4 @@
-"""Axes: from values to places, with round ticks, and the frame that carries them."""
+"""Axes: map values to positions, with round ticks, and the frame around a chart."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from hornbook.report.charts.lettering import (
     wrap,
 )
 
-WIDTH, HEIGHT = 440.0, 280.0  # two of them fit beside each other, one fits a telephone
-WIDE = 900.0  # a picture that needs the whole page
+WIDTH, HEIGHT = 440.0, 280.0  # two fit side by side, one fits a phone
+WIDE = 900.0  # a chart of full page width
 SCALES = ("linear", "log")
-LARGEST, SMALLEST = 1e290, 1e-290  # between them nothing overflows on the way to the picture
+LARGEST, SMALLEST = 1e290, 1e-290  # values between them never overflow in a chart
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A range of values and the places, in chart units, of its ends."""
+    """A range of values, with the positions of its ends in chart units."""
 
     low: float
     high: float
     scale: str = "linear"
     start: float = 0.0
     stop: float = 1.0
-    least: float = 0.0  # between two ticks: 1 for what is counted
+    least: float = 0.0  # minimum distance of ticks: 1 for counts
 
     def place(self, values: np.ndarray | float) -> np.ndarray:
-        """Where `values` are; NaN for what this axis cannot show."""
+        """Returns the positions of `values`; NaN for values this axis cannot show."""
         values = drawable(values)
         if self.scale == "log":
             values = np.where(values > SMALLEST, values, np.nan)
@@ -48,7 +48,7 @@ class Axis:
         return places
 
     def ticks(self, count: int = 5) -> list[tuple[float, str]]:
-        """About `count` round values inside the range, with what to write beside them."""
+        """Returns about `count` round values in the range, with their labels."""
         if self.scale == "log":
             return _log_ticks(self.low, self.high, count)
         return _linear_ticks(self.low, self.high, count, self.least)
@@ -58,7 +58,7 @@ class Axis:
 
 
 def drawable(values: ArrayLike) -> np.ndarray:
-    """`values` as float64, with NaN for what is infinite or too large to calculate with."""
+    """Returns `values` as float64, with NaN for infinite or huge values."""
     values = np.asarray(values, dtype=np.float64)
     return np.where(np.abs(values) < LARGEST, values, np.nan)
 
@@ -70,7 +70,7 @@ def fit_axis(
     include: Iterable[float] = (),
     round_ends: bool = False,
 ) -> Axis | None:
-    """An axis over all finite values (positive ones on a log scale); None if there are none.
+    """Returns an axis over all finite values (positive on a log scale); None if there are none.
 
     Args:
         arrays: The values to show.
@@ -99,7 +99,7 @@ def fit_axis(
 
 
 def widen(low: float, high: float) -> tuple[float, float]:
-    """The same range, or some room around a constant."""
+    """Returns the same range, or some margin around a constant."""
     if high - low > max(1e-9 * max(abs(low), abs(high)), SMALLEST):
         return low, high
     margin = abs(low) * 0.1 if abs(low) > SMALLEST else 0.5
@@ -107,7 +107,7 @@ def widen(low: float, high: float) -> tuple[float, float]:
 
 
 class Frame:
-    """A canvas with a grid, two labelled axes, and room left at the sides on request.
+    """A canvas with a grid, two labelled axes, and optional margins.
 
     The name of the vertical axis stands above it, where it can be read without turning
     the head and where Chinese stays upright.
@@ -159,7 +159,7 @@ class Frame:
             self.canvas.text(inside, self.bottom + 17, label, "tick", anchor="middle")
 
     def _x_ticks(self) -> list[tuple[float, str]]:
-        """As many as fit beside each other."""
+        """Returns as many ticks as fit side by side."""
         ticks: list[tuple[float, str]] = []
         for count in range(8, 1, -1):
             ticks = self.x.ticks(count)
@@ -174,17 +174,17 @@ class Frame:
 
 
 def count_missing(axis: Axis, values: np.ndarray) -> int:
-    """How many values the axis cannot show."""
+    """Counts the values that the axis cannot show."""
     return int(np.sum(~np.isfinite(axis.place(values))))
 
 
 def _with_missing(label: str, missing: int) -> str:
-    """The label, and that some points have no place: a diverged loss must not look fine."""
+    """Returns the label, noting missing points: a diverged loss must not look fine."""
     return f"{label}  ({missing:,} × NaN/∞)" if missing else label
 
 
 def _step(low: float, high: float, count: int) -> float:
-    """The round step, 1, 2, 2.5 or 5 times a power of ten, nearest to `count` of them."""
+    """Returns a round step (1, 2, 2.5 or 5 times a power of ten) for about `count` ticks."""
     rough = (high - low) / max(count, 1)
     power = 10.0 ** np.floor(np.log10(rough))
     return float(next(power * k for k in (1, 2, 2.5, 5, 10) if rough <= power * k * 1.0001))
@@ -199,7 +199,7 @@ def _linear_ticks(
     largest = max(map(abs, values), default=0.0)
     if largest >= 1e6 or (largest and largest < 1e-3):
         power = int(np.floor(np.log10(largest)))
-        if step < largest * 1e-3:  # a small change of a large number needs all its digits
+        if step < largest * 1e-3:  # a small difference of large numbers needs all digits
             return [(value, minus(f"{value:.12g}")) for value in values]
         return [(value, _in_powers(value, power, step)) for value in values]
     decimals = max(0, -int(np.floor(np.log10(step) + 1e-9)))

@@ -1,4 +1,4 @@
-"""Bars: figures side by side, and how often values fall into each part of a range."""
+"""Bar charts and histograms."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def bar_chart(
     intervals: Mapping[str, tuple[float, float]] | None = None,
     title: str = "",
 ) -> str:
-    """A lying bar for each value, with its name before it and its number behind it.
+    """Draws a horizontal bar for each value, with its name before and its number after it.
 
     Args:
         values: Name to value; not finite ones get no bar but their name and `NaN`.
         x_label: What the numbers are.
         intervals: Name to `(low, high)`, drawn as a whisker.
-        title: For those who hear the picture.
+        title: Accessible name, for screen readers.
 
     Returns:
         SVG, as high as it needs.
@@ -41,7 +41,7 @@ def bar_chart(
     axis = fit_axis(ends, include=[0.0]) or Axis(0.0, 1.0)
     numbers = {name: format_number(value) for name, value in values.items()}
     widest = max(map(text_width, values))
-    beside = widest <= WIDTH * 0.4  # otherwise names stand above their bars
+    beside = widest <= WIDTH * 0.4  # otherwise names are above their bars
     names = {name: wrap(name, widest if beside else WIDTH - 8) for name in values}
     rows = [_BAR + 8 if beside else _BAR + 10 + LINE_HEIGHT * len(names[name]) for name in values]
     below = wrap(x_label, WIDTH - 8) if x_label else []
@@ -58,7 +58,7 @@ def bar_chart(
         middle = bar_top + _BAR / 2
         if beside:
             canvas.text(widest + 4, middle + FONT_SIZE * 0.35, name, "tick", anchor="end")
-        # Not through a name that stands above its bar.
+        # not through a name above its bar
         canvas.line("axis", zero, top - 2 if beside else bar_top - 2, zero, bar_top + _BAR + 4)
         _draw_bar(canvas, axis, zero, bar_top, value, f"{name}: {numbers[name]}")
         reach = _draw_whisker(canvas, axis, middle, intervals.get(name), float(axis.place(value)))
@@ -78,14 +78,14 @@ def histogram(
     bins: int | None = None,
     title: str = "",
 ) -> str:
-    """How many of `values` fall into each of equal parts of their range.
+    """Draws a histogram of `values` with bins of equal width.
 
     Args:
         values: `(samples,)`; not finite ones are counted beside `x_label`.
         x_label: What is measured, with its unit.
         y_label: What is counted.
         bins: How many parts; None: as many as the data bears, whole numbers kept together.
-        title: For those who hear the picture.
+        title: Accessible name, for screen readers.
 
     Returns:
         SVG.
@@ -110,7 +110,7 @@ def histogram(
 
 
 def draw_columns(canvas: Canvas, x: Axis, y: Axis, counts: np.ndarray, edges: np.ndarray) -> None:
-    """Standing bars from `edges` to `edges`, with a hair's breadth between them."""
+    """Draws vertical bars between `edges`, with a thin gap between them."""
     places = x.place(edges)
     gap = 1.0 if places[1] - places[0] > 4 else 0.0
     for number, count in enumerate(counts.tolist()):
@@ -157,7 +157,7 @@ def _draw_bar(canvas: Canvas, axis: Axis, zero: float, top: float, value: float,
 def _draw_whisker(
     canvas: Canvas, axis: Axis, middle: float, interval: tuple[float, float] | None, end: float
 ) -> float:
-    """Draws the interval and gives where the number may begin."""
+    """Draws the interval; returns where the number may start."""
     if not np.isfinite(end):
         return float(axis.place(0.0))
     if interval is None or not np.isfinite(interval).all():

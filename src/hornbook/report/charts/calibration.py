@@ -1,4 +1,4 @@
-"""Promised against observed: can a probability be taken at its word?"""
+"""Reliability diagrams: predicted probability against observed frequency."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hornbook.report.charts.canvas import empty_chart
 from hornbook.report.charts.lettering import format_number
 
 _HEIGHT = 380.0
-_COUNTS = 76.0  # the height of the lower picture
+_COUNTS = 76.0  # height of the lower chart
 
 
 def calibration_chart(
@@ -23,7 +23,7 @@ def calibration_chart(
     count_label: str = "samples",
     title: str = "",
 ) -> str:
-    """A reliability diagram; points below the diagonal promise too much.
+    """Draws a reliability diagram; points below the diagonal are overconfident.
 
     Takes what `hornbook.metrics.calibration_curve` returns.
 
@@ -34,7 +34,7 @@ def calibration_chart(
         x_label: Below the axis.
         y_label: Above the diagram.
         count_label: Above the columns.
-        title: For those who hear the picture.
+        title: Accessible name, for screen readers.
 
     Returns:
         SVG.
@@ -70,7 +70,7 @@ def calibration_chart(
 def _draw_counts(
     upper: Frame, axis: Axis, left: np.ndarray, counts: np.ndarray, label: str, x_label: str
 ) -> None:
-    """Columns under the points, on the same horizontal axis."""
+    """Draws columns below the points, on the same horizontal axis."""
     canvas = upper.canvas
     bottom = _HEIGHT - 24
     axis = Axis(axis.low, axis.high, "linear", bottom, bottom - _COUNTS)

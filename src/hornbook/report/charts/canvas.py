@@ -1,4 +1,4 @@
-"""A few lines of SVG: shapes and text on a canvas, coloured by classes of the page."""
+"""An SVG canvas: shapes and text, colored by CSS classes of the page."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hornbook.report.charts.lettering import LINE_HEIGHT, escape
 
 SERIES_COLOURS = 6  # `series-0` to `series-5` in the stylesheet
 HEAT_COLOURS = 9  # `heat-0` to `heat-8`
-FIRST_STRONG = 6  # from this heat colour on text must be of the other kind
+FIRST_STRONG = 6  # from this heat color on, text needs the inverse color
 
 
 class Canvas:
     """Collects shapes; the origin is the upper left corner.
 
-    Colours are classes, not values, so that one picture serves light, dark and paper.
+    Colors are CSS classes, so that one chart serves light mode, dark mode and print.
     """
 
     def __init__(self, width: float, height: float, title: str):
@@ -35,7 +35,7 @@ class Canvas:
         self.add("line", classes, x1=x1, y1=y1, x2=x2, y2=y2)
 
     def polyline(self, classes: str, x: np.ndarray, y: np.ndarray) -> None:
-        """Adds a line through points; a point that is not finite breaks it."""
+        """Adds a line through points, interrupted at points that are not finite."""
         pen, commands = "M", []
         for left, top in zip(x.tolist(), y.tolist(), strict=True):
             if not np.isfinite(left + top):
@@ -56,7 +56,7 @@ class Canvas:
         anchor: str = "start",
         turn: float = 0,
     ) -> None:
-        """Adds a line of text whose baseline starts, centres or ends at a point."""
+        """Adds a line of text whose baseline starts, ends or is centered at a point."""
         places: dict[str, object] = {"x": x, "y": y}
         if anchor != "start":
             places["text-anchor"] = anchor
@@ -72,7 +72,7 @@ class Canvas:
             self.text(x, y + number * LINE_HEIGHT, words, classes, anchor=anchor)
 
     def svg(self) -> str:
-        """The picture, to be put into a page."""
+        """Returns the SVG, to be embedded in a page."""
         wide = " wide" if self.width > 520 else ""
         return (
             f'<svg class="chart{wide}" role="img" aria-label="{escape(self.title)}" '
@@ -85,23 +85,23 @@ class Canvas:
 
 
 def series_class(number: int) -> str:
-    """The class that colours series `number`; where colours repeat, lines are dashed, dotted."""
+    """Returns the class of series `number`; if colors repeat, lines are dashed or dotted."""
     again = min(number // SERIES_COLOURS, 2)
     return f"series-{number % SERIES_COLOURS}" + ("", " dashed", " dotted")[again]
 
 
 def heat_class(share: float) -> str:
-    """The class that fills a cell whose value is `share`, 0 to 1, of the highest."""
+    """Returns the class of a cell whose value is `share`, 0 to 1, of the maximum."""
     return f"heat-{round(min(max(share, 0.0), 1.0) * (HEAT_COLOURS - 1))}"
 
 
 def ink_class(share: float) -> str:
-    """The class of text that can be read on `heat_class(share)`."""
+    """Returns the class of text that is legible on `heat_class(share)`."""
     return "on-strong" if int(heat_class(share)[-1]) >= FIRST_STRONG else "on-pale"
 
 
 def empty_chart(title: str, width: float, height: float) -> str:
-    """What is shown when there is nothing to draw."""
+    """Returns a chart that says that there is nothing to draw."""
     canvas = Canvas(width, height, title)
     canvas.add("rect", "empty", x=0.5, y=0.5, width=width - 1, height=height - 1, rx=6)
     canvas.text(

@@ -1,4 +1,4 @@
-"""Where the nodes of a network go: near their neighbours, and never on each other.
+"""Force-directed layout of a network: nodes near their neighbors, without overlap.
 
 Springs pull connected nodes together while all push each other apart (Fruchterman and
 Reingold 1991, https://doi.org/10.1002/spe.4380211102); then boxes that overlap are moved
@@ -15,7 +15,7 @@ _GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 def place_nodes(
     boxes: np.ndarray, edges: np.ndarray, *, widest: float, gap: float = 30.0
 ) -> np.ndarray:
-    """Gives each box a centre so that no two are nearer than `gap`.
+    """Returns a center for each box, at least `gap` apart.
 
     Args:
         boxes: `(nodes, 2)` widths and heights.
@@ -30,7 +30,7 @@ def place_nodes(
     turn = np.arange(count) * _GOLDEN_ANGLE
     spiral = np.sqrt(np.arange(count) + 0.5)[:, None] * np.stack([np.cos(turn), np.sin(turn)], 1)
     places = _relax(spiral, edges) if count > 1 else spiral * 0
-    # Room for five times the boxes, wider than high like a page, as far as a page is wide.
+    # five times the area of the boxes, in landscape, at most as wide as a page
     area = 5 * float((boxes + gap).prod(axis=1).sum())
     wide = min(float(np.sqrt(area * 1.8)), widest)
     span = np.maximum(np.ptp(places, axis=0), 1e-9) if count else np.ones(2)
@@ -40,12 +40,12 @@ def place_nodes(
 
 
 def _relax(places: np.ndarray, edges: np.ndarray, rounds: int = 300) -> np.ndarray:
-    """Lets springs of natural length 1 settle, with steps that get smaller and smaller."""
+    """Relaxes springs of natural length 1, with decreasing steps."""
     for round_number in range(rounds):
         away = places[:, None] - places[None]  # (nodes, nodes, 2)
         distance = np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), 0.01)
         force = (away / distance**2).sum(axis=1)
-        force -= places * 0.15  # keeps parts that are not connected near each other
+        force -= places * 0.15  # keeps unconnected parts close together
         if len(edges):
             along = places[edges[:, 0]] - places[edges[:, 1]]
             pull = along * np.linalg.norm(along, axis=1, keepdims=True)
@@ -58,7 +58,7 @@ def _relax(places: np.ndarray, edges: np.ndarray, rounds: int = 300) -> np.ndarr
 
 
 def _separate(places: np.ndarray, boxes: np.ndarray, rounds: int = 1000) -> np.ndarray:
-    """Pushes overlapping boxes apart, each pair along the direction that needs less."""
+    """Pushes overlapping boxes apart, each pair along the shorter direction."""
     count = len(places)
     room = (boxes[:, None] + boxes[None]) / 2  # (nodes, nodes, 2)
     order = np.arange(count)

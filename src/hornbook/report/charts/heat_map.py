@@ -1,4 +1,4 @@
-"""A matrix as coloured cells with their numbers: what was taken for what."""
+"""Heat maps: a matrix as colored cells, such as a confusion matrix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hornbook.report.charts.axes import HEIGHT, WIDE, WIDTH, drawable
 from hornbook.report.charts.canvas import Canvas, empty_chart, heat_class, ink_class
 from hornbook.report.charts.lettering import FONT_SIZE, LINE_HEIGHT, format_number, text_width
 
-_TURN = 60.0  # degrees by which column names are turned when they do not fit
+_TURN = 60.0  # degrees of rotation for column names that do not fit
 _SHARES = ("matrix", "row")
 
 
@@ -26,7 +26,7 @@ def heat_map(
     colour_by: str = "matrix",
     title: str = "",
 ) -> str:
-    """A cell for each value, the stronger the larger, with its number where it fits.
+    """Draws a cell per value, darker for larger ones, with its number if it fits.
 
     Args:
         matrix: `(rows, columns)`; what is not finite stays empty.
@@ -36,7 +36,7 @@ def heat_map(
         column_label: What the columns are.
         colour_by: `"matrix"`: the strongest colour is the largest value; `"row"`: the sum of
             the row, so that a rare class is as easy to read as a common one.
-        title: For those who hear the picture.
+        title: Accessible name, for screen readers.
 
     Returns:
         SVG, as high as it needs.
@@ -63,7 +63,7 @@ def heat_map(
     with_numbers = number_width + 4 <= cell and tall >= LINE_HEIGHT
     for i, j in zip(*np.nonzero(np.isfinite(values)), strict=True):
         if not values[i, j] and values.size > 400:
-            continue  # the ground is already the colour of nothing
+            continue  # the background already has the color of 0
         x, y = left + j * cell, top + i * tall
         tip = f"{rows[i]} → {columns[j]}: {numbers[i][j]}"
         places = {"x": x, "y": y, "width": max(cell - 1, 1), "height": max(tall - 1, 1)}
@@ -83,13 +83,13 @@ def _shares(values: np.ndarray, colour_by: str) -> np.ndarray:
 
 
 def _cell_width(columns: Sequence[str], left: float) -> tuple[float, float, bool]:
-    """The width of the picture and of a cell, and whether the names above must be turned."""
+    """Returns the widths of chart and cell, and whether column names are rotated."""
     longest = max(map(text_width, columns))
     for width in (WIDTH, WIDE):
         level = (width - left - 4) / len(columns)
         if level >= longest + 8:
             return width, min(level, max(56.0, longest + 8)), False
-        # The last turned name reaches beyond its column.
+        # the last rotated name extends beyond its column
         beyond = longest * cos(radians(_TURN))
         cell = min(56.0, level, (width - left - 4 - beyond) / (len(columns) - 0.5))
         if cell >= 24:
@@ -119,7 +119,7 @@ def _draw_names(
     tall: float,
     turned: bool,
 ) -> None:
-    """Every name, or every second, third... where the cells are smaller than a letter."""
+    """Returns every name, or every second, third ... if cells are smaller than a letter."""
     width, height = cell * len(columns), tall * len(rows)
     canvas.add("rect", "ground", x=left, y=top, width=width, height=height)
     every = max(1, int(np.ceil(LINE_HEIGHT / tall)))

@@ -1,4 +1,4 @@
-"""The legend above a chart: a coloured dot and a name for each series."""
+"""The legend above a chart: a colored dot and a name per series."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _GAP = 16.0  # between two entries
 
 
 def legend_height(names: Sequence[str], width: float) -> float:
-    """How much room `draw_legend` needs."""
+    """Returns the height that `draw_legend` needs."""
     return 8 + max(row + len(lines) for _, row, lines in _places(names, width)) * LINE_HEIGHT
 
 
 def draw_legend(canvas: Canvas, names: Sequence[str], width: float, top: float = 8.0) -> None:
-    """Writes the names from the upper left corner, in as many rows as they need."""
+    """Draws the names from the upper left corner, in as many rows as needed."""
     for number, (left, row, lines) in enumerate(_places(names, width)):
         baseline = top + row * LINE_HEIGHT + FONT_SIZE * 0.75
         canvas.add("circle", series_class(number), cx=left + 5, cy=baseline - 4, r=4.5)
@@ -25,7 +25,7 @@ def draw_legend(canvas: Canvas, names: Sequence[str], width: float, top: float =
 
 
 def _places(names: Sequence[str], width: float) -> Iterator[tuple[float, int, list[str]]]:
-    """For each name where it begins, in which row, and its lines."""
+    """Returns the position, row and lines of each name."""
     left, row, tall = 2.0, 0, 1
     for name in names:
         lines = wrap(name, width - _DOT - 8)

@@ -1,4 +1,4 @@
-"""Text in a page or picture: escaped, measured without a font, broken into lines."""
+"""Text of pages and charts: escaping, estimated width, line breaks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import unicodedata
 
 import numpy as np
 
-FONT_SIZE = 12.5  # of all text in a chart, in its own units
+FONT_SIZE = 12.5  # of all text in charts, in chart units
 LINE_HEIGHT = 16.0
 _NARROW = set("iljtfrI.,:;|!'`()[]{}/ -\u00b7")
 _BROAD = set("mwMW@%\u2026\u2014")
 _FIRST_STRONG_ISOLATE, _END_OF_ISOLATE = "\u2068", "\u2069"
-# what opens a change of direction -> what closes it again
+# opening bidirectional control -> closing one
 _OPENING = dict.fromkeys("\u202a\u202b\u202d\u202e", "\u202c") | dict.fromkeys(
     "\u2066\u2067\u2068", _END_OF_ISOLATE
 )
@@ -29,12 +29,12 @@ def escape(text: object) -> str:
 
 
 def text_width(text: str, size: float = FONT_SIZE) -> float:
-    """About how wide `text` is in a sans-serif font, rather too wide than too narrow."""
+    """Estimates the width of `text` in a sans-serif font, rather too wide than too narrow."""
     return size * sum(map(_letter_width, text))
 
 
 def wrap(text: str, width: float, size: float = FONT_SIZE) -> list[str]:
-    """Breaks `text` into lines of at most `width`: at spaces, else between any two letters."""
+    """Breaks `text` into lines of at most `width`: at spaces, else between any letters."""
     lines, line = [], ""
     for word in _words(text):
         if line and text_width((line + word).rstrip(), size) > width:
@@ -49,7 +49,7 @@ def wrap(text: str, width: float, size: float = FONT_SIZE) -> list[str]:
 
 
 def format_number(value: float, digits: int = 4) -> str:
-    """A number with up to `digits` significant digits: `0.8712`, `12,300`, `3·10⁻⁵`."""
+    """Formats a number with up to `digits` significant digits: `0.8712`, `12,300`, `3·10⁻⁵`."""
     if not np.isfinite(value):
         return {"nan": "NaN", "inf": "\u221e", "-inf": "\u2212\u221e"}[str(float(value))]
     if value == 0:
@@ -65,27 +65,27 @@ def format_number(value: float, digits: int = 4) -> str:
 
 
 def superscript(exponent: int) -> str:
-    """A whole number in raised digits."""
+    """Formats an integer in superscript digits."""
     return str(exponent).translate(str.maketrans("-0123456789", "\u207b\u2070¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def minus(text: str) -> str:
-    """`text` with a true minus sign, as wide as a plus."""
+    """Replaces the hyphen by a minus sign, as wide as a plus."""
     return text.replace("-", "\u2212")
 
 
 def _isolated(text: str) -> str:
-    """`text`; with letters or marks of another direction, closed in on itself."""
+    """Isolates `text` that has letters or marks of another direction."""
     if text.isascii() or not any(_turns(letter) for letter in text):
         return text
     letters: list[str] = []
-    missing: list[str] = []  # the closing marks of what is open
+    missing: list[str] = []  # closing marks that are missing
     for letter in text:
         if letter in _OPENING:
             missing.append(_OPENING[letter])
         elif letter in _CLOSING:
             if not missing or missing[-1] != letter:
-                continue  # it would close what stands around the text
+                continue  # it would close a mark outside of the text
             missing.pop()
         letters.append(letter)
     return "".join([_FIRST_STRONG_ISOLATE, *letters, *reversed(missing), _END_OF_ISOLATE])

@@ -1,4 +1,4 @@
-"""Lines: how something changes, such as the loss over the steps."""
+"""Line charts, such as the loss over the steps."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def line_chart(
     marks: Sequence[tuple[float, float, str]] = (),
     title: str = "",
 ) -> str:
-    """One line for each of `series`, named at its end, or above when there is no room.
+    """Draws a line per series, named at its end, or above if there is no room.
 
     Values that are not finite (or not positive on a log scale) leave a gap and are counted
     beside `x_label`.  Of very many points the extremes in each column of dots are drawn.
@@ -38,7 +38,7 @@ def line_chart(
         y_scale: `"linear"` or `"log"`.
         include: Values that the vertical axis shows in any case: `(0, 1)` for shares.
         marks: Points to name: `(x, y, "best 0.87")`.
-        title: For those who hear the picture; made from the labels when empty.
+        title: Accessible name, for screen readers.  Defaults to the labels.
 
     Returns:
         SVG.
@@ -52,7 +52,7 @@ def line_chart(
     if all(np.array_equal(x, np.round(x)) for x, _ in lines.values()):
         x_axis = replace(x_axis, least=1.0)  # there is no epoch 1.5
     names = list(lines)
-    longest = max(map(text_width, names)) * 1.1  # they are written bold
+    longest = max(map(text_width, names)) * 1.1  # names are bold
     direct = 1 < len(names) <= 6 and longest <= WIDTH / 4
     above = 0.0 if direct or len(names) < 2 else legend_height(names, WIDTH)
     frame = Frame(
@@ -97,7 +97,7 @@ def _draw_line(canvas: Canvas, classes: str, x: np.ndarray, y: np.ndarray) -> No
 
 
 def _extremes(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The rows with the first, lowest, highest and last value of each column of dots."""
+    """Returns the rows with the first, minimum, maximum and last value per pixel column."""
     finite = np.isfinite(x + y)
     columns = np.where(finite, np.floor(np.where(finite, x, 0)), -1)
     starts = np.flatnonzero(np.diff(columns, prepend=-2))
@@ -112,7 +112,7 @@ def _extremes(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _name_ends(frame: Frame, ends: list[tuple[float, int, str]]) -> None:
-    """Writes each name at the height of its line's end, pushed apart where they would touch."""
+    """Writes each name at the end of its line, pushed apart where they would overlap."""
     ends = sorted(ends)
     heights = spread([height for height, _, _ in ends], LINE_HEIGHT, frame.top, frame.bottom)
     for height, (end, number, name) in zip(heights, ends, strict=True):
@@ -123,7 +123,7 @@ def _name_ends(frame: Frame, ends: list[tuple[float, int, str]]) -> None:
 
 
 def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Moves sorted `places` as little as needed to be `gap` apart and inside the range."""
+    """Moves sorted `places` as little as needed, to be `gap` apart and in the range."""
     result = list(places)
     for i in range(1, len(result)):
         result[i] = max(result[i], result[i - 1] + gap)

@@ -1,4 +1,4 @@
-"""A network: which things lead to which, such as the rules found in baskets."""
+"""Network charts of directed edges, such as association rules."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def network_chart(
     directed: bool = True,
     title: str = "",
 ) -> str:
-    """Names in boxes, and arrows between them, the thicker the heavier.
+    """Draws names in boxes, and arrows between them, thicker for larger weights.
 
     Args:
         nodes: Names, or name to weight; the heavier the stronger the box.
         edges: `(source, target, weight)` or `(source, target, weight, tip)`.
         directed: Whether edges have arrow heads.
-        title: For those who hear the picture.
+        title: Accessible name, for screen readers.
 
     Returns:
         SVG, as large as the network needs.
@@ -48,7 +48,7 @@ def network_chart(
     boxes = np.array([(max(map(text_width, n)) + 18, len(n) * LINE_HEIGHT + 10) for n in names])
     centres = place_nodes(boxes, pairs.reshape(-1, 2), widest=WIDE - 20) + 10
     width, height = (centres + boxes / 2).max(axis=0) + 10
-    # A few standard widths, so that the letters are as large as in the charts around.
+    # a few standard widths, so that text is as large as in other charts
     canvas = Canvas(max(float(width), WIDTH if width <= WIDTH else WIDE), float(height), title)
     centres[:, 0] += (canvas.width - width) / 2
     heaviest = max((edge[2] for edge in edges if np.isfinite(edge[2])), default=0.0)
@@ -72,7 +72,7 @@ def _draw_node(
 ) -> None:
     (x, y), (width, height) = centre.tolist(), box.tolist()
     places = {"x": x - width / 2, "y": y - height / 2, "width": width, "height": height, "rx": 9}
-    # Only the paler half of the colours, on which dark and light text can be read.
+    # only the lighter half of the colors, on which text is legible
     canvas.add("rect", f"node {heat_class(share * 0.4)}", tip=tip, **places)
     first = y - (len(lines) - 1) * LINE_HEIGHT / 2 + FONT_SIZE * 0.36
     canvas.lines(x, first, lines, "on-pale", anchor="middle")
@@ -88,7 +88,7 @@ def _draw_edge(
     tip: str,
     directed: bool,
 ) -> None:
-    """A slightly bent line, so that there and back are two, from border to border."""
+    """Draws a slightly curved line from border to border, so that both directions show."""
     start, stop = centres[source], centres[target]
     along = stop - start
     bend = (start + stop) / 2 + np.array([-along[1], along[0]]) * (0.12 if directed else 0.0)
@@ -109,7 +109,7 @@ def _draw_edge(
 
 
 def _border(centre: np.ndarray, box: np.ndarray, toward: np.ndarray) -> np.ndarray:
-    """Where the way from `centre` to `toward` leaves the box."""
+    """Returns where the line from `centre` to `toward` leaves the box."""
     away = toward - centre
     with np.errstate(divide="ignore"):
         share = np.min((box / 2 + 1.5) / np.abs(away))

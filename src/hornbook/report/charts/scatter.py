@@ -1,4 +1,4 @@
-"""Points: two figures of many things, with a third as colour and a fourth as size."""
+"""Scatter plots, with optional color and size."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def scatter_chart(
     y_scale: str = "linear",
     title: str = "",
 ) -> str:
-    """A point for each pair; the mouse over it shows its tip.
+    """Draws a point per pair, with a tooltip.
 
     Args:
         x: `(points,)`; what an axis cannot show is counted beside `x_label`.
@@ -39,7 +39,7 @@ def scatter_chart(
         tips: `(points,)` texts.
         x_scale: `"linear"` or `"log"`.
         y_scale: `"linear"` or `"log"`.
-        title: For those who hear the picture.
+        title: Accessible name, for screen readers.
 
     Returns:
         SVG.
@@ -74,7 +74,7 @@ def scatter_chart(
         _draw_scale(frame.canvas, colours, colour_label)
     radii = _radii(sizes, len(x))
     left, top = frame.x.place(x), frame.y.place(y)
-    for i in np.argsort(-radii, kind="stable"):  # small ones lie on large ones
+    for i in np.argsort(-radii, kind="stable"):  # small points on top of large ones
         if shown[i]:
             classes = "point series-0" if shares is None else f"point {heat_class(shares[i])}"
             tip = f"{format_number(x[i])}, {format_number(y[i])}" if tips is None else tips[i]
@@ -84,7 +84,7 @@ def scatter_chart(
 
 
 def _shares(values: np.ndarray) -> np.ndarray:
-    """0.3 to 1 from the lowest to the highest, so that the palest is still seen."""
+    """Scales to 0.3 to 1, so that the lightest color is visible."""
     finite = values[np.isfinite(values)]
     low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
     share = (values - low) / (high - low) if high > low else np.ones_like(values)
@@ -102,7 +102,7 @@ def _radii(sizes: np.ndarray | None, count: int) -> np.ndarray:
 
 
 def _draw_scale(canvas: Canvas, values: np.ndarray, label: str) -> None:
-    """The colours from pale to strong with the lowest and highest value, in one row above."""
+    """Draws the color scale with minimum and maximum in one row above."""
     finite = values[np.isfinite(values)]
     low, high = format_number(finite.min(), 3), format_number(finite.max(), 3)
     baseline, left = 8 + FONT_SIZE * 0.75, 2.0

@@ -16,14 +16,14 @@ _WRITTEN = str.maketrans({" ": SPACE, "\n": NEWLINE})
 
 
 class CpmTokenizer(SentencePieceTokenizer):
-    """A SentencePiece tokenizer that sees words with spaces between them.
+    """A SentencePiece tokenizer for text split into words with spaces between them.
 
-    A space of the text is written ▂ and a new line ▃, and `decode` writes them back.
+    Spaces of the text are replaced by ▂ and line feeds by ▃; `decode` restores them.
 
     Args:
         model: The content of a model file, or its path.
-        pre_tokenize: Cuts a text into words; None: jieba, guessing words it does not know, as
-            CPM was trained.
+        pre_tokenize: Splits a text into words.  Defaults to jieba with guessing of unknown words,
+            as in CPM's training.
         options: See `SentencePieceTokenizer`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Opens the SentencePiece model of a folder the way its family uses it."""
+"""Opens the SentencePiece model of a folder with the settings of its family."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def sentencepiece_from_folder(
 ) -> SentencePieceTokenizer:
     """Opens a SentencePiece model with the settings beside it.
 
-    Whose way it is says `tokenizer_class` in `tokenizer_config.json`; without it, the special
-    tokens of the model do, and the name `sentencepiece.bpe.model`, which is XLM-RoBERTa's.
+    The family is given by `tokenizer_class` in `tokenizer_config.json`, else by the special tokens
+    of the model, or by the name `sentencepiece.bpe.model`, which is XLM-RoBERTa's.
 
     Args:
         path: The model file.
-        pre_tokenize: Cuts a text into words; for CPM only.
-        max_length: What `encode` cuts to when it is not told otherwise; None: never.
-        add_special_tokens: Whether `encode` adds them when it is not told otherwise.
+        pre_tokenize: Splits a text into words; for CPM only.
+        max_length: Default of `encode`.  Defaults to no truncation.
+        add_special_tokens: Default of `encode`.
 
     Raises:
-        VocabularyError: a file is broken, or asks for something that is not done here.
+        VocabularyError: a file is damaged or has unsupported settings.
         OptionError: `pre_tokenize` for another model than CPM.
         MissingExtraError: a package is not installed.
     """
@@ -70,7 +70,7 @@ def sentencepiece_from_folder(
         tokenizer = SentencePieceTokenizer(model, **options)
     else:
         raise OptionError(
-            f"The tokenizer of {path.parent} cuts words itself; pre_tokenize is for WordPiece "
+            f"The tokenizer of {path.parent} splits words itself; pre_tokenize is for WordPiece "
             "and CPM."
         )
     named = named_special_tokens(settings)
@@ -101,16 +101,16 @@ def _style(model: bytes, path: Path, settings: Mapping[str, Any]) -> Style:
 
 
 def _adjusted(style: Style, settings: Mapping[str, Any], folder: Path) -> Style:
-    """The style with what the settings say otherwise."""
+    """Returns the style adjusted to the settings."""
 
-    def said(name: str, default: bool) -> bool:
+    def flag(name: str, default: bool) -> bool:
         value = settings.get(name)
         return value if isinstance(value, bool) else default
 
     count = sentinels_in(numbered_tokens(folder, settings)) or settings.get("extra_ids")
     if style is LLAMA:
-        start = "{bos} " if said("add_bos_token", True) else ""
-        end = " {eos}" if said("add_eos_token", False) else ""
+        start = "{bos} " if flag("add_bos_token", True) else ""
+        end = " {eos}" if flag("add_eos_token", False) else ""
         second = f"{start}$B{end}".replace("}", "}:1").replace("$B", "$B:1")
         style = style._replace(
             single=f"{start}$A{end}",
@@ -119,7 +119,7 @@ def _adjusted(style: Style, settings: Mapping[str, Any], folder: Path) -> Style:
         )
     return style._replace(
         special_tokens={**style.special_tokens, **named_special_tokens(settings)},
-        lowercase=said("do_lower_case", style.lowercase),
-        keep_accents=said("keep_accents", style.keep_accents),
+        lowercase=flag("do_lower_case", style.lowercase),
+        keep_accents=flag("keep_accents", style.keep_accents),
         extra_ids=count if type(count) is int and 0 <= count < 10_000 else style.extra_ids,
     )

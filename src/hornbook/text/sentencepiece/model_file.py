@@ -1,4 +1,4 @@
-"""Changes the pieces of a SentencePiece model file, and opens it.
+"""Edits the pieces of a SentencePiece model file, and opens it.
 
 The file is a protocol buffer; its field 1, repeated, is the pieces in the order of their ids.
 Each has its text (field 1), its score (2) and its kind (3).
@@ -33,10 +33,10 @@ _CHARACTER_TABLE, _ADD_PREFIX = 2, 3  # fields of the normalizer
 
 
 def open_model(model: bytes, where: str) -> Any:
-    """A `SentencePieceProcessor`.
+    """Opens a `SentencePieceProcessor`.
 
     Raises:
-        VocabularyError: this is no model, or one that cannot work.
+        VocabularyError: not a model, or an unusable one.
         MissingExtraError: the package is not installed.
     """
     sentencepiece = require("sentencepiece", extra="sentencepiece")
@@ -60,21 +60,21 @@ def has_piece(processor: Any, piece: str) -> bool:
 
 
 def new_piece(text: str, kind: int) -> bytes:
-    """A piece as the file has it, with score 0."""
+    """Serializes a piece with score 0."""
     zero = varint(_SCORE << 3 | FIXED32) + struct.pack("<f", 0)
     return bytes_field(_PIECE, bytes_field(_TEXT, text.encode()) + zero + number_field(_KIND, kind))
 
 
 def with_pieces(model: bytes, pieces: Iterable[bytes]) -> bytes:
-    """The model with more pieces behind its own."""
+    """Returns the model with more pieces after its own."""
     return model + b"".join(pieces)  # repeated fields may stand anywhere
 
 
 def kept_pieces(model: bytes, piece_ids: Sequence[int]) -> bytes:
-    """The model with these of its pieces only, in this order.
+    """Returns the model with only these pieces, in this order.
 
     Raises:
-        VocabularyError: it has no such piece, one is named twice, or the file is damaged.
+        VocabularyError: no such piece, a repeated piece, or a damaged file.
     """
     pieces, rest = split_pieces(model)
     if wrong := [number for number in piece_ids if not 0 <= number < len(pieces)]:
@@ -85,7 +85,7 @@ def kept_pieces(model: bytes, piece_ids: Sequence[int]) -> bytes:
 
 
 def in_fairseq_order(model: bytes) -> bytes:
-    """The model as fairseq numbers it: `<s> <pad> </s> <unk>`, the others, and `<mask>`.
+    """Reorders pieces as in fairseq: `<s> <pad> </s> <unk>`, the others, and `<mask>`.
 
     XLM-RoBERTa's file has `<unk> <s> </s>`, and neither padding nor mask.
     """
@@ -95,7 +95,7 @@ def in_fairseq_order(model: bytes) -> bytes:
 
 
 def split_pieces(model: bytes) -> tuple[list[bytes], bytes]:
-    """The pieces, and whatever else the file has.
+    """Splits a model into its pieces and the rest of the file.
 
     Raises:
         VocabularyError: the file is damaged.
@@ -109,7 +109,7 @@ def split_pieces(model: bytes) -> tuple[list[bytes], bytes]:
 
 
 def normalization_of(model: bytes) -> bytes:
-    """The table of characters that the model reads as others, empty where there is none.
+    """Returns the character normalization table of the model, empty if there is none.
 
     Raises:
         VocabularyError: the file is damaged.
@@ -124,8 +124,8 @@ def normalization_of(model: bytes) -> bytes:
 
 
 def without_prefix(model: bytes) -> bytes:
-    """The model that puts no space in front of a text."""
-    # a message that stands there twice is put together, and the later number counts
+    """Returns the model without a space before the text."""
+    # repeated messages are merged, and the last value counts
     return model + bytes_field(_NORMALIZER, varint(_ADD_PREFIX << 3 | VARINT) + varint(0))
 
 

@@ -1,6 +1,6 @@
 """SentencePiece vocabularies: T5, mT5, ALBERT, XLNet, Llama 1, XLM-RoBERTa.
 
-The work is done by the `sentencepiece` package, on the model file as it was published.
+They are run by the `sentencepiece` package, with the original model file.
 """
 
 from __future__ import annotations
@@ -35,28 +35,27 @@ WORD_START = "▁"
 _QUOTES = re.compile("``|''|.", re.DOTALL)
 _SENTINEL = re.compile(f"{WORD_START}?<extra_id_[0-9]+>")
 
-# A text as the model is to see it, and of each of its characters where it was; None: as it is.
+# The text as the model sees it, and the original span of each of its characters; None if unchanged.
 AddedReader = Callable[[Callable[[str], int | None], int], Mapping[int, Added]]
 Prepared = tuple[str, list[tuple[int, int]] | None]
 
 
 class SentencePieceTokenizer(Tokenizer):
-    """A tokenizer that the `sentencepiece` package runs.
+    """A tokenizer run by the `sentencepiece` package.
 
-    What a user types is text: `</s>` in it is brackets and letters, never the special token.
-    Only added tokens are found, and T5's `<extra_id_0>` and the like, because its prompts are
-    written with them.
-    White space in front of a token does not count into its offsets, unless it is all there is.
+    User input is text: `</s>` in it is brackets and letters, never the special token.  Only added
+    tokens are matched, and T5's `<extra_id_0>` etc., because its prompts contain them.  White space
+    before a token is not part of its offsets, unless the token is white space only.
 
     Args:
         model: The content of a model file, or its path.
-        style: How it is used; None: what its special tokens speak for.
-        added: Id -> token, for those that are found in a text as they are; or a function that gives
-            them, from the id of a piece and how many there are.
-        max_length: What `encode` cuts to when it is not told otherwise; None: never.
-        add_special_tokens: Whether `encode` adds them when it is not told otherwise.
-        settings: Name -> content of the files beside it, which `save` writes back.
-        name: The name of the model file.
+        style: Settings of the family.  Defaults to a guess by the special tokens.
+        added: Id -> added token; or a function that returns them from a function (piece -> id) and
+            the number of pieces.
+        max_length: Default of `encode`.  Defaults to no truncation.
+        add_special_tokens: Default of `encode`.
+        settings: Name -> content of the settings files, which `save` writes back.
+        name: Name of the model file.
 
     Raises:
         VocabularyError: the model is damaged, or lacks a special token of its style.
@@ -78,7 +77,7 @@ class SentencePieceTokenizer(Tokenizer):
         if not isinstance(model, bytes):
             model = _read_model(Path(model))
         self._model = model
-        self._inner: Any = None  # for what stands behind an added token, made when it is needed
+        self._inner: Any = None  # for text after an added token, made on demand
         self._settings = settings
         self._name = name
         self._processor = open_model(model, where)
@@ -106,7 +105,7 @@ class SentencePieceTokenizer(Tokenizer):
         return has_piece(self._processor, piece)
 
     def _complete(self, added: Mapping[int, Added] | AddedReader, where: str) -> dict[int, Added]:
-        """Makes pieces of what belongs to the vocabulary and is not in the file.
+        """Adds pieces that belong to the vocabulary but are not in the file.
 
         Returns:
             The added tokens by their ids.
@@ -127,7 +126,7 @@ class SentencePieceTokenizer(Tokenizer):
             *self._sentinels(),
             *(i for i in added if i < self._processor.get_piece_size()),
         }
-        # they are found in a text before the model sees it, which therefore must not find them
+        # they are matched before the model sees the text, so the model must not match them
         more = [new_piece(one.token, CONTROL) for one in added.values() if not self._has(one.token)]
         self._completed = with_pieces(model, more)
         self._processor = open_model(self._completed, where)
@@ -143,7 +142,7 @@ class SentencePieceTokenizer(Tokenizer):
         return self._processor.piece_to_id(piece) if self._has(piece) else None
 
     def _sentinels(self) -> dict[int, Added]:
-        """T5's `<extra_id_...>` among the pieces, which are found in a text as added tokens are."""
+        """Returns T5's `<extra_id_...>` among the pieces, which are matched like added tokens."""
         names = [f"<extra_id_{number}>" for number in range(MOST_SENTINELS)]
         ids = self._processor.piece_to_id(names)
         options = {name: name == "special" for name in FLAGS}
@@ -151,7 +150,7 @@ class SentencePieceTokenizer(Tokenizer):
         return {i: Added(t, options) for t, i in zip(names, ids, strict=True) if i != unknown}
 
     def save(self, folder: str | Path) -> None:
-        """Writes the model file as it was, and the settings beside it."""
+        """Writes the original model file, and the settings."""
         folder = Path(folder)
         files = {self._name: self._model, **(self._settings or {})}
         for name, content in files.items():
@@ -165,16 +164,16 @@ class SentencePieceTokenizer(Tokenizer):
     def keep(
         self, token_ids: Iterable[int], compounds: Iterable[Sequence[int]] = ()
     ) -> SentencePieceTokenizer:
-        """A tokenizer with these pieces only, numbered in this order.
+        """Returns a tokenizer with only these pieces, in this order.
 
-        Texts are cut into the pieces that are left, so few become unknown.
+        Texts are tokenized into the remaining pieces, so few become unknown.
         """
         if list(compounds):
             raise VocabularyError("A SentencePiece vocabulary has no pieces made of others.")
-        style = self.style._replace(extra_ids=0)  # those that are kept are pieces now
+        style = self.style._replace(extra_ids=0)  # the remaining ones are pieces now
         old = checked_ids(token_ids)
         count = len(old)
-        # those behind the pieces stay there, lest the model finds them within a word
+        # tokens after the pieces stay there, so that the model cannot match them within a word
         while count and old[count - 1] in self._added and old[count - 1] not in self._in_file:
             count -= 1
         pieces = self._in_file_order(old[:count]) if self.style.fairseq else old[:count]
@@ -183,7 +182,7 @@ class SentencePieceTokenizer(Tokenizer):
         return type(self)(model, style=style, name=self._name, added=added, **self._options())
 
     def _in_file_order(self, old: list[int]) -> list[int]:
-        """The pieces of a file that fairseq's numbers are made from, without those it adds."""
+        """Returns the pieces of the file behind fairseq's ids, without those that it adds."""
         if old[:4] != [0, 1, 2, 3] or old[-1] != self.special_ids["mask"]:
             raise VocabularyError(
                 "XLM-RoBERTa's vocabulary begins with the ids 0 to 3 and ends with "
@@ -195,26 +194,26 @@ class SentencePieceTokenizer(Tokenizer):
         return {"max_length": self.max_length, "add_special_tokens": self.add_special_tokens}
 
     def _prepared(self, text: str) -> Prepared:
-        """The text as the model is to see it."""
+        """Returns the text as the model sees it."""
         if not self.style.cleans:
             return text, None
         characters, spans = [], []
-        for found in _QUOTES.finditer(text):
-            character = '"' if len(found[0]) == 2 else found[0]
+        for match in _QUOTES.finditer(text):
+            character = '"' if len(match[0]) == 2 else match[0]
             if not self.style.keep_accents:
                 character = unicodedata.normalize("NFKD", character)
                 character = "".join(c for c in character if not unicodedata.combining(c))
             if self.style.lowercase:
                 character = character.lower()
             characters.append(character)
-            spans += [found.span()] * len(character)
+            spans += [match.span()] * len(character)
         return "".join(characters), spans
 
     def _pieces(self, texts: list[str]) -> list[Pieces]:
         return self._cut(self._processor, texts)
 
-    def _pieces_behind_added(self, texts: list[str]) -> list[Pieces]:
-        if self.style.tokenizer_class != LLAMA.tokenizer_class:  # others take off white space
+    def _pieces_after_added(self, texts: list[str]) -> list[Pieces]:
+        if self.style.tokenizer_class != LLAMA.tokenizer_class:  # others strip white space
             return self._cut(self._processor, texts)
         if self._inner is None:
             self._inner = open_model(without_prefix(self._completed), self._name)
@@ -229,9 +228,9 @@ class SentencePieceTokenizer(Tokenizer):
 
     def _cut(self, processor: Any, texts: list[str]) -> list[Pieces]:
         prepared = [self._prepared(text) for text in texts]
-        found = processor.encode([text for text, _ in prepared], return_type="offset_mapping")
+        encodings = processor.encode([text for text, _ in prepared], return_type="offset_mapping")
         encoded = []
-        for text, (_, spans), pieces in zip(texts, prepared, found, strict=True):
+        for text, (_, spans), pieces in zip(texts, prepared, encodings, strict=True):
             ids = pieces["ids"]
             offsets = _original(text, spans, self._widened(ids, pieces["offsets"]))
             if "<extra_id_" in text:
@@ -240,7 +239,7 @@ class SentencePieceTokenizer(Tokenizer):
         return encoded
 
     def _widened(self, ids: list[int], offsets: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Gives each byte of a character its whole place, which only the last has so far."""
+        """Gives each byte of a character the whole span, which only the last one has."""
         widened = list(offsets)
         for number in range(len(ids) - 2, -1, -1):
             start, end = widened[number]
@@ -249,8 +248,8 @@ class SentencePieceTokenizer(Tokenizer):
         return widened
 
     def _without_lone_spaces(self, ids: list[int], offsets: list[tuple[int, int]]) -> Pieces:
-        """Drops a space that stands alone before `<extra_id_0>`, as in T5's own training."""
-        kept = [
+        """Drops a single space before `<extra_id_0>`, as in T5's training."""
+        indices = [
             number
             for number, token_id in enumerate(ids)
             if not (
@@ -259,7 +258,7 @@ class SentencePieceTokenizer(Tokenizer):
                 and _SENTINEL.fullmatch(self._processor.id_to_piece(ids[number + 1]))
             )
         ]
-        return [ids[number] for number in kept], [offsets[number] for number in kept]
+        return [ids[number] for number in indices], [offsets[number] for number in indices]
 
     def tokens(self, token_ids: Iterable[int]) -> list[str]:
         pieces: list[str] = self._processor.id_to_piece(list(token_ids))
@@ -276,7 +275,7 @@ class SentencePieceTokenizer(Tokenizer):
             if verbatim:
                 text += "".join(pieces)
             else:
-                # the package takes the space at the beginning for its own
+                # the package strips the space at the beginning
                 text += " " if text and pieces[0].startswith(WORD_START) else ""
                 text += self._processor.decode(part)
         return text
@@ -302,7 +301,7 @@ class SentencePieceTokenizer(Tokenizer):
 
 
 def normalizer_of(style: Style, model: bytes) -> Any:
-    """How a text is read, for added tokens that are looked for in what is read; None: as it is."""
+    """Returns the normalizer for `normalized` added tokens; None for no normalization."""
     from tokenizers import normalizers
 
     if style.tokenizer_class == LLAMA.tokenizer_class:

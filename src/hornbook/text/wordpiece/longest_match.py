@@ -1,12 +1,12 @@
-"""Turns text into BERT's WordPiece ids and back.
+"""BERT's WordPiece tokenizer.
 
-The work is done by the `tokenizers` library, which follows Google's `tokenization.py`:
-control characters go, Chinese characters stand alone, lower-casing also strips accents, words
-are cut at white space and punctuation, and each word is the longest pieces the vocabulary has,
-or one [UNK] when it has none or the word is longer than 100 characters.  Full-width letters
-stay full-width.  The library differs from Google's file in three corners: private-use
-characters are dropped (Google: part of the word), letters are lower-cased one by one (so Σ
-never becomes a final ς), and characters younger than its Unicode tables count as letters.
+It is run by the `tokenizers` library, which follows Google's `tokenization.py`: control characters
+are removed, Chinese characters become words of their own, lowercasing also strips accents, text is
+split at white space and punctuation, and each word becomes the longest matching pieces, or one
+[UNK] if there are none or the word is longer than 100 characters.  Full-width letters are kept.
+The library differs from Google's file in three corner cases: private-use characters are dropped
+(Google: part of the word), letters are lowercased one by one (so Σ never becomes a final ς), and
+characters newer than its Unicode tables count as letters.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from hornbook.text.wordpiece.word_cache import WordCache
 from hornbook.text.words import words_and_gaps
 
 _PURPOSES = {"pad": PAD, "unk": UNKNOWN, "cls": CLS, "sep": SEP, "mask": MASK}
-_OWN = (  # of tokenizer_config.json, what `save` says itself
+_OWN = (  # settings of tokenizer_config.json that `save` writes itself
     "added_tokens_decoder",
     "additional_special_tokens",
     "extra_special_tokens",
@@ -64,14 +64,14 @@ _MARK = re.compile(r"\[.+\]$|##.")
 class WordPieceTokenizer(Tokenizer):
     """BERT's tokenizer.
 
-    What a user types is text: `[MASK]` or `[SEP]` in it are brackets and letters, never the
-    special tokens.  Tokens that were added to the vocabulary (`[E1]`, `<user>`) are found.
+    User input is text: `[MASK]` or `[SEP]` in it are brackets and letters, never special tokens.
+    Added tokens (`[E1]`, `<user>`) are matched.
 
     Args:
         vocabulary: The tokens in the order of their ids, or the path of a `vocab.txt`.
-        lowercase: Whether to lower-case and strip accents, as uncased BERT does.
-        strip_accents: Says otherwise for the accents; None: as `lowercase`.
-        pre_tokenize: Cuts a text into words, as RoFormer and WoBERT need
+        lowercase: Whether to lowercase and strip accents, as uncased BERT does.
+        strip_accents: Whether to strip accents.  Defaults to `lowercase`.
+        pre_tokenize: Splits a text into words, as RoFormer and WoBERT need
             (`hornbook.text.words.chinese_words()`).  A word that the vocabulary has stays
             whole, any other becomes WordPieces.
         max_length: What `encode` cuts to when it is not told otherwise; None: never.
@@ -149,7 +149,7 @@ class WordPieceTokenizer(Tokenizer):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """What goes to another process: all but the caches."""
+        """Returns the state without the caches, for pickling."""
         caches = ("_pieces_of_word", "_words")
         return {name: value for name, value in vars(self).items() if name not in caches}
 
@@ -168,12 +168,11 @@ class WordPieceTokenizer(Tokenizer):
     ) -> WordPieceTokenizer:
         """Opens the tokenizer of a model folder: `vocab.txt`, else a WordPiece `tokenizer.json`.
 
-        Whether to lower-case is what `tokenizer_config.json` (or `tokenizer.json`) says.  When
-        neither does, as in Google's folders, it lower-cases exactly when no ordinary token of
-        the vocabulary has a letter from A to Z.
+        Lowercasing is set by `tokenizer_config.json` (or `tokenizer.json`).  Without them, as in
+        Google's folders, texts are lowercased if no ordinary token has a letter from A to Z.
 
         Raises:
-            VocabularyError: there is no vocabulary, or none that this class can read.
+            VocabularyError: no vocabulary, or an unsupported one.
         """
         tokens = find_vocabulary(folder)
         lowercase, strip_accents = is_marked_lowercase(folder)
@@ -194,7 +193,7 @@ class WordPieceTokenizer(Tokenizer):
         )
 
     def save(self, folder: str | Path) -> None:
-        """Writes `vocab.txt` and a `tokenizer_config.json` that Hugging Face's tools read too."""
+        """Writes `vocab.txt` and `tokenizer_config.json`, also readable by Hugging Face."""
         folder = Path(folder)
         write_vocabulary(folder / "vocab.txt", self._base)
         config: dict[str, Any] = {
@@ -211,7 +210,7 @@ class WordPieceTokenizer(Tokenizer):
         added = added_settings(self._added, specials)
         write_json(folder / "tokenizer_config.json", {**others, **config, **added})
         behind = {t: len(self._base) + n for n, t in enumerate(self.vocabulary[len(self._base) :])}
-        if behind:  # for tools that read no added_tokens_decoder
+        if behind:  # for tools that do not read added_tokens_decoder
             write_json(folder / ADDED_TOKENS, behind)
 
     def arrays(self, texts: list[str]) -> Arrays:
@@ -227,8 +226,8 @@ class WordPieceTokenizer(Tokenizer):
     def _pieces(self, texts: list[str]) -> list[Pieces]:
         if self.pre_tokenize is not None:
             return [self._pieces_of_words(text) for text in texts]
-        found = self._library.encode_batch(texts, add_special_tokens=False)
-        return [(encoding.ids, encoding.offsets) for encoding in found]
+        encodings = self._library.encode_batch(texts, add_special_tokens=False)
+        return [(encoding.ids, encoding.offsets) for encoding in encodings]
 
     def _pieces_of_words(self, text: str) -> Pieces:
         assert self.pre_tokenize is not None
@@ -244,7 +243,7 @@ class WordPieceTokenizer(Tokenizer):
         encoding = self._library.encode(word, add_special_tokens=False)
         offsets = encoding.offsets
         looked_up = self._word_normalizer.normalize_str(word)
-        # What a user types must not become a special token or the second half of a word.
+        # User input must not become a special token or a word continuation.
         if offsets and looked_up in self._ids and not _MARK.match(looked_up):
             return [self._ids[looked_up]], [(offsets[0][0], offsets[-1][1])]
         return encoding.ids, offsets
@@ -253,7 +252,7 @@ class WordPieceTokenizer(Tokenizer):
         return [self.vocabulary[token_id] for token_id in token_ids]
 
     def decode(self, token_ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
-        """Readable text: pieces joined, no spaces within Chinese."""
+        """Decodes ids to text: joined pieces, without spaces within Chinese."""
         stream = self.text_stream(skip_special_tokens=skip_special_tokens)
         return "".join(map(stream.add, checked_ids(token_ids)))
 
@@ -265,14 +264,14 @@ class WordPieceTokenizer(Tokenizer):
     def keep(
         self, token_ids: Iterable[int], compounds: Iterable[Sequence[int]] = ()
     ) -> WordPieceTokenizer:
-        """A tokenizer with these tokens only, numbered in this order.
+        """Returns a tokenizer with only these tokens, in this order.
 
-        A compound is the word that its tokens make: `un ##able` is `unable`.
+        A compound is the word of its tokens: `un ##able` is `unable`.
         """
         old = checked_ids(token_ids)
         new = [self._compound(ids) for ids in compounds]
         tokens = [self.vocabulary[token_id] for token_id in old]
-        # added tokens stay behind the vocabulary if that is where they are still
+        # added tokens at the end stay behind the vocabulary
         count = len(old)
         while not new and count and old[count - 1] >= len(self._base):
             count -= 1
@@ -302,7 +301,7 @@ class WordPieceTokenizer(Tokenizer):
 
 
 class _WordStream:
-    """A text of WordPieces: whatever comes next, what is there stays as it is."""
+    """A stream of WordPieces, whose text never changes by later tokens."""
 
     def __init__(self, vocabulary: Sequence[str], left_out: Collection[str]) -> None:
         self._vocabulary = vocabulary

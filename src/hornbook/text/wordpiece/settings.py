@@ -1,4 +1,4 @@
-"""Finds the WordPiece vocabulary of a model folder, and how it is used, whoever wrote it."""
+"""Finds the WordPiece vocabulary and settings of a model folder."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hornbook.text.vocabulary_file import VocabularyError, check_vocabulary, rea
 
 
 def find_vocabulary(folder: str | Path) -> list[str]:
-    """The tokens of a folder in the order of their ids: `vocab.txt`, else `tokenizer.json`.
+    """Returns the tokens of a folder by id, from `vocab.txt`, else `tokenizer.json`.
 
     Raises:
-        VocabularyError: neither is there, or `tokenizer.json` is not a BERT-like WordPiece.
+        VocabularyError: neither exists, or `tokenizer.json` is not a BERT-like WordPiece.
     """
     folder = Path(folder)
     if (folder / "vocab.txt").is_file():
@@ -40,18 +40,18 @@ def find_vocabulary(folder: str | Path) -> list[str]:
 
 
 def is_marked_lowercase(folder: str | Path) -> tuple[bool | None, bool | None]:
-    """Whether the folder's own files say to lower-case, and to strip accents; None: silent.
+    """Returns whether the files set lowercasing and accent stripping; None if not set.
 
     Raises:
-        VocabularyError: the files ask for something that this tokenizer does not do.
+        VocabularyError: unsupported settings.
     """
     folder = Path(folder)
-    said: dict[str, Any] = {}
+    switches: dict[str, Any] = {}
     path = folder / "tokenizer.json"
     if path.is_file():
         normalizer = object_in(read_object(path), "normalizer")
         if normalizer.get("type") == "BertNormalizer":
-            said = {
+            switches = {
                 "do_lower_case": normalizer.get("lowercase"),
                 "strip_accents": normalizer.get("strip_accents"),
                 "tokenize_chinese_chars": normalizer.get("handle_chinese_chars"),
@@ -59,20 +59,20 @@ def is_marked_lowercase(folder: str | Path) -> tuple[bool | None, bool | None]:
     path = folder / "tokenizer_config.json"
     if path.is_file():
         config = read_object(path)
-        said |= {name: config[name] for name in _SWITCHES if config.get(name) is not None}
-    wrong = [f"{name}: {value!r}" for name, value in said.items() if not _is_switch(value)]
-    if said.get("tokenize_chinese_chars") is False:
+        switches |= {name: config[name] for name in _SWITCHES if config.get(name) is not None}
+    wrong = [f"{name}: {value!r}" for name, value in switches.items() if not _is_switch(value)]
+    if switches.get("tokenize_chinese_chars") is False:
         wrong.append("tokenize_chinese_chars: False (only True can be read)")
     if wrong:
         raise VocabularyError(
             f"The tokenizer settings in {folder} cannot be used:\n"
             + "\n".join(f"  {line}" for line in wrong)
         )
-    return said.get("do_lower_case"), said.get("strip_accents")
+    return switches.get("do_lower_case"), switches.get("strip_accents")
 
 
 def listed_in_library_file(folder: str | Path) -> Any:
-    """The added tokens of the folder's `tokenizer.json`; None where there is none."""
+    """Returns the added tokens of the folder's `tokenizer.json`; None if there is none."""
     path = Path(folder) / "tokenizer.json"
     return read_object(path).get("added_tokens") if path.is_file() else None
 

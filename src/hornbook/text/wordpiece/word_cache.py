@@ -1,8 +1,8 @@
-"""WordPieces of much text at once: each different word is cut once, all else is arrays.
+"""Tokenizes much text at once: each distinct word once, the rest with arrays.
 
-BERT's tokenizer cuts at white space and around punctuation and Chinese characters, whatever stands
-beside them.  Where that is certain the text is cut here, by one regular expression; what lies
-between goes to the tokenizer itself the first time it is met.
+BERT's tokenizer splits at white space and around punctuation and Chinese characters, regardless of
+context.  Where that is certain, the text is split here by one regular expression; the parts between
+go to the tokenizer itself once.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import numpy as np
 
 from hornbook.text.template import Pieces
 
-_MOST = 200_000  # words that are remembered
+_MOST = 200_000  # words in the cache
 _SPACE, _CHINESE, _SIGNS = " \t\n\r\u3000", "\u4e00-\u9fff", "!-/:-@\\[-`{-~"
 _PARTS = re.compile(f"[{_SPACE}]+|[{_CHINESE}]|[{_SIGNS}]|[^{_SPACE}{_CHINESE}{_SIGNS}]+")
 
 
 class WordCache:
-    """Cuts texts by the pieces of their words.
+    """Tokenizes texts by the cached pieces of their words.
 
     Args:
-        pieces: The tokenizer's: the ids and offsets of each of some texts.
+        pieces: The tokenizer's function from texts to ids and offsets.
     """
 
     def __init__(self, pieces: Callable[[list[str]], list[Pieces]]) -> None:
@@ -32,16 +32,16 @@ class WordCache:
         self._known: dict[str, Pieces] = {}
 
     def cut(self, text: str) -> tuple[np.ndarray, np.ndarray]:
-        """The ids of a text, `(tokens,)`, and `(tokens, 2)` where each begins and ends, int64."""
+        """Returns the ids of a text, `(tokens,)`, and their spans, `(tokens, 2)`, int64."""
         parts: list[str] = _PARTS.findall(text)
         numbers = {part: number for number, part in enumerate(dict.fromkeys(parts))}
         pieces = self._pieces_of(list(numbers))
-        # of each different part: its pieces, one behind the other
+        # the pieces of all distinct parts, concatenated
         counts = np.fromiter((len(ids) for ids, _ in pieces), np.int64, len(pieces))
         ids = np.fromiter(chain.from_iterable(ids for ids, _ in pieces), np.int64)
         flat = chain.from_iterable(chain.from_iterable(spans for _, spans in pieces))
         spans = np.fromiter(flat, np.int64).reshape(-1, 2)
-        # of each part of the text: which of them, and where
+        # index and position of each part of the text
         which = np.fromiter(map(numbers.__getitem__, parts), np.int64, len(parts))
         sizes = np.fromiter(map(len, parts), np.int64, len(parts))
         begins = np.cumsum(sizes) - sizes
