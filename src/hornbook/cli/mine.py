@@ -1,4 +1,4 @@
-"""`hornbook mine FILE`: which things go together, and how surely."""
+"""`hornbook mine FILE`: frequent itemsets and association rules of a file of baskets."""
 
 from __future__ import annotations
 
@@ -10,113 +10,139 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hornbook.mining import Itemsets, Rules
 
+Group = argparse._ArgumentGroup
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "file", metavar="FILE", help="one basket per line, or a table; - is standard input"
+        "file", metavar="FILE", help="a basket per line, or a table; - is standard input"
     )
-    read = parser.add_argument_group("what is read")
-    read.add_argument(
+    _add_reading_options(parser.add_argument_group("reading"))
+    _add_search_options(parser.add_argument_group("search"))
+    _add_output_options(parser.add_argument_group("output"))
+
+
+def _add_reading_options(group: Group) -> None:
+    group.add_argument(
         "--basket", metavar="COLUMN", help="table with a row per item: the basket's column"
     )
-    read.add_argument(
+    group.add_argument(
         "--item", metavar="COLUMN", help="table with a row per item: the item's column"
     )
-    read.add_argument(
+    group.add_argument(
         "--table", action="store_true", help="table with a row per basket: yes/no, or column=value"
     )
-    read.add_argument(
+    group.add_argument(
         "--bins", type=int, metavar="N", help="cut numeric columns into N equally full ranges"
     )
-    read.add_argument(
+    group.add_argument(
         "--separator",
         metavar="SIGN",
-        help="tab, pipe, semicolon, comma, space, or any one character; default: found out",
+        help="tab, pipe, semicolon, comma, space, or any one character (default: detected)",
     )
-    read.add_argument(
-        "--encoding", metavar="NAME", help="utf-8, gb18030, cp1252 ...; default: found out"
+    group.add_argument(
+        "--encoding", metavar="NAME", help="utf-8, gb18030, cp1252 ... (default: detected)"
     )
-    read.add_argument(
+    group.add_argument(
         "--header",
         choices=["yes", "no"],
-        help="whether the first line is a header and no basket; default: found out",
+        help="whether the first line is a header and not a basket (default: detected)",
     )
-    read.add_argument(
+    group.add_argument(
         "--first-field",
         choices=["item", "count", "id"],
-        help="what each line begins with: an item, how many follow, or a number of the basket; "
-        "default: found out",
+        help="what each line begins with: an item, the number of items that follow, or the "
+        "basket's id (default: detected)",
     )
-    read.add_argument(
+    group.add_argument(
         "--missing", choices=["error", "drop"], default="error", help="what to do with empty items"
     )
-    read.add_argument(
+    group.add_argument(
         "--categories", metavar="FILE", help="CSV with columns item,category: mine categories too"
     )
-    find = parser.add_argument_group("what is found")
-    find.add_argument(
+
+
+def _add_search_options(group: Group) -> None:
+    from hornbook.mining.condensed import KINDS
+    from hornbook.mining.sources.question import LIMIT, MEMORY, MIN_SUPPORT
+
+    group.add_argument(
         "--min-support",
-        default="0.01",
+        default=str(MIN_SUPPORT),
         metavar="S",
-        help="share (0.01, 1%%) or number (50) of baskets",
+        help="share (0.01, 1%%) or number (50) of baskets (default: %(default)s)",
     )
-    find.add_argument(
+    group.add_argument(
         "--min-confidence",
         default="0.5",
         metavar="C",
-        help="share of the baskets where a rule is right",
+        help="share of the baskets where a rule is right (default: %(default)s)",
     )
-    find.add_argument("--max-length", type=int, metavar="N", help="most items in a set")
-    find.add_argument(
-        "--kind", choices=["all", "closed", "maximal"], default="all", help="which itemsets"
-    )
-    find.add_argument(
+    group.add_argument("--max-length", type=int, metavar="N", help="maximum items per set")
+    group.add_argument("--kind", choices=KINDS, default="all", help="which itemsets")
+    group.add_argument(
         "--consequents",
         choices=["one", "any"],
         default="one",
-        help="how many items after the arrow",
+        help="number of items after the arrow (default: %(default)s)",
     )
-    find.add_argument(
+    group.add_argument(
         "--memory",
-        default="2GB",
+        default=MEMORY,
         metavar="SIZE",
-        help="most memory, beside 100 MB for Python; larger files go in parts",
+        help="maximum memory, beside 100 MB for Python; larger files are mined in parts "
+        "(default: %(default)s)",
     )
-    find.add_argument(
-        "--limit", type=int, default=50_000_000, metavar="N", help="more itemsets stop the search"
+    group.add_argument(
+        "--limit",
+        type=int,
+        default=LIMIT,
+        metavar="N",
+        help="more itemsets stop the search (default: %(default)s)",
     )
-    find.add_argument(
+    group.add_argument(
         "--spark", action="store_true", help="mine on Apache Spark (pip install 'hornbook[spark]')"
     )
-    show = parser.add_argument_group("what is shown and written")
-    show.add_argument("--consequent", metavar="ITEM", help="only rules that lead to ITEM")
-    show.add_argument("--contains", metavar="ITEM", help="only rules and itemsets with ITEM")
-    show.add_argument(
+
+
+def _add_output_options(group: Group) -> None:
+    group.add_argument("--consequent", metavar="ITEM", help="only rules that lead to ITEM")
+    group.add_argument("--contains", metavar="ITEM", help="only rules and itemsets with ITEM")
+    group.add_argument(
         "--exclude",
         metavar="ITEM",
         action="append",
         default=[],
         help="leave ITEM out; may be repeated",
     )
-    show.add_argument(
-        "--prune", action="store_true", help="drop rules that a shorter one makes needless"
+    group.add_argument(
+        "--prune", action="store_true", help="drop rules that a shorter one makes redundant"
     )
-    show.add_argument(
+    group.add_argument(
         "--max-p-value",
         type=float,
         metavar="P",
-        help="drop rules that may be chance (Fisher, Holm)",
+        help="drop rules that may be due to chance (Fisher's exact test, Holm's correction)",
     )
-    show.add_argument(
-        "--sort", default="lift", metavar="MEASURE", help="best first by lift, confidence, ..."
+    group.add_argument(
+        "--sort",
+        default="lift",
+        metavar="MEASURE",
+        help="sort by lift, confidence, ..., best first (default: %(default)s)",
     )
-    show.add_argument("--top", type=int, default=20, metavar="K", help="rules to print")
-    show.add_argument(
+    group.add_argument(
+        "--top",
+        type=int,
+        default=20,
+        metavar="K",
+        help="number of rules to print (default: %(default)s)",
+    )
+    group.add_argument(
         "--rules", metavar="OUT", help="write all rules: .csv, .tsv, .jsonl or .parquet"
     )
-    show.add_argument("--itemsets", metavar="OUT", help="write all itemsets, likewise")
-    show.add_argument(
-        "--report", metavar="OUT.html", help="write a page with words, pictures and tables"
+    group.add_argument("--itemsets", metavar="OUT", help="write all itemsets, likewise")
+    group.add_argument(
+        "--report", metavar="OUT.html", help="write a page with findings, charts and tables"
     )
 
 
@@ -148,7 +174,7 @@ def run(options: argparse.Namespace) -> None:
         note(f"Rules written to {options.rules}")
     if options.report:
         _report(shown, rules, options, notes, seconds)
-    _print(shown, rules, options.top)  # last: the files are there whatever the terminal can show
+    _print(shown, rules, options.top)  # last: the files are written whatever the terminal shows
 
 
 def _rules(itemsets: Itemsets, confidence: float, options: argparse.Namespace) -> Rules:
@@ -165,7 +191,7 @@ def _rules(itemsets: Itemsets, confidence: float, options: argparse.Namespace) -
 
 
 def _choose(rules: Rules, options: argparse.Namespace) -> Rules:
-    """The rules that were asked for, best first."""
+    """Selects the rules to show, best first."""
     if options.prune:
         rules = rules.without_redundant()
     if options.max_p_value is not None:

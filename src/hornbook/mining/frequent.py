@@ -8,12 +8,12 @@ from typing import Any
 from hornbook.mining.changes import Changes
 from hornbook.mining.itemsets import Itemsets
 from hornbook.mining.sources.basket_source import source_of
-from hornbook.mining.sources.question import LIMIT, checked_question
+from hornbook.mining.sources.question import LIMIT, MEMORY, MIN_SUPPORT, checked_question
 
 
 def frequent_itemsets(
     baskets: Any,
-    min_support: float = 0.01,
+    min_support: float = MIN_SUPPORT,
     *,
     max_length: int | None = None,
     kind: str = "all",
@@ -21,7 +21,7 @@ def frequent_itemsets(
     categories: Mapping[Any, Any] | None = None,
     exclude: Iterable[Any] = (),
     method: str = "projection",
-    memory: str | int = "2GB",
+    memory: str | int = MEMORY,
     limit: int = LIMIT,
     **columns: Any,
 ) -> Itemsets:

@@ -1,4 +1,4 @@
-"""What the options of `hornbook mine` may say."""
+"""Checks the options of `hornbook mine`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 
 
 def checked_confidence(options: argparse.Namespace) -> float:
-    """Refuses what cannot work before any work is done; the minimum confidence."""
+    """Refuses what cannot work before any work is done; returns the minimum confidence."""
     from hornbook.errors import OptionError
     from hornbook.mining.rules.measures import MEASURES
     from hornbook.mining.rules.table_files import check_ending
@@ -17,26 +17,26 @@ def checked_confidence(options: argparse.Namespace) -> float:
     parquet = options.file.lower().endswith((".parquet", ".pq"))
     p_value = options.max_p_value
     wrong = {
-        f"The report {options.report} is a page: its name must end in .html.": options.report
+        f"--report is {options.report}, but a page must end in .html.": options.report
         and not options.report.lower().endswith((".html", ".htm")),
-        f"The minimum confidence is {confidence}; it is a share from 0 to 1.": not (
+        f"The minimum confidence is {confidence}; it must be a share from 0 to 1.": not (
             0 <= confidence <= 1
         ),
-        f"The maximum p-value is {p_value}; it is a share from 0 to 1.": p_value is not None
+        f"The maximum p-value is {p_value}; it must be a share from 0 to 1.": p_value is not None
         and not 0 <= p_value <= 1,
         f"--top is {options.top}, but at least 1 rule must be shown.": options.top < 1,
         f"--limit is {options.limit}, but at least 1 itemset must be allowed.": options.limit < 1,
         f"--bins is {options.bins}; at least 2 ranges are needed.": options.bins is not None
         and options.bins < 2,
-        "--bins cuts numeric columns of a table: say --table too.": options.bins is not None
+        "--bins cuts numeric columns of a table: add --table.": options.bins is not None
         and not (options.table or parquet),
-        "--table is a row per basket, --basket and --item a row per item: choose one.": (
+        "--table means a row per basket, --basket and --item a row per item: choose one.": (
             options.table and (options.basket or options.item)
         ),
-        f"A {options.kind} set may be of any length: leave out --max-length.": (
+        f"{options.kind.capitalize()} sets may have any length: leave out --max-length.": (
             options.kind != "all" and options.max_length is not None
         ),
-        f"There is no measure {options.sort!r}.  Known: {', '.join(MEASURES)}.": (
+        f"Unknown measure {options.sort!r}.  Known: {', '.join(MEASURES)}.": (
             options.sort not in MEASURES
         ),
         "Spark reads files, not the standard input: name a file.": (
@@ -64,3 +64,8 @@ def number(text: str, name: str, counts: bool = False) -> int | float:
     except ValueError:
         what = "a share like 0.01 or 1%" + (", or a number of baskets like 50" if counts else "")
         raise OptionError(f"The minimum {name} {text!r} is not {what}.") from None
+
+
+def flag_of(name: str) -> str:
+    """The flag of an argument of `frequent_itemsets`."""
+    return "--" + name.replace("_", "-")

@@ -15,24 +15,30 @@ if TYPE_CHECKING:
 
 def search(options: argparse.Namespace) -> tuple[Itemsets, list[str]]:
     """Reads the file and finds the frequent itemsets; returns them with notes for the user."""
-    from hornbook.cli.mining.options import number
+    from hornbook.cli.mining.options import flag_of, number
     from hornbook.mining.changes import Changes
     from hornbook.mining.hierarchy import read_categories
     from hornbook.mining.rules.sentences import number_of_baskets
     from hornbook.mining.sources.basket_source import FilePartsSource, SparkSource, source_of
-    from hornbook.mining.sources.question import bytes_of, checked_question
+    from hornbook.mining.sources.question import checked_question
 
     support = number(options.min_support, "support", counts=True)
-    memory = bytes_of(options.memory)
     categories = None
     if options.categories:
         categories = read_categories(options.categories, options.encoding)
     changes = Changes(tuple(options.exclude), categories)
     question = checked_question(
-        support, options.max_length, "all", "projection", memory, options.limit, changes
+        support,
+        options.max_length,
+        "all",
+        "projection",
+        options.memory,
+        options.limit,
+        changes,
+        flag_of,
     )
     started = time.perf_counter()
-    source = source_of(options.file, memory, spark=options.spark, **_columns(options))
+    source = source_of(options.file, question.memory, spark=options.spark, **_columns(options))
     seconds = time.perf_counter() - started
     if isinstance(source, SparkSource):
         itemsets = source.mine(question)

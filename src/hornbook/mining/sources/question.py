@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Integral
 
@@ -9,8 +10,10 @@ from hornbook.errors import OptionError
 from hornbook.mining.changes import Changes
 from hornbook.mining.condensed import KINDS
 
+MIN_SUPPORT = 0.01
 METHODS = ("projection", "apriori")
 LIMIT = 50_000_000
+MEMORY = "2GB"
 # Longer than any set: no maximum length.
 UNBOUNDED = 2**31
 # The itemsets may take one part in so many of the memory; the rest is for what is computed
@@ -54,28 +57,44 @@ def checked_question(
     memory: str | int,
     limit: int,
     changes: Changes,
+    name_of: Callable[[str], str] = str,
 ) -> Question:
-    """The question, after a look at everything that can be checked without the baskets.
+    """Makes a question, and checks everything that can be checked without the baskets.
+
+    Args:
+        min_support, max_length, kind, method, memory, limit: See `frequent_itemsets`.
+        changes: What to do to the baskets first.
+        name_of: Returns the name of an argument as the user knows it: a flag, for one.
 
     Raises:
         OptionError: an unknown kind or method, a length or limit below 1, a maximum length for
-            closed or maximal sets, or `memory` is no amount of memory.
+            closed or maximal sets, or `memory` is not an amount of memory.
     """
     for value, allowed, name in ((kind, KINDS, "kind"), (method, METHODS, "method")):
         if value not in allowed:
-            raise OptionError(f"{name}={value!r} is not known.  Known: {', '.join(allowed)}.")
+            known = ", ".join(allowed)
+            raise OptionError(f"Unknown {name_of(name)} {value!r}.  Known: {known}.")
     for number, name in ((max_length, "max_length"), (limit, "limit")):
         if number is not None and (not isinstance(number, Integral) or number < 1):
             why = "the shortest sets have 1 item" if name == "max_length" else "1 must be allowed"
-            raise OptionError(f"{name} is {number!r}; it must be a whole number from 1 on: {why}.")
+            raise OptionError(
+                f"{name_of(name)} is {number!r}; it must be a whole number from 1 on: {why}."
+            )
     if kind != "all" and max_length is not None:
-        raise OptionError(f"kind={kind!r} looks at sets of every length: leave out max_length.")
+        raise OptionError(
+            f"{kind.capitalize()} sets may have any length: leave out {name_of('max_length')}."
+        )
     longest = UNBOUNDED if max_length is None else int(max_length)
-    return Question(min_support, longest, kind, method, bytes_of(memory), int(limit), changes)
+    size = bytes_of(memory, name_of("memory"))
+    return Question(min_support, longest, kind, method, size, int(limit), changes)
 
 
-def bytes_of(memory: str | int) -> int:
-    """`"2GB"` as a number of bytes."""
+def bytes_of(memory: str | int, name: str = "memory") -> int:
+    """Returns `"2GB"` as a number of bytes.
+
+    Raises:
+        OptionError: it is not an amount of memory; with the `name` of the option.
+    """
     if isinstance(memory, Integral) and memory > 0:
         return int(memory)
     units = {"TB": 1 << 40, "GB": 1 << 30, "MB": 1 << 20, "KB": 1 << 10, "B": 1}
@@ -88,4 +107,6 @@ def bytes_of(memory: str | int) -> int:
             size = 0
         if size > 0:
             return size
-    raise OptionError(f"memory={memory!r} is no amount of memory.  Write it like 500MB or 2GB.")
+    raise OptionError(
+        f"{name} is {memory!r}, which is not an amount of memory.  Write it like 500MB or 2GB."
+    )
