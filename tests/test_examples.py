@@ -128,6 +128,53 @@ def test_a_conditional_norm_learns_two_moods(monkeypatch, capsys):
     assert float(out.split()[-1]) < 0.02
 
 
+@pytest.fixture(scope="module")
+def gpt2_folder(tmp_path_factory):
+    """A GPT-2 of random weights, and words for a vocabulary."""
+    import numpy as np
+
+    from hornbook.models.building import make_model
+    from hornbook.models.families import FAMILIES
+    from hornbook.models.variables import named_variables
+    from hornbook.pretrained import Pretrained
+    from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"今天气真好不错很我们去公园"]
+    config = FAMILIES["gpt2"].configure(
+        vocab_size=len(words),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=32,
+        heads=("mlm",),
+    )
+    model = make_model(config)
+    model.build()
+    random = np.random.default_rng(0)
+    for variable in named_variables(model).values():
+        variable.assign(random.normal(0, 0.4, variable.shape).astype("float32"))
+    folder = tmp_path_factory.mktemp("model") / "gpt2"
+    Pretrained(model, WordPieceTokenizer(words)).save(folder)
+    return folder
+
+
+def test_gpt2_on_one_page_generates_what_hornbook_generates(gpt2_folder, monkeypatch, capsys):
+    import hornbook
+
+    page = runpy.run_path(str(next(path for path in EXAMPLES if path.stem == "gpt2_on_one_page")))
+    config = page["Config"].read(gpt2_folder)
+    weights = page["read_weights"](gpt2_folder, config)
+    model = hornbook.load(gpt2_folder)
+    assert sum(weight.size for weight in weights.values()) == model.model.count_params()
+    expected = model.generate([[5, 6, 7], [9]], max_new_tokens=8, stop_ids=[])
+    assert [page["generate"](ids, weights, config, 8) for ids in ([5, 6, 7], [9])] == expected
+    assert len(set(expected[0])) > 1
+    out = run_example("gpt2_on_one_page", [gpt2_folder, "今天", 4], monkeypatch, capsys)
+    assert out.startswith("今天")
+    assert len((Path(page["__file__"])).read_text("utf-8").splitlines()) <= 250
+
+
 def test_gpt2_ml_goes_on_three_times(writer_folder, monkeypatch, capsys):
     out = run_example("gpt2_ml", [writer_folder, "今天天气不错"], monkeypatch, capsys)
     texts = out.strip().split("\n\n")
