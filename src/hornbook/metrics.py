@@ -1,8 +1,8 @@
-"""How good predictions are, in NumPy: the same figure on every backend.
+"""Metrics in NumPy, with the same values on every backend.
 
-Everything takes the truth first and returns Python floats.  Empty input, lengths that
-differ and values that are not finite raise `ValueError`.  Where a figure is undefined the
-docstring says what is returned instead, so that a report of an odd fold still prints.
+All functions take the labels first and return Python floats.  Empty input, different lengths and
+values that are not finite raise `ValueError`.  Where a metric is undefined, its docstring says what
+is returned instead, so that a report of an unusual fold can still be written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 
 class PrecisionRecallF1(NamedTuple):
-    """Three figures of one prediction, each between 0 and 1."""
+    """Precision, recall and F1, each between 0 and 1."""
 
     precision: float
     recall: float
@@ -23,18 +23,18 @@ class PrecisionRecallF1(NamedTuple):
 
 
 def accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
-    """The share of `predictions` that equal their label; both `(samples,)`."""
+    """Returns the share of `predictions` that equal their label; both `(samples,)`."""
     labels, predictions = _pairs(labels, predictions)
     return float(np.mean(labels == predictions))
 
 
 def top_k_accuracy(labels: ArrayLike, scores: ArrayLike, k: int) -> float:
-    """The share of samples whose label is among the `k` classes with the highest scores.
+    """Returns the share of samples whose label is among the `k` highest scores.
 
     Args:
-        labels: `(samples,)`, numbers of classes.
-        scores: `(samples, classes)`; of equal ones the class with the lower number goes first.
-        k: At least 1; with as many as there are classes or more, every sample counts.
+        labels: `(samples,)`, class indices.
+        scores: `(samples, classes)`; ties are resolved in favor of the lower class index.
+        k: At least 1; from the number of classes on, the result is 1.
     """
     labels, values = np.asarray(labels), np.asarray(scores, dtype=float)
     if k < 1:
@@ -50,14 +50,14 @@ def top_k_accuracy(labels: ArrayLike, scores: ArrayLike, k: int) -> float:
 def precision_recall_f1(
     labels: ArrayLike, predictions: ArrayLike, *, average: str = "binary"
 ) -> PrecisionRecallF1:
-    """Precision, recall and their harmonic mean.
+    """Returns precision, recall and their harmonic mean.
 
-    A figure whose denominator is zero (nothing predicted, nothing to find) is 0.
+    A value with a zero denominator (no predictions or no labels of a class) is 0.
 
     Args:
         labels: `(samples,)`.
         predictions: `(samples,)`.
-        average: `"binary"`: of class 1, with labels 0 and 1 only.  `"macro"`: the mean over
+        average: `"binary"` for class 1, with labels 0 and 1 only, or `"macro"` for the mean over
             all classes that occur in either array.
     """
     labels, predictions = _pairs(labels, predictions)
@@ -82,12 +82,12 @@ def precision_recall_f1(
 def confusion_matrix(
     labels: ArrayLike, predictions: ArrayLike, classes: Sequence[Any] | None = None
 ) -> np.ndarray:
-    """Counts how often each class was taken for each.
+    """Counts how often each class was predicted as each.
 
     Args:
         labels: `(samples,)`, numbers or strings.
         predictions: `(samples,)`.
-        classes: Which classes, in which order.  None: all that occur, sorted.
+        classes: The classes, in order.  Defaults to all that occur, sorted.
 
     Returns:
         `(classes, classes)` integers; the row is the label, the column the prediction.
@@ -96,30 +96,33 @@ def confusion_matrix(
         ValueError: a label or prediction is not among `classes`.
     """
     labels, predictions = _pairs(labels, predictions)
-    found = np.unique(np.concatenate([labels, predictions]))
-    names = found.tolist() if classes is None else list(classes)
+    occurring = np.unique(np.concatenate([labels, predictions]))
+    names = occurring.tolist() if classes is None else list(classes)
     row = {name: index for index, name in enumerate(names)}
     if len(row) != len(names):
         raise ValueError("a class is listed twice")
-    unknown = [name for name in found.tolist() if name not in row]
+    unknown = [name for name in occurring.tolist() if name not in row]
     if unknown:
         raise ValueError(f"not among the classes: {unknown}")
-    of_found = np.array([row[name] for name in found.tolist()])
+    rows = np.array([row[name] for name in occurring.tolist()])
     matrix = np.zeros((len(names), len(names)), dtype=np.int64)
-    places = of_found[np.searchsorted(found, labels)], of_found[np.searchsorted(found, predictions)]
-    np.add.at(matrix, places, 1)
+    true = rows[np.searchsorted(occurring, labels)]
+    predicted = rows[np.searchsorted(occurring, predictions)]
+    np.add.at(matrix, (true, predicted), 1)
     return matrix
 
 
 def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
-    """How often a sample labelled 1 scores higher than one labelled 0; equal scores count half.
+    """Returns the probability that a sample labelled 1 scores higher than one labelled 0.
+
+    Equal scores count half.
 
     Args:
         labels: `(samples,)`, 0 or 1.
         scores: `(samples,)`.
 
     Returns:
-        Between 0 and 1; 0.5 when there is only one class, so no pair to order.
+        Between 0 and 1; 0.5 if there is only one class.
     """
     labels, scores = _scored(labels, scores)
     positives = int(labels.sum())
@@ -131,11 +134,11 @@ def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
 
 
 def log_loss(labels: ArrayLike, probabilities: ArrayLike) -> float:
-    """The mean of `-log p(label)`, in nats.
+    """Returns the mean of `-log p(label)`, in nats.
 
     Args:
-        labels: `(samples,)` class numbers.
-        probabilities: `(samples,)` of class 1, or `(samples, classes)`.  They are kept one
+        labels: `(samples,)` class indices.
+        probabilities: `(samples,)` of class 1, or `(samples, classes)`.  They are clipped one
             machine epsilon of their own type away from 0 and 1, so the loss is finite.
     """
     given = np.asarray(probabilities)
@@ -155,10 +158,10 @@ def log_loss(labels: ArrayLike, probabilities: ArrayLike) -> float:
 
 
 def best_f1_threshold(labels: ArrayLike, probabilities: ArrayLike) -> tuple[float, float]:
-    """The threshold with the highest F1 of `probabilities >= threshold`, over all cut points.
+    """Returns the threshold with the highest F1 of `probabilities >= threshold`.
 
-    The threshold lies midway between the two neighbouring probabilities it separates (at the
-    lowest one when everything is called 1).  Of equally good cuts the highest is taken.
+    The threshold lies midway between the two neighboring probabilities it separates (at the lowest
+    one if all samples are predicted 1).  Ties are resolved in favor of the highest threshold.
     It is exact in the type of `probabilities`, so comparing in float32 changes nothing.
 
     Args:
@@ -166,13 +169,13 @@ def best_f1_threshold(labels: ArrayLike, probabilities: ArrayLike) -> tuple[floa
         probabilities: `(samples,)`, any finite scores.
 
     Returns:
-        `(threshold, f1)`; `(0.5, 0.0)` when no label is 1.
+        `(threshold, f1)`; `(0.5, 0.0)` if no label is 1.
     """
     labels, scores = _scored(labels, probabilities)
     hits, chosen, values = _cuts(labels, scores)
     if not hits[-1]:
         return 0.5, 0.0
-    # One correctly rounded division of whole numbers: equal F1 are equal floats.
+    # one correctly rounded division of integers: equal F1 are equal floats
     f1 = 2 * hits / (chosen + hits[-1])
     best = int(np.argmax(f1))
     upper = values[best]
@@ -187,14 +190,14 @@ def best_f1_threshold(labels: ArrayLike, probabilities: ArrayLike) -> tuple[floa
 def calibration_curve(
     labels: ArrayLike, probabilities: ArrayLike, bins: int = 10
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What was promised and what happened, in `bins` equal parts of [0, 1].
+    """Returns predicted and observed probabilities in `bins` equal parts of [0, 1].
 
-    For many classes give `predictions == labels` as labels and the highest probability.
+    For several classes, pass `predictions == labels` as labels and the highest probability.
 
     Args:
         labels: `(samples,)`, 0 or 1.
         probabilities: `(samples,)`, between 0 and 1.
-        bins: How many parts; empty ones are left out.  A value on an edge is in the lower.
+        bins: Number of parts; empty ones are dropped.  A value on an edge is in the lower one.
 
     Returns:
         `(mean predicted, observed share of 1, counts)`, each `(filled bins,)`.
@@ -214,7 +217,7 @@ def calibration_curve(
 def expected_calibration_error(
     labels: ArrayLike, probabilities: ArrayLike, bins: int = 10
 ) -> float:
-    """The mean distance between promised and observed over `calibration_curve`, by count.
+    """Returns the mean distance of predicted and observed probabilities, weighted by count.
 
     Reference: Guo et al. 2017, https://arxiv.org/abs/1706.04599
     """
@@ -231,7 +234,7 @@ def _figures(hits: float, chosen: float, wanted: float) -> PrecisionRecallF1:
 
 
 def _cuts(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each distinct score from the highest down: ones and samples at or above, and it."""
+    """Returns, per distinct score in descending order: ones and samples at or above, score."""
     order = np.argsort(-scores, kind="stable")
     scores = scores[order]
     last = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)
@@ -239,7 +242,7 @@ def _cuts(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """1 for the lowest; equal values share the mean of their ranks."""
+    """Returns ranks from 1 for the lowest; equal values share the mean of their ranks."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
 

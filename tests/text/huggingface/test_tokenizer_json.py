@@ -88,11 +88,11 @@ def test_what_texts_could_not_be_cut_into_is_refused(opened):
     with pytest.raises(VocabularyError, match=r"These bytes must be kept.* 'a'"):
         whole.keep([i for i in everything if i != byte])
     part = tokens.index("he")  # of "hello"
-    with pytest.raises(VocabularyError, match="a step is left out"):
+    with pytest.raises(VocabularyError, match="a step of these tokens is missing"):
         whole.keep([i for i in everything if i != part])
     with pytest.raises(VocabularyError, match="for what is unknown, must be kept"):
         opened("mpnet").keep([0, 1, 2])
-    with pytest.raises(VocabularyError, match="stands around texts, must be kept"):
+    with pytest.raises(VocabularyError, match="is added around texts, must be kept"):
         opened("mpnet").keep([0, 3, 7])
     with pytest.raises(VocabularyError, match="no tokens made of others"):
         whole.keep(everything, [[5, 6]])

@@ -51,15 +51,15 @@ def corrupt_spans(
     noise, spans = span_counts(len(token_ids), share, mean_span)
     if not spans:
         return np.concatenate([token_ids, end]), end[:0]
-    # kept, cut, kept, cut, ... kept: the text may begin and end with either
-    kept = _parts(len(token_ids) - noise + 2, spans + 1, random)
-    kept[[0, -1]] -= 1
-    cut = _parts(noise, spans, random)
-    sizes = np.append(np.stack([kept[:-1], cut], axis=1).ravel(), kept[-1])
+    # gap, span, gap, span, ... gap: the text may begin and end with either
+    gaps = _parts(len(token_ids) - noise + 2, spans + 1, random)
+    gaps[[0, -1]] -= 1
+    cuts = _parts(noise, spans, random)
+    sizes = np.append(np.stack([gaps[:-1], cuts], axis=1).ravel(), gaps[-1])
     is_cut = np.repeat(np.arange(len(sizes)) % 2 == 1, sizes)
-    left = np.insert(token_ids[~is_cut], np.cumsum(kept[:-1]), sentinels[:spans])
-    asked = np.insert(token_ids[is_cut], np.cumsum(cut) - cut, sentinels[:spans])
-    return np.concatenate([left, end]), np.concatenate([asked, end])
+    inputs = np.insert(token_ids[~is_cut], np.cumsum(gaps[:-1]), sentinels[:spans])
+    targets = np.insert(token_ids[is_cut], np.cumsum(cuts) - cuts, sentinels[:spans])
+    return np.concatenate([inputs, end]), np.concatenate([targets, end])
 
 
 def _parts(total: int, parts: int, random: np.random.Generator) -> np.ndarray:

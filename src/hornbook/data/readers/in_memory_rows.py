@@ -14,7 +14,8 @@ from typing import Any
 
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.split_names import TRAIN, splits_in
-from hornbook.errors import DataError, OptionError, did_you_mean, require
+from hornbook.errors import DataError, OptionError, did_you_mean
+from hornbook.tabular.frames import open_frame
 
 IN_MEMORY = "The data"  # what messages say in place of a path
 
@@ -165,18 +166,7 @@ def _is_dataset(data: Any) -> bool:
 
 def _table_rows(table: Any, columns: Sequence[str], what: str) -> Iterator[dict[str, Any]]:
     """Yields the rows of a pandas, Polars, Arrow or DuckDB table."""
-    narwhals = require("narwhals", extra="tables")
-    if type(table).__name__ == "RecordBatch":
-        table = require("pyarrow", extra="tables").Table.from_batches([table])
-    try:
-        frame = narwhals.from_native(table, eager_only=False)
-        frame = frame.collect() if hasattr(frame, "collect") else frame
-        names = [str(name) for name in frame.columns]
-    except (TypeError, narwhals.exceptions.NarwhalsError) as error:
-        raise DataError(
-            f"A {type(table).__name__} of {type(table).__module__.split('.')[0]} cannot be read as "
-            f"a table: {' '.join(str(error).split())}"
-        ) from None
+    frame, names = open_frame(table)
     if missing := [column for column in columns if column not in names]:
         lines = [f"  {column!r}.  {did_you_mean(column, names)}" for column in missing]
         raise DataError("\n".join([f"{what} lacks", *lines]))

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from hornbook.errors import DataError, OptionError, did_you_mean, require
+from hornbook.errors import DataError, OptionError, did_you_mean
 from hornbook.mining.baskets import Baskets, encode, without_repeats
 from hornbook.mining.reading.lists import LIST_KINDS, from_list_column, from_lists
 from hornbook.mining.reading.one_hot import one_hot_baskets
 from hornbook.mining.reading.survey import Survey, refuse_mixture, without_blanks
+from hornbook.tabular.frames import open_frame
 
 
 def from_frame(
@@ -24,19 +25,7 @@ def from_frame(
     missing: str = "error",
 ) -> Baskets:
     """Baskets from a pandas, Polars, Arrow or DuckDB table; see `from_columns`."""
-    narwhals = require("narwhals", extra="tables")
-    if type(frame).__name__ == "RecordBatch":
-        pyarrow = require("pyarrow", extra="tables")
-        frame = pyarrow.Table.from_batches([frame])
-    try:
-        table = narwhals.from_native(frame, eager_only=False)
-        table = table.collect() if hasattr(table, "collect") else table
-        names = [str(name) for name in table.columns]
-    except (TypeError, narwhals.exceptions.NarwhalsError) as error:
-        raise DataError(
-            f"A {type(frame).__name__} of {type(frame).__module__.split('.')[0]} cannot be read "
-            f"as a table: {' '.join(str(error).split())}"
-        ) from None
+    table, names = open_frame(frame)
     refuse_twins(names, "The table")
     native = table.to_native()
     if names and len(native) and not (basket or item):

@@ -1,7 +1,7 @@
 """Byte pair encoding from `vocab.json` and `merges.txt`, as published before `tokenizer.json`.
 
-GPT-2, RoBERTa and BART cut bytes: every text has tokens, and decoding gives it back exactly.
-OpenAI's first GPT cuts lower-cased words, whose last piece ends in `</w>`.
+GPT-2, RoBERTa and BART use bytes: every text can be tokenized, and decoding is exact.  OpenAI's
+first GPT uses lowercased words, whose last piece ends in `</w>`.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ END_OF_WORD = "</w>"
 
 
 class Way(NamedTuple):
-    """How a family uses its byte pairs.
+    """The byte pair settings of a family.
 
     Attributes:
-        special_tokens: What they are for when the folder does not say.
-        end_of_word: What ends the last piece of a word; "": bytes are cut, not words.
-        encloses: Whether `<s>` and `</s>` are put around a text.
+        special_tokens: Default special tokens by purpose.
+        end_of_word: Suffix of the last piece of a word; "" for byte-level pairs.
+        encloses: Whether texts are enclosed in `<s>` and `</s>`.
     """
 
     special_tokens: Mapping[str, str]
@@ -72,18 +72,18 @@ def byte_pairs_from_folder(
 ) -> LibraryTokenizer:
     """Opens the byte pairs of a folder.
 
-    Whose way it is says `tokenizer_class` in `tokenizer_config.json`.  Without it, pieces with
-    `</w>` are GPT's, a vocabulary with `<s>` and `</s>` is RoBERTa's, any other is GPT-2's.
+    The family is given by `tokenizer_class` in `tokenizer_config.json`.  Without it, pieces with
+    `</w>` mean GPT, a vocabulary with `<s>` and `</s>` means RoBERTa, any other GPT-2.
 
     Args:
-        folder: With the two files, and perhaps settings.
-        vocabulary: The name of the file of tokens and ids.
-        merges: The name of the file of merges.
-        max_length: What `encode` cuts to when it is not told otherwise; None: never.
-        add_special_tokens: Whether `encode` adds them when it is not told otherwise.
+        folder: The folder of the two files and optional settings.
+        vocabulary: Name of the vocabulary file.
+        merges: Name of the merges file.
+        max_length: Default of `encode`.  Defaults to no truncation.
+        add_special_tokens: Default of `encode`.
 
     Raises:
-        VocabularyError: a file is broken, or the files do not fit together.
+        VocabularyError: a file is damaged, or the files are inconsistent.
     """
     folder = Path(folder)
     ids = _checked_ids(read_object(folder / vocabulary), folder / vocabulary)
@@ -164,13 +164,13 @@ def _library(
 
 
 def _mark_special(library: Library, special_tokens: Mapping[str, str]) -> None:
-    """Lets the special tokens of the vocabulary be found in a text, and left out of one."""
+    """Registers special tokens, to match them in texts and skip them in decoding."""
     from tokenizers import AddedToken
 
     known = {added.content for added in library.get_added_tokens_decoder().values()}
     for purpose, token in special_tokens.items():
         if token not in known and library.token_to_id(token) is not None:
-            # a mask stands for a word, and so takes the space before it
+            # a mask replaces a word, including the space before it
             added = AddedToken(token, lstrip=purpose == "mask", normalized=False)
             library.add_special_tokens([added])
 

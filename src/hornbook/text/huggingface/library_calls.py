@@ -1,7 +1,7 @@
-"""Calls into the `tokenizers` library, whose mistakes are said as ours.
+"""Converts errors of the `tokenizers` library to `VocabularyError`.
 
-A regular expression of a `tokenizer.json` that finds no end, or a table that is damaged, makes Rust
-panic: it prints a report of its own and raises a `PanicException`, which is no `Exception`.
+A runaway regular expression of a `tokenizer.json`, or a damaged table, makes Rust panic: it prints
+a report and raises a `PanicException`, which is not an `Exception`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import IO
 
 from hornbook.text.vocabulary_file import VocabularyError
 
-_LONGEST = 200  # characters of the library's own words
+_LONGEST = 200  # characters of the library's message
 
 
 @contextlib.contextmanager
 def library_errors(what: str, *, passed_on: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Turns what the library raises into a `VocabularyError`.
+    """Converts errors of the library to a `VocabularyError`.
 
     Args:
-        what: What did not work, the beginning of the message.
-        passed_on: Errors that the caller looks at.
+        what: What failed, the beginning of the message.
+        passed_on: Errors that the caller handles.
     """
     try:
         yield
@@ -41,9 +41,9 @@ def library_errors(what: str, *, passed_on: tuple[type[Exception], ...] = ()) ->
 
 
 class _Quiet:
-    """Keeps what Rust prints of a panic off standard error, and gives back all else.
+    """Suppresses the panic report of Rust on standard error, and restores all other output.
 
-    The stream belongs to the whole process, so threads that are in here together share it.
+    The stream belongs to the whole process, so concurrent threads share the redirection.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class _Quiet:
             self._saved = os.dup(2)
             file = self._file = tempfile.TemporaryFile()  # noqa: SIM115
             os.dup2(file.fileno(), 2)
-        except (OSError, ValueError):  # no standard error, or no place for a file
+        except (OSError, ValueError):  # no standard error, or no space for a file
             self._close()
 
     def _end(self) -> None:

@@ -1,4 +1,4 @@
-"""The merges of byte pair encoding: which two pieces become one, the most frequent first."""
+"""The merges of byte pair encoding: pairs of pieces, the most frequent first."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hornbook.text.vocabulary_file import VocabularyError
 
 
 def read_merges(path: Path) -> list[tuple[str, str]]:
-    """The merges of a file in their order, one `left right` a line.
+    """Reads the merges of a file in order, one `left right` per line.
 
     Raises:
-        VocabularyError: naming the first line that is something else.
+        VocabularyError: at the first invalid line.
     """
     merges = []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
@@ -31,13 +31,13 @@ def read_merges(path: Path) -> list[tuple[str, str]]:
 def check_merges(
     merges: Iterable[Any], vocabulary: Mapping[str, Any], where: str, prefix: str = ""
 ) -> None:
-    """Makes sure that both pieces and what they become are tokens.
+    """Checks that both pieces and their result are tokens.
 
-    The `tokenizers` library does not look: it cuts `prefix` off whatever the right piece is,
-    and a wrong merge may take Python down with it.
+    The `tokenizers` library does not check: it strips `prefix` from any right piece, and an invalid
+    merge may crash Python.
 
     Raises:
-        VocabularyError: naming the first merge that is wrong.
+        VocabularyError: at the first invalid merge.
     """
     for merge in merges:
         pair = merge.split(" ") if isinstance(merge, str) else merge

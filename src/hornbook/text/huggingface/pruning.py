@@ -1,4 +1,4 @@
-"""Leaves tokens out of a `tokenizer.json`: the same texts in the same pieces, under new ids."""
+"""Prunes a `tokenizer.json`: the same texts give the same pieces, with new ids."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer as Library
 
 _SHOWN = 5
-_UNLIKELY = 100.0  # below the least likely piece: an added token that stands among the pieces
+_UNLIKELY = 100.0  # below the score of the least likely piece, for added tokens among the pieces
 
 
 def cut_library(
     library: Library, content: Mapping[str, Any], token_ids: Sequence[int]
 ) -> tuple[Library, dict[str, Any]]:
-    """The tokenizer with these tokens only, numbered in this order, and its `tokenizer.json`.
+    """Returns the tokenizer with only these tokens, in this order, and its `tokenizer.json`.
 
     Args:
-        library: The whole one.
+        library: The original tokenizer.
         content: Its `tokenizer.json`.
         token_ids: The old ids.
 
     Raises:
-        VocabularyError: what is left could not cut a text as before.
+        VocabularyError: the remaining tokens cannot tokenize texts as before.
     """
     from tokenizers import Tokenizer as Library
 
@@ -38,23 +38,23 @@ def cut_library(
     cut["truncation"] = cut["padding"] = None
     added = {one["content"] for one in cut.get("added_tokens") or ()}
     in_model = set(_texts_of(cut["model"]))
-    # added tokens stay behind the vocabulary if that is where they are still
+    # added tokens at the end stay behind the vocabulary
     count = len(tokens)
     while count and tokens[count - 1] in added and tokens[count - 1] not in in_model:
         count -= 1
     _cut_model(cut["model"], tokens[:count], new_ids)
-    kept = {token: new for new, token in enumerate(tokens)}
-    listed = [one for one in cut["added_tokens"] if one["content"] in kept]
-    listed = [{**one, "id": kept[one["content"]]} for one in listed]
+    ids = {token: new for new, token in enumerate(tokens)}
+    listed = [one for one in cut["added_tokens"] if one["content"] in ids]
+    listed = [{**one, "id": ids[one["content"]]} for one in listed]
     cut["added_tokens"] = sorted(listed, key=lambda one: one["id"])
     _renumber_processor(cut.get("post_processor"), new_ids)
-    with library_errors("What is left is no tokenizer"):
-        made = Library.from_str(json.dumps(cut))
-    if [made.id_to_token(new) for new in range(len(tokens))] != tokens:
+    with library_errors("The pruned tokenizer is invalid"):
+        pruned = Library.from_str(json.dumps(cut))
+    if [pruned.id_to_token(new) for new in range(len(tokens))] != tokens:
         raise VocabularyError("The tokens that are kept cannot have these ids in a tokenizer.json.")
     _check_all_bytes(cut, tokens)
-    _check_reached(library, made, tokens[:count])
-    return made, cut
+    _check_reached(library, pruned, tokens[:count])
+    return pruned, cut
 
 
 def _texts_of(model: Mapping[str, Any]) -> Iterable[str]:
@@ -88,7 +88,7 @@ def _cut_model(model: dict[str, Any], tokens: Sequence[str], new_ids: Mapping[in
 
 
 def _renumber_processor(processor: Any, new_ids: Mapping[int, int]) -> None:
-    """Puts new ids where a text's special tokens are named."""
+    """Replaces the ids of special tokens in a post-processor."""
     for part in _parts(processor):
         try:
             for end in ("cls", "sep"):
@@ -98,12 +98,12 @@ def _renumber_processor(processor: Any, new_ids: Mapping[int, int]) -> None:
                 token["ids"] = [new_ids[old] for old in token["ids"]]
         except KeyError as error:
             raise VocabularyError(
-                f"Token {error}, which stands around texts, must be kept."
+                f"Token {error}, which is added around texts, must be kept."
             ) from None
 
 
 def _parts(part: Any) -> Iterator[dict[str, Any]]:
-    """A part of a `tokenizer.json`, and those it is a sequence of."""
+    """Yields a part of a `tokenizer.json`, and the parts of a sequence."""
     if isinstance(part, dict):
         yield part
         for name in ("processors", "pretokenizers", "normalizers"):
@@ -112,7 +112,7 @@ def _parts(part: Any) -> Iterator[dict[str, Any]]:
 
 
 def _check_all_bytes(content: Mapping[str, Any], tokens: Sequence[str]) -> None:
-    """Where nothing stands for what is unknown, a byte without a token would vanish."""
+    """Without an unknown token, checks that every byte has a token, or it would be lost."""
     from tokenizers import pre_tokenizers
 
     before = [*_parts(content.get("pre_tokenizer")), *_parts(content.get("normalizer"))]
@@ -127,7 +127,7 @@ def _check_all_bytes(content: Mapping[str, Any], tokens: Sequence[str]) -> None:
 
 
 def _check_reached(old: Library, new: Library, tokens: Iterable[str]) -> None:
-    """Makes sure that every token is still made of pieces that are there."""
+    """Checks that every token can still be merged from the remaining pieces."""
 
     def pieces(library: Library, token: str) -> list[str]:
         with library_errors("The tokenizer cannot be cut"):
@@ -136,7 +136,7 @@ def _check_reached(old: Library, new: Library, tokens: Iterable[str]) -> None:
     lost = [t for t in tokens if pieces(old, t) == [t] and pieces(new, t) != [t]]
     if lost:
         raise VocabularyError(
-            "Byte pairs are put together step by step, and of these tokens a step is left out: "
+            "Byte pairs are merged step by step, and a step of these tokens is missing: "
             f"{_listed(lost)}.\nKeep the parts they are merged from, too."
         )
 

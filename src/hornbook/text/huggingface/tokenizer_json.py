@@ -1,6 +1,6 @@
-"""Any tokenizer of the `tokenizers` library: a `tokenizer.json` as it is.
+"""Runs any `tokenizer.json` with the `tokenizers` library.
 
-GPT-2, RoBERTa, BART, T5, Llama, Qwen, SmolLM, ModernBERT and most others are published so.
+GPT-2, RoBERTa, BART, T5, Llama, Qwen, SmolLM, ModernBERT and most others are published this way.
 """
 
 from __future__ import annotations
@@ -38,19 +38,18 @@ FILE = "tokenizer.json"
 
 
 class LibraryTokenizer(Tokenizer):
-    """A tokenizer that the `tokenizers` library runs.
+    """A tokenizer run by the `tokenizers` library.
 
-    Special tokens that stand in a text are read as such, as Hugging Face does: prompts of chat
-    models and T5's `<extra_id_0>` need it.  Where strangers' texts go to a model, set
-    `split_special_tokens`.
+    Special tokens in a text are matched, as in Hugging Face: prompts of chat models and T5's
+    `<extra_id_0>` need it.  For untrusted texts, set `split_special_tokens`.
 
     Args:
-        library: `tokenizers.Tokenizer`.  Its truncation and padding are switched off.
-        special_tokens: Purpose -> token; None: the usual names.
-        split_special_tokens: Reads special tokens that stand in a text as the letters they are.
-        max_length: What `encode` cuts to when it is not told otherwise; None: never.
-        add_special_tokens: Whether `encode` adds them when it is not told otherwise.
-        files: Name -> content of the files it came from, which `save` writes back.
+        library: A `tokenizers.Tokenizer`.  Its truncation and padding are disabled.
+        special_tokens: Purpose -> token.  Defaults to the usual names.
+        split_special_tokens: Whether special tokens in a text are tokenized as ordinary text.
+        max_length: Default of `encode`.  Defaults to no truncation.
+        add_special_tokens: Default of `encode`.
+        files: Name -> content of the original files, which `save` writes back.
 
     Raises:
         VocabularyError: a special token is not in the vocabulary.
@@ -71,9 +70,9 @@ class LibraryTokenizer(Tokenizer):
         library.no_padding()
         library.encode_special_tokens = split_special_tokens
         self._library = library
-        # of someone else's regular expressions nobody knows whether they end
+        # regular expressions of unknown origin may not terminate
         self._has_patterns = any(b'"Regex"' in content for content in self._files.values())
-        # the usual name of a purpose may be anything, unless the vocabulary calls it special
+        # a token with a usual name only counts if the vocabulary marks it as special
         special = {t.content for t in library.get_added_tokens_decoder().values() if t.special}
         if special_tokens is None:
             special_tokens = usual_special_tokens(
@@ -96,11 +95,11 @@ class LibraryTokenizer(Tokenizer):
     ) -> LibraryTokenizer:
         """Opens the `tokenizer.json` of a folder.
 
-        What its special tokens are for is in `tokenizer_config.json` or
-        `special_tokens_map.json`; where neither says so, the usual names count.
+        The purposes of special tokens come from `tokenizer_config.json` or
+        `special_tokens_map.json`, else from the usual names.
 
         Raises:
-            VocabularyError: a file cannot be read, or they do not fit together.
+            VocabularyError: a file is unreadable, or the files are inconsistent.
         """
         with library_errors(f"{Path(folder) / FILE} is no tokenizer"):
             return cls._from_folder(Path(folder), max_length, add_special_tokens)
@@ -125,7 +124,7 @@ class LibraryTokenizer(Tokenizer):
         )
 
     def save(self, folder: str | Path) -> None:
-        """Writes the files it came from, unchanged."""
+        """Writes the original files, unchanged."""
         for name, content in self._files.items():
             with atomic_file(Path(folder) / name) as file:
                 file.write(content)
@@ -133,7 +132,7 @@ class LibraryTokenizer(Tokenizer):
     def keep(
         self, token_ids: Iterable[int], compounds: Iterable[Sequence[int]] = ()
     ) -> LibraryTokenizer:
-        """A tokenizer with these tokens only, numbered in this order.
+        """Returns a tokenizer with only these tokens, in this order.
 
         Byte pairs need the parts that a token is merged from, and all bytes.
         """
@@ -164,11 +163,11 @@ class LibraryTokenizer(Tokenizer):
         passed_on = (TypeError, UnicodeEncodeError)
         quiet = quiet_panics() if self._has_patterns else contextlib.nullcontext()
         with library_errors("This tokenizer cannot read a text", passed_on=passed_on), quiet:
-            found = self._library.encode_batch(texts, add_special_tokens=False)
-        return [(encoding.ids, encoding.offsets) for encoding in found]
+            encodings = self._library.encode_batch(texts, add_special_tokens=False)
+        return [(encoding.ids, encoding.offsets) for encoding in encodings]
 
     def tokens(self, token_ids: Iterable[int]) -> list[str]:
-        with library_errors("This tokenizer cannot tell its tokens"):
+        with library_errors("This tokenizer cannot look up its tokens"):
             return [self._library.id_to_token(token_id) or "" for token_id in token_ids]
 
     def decode(self, token_ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
@@ -186,7 +185,7 @@ class LibraryTokenizer(Tokenizer):
 
 
 def _open(path: Path) -> tuple[Library, dict[str, Any]]:
-    """The tokenizer of a file, and what stands in the file."""
+    """Opens a tokenizer file; returns its tokenizer and its content."""
     from tokenizers import Tokenizer as Library
 
     content = read_object(path)
@@ -205,7 +204,7 @@ def _template(library: Library) -> Template:
 
 
 def cut_settings(files: Mapping[str, bytes], tokens: set[str]) -> dict[str, Any]:
-    """What `tokenizer_config.json` says of a vocabulary with some of its tokens only."""
+    """Returns the `tokenizer_config.json` of a pruned vocabulary."""
     said: dict[str, Any] = {}
     for name in (SPECIAL_TOKENS_MAP, CONFIG):
         said |= json.loads(files.get(name, b"{}").decode("utf-8-sig"))
@@ -225,5 +224,5 @@ def cut_settings(files: Mapping[str, bytes], tokens: set[str]) -> dict[str, Any]
 
 
 def read_files(folder: Path, *names: str) -> dict[str, bytes]:
-    """Name -> content, for the files that are there."""
+    """Returns name -> content for the files that exist."""
     return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}

@@ -1,4 +1,4 @@
-"""How each family uses its SentencePiece model: special tokens around a text, and letter case."""
+"""SentencePiece settings of each family: special tokens around a text, letter case."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from hornbook.text.vocabulary_file import VocabularyError
 
 
 class Style(NamedTuple):
-    """A family's way.
+    """The settings of a family.
 
     Attributes:
-        tokenizer_class: What Hugging Face's `tokenizer_config.json` calls it.
-        single: The template of one text, with purposes in braces; see `Template`.
-        pair: That of two texts; None: two texts cannot be joined.
-        special_tokens: What the special tokens are for.
-        cleans: Whether ``quotes'' become plain ones first, and accents and capitals may go.
-        keep_accents: When it is cleaned: whether accents stay.
-        lowercase: When it is cleaned: whether it is lower-cased.
-        extra_ids: How many of T5's `<extra_id_...>` stand behind the pieces, the last one 0.
-        fairseq: Whether ids are numbered as fairseq does.
-        one_start: Whether only the beginning of a text gets the space that the model puts in
-            front, and what stands behind an added token does not.
+        tokenizer_class: Name in Hugging Face's `tokenizer_config.json`.
+        single: Template of one text, with purposes in braces; see `Template`.
+        pair: Template of two texts; None if texts cannot be joined.
+        special_tokens: Purpose -> special token.
+        cleans: Whether ``quotes'' are replaced, and accents and letter case may be removed.
+        keep_accents: Whether cleaning keeps accents.
+        lowercase: Whether cleaning lowercases.
+        extra_ids: Number of T5's `<extra_id_...>` after the pieces, in descending order.
+        fairseq: Whether ids are numbered as in fairseq.
+        one_start: Whether the model's leading space is only added at the start of a text, not
+            after an added token.
     """
 
     tokenizer_class: str
@@ -38,11 +38,11 @@ class Style(NamedTuple):
     one_start: bool = False
 
     def purposes(self) -> list[str]:
-        """Those of the special tokens that stand around a text."""
+        """Returns the purposes of the special tokens around a text."""
         return list(dict.fromkeys(re.findall(r"\{(\w+)\}", f"{self.single} {self.pair or ''}")))
 
     def settings(self) -> dict[str, Any]:
-        """What a `tokenizer_config.json` has to say, for us and for Hugging Face's tools."""
+        """Returns the `tokenizer_config.json`, for hornbook and Hugging Face."""
         settings: dict[str, Any] = {"tokenizer_class": self.tokenizer_class}
         settings |= {f"{purpose}_token": token for purpose, token in self.special_tokens.items()}
         if self.cleans:
@@ -120,34 +120,34 @@ _SENTINEL = re.compile("<extra_id_([0-9]+)>")
 
 
 def sentinels_in(tokens: Iterable[str]) -> int:
-    """How many of T5's `<extra_id_...>` there are, from 0 to the highest of these tokens.
+    """Returns the number of T5's `<extra_id_...>`, from 0 to the highest of these tokens.
 
     Raises:
-        VocabularyError: more than a model can have.
+        VocabularyError: more than supported.
     """
     count = 0
     for token in tokens:
-        if found := _SENTINEL.fullmatch(token):
-            if len(found[1]) > 5 or int(found[1]) >= MOST_SENTINELS:
+        if match := _SENTINEL.fullmatch(token):
+            if len(match[1]) > 5 or int(match[1]) >= MOST_SENTINELS:
                 raise VocabularyError(
                     f"The added token {token[:40]!r} is beyond the {MOST_SENTINELS:,} marks that "
                     "can be read."
                 )
-            count = max(count, int(found[1]) + 1)
+            count = max(count, int(match[1]) + 1)
     return count
 
 
 def style_of(has: Callable[[str], bool], where: str) -> Style:
-    """The style that the pieces of a model speak for.
+    """Guesses the style of a model by its special tokens.
 
     Raises:
-        VocabularyError: they speak for none.
+        VocabularyError: no style matches.
     """
     for pieces, style in _SIGNS:
         if all(has(piece) for piece in pieces):
             return style
     raise VocabularyError(
-        f"{where} has none of the special tokens that tell how it is used.\n"
+        f"{where} has none of the special tokens of a known family.\n"
         "Name its tokenizer_class in a tokenizer_config.json beside it: one of "
         f"{', '.join(sorted(STYLES))}."
     )

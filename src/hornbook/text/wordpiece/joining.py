@@ -32,17 +32,17 @@ class JoinedTokens:
         self._quoted = self._opening = False  # inside "...", and right after the first of the two
 
     def add(self, token: str) -> str:
-        """What `token` adds to the text: itself, perhaps behind a space."""
+        """Returns what `token` adds to the text: itself, perhaps after a space."""
         if token.startswith("##") and len(token) > 2:
             self._opening = False
-            return self._grown(token[2:])
+            return self._appended(token[2:])
         closing = token == '"' and self._quoted
         space = self._end and not self._opening and not closing and _space_between(self._end, token)
         self._opening = token == '"' and not self._quoted
         self._quoted ^= token == '"'
-        return self._grown(f" {token}" if space else token)
+        return self._appended(f" {token}" if space else token)
 
-    def _grown(self, text: str) -> str:
+    def _appended(self, text: str) -> str:
         self._end = (self._end + text)[-2:]
         return text
 
@@ -64,5 +64,5 @@ def _space_between(text: str, token: str) -> bool:
 
 
 def _is_wide(character: str) -> bool:
-    """Chinese, kana, full-width signs and emoji, which stand next to others without a space."""
+    """Whether a character (Chinese, kana, full-width, emoji) takes no spaces around it."""
     return unicodedata.east_asian_width(character) in "WF" or is_chinese(character)
