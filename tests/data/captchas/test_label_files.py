@@ -225,3 +225,10 @@ def test_a_first_line_with_fewer_columns_than_the_others_is_named(tmp_path):
     (tmp_path / "labels.csv").write_text("file\n" + rows)
     with pytest.raises(DataError, match=r"labels\.csv:1: expected at least 2 columns, .* found 1"):
         read_captcha_folder(tmp_path)
+
+
+def test_one_separator_is_found_for_the_whole_file(tmp_path):
+    names = images(tmp_path)
+    rows = "".join(f"{name},ab{number}\n" for number, name in enumerate(names))
+    (tmp_path / "labels.csv").write_text("fi\tle,label\n" + rows)
+    assert sorted(labels(tmp_path)) == [f"ab{number}" for number in range(5)]

@@ -157,7 +157,7 @@ def _rows(
             f"{path} has {len(header)} columns and no header line.\n"
             "Add one that names the columns file and label."
         )
-    for number, row in parse_table(lines, str(path), problems):
+    for number, row in parse_table(lines, str(path), problems, separator=layout.delimiter):
         cells = list(row.values())
         yield LabelRow(number, cells[layout.name].strip(), cells[label].strip())
 

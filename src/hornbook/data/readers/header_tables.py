@@ -50,9 +50,10 @@ def parse_table(
     problems: Problems,
     *,
     columns: Sequence[str] = (),
+    separator: str | None = None,
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Parses numbered lines, the first being the header; adds invalid rows to `problems`."""
-    table = open_table(lines, name, problems.add, columns=columns)
+    table = open_table(lines, name, problems.add, columns=columns, separator=separator)
     try:
         for row in table.rows:
             if any(cell.strip() for cell in row.cells):
