@@ -144,7 +144,7 @@ def test_a_table_read_as_lines_is_pointed_out(tmp_path, capsys):
     table = tmp_path / "orders.csv"
     table.write_text("order_id,product\n" + "".join(f"{i // 2},p{i % 3}\n" for i in range(20)))
     assert main(["mine", str(table)]) == 0
-    assert "looks like the names of columns" in capsys.readouterr().err
+    assert "looks like column names" in capsys.readouterr().err
 
 
 def test_closed_sets_are_shown_where_rules_would_need_too_many(tmp_path, capsys):

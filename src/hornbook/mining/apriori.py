@@ -1,4 +1,4 @@
-"""Apriori as it is taught, for reading and for checking the fast engine."""
+"""The textbook Apriori algorithm, for reading and for testing the fast engine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hornbook.mining.baskets import Baskets
 
 
 def apriori(baskets: Baskets, minimum: int, longest: int) -> dict[tuple[int, ...], int]:
-    """Every frequent itemset, level by level.
+    """Finds every frequent itemset, level by level.
 
     A set can only be frequent when all its subsets are.  So the candidates of length
     `k + 1` are made of two frequent sets of length `k` that differ in their last item, and
@@ -19,7 +19,7 @@ def apriori(baskets: Baskets, minimum: int, longest: int) -> dict[tuple[int, ...
     Args:
         baskets: The baskets.
         minimum: The smallest count that is frequent.
-        longest: The most items a set may have.
+        longest: The maximum number of items in a set.
 
     Returns:
         `{ascending item codes: count}`.

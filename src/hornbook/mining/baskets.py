@@ -24,7 +24,7 @@ class Baskets:
         lengths: `(baskets,)` items in each basket; 0 is allowed, an empty basket counts.
         labels: the name of each code; codes that never occur may have one too.
         weights: `(baskets,)` int64, how often each basket counts, or None: once each.
-        notes: what was read, dropped or merged on the way, one sentence each.
+        notes: what was read, dropped or merged, one sentence each.
     """
 
     codes: np.ndarray
@@ -67,7 +67,7 @@ class Baskets:
 
 
 def refuse_twins(labels: Sequence[Any] | np.ndarray) -> None:
-    """Complains about items that differ and look the same, like 1 and "1"."""
+    """Refuses items that differ but look the same, like 1 and "1"."""
     if isinstance(labels, np.ndarray):
         return
     names = {label for label in labels if isinstance(label, str)}
@@ -81,7 +81,7 @@ def refuse_twins(labels: Sequence[Any] | np.ndarray) -> None:
 
 
 def _refuse_booleans(items: list[Any]) -> None:
-    """Lists of True and False are rows of a table, not names of items."""
+    """Refuses lists of True and False: they are rows of a table, not names of items."""
     if items and all(isinstance(item, bool | np.bool_) for item in items):
         raise DataError(
             "The items are all True or False.  If each list is a row of a table with a column for "
@@ -90,7 +90,7 @@ def _refuse_booleans(items: list[Any]) -> None:
 
 
 def without_items(baskets: Baskets, items: Collection[Any]) -> tuple[Baskets, set[Any]]:
-    """The same baskets without some items, and which of these there were.
+    """Returns the baskets without some items, and those of the items that occurred.
 
     An item may also be named by its text: `"7"` is the number 7.
     """
@@ -104,7 +104,7 @@ def without_items(baskets: Baskets, items: Collection[Any]) -> tuple[Baskets, se
 
 
 def nearest_item(item: Any, labels: Iterable[Any]) -> str:
-    """A sentence with the item that `item` may have meant, or with all when they are few."""
+    """A sentence with the items nearest to `item`, or with all when they are few."""
     names = sorted({str(label) for label in labels})
     if len(names) > 20:
         names = difflib.get_close_matches(str(item), names, n=3)

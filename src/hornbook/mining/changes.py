@@ -1,4 +1,4 @@
-"""What is done to baskets before they are mined: items left out, categories added."""
+"""Changes to baskets before they are mined: items left out, categories added."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Changes:
     Attributes:
         exclude: items to leave out.
         categories: `{item: category}`, or None; see `hierarchy`.
-        excluded: the items of `exclude` that were met.
+        excluded: the items of `exclude` that occurred.
         categorized: whether any basket got a category.
     """
 
@@ -30,21 +30,21 @@ class Changes:
     def apply(self, baskets: Baskets) -> Baskets:
         """The changed baskets."""
         if self.exclude:
-            baskets, met = without_items(baskets, self.exclude)
-            self.excluded |= met
+            baskets, excluded = without_items(baskets, self.exclude)
+            self.excluded |= excluded
         if self.categories is not None:
-            given = baskets
-            baskets = with_categories(given, self.categories)
-            self.categorized |= baskets is not given
+            original = baskets
+            baskets = with_categories(original, self.categories)
+            self.categorized |= baskets is not original
         return baskets
 
     def merge(self, other: Changes) -> None:
-        """Takes in what the same changes met elsewhere."""
+        """Adds what the same changes met in other baskets."""
         self.excluded |= other.excluded
         self.categorized |= other.categorized
 
     def refuse_useless(self, labels: Iterable[Hashable]) -> None:
-        """Complains about changes that changed nothing: most likely misspelt.
+        """Refuses changes that changed nothing: they are most likely misspelt.
 
         Raises:
             OptionError: an excluded item that is in no basket, with the nearest of `labels`.

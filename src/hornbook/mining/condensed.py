@@ -1,4 +1,4 @@
-"""Closed and maximal itemsets: the ones that say it all in fewer words.
+"""Closed and maximal itemsets: fewer sets with the same information, or the largest ones only.
 
 A set is closed when every larger set is in fewer baskets, and maximal when no larger set
 is frequent.  Whether a larger set matters is decided by those with one more item.
@@ -12,13 +12,13 @@ from hornbook.mining.itemset_index import index_of
 from hornbook.mining.itemsets import Itemsets
 
 KINDS = ("all", "closed", "maximal")
-# In sparse data, finding up to this many sets and leaving out most is faster than `closed`;
+# In sparse data, mining up to this many sets and filtering them is faster than `closed`;
 # see docs/LOG.md for the figures.
 MOST_FILTERED = 2_000_000
 
 
 def condense(itemsets: Itemsets, kind: str) -> Itemsets:
-    """The closed or the maximal sets among all frequent ones.
+    """Selects the closed or the maximal sets among all frequent ones.
 
     Args:
         itemsets: All frequent sets (`kind="all"`, no limit on their length).

@@ -1,4 +1,4 @@
-"""Items that belong to categories, which belong to larger ones.
+"""Items that belong to categories, which may belong to larger ones.
 
 Every basket also gets the categories of its items, so a category is mined like an item,
 and its support is the number of baskets with at least one of its items.  Sets that hold an
@@ -24,14 +24,14 @@ from hornbook.tabular.table import cell_rows
 
 
 def read_categories(path: str, encoding: str | None = None) -> dict[str, str]:
-    """Item to category from a file with those two columns; a header line is allowed.
+    """Reads `{item: category}` from a file with these two columns; a header line is allowed.
 
     Args:
         path: CSV, TSV or another separator; see `hornbook.tabular`.
-        encoding: Python's name of it; None finds it out.
+        encoding: Python's name of it; None detects it.
 
     Raises:
-        DataError: naming the first line without two columns, or an item with two categories.
+        DataError: a line without two columns, or an item with two categories.
     """
     problems: list[str] = []
 
@@ -65,7 +65,7 @@ def read_categories(path: str, encoding: str | None = None) -> dict[str, str]:
 
 
 def ancestors(categories: Mapping[Hashable, Hashable]) -> dict[Hashable, list[Hashable]]:
-    """For each item all categories above it, nearest first.
+    """Returns for each item all categories above it, nearest first.
 
     Args:
         categories: `{item: category}`; a category may itself be a key.
@@ -90,12 +90,12 @@ def _as_labels(
     categories: Mapping[Hashable, Hashable], labels: Sequence[Hashable]
 ) -> Mapping[Hashable, Hashable]:
     """The same categories for items that are numbers, where they are named by their text."""
-    known = set(labels)
+    names = set(labels)
     by_text = {str(label): label for label in labels if not isinstance(label, str)}
     if not by_text:
         return categories
     return {
-        item if item in known else by_text.get(str(item), item): category
+        item if item in names else by_text.get(str(item), item): category
         for item, category in categories.items()
     }
 

@@ -1,4 +1,4 @@
-"""The result: frequent itemsets in columns."""
+"""The result of mining: frequent itemsets in columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hornbook.errors import require
 
 @dataclass(frozen=True, eq=False)
 class Itemsets:
-    """Frequent itemsets, shortest first.
+    """Frequent itemsets in columns, shortest first.
 
     Set `i` is `items[offsets[i]:offsets[i + 1]]`, as codes into `labels`: two flat arrays,
     the same layout as an Arrow list column, and no Python object per set.
@@ -27,7 +27,7 @@ class Itemsets:
         total: the number of baskets, by weight.
         minimum: the smallest count that was asked for.
         kind: `"all"`, `"closed"` or `"maximal"`.
-        notes: what was found out about a file that was mined in parts, one sentence each.
+        notes: about a file that was mined in parts, one sentence each.
     """
 
     offsets: np.ndarray

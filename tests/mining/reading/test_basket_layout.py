@@ -44,7 +44,7 @@ def test_a_header_and_a_column_of_counts_are_no_items_and_this_is_said(tmp_path)
     assert len(read) == 5
     assert baskets_of(read)[1] == ("coffee", "tropical fruit", "yogurt")
     assert "Line 1 (Item(s), Item 1, Item 2, Item 3, ...) looks like" in read.notes[0]
-    assert "how many items follow" in read.notes[1]
+    assert "number of items that follow" in read.notes[1]
 
 
 def test_who_knows_better_says_so(tmp_path):
@@ -69,7 +69,7 @@ def test_counts_before_whole_numbers_are_left_out_when_there_are_enough(tmp_path
     lines = ["2 10 11", "3 10 11 12", "1 12", "2 11 12", "4 9 10 11 12"]
     read = read_baskets(write(tmp_path, "\n".join(lines)))
     assert baskets_of(read)[0] == ("10", "11")
-    assert "how many items follow" in read.notes[0]
+    assert "number of items that follow" in read.notes[0]
     few = read_baskets(write(tmp_path, "\n".join(lines[:3])))
     assert baskets_of(few)[0] == ("10", "11", "2")
     assert "--first-field count" in few.notes[0]
@@ -90,7 +90,7 @@ def test_a_running_number_is_no_item(tmp_path):
 def test_words_for_columns_are_a_header_when_they_never_come_again(tmp_path, header):
     read = read_baskets(write(tmp_path, f"{header}\nmilk,tea\nmilk,rice\n"))
     assert len(read) == 2
-    assert "looks like the names of columns" in read.notes[0]
+    assert "looks like column names" in read.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_numbers_of_columns_of_a_data_frame_are_no_basket(tmp_path, text):
     read = read_baskets(write(tmp_path, text))
     assert len(read) == 3
     assert baskets_of(read)[0] == ("bread", "milk")
-    assert "looks like the names of columns" in read.notes[0]
+    assert "looks like column names" in read.notes[0]
 
 
 def test_numbers_that_are_items_are_no_header(tmp_path):

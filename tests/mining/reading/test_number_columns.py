@@ -53,7 +53,7 @@ def test_a_sign_that_may_stand_between_thousands_is_a_question(columns):
 def test_numbers_with_words_behind_are_words_and_this_is_said():
     read = from_columns({"x": ["12 kg", "7 kg", "12 kg"], "y": [1, 2, 3]}, bins=2)
     assert items_of(read)[0] == ["x=12 kg", "y=1..2"]
-    assert read.notes == ["Column 'x' is not cut into ranges: '12 kg' is no number."]
+    assert read.notes == ["Column 'x' is not cut into ranges: '12 kg' is not a number."]
     read = from_columns({"x": ["red", "green", "red"], "y": [1, 2, 3]}, bins=2)
     assert read.notes == []
 

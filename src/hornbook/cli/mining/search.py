@@ -121,6 +121,6 @@ def _looks_like_a_table(baskets: Baskets) -> list[str]:
         return []
     first = ", ".join(map(str, baskets[0]))
     return [
-        f"Every line has {width} fields, and the first line ({first}) looks like the names of "
-        "columns.  If this is a table, name the columns with --basket and --item, or say --table."
+        f"Every line has {width} fields, and the first line ({first}) looks like column "
+        "names.  If this is a table, name the columns with --basket and --item, or add --table."
     ]

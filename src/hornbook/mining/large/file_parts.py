@@ -33,7 +33,7 @@ BYTES_PER_BYTE = 40
 
 
 def fits(path: str | Path, memory: int) -> bool:
-    """Whether a file can be read and mined at once in `memory` bytes, or has to be."""
+    """Whether a file is mined at once: it fits into `memory` bytes, or cannot be split."""
     if str(path) == "-" or str(path).lower().endswith((".parquet", ".pq")):
         return True
     try:
@@ -43,14 +43,14 @@ def fits(path: str | Path, memory: int) -> bool:
 
 
 def _text_bytes(path: str | Path) -> int:
-    """About how long the text of a file is."""
+    """The approximate length of the text of a file."""
     with open(path, "rb") as file:
         packed = file.read(4)[:2] in (b"\x1f\x8b", b"\x28\xb5")
     return os.path.getsize(path) * (5 if packed else 1)
 
 
 class MixedParts(Exception):
-    """A part has items that are no whole numbers, after others had nothing else."""
+    """A part has items that are not integers, after parts with nothing else."""
 
 
 @contextmanager
@@ -69,22 +69,22 @@ def parts_of(
     header: str = "auto",
     first_field: str = "auto",
 ) -> Iterator[Callable[[], Iterator[Baskets]]]:
-    """A function that goes through the parts of a file, as often as it is called.
+    """Yields a function that iterates over the parts of a file each time it is called.
 
     It raises `MixedParts` when it has to be called once more from the beginning.
 
     Args:
         path: The file.
-        memory: Bytes that one part may take with all that is made of it.
-        notes: Gets what was found out about the file.
+        memory: Bytes that one part may take with all that is computed from it.
+        notes: Receives notes about the file.
         basket, item, table, separator, bins, missing, encoding, header, first_field: see
             `read_baskets`.
     """
     size = max(1 << 16, memory // BYTES_PER_BYTE)
     notes = [] if notes is None else notes
     encoding = check_encoding(encoding)
-    found = find_file_encoding(path, notes.append, encoding)
-    columns = functools.partial(_columns, path, size, separator, encoding, found, notes)
+    detected = find_file_encoding(path, notes.append, encoding)
+    columns = functools.partial(_columns, path, size, separator, encoding, detected, notes)
     if basket or item:
         if not (basket and item):
             raise OptionError(
@@ -105,14 +105,14 @@ def parts_of(
         with open_bytes(path, encoding) as file:
             head = head_of(file.read(HEAD_BYTES + 1).removeprefix(codecs.BOM_UTF8))
         layout = find_layout(
-            decode_block(head, str(path), found),
+            decode_block(head, str(path), detected),
             str(path),
             separator=separator,
             header=header,
             first_field=first_field,
         )
         notes += layout.notes
-        yield LineParts(path, size, layout, encoding, found, missing, notes)
+        yield LineParts(path, size, layout, encoding, detected, missing, notes)
 
 
 @dataclass
@@ -122,9 +122,9 @@ class LineParts:
     Args:
         path, size: The file, and the bytes of a part.
         layout: How it is written.
-        asked, encoding: The encoding that was asked for, and the one it is in.
+        asked, encoding: The encoding that the user named, and the one it is in.
         missing: see `read_baskets`.
-        notes: Gets the number of rows with line breaks.
+        notes: Receives the number of rows with line breaks.
     """
 
     path: str | Path
@@ -137,14 +137,14 @@ class LineParts:
     are_numbers: bool = True  # until a part is not: then the same items have to be texts in all
 
     def __call__(self) -> Iterator[Baskets]:
-        """Goes through the parts."""
+        """Yields the parts."""
         tally, seen, waiting, start = Tally(), False, b"", 1
         for raw, line in read_blocks(self.path, self.size, self.asked):
             line = start if waiting else line
             raw = waiting + raw
             try:
                 part = self._parse(raw, line, tally, seen)
-            except OpenQuote as error:  # the cell may go on in the next part
+            except OpenQuote as error:  # the cell may continue in the next part
                 cut = _line_start(raw, error.line - line)
                 if len(raw) - cut > MAX_CELL:
                     raise
@@ -219,7 +219,7 @@ def _sort_into_files(
     missing: str,
     folder: Path,
 ) -> list[str]:
-    """Brings the rows of one basket into one file, wherever in the table they are."""
+    """Writes all rows of one basket into one file, wherever in the table they are."""
     wrong: list[int] = []
     row = 0
     with ExitStack() as stack:
@@ -241,7 +241,7 @@ def _sort_into_files(
 
 
 def _grouped_parts(folder: Path, basket: str, item: str, notes: list[str]) -> Iterator[Baskets]:
-    """A table with a row per item, whose rows were sorted into files."""
+    """Yields the baskets of a table with a row per item, whose rows were sorted into files."""
     for path in sorted(folder.iterdir()):
         with open(path, encoding="utf-8", newline="") as file:
             pairs = list(csv.reader(file))

@@ -33,7 +33,7 @@ from hornbook.mining.sources.question import Question
 from hornbook.mining.support import exact, minimum_count
 from hornbook.mining.too_many import TooManyItemsetsError
 
-# Of the memory, one part in so many is for the sets found in all parts, until they are united.
+# One part in so many of the memory is for the sets of all parts, until they are united.
 SHARE_OF_CANDIDATES = 4
 
 
@@ -65,7 +65,7 @@ def mine_parts(
             names.update(map(str, part.labels))
         candidates.append(mine_part(changes.apply(part), share, question, room))
         labels, itemsets = candidates[-1]
-        # The names of its items are held until then too.
+        # The names of its items take memory until then too.
         room -= itemsets.items.nbytes + 16 * len(itemsets) + 100 * len(labels)
     if not baskets:
         raise DataError("There are no baskets to mine: all parts are empty.")
@@ -171,5 +171,7 @@ def keep_frequent(
 ) -> Itemsets:
     """The sets of the union that are frequent in the whole."""
     counted = Itemsets(union.offsets, union.items, counts, union.labels, total, minimum)
-    kept = in_order(counted.take(np.flatnonzero(counts >= minimum)))
-    return kept if changes.categories is None else without_relatives(kept, changes.categories)
+    frequent = in_order(counted.take(np.flatnonzero(counts >= minimum)))
+    if changes.categories is None:
+        return frequent
+    return without_relatives(frequent, changes.categories)

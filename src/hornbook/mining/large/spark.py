@@ -1,8 +1,8 @@
 """Baskets on Apache Spark: the same two passes as for large files, a partition at a time.
 
-Each partition is mined by the engine where it lies; the union of what they find goes back
-to all of them to be counted exactly.  Two passes over the rows, and nothing but itemsets
-and counts travels.
+Each partition is mined by the engine on its worker; the union of the results is sent back to
+all of them to be counted exactly.  That is two passes over the rows, and only itemsets and counts
+are transferred.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Basket files: one basket per line, or a table, in whatever dress people have them."""
+"""Reads basket files: a basket per line, or a table, in the formats people actually use."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def read_baskets(
         table: A table with a row per basket: yes or no for each item, or categories,
             which become the items `column=value`.
         separator: `"tab"`, `"pipe"`, `"semicolon"`, `"comma"`, `"space"` or any one character;
-            None finds it out.
+            None detects it.
         bins: Cuts numeric columns of a table into that many equally full ranges.
         missing: What to do with empty items: `"error"` or `"drop"`.
-        encoding: Python's name of it; None finds it out.
-        header: Whether the first line names columns and is no basket: `"yes"`, `"no"` or
+        encoding: Python's name of it; None detects it.
+        header: Whether the first line names columns and is not a basket: `"yes"`, `"no"` or
             `"auto"`.  Tables always have one.
         first_field: What each line begins with: an `"item"`; a `"count"` of the items that
             follow, or an `"id"`, which are left out; or `"auto"`.
@@ -73,9 +73,9 @@ def read_baskets(
         raise DataError(f"{name_of(path)} is empty: there are no baskets to mine.")
     notes: list[str] = []
     name = name_of(path)
-    found = "utf-8" if raw.isascii() else find_encoding(raw, name, notes.append, encoding)
+    detected = "utf-8" if raw.isascii() else find_encoding(raw, name, notes.append, encoding)
     if basket or item or table:
-        text = decode_block(raw, name, found)
+        text = decode_block(raw, name, detected)
         lines = enumerate(io.StringIO(text, newline="\n"), 1)
         columns = next(table_columns(lines, name, separator, notes))
         if not any(columns.values()):
@@ -84,14 +84,14 @@ def read_baskets(
             columns, basket=basket, item=item, bins=bins, missing=missing, notes=notes
         )
     layout = find_layout(
-        decode_block(head_of(raw), name, found),
+        decode_block(head_of(raw), name, detected),
         name,
         separator=separator,
         header=header,
         first_field=first_field,
     )
     tally = Tally()
-    baskets = parse_lines(raw, name, layout, encoding=found, missing=missing, tally=tally)
+    baskets = parse_lines(raw, name, layout, encoding=detected, missing=missing, tally=tally)
     notes += layout.notes + ([tally.note] if tally.note else [])
     baskets.notes[:0] = notes
     return baskets
@@ -116,19 +116,19 @@ def parse_lines(
     first_line: int = 1,
     tally: Tally | None = None,
 ) -> Baskets:
-    """Baskets from text with one per line; empty lines are none.
+    """Reads baskets from text with one per line; empty lines are not baskets.
 
     Args:
         raw: Whole lines.
         name: Of the file, for messages.
-        layout: How it is written; None: items between blanks.
+        layout: How it is written; None: items separated by spaces.
         encoding: Of the text.
         missing: see `read_baskets`.
         first_line: The number of the first line.
         tally: Counts rows with line breaks in them.
 
     Raises:
-        OpenQuote: the text ends inside of quotes.
+        OpenQuote: the text ends inside a quote.
         DataError: an item is empty, or the text is not in the encoding.
     """
     layout = layout or Layout()
@@ -147,7 +147,7 @@ def parse_lines(
 
 
 def _without_lines(raw: bytes, number: int) -> bytes:
-    """The text behind its first lines."""
+    """The text without its first lines."""
     start = 0
     for _ in range(number):
         start = raw.find(b"\n", start) + 1
@@ -182,7 +182,7 @@ def _refuse(where: str, what: str) -> None:
 
 
 def _strip(codes: np.ndarray, labels: Any) -> tuple[np.ndarray, list[str]]:
-    """The same items without blanks around them; names that become equal become one."""
+    """Strips the spaces around names; names that become equal become one item."""
     stripped = [label.strip() for label in labels]
     unique = list(dict.fromkeys(stripped))
     if len(unique) == len(labels):
@@ -229,14 +229,14 @@ def table_columns(
     notes: list[str],
     size: int | None = None,
 ) -> Iterator[dict[str, list[str]]]:
-    """A table's columns by name, once at least; or some rows at a time.
+    """Yields the columns of a table by name, at least once: all rows, or some at a time.
 
     Args:
-        lines: Numbered, with their line ends; the first one that is not blank has the names.
+        lines: Numbered, with their line ends; the first one that is not blank is the header.
         name: Of the file.
         separator: see `read_baskets`.
-        notes: Gets what there is to tell, at the end.
-        size: About how many characters a part has; None: all at once.
+        notes: Receives notes for the user, at the end.
+        size: The approximate number of characters per part; None: all rows at once.
 
     Raises:
         DataError: naming the first row that does not fit, and how many do not.

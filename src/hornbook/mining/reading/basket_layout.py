@@ -1,8 +1,8 @@
-"""How a file with a basket per line is written, found out from its beginning.
+"""Detects the layout of a file with a basket per line from its beginning.
 
-A header, a number of items in front of them or a running number must not become items, and a
-separator that was not recognized leaves each line one item.  What is sure is left out and said,
-and holds for the whole file: a later line that does not fit is an error.
+A header, a count or a running number in front of the items must not become items, and with a
+separator that is not recognized each line would be one item.  What is certain is skipped, with a
+note, and holds for the whole file: a later line that does not fit is an error.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ _HEADER_WORDS = {
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file with a basket per line is written.
+    """The layout of a file with a basket per line.
 
     Attributes:
-        sign: Between items; None: blanks.
-        skip: Lines in front of the baskets: Excel's `sep=`, a header.
-        first_field: What the first of each line is: `"item"`; `"count"`, how many items follow;
-            `"id"`, a number or name of the basket.
-        is_sure: Whether that was asked for, and not found out.
-        may_be_numbers: Whether whole numbers between blanks may be all there is.
-        notes: What was found out, one sentence each.
+        sign: The separator of items; None: spaces.
+        skip: Number of lines before the baskets: Excel's `sep=`, a header.
+        first_field: What each line begins with: `"item"`; `"count"`, the number of items that
+            follow; `"id"`, a number or name of the basket.
+        is_sure: Whether the user said so, and it was not detected.
+        may_be_numbers: Whether the file may be nothing but integers separated by spaces.
+        notes: What was detected, one sentence each.
     """
 
     sign: str | None = None
@@ -88,10 +88,10 @@ def find_layout(
     header: str = "auto",
     first_field: str = "auto",
 ) -> Layout:
-    """Finds out how a file is written.
+    """Detects the layout of a file.
 
     Args:
-        head: The first lines of it, whole.
+        head: Its first lines, complete.
         name: Of the file.
         separator, header, first_field: see `read_baskets`.
 
@@ -110,12 +110,12 @@ def find_layout(
         return Layout(sign, may_be_numbers=separator is None)
     refuse_page(numbered[0][1], name)
     skip, notes = 0, []
-    said = sep_line(numbered[0][1])
-    if said is not None:
+    declared = sep_line(numbered[0][1])
+    if declared is not None:
         skip = numbered.pop(0)[0]
-        sign = said if separator is None else sign
+        sign = declared if separator is None else sign
     lines = [line for _, line in numbered]
-    if separator is None and said is None:
+    if separator is None and declared is None:
         sign = find_separator(lines)
         notes += _doubts(sign, lines)
     rows = _cells(numbered, sign, name)
@@ -124,15 +124,15 @@ def find_layout(
         if header == "auto":
             notes.append(_header_note(skip, rows))
         rows = rows[1:]
-    found = first_field
+    kind = first_field
     if first_field == "auto":
-        found, note = find_first_field(rows)
+        kind, note = find_first_field(rows)
         notes += [note] if note else []
-    notes += _wrapped([row[found != "item" :] for row in rows])
+    notes += _wrapped([row[kind != "item" :] for row in rows])
     return Layout(
         sign,
         skip,
-        found,
+        kind,
         first_field != "auto",
         separator is None and sign is None,
         notes,
@@ -140,20 +140,20 @@ def find_layout(
 
 
 def _header_note(line: int, rows: Sequence[Sequence[str]]) -> str:
-    """What to tell about a header, which a table has as well."""
+    """The note about a header, which a table has as well."""
     width = len(rows[0])
     shown = ", ".join(rows[0][:4]) + (", ..." if width > 4 else "")
     note = (
-        f"Line {line} ({shown}) looks like the names of columns, and is no basket; --header no "
-        "says otherwise."
+        f"Line {line} ({shown}) looks like column names and is not read as a basket; "
+        "--header no reads it as one."
     )
     if width > 1 and all(len(row) == width for row in rows):
-        note += "  If this is a table, name the columns with --basket and --item, or say --table."
+        note += "  If this is a table, name the columns with --basket and --item, or add --table."
     return note
 
 
 def is_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row names columns, and is no basket like the others."""
+    """Whether the first row names columns, and is not a basket like the others."""
     first, rest = [cell for cell in rows[0] if cell], rows[1:]
     if not first or not rest:
         return False
@@ -186,30 +186,30 @@ def _is_header_word(cell: str) -> bool:
 
 
 def find_first_field(rows: Sequence[Sequence[str]]) -> tuple[str, str]:
-    """What the first field of each row is, and what to say about it."""
+    """Returns what the first field of each row is, and a note about it."""
     rows = [row for row in rows if row]
     if len(rows) < 2 or not all(_NUMBER.fullmatch(row[0]) for row in rows):
         return "item", ""
     numbers = [int(row[0]) for row in rows]
     are_words = not all(_NUMBER.fullmatch(cell) for row in rows for cell in row[1:] if cell)
     are_counts = numbers == [sum(map(bool, row[1:])) for row in rows]
-    otherwise = "--first-field item says otherwise."
+    otherwise = "--first-field item reads it as one."
     if are_counts and (are_words or (len(rows) > 4 and len(set(numbers)) > 1)):
-        what = "The first field of each line is how many items follow, and no item"
+        what = "The first field of each line is the number of items that follow, not an item"
         return "count", f"{what}; {otherwise}"
     if are_counts and len(set(numbers)) > 1:
         return "item", (
-            "The first number of each line is also how many follow.  It is read as an item; if it "
-            "is none, say --first-field count."
+            "The first number of each line is also the number of items that follow.  It is read as "
+            "an item; if it is not one, add --first-field count."
         )
     different = len(set(numbers)) == len(numbers) and any(len(row) > 1 for row in rows)
     is_running = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     if different and are_words and is_running and len(rows) > 2:
-        return "id", f"The first field of each line is a running number, and no item; {otherwise}"
+        return "id", f"The first field of each line is a running number, not an item; {otherwise}"
     if different and (are_words or is_running) and len(rows) > 4:
         return "item", (
-            "The first field of each line is another number.  It is read as an item; if it is "
-            "none, say --first-field id."
+            "The first field of each line is a different number.  It is read as an item; if it is "
+            "not one, add --first-field id."
         )
     return "item", ""
 
@@ -217,10 +217,10 @@ def find_first_field(rows: Sequence[Sequence[str]]) -> tuple[str, str]:
 def without_first(
     fields: list[list[str]], lines: Sequence[int], layout: Layout, name: str
 ) -> list[list[str]]:
-    """The rows without their first field, where it is no item.
+    """The rows without their first field, where it is not an item.
 
     Raises:
-        DataError: it was taken for a count or a number, and is not in each line.
+        DataError: it was detected as a count or an id, and a line does not have one.
     """
     if layout.first_field == "item":
         return fields
@@ -242,7 +242,7 @@ def without_first(
 
 
 def _doubts(sign: str | None, lines: Sequence[str]) -> list[str]:
-    """What to tell when another separator would do."""
+    """Notes on another separator that is possible."""
     rival = rival_of(sign, lines)
     if rival is not None:
         return [
@@ -258,7 +258,7 @@ def _doubts(sign: str | None, lines: Sequence[str]) -> list[str]:
 
 
 def _wrapped(rows: Sequence[Sequence[str]]) -> list[str]:
-    """What to tell when each line is a list in brackets or in quotes."""
+    """Notes on lines that are lists in brackets or in quotes."""
     rows = [row for row in rows if row]
     if len(rows) < 2:
         return []
@@ -286,15 +286,15 @@ def _wrapped(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _cells(numbered: Sequence[tuple[int, str]], sign: str | None, name: str) -> list[list[str]]:
-    """The cells of the first thousand lines, without blanks around them and padding at the end."""
-    found: list[list[str]] = []
+    """The cells of the first thousand lines, without spaces around them and padding at the end."""
+    stripped: list[list[str]] = []
     rows = cell_rows([(n, line + "\n") for n, line in numbered], sign, name, lambda *_: None)
     try:
         for row in islice(rows, 1000):
             cells = [cell.strip() for cell in row.cells]
             while cells and not cells[-1]:
                 cells.pop()
-            found.append(cells)
-    except OpenQuote:  # reading the whole will say so, or close it
+            stripped.append(cells)
+    except OpenQuote:  # reported, or closed, when the whole file is read
         pass
-    return found
+    return stripped

@@ -1,4 +1,4 @@
-"""Baskets in whatever holds lists: a Series, an Arrow column, an array of objects, a generator."""
+"""Reads baskets from lists: in a Series, an Arrow column, an array of objects or a generator."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def from_series(series: Any, missing: str = "error", **columns: Any) -> Baskets:
     """Baskets from a pandas or Polars Series or an Arrow array with a list in each row.
 
     Args:
-        series: The lists; sets, tuples and arrays will do.
+        series: The lists; sets, tuples and arrays are accepted too.
         missing: What to do with rows that have no list: `"error"` or `"drop"`.
-        **columns: Options of tables, all of which are refused.
+        **columns: Options for tables, all of which are refused.
 
     Raises:
         DataError: a row holds a single value, or nothing.
@@ -38,7 +38,7 @@ def from_series(series: Any, missing: str = "error", **columns: Any) -> Baskets:
 
 
 def from_list_column(values: Sequence[Any], owner: str, missing: str = "error") -> Baskets:
-    """Baskets from a column with a list in each row; `owner` is what a message calls it."""
+    """Reads a column with a list in each row; `owner` names it in messages."""
     values = [_plain(value) for value in values]
     gaps = [row for row, value in enumerate(values, 1) if is_nothing(value)]
     lists = [value for value in values if not is_nothing(value)]
@@ -66,7 +66,7 @@ def from_lists(baskets: Any) -> Baskets:
     """Baskets from lists of lists, a generator of them, or an array whose rows are lists.
 
     Raises:
-        DataError: what cannot be one, with the way out.
+        DataError: the value holds no baskets; with what to pass instead.
     """
     if isinstance(baskets, Mapping):
         raise DataError(
@@ -94,21 +94,21 @@ def from_lists(baskets: Any) -> Baskets:
 
 
 def refuse_options(options: Mapping[str, Any], of: str) -> None:
-    """Complains about options of tables that mean nothing here."""
-    given = [name for name, value in options.items() if value]
-    if given:
-        raise OptionError(f"{', '.join(given)}: only for tables and files, not for {of}.")
+    """Refuses options that are for tables only."""
+    names = [name for name, value in options.items() if value]
+    if names:
+        raise OptionError(f"{', '.join(names)}: only for tables and files, not for {of}.")
 
 
 def is_nothing(value: Any) -> bool:
-    """Whether a value stands for what is missing: None, NaN, pandas's NA and NaT."""
+    """Whether a value means a missing one: None, NaN, pandas's NA and NaT."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, float | np.floating) and bool(value != value)
 
 
 def _refuse_kind(kind: type, example: Any, number: int) -> None:
-    """Complains about baskets of a kind that has no items."""
+    """Refuses baskets of a type that has no items."""
     if issubclass(kind, str | bytes):
         raise DataError(f"A basket is one string, whose letters would be its items.\n{_SPLIT}")
     if issubclass(kind, Mapping):

@@ -32,7 +32,7 @@ class Counts:
     counts: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     def add(self, numbers: np.ndarray, counts: np.ndarray) -> None:
-        """Takes in more of them, in any order."""
+        """Adds more numbers, in any order."""
         if len(numbers):
             both = np.concatenate([self.numbers, numbers])
             self.numbers, place = np.unique(both, return_inverse=True)
@@ -54,14 +54,14 @@ class Counts:
 
 @dataclass
 class NumberColumn:
-    """What a column holds, if it holds numbers.
+    """A column that may hold numbers.
 
     Attributes:
         with_point, with_comma: Its numbers, read one way and the other; None: it cannot be.
         comma, point: A value with that sign, if there is one.
         odd_comma, odd_point: Whether each of them has just three digits behind it.
-        word: A value that begins with a number and is none.
-        words, values: How many different values do, of how many.
+        word: A value that begins with a number but is not one.
+        words, values: The number of different such values, and of all.
     """
 
     with_point: Counts | None = field(default_factory=Counts)
@@ -75,7 +75,7 @@ class NumberColumn:
     values: int = 0
 
     def look(self, values: Iterable[Any]) -> None:
-        """Takes in the next values; None is missing."""
+        """Adds the next values; None is missing."""
         times = Counter(values)
         times.pop(None, None)
         self.values += len(times)
@@ -100,7 +100,7 @@ class NumberColumn:
         self.with_comma = _taken(self.with_comma, commas, counts)
 
     def merge(self, other: NumberColumn) -> None:
-        """Takes in what was seen of other rows."""
+        """Adds what is known of other rows."""
         for name in ("with_point", "with_comma"):
             own, its = getattr(self, name), getattr(other, name)
             if own is None or its is None:
@@ -125,7 +125,7 @@ class NumberColumn:
         return self.with_point is None and self.with_comma is not None and bool(self.comma)
 
     def refuse_doubt(self, name: str, others: Iterable[NumberColumn]) -> None:
-        """Complains about numbers that may be read in two ways.
+        """Refuses numbers that may be read in two ways.
 
         Args:
             name: The column.
@@ -144,18 +144,18 @@ class NumberColumn:
             )
 
     def note(self, name: str) -> str:
-        """What to tell about the column: a decimal comma, or numbers taken as words."""
+        """A note about the column: a decimal comma, or numbers taken as words."""
         if self.is_comma:
             return f"Column {name!r}: the comma in {self.comma} is read as the decimal sign."
         if self.counts is None and self.words * 2 > self.values:
-            return f"Column {name!r} is not cut into ranges: {self.word!r} is no number."
+            return f"Column {name!r} is not cut into ranges: {self.word!r} is not a number."
         return ""
 
     def ranges(self, values: Sequence[Any], bins: int) -> list[str | None]:
         """The range that each number falls into, by its name; None for what is missing."""
         read = _with_comma if self.with_point is None else _with_point
-        found = [None if value is None else read(value) for value in values]
-        numbers = np.array([np.nan if number is None else number for number in found])
+        parsed = [None if value is None else read(value) for value in values]
+        numbers = np.array([np.nan if number is None else number for number in parsed])
         counts = self.counts
         return _in_ranges(numbers, np.empty(0) if counts is None else counts.edges(bins))
 

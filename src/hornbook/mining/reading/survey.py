@@ -1,4 +1,4 @@
-"""Tables with a row per basket: what their columns hold, found out part by part.
+"""Surveys tables with a row per basket, part by part: what their columns hold.
 
 Whether a table says yes and no, and where numbers are cut into ranges, only the whole of it
 shows.  A `Survey` looks at parts, is merged with others, and then turns each part into
@@ -237,7 +237,7 @@ def meanings(values: Iterable[Any]) -> dict[Any, Any]:
 def shared_meanings(columns: Mapping[str, Sequence[Any]]) -> dict[Any, Any] | None:
     """The meanings of the values of all columns, if all are texts, all are whole numbers ...
 
-    Else they are found for each column: to a dict 1, 1.0 and True are the same, and not in a
+    Otherwise per column: to a dict 1, 1.0 and True are the same, and not in a
     name like `column=1`.
     """
     kinds = set(map(type, chain.from_iterable(columns.values())))
@@ -284,7 +284,7 @@ def refuse_mixture(name: str, values: Sequence[Any]) -> None:
     kinds = {type(value): value for value in values if value is not None}
     text = [value for kind, value in kinds.items() if issubclass(kind, str)]
     other = [value for kind, value in kinds.items() if not issubclass(kind, str)]
-    _refuse(name, *(found[0] if found else None for found in (text, other)))
+    _refuse(name, *(values[0] if values else None for values in (text, other)))
 
 
 def _refuse(name: str, text: Any, other: Any) -> None:

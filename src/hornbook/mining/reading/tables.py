@@ -1,4 +1,4 @@
-"""Tables to baskets: a row per item, a row per basket with yes or no, or categories."""
+"""Reads baskets from tables with a row per item, or a row per basket of yes/no or categories."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def from_frame(
 
 
 def _columns(table: Any) -> Iterator[list[Any]]:
-    """The values of each column; asked of the table itself, which very wide ones need."""
+    """The values of each column, from the native table, for the sake of very wide ones."""
     native = table.to_native()
     library = type(native).__module__.split(".")[0]
     if library == "pandas":
@@ -53,7 +53,7 @@ def _columns(table: Any) -> Iterator[list[Any]]:
 
 
 def refuse_twins(names: Sequence[str], owner: str) -> None:
-    """Complains about columns with the same name."""
+    """Refuses columns with the same name."""
     if len(set(names)) < len(names):
         twice = sorted(name for name, number in Counter(names).items() if number > 1)
         shown = ", ".join(map(repr, twice[:5])) + (", ..." if len(twice) > 5 else "")

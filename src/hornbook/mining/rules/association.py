@@ -56,14 +56,14 @@ def association_rules(
         )
     threshold = exact(min_confidence)
     index = index_of(itemsets)
-    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     number = tested = 0
     for first, matrix in itemsets.by_length:
         step = max(1, _PAIRS // matrix.shape[1])
         for low in range(0, len(matrix) if matrix.shape[1] > 1 else 0, step):
             part = matrix[low : low + step]
             for block in _rules_of(itemsets, index, first + low, part, threshold, consequents):
-                found.append(block[:3])
+                blocks.append(block[:3])
                 number += len(block[0])
                 tested += block[3]
                 if number > limit:
@@ -72,9 +72,9 @@ def association_rules(
                         "rules.\nTry a higher confidence or support, consequents='one', or more "
                         "memory."
                     )
-    if not found:
+    if not blocks:
         return Rules.none(itemsets)
-    whole, antecedent, consequent = map(np.concatenate, zip(*found, strict=True))
+    whole, antecedent, consequent = map(np.concatenate, zip(*blocks, strict=True))
     rules = Rules(itemsets, whole, antecedent, consequent, tested)
     if min_lift > 0:
         rules = rules.take(np.flatnonzero(rules.measure("lift") >= min_lift))

@@ -1,4 +1,4 @@
-"""What a rule is worth: every measure a formula over whole columns.
+"""Measures of interest of rules, each a formula over whole columns.
 
 A rule "A -> C" is judged by four numbers: in how many baskets `A` is, in how many `C`,
 in how many both, and how many baskets there are.  Names and definitions follow mlxtend and

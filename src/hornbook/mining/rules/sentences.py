@@ -71,7 +71,7 @@ def report(itemsets: Itemsets, rules: Rules, title: str, facts: Mapping[str, Any
     """One page: the facts, the best rules in words, pictures of them, the tables.
 
     Args:
-        itemsets: What was found.
+        itemsets: The frequent itemsets.
         rules: Best first.
         title: Usually the name of the file.
         facts: What was read, dropped, asked for.

@@ -1,4 +1,4 @@
-"""Could a rule be chance?  P-values for all rules at once, and corrections for their number."""
+"""P-values of all rules at once, with corrections for multiple testing."""
 
 from __future__ import annotations
 

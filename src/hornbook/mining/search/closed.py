@@ -6,7 +6,7 @@ tails at once, in thousands of classes by the same calls to NumPy, as `projectio
 Every row also keeps, as bits, which items *all* its baskets hold.  The AND of that over the
 rows with a tail is the closed set of class and tail.  If it has an item that comes before
 the tail and is not in the class's set, then it is also found below that item, and dropped
-here.  So every closed set is met once, and nothing has to be remembered.
+here.  So every closed set is visited once, and none has to be remembered.
 
 Maximal sets are closed, and end a branch.  Where a class's set with all its tails is
 frequent, that set ends the branch; in the end, and whenever twice as many are held as were left

@@ -1,6 +1,6 @@
 """Rows of items, many classes of them side by side in flat arrays.
 
-A class is an itemset that has been found (its prefix) and what is left to do for it: the
+A class is a frequent itemset (its prefix) with the work that remains for it: the
 items that may still extend it (its tails, rarest first), and the baskets that hold it,
 each reduced to the tails it holds.  Those reduced baskets are the rows.  All classes of a
 step lie in the same few arrays, so that NumPy works on thousands of them in one call.
