@@ -101,14 +101,14 @@ def _extremes(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     finite = np.isfinite(x + y)
     columns = np.where(finite, np.floor(np.where(finite, x, 0)), -1)
     starts = np.flatnonzero(np.diff(columns, prepend=-2))
-    kept = []
+    rows = []
     for start, stop in zip(starts, [*starts[1:], len(x)], strict=True):
         part = y[start:stop]
         if finite[start]:
-            kept += [start, start + part.argmin(), start + part.argmax(), stop - 1]
+            rows += [start, start + part.argmin(), start + part.argmax(), stop - 1]
         else:
-            kept.append(start)
-    return np.unique(kept)
+            rows.append(start)
+    return np.unique(rows)
 
 
 def _name_ends(frame: Frame, ends: list[tuple[float, int, str]]) -> None:

@@ -205,11 +205,11 @@ def _template(library: Library) -> Template:
 
 def cut_settings(files: Mapping[str, bytes], tokens: set[str]) -> dict[str, Any]:
     """Returns the `tokenizer_config.json` of a pruned vocabulary."""
-    said: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for name in (SPECIAL_TOKENS_MAP, CONFIG):
-        said |= json.loads(files.get(name, b"{}").decode("utf-8-sig"))
-    kept: dict[str, Any] = {}
-    for name, value in said.items():
+        settings |= json.loads(files.get(name, b"{}").decode("utf-8-sig"))
+    pruned: dict[str, Any] = {}
+    for name, value in settings.items():
         if name == "added_tokens_decoder":  # they are in tokenizer.json
             continue
         content = value.get("content") if isinstance(value, dict) else value
@@ -219,8 +219,8 @@ def cut_settings(files: Mapping[str, bytes], tokens: set[str]) -> dict[str, Any]
             value = [
                 one for one in value if (one["content"] if isinstance(one, dict) else one) in tokens
             ]
-        kept[name] = value
-    return {**kept, "tokenizer_class": "PreTrainedTokenizerFast"}
+        pruned[name] = value
+    return {**pruned, "tokenizer_class": "PreTrainedTokenizerFast"}
 
 
 def read_files(folder: Path, *names: str) -> dict[str, bytes]:
