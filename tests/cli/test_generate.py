@@ -42,7 +42,7 @@ def test_the_folder_s_own_file_says_what_ends_a_text(folder, tmp_path, capsys):
 
     written = hornbook.load(folder).generate("今天", max_new_tokens=9, details=True).token_ids
     stop = int(written[3])
-    first = written.tolist().index(stop) + 1
+    first = list(written).index(stop) + 1
     told = shutil.copytree(folder, tmp_path / "told", ignore=shutil.ignore_patterns("manifest*"))
     content = json.dumps({"eos_token_id": [1, stop], "max_new_tokens": 9, "num_beams": 1})
     (told / "generation_config.json").write_text(content, "utf-8")
