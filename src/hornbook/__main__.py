@@ -2,7 +2,7 @@
 
 import sys
 
-from hornbook.cli import main
+from hornbook.cli import run_program as main
 
 __all__ = ["main"]
 

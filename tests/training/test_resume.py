@@ -78,6 +78,6 @@ def test_a_run_killed_at_six_moments_stopped_and_out_of_disk_ends_with_the_same_
     assert "checkpoints/step-00000009: there is no space left on the disk." in line
     assert child.stderr.count("Then continue with --resume.") == 1
     assert "Traceback" not in child.stderr
-    [line] = [line for line in child.stderr.splitlines() if line.startswith("Go on with:")]
-    assert line.startswith("Go on with:  hornbook train text-matching ")
+    [line] = [line for line in child.stderr.splitlines() if line.startswith("Continue with:")]
+    assert line.startswith("Continue with:  hornbook train text-matching ")
     assert line.count("--resume") == 1

@@ -1,7 +1,7 @@
 """The command line: one file per command, imported only when it is the one asked for.
 
-A command file has `HELP` (one line), `add_options(parser)` and `run(options)`, which
-returns the exit status or None.  Whatever is slow to import is imported inside `run`.
+A command file has `add_options(parser)` and `run(options)`, which returns the exit status or None;
+its line of help is in `COMMANDS`.  Whatever is slow to import is imported inside `run`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import importlib
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from hornbook import __version__
 from hornbook.cli.parser import Parser
@@ -21,17 +21,18 @@ from hornbook.errors import HornbookError, Stopped
 COMMANDS = {
     "demo": "train and use a text matcher on data that comes with hornbook",
     "train": "train a recipe on your data",
-    "pretrain": "train a language model on raw text",
+    "pretrain": "pretrain a language model on raw text",
     "evaluate": "measure a trained run on labelled data, or a language model on texts",
     "predict": "answer for new data with a trained run",
     "label": "propose names for unlabelled captchas",
     "make": "draw labelled captchas, or learn a vocabulary",
-    "generate": "let a model go on with a text",
-    "mine": "find what goes together in baskets: frequent itemsets and rules",
-    "export": "write a run for other programs: ONNX",
-    "convert": "write a model folder in another layout",
-    "families": "list the model families and what each can be",
+    "generate": "generate text with a language model",
+    "mine": "mine frequent itemsets and association rules",
+    "export": "export a run to ONNX",
+    "convert": "convert a model folder to another layout",
+    "families": "list the model families and their options",
     "info": "show what is installed, or what a model folder or a run holds",
+    "completion": "print a script for tab completion: bash, zsh or fish",
 }
 
 
@@ -42,31 +43,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         open_missing()
     words = [str(word) for word in (sys.argv[1:] if arguments is None else arguments)]
-    parser = Parser(
-        prog="hornbook",
-        description="Clear, fast, practical recipes and Transformers on Keras 3.",
-        epilog="hornbook COMMAND --help  explains a command.",
-    )
-    parser.add_argument("--version", action="version", version=f"hornbook {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    while words and words[0] in ("--quiet", "--verbose"):  # in front of the command, too
+        words = [*words[1:], words[0]] if words[1:2] and words[1][:2] != "--" else words[1:]
+    if words[:2] == ["train", "pretraining"]:  # the same command
+        words[:2] = ["pretrain"]
     chosen = next((word for word in words if not word.startswith("-")), None)
-    for name, help_line in COMMANDS.items():
-        command = commands.add_parser(name, help=help_line, description=help_line)
-        if name == chosen:
-            module = importlib.import_module(f"hornbook.cli.{name}")
-            command.set_defaults(run=module.run, words=words)
-            module.add_options(command)
+    verbose = "--verbose" in words
     try:
-        options = _parsed(parser, words)
-        status = _run(options)
+        options = _parsed(make_parser([chosen] if chosen else [], words), words)
+        with _output(options):
+            status = _run(options)
         if sys.stdout is not None:
-            sys.stdout.flush()  # what is wrong with it is said here, not behind Python's end
+            sys.stdout.flush()  # so that a problem with it is reported here, not at Python's exit
         return status
     except Stopped as stopped:
         again = ["hornbook", *words, *([] if "--resume" in words else ["--resume"])]
-        _say(f"hornbook: {stopped}\nGo on with:  {shlex.join(again)}")
+        _say(f"hornbook: {stopped}\nContinue with:  {shlex.join(again)}")
         return stopped.exit_status
     except HornbookError as error:
+        _traceback(verbose)
         _say(f"hornbook: {error}")
         return error.exit_status
     except KeyboardInterrupt:
@@ -80,10 +75,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         message = message_of(error)
         if message is None:
-            raise  # a mistake of ours
+            raise  # a mistake of ours, see `run_program`
         _drop_output()
+        _traceback(verbose)
         _say(f"hornbook: {message}")
         return HornbookError.exit_status
+
+
+def run_program() -> int:
+    """Runs `main` as the program: a mistake of ours is one message, a traceback with --verbose."""
+    try:
+        return main()
+    except Exception as error:
+        _traceback("--verbose" in sys.argv)
+        what = " ".join(str(error).split())[:500]
+        _say(
+            f"hornbook: internal error: {type(error).__name__}: {what}\n"
+            "This is a mistake of hornbook: run the command again with --verbose, and report it."
+        )
+        return 1
+
+
+def make_parser(chosen: Collection[str] = COMMANDS, words: Sequence[str] = ()) -> Parser:
+    """Makes the parser of the command line.
+
+    Args:
+        chosen: The commands whose options are needed; only their files are imported.
+        words: The words of the command line.
+    """
+    parser = Parser(
+        prog="hornbook",
+        description="Clear, fast, practical recipes and Transformers on Keras 3.",
+        epilog="hornbook COMMAND --help  explains a command.",
+    )
+    parser.add_argument("--version", action="version", version=f"hornbook {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, help_line in COMMANDS.items():
+        command = commands.add_parser(name, help=help_line, description=help_line)
+        if name in chosen:
+            from hornbook.cli.shared_options import add_output_options
+
+            module = importlib.import_module(f"hornbook.cli.{name}")
+            command.set_defaults(run=module.run, words=list(words))
+            module.add_options(command)
+            add_output_options(command)
+    return parser
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -96,13 +132,33 @@ def _run(options: argparse.Namespace) -> int:
         return options.run(options) or 0
 
 
-def add_encoding(parser: argparse.ArgumentParser) -> None:
-    """The option of the commands that read text."""
-    parser.add_argument(
-        "--encoding",
-        metavar="NAME",
-        help="of text files: utf-8, gb18030, cp1252 ... (default: found out, and said)",
-    )
+@contextlib.contextmanager
+def _output(options: argparse.Namespace) -> Iterator[None]:
+    """Applies --quiet and --verbose to what is printed on standard error, here and in processes."""
+    variable = "HORNBOOK_QUIET" if options.quiet else "HORNBOOK_VERBOSE"
+    before = os.environ.get(variable)
+    if options.quiet or options.verbose:
+        os.environ[variable] = "1"
+    try:
+        if options.verbose:
+            from hornbook.cli.verbose import noting_the_machine
+
+            with noting_the_machine():
+                yield
+        else:
+            yield
+    finally:
+        if before is None:
+            os.environ.pop(variable, None)
+        else:
+            os.environ[variable] = before
+
+
+def _traceback(verbose: bool) -> None:
+    if verbose:
+        import traceback
+
+        _say(traceback.format_exc().rstrip())
 
 
 def _say(message: str) -> None:
@@ -111,21 +167,21 @@ def _say(message: str) -> None:
 
 
 def _drop_output() -> None:
-    """Keeps Python from writing at its end what could not be written now."""
+    """Keeps Python from failing again at exit on what could not be written."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
-    """The options of a command.
+    """Parses the options of a command.
 
     argparse ends a list of words (prompts, files) at the first option behind it; a command that
-    says `set_defaults(words_of="prompts")` gets those behind options too.
+    calls `set_defaults(words_of="prompts")` gets those behind options too.
     """
-    options, left = parser.parse_known_args(words)
+    options, rest = parser.parse_known_args(words)
     name = getattr(options, "words_of", None)
-    if left and (name is None or any(word.startswith("-") for word in left)):
-        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    if rest and (name is None or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if name is not None:
-        setattr(options, name, [*getattr(options, name), *left])
+        setattr(options, name, [*getattr(options, name), *rest])
     return options

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hornbook.cli.model_options import add_ignore_config
+from hornbook.cli.shared_options import add_ignore_config
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

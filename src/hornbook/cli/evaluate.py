@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hornbook.cli import add_encoding
-from hornbook.cli.model_options import add_ignore_config
+from hornbook.cli.shared_options import add_encoding, add_ignore_config
 
 # what is for a language model only
 _OF_MODELS = ("window", "stride", "lines", "application", "family", "dtype")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hornbook.cli.model_options import add_ignore_config
+from hornbook.cli.shared_options import add_ignore_config
 
 if TYPE_CHECKING:
     from hornbook.pretrained import Pretrained

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hornbook.cli import add_encoding
+from hornbook.cli.shared_options import add_encoding
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

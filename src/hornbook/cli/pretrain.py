@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
+from hornbook.cli.config_file import add_config
+from hornbook.cli.shared_options import add_encoding, add_resume
 from hornbook.recipes.fields import add_flags, recipe_of_flags
 from hornbook.recipes.pretraining import Pretraining
 
@@ -14,17 +17,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "corpus",
         metavar="CORPUS",
         nargs="+",
-        help="text, JSON lines, Parquet, also .gz and .zst; folders, patterns",
+        help="text, JSON lines or Parquet, also .gz and .zst: files, folders, patterns",
     )
-    parser.add_argument("--out", metavar="RUN", type=Path, required=True, help="run folder to make")
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue a run that was cut off; begins a new one, and does nothing where it is "
-        "finished, so that a scheduler may repeat the command",
-    )
+    parser.add_argument("--out", metavar="RUN", type=Path, required=True, help="new run folder")
+    add_resume(parser)
+    add_encoding(parser)
     parser.set_defaults(words_of="corpus")
     add_flags(parser, Pretraining)
+    add_config(parser, Pretraining, parser.get_default("words") or [])
 
 
 def run(options: argparse.Namespace) -> None:
@@ -37,4 +37,7 @@ def run(options: argparse.Namespace) -> None:
     print(f"Run     {options.out}")
     print(f"Report  {options.out / 'report.html'}")
     print(f"Model   {options.out / 'model'}")
-    print(f"Use it  hornbook train RECIPE DATA --pretrained {options.out / 'model'} --out OTHER")
+    words = ["evaluate", str(options.out), options.corpus[0]]
+    print(f"Use it  hornbook {shlex.join(words)}")
+    words = ["convert", str(options.out / "model"), f"{options.out}-google", "--layout", "google"]
+    print(f"        hornbook {shlex.join(words)}")

@@ -6,28 +6,32 @@ import argparse
 import shlex
 from pathlib import Path
 
-from hornbook.cli import add_encoding
+from hornbook.cli.config_file import add_config
+from hornbook.cli.shared_options import add_encoding, add_resume
 from hornbook.recipes import RECIPES, recipe_named
 from hornbook.recipes.fields import add_flags, recipe_of_flags
+
+OWN_COMMAND = "pretraining"  # `hornbook pretrain`; `hornbook train pretraining` is the same
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     recipes = parser.add_subparsers(dest="recipe", metavar="RECIPE", required=True)
+    words = parser.get_default("words") or []
     for name in RECIPES:
+        if name == OWN_COMMAND:
+            continue
         recipe = recipe_named(name)
         command = recipes.add_parser(name, help=recipe.purpose, description=recipe.purpose)
-        command.add_argument("data", metavar="DATA", type=Path, help="folder or file to learn from")
         command.add_argument(
-            "--out", metavar="RUN", type=Path, required=True, help="run folder to make"
+            "data", metavar="DATA", type=Path, help="folder or file with the training data"
         )
         command.add_argument(
-            "--resume",
-            action="store_true",
-            help="continue a run that was cut off; begins a new one, and does nothing where it "
-            "is finished, so that a scheduler may repeat the command",
+            "--out", metavar="RUN", type=Path, required=True, help="new run folder"
         )
+        add_resume(command)
         add_encoding(command)
         add_flags(command, recipe)
+        add_config(command, recipe, words if name in words else ())
 
 
 def run(options: argparse.Namespace) -> None:
@@ -42,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
     was_finished = options.resume and RunFolder(options.out).is_finished()
     recipe.fit(options.data, options.out, resume=options.resume)
     if not was_finished:
-        with without_notes():  # `fit` has said what there is to say of the data
+        with without_notes():  # `fit` has printed what there is to know of the data
             metrics = recipe.evaluate(options.data)
         columns, rows = recipe.table(metrics)
         print_table("Validation", columns, rows)

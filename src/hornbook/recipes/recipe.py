@@ -336,6 +336,7 @@ class Recipe(ABC):
         Raises:
             HornbookError: this version does not have one of the fields.
         """
+        fields = cls.canonical_fields(fields)
         if unknown := sorted(set(fields) - set(cls.field_names())):
             raise HornbookError(
                 f"This run was made with fields that {cls.name} does not have: "

@@ -36,7 +36,7 @@ def fields(tmp_path_factory, little_vocabulary):
     config = tmp_path_factory.mktemp("config") / "config.json"
     config.write_text(json.dumps(SIZES), "utf-8")
     return {
-        "config": str(config),
+        "model_config": str(config),
         "vocabulary": str(little_vocabulary),
         "steps": 6,
         "measure_steps": 3,
@@ -147,7 +147,7 @@ def test_a_run_killed_twice_and_stopped_once_ends_with_the_same_bytes(
     assert ends == expected, child.stderr
     for name in ("model/model.safetensors", "metrics.jsonl"):
         assert (out / name).read_bytes() == (run / name).read_bytes()
-    assert child.stderr.count("Go on with:  hornbook pretrain") == 1
+    assert child.stderr.count("Continue with:  hornbook pretrain") == 1
 
 
 def test_hours_become_steps_once_and_trying_them_leaves_no_trace(
@@ -232,7 +232,7 @@ def test_each_objective_ends_with_a_model_that_does_what_it_learned(
 
 
 def test_one_goes_on_from_a_model_in_parts_and_half_precision(run, fields, little_corpus, tmp_path):
-    changes = {name: value for name, value in fields.items() if name != "config"}
+    changes = {name: value for name, value in fields.items() if name != "model_config"}
     changes |= {"steps": 2, "measure_steps": 2, "accumulate": 2, "rematerialize": True}
     changes |= {"pretrained": str(run / "model"), "compute_dtype": "bfloat16", "dropout": 0.1}
     out = tmp_path / "run"
@@ -259,7 +259,9 @@ def test_what_cannot_be_trained_is_refused_before_a_run_begins(fields, little_co
     )
     refused("less than a row of 64 tokens", little_corpus, out, batch_tokens=32, length=64)
     refused("There is no folder nowhere", little_corpus, out, vocabulary="nowhere")
-    refused("There is no configuration", little_corpus, out, **{**fields, "config": "nowhere"})
+    refused(
+        "There is no configuration", little_corpus, out, **{**fields, "model_config": "nowhere"}
+    )
     refused(
         "trains a model as seq2seq, and bert can be",
         little_corpus,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -30,7 +31,7 @@ class PretrainingOptions(Recipe):
 
     objective: str = option("mlm", "training objective", tuple(OBJECTIVES), aliases=OLD_OBJECTIVES)
     size: str = option("mini", "size of a new model", tuple(SIZES))
-    config: str | None = option(None, "config.json of a new model, instead of a size")
+    model_config: str | None = option(None, "config.json of a new model, instead of a size")
     family: str | None = option(
         None, "family of a new model; defaults to that of the objective or config"
     )
@@ -112,14 +113,19 @@ class PretrainingOptions(Recipe):
         """Raises OptionError when fields contradict each other."""
         if self.sentence_order and self.objective != "mlm":
             raise OptionError("--sentence-order goes with --objective mlm.")
-        if self.pretrained and (self.config or self.family):
+        if self.pretrained and (self.model_config or self.family):
             raise OptionError(
-                "--pretrained names a model; --config and --family are for a new one."
+                "--pretrained names a model; --model-config and --family are for a new one."
             )
         if self.tensorboard:
             from hornbook.errors import require
 
             require("tensorboard", extra="pretraining")
+
+    @classmethod
+    def canonical_fields(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+        names = {"config": "model_config"}  # before 0.1.0
+        return super().canonical_fields({names.get(x, x): value for x, value in fields.items()})
 
     def values_used(self) -> dict[str, Any]:
         from hornbook.training.optimizer import OPTIMIZERS
@@ -133,8 +139,8 @@ class PretrainingOptions(Recipe):
         if self.objective == "span":
             idle |= {"mask_unit", "words"}
         if self.pretrained is not None:
-            idle |= {"size", "config", "family", "vocabulary", "vocabulary_size", "dropout"}
-        elif self.config is not None:
+            idle |= {"size", "model_config", "family", "vocabulary", "vocabulary_size", "dropout"}
+        elif self.model_config is not None:
             idle.add("size")
         if self.vocabulary is not None:
             idle.add("vocabulary_size")

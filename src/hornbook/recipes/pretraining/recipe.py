@@ -133,7 +133,7 @@ class Pretraining(PretrainingOptions):
                 self.objective,
                 self.tokenizer,
                 size=self.size,
-                file=self.config,
+                file=self.model_config,
                 family=self.family,
                 length=self.length,
                 heads=heads,
