@@ -68,6 +68,22 @@ def test_a_step_is_that_of_adamw_with_a_rate_for_each_layer(layer_decay):
         np.testing.assert_allclose(new, expected, rtol=2e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("rates", [None, {"dense/kernel": 0.5}])
+def test_the_constants_of_fine_tuning(rates):
+    model, _ = make_model()
+    optimizer = adamw(model, steps=10_000, learning_rate=RATE, rates=rates)
+    assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.9, 0.999, EPSILON)
+    assert optimizer.global_clipnorm == 1.0
+    assert (optimizer.use_ema, optimizer.ema_momentum) == (True, 0.99)
+    schedule = optimizer._learning_rate
+    assert (schedule.warmup_steps, schedule.decay_steps) == (1000, 9000)
+    if rates is None:
+        assert optimizer.weight_decay == 0.01
+    else:
+        kernels = {v.path for v in model.trainable_variables if v.name == "kernel"}
+        assert optimizer.decays == dict.fromkeys(kernels, 0.01)
+
+
 def test_rates_shrink_from_block_to_block_towards_the_input():
     model, (first, norm, last) = make_model()
     rates = layerwise_rates(stack_of([norm, last], [first]), 0.8)
