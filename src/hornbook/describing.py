@@ -115,7 +115,7 @@ def _config(folder: Path, ignore: tuple[str, ...] = ()) -> list[list[str]]:
     ]
 
 
-def _agreement(folder: Path, family: Any, config: Any, values: dict) -> list[list[str]]:
+def _agreement(folder: Path, family: Any, config: Any, values: dict[str, Any]) -> list[list[str]]:
     """Where the weights are others than the configuration says, and what it does not speak of."""
     if (folder / KERAS_WEIGHTS).is_file():
         check_keras_file(folder / KERAS_WEIGHTS, config)

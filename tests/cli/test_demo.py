@@ -7,7 +7,7 @@ import pytest
 from hornbook.cli import main
 
 
-@pytest.mark.parametrize("name", ["mine", "mine-data", "mine-from-nothing"])
+@pytest.mark.parametrize("name", ["mine", "mine-data", "mine-from-scratch"])
 def test_a_folder_that_is_there_is_refused_at_once_and_left_alone(name, tmp_path, capsys):
     (tmp_path / name).mkdir()
     (tmp_path / name / "own.txt").write_text("mine", "utf-8")

@@ -52,7 +52,7 @@ def test_a_whole_file_is_read_in_windows(folder, corpus, capsys):
     assert main(["evaluate", str(folder), str(corpus)]) == 0
     printed = capsys.readouterr()
     assert f"on {corpus}" in printed.out
-    assert "perplexity by character" in printed.out
+    assert "perplexity per character" in printed.out
     assert "tokens" in printed.err
 
 

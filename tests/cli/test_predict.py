@@ -62,7 +62,7 @@ def test_nothing_but_errors_is_no_success(predict, tmp_path, to_file):
 def test_nothing_at_all_is_no_success(predict):
     status, out, err = predict(files=[])
     assert (status, out) == (2, "")
-    assert "nothing to answer for" in err
+    assert "no samples to answer for" in err
 
 
 def test_files_that_are_not_there_are_named_before_anything_is_computed(predict, tmp_path):

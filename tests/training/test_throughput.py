@@ -33,5 +33,5 @@ def test_a_known_device_is_looked_up_and_another_measured(monkeypatch):
     monkeypatch.setattr(throughput, "device_name", lambda: "jax on a processor")
     peak, source = peak_flops("float32")
     assert peak > 1e6
-    assert source == "jax on a processor, a product of two matrices"
+    assert source == "jax on a processor, measured with a matrix product"
     assert peak_flops("bfloat16")[0] > 1e6

@@ -10,14 +10,14 @@ from hornbook.cli.shared_options import add_ignore_config
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="SRC", type=Path, help="a model folder")
-    parser.add_argument("target", metavar="DST", type=Path, help="the folder to write")
+    parser.add_argument("target", metavar="DST", type=Path, help="new folder")
     parser.add_argument(
         "--layout",
         default="huggingface",
         choices=("huggingface", "google", "keras"),
-        help="whose files and names (default: huggingface)",
+        help="layout of the files and names (default: huggingface)",
     )
-    parser.add_argument("--family", help="read SRC as this family; without it as config.json says")
+    parser.add_argument("--family", help="family of SRC (default: that of its config.json)")
     add_ignore_config(parser)
 
 

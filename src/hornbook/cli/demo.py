@@ -7,17 +7,17 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-CRITERIA = 2  # of the six: short texts, about the same topic or saying the same
-PAIRS = 500  # of each
-# the same for both models that are compared
+CRITERIA = 2  # of six: short texts, on the same topic or with the same meaning
+PAIRS = 500  # per criterion
+# the same for both models
 FIELDS: dict[str, Any] = {"epochs": 4, "batch_size": 32, "max_length": 64, "learning_rate": 1e-3}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--out", metavar="RUN", type=Path, help="run folder to make (default: runs/demo-1, -2 ...)"
+        "--out", metavar="RUN", type=Path, help="new run folder (default: runs/demo-1, -2 ...)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of data and training (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -38,14 +38,14 @@ def run(options: argparse.Namespace) -> None:
                 f"{folder} exists already, and nothing is written over.\n"
                 "Name another folder with --out."
             )
-    out, data, from_nothing = folders
-    print(f"{tiny}, which comes with hornbook, learns two ways in which two texts can match.")
-    print("The pairs are made by hornbook itself; nothing is downloaded.\n")
+    out, data, from_scratch = folders
+    print(f"Fine-tuning {tiny}, which comes with hornbook, to match texts by two criteria.")
+    print("hornbook generates the pairs itself; nothing is downloaded.\n")
     write_demo_data(data, pairs_per_criterion=PAIRS, seed=options.seed, criteria=CRITERIA)
     _, config = read_config_file(model_folder(tiny))
     sizes = {name: config[name] for name in ("hidden_size", "num_hidden_layers")}
     print("First, for comparison, a network of the same size from random weights.\n")
-    other = TextMatching(seed=options.seed, **sizes, **FIELDS).fit(data, from_nothing)
+    other = TextMatching(seed=options.seed, **sizes, **FIELDS).fit(data, from_scratch)
     with without_notes():
         from_random = other.evaluate(data)["mean_f1"]
     print(f"\nNow {tiny}.\n")
@@ -53,14 +53,14 @@ def run(options: argparse.Namespace) -> None:
     matching.references = {"A network of the same size, from random weights": from_random}
     matching.fit(data, out)
     with without_notes():
-        found = matching.evaluate(data)
-    columns, rows = matching.table(found)
-    print_table("Validation pairs, which it never learned from", columns, rows)
-    compared = [
-        [f"from {tiny}", found["mean_f1"]],
+        metrics = matching.evaluate(data)
+    columns, rows = matching.table(metrics)
+    print_table("Validation pairs, which it was not trained on", columns, rows)
+    scores = [
+        [f"from {tiny}", metrics["mean_f1"]],
         ["from random weights", from_random],
     ]
-    print_table("The same data, epochs and size", ["", "mean F1"], compared)
+    print_table("The same data, epochs and size", ["", "mean F1"], scores)
     print_table(*_predictions(matching, data / "unseen.jsonl"))
     print(f"Run folder  {out}")
     print(f"Report      {out / 'report.html'}\n")
@@ -71,12 +71,12 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _folders(out: Path) -> list[Path]:
-    """Of the run, of its data, and of the run that it is compared with."""
-    return [out, *(out.with_name(f"{out.name}-{end}") for end in ("data", "from-nothing"))]
+    """Returns the folders of the run, of its data, and of the run it is compared with."""
+    return [out, *(out.with_name(f"{out.name}-{end}") for end in ("data", "from-scratch"))]
 
 
 def _free_folders(parent: Path) -> list[Path]:
-    """With the first number for which none of them is there."""
+    """Returns folders with the first number for which none of them exists."""
     for number in itertools.count(1):
         folders = _folders(parent / f"demo-{number}")
         if not any(folder.exists() for folder in folders):
@@ -84,8 +84,8 @@ def _free_folders(parent: Path) -> list[Path]:
     return folders
 
 
-def _predictions(matching, file: Path) -> tuple[str, list[str], list[list]]:
-    """A table of one unseen pair for each criterion."""
+def _predictions(matching: Any, file: Path) -> tuple[str, list[str], list[list[Any]]]:
+    """Returns a table of one unseen pair per criterion."""
     answers = list(matching.predict_files([file]))
     first = {answer["criterion"]: answer for answer in reversed(answers)}
     rows = [

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from hornbook.cli.shared_options import add_encoding, add_ignore_config
 
-# what is for a language model only
+# options for language models only
 _OF_MODELS = ("window", "stride", "lines", "application", "family", "dtype")
+
+
+Figures = dict[str, Any]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -17,45 +21,48 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="RUN|MODEL",
         nargs="+",
         type=Path,
-        help="a trained run, or several that answer together, or the folder of a model",
+        help="a trained run, or several as an ensemble, or a model folder",
     )
     parser.add_argument(
         "data",
         metavar="DATA",
         type=Path,
-        help="of a run labelled data, as for training; of a model a text file, or .jsonl with "
-        "`text` and perhaps `prompt`; -: standard input",
+        help="for a run labelled data, as for training; for a model a text file, or .jsonl with "
+        "`text` and optionally `prompt`; -: standard input",
     )
     parser.add_argument(
         "--split",
         choices=("train", "valid", "test"),
-        help="which part of a run's DATA (default: valid; where there is none, test or all)",
+        help="split of a run's DATA (default: valid; if there is none, test or all)",
     )
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--json", action="store_true", help="print the metrics as JSON")
     add_encoding(parser)
     group = parser.add_argument_group("language models")
-    group.add_argument("--window", type=int, metavar="N", help="read so many tokens at once")
+    group.add_argument("--window", type=int, metavar="N", help="tokens per window")
     group.add_argument(
-        "--stride", type=int, metavar="N", help="from one window to the next (default: half of it)"
+        "--stride",
+        type=int,
+        metavar="N",
+        help="tokens between windows (default: half a window)",
     )
     group.add_argument(
-        "--lines", action="store_const", const=True, help="each line is a text of its own"
+        "--lines", action="store_const", const=True, help="treat each line as a text"
     )
     group.add_argument(
         "--application",
         choices=("encoder", "causal_lm", "prefix_lm", "seq2seq"),
-        help="what the model is to be (default: what its family is)",
+        help="application of the model (default: that of its family)",
     )
-    group.add_argument("--family", help="read MODEL as this family")
+    group.add_argument("--family", help="read MODEL as a model of this family")
     add_ignore_config(group)
     group.add_argument(
         "--dtype",
         metavar="TYPE",
-        help="what the weights are kept in, as variable_dtype of hornbook.load; anything else than "
-        "float32 is printed beside it (default: float32)",
+        help="dtype of the weights, as variable_dtype of hornbook.load; others than float32 are "
+        "compared with it (default: float32)",
     )
     group = parser.add_argument_group("images")
-    group.add_argument("--views", type=int, metavar="N", help="views averaged: 1, 2 or 10")
+    group.add_argument("--views", type=int, metavar="N", help="views to average: 1, 2 or 10")
     group.add_argument("--report", type=Path, metavar="PAGE.html", help="write a page with images")
 
 
@@ -64,22 +71,22 @@ def run(options: argparse.Namespace) -> None:
 
     folder = options.folders[0]
     is_model = _is_model(folder)
-    given = [name for name in _OF_MODELS if getattr(options, name) is not None]
-    if given and not is_model:
-        raise OptionError(f"--{given[0]} is for language models, and {folder} is a trained run.")
+    names = [name for name in _OF_MODELS if getattr(options, name) is not None]
+    if names and not is_model:
+        raise OptionError(f"--{names[0]} is for language models, and {folder} is a trained run.")
     if options.split is not None and is_model:
-        raise OptionError(f"--split is for runs, and {folder} is a model: it reads all of a file.")
+        raise OptionError(f"--split is for runs, and {folder} is a model, measured on whole files.")
     of_images = [name for name in ("views", "report") if getattr(options, name) is not None]
     if of_images and is_model:
         raise OptionError(f"--{of_images[0]} is for runs of images, and {folder} is a model.")
     if is_model and len(options.folders) > 1:
-        raise OptionError("Runs may answer together, models do not: name one model.")
+        raise OptionError("Only runs form an ensemble: name one model.")
     title = f"{' + '.join(map(str, options.folders))} on {options.data}"
     _show(options, title, *(_of_model(options) if is_model else _of_run(options)))
 
 
 def _is_model(folder: Path) -> bool:
-    """Whether a folder is a model and no run, nor a model that a recipe needs more with."""
+    """Whether a folder is a model: neither a run, nor a model that only works with its recipe."""
     from hornbook.pretrained.opening.model_folder import CONFIG_NAMES
     from hornbook.pretrained.opening.shipped import model_folder
     from hornbook.recipes.recipe import read_saved
@@ -89,10 +96,10 @@ def _is_model(folder: Path) -> bool:
         return False
     if not (folder / "recipe.json").is_file():
         return True
-    return read_saved(folder)[0]["recipe"] == "pretraining"
+    return bool(read_saved(folder)[0]["recipe"] == "pretraining")
 
 
-def _of_run(options: argparse.Namespace):
+def _of_run(options: argparse.Namespace) -> tuple[Figures, list[str], list[list[Any]]]:
     from hornbook.recipes import open_runs
     from hornbook.recipes.fields import check_choices
 
@@ -102,17 +109,17 @@ def _of_run(options: argparse.Namespace):
     return metrics, *recipe.table(metrics)
 
 
-def _of_model(options: argparse.Namespace):
-    """Figures and table; in fewer bits than float32 beside those of float32."""
+def _of_model(options: argparse.Namespace) -> tuple[Figures, list[str], list[list[Any]]]:
+    """Returns metrics and table; with fewer bits than float32 beside those of float32."""
     from hornbook.pretrained import load
     from hornbook.pretrained.opening.model_folder import policy
     from hornbook.pretrained.tasks.corpus_scoring import evaluate_corpus, read_corpus
 
-    found = {}
+    metrics: dict[str, Figures] = {}
     corpus = None
     dtypes = dict.fromkeys(["float32", options.dtype or "float32"])
     for dtype in dtypes:
-        policy(variable_dtype=dtype)  # refused before anything is measured
+        policy(variable_dtype=dtype)  # errors come before anything is measured
     for dtype in dtypes:
         model = load(
             options.folders[0],
@@ -124,44 +131,52 @@ def _of_model(options: argparse.Namespace):
         masked = model.config.application == "encoder"
         corpus = corpus or read_corpus(options.data, lines=bool(options.lines) or masked)
         sizes = {"window": options.window, "stride": options.stride}
-        found[dtype] = evaluate_corpus(model, corpus, **sizes)
+        metrics[dtype] = evaluate_corpus(model, corpus, **sizes)
         del model  # before the next one is loaded
-    return _with_change(found, "pseudo-" if masked else "")
+    return _with_change(metrics, "pseudo-" if masked else "")
 
 
-def _with_change(found: dict[str, dict], kind: str) -> tuple[dict, list, list]:
-    """The figures of the last type of weights, and the table of all."""
-    *_, dtype = found
+def _with_change(
+    metrics: dict[str, Figures], kind: str
+) -> tuple[Figures, list[str], list[list[Any]]]:
+    """Returns the metrics of the last dtype, and a table of all."""
+    *_, dtype = metrics
     names = {
         "texts": "texts",
         "tokens": "tokens",
         "unknown_tokens": "unknown tokens",
         "characters": "characters",
         "bytes": "bytes",
-        "perplexity": f"{kind}perplexity by token",
-        "perplexity_per_character": f"{kind}perplexity by character",
-        "perplexity_per_byte": f"{kind}perplexity by byte",
-        "bits_per_byte": "bits by byte",
+        "perplexity": f"{kind}perplexity per token",
+        "perplexity_per_character": f"{kind}perplexity per character",
+        "perplexity_per_byte": f"{kind}perplexity per byte",
+        "bits_per_byte": "bits per byte",
         "window": "window",
         "stride": "stride",
     }
     rows = [
-        [title, *(one[name] for one in found.values())]
+        [title, *(one[name] for one in metrics.values())]
         for name, title in names.items()
-        if name in found[dtype]
+        if name in metrics[dtype]
     ]
-    figures = {"dtype": dtype, **found[dtype]}
+    figures = {"dtype": dtype, **metrics[dtype]}
     if dtype != "float32":
-        before = found["float32"]["perplexity"]
+        before = metrics["float32"]["perplexity"]
         figures |= {
             "perplexity_of_float32": before,
             "perplexity_change": figures["perplexity"] / before - 1,
         }
         rows.append(["change of perplexity", None, f"{figures['perplexity_change']:+.3%}"])
-    return figures, ["", *found], rows
+    return figures, ["", *metrics], rows
 
 
-def _show(options: argparse.Namespace, title: str, figures: dict, head: list, rows: list) -> None:
+def _show(
+    options: argparse.Namespace,
+    title: str,
+    figures: Figures,
+    head: list[str],
+    rows: list[list[Any]],
+) -> None:
     import json
 
     from hornbook.progress import print_table

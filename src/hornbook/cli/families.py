@@ -7,7 +7,7 @@ import argparse
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--markdown", action="store_true", help="print the page that the documentation has"
+        "--markdown", action="store_true", help="print the page of the documentation"
     )
 
 

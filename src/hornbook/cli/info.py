@@ -10,7 +10,7 @@ from hornbook.cli.shared_options import add_ignore_config
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", metavar="FOLDER", type=Path, nargs="?", help="a model folder or a run"
+        "folder", metavar="FOLDER", type=Path, nargs="?", help="a model folder or a run folder"
     )
     add_ignore_config(parser)
 

@@ -5,28 +5,29 @@ from __future__ import annotations
 import argparse
 import contextlib
 from pathlib import Path
+from typing import Any
 
-SHOWN = 20  # proposals that are printed
+SHOWN = 20  # proposals to print
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", metavar="RUN", help="a trained captcha run", type=Path)
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="images without labels")
     parser.add_argument(
-        "--apply", action="store_true", help="rename them, and write a file that can undo it"
+        "--apply", action="store_true", help="rename the files, and write a file to undo it"
     )
     parser.add_argument(
         "--min-confidence",
         metavar="P",
         type=float,
         default=0.95,
-        help="leave alone what it is less sure of (default: 0.95)",
+        help="minimum confidence for renaming (default: 0.95)",
     )
     parser.add_argument(
         "--out", metavar="FILE", type=Path, help="write all proposals: .csv, .tsv or .jsonl"
     )
     parser.add_argument(
-        "--undo", metavar="FILE", type=Path, help="give back the old names; nothing else is done"
+        "--undo", metavar="FILE", type=Path, help="restore the old names, and do nothing else"
     )
 
 
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
 
     with contextlib.ExitStack() as stack:
         if options.folder.is_dir():
-            try:  # two that rename the same images would be in each other's way
+            try:  # two processes must not rename the same images
                 stack.enter_context(locked_folder(options.folder))
             except WriteError:
                 if options.apply or options.undo is not None:
@@ -58,23 +59,25 @@ def _label(options: argparse.Namespace) -> None:
     if options.out is not None:
         check_ending(options.out)
     if not 0 <= options.min_confidence <= 1:
-        raise OptionError(f"--min-confidence {options.min_confidence}: it is a share from 0 to 1.")
+        raise OptionError(f"--min-confidence {options.min_confidence}: expected a share of 0 to 1.")
     recipe = open_run(options.run_folder)
     if recipe.name != "captcha":
-        raise OptionError(f"{options.run_folder} is a run of {recipe.name}, not of captcha.")
-    found = find_images(options.folder)
+        raise OptionError(f"{options.run_folder} is a {recipe.name} run, not a captcha run.")
+    images = find_images(options.folder)
     named = mend(options.folder)
-    paths = [path for path in found if path not in named and is_inside(path, options.folder)]
-    if left := sum(path in named for path in found):
-        note(f"{left:,} images have been named by an earlier call and are left alone.")
-    if behind := sum(not is_inside(path, options.folder) for path in found):
-        note(f"{behind:,} images lie behind links to other folders and are left alone.")
+    paths = [path for path in images if path not in named and is_inside(path, options.folder)]
+    if count := sum(path in named for path in images):
+        note(f"{count:,} images were named by an earlier call and keep their names.")
+    if count := sum(not is_inside(path, options.folder) for path in images):
+        note(f"{count:,} images are behind links to other folders and keep their names.")
     if not paths:
         print("Nothing to rename.")
         return
     answers = recipe.predict(paths)
     if all(answer["error"] is not None for answer in answers):
-        raise DataError(f"None of {len(paths):,} can be read.  The first: {answers[0]['error']}")
+        raise DataError(
+            f"None of {len(paths):,} images can be read.  The first: {answers[0]['error']}"
+        )
     if options.out is not None:
         write_answers(options.out, answers)
         print(f"{len(answers):,} proposals in {options.out}")
@@ -91,7 +94,7 @@ def _label(options: argparse.Namespace) -> None:
     _apply(renamings, options.folder, len(paths))
 
 
-def _apply(renamings, folder: Path, total: int) -> None:
+def _apply(renamings: Any, folder: Path, total: int) -> None:
     import datetime
 
     from hornbook.data.images.renaming import rename
@@ -106,17 +109,17 @@ def _apply(renamings, folder: Path, total: int) -> None:
     print(f"Undo    hornbook label RUN {folder} --undo {undo_file}")
 
 
-def _print(answers: list[dict], unfit: int, options: argparse.Namespace) -> None:
-    """The proposals it is least sure of: those a person should look at."""
+def _print(answers: list[dict[str, Any]], unfit: int, options: argparse.Namespace) -> None:
+    """Prints the least confident proposals, for a person to check."""
     from hornbook.progress import note, print_table
 
     for answer in answers:
         if answer["error"] is not None:
-            note(f"{answer['error']}  It is left alone.")
+            note(f"{answer['error']}  It keeps its name.")
     read = [answer for answer in answers if answer["error"] is None]
     least = sorted(read, key=lambda answer: answer["confidence"])[:SHOWN]
     print_table(
-        f"The {len(least)} it is least sure of",
+        f"The {len(least)} least confident",
         ["file", "text", "confidence", "renamed"],
         [
             [
@@ -129,7 +132,7 @@ def _print(answers: list[dict], unfit: int, options: argparse.Namespace) -> None
         ],
     )
     if unfit:
-        note(f"{unfit:,} texts have characters that a file's name cannot have: use --out.")
+        note(f"{unfit:,} texts have characters that file names cannot have: use --out.")
 
 
 def _undo(file: Path, folder: Path) -> None:
@@ -138,4 +141,4 @@ def _undo(file: Path, folder: Path) -> None:
     done, failed = undo(file, folder)
     print(f"{done:,} images have their old names again.")
     if failed:
-        print(f"{failed:,} have not: they are gone, or the old name is taken.")
+        print(f"{failed:,} have not: the file is gone, or the old name is taken.")

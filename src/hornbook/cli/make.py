@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from hornbook.data.captchas.styles import LIBRARY, MIXED, STYLE_NAMES
 from hornbook.text.learning import KINDS
@@ -20,69 +21,79 @@ def run(options: argparse.Namespace) -> None:
     {"captchas": _make_captchas, "vocabulary": _make_vocabulary}[options.what](options)
 
 
-def _add_captcha_options(kinds: argparse._SubParsersAction) -> None:
+def _add_captcha_options(kinds: argparse._SubParsersAction[Any]) -> None:
     purpose = "draw labelled captchas, each named after its text"
     captchas = kinds.add_parser("captchas", help=purpose, description=purpose)
     captchas.add_argument("folder", metavar="FOLDER", type=Path, help="a new folder")
-    captchas.add_argument("--count", metavar="N", type=int, default=1000, help="default: 1000")
+    captchas.add_argument(
+        "--count", metavar="N", type=int, default=1000, help="how many (default: 1000)"
+    )
     captchas.add_argument(
         "--style",
         default=MIXED,
         choices=STYLE_NAMES,
-        help=f"{LIBRARY} needs the package of that name (default: {MIXED}, of our own)",
+        help=f"{LIBRARY} needs the package of that name (default: {MIXED}, our own styles)",
     )
     captchas.add_argument(
-        "--length", metavar="N|N-M", default="4", help="characters of a text (default: 4)"
+        "--length", metavar="N|N-M", default="4", help="characters per captcha (default: 4)"
     )
     captchas.add_argument(
         "--characters",
         default="digits+lower",
         help="a list such as 0123abc, or digits, lower, upper joined by + (default: digits+lower)",
     )
-    captchas.add_argument("--size", metavar="WxH", default="160x60", help="default: 160x60")
+    captchas.add_argument(
+        "--size", metavar="WxH", default="160x60", help="pixels (default: 160x60)"
+    )
     captchas.add_argument(
         "--fonts", metavar="FILE", nargs="+", default=[], help="font files, or folders of them"
     )
-    captchas.add_argument("--seed", type=int, default=0, help="of everything (default: 0)")
-    captchas.add_argument("--workers", type=int, help="processes (default: one a core)")
+    captchas.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
+    captchas.add_argument("--workers", type=int, help="number of processes (default: one per core)")
 
 
-def _add_vocabulary_options(kinds: argparse._SubParsersAction) -> None:
-    purpose = "learn a vocabulary from text, JSON lines or Parquet (.gz and .zst, too)"
+def _add_vocabulary_options(kinds: argparse._SubParsersAction[Any]) -> None:
+    purpose = "learn a vocabulary from text, JSON lines or Parquet (.gz and .zst too)"
     vocabulary = kinds.add_parser("vocabulary", help=purpose, description=purpose)
     vocabulary.add_argument("corpus", metavar="CORPUS", nargs="+", help="files, folders, patterns")
-    vocabulary.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="a new one")
+    vocabulary.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="new folder")
     vocabulary.add_argument(
-        "--size", metavar="N", type=int, default=8000, help="the most tokens (default: 8000)"
+        "--size",
+        metavar="N",
+        type=int,
+        default=8000,
+        help="maximum tokens (default: 8000)",
     )
     vocabulary.add_argument(
         "--kind",
         choices=KINDS,
         default="wordpiece",
-        help="as BERT's, GPT-2's, or ALBERT's and T5's (default: wordpiece)",
+        help="as for BERT, GPT-2, or ALBERT and T5 (default: wordpiece)",
     )
     vocabulary.add_argument(
         "--lowercase",
         action=argparse.BooleanOptionalAction,
-        help="forget the case of letters (default: wordpiece does)",
+        help="lower-case all text (default: only for wordpiece)",
     )
     vocabulary.add_argument(
         "--sentinels",
         metavar="N",
         type=int,
         default=0,
-        help="tokens no text has, which --objective span needs, T5 has 100 (default: 0)",
+        help="sentinel tokens, which --objective span needs; T5 has 100 (default: 0)",
     )
     vocabulary.add_argument(
         "--characters",
         metavar="N",
         type=int,
         default=200_000_000,
-        help="learn from about so many, spread over the corpus (default: 200 million)",
+        help="characters to learn from, spread over the corpus (default: 200 million)",
     )
-    vocabulary.add_argument("--text-field", default="text", help="of JSON lines and Parquet")
     vocabulary.add_argument(
-        "--lines", action="store_true", help="each line of a text file is a document"
+        "--text-field", default="text", help="in JSON lines and Parquet (default: text)"
+    )
+    vocabulary.add_argument(
+        "--lines", action="store_true", help="treat each line of a text file as a document"
     )
     vocabulary.add_argument(
         "--skip-bad", action="store_true", help="skip documents that cannot be read, and count them"
@@ -109,7 +120,7 @@ def _make_vocabulary(options: argparse.Namespace) -> None:
         named="--size",
     )
     fit = measure_fit(tokenizer, list(texts(500_000)))
-    columns = ["kind", "tokens", "tokens a character", "characters covered"]
+    columns = ["kind", "tokens", "tokens per character", "characters covered"]
     row = [tokenizer.kind, tokenizer.vocabulary_size, fit.tokens / max(fit.characters, 1)]
     print_table("", columns, [[*row, f"{fit.covered:.3%}"]])
     for sample in fit.samples:
@@ -135,7 +146,7 @@ def _make_captchas(options: argparse.Namespace) -> None:
 
 
 def _pair(text: str, between: str, flag: str) -> tuple[int, int]:
-    """`160x60` or `4-6` as two numbers; one number stands for both."""
+    """Returns `160x60` or `4-6` as two numbers; one number stands for both."""
     from hornbook.errors import OptionError
 
     first, _, second = text.lower().partition(between)

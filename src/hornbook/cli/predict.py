@@ -13,16 +13,16 @@ from hornbook.cli.shared_options import add_encoding
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "What cannot be read gets a row that says why.  The exit status is 0 when there is one "
-        "answer at least, and 2 when there is none or a FILE is missing."
+        "Samples that cannot be read get a row with the reason.  The exit status is 0 if there is "
+        "at least one answer, and 2 if there is none or a FILE is missing."
     )
     parser.add_argument("run_folder", metavar="RUN", type=Path, help="a trained run")
     parser.add_argument(
         "sources",
         metavar="FILE",
         nargs="*",
-        help="what to answer for, files or folders (default: -, stdin); further runs before them "
-        "answer together with RUN",
+        help="files or folders with the samples (default: -, stdin); further runs before them form "
+        "an ensemble with RUN",
     )
     parser.set_defaults(words_of="sources")
     parser.add_argument(
@@ -33,11 +33,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_encoding(parser)
     parser.add_argument(
-        "--criterion", metavar="NAME", help="text-matching: for rows that do not name theirs"
+        "--criterion", metavar="NAME", help="text-matching: criterion of rows that name none"
     )
-    parser.add_argument("--top", metavar="N", type=int, help="images: classes named (default: 5)")
+    parser.add_argument("--top", metavar="N", type=int, help="images: classes to name (default: 5)")
     parser.add_argument(
-        "--views", metavar="N", type=int, help="images: views averaged: 1, 2 or 10 (default: 1)"
+        "--views",
+        metavar="N",
+        type=int,
+        help="images: views to average: 1, 2 or 10 (default: 1)",
     )
 
 
@@ -52,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
     while sources and (Path(sources[0]) / "recipe.json").is_file():
         runs.append(Path(sources[0]))
         sources = sources[1:]
-    if all(run.is_dir() for run in runs):  # else that is what is said
+    if all(run.is_dir() for run in runs):  # else that is the error
         _check_there(sources)
     recipe = open_runs(runs)
     choices = {name: getattr(options, name) for name in ("criterion", "top", "views")}
@@ -68,21 +71,21 @@ def run(options: argparse.Namespace) -> None:
 
 
 class _Counted:
-    """Answers as they come, counted.
+    """Counts answers as they come.
 
     Args:
         rows: The answers.
-        say_errors: Whether the `error` of a row says why it is none.
+        with_errors: Whether the `error` of a row says why it has no answer.
     """
 
-    def __init__(self, rows: Iterable[Mapping[str, Any]], say_errors: bool):
-        self._rows, self._say_errors = rows, say_errors
+    def __init__(self, rows: Iterable[Mapping[str, Any]], with_errors: bool):
+        self._rows, self._with_errors = rows, with_errors
         self.answers = self.errors = 0
         self._first = ""
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         for row in self._rows:
-            if self._say_errors and row["error"]:
+            if self._with_errors and row["error"]:
                 self.errors += 1
                 self._first = self._first or str(row["error"])
             else:
@@ -90,24 +93,20 @@ class _Counted:
             yield row
 
     def check(self) -> None:
-        """Raises:
-        DataError: there is no answer.
-        """
+        """Raises DataError when there is no answer."""
         from hornbook.errors import DataError
         from hornbook.progress import note
 
         if self.errors and not self.answers:
             raise DataError(f"None of {self.errors:,} could be answered.  The first: {self._first}")
         if not self.answers:
-            raise DataError("There is nothing to answer for.")
+            raise DataError("There are no samples to answer for.")
         if self.errors:
             note(f"{self.errors:,} could not be answered.  The first: {self._first}")
 
 
 def _check_there(sources: Sequence[str]) -> None:
-    """Raises:
-    DataError: naming the sources that are not there, before anything is computed.
-    """
+    """Raises DataError naming missing sources, before anything is computed."""
     from hornbook.errors import DataError
     from hornbook.files import some
 

@@ -47,7 +47,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'hornbook.recipes' has no attribute {name!r}")
 
 
-def recipe_named(name: str):
+def recipe_named(name: str) -> Any:
     """The class of the recipe called `name`.
 
     Raises:
@@ -59,7 +59,7 @@ def recipe_named(name: str):
     return getattr(importlib.import_module(module), attribute)
 
 
-def open_runs(folders: Sequence[str | Path]):
+def open_runs(folders: Sequence[str | Path]) -> Any:
     """Opens one trained run, or several that answer together.
 
     Raises:
@@ -71,7 +71,7 @@ def open_runs(folders: Sequence[str | Path]):
     return first
 
 
-def open_run(folder: str | Path):
+def open_run(folder: str | Path) -> Any:
     """Opens a trained run of whatever recipe made it.
 
     Raises:

@@ -190,7 +190,7 @@ class EncoderRecipe(Recipe):
         limit = min(self.max_length, self.encoder.config.max_length)
         return Lengths(np.array(tokens), limit, unknown / max(sum(tokens), 1))
 
-    def batches(self, columns: Mapping[str, Sequence], epoch: int) -> list[Batch]:
+    def batches(self, columns: Mapping[str, Sequence[Any]], epoch: int) -> list[Batch]:
         """Returns the batches of an epoch: a pure function of the seed and the epoch."""
         from hornbook.training.text_batches import epoch_batches
 
@@ -202,7 +202,7 @@ class EncoderRecipe(Recipe):
             max_length=self.encoder.config.max_length,
         )
 
-    def predicted(self, columns: Mapping[str, Sequence]) -> np.ndarray:
+    def predicted(self, columns: Mapping[str, Sequence[Any]]) -> np.ndarray:
         """Returns the logits of each sample, `(samples, outputs)`."""
         from hornbook.training.text_batches import predicted_logits
 

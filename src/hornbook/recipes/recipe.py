@@ -68,7 +68,7 @@ class Recipe(ABC):
         super().__init_subclass__(**keywords)
         checked(cls)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.cut_off = False  # whether training was interrupted
         problems = {}
         for item in options_of(self):

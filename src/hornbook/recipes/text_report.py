@@ -52,7 +52,8 @@ class TextReport(ABC):
 
     def results(self) -> tuple[list[str], list[list[Any]]]:
         """Returns columns and rows of the results."""
-        return self.recipe.table(self.metrics)
+        columns, rows = self.recipe.table(self.metrics)
+        return columns, rows
 
     def comparisons(self) -> list[str]:
         """Returns what other models reach, a line each."""

@@ -1,4 +1,4 @@
-"""The running average of the weights, which evaluates better than the last step."""
+"""The exponential moving average of the weights, which scores better than the last step."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 
 @contextlib.contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
-    """Inside the block the model has the averages its optimizer kept; after it, its own again."""
+    """Gives the model its optimizer's averages in the block, and its own weights after it."""
     if not model.optimizer.use_ema:
         yield
         return
     variables = model.trainable_variables
     own = _copies(variables)
     model.optimizer.finalize_variable_values(variables)
-    # on JAX each variable now shares its buffer with the optimizer's average, and whoever
-    # donates one of them deletes both
+    # on JAX each variable now shares its buffer with the optimizer's average, and donating one of
+    # them deletes both
     _assign(variables, _copies(variables))
     try:
         yield
@@ -28,7 +28,7 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
 
 
 def _copies(variables: list[keras.Variable]) -> list[np.ndarray]:
-    """The values, as arrays of their own: on some backends they are views of the variables."""
+    """Returns copies of the values: on some backends arrays are views of the variables."""
     return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
 
 

@@ -1,9 +1,9 @@
-"""A Keras model as an ONNX file that computes the same: written by Keras, then tried and compared.
+"""Exports a Keras model to ONNX with Keras, then runs the file and compares the outputs.
 
 Keras can write ONNX on every backend in principle.  Measured with Keras 3.15: PyTorch and
-TensorFlow write files that are right, with batches of any size; JAX goes through jax2onnx, whose
-max pooling ONNX Runtime refuses.  So the model is opened again on a backend that can, in a process
-of its own, when this one cannot, and no file is kept before ONNX Runtime has agreed with Keras.
+TensorFlow write correct files, with batches of any size; JAX goes through jax2onnx, whose max
+pooling ONNX Runtime refuses.  So where this backend cannot export, a process on another one does,
+and a file is only kept when ONNX Runtime agrees with Keras.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 from hornbook.errors import HornbookError, MissingExtraError, require
 from hornbook.files import atomic_file
 
-# backend -> what its way to ONNX needs, besides onnx and onnxruntime; the best way first
+# backend -> the packages its export needs, besides onnx and onnxruntime; the best backend first
 ROUTES = {
     "torch": ("torch", "onnxscript"),
     "tensorflow": ("tensorflow", "tf2onnx"),
@@ -39,21 +39,21 @@ TRIED_BATCHES = (1, 3)
 def export_onnx(
     model: keras.Model, file: str | Path, *, metadata: Mapping[str, str], elsewhere: Sequence[str]
 ) -> float:
-    """Writes `file`, checked, or nothing.
+    """Writes `file`, checked, or raises.
 
     Args:
         model: Functional, from float pixels of 0 to 255, `(batch, ...)`, to one output.
         file: The file to write or replace; it ends in `.onnx`.
-        metadata: Kept in the file, for whoever reads with it.
-        elsewhere: The words behind `hornbook` that do the same: they are run on another backend
-            when this one has no way.
+        metadata: Kept in the file.
+        elsewhere: The words of the `hornbook` command that exports the same; it is run on another
+            backend where this one cannot export.
 
     Returns:
         The largest difference between ONNX Runtime's outputs and this model's.
 
     Raises:
-        MissingExtraError: no backend here has all that its way needs.
-        HornbookError: the file was written, and does not compute the same.
+        MissingExtraError: no installed backend can export.
+        HornbookError: the outputs of the file differ.
     """
     for package in ("onnx", "onnxruntime"):
         require(package, extra="onnx")
@@ -70,13 +70,13 @@ def export_onnx(
 
 
 def route_here(backend: str) -> str:
-    """The backend that will write: this one if it can well, else the best that is installed.
+    """Returns the backend to export with: this one if it can, else the best that is installed.
 
     Raises:
         MissingExtraError: there is none.
     """
     able = [name for name, packages in ROUTES.items() if all(map(_installed, packages))]
-    if backend in able and backend != "jax":  # jax only when nothing else is there
+    if backend in able and backend != "jax":  # jax only if there is no other
         return backend
     if able:
         return able[0]
@@ -91,11 +91,11 @@ def largest_difference(model: keras.Model, data: bytes) -> float:
     """Compares an ONNX file with the model on random images, in batches of 1 and of 3.
 
     Raises:
-        HornbookError: it cannot be run, or the outputs differ by more than the tolerance.
+        HornbookError: the file cannot be run, or the outputs differ by more than the tolerance.
     """
     runtime = require("onnxruntime", extra="onnx")
     options = runtime.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong is said below, once
+    options.log_severity_level = 4  # errors are reported below, once
     random = np.random.default_rng(0)
     largest = 0.0
     for batch in TRIED_BATCHES:
@@ -104,18 +104,18 @@ def largest_difference(model: keras.Model, data: bytes) -> float:
         expected = keras.ops.convert_to_numpy(model.predict_on_batch(pixels))
         try:
             session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-            (found,) = session.run(None, {session.get_inputs()[0].name: pixels})
+            (outputs,) = session.run(None, {session.get_inputs()[0].name: pixels})
         except Exception as error:  # ONNX Runtime's own, of which there are many
             raise HornbookError(
-                f"The ONNX file that Keras wrote cannot be run: {str(error).splitlines()[0]}\n"
-                "Nothing was kept.  On another backend it may work: "
+                f"ONNX Runtime cannot run the file that Keras wrote: {str(error).splitlines()[0]}\n"
+                "No file was kept.  Another backend may work: "
                 "pip install 'hornbook[onnx,torch]'"
             ) from None
-        difference = float(np.abs(found - expected).max())
+        difference = float(np.abs(outputs - expected).max())
         if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
             raise HornbookError(
                 f"The ONNX file that Keras wrote differs from the model by {difference:.2g}.\n"
-                "Nothing was kept.  Please report it with what `hornbook info` shows."
+                "No file was kept.  Please report this with the output of `hornbook info`."
             )
         largest = max(largest, difference)
     return largest
@@ -126,8 +126,10 @@ def _installed(package: str) -> bool:
 
 
 def _written(model: keras.Model) -> bytes:
-    """What Keras's own export writes, read back: the converters want a file."""
-    model(np.zeros((1, *model.input.shape[1:]), np.float32))  # Keras exports what was called
+    """Returns the bytes of Keras's own export: the converters want a file."""
+    model(
+        np.zeros((1, *model.input.shape[1:]), np.float32)
+    )  # Keras only exports a model that was called
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of converters, about Python values in a trace
         file = Path(folder, "model.onnx")
@@ -137,30 +139,34 @@ def _written(model: keras.Model) -> bytes:
 
 
 def _in_one_piece(file: Path) -> bytes:
-    """The file with the weights in it: large models have them in a second file."""
+    """Returns the file with the weights in it: large models have them in a second file."""
     onnx = require("onnx", extra="onnx")
-    return onnx.load(file).SerializeToString()
+    data: bytes = onnx.load(file).SerializeToString()
+    return data
 
 
 def _with_metadata(data: bytes, metadata: Mapping[str, str]) -> bytes:
     onnx = require("onnx", extra="onnx")
     model: Any = onnx.load_from_string(data)
     onnx.helper.set_model_props(model, dict(metadata))
-    return model.SerializeToString()
+    serialized: bytes = model.SerializeToString()
+    return serialized
 
 
 def _written_elsewhere(backend: str, words: Sequence[str]) -> bytes:
-    """The same command in a process on another backend."""
+    """Runs the same command in a process on another backend."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "model.onnx")
         command = [sys.executable, "-m", "hornbook", *words, "--out", str(file)]
-        done = subprocess.run(
+        result = subprocess.run(
             command,
             env={**os.environ, "KERAS_BACKEND": backend, "HORNBOOK_QUIET": "1"},
             capture_output=True,
             text=True,
             check=False,
         )
-        if done.returncode or not file.is_file():
-            raise HornbookError(f"Writing ONNX on {backend} failed:\n{done.stderr.strip()[-2000:]}")
+        if result.returncode or not file.is_file():
+            raise HornbookError(
+                f"Writing ONNX on {backend} failed:\n{result.stderr.strip()[-2000:]}"
+            )
         return file.read_bytes()

@@ -1,7 +1,7 @@
-"""The training loop: epochs of batches, evaluated, saved, and able to go on after a kill.
+"""The training loop: epochs of batches, evaluated, saved, and able to resume after a kill.
 
 The order of the batches is a pure function of the seed and the epoch, and a snapshot holds
-everything else, so a run that was killed and resumed ends with the very bytes of one that
+everything else, so a run that was killed and resumed ends with the same bytes as one that
 was not.
 """
 
@@ -28,12 +28,12 @@ from hornbook.training.run_folder import RunFolder
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What a step trains on, made when it is needed.
+    """The data of one step, made when it is needed.
 
     Attributes:
-        size: Real rows.
-        arrays: Gives inputs, labels and weights; a row that only fills up has weight 0.
-        where: Says where the rows come from, for a message.
+        size: Number of real rows.
+        arrays: Returns inputs, labels and weights; padding rows have weight 0.
+        where: Returns where the rows come from, for a message.
     """
 
     size: int
@@ -47,26 +47,28 @@ class Loop:
 
     Args:
         model: Compiled; the loss takes `(labels, outputs)` with sample weights.
-        batches: `epoch -> ` a sequence of batches, the same ones each time it is asked.
-        epochs: How many.
+        batches: Returns the batches of an epoch, the same ones each time.
+        epochs: Number of epochs.
         evaluate: Called with the averaged weights after each epoch; returns metrics.
         monitor: The metric that decides which epoch is best.
-        best: Of it: `"highest"` or `"lowest"`.
+        best: Its best value: `"highest"` or `"lowest"`.
         save: Called with the averaged weights when an epoch is the best so far.
-        after: Called with the row of each epoch, when all is done but its snapshot.
-        patience: Epochs without a better one before it stops; 0 never stops early.
-        run: Where everything is kept.
+        after: Called with the row of each epoch, before its snapshot.
+        patience: Epochs without improvement before training stops; 0 never stops early.
+        run: The run folder.
         unit: What the progress bar counts.
-        part: What an epoch is called; a training that goes by steps has other parts.
-        total: Units of the whole training, for one bar over all of it; None: one an epoch.
-        step: Trains on inputs, labels and weights and returns the loss; None: the model does.
-        start: Called with the state when the training begins, or goes on.
-        watch: Called after each step with the state and its loss; what it puts into the state is
+        part: What an epoch is called; training by steps has parts of another name.
+        total: Units of the whole training, for one bar over all of it.  Defaults to a bar per
+            epoch.
+        step: Trains on inputs, labels and weights and returns the loss.  Defaults to
+            `model.train_on_batch`.
+        start: Called with the state when training starts or resumes.
+        watch: Called after each step with the state and its loss; what it adds to the state is
             in the next snapshot.
-        snapshot_seconds: The longest time of work that a kill can cost; 0 keeps each step.
-        snapshot_steps: The same in steps; None: time alone decides.
-        workers: Threads that make the arrays of the next batches while a step is computed; 0:
-            they are made when they are needed; None: a thread a core.
+        snapshot_seconds: Seconds between snapshots; 0 for one per step.
+        snapshot_steps: Steps between snapshots, too.
+        workers: Threads that make the arrays of the next batches during a step; 0 makes them when
+            they are needed.  Defaults to one per core.
     """
 
     model: keras.Model
@@ -89,16 +91,16 @@ class Loop:
     snapshot_steps: int | None = None
     workers: int | None = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.state: dict[str, Any] = {
             "step": 0,
-            "epoch": 0,  # the one under way, from 0
+            "epoch": 0,  # the current one, from 0
             "batch": 0,  # the next one of this epoch
             "loss_sum": 0.0,
             "samples": 0,
             "seen": 0,  # the same over all epochs
             "seconds": 0.0,
-            "waited": 0.0,  # of them, for the arrays of a batch
+            "waited": 0.0,  # seconds of waiting for the arrays of a batch
             "elapsed": 0.0,  # seconds of training over all epochs
             "best": None,
             "best_epoch": 0,
@@ -107,7 +109,7 @@ class Loop:
         self._last_snapshot = time.monotonic()
 
     def resume(self) -> bool:
-        """Takes up the newest snapshot, if there is one, and says whether there was."""
+        """Restores the newest snapshot, if there is one, and returns whether there was."""
         path = self.run.snapshots.newest()
         if path is not None:
             self.state |= self.run.snapshots.state(path)
@@ -116,7 +118,7 @@ class Loop:
         return path is not None
 
     def begin(self, metrics: dict[str, Any]) -> None:
-        """Counts what the model can do before the first epoch as its epoch 0, and saves it."""
+        """Records the metrics before the first epoch as epoch 0, and saves the model."""
         self.state["rows"] = [{"epoch": 0, "step": 0, "loss": None, **metrics}]
         self.state["best"] = metrics[self.monitor]
         self.save()
@@ -124,21 +126,22 @@ class Loop:
         self._snapshot()
 
     def train(self) -> list[dict[str, Any]]:
-        """Runs to the end and returns one row of metrics an epoch.
+        """Trains to the end and returns one row of metrics per epoch.
 
         Raises:
             Stopped: after Ctrl-C or SIGTERM, with a snapshot taken.
-            DataError: the loss is no longer a number.
+            DataError: the loss is not finite.
         """
         if keras.config.backend() != "torch":
-            note("Each shape is compiled when it first comes, so the start is the slowest part.")
+            note("Each input shape is compiled on its first use, so the start is the slowest part.")
         self.start(self.state)
         whole = self._bar("training", self.total, self.state["seen"]) if self.total else None
         with _StopSignals() as signals, whole or contextlib.nullcontext():
             while self.state["epoch"] < self.epochs and not self._exhausted():
                 self._epoch(signals, whole)
         self.run.seconds_trained = self.state["elapsed"]
-        return self.state["rows"]
+        rows: list[dict[str, Any]] = self.state["rows"]
+        return rows
 
     def _exhausted(self) -> bool:
         waited = self.state["epoch"] - self.state["best_epoch"]
@@ -169,7 +172,7 @@ class Loop:
 
     @contextlib.contextmanager
     def _ready(self, batches: Sequence[Batch]) -> Iterator[Iterator[Batch]]:
-        """The batches with their arrays made ahead; the time spent waiting for them is noted."""
+        """Yields the batches with their arrays made ahead; records the time of waiting for them."""
 
         def make(batch: Batch) -> Batch:
             arrays = batch.arrays()
@@ -178,14 +181,14 @@ class Loop:
         def waiting() -> Iterator[Batch]:
             while True:
                 start = time.monotonic()
-                batch = next(made, None)
+                batch = next(ready, None)
                 self.state["waited"] += time.monotonic() - start
                 if batch is None:
                     return
                 yield batch
 
-        made = in_order(make, batches, workers=self.workers)
-        with contextlib.closing(made):
+        ready = in_order(make, batches, workers=self.workers)
+        with contextlib.closing(ready):
             yield waiting()
 
     def _step(self, batch: Batch) -> float:
@@ -199,8 +202,8 @@ class Loop:
             raise DataError(
                 f"The loss became {loss} at step {self.state['step'] + 1}, on a batch with "
                 f"{', '.join(rows[:3])}{' ...' if len(rows) > 3 else ''}.\n"
-                f"Nothing of it was saved; {self.run.path} holds the last good state.\n"
-                "A smaller learning rate is the usual remedy."
+                f"That step was not saved; {self.run.path} holds the last good state.\n"
+                "Usually a smaller learning rate helps."
             )
         self.state["step"] += 1
         self.state["batch"] += 1
@@ -237,7 +240,7 @@ class Loop:
 
     def _learning_rate(self) -> float:
         optimizer = self.model.optimizer
-        # of float16 it is inside of another one, which scales the loss
+        # with float16 it is inside a LossScaleOptimizer
         return float(getattr(optimizer, "inner_optimizer", optimizer).learning_rate)
 
     def _maybe_snapshot(self, signals: _StopSignals) -> None:
@@ -247,7 +250,7 @@ class Loop:
             self.run.log(f"stopped by {name} after step {self.state['step']}")
             raise Stopped(
                 f"stopped by {name} after step {self.state['step']}; with resume it "
-                f"goes on exactly there.  Everything is saved in {self.run.path}.",
+                f"continues exactly there.  Everything is saved in {self.run.path}.",
                 exit_status=128 + signals.received,
             )
         by_steps = self.snapshot_steps and self.state["step"] % self.snapshot_steps == 0
@@ -260,32 +263,32 @@ class Loop:
 
 
 class _StopSignals:
-    """Notes Ctrl-C and SIGTERM, so that the loop can stop between two steps.
+    """Records Ctrl-C and SIGTERM, so that the loop can stop between two steps.
 
-    A second one does what it always does.  A signal that is ignored stays ignored, as `nohup`
-    and `&` in a script ask for.  Elsewhere than in the main thread Python delivers no signals,
-    and nothing is changed.
+    A second signal has its usual effect.  A signal that is ignored stays ignored, as under `nohup`
+    and for `&` in a script.  Outside the main thread Python delivers no signals, and nothing is
+    changed.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.received: signal.Signals | None = None
         self._before: dict[int, Any] = {}
 
-    def __enter__(self):
+    def __enter__(self) -> _StopSignals:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._note)
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._restore()
 
-    def _note(self, number, frame):
+    def _note(self, number: int, frame: Any) -> None:
         self.received = signal.Signals(number)
         self._restore()
 
-    def _restore(self):
+    def _restore(self) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}

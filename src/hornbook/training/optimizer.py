@@ -1,5 +1,5 @@
-"""Keras's optimizers as Transformers are trained with them: warm-up, then a falling rate, no decay
-on norms and biases.
+"""Keras's optimizers with the settings Transformers need: warm-up and decay of the learning rate,
+no weight decay on norms and biases.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Any
 import keras
 
 UNDECAYED = ("bias", "beta", "gamma")
-# name -> the learning rate that small models are pretrained well with, from scratch
+# name -> a good learning rate for pretraining small models from scratch
 OPTIMIZERS = {"adamw": 1e-3, "lamb": 4e-3, "lion": 2e-4, "muon": 2e-3}
 SCHEDULES = ("linear", "cosine")
-# Muon is for the matrices between features; tables of words and heads learn by Adam there
+# Muon is for matrices between features; embeddings and heads are trained with Adam
 NOT_BY_MUON = ("mlm", "nsp", "discriminator")
 
 
@@ -29,31 +29,33 @@ def pretraining_optimizer(
     ema: float = 0.0,
     accumulate: int = 1,
 ) -> keras.optimizers.Optimizer:
-    """One of Keras's optimizers for a whole training.
+    """Makes one of Keras's optimizers for pretraining.
 
     Args:
         name: One of `OPTIMIZERS`.
-        model: Whose weights; built.
-        steps: Optimizer steps of the whole training.
-        learning_rate: The highest one, reached when the warm-up ends.
-        schedule: How it falls then, to zero: one of `SCHEDULES`.
-        warmup: Share of the steps in which the rate rises.
-        weight_decay: Of kernels and embeddings; biases and norms are left out.
-        ema: How much of the running average of the weights stays at each step; 0 for none.
-        accumulate: Batches whose gradients are averaged for one step.
+        model: The model, built.
+        steps: Number of optimizer steps of the whole training.
+        learning_rate: The peak learning rate, reached at the end of the warm-up.
+        schedule: How it then decays to zero: one of `SCHEDULES`.
+        warmup: Share of the steps used for warm-up.
+        weight_decay: Weight decay of kernels and embeddings; biases and norms have none.
+        ema: Decay of the exponential moving average of the weights; 0 disables it.
+        accumulate: Batches whose gradients are accumulated per step.
     """
     classes = {
-        "adamw": lambda **given: keras.optimizers.AdamW(beta_2=0.98, epsilon=1e-6, **given),
-        "lamb": lambda **given: keras.optimizers.Lamb(epsilon=1e-6, **given),
-        "lion": lambda **given: keras.optimizers.Lion(beta_2=0.98, **given),
-        "muon": lambda **given: keras.optimizers.Muon(
-            adam_weight_decay=weight_decay, exclude_layers=list(NOT_BY_MUON), **given
+        "adamw": lambda **options: keras.optimizers.AdamW(beta_2=0.98, epsilon=1e-6, **options),
+        "lamb": lambda **options: keras.optimizers.Lamb(epsilon=1e-6, **options),
+        "lion": lambda **options: keras.optimizers.Lion(beta_2=0.98, **options),
+        "muon": lambda **options: keras.optimizers.Muon(
+            adam_weight_decay=weight_decay, exclude_layers=list(NOT_BY_MUON), **options
         ),
     }
-    # Keras asks for the rate by batches, not by steps
-    made = WarmUp if schedule == "linear" else _cosine
+    # Keras counts batches, not optimizer steps, in schedules
+    schedule_class = WarmUp if schedule == "linear" else _cosine
     optimizer = classes[name](
-        learning_rate=made(learning_rate, int(steps * warmup) * accumulate, steps * accumulate),
+        learning_rate=schedule_class(
+            learning_rate, int(steps * warmup) * accumulate, steps * accumulate
+        ),
         weight_decay=weight_decay,
         global_clipnorm=1.0,
         use_ema=ema > 0,
@@ -65,28 +67,28 @@ def pretraining_optimizer(
 
 
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """A rate that rises and then falls in straight lines.
+    """A learning rate with linear warm-up and linear decay.
 
     Args:
-        highest: Where both lines meet.
-        warmup: Calls until then.
-        total: Calls until it is zero.
+        highest: The peak learning rate.
+        warmup: Steps of the warm-up.
+        total: Steps until it is zero.
     """
 
     def __init__(self, highest: float, warmup: int, total: int):
         self.highest, self.warmup, self.total = highest, warmup, total
 
-    def __call__(self, step):
+    def __call__(self, step: Any) -> Any:
         step = keras.ops.cast(step, "float32")
         rising = (step + 1) / max(self.warmup, 1)
         falling = (self.total - step) / max(self.total - self.warmup, 1)
         return self.highest * keras.ops.clip(keras.ops.minimum(rising, falling), 0.0, 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"highest": self.highest, "warmup": self.warmup, "total": self.total}
 
 
-def _cosine(highest: float, warmup: int, total: int):
+def _cosine(highest: float, warmup: int, total: int) -> Any:
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup else highest,
         decay_steps=max(total - warmup, 1),
@@ -110,16 +112,16 @@ def adamw(
     ema: float = 0.99,
     rates: Mapping[str, float] | None = None,
 ) -> keras.optimizers.Optimizer:
-    """Makes the optimizer of a whole fine-tuning.
+    """Makes the optimizer for fine-tuning.
 
     Args:
-        model: Whose weights; built.
-        steps: Optimizer steps of the whole training.
-        learning_rate: The highest one, reached when the warm-up ends.
-        warmup: Share of the steps in which the rate rises; it falls to zero in the others.
-        weight_decay: Of kernels and embeddings; biases and norms are left out.
-        ema: How much of the running average of the weights stays at each step; 0 for none.  In
-            a short training less, or the start would still be in it: at most `1 - 10 / steps`.
+        model: The model, built.
+        steps: Number of optimizer steps of the whole training.
+        learning_rate: The peak learning rate, reached at the end of the warm-up.
+        warmup: Share of the steps used for warm-up; then the rate decays to zero.
+        weight_decay: Weight decay of kernels and embeddings; biases and norms have none.
+        ema: Decay of the exponential moving average of the weights; 0 disables it.  In a short
+            training at most `1 - 10 / steps`, or the average would still hold the start.
         rates: `variable.path` -> factor on the learning rate, see `layerwise_rates`.
     """
     schedule = _cosine(learning_rate, int(steps * warmup), steps)
@@ -135,18 +137,17 @@ def adamw(
 
 
 def layerwise_rates(transformer: Any, decay: float) -> dict[str, float]:
-    """Smaller learning rates nearer to the input: each layer has `decay` of the one above.
+    """Returns smaller learning rates nearer to the input: each layer has `decay` of the one above.
 
-    A block that several layers share has the rate of the uppermost, what lies below the first
-    layer has `decay` of that one's, and what stands on top of the last has factor 1.  The two
-    stacks of an encoder-decoder are counted each by itself.
+    A block that several layers share has the rate of the uppermost, embeddings have `decay` of the
+    first layer's, and heads have factor 1.  Encoder and decoder are counted separately.
 
     Args:
         transformer: A `Transformer` or an `EncoderDecoder`, built.
-        decay: Between 0 and 1.
+        decay: Factor from each layer to the one below, between 0 and 1.
 
     Returns:
-        `variable.path` -> factor; a variable that is not in it has factor 1.
+        `variable.path` -> factor; variables that are not in it have factor 1.
 
     Reference: https://arxiv.org/abs/1801.06146
     """
@@ -170,27 +171,33 @@ class LayerwiseAdamW(keras.optimizers.Adam):
     would still be pulled to zero.
 
     Args:
-        rates: `variable.path` -> factor; 1 where nothing is said.
-        decays: `variable.path` -> weight decay; 0 where nothing is said.
+        learning_rate: A number, or a schedule.
+        rates: `variable.path` -> factor; 1 for those that are not in it.
+        decays: `variable.path` -> weight decay; 0 for those that are not in it.
     """
 
     def __init__(
-        self, learning_rate, *, rates: Mapping[str, float], decays: Mapping[str, float], **kwargs
+        self,
+        learning_rate: Any,
+        *,
+        rates: Mapping[str, float],
+        decays: Mapping[str, float],
+        **kwargs: Any,
     ):
         super().__init__(learning_rate, **kwargs)
         self.rates = dict(rates)
         self.decays = dict(decays)
 
-    def build(self, variables):
-        # by number, because update_step may be given the backend's own variables
+    def build(self, variables: Any) -> None:
+        # by index, because update_step may be given the backend's own variables
         self._rates = [self.rates.get(variable.path, 1.0) for variable in variables]
         self._decays = [self.decays.get(variable.path, 0.0) for variable in variables]
         super().build(variables)
 
-    def update_step(self, gradient, variable, learning_rate):
-        number = self._get_variable_index(variable)
-        learning_rate = learning_rate * self._rates[number]
-        if decay := self._decays[number]:
-            lost = keras.ops.cast(learning_rate * decay, variable.dtype)
-            self.assign_sub(variable, variable * lost)
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        index = self._get_variable_index(variable)
+        learning_rate = learning_rate * self._rates[index]
+        if decay := self._decays[index]:
+            share = keras.ops.cast(learning_rate * decay, variable.dtype)
+            self.assign_sub(variable, variable * share)
         super().update_step(gradient, variable, learning_rate)

@@ -1,9 +1,8 @@
-"""Everything a training needs to go on exactly where it was: the answer to a kill.
+"""Snapshots: everything a training needs to resume exactly where it was.
 
 A snapshot is a folder `step-00000120` with every weight, the optimizer's variables, each
-random state, and the numbers of the loop.  It is written whole or not at all, carries its
-SHA-256, and continues bit for bit: Keras's own BackupAndRestore keeps neither the place in
-the epoch nor the random states.
+random state, and the state of the loop.  It is written atomically, with a SHA-256, and resumes bit
+for bit: Keras's own BackupAndRestore keeps neither the place in the epoch nor the random states.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from hornbook.files import (
 )
 from hornbook.progress import note
 
-MAX_STATE_BYTES = 256 * 2**20  # of the numbers of a loop, with a row per epoch
+MAX_STATE_BYTES = 256 * 2**20  # of the state of a loop, with a row per epoch
 
 FILES = ("state.json", "variables.safetensors")
 _NAME = re.compile(r"step-(\d{8,})")
@@ -43,8 +42,8 @@ class Snapshots:
     """The snapshots of one run.
 
     Args:
-        folder: Where they lie.
-        keep: How many of the newest are kept.
+        folder: Their folder.
+        keep: Number of snapshots to keep, the newest.
     """
 
     def __init__(self, folder: str | Path, *, keep: int = 2):
@@ -52,7 +51,7 @@ class Snapshots:
         self.keep = keep
 
     def save(self, model: keras.Model, state: dict[str, Any]) -> Path:
-        """Writes a snapshot; `state` has at least `step` and must survive JSON."""
+        """Writes a snapshot; `state` has at least `step`, and only JSON values."""
         path = self.folder / f"step-{state['step']:08d}"
         with atomic_folder(path) as temporary:
             values = {name: _to_numpy(variable) for name, variable in _variables(model).items()}
@@ -64,10 +63,10 @@ class Snapshots:
         return path
 
     def newest(self) -> Path | None:
-        """The newest snapshot that is whole, or None; says so when newer ones are damaged.
+        """Returns the newest intact snapshot, or None; notes damaged newer ones.
 
         Raises:
-            CheckpointError: there are snapshots, and each one is damaged.
+            CheckpointError: there are snapshots, and every one is damaged.
         """
         problems = []
         for path in self._paths():
@@ -77,18 +76,18 @@ class Snapshots:
                 problems.append(str(error).partition("\nTake the folder")[0])
                 continue
             if problems:
-                note("\n".join([*problems, f"It goes on from the snapshot before, {path.name}."]))
+                note("\n".join([*problems, f"Training resumes from the one before, {path.name}."]))
             return path
         if problems:
             raise CheckpointError(
                 f"Every snapshot in {self.folder} is damaged:\n"
                 + "\n".join(problems)
-                + f"\nRemove {self.folder} to begin again with --resume, or start a new run."
+                + f"\nRemove {self.folder} to start again with --resume, or start a new run."
             )
         return None
 
     def state(self, path: Path) -> dict[str, Any]:
-        """The numbers that were saved with `save`."""
+        """Returns the state that was saved with `save`."""
         file = path / "state.json"
         try:
             state = json.loads(bounded_text(file, MAX_STATE_BYTES))
@@ -99,7 +98,7 @@ class Snapshots:
         return state
 
     def restore(self, model: keras.Model, path: Path) -> None:
-        """Gives every variable of the built and compiled `model` its saved value.
+        """Assigns the saved values to every variable of the built and compiled `model`.
 
         Raises:
             CheckpointError: the snapshot is of another model; nothing is changed then.
@@ -113,19 +112,18 @@ class Snapshots:
         shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
         if {name: value.shape for name, value in saved.items()} != shapes:
             raise CheckpointError(
-                f"{path} is of another model than this one.\n"
-                "Resume with the fields the run was started with."
+                f"{path} is of another model.\nResume with the fields the run was started with."
             )
         for name, variable in variables.items():
             variable.assign(saved[name])
         backend.set_random_states(random_states)
 
     def clear(self) -> None:
-        """Removes all of them: the training is over."""
+        """Removes all snapshots, when training is finished."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _paths(self) -> list[Path]:
-        """From the newest to the oldest; what a kill left half-written is removed."""
+        """Returns their folders, the newest first; removes what a kill left half-written."""
         if not self.folder.is_dir():
             return []
         for path in self.folder.glob(f"step-*{REPLACED}"):
@@ -136,7 +134,7 @@ class Snapshots:
 
 
 class SnapshotsOfAnother(Snapshots):
-    """Those of another process, which are only read."""
+    """The snapshots of another process, which are only read."""
 
     def save(self, model: keras.Model, state: dict[str, Any]) -> Path:
         return self.folder
@@ -146,10 +144,10 @@ class SnapshotsOfAnother(Snapshots):
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Weights, random states and optimizer variables, numbered in the order Keras made them.
+    """Returns weights, random states and optimizer variables, numbered in the order of creation.
 
-    Their paths would not do: Keras counts up the names of layers within a session, so the
-    same model made again has others.
+    Their paths are no use: Keras numbers the names of layers within a session, so the same model
+    made again has other paths.
     """
     with contextlib.suppress(AttributeError):  # an optimizer that never stepped has no slots yet
         if not model.optimizer.built:

@@ -1,4 +1,4 @@
-"""Columns of encoded texts <-> the batches that a model learns from and answers for."""
+"""Makes batches for training and prediction from columns of encoded texts."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ def token_columns(
 
 
 def epoch_batches(
-    columns: Mapping[str, Sequence],
+    columns: Mapping[str, Sequence[Any]],
     *,
     batch_size: int,
     seed: int,
     epoch: int,
     max_length: int | None = None,
 ) -> list[Batch]:
-    """The batches of an epoch: a pure function of the seed and the epoch.
+    """Returns the batches of an epoch: a pure function of the seed and the epoch.
 
     Args:
-        columns: A value a sample: `token_ids` and what else the model reads; `label`, a number
-            or an array; `where` each comes from.
-        batch_size: Samples a step.
-        seed: Of the order.
+        columns: One value per sample: `token_ids` and the other inputs; `label`, a number or an
+            array; `where` the sample comes from.
+        batch_size: Samples per step.
+        seed: Random seed of the order.
         epoch: From 0.
-        max_length: Tokens that the model has positions for.
+        max_length: Maximum length of the model.
     """
     lengths = [len(ids) for ids in columns["token_ids"]]
 
     def batch(numbers: np.ndarray) -> Batch:
-        def arrays():
+        def arrays() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
             inputs = _inputs(columns, numbers, batch_size, max_length)
             weights = inputs.pop("weight")
             labels = [columns["label"][number] for number in numbers]
@@ -70,15 +70,15 @@ def epoch_batches(
 
 
 def predicted_logits(
-    model: Any, columns: Mapping[str, Sequence], *, rows: int, max_length: int | None = None
+    model: Any, columns: Mapping[str, Sequence[Any]], *, rows: int, max_length: int | None = None
 ) -> np.ndarray:
-    """What the model makes of each sample, `(samples, outputs)`, float64.
+    """Returns the logits of each sample, `(samples, outputs)`, float64.
 
     Args:
         model: A Keras model.
         columns: See `epoch_batches`.
-        rows: Samples at a time.
-        max_length: Tokens that the model has positions for.
+        rows: Samples per batch.
+        max_length: Maximum length of the model.
     """
     lengths = [len(ids) for ids in columns["token_ids"]]
     logits = np.empty((len(lengths), model.output_shape[-1]))
@@ -89,6 +89,11 @@ def predicted_logits(
     return logits
 
 
-def _inputs(columns, numbers, batch_size, max_length) -> dict[str, np.ndarray]:
+def _inputs(
+    columns: Mapping[str, Sequence[Any]],
+    numbers: np.ndarray,
+    batch_size: int,
+    max_length: int | None,
+) -> dict[str, np.ndarray]:
     values = {name: column for name, column in columns.items() if name not in NO_INPUTS}
     return make_batch(values, numbers, pad_batch=True, batch_size=batch_size, max_length=max_length)

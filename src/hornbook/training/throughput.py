@@ -1,4 +1,4 @@
-"""How fast a training is, and what part of what the device can do it uses."""
+"""The speed of a training, and its share of the device's peak (MFU)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-# FLOP/s of dense matrix products in 16 bits, from the makers' data sheets, by a part of the name
+# FLOP/s of dense matrix products in 16 bits, from data sheets, by a part of the device's name
 PEAKS = {
     "H200": 989e12,
     "H100": 989e12,
@@ -26,17 +26,16 @@ PEAKS = {
     "TPU v3": 61e12,
 }
 
-MEASURING = 1.0  # seconds: other work on the machine makes all but the best too slow
+MEASURING = 1.0  # seconds; the best of all tries counts, for other work slows the others down
 
 
 def flops_per_token(transformer: Any, length: int, predicted: float) -> float:
-    """Floating-point operations of a training step for each token: matrix products, forward and
-    back.
+    """Returns the FLOP per token of a training step: matrix products, forward and backward.
 
     Args:
-        transformer: Built; a `Transformer` or an `EncoderDecoder`, of which both stacks count as
-            reading every token.
-        length: Tokens of a row, all of which attention compares.
+        transformer: A `Transformer`, or an `EncoderDecoder`, of which both halves count as
+            reading every token; built.
+        length: Tokens per row, all of which attention compares.
         predicted: The share of tokens that go through the language head.
     """
     config = transformer.config
@@ -52,18 +51,18 @@ def flops_per_token(transformer: Any, length: int, predicted: float) -> float:
         if stack.embedding_projection is not None:
             total += 2 * _matrices(stack.embedding_projection)
     if transformer.mlm is not None:
-        total += 2 * predicted * _matrices(transformer.mlm)  # the table of words is one of them
+        total += 2 * predicted * _matrices(transformer.mlm)  # the token embedding is one of them
     return 3 * total
 
 
 def _matrices(layer: Any) -> int:
-    """Weights of a layer that are in matrices."""
+    """Returns the number of weights of a layer that are in matrices."""
     return sum(math.prod(v.shape) for v in layer.trainable_variables if len(v.shape) == 2)
 
 
 def peak_flops(compute_dtype: str) -> tuple[float, str]:
-    """What one device can do, and how that is known: of a known one from its data sheet, else
-    measured with one large matrix product."""
+    """Returns the peak FLOP/s of one device, and its source: the data sheet of a known device, else
+    a measurement with one large matrix product."""
     import keras
 
     from hornbook.backend import accelerator
@@ -82,11 +81,11 @@ def peak_flops(compute_dtype: str) -> tuple[float, str]:
         # float32: NumPy cannot take a bfloat16 number from TensorFlow
         keras.ops.convert_to_numpy(keras.ops.cast(keras.ops.sum(keras.ops.matmul(x, x)), "float32"))
         best = min(best, time.perf_counter() - start)
-    return 2 * size**3 / best, f"{name}, a product of two matrices"
+    return 2 * size**3 / best, f"{name}, measured with a matrix product"
 
 
 def device_name() -> str:
-    """What the first device is called."""
+    """Returns the name of the first device."""
     import keras
 
     from hornbook.backend import accelerator

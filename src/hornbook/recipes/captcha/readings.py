@@ -44,7 +44,7 @@ class Readings:
     def of(self, labels: np.ndarray) -> np.ndarray:
         """The probability of each label `(batch, slots)`; 0 when it is no candidate."""
         same = (self.candidates == labels[:, None]).all(axis=2)
-        return (self.probabilities * same).sum(axis=1)
+        return np.asarray((self.probabilities * same).sum(axis=1))
 
 
 def read(logits: np.ndarray, num_slots: int, temperature: float = 1.0) -> Readings:
@@ -76,7 +76,7 @@ def read(logits: np.ndarray, num_slots: int, temperature: float = 1.0) -> Readin
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Over the last axis."""
     shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
 def _likely_strings(slots: np.ndarray) -> np.ndarray:

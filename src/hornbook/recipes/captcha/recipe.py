@@ -93,9 +93,10 @@ class CaptchaReading(Recipe):
     temperature: float = learned(lambda: 1.0)
     held_out: str = learned(str, shown=False)  # fingerprint of the images that were set aside
 
-    def __post_init__(self):
-        if type(self.length) is int:
-            self.length = str(self.length)
+    def __post_init__(self) -> None:
+        length: Any = self.length
+        if type(length) is int:
+            self.length = str(length)
         super().__post_init__()
         if self.length != "auto" and not (self.length.isdecimal() and 0 < int(self.length) < 65):
             raise OptionError(f"length is {self.length!r}, expected auto or a number up to 64.")
@@ -180,7 +181,7 @@ class CaptchaReading(Recipe):
         optimizer = adamw(self.model, steps=steps, learning_rate=rate, ema=self.ema)
         self.model.compile(optimizer, ReadingLoss(self.alphabet.longest, label_smoothing=0.05))
 
-    def _prepared(self, image) -> np.ndarray:
+    def _prepared(self, image: Any) -> np.ndarray:
         """What the network reads of an image; the same for training and prediction."""
         return resized(image, self.image_size)
 
@@ -192,12 +193,14 @@ class CaptchaReading(Recipe):
             row[: len(text)] = [1 + self.alphabet.characters.index(one) for one in text]
         return numbers
 
-    def _batches(self, captchas, pixels: Pixels, labels: np.ndarray, epoch: int) -> list[Any]:
+    def _batches(
+        self, captchas: Sequence[Captcha], pixels: Pixels, labels: np.ndarray, epoch: int
+    ) -> list[Any]:
         """The batches of an epoch: a pure function of the seed and the epoch."""
         from hornbook.training.loop import Batch
 
         def batch(numbers: np.ndarray) -> Batch:
-            def arrays():
+            def arrays() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
                 # one shape for all: what fills up the last batch weighs nothing
                 rows = np.resize(numbers, self.batch_size)
                 images = [
@@ -207,7 +210,7 @@ class CaptchaReading(Recipe):
                 weights = (np.arange(self.batch_size) < len(numbers)).astype(np.float32)
                 return np.stack(images), labels[rows], weights
 
-            def where():
+            def where() -> list[str]:
                 return [str(captchas[number].path) for number in numbers]
 
             return Batch(size=len(numbers), arrays=arrays, where=where)

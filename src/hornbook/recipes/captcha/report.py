@@ -211,7 +211,9 @@ def _add_training(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-def _add_certainty(page: Page, captchas, readings: Readings, alphabet: Alphabet) -> None:
+def _add_certainty(
+    page: Page, captchas: Sequence[Captcha], readings: Readings, alphabet: Alphabet
+) -> None:
     """How many answers could be let through at which confidence, and how many would be right."""
     page.add_heading("How sure it is")
     texts = texts_of(readings, alphabet)
@@ -228,7 +230,13 @@ def _add_certainty(page: Page, captchas, readings: Readings, alphabet: Alphabet)
     page.add_text("Images below the limit you choose can be passed to a person.")
 
 
-def _add_errors(page: Page, captchas, readings: Readings, alphabet: Alphabet, confused) -> None:
+def _add_errors(
+    page: Page,
+    captchas: Sequence[Captcha],
+    readings: Readings,
+    alphabet: Alphabet,
+    confused: Sequence[tuple[str, str, int]],
+) -> None:
     page.add_heading("Errors")
     if not confused:
         page.add_text("There are none on the validation images.")

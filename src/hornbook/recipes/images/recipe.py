@@ -104,7 +104,7 @@ class Images(Recipe):
     learned_from: str = learned(str, shown=False)  # fingerprint of the images
     others: list[Images] = field(default_factory=list, init=False, repr=False)  # of an ensemble
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if (self.unlabelled is None) != (self.teacher is None):
             raise OptionError(
@@ -216,7 +216,7 @@ class Images(Recipe):
             `(images, rows, columns)`, 0 to 1.
         """
         maps = np.concatenate([found["map"] for _, found in self.outputs(sources, 1)])
-        return self.model.heat(maps, labels)
+        return np.asarray(self.model.heat(maps, labels))
 
     def join(self, others: Sequence[Recipe]) -> None:
         """Lets other runs answer together with this one, with the mean of the probabilities.

@@ -205,8 +205,16 @@ def _add_confusions(page: Page, recipe: Any, split: ClassSplit, probabilities: n
     )
 
 
-def _side_by_side(split, answers, probabilities, classes, one: int, other: int, count: int):
-    """The image of two, and its caption."""
+def _side_by_side(
+    split: ClassSplit,
+    answers: np.ndarray,
+    probabilities: np.ndarray,
+    classes: Sequence[str],
+    one: int,
+    other: int,
+    count: int,
+) -> tuple[bytes, str]:
+    """Returns an image of two, and its caption."""
     wrong = np.flatnonzero((split.labels == one) & (answers == other))
     typical = np.flatnonzero(split.labels == other)
     left = wrong[probabilities[wrong, other].argmax()]

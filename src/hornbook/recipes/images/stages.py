@@ -40,7 +40,7 @@ class TwoStages:
         self.paths = paths
         self.labels = labels
         self.targets = np.eye(len(recipe.classes), dtype="float32")[labels]
-        self.centers = None
+        self.centers: Any = None
         if recipe.center_loss:  # both stages teach the same ones
             self.centers = CenterLoss(len(recipe.classes))
             self.centers.build((None, recipe.model.feature_size))
@@ -90,11 +90,11 @@ class TwoStages:
             # TensorFlow would compile the second size for any size, which not all layers can
             self.training.make_train_function(force=True)
 
-        def crop(image, random):
+        def crop(image: Any, random: np.random.Generator) -> np.ndarray:
             return random_crop(image, random, size=pixels, smallest=recipe.crop)
 
         def batch(numbers: np.ndarray) -> Batch:
-            def arrays():
+            def arrays() -> tuple[dict[str, np.ndarray], None, None]:
                 near = (2 * pixels, 2 * pixels)
                 found = image_batch(
                     self.paths, numbers, crop, seed=recipe.seed, epoch=epoch, near=near
@@ -114,11 +114,11 @@ class TwoStages:
         """Pixels of a side in an epoch."""
         recipe = self.recipe
         if not recipe.progressive:
-            return recipe.size
+            return int(recipe.size)
         third = min(len(SIZES) * epoch // max(recipe.epochs, 1), len(SIZES) - 1)
-        return max(round(SIZES[third] * recipe.size / STEP) * STEP, STEP)
+        return int(max(round(SIZES[third] * recipe.size / STEP) * STEP, STEP))
 
-    def _classifying(self, network, changes) -> Classifying:
+    def _classifying(self, network: Any, changes: list[Any]) -> Classifying:
         recipe = self.recipe
         weights = np.ones(len(recipe.classes))
         if recipe.class_weights == "balanced":

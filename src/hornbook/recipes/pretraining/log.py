@@ -70,12 +70,12 @@ class TrainingLog:
     @property
     def speed(self) -> float:
         """Tokens per second since the last measurement, without the time it took."""
-        return self.state.get("samples", 0) / max(self.state.get("seconds", 0.0), 1e-9)
+        return float(self.state.get("samples", 0) / max(self.state.get("seconds", 0.0), 1e-9))
 
     @property
     def utilisation(self) -> float:
         """The share of the devices' peak FLOP/s that the model used."""
-        return self.speed * self.flops / self.peak
+        return float(self.speed * self.flops / self.peak)
 
     def _rate(self) -> float:
         """Returns the learning rate of the last step."""
@@ -144,7 +144,7 @@ class TrainingLog:
         masked = [labels.get(place, token) for place, token in enumerate(ids)]
         masks = [place for place in labels if place < len(ids)]
         if not masks:  # all of them are further on
-            return tokenizer.decode(masked)
+            return str(tokenizer.decode(masked))
         for place in masks:
             masked[place] = tokenizer.mask_token_id
         [filled] = self._model.fill([masked], order="at once", details=True)

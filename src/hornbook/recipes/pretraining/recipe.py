@@ -37,7 +37,7 @@ from hornbook.recipes.recipe import read_saved
 if TYPE_CHECKING:
     from hornbook.pretrained import Pretrained
     from hornbook.text.tokenizer import Tokenizer
-    from hornbook.training.devices.choosing import Devices
+    from hornbook.training.devices.device import Devices
     from hornbook.training.language.steps import LanguageSteps
 
 
@@ -165,7 +165,12 @@ class Pretraining(PretrainingOptions):
         return learning_model(self.objective, self.transformer, self.compute_dtype, self.seed)
 
     def steps_on(
-        self, sources: Sequence[str], prepared: Path, rows_per_step: int, *, all_held_out=False
+        self,
+        sources: Sequence[str],
+        prepared: Path,
+        rows_per_step: int,
+        *,
+        all_held_out: bool = False,
     ) -> LanguageSteps:
         """Returns the corpus as the rows of steps.
 

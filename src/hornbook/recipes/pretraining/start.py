@@ -193,7 +193,7 @@ def make_generator(discriminator: Any, compute_dtype: str) -> Any:
 
     config = discriminator.config
     heads = max(config.num_attention_heads // GENERATOR_SHARE, 1)
-    generator = Transformer(
+    generator: Any = Transformer(
         config.replace(
             **{"family": "electra-generator", **family_named("electra-generator").choices},
             hidden_size=heads * config.head_size,

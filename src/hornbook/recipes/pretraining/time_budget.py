@@ -27,7 +27,7 @@ def number_of_steps(recipe: Any, steps: Any, run: Any, devices: Any) -> int:
         devices: The devices to train on.
     """
     if recipe.hours is None:
-        return recipe.steps
+        return int(recipe.steps)
     file = run.path / "steps.json"
     if not file.is_file():
         seconds = _seconds_per_step(recipe, steps, devices)

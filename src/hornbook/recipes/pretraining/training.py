@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hornbook.training.devices.choosing import Devices
+    from hornbook.training.devices.device import Devices
     from hornbook.training.language.steps import LanguageSteps
     from hornbook.training.run_folder import RunFolder
 
@@ -38,7 +38,7 @@ def train_to_the_end(
     rows_at_once = steps.rows_per_step // recipe.accumulate
     log = TrainingLog(recipe, run, steps, total, devices)
 
-    def step(arrays, *_) -> float:
+    def step(arrays: Any, *_: Any) -> float:
         pieces = parts_of(arrays, recipe.accumulate)
         return sum(devices.train(recipe.model, piece) for piece in pieces) / len(pieces)
 

@@ -162,9 +162,9 @@ class TextClassification(TextRecipe):
 
     def to_probabilities(self, logits: np.ndarray) -> np.ndarray:
         if self.thresholds is not None:
-            return 1 / (1 + np.exp(-logits))
+            return np.asarray(1 / (1 + np.exp(-logits)))
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return weights / weights.sum(axis=1, keepdims=True)
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
     def choose_thresholds(self, samples: Sequence[LabelledText], probabilities: np.ndarray) -> None:
         if self.thresholds is not None:

@@ -34,7 +34,7 @@ def best_thresholds(truth: np.ndarray, probabilities: np.ndarray) -> list[float]
 def predicted_classes(probabilities: np.ndarray, thresholds: Sequence[float] | None) -> np.ndarray:
     """Returns the index of the likeliest class; with thresholds `(texts, classes)` of 0 and 1."""
     if thresholds is None:
-        return probabilities.argmax(axis=1)
+        return np.asarray(probabilities.argmax(axis=1))
     return (probabilities >= np.array(thresholds)).astype(int)
 
 

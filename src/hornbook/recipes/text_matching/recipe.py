@@ -135,7 +135,7 @@ class TextMatching(TextRecipe):
     def to_probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Returns the probability of "yes" for each pair, `(pairs,)`."""
         no, yes = logits.T
-        return 1 / (1 + np.exp(no - yes))
+        return np.asarray(1 / (1 + np.exp(no - yes)))
 
     def choose_thresholds(self, samples: Sequence[Pair], probabilities: np.ndarray) -> None:
         self.thresholds = best_thresholds(samples, probabilities)

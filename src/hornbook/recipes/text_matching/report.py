@@ -103,7 +103,8 @@ class MatchingReport(TextReport):
 
     @property
     def thresholds(self) -> dict[str, float]:
-        return self.recipe.thresholds
+        thresholds: dict[str, float] = self.recipe.thresholds
+        return thresholds
 
     def result(self) -> str:
         return f"mean F1 {self.metrics['mean_f1']:.3f}"

@@ -93,7 +93,7 @@ class MirroredDevices(Devices):
                 }
             )
 
-        def part(value):
+        def part(value: Any) -> Any:
             return self._strategy.experimental_distribute_values_from_function(
                 lambda context: value[context.replica_id_in_sync_group * rows :][:rows]
             )
@@ -101,12 +101,12 @@ class MirroredDevices(Devices):
         return float(model.train_on_batch({name: part(value) for name, value in arrays.items()}))
 
     def prepare(self, optimizer: Any) -> None:
-        """Lets gradients be clipped when they are added up, not each device's by itself."""
+        """Clips the sum of the gradients, not those of each device."""
         import tensorflow
 
         clip = optimizer._clip_gradients
 
-        def clip_sums(gradients):
+        def clip_sums(gradients: Any) -> list[Any]:
             context = tensorflow.distribute.get_replica_context()
             sums = context.all_reduce("SUM", gradients)
             return [gradient / self.count for gradient in clip(sums)]  # Keras adds them up again
@@ -116,15 +116,15 @@ class MirroredDevices(Devices):
     def predict(self, model: keras.Model, arrays: Arrays) -> Arrays:
         # every replica answers for all rows, one after the other
         rows = len(next(iter(arrays.values())))
-        found = model.predict_on_batch(arrays)
-        return {name: value[:rows] for name, value in found.items()}
+        outputs = model.predict_on_batch(arrays)
+        return {name: value[:rows] for name, value in outputs.items()}
 
 
 class TorchLauncher(Devices):
-    """PyTorch's devices, before each has its process: nothing is computed here.
+    """PyTorch's devices before each has its process; computes nothing itself.
 
     Args:
-        count: How many processes there will be.
+        count: Number of processes.
     """
 
     launches = True
@@ -134,29 +134,29 @@ class TorchLauncher(Devices):
 
 
 def open_devices(wanted: str, model_parallel: int = 1) -> Devices:
-    """The devices to train on.
+    """Returns the devices to train on.
 
     Args:
-        wanted: A number, or `"all"` there are.
-        model_parallel: How many of them share one copy of the model; on JAX.
+        wanted: A number, or `"all"`.
+        model_parallel: Number of devices that share one copy of the model, on JAX.
 
     Raises:
-        OptionError: there are not so many, or they do not go together.
+        OptionError: there are fewer devices, or the arguments contradict each other.
     """
     if wanted != "all" and not re.fullmatch(r"[1-9]\d*", wanted):
         raise OptionError(f"--devices {wanted}: expected all, or a number of 1 or more.")
     names = _names()
     count = len(names) if wanted == "all" else int(wanted)
     on_processor = keras.config.backend() == "torch" and names == ["cpu:0"]
-    if count > len(names) and not on_processor:  # there, a process can be had for the asking
+    if count > len(names) and not on_processor:  # there, any number of processes can be started
         raise OptionError(
             f"--devices {count}, but {keras.config.backend()} sees {len(names)}: "
-            f"{', '.join(names)}.  Say --devices all."
+            f"{', '.join(names)}.  Use --devices all."
         )
     if model_parallel > 1 and keras.config.backend() != "jax":
         raise OptionError("--model-parallel is for JAX: set KERAS_BACKEND=jax.")
     if count % model_parallel:
-        raise OptionError(f"{count} devices cannot be shared out in groups of {model_parallel}.")
+        raise OptionError(f"{count} devices cannot be divided into groups of {model_parallel}.")
     if keras.config.backend() == "torch":
         from hornbook.training.devices.torch_processes import TorchDevices, in_a_group
 
@@ -169,17 +169,18 @@ def open_devices(wanted: str, model_parallel: int = 1) -> Devices:
 
 
 def _names() -> list[str]:
-    """What the backend calls its devices."""
+    """Returns the backend's names of its devices."""
     if keras.config.backend() == "tensorflow":
         import tensorflow
 
         config = tensorflow.config
-        found = config.list_logical_devices("GPU") or config.list_logical_devices("CPU")
-        return [device.name for device in found]
+        devices = config.list_logical_devices("GPU") or config.list_logical_devices("CPU")
+        return [device.name for device in devices]
     if keras.config.backend() == "jax":
         from keras import distribution
 
-        return distribution.list_devices()
+        names: list[str] = distribution.list_devices()
+        return names
     import torch
 
     if torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""What a training asks of its devices: the answers of one device."""
+"""The interface of devices to a training, for one device."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Arrays = dict[str, np.ndarray]
 
 
 class Devices:
-    """One device: what a training asks of its devices, and the others answer differently.
+    """One device; subclasses are several.
 
     Attributes:
-        count: How many there are.
-        loss_scale: What the loss is multiplied by, where the backend divides it by their number.
+        count: Number of devices.
+        loss_scale: Factor on the loss, where the backend divides it by the number of devices.
         is_first: Whether this process writes files.
-        accumulates: Whether a step may have parts that are computed one after the other.
-        launches: Whether the training has to be done by other processes.
+        accumulates: Whether gradients can be accumulated over several batches.
+        launches: Whether other processes have to do the training.
     """
 
     count = 1
@@ -31,19 +31,20 @@ class Devices:
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
-        """Where the model is made, trained and measured."""
+        """The context in which the model is made, trained and measured."""
         yield
 
     def train(self, model: keras.Model, arrays: Arrays) -> float:
-        """One batch; returns the loss over all devices."""
+        """Trains on one batch; returns the loss over all devices."""
         return float(model.train_on_batch(arrays))
 
     def prepare(self, optimizer: Any) -> None:
         """Called with the optimizer of a new training."""
 
     def predict(self, model: keras.Model, arrays: Arrays) -> Arrays:
-        """The outputs for a batch."""
-        return model.predict_on_batch(arrays)
+        """Returns the outputs for a batch."""
+        outputs: Arrays = model.predict_on_batch(arrays)
+        return outputs
 
     def wait(self) -> None:
-        """Until every process is here."""
+        """Waits until every process has called it."""

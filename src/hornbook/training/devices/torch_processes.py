@@ -1,7 +1,7 @@
 """PyTorch on several devices: a process for each, whose gradients are averaged.
 
-One process starts the others, waits for them and passes on what goes wrong.  The first of them
-writes the files of the run; the others only compute.
+One process starts the others, waits for them and reports their errors.  The first of them writes
+the files of the run; the others only compute.
 """
 
 from __future__ import annotations
@@ -69,21 +69,21 @@ def in_a_group() -> bool:
     """Whether this process is one of several that train together."""
     import torch.distributed
 
-    return torch.distributed.is_available() and torch.distributed.is_initialized()
+    return bool(torch.distributed.is_available() and torch.distributed.is_initialized())
 
 
-def run_in_processes(count: int, function: Callable, *arguments: Any) -> None:
+def run_in_processes(count: int, function: Callable[..., Any], *arguments: Any) -> None:
     """Calls `function(*arguments)` in `count` processes of one group, and waits for all.
 
     A signal to stop is passed to the first process, which saves; then all are ended.
 
     Args:
-        count: Of processes.
-        function: Of a module, so that a new process finds it.
-        arguments: That can be pickled.
+        count: Number of processes.
+        function: A function of a module, so that a new process can import it.
+        arguments: Its arguments, which can be pickled.
 
     Raises:
-        HornbookError: what the function raised in one of them; or one was killed.
+        HornbookError: the function raised it in one of them, or one was killed.
     """
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
@@ -109,7 +109,7 @@ def run_in_processes(count: int, function: Callable, *arguments: Any) -> None:
 
 
 def _wait_for_all(processes: list[Any], readers: list[Any]) -> None:
-    """Until all are done, or one is not well."""
+    """Waits until all are finished, or one has failed."""
     waiting = {process.sentinel: number for number, process in enumerate(processes)}
     while waiting:
         for sentinel in wait(list(waiting)):
@@ -124,7 +124,7 @@ def _wait_for_all(processes: list[Any], readers: list[Any]) -> None:
             if process.exitcode:
                 raise HornbookError(
                     f"Process {number} of the training ended with status {process.exitcode}.\n"
-                    "What it said stands above; --resume goes on from the last checkpoint."
+                    "Its messages are above; --resume continues from the last checkpoint."
                 )
 
 
@@ -134,7 +134,7 @@ def _passing_signals_to(process: Any) -> Iterator[None]:
         yield
         return
 
-    def pass_on(number, frame):
+    def pass_on(number: int, frame: Any) -> None:
         os.kill(process.pid, number)
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -145,9 +145,17 @@ def _passing_signals_to(process: Any) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _work(rank, count, meeting, parent, pipe, function, arguments) -> None:
-    """What one process does."""
-    os.setpgrp()  # a Ctrl-C is the parent's, who passes it to the first
+def _work(
+    rank: int,
+    count: int,
+    meeting: str,
+    parent: int,
+    pipe: Any,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+) -> None:
+    """Does the work of one process."""
+    os.setpgrp()  # a Ctrl-C goes to the parent, which passes it to the first process
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     if rank:
         os.environ["HORNBOOK_QUIET"] = "1"
@@ -160,12 +168,12 @@ def _work(rank, count, meeting, parent, pipe, function, arguments) -> None:
         function(*arguments)
     except HornbookError as error:
         pipe.send((type(error).__name__, str(error), error.exit_status))
-        os._exit(error.exit_status)  # the others wait for it in vain
+        os._exit(error.exit_status)  # the others would wait for it forever
     torch.distributed.destroy_process_group()
 
 
 def _end_with(parent: int) -> None:
-    """Ends this process when its parent is gone, which would leave it training for nobody."""
+    """Ends this process when its parent is gone, as nothing else would."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

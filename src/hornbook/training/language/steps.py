@@ -1,14 +1,14 @@
-"""The steps of a pretraining: which rows each one sees, and how a model is measured on the rest.
+"""The steps of a pretraining: which rows each one reads, and how a model is measured on the rest.
 
 Everything here is a pure function of the seed and the number of the step, so a resumed training
-sees exactly the rows that it has not yet seen.
+continues with exactly the rows it has not read yet.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,22 +21,22 @@ from hornbook.training.loop import Batch
 
 Arrays = dict[str, np.ndarray]
 
-MEASURED = 2**31 - 1  # the epoch whose random numbers the held-out rows have, each time
-MOST_HELD_OUT = 1024  # rows: measuring more would take long and say little more
-TOGETHER = 8  # held-out rows side by side, so that few documents are on both sides
+MEASURED = 2**31 - 1  # the epoch of the held-out rows' random numbers, the same each time
+MOST_HELD_OUT = 1024  # rows; more would take long and add little
+TOGETHER = 8  # held-out rows in a row, so that few documents are on both sides of the split
 DIVERGED = 1.5  # times the loss of the first steps
 
 
 @dataclass(frozen=True)
 class LanguageSteps:
-    """What a pretraining does, step by step.
+    """The rows of each step of a pretraining.
 
     Args:
         objective: Makes a batch: one of `hornbook.data.objectives.tasks`.
-        rows: Of `pack`.
-        train, held_out: Numbers of rows, see `split_rows`.
-        rows_per_step: Of an optimizer step.
-        seed: Of order and masking.
+        rows: The rows, from `pack`.
+        train, held_out: Indices of rows, see `split_rows`.
+        rows_per_step: Rows per optimizer step.
+        seed: Random seed of order and masking.
     """
 
     objective: Any
@@ -47,23 +47,25 @@ class LanguageSteps:
     seed: int
 
     def batches(self, first: int, last: int) -> list[Batch]:
-        """The steps from `first` to before `last`, from 0."""
+        """Returns the steps from `first` to before `last`, from 0."""
         return [self._batch(step) for step in range(first, last)]
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps until every training row was seen."""
+        """Steps until every training row has been read."""
         return -(-len(self.train) // self.rows_per_step)
 
     def _batch(self, step: int) -> Batch:
         epoch, number = divmod(step, self.steps_per_epoch)
 
         def numbers() -> np.ndarray:
-            return self.train[_order(len(self.train), self.rows_per_step, self.seed, epoch)[number]]
+            order = _order(len(self.train), self.rows_per_step, self.seed, epoch)
+            rows: np.ndarray = self.train[order[number]]
+            return rows
 
         def arrays() -> tuple[Arrays, None, None]:
-            found = self.objective.batch(self.rows, self.seed, epoch, numbers())
-            return shared_weights(found), None, None
+            batch = self.objective.batch(self.rows, self.seed, epoch, numbers())
+            return shared_weights(batch), None, None
 
         def where() -> list[str]:
             rows = ", ".join(map(str, numbers()[:8]))
@@ -72,22 +74,22 @@ class LanguageSteps:
         return Batch(size=self.rows_per_step * self.rows.length, arrays=arrays, where=where)
 
     def measure(self, predict: Callable[[Arrays], Arrays], rows_at_once: int) -> dict[str, float]:
-        """The mean loss on the held-out rows, and the share of places guessed right.
+        """Returns the mean loss, accuracy and perplexity on the held-out rows.
 
         Args:
-            predict: Gives `loss`, `correct` and `weight` of each row.
-            rows_at_once: Rows of a batch; each has this shape.
+            predict: Returns `loss`, `correct` and `weight` of each row.
+            rows_at_once: Rows per batch.
         """
         sums = dict.fromkeys(("loss", "correct", "weight"), 0.0)
         for arrays, real in self.held_out_batches(rows_at_once):
-            found = predict(arrays)
+            outputs = predict(arrays)
             for name in sums:
-                sums[name] += float(np.asarray(found[name][:real], "float64").sum())
+                sums[name] += float(np.asarray(outputs[name][:real], "float64").sum())
         weight = max(sums["weight"], 1e-9)
         return measures(sums["loss"] / weight, sums["correct"] / weight)
 
-    def held_out_batches(self, rows_at_once: int):
-        """The held-out rows, and how many of each batch are real; their weights are 0 or 1."""
+    def held_out_batches(self, rows_at_once: int) -> Iterator[tuple[Arrays, int]]:
+        """Yields batches of held-out rows, with weights of 0 or 1, and the number of real rows."""
         for start in range(0, len(self.held_out), rows_at_once):
             numbers = self.held_out[start : start + rows_at_once]
             real = len(numbers)
@@ -99,7 +101,7 @@ class LanguageSteps:
 
 
 def measures(loss: float, accuracy: float) -> dict[str, float]:
-    """What a mean loss and a share of right guesses are called in the log."""
+    """Returns the metrics of a mean loss and accuracy, by their names in the log."""
     return {
         "held_out_loss": loss,
         "accuracy": accuracy,
@@ -113,19 +115,19 @@ def _order(count: int, rows_per_step: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def split_rows(count: int, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """The rows to train on and those held out, which are spread over the corpus in small groups.
+    """Splits rows for training from those held out, in small groups spread over the corpus.
 
     Args:
-        count: Rows there are.
-        share: Of them that is held out, but one row at least and `MOST_HELD_OUT` at most.
+        count: Number of rows.
+        share: Share to hold out, but at least one row and at most `MOST_HELD_OUT`.
 
     Raises:
-        DataError: there are fewer than two.
+        DataError: there are fewer than two rows.
     """
     if count < 2:
         raise DataError(
-            f"The corpus fills {count} row{'s' * (count != 1)}, and at least two are needed, one "
-            "of them to measure on.\nGive more text, or shorter rows with --length."
+            f"The corpus fills {count} row{'s' * (count != 1)}; at least two are needed, one of "
+            "them to measure on.\nAdd text, or use shorter rows with --length."
         )
     wanted = min(max(round(count * share), 1), MOST_HELD_OUT, count - 1)
     together = min(TOGETHER, wanted)
