@@ -1,4 +1,4 @@
-"""What a model folder or a run holds, without building the model."""
+"""Describes a model folder or a run, without building the model."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from hornbook.text.tokenizer_folder import tokenizer_from_folder
 from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
 PROBLEM = "PROBLEM:"
-LONGEST = 160  # characters of a value that is still shown
+LONGEST = 160  # maximum characters of a value that is shown
 SHOWN = 10  # names in a message
 
 
 def describe_folder(folder: Path, ignore_config: Sequence[str] = ()) -> list[list[str]]:
-    """Rows of a name and a value; a part that cannot be read says why instead.
+    """Returns rows of a name and a value; parts that cannot be read say why.
 
     Args:
         folder: A model folder, or a run, whose model is then described.
@@ -53,40 +53,40 @@ def describe_folder(folder: Path, ignore_config: Sequence[str] = ()) -> list[lis
     ]
     if _reads_images(folder):
         parts = [("recipe", _recipe), ("weights", _weights), ("checksums", _checksums)]
-    said: set[str] = set()
+    shown: set[str] = set()
     for name, part in parts:
         try:
             rows += part(folder)
         except HornbookError as error:
             problem = _shortened(str(error))
             rows.append(
-                [name, f"{PROBLEM} as above" if problem in said else f"{PROBLEM} {problem}"]
+                [name, f"{PROBLEM} as above" if problem in shown else f"{PROBLEM} {problem}"]
             )
-            said.add(problem)
+            shown.add(problem)
     return rows
 
 
 def _shortened(message: str) -> str:
-    """A message of which at most ten lines are names: how many more there are is said."""
+    """Shortens a message to ten lines of names, and counts the others."""
     lines = message.splitlines()
     names = [number for number, line in enumerate(lines) if line.startswith("  ")]
     if len(names) <= SHOWN + 1:  # the last may say how many more there are
         return message
     more = [f"  ... and {len(names) - SHOWN:,} more"]
     dropped = set(names[SHOWN:])
-    kept = [line for number, line in enumerate(lines) if number not in dropped]
+    rest = [line for number, line in enumerate(lines) if number not in dropped]
     place = names[SHOWN - 1] + 1
-    return "\n".join(kept[:place] + more + kept[place:])
+    return "\n".join(rest[:place] + more + rest[place:])
 
 
 def _reads_images(folder: Path) -> bool:
-    """Whether a recipe saved its network without a language model's configuration."""
+    """Whether a recipe saved its network without the configuration of a Transformer."""
     files = ("recipe.json", "config.json", "bert_config.json")
     return [(folder / name).is_file() for name in files] == [True, False, False]
 
 
 def _recipe(folder: Path) -> list[list[str]]:
-    """The recipe, its fields, and what it found out that fits into a line."""
+    """Describes the recipe, its fields, and the learned fields that fit into a line."""
     try:
         saved = json.loads(bounded_text(folder / "recipe.json"))
         values = {"recipe": saved["recipe"], **saved["fields"], **saved["learned"]}
@@ -116,17 +116,17 @@ def _config(folder: Path, ignore: tuple[str, ...] = ()) -> list[list[str]]:
 
 
 def _agreement(folder: Path, family: Any, config: Any, values: dict[str, Any]) -> list[list[str]]:
-    """Where the weights are others than the configuration says, and what it does not speak of."""
+    """Returns where the weights contradict the configuration, and heads it does not mention."""
     if (folder / KERAS_WEIGHTS).is_file():
         check_keras_file(folder / KERAS_WEIGHTS, config)
         return []
     try:
         checkpoint = find_checkpoint(folder)
     except CheckpointError:
-        return []  # which the row of the weights says
+        return []  # the row of the weights has the error
     rows = []
     if beginning := wrapper_of(checkpoint, family):
-        rows.append(["names", f"begin with {beginning!r}, which is left out"])
+        rows.append(["names", f"begin with {beginning!r}, which is ignored"])
         checkpoint = RenamedCheckpoint(checkpoint, beginning)
     problems = [line.strip() for line, _ in size_problems(family, config, checkpoint)]
     if problems:

@@ -1,4 +1,4 @@
-"""What is installed here, and what hornbook makes of it."""
+"""What is installed, and which backend hornbook chooses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PACKAGES = ("keras", "jax", "torch", "tensorflow", "numpy", "tokenizers", "safet
 
 
 def describe_installation() -> list[list[str]]:
-    """Rows of a name and a value; nothing is imported for it."""
+    """Returns rows of a name and a value, without importing the packages."""
     name = os.environ.get("KERAS_BACKEND") or backend.choose() or "none"
     rows = [
         ["hornbook", __version__],
@@ -28,7 +28,7 @@ def describe_installation() -> list[list[str]]:
 
 
 def installed_version(package: str) -> str | None:
-    """The version of an installed package, or None."""
+    """Returns the version of an installed package, or None."""
     for name in (package, f"{package}-cpu"):
         try:
             return version(name)
@@ -38,7 +38,7 @@ def installed_version(package: str) -> str | None:
 
 
 def usable_cores() -> int:
-    """The processors this process may use."""
+    """Returns the number of processors this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system
@@ -46,7 +46,7 @@ def usable_cores() -> int:
 
 
 def memory_in_gib() -> float | None:
-    """The machine's memory, where the system tells."""
+    """Returns the memory of the machine, or None where it is unknown."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     except (AttributeError, ValueError, OSError):

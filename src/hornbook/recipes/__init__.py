@@ -1,4 +1,4 @@
-"""Recipes: from a data folder to an answer, one file each."""
+"""Recipes: from data to answers, a folder each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
     "recipe_named",
 ]
 
-# name on the command line -> module and class, imported when it is asked for
+# name on the command line -> module and class, imported when needed
 RECIPES = {
     "images": "hornbook.recipes.images:Images",
     "captcha": "hornbook.recipes.captcha:CaptchaReading",
@@ -48,10 +48,10 @@ def __getattr__(name: str) -> Any:
 
 
 def recipe_named(name: str) -> Any:
-    """The class of the recipe called `name`.
+    """Returns the class of the recipe called `name`.
 
     Raises:
-        OptionError: naming the nearest one.
+        OptionError: there is none; the message names the nearest one.
     """
     if name not in RECIPES:
         raise OptionError(f"There is no recipe {name!r}. {did_you_mean(name, RECIPES)}")
@@ -60,7 +60,7 @@ def recipe_named(name: str) -> Any:
 
 
 def open_runs(folders: Sequence[str | Path]) -> Any:
-    """Opens one trained run, or several that answer together.
+    """Opens one trained run, or several as an ensemble.
 
     Raises:
         HornbookError: one of them is no run or damaged, or they do not fit together.
@@ -72,7 +72,7 @@ def open_runs(folders: Sequence[str | Path]) -> Any:
 
 
 def open_run(folder: str | Path) -> Any:
-    """Opens a trained run of whatever recipe made it.
+    """Opens a trained run of any recipe.
 
     Raises:
         HornbookError: this is no run, or it is damaged.

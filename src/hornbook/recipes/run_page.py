@@ -1,4 +1,4 @@
-"""What the report of every run has in common: facts on top, curves, settings, how to use it."""
+"""What the reports of all runs share: header, curves, settings, usage."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 
 from hornbook.report import Page, line_chart
 
-FULL_RANGE = (0.0, 1.0)  # of an axis of shares: so that curves of two runs can be compared
+FULL_RANGE = (0.0, 1.0)  # of an axis of shares, so that the curves of two runs can be compared
 SHOWN_PACKAGES = ("hornbook", "keras", "jax", "torch", "tensorflow")
 
 
 def run_page(
     title: str, run: Any, recipe: Any, *, result: str, data: Mapping[str, int], unit: str
 ) -> Page:
-    """The page of a run, with what it was made from at its top.
+    """Starts the page of a run, with a header of data, size, time and machine.
 
     Args:
-        title: Of the task.
+        title: The task.
         run: The `RunFolder`.
         recipe: The fitted recipe.
-        result: The figures that matter most, in one line.
+        result: The main metrics, in one line.
         data: Number of samples by split: `{"training": 900, "validation": 100}`.
-        unit: What they are: `"texts"`.
+        unit: What a sample is: `"texts"`.
     """
     page = Page(title, subtitle=f"{run.path.name} · {result}")
     environment = run.environment()
@@ -50,7 +50,7 @@ def run_page(
 
 
 def duration(seconds: float) -> str:
-    """`42 s`, `3 min 05 s`, `2 h 14 min`."""
+    """Formats seconds: `42 s`, `3 min 05 s`, `2 h 14 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
@@ -70,11 +70,11 @@ def add_curves(
     """Adds three charts by epoch: the losses, shares on an axis from 0 to 1, the learning rate.
 
     Args:
-        page: To add to.
+        page: The page.
         rows: One per epoch, from the training loop.
         losses: Name of a curve -> key in `rows`.
         shares: Name of a curve -> a value for each of `rows`.
-        shares_caption: Above their chart.
+        shares_caption: Caption of their chart.
     """
     epochs = [row["epoch"] for row in rows]
     trained = [row for row in rows if row["loss"] is not None]  # epoch 0 is only measured
@@ -107,15 +107,15 @@ def add_settings(page: Page, recipe: Any, **more: Any) -> None:
     """Adds the options that took part in the run.
 
     Args:
-        page: To add to.
+        page: The page.
         recipe: The fitted recipe.
-        more: What was found out, by name.
+        more: Further values, by name.
     """
     page.add_heading("Settings")
     page.add_key_values({**recipe.settings(), **more})
 
 
 def add_usage(page: Page, commands: Sequence[str], python: Sequence[str]) -> None:
-    """Adds how the run is used, on the command line and in Python."""
+    """Adds how to use the run, on the command line and in Python."""
     page.add_heading("How to use this run")
     page.add_code("\n".join([*commands, "", *python]))

@@ -245,7 +245,7 @@ def test_images_that_cannot_be_read_are_counted_before_training(
 def test_what_cannot_work_is_refused_before_anything_is_written(
     image_data, image_fields, image_run, tmp_path, capsys
 ):
-    with pytest.raises(OptionError, match="nothing would be learned"):
+    with pytest.raises(OptionError, match="there is nothing to train"):
         Images(weights="none", epochs=0)
     with pytest.raises(OptionError, match="size is 100, expected at least 32 and a multiple of 32"):
         Images(size=100)

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from hornbook.training.images.outputs import Outputs
 
-SHOWN = 60_000  # images that a training sees, all epochs together, unless epochs are given
-EPOCHS = (3, 300)  # but so many epochs at least, and at most
+SHOWN = 60_000  # images that a training reads over all epochs, unless epochs are given
+EPOCHS = (3, 300)  # minimum and maximum epochs then
 
 
 @dataclass(kw_only=True)
@@ -59,39 +59,44 @@ class CaptchaReading(Recipe):
     purpose: ClassVar[str] = "read captchas of your own site, learned from labelled images"
     answers_have_errors: ClassVar[bool] = True
 
-    length: str = option("auto", "characters of every image: a number, or auto")
+    length: str = option("auto", "characters per image: a number, or auto")
     characters: str = option(
-        "auto", "all that may occur: auto, a list such as 0123abc, or digits+lower+upper"
+        "auto", "characters that occur: auto, a list such as 0123abc, or digits+lower+upper"
     )
-    case: str = option("auto", "ignored: labels are taken in lower case", ("auto", "ignored"))
-    size: str = option("auto", "WIDTHxHEIGHT that images are made, such as 160x64; or auto")
+    case: str = option("auto", "ignored: labels are lower-cased", ("auto", "ignored"))
+    size: str = option("auto", "WIDTHxHEIGHT that images are resized to, such as 160x64; or auto")
     backbone: str = option("compact", "compact, or a keras.applications name such as Xception")
     weights: str | None = option(
-        None, "of such a backbone: imagenet (without saying), none, or a file"
+        None, "weights of such a backbone: imagenet (the default), none, or a file"
     )
     epochs: int | None = option(
-        None, f"times through the training images; without it, {SHOWN:,} images", at_least=1
+        None, f"number of epochs; defaults to {SHOWN:,} images in all", at_least=1
     )
-    batch_size: int = option(32, "images a step", at_least=1)
+    batch_size: int = option(32, "images per step", at_least=1)
     learning_rate: float | None = option(
-        None, "highest learning rate; without it 3e-3, 1e-3 with another backbone", above=0
+        None, "peak learning rate; defaults to 3e-3, or 1e-3 with another backbone", above=0
     )
     distortion: float = option(
-        1.0, "how much training images are changed; 0: not at all", at_least=0, at_most=3
+        1.0, "strength of the distortion of training images; 0 disables it", at_least=0, at_most=3
     )
-    dropout: float = option(0.2, "share of the features dropped in training", at_least=0, below=1)
+    dropout: float = option(0.2, "dropout rate", at_least=0, below=1)
     ema: float = option(
-        0.99, "how much of the weights' average stays at a step; 0: no average", at_least=0, below=1
+        0.99,
+        "decay of the exponential moving average of the weights; 0 disables it",
+        at_least=0,
+        below=1,
     )
-    patience: int = option(0, "epochs without a better one before it stops; 0: never", at_least=0)
+    patience: int = option(
+        0, "epochs without improvement before training stops; 0 never stops early", at_least=0
+    )
     seed: int = option(
-        0, "of the weights, the order and the changes", at_least=0, at_most=2**32 - 1
+        0, "random seed of weights, data order and distortion", at_least=0, at_most=2**32 - 1
     )
 
     alphabet: Alphabet = learned(lambda: Alphabet("", 0, 0, False), lambda kept: Alphabet(**kept))
     image_size: tuple[int, int] = learned(lambda: (0, 0), tuple)
     temperature: float = learned(lambda: 1.0)
-    held_out: str = learned(str, shown=False)  # fingerprint of the images that were set aside
+    held_out: str = learned(str, shown=False)  # fingerprint of the validation images
 
     def __post_init__(self) -> None:
         length: Any = self.length
@@ -102,8 +107,8 @@ class CaptchaReading(Recipe):
             raise OptionError(f"length is {self.length!r}, expected auto or a number up to 64.")
         if self.backbone == "compact" and self.weights not in (None, "none"):
             raise OptionError(
-                f"weights is {self.weights!r}, but the compact network always starts from nothing."
-                "\nLeave it out, or name a backbone of keras.applications."
+                f"weights is {self.weights!r}, but the compact network starts untrained.\n"
+                "Leave it out, or name a backbone of keras.applications."
             )
         check_size(self.size)
 
@@ -120,14 +125,14 @@ class CaptchaReading(Recipe):
         """Trains on labelled images: see `hornbook.data.captchas`, and `Recipe.fit`."""
         from hornbook.progress import note
 
-        found = images_to_learn_from(data, self.seed)
-        train, valid = found.train, found.valid
+        captchas = images_to_learn_from(data, self.seed)
+        train, valid = captchas.train, captchas.valid
         self.alphabet = find_alphabet(
             [*train, *valid], length=self.length, characters=self.characters, case=self.case
         )
-        self.image_size = image_size(found.sizes, self.size)
-        note(summary(found, self.alphabet, self.image_size))
-        self.held_out = found.held_out
+        self.image_size = image_size(captchas.sizes, self.size)
+        note(summary(captchas, self.alphabet, self.image_size))
+        self.held_out = captchas.held_out
         backend.set_random_seed(self.seed)
         self.model = self.build(self.weights)
         known = {"train": fingerprint(train), "valid": fingerprint(valid)}
@@ -151,7 +156,7 @@ class CaptchaReading(Recipe):
             unit="images",
             workers=None,  # changing an image takes about a fifth of what learning from it does
         )
-        logits = np.concatenate([found["logits"] for _, found in self._outputs(held_out)])
+        logits = np.concatenate([outputs["logits"] for _, outputs in self._outputs(held_out)])
         self.temperature = fit_temperature(logits, self.alphabet.longest, self._numbers(valid))
         self.save(run.model)
         readings = read(logits, self.alphabet.longest, self.temperature)
@@ -235,7 +240,7 @@ class CaptchaReading(Recipe):
         """The metrics of an epoch, and the loss of the training on these images."""
         import keras
 
-        logits = np.concatenate([found["logits"] for _, found in self._outputs(sources)])
+        logits = np.concatenate([outputs["logits"] for _, outputs in self._outputs(sources)])
         readings = read(logits, self.alphabet.longest, self.temperature)
         loss = self.model.loss(self._numbers(captchas), logits)
         return {
@@ -244,7 +249,7 @@ class CaptchaReading(Recipe):
         }
 
     def _readings(self, sources: Iterable[Source]) -> Readings:
-        logits = np.concatenate([found["logits"] for _, found in self._outputs(sources)])
+        logits = np.concatenate([outputs["logits"] for _, outputs in self._outputs(sources)])
         return read(logits, self.alphabet.longest, self.temperature)
 
     def evaluate(self, data: str | Path, *, split: str | None = None) -> dict[str, Any]:
@@ -277,8 +282,8 @@ class CaptchaReading(Recipe):
             and `error`, which is None, or says why an image could not be read.
         """
         waiting, sources = itertools.tee(samples)
-        for problems, found in self._outputs(sources):
-            readings = read(found["logits"], self.alphabet.longest, self.temperature)
+        for problems, outputs in self._outputs(sources):
+            readings = read(outputs["logits"], self.alphabet.longest, self.temperature)
             strings, whole, each = readings.best()
             rows = zip(strings, whole, each, itertools.islice(waiting, len(strings)), strict=True)
             for number, (string, confidence, characters, source) in enumerate(rows):

@@ -1,4 +1,4 @@
-"""What one run of `images`, or several together, say about images, a batch at a time."""
+"""Answers of one `images` run, or of an ensemble, batch by batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hornbook.data.images.decoding import Source
     from hornbook.training.images.outputs import Outputs
 
-    # why some images cannot be read, by their place; and `(images, classes)`
+    # why some images cannot be read, by their index; and `(images, classes)`
     Judged = Iterator[tuple[dict[int, str], np.ndarray]]
 
 
@@ -31,40 +31,38 @@ def answers(
             answer: dict[str, Any] = {"file": None if isinstance(source, bytes) else str(source)}
             error = problems.get(number)
             for place, label in enumerate(np.argsort(-row, kind="stable")[:top].tolist(), 1):
-                behind = "" if place == 1 else f"_{place}"
-                answer[f"label{behind}"] = None if error else classes[label]
-                answer[f"probability{behind}"] = None if error else round(float(row[label]), 6)
+                suffix = "" if place == 1 else f"_{place}"
+                answer[f"label{suffix}"] = None if error else classes[label]
+                answer[f"probability{suffix}"] = None if error else round(float(row[label]), 6)
             yield {**answer, "error": error}
 
 
 def judged(recipes: Sequence[Any], sources: Iterable[Source], views: int) -> Judged:
-    """The probabilities of each class, the mean over the views and over the recipes.
+    """Yields the probabilities of each class, averaged over the views and the recipes.
 
     Args:
-        recipes: Trained `Images` that know the same classes.
-        sources: Images, some of which perhaps cannot be read.
-        views: Of each, one of `VIEWS`.
+        recipes: Trained `Images` with the same classes.
+        sources: Images; unreadable ones are reported.
+        views: Views per image, one of `VIEWS`.
     """
     streams = itertools.tee(sources, len(recipes))
     each = [
         _mean_of_views(recipe.outputs(stream, views), views)
         for recipe, stream in zip(recipes, streams, strict=True)
     ]
-    for found in zip(*each, strict=True):
-        yield found[0][0], np.mean([probabilities for _, probabilities in found], axis=0)
+    for batch in zip(*each, strict=True):
+        yield batch[0][0], np.mean([probabilities for _, probabilities in batch], axis=0)
 
 
 def _mean_of_views(outputs: Outputs, views: int) -> Judged:
-    for problems, found in outputs:
-        logits = found["logits"].astype("float64")
+    for problems, arrays in outputs:
+        logits = arrays["logits"].astype("float64")
         logits -= logits.max(axis=-1, keepdims=True)
         probabilities = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
         yield problems, probabilities.reshape(-1, views, logits.shape[-1]).mean(axis=1)
 
 
 def check_views(views: int) -> None:
-    """Raises:
-    OptionError: so many views of an image are not made.
-    """
+    """Raises OptionError for a number of views that is not supported."""
     if views not in VIEWS:
         raise OptionError(f"views is {views}, expected one of {', '.join(map(str, VIEWS))}.")

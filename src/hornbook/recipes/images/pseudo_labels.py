@@ -1,4 +1,4 @@
-"""Pseudo-labels: a run that is trained already labels images for the next one to learn from."""
+"""Pseudo-labels: a trained run, the teacher, labels images for the next one to learn from."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ PSEUDO_LABELS = "pseudo_labels.jsonl"
 
 
 def open_teacher(recipe: Any) -> Any:
-    """The run that labels, an `Images` as the recipe is; None when there is none.
+    """Opens the `Images` run that labels; returns None if the recipe names none.
 
     Raises:
-        OptionError: it knows other classes.
+        OptionError: it has other classes.
     """
     if recipe.teacher is None:
         return None
     teacher = type(recipe).load(recipe.teacher)
     if teacher.classes != recipe.classes:
-        raise OptionError(f"The teacher {recipe.teacher} knows other classes than the data.")
+        raise OptionError(f"The teacher {recipe.teacher} has other classes than the data.")
     return teacher
 
 
 def with_pseudo_labels(
     recipe: Any, train: ClassSplit, teacher: Any, folder: Path
 ) -> tuple[list[Path], np.ndarray]:
-    """The training images, and those the teacher is sure of.
+    """Returns the training images, and those with confident labels of the teacher.
 
     Args:
-        recipe: An `Images`.
+        recipe: The `Images`.
         train: Images with their labels.
         teacher: See `open_teacher`.
-        folder: Where `pseudo_labels.jsonl` is kept: a run that goes on takes the same ones.
+        folder: The folder of `pseudo_labels.jsonl`, which a resumed run reads again.
 
     Returns:
-        Paths, and the numbers of their classes.
+        Paths, and their class indices.
     """
     if teacher is None:
         return train.paths, train.labels

@@ -1,9 +1,9 @@
-"""Which of many similar classes is in an image: fine-tuning what ImageNet taught a network.
+"""Classifies images into many similar classes, by fine-tuning a network pretrained on ImageNet.
 
-The design is that of a dog-breed contest of 2017 (100 breeds, Xception): first the head learns on
-features of the pretrained network as it is, then everything learns together, the layers near the
-pixels more slowly.  Gated features, center loss and pseudo-labels are the contest's ideas; mixing,
-erasing and averaged weights are what has been found since.
+The design is that of a dog-breed contest of 2017 (100 breeds, Xception): first the head is trained
+on features of the frozen backbone, then everything together, the layers near the pixels more
+slowly.  Gated features, center loss and pseudo-labels are the contest's ideas; mixing, erasing and
+averaged weights have been added since.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Images(Recipe):
-    """Tells classes of images apart.
+    """Classifies images.
 
     Example:
         images = Images(backbone="MobileNetV2").fit("flowers", out="runs/flowers")
@@ -51,53 +51,58 @@ class Images(Recipe):
     """
 
     name: ClassVar[str] = "images"
-    purpose: ClassVar[str] = "tell similar classes of images apart, by fine-tuning"
+    purpose: ClassVar[str] = "classify images, by fine-tuning"
     answers_have_errors: ClassVar[bool] = True
 
     backbone: str = option("EfficientNetV2B0", "a keras.applications name, such as Xception")
-    weights: str = option("imagenet", "it starts from: imagenet, none, or a file")
-    alpha: float | None = option(None, "width of MobileNet and MobileNetV2", above=0)
-    size: int = option(224, "pixels of a side", at_least=32, multiple_of=32)
-    gated: bool = option(True, "let the features gate themselves (GLU)")
-    center_loss: float = option(0.0, "weight of the center loss; 0: without", at_least=0)
-    dropout: float = option(0.2, "share of the features dropped in training", at_least=0, below=1)
-    head_epochs: int = option(
-        30, "first stage: times the head alone sees the pretrained features", at_least=0
-    )
-    head_learning_rate: float = option(3e-3, "first stage: highest learning rate", above=0)
-    epochs: int = option(10, "second stage: times through the training images", at_least=0)
-    batch_size: int = option(32, "images a step", at_least=2)
-    learning_rate: float = option(1e-3, "second stage: highest learning rate", above=0)
+    weights: str = option("imagenet", "weights to start from: imagenet, none, or a file")
+    alpha: float | None = option(None, "width multiplier of MobileNet and MobileNetV2", above=0)
+    size: int = option(224, "image size in pixels", at_least=32, multiple_of=32)
+    gated: bool = option(True, "gate the features (GLU)")
+    center_loss: float = option(0.0, "weight of the center loss; 0 disables it", at_least=0)
+    dropout: float = option(0.2, "dropout rate", at_least=0, below=1)
+    head_epochs: int = option(30, "first stage: number of epochs of the head alone", at_least=0)
+    head_learning_rate: float = option(3e-3, "first stage: peak learning rate", above=0)
+    epochs: int = option(10, "second stage: number of epochs", at_least=0)
+    batch_size: int = option(32, "images per step", at_least=2)
+    learning_rate: float = option(1e-3, "second stage: peak learning rate", above=0)
     layer_decay: float = option(
-        0.9, "factor on the rate from a tenth of the layers to the one below", above=0, at_most=1
+        0.9,
+        "factor on the learning rate from a tenth of the layers to the next",
+        above=0,
+        at_most=1,
     )
-    progressive: bool = option(False, "begin with small images and end with full size")
-    crop: float = option(0.5, "smallest share of its area to learn from", above=0, at_most=1)
-    rand_augment: float = option(0.0, "strength of RandAugment; 0: without", at_least=0, at_most=1)
-    erasing: float = option(
-        0.0, "share of the images with a part made noise", at_least=0, at_most=1
+    progressive: bool = option(False, "progressive resizing: start with small images")
+    crop: float = option(0.5, "minimum area of a random crop", above=0, at_most=1)
+    rand_augment: float = option(
+        0.0, "strength of RandAugment; 0 disables it", at_least=0, at_most=1
     )
-    mixing: str = option("none", "of two images", ("none", "mixup", "cutmix", "both"))
-    label_smoothing: float = option(
-        0.1, "what of a label is spread over all classes", at_least=0, below=1
-    )
+    erasing: float = option(0.0, "probability of random erasing", at_least=0, at_most=1)
+    mixing: str = option("none", "mixing of two images", ("none", "mixup", "cutmix", "both"))
+    label_smoothing: float = option(0.1, "label smoothing", at_least=0, below=1)
     class_weights: str = option(
-        "none", "balanced: a mistake in a rare class costs more", ("none", "balanced")
+        "none", "balanced: weight classes by their inverse frequency", ("none", "balanced")
     )
     ema: float = option(
-        0.95, "how much of the weights' average stays at a step; 0: no average", at_least=0, below=1
+        0.95,
+        "decay of the exponential moving average of the weights; 0 disables it",
+        at_least=0,
+        below=1,
     )
-    patience: int = option(0, "epochs without a better one before it stops; 0: never", at_least=0)
+    patience: int = option(
+        0, "epochs without improvement before training stops; 0 never stops early", at_least=0
+    )
     unlabelled: str | None = option(None, "folder of images for --teacher to label")
     teacher: str | None = option(None, "run that labels the images of --unlabelled")
-    sure: float = option(
-        0.9, "probability from which on the teacher's label is taken", above=0, at_most=1
-    )
+    sure: float = option(0.9, "minimum probability of the teacher's label", above=0, at_most=1)
     held_out: float = option(
-        0.2, "share set aside to check with, where there is no folder valid", above=0, below=1
+        0.2, "share held out for validation, if there is no folder valid", above=0, below=1
     )
     seed: int = option(
-        0, "of the weights, the split, the order and the changes", at_least=0, at_most=2**32 - 1
+        0,
+        "random seed of weights, split, order and augmentation",
+        at_least=0,
+        at_most=2**32 - 1,
     )
 
     classes: list[str] = learned(list)
@@ -108,15 +113,15 @@ class Images(Recipe):
         super().__post_init__()
         if (self.unlabelled is None) != (self.teacher is None):
             raise OptionError(
-                "unlabelled and teacher belong together: train a run first, and let it label the "
-                "images for the next one.\nSay  --unlabelled FOLDER --teacher RUN."
+                "unlabelled and teacher belong together: train a run first, then let it label "
+                "images for the next one.\nUse  --unlabelled FOLDER --teacher RUN."
             )
         if self.weights == "none" and self.epochs == 0:
-            raise OptionError("With random weights and no epochs nothing would be learned.")
+            raise OptionError("With random weights and no epochs there is nothing to train.")
 
     def idle_options(self) -> set[str]:
         idle = set()
-        if self.weights == "none":  # there is nothing pretrained for a first stage or slow layers
+        if self.weights == "none":  # no pretrained features for a first stage, no slow layers
             idle |= {"head_epochs", "head_learning_rate", "layer_decay"}
         if self.teacher is None:
             idle |= {"unlabelled", "teacher", "sure"}
@@ -219,18 +224,17 @@ class Images(Recipe):
         return np.asarray(self.model.heat(maps, labels))
 
     def join(self, others: Sequence[Recipe]) -> None:
-        """Lets other runs answer together with this one, with the mean of the probabilities.
+        """Makes this run and others answer as an ensemble, with the mean of the probabilities.
 
         Raises:
-            OptionError: one of them is no run of this recipe, or knows other classes.
+            OptionError: one of them is no run of this recipe, or has other classes.
         """
         for other in others:
             if not isinstance(other, Images) or other.classes != self.classes:
                 raise OptionError(
-                    "Runs answer together when all are of the recipe images and know the same "
-                    "classes; these do not."
+                    "Runs form an ensemble if all are images runs with the same classes."
                 )
-            other.batch_size = self.batch_size  # they go through the images in step
+            other.batch_size = self.batch_size  # all runs read the same batches
             self.others.append(other)
 
     def evaluate(

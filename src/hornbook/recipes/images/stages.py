@@ -1,4 +1,4 @@
-"""The two stages in which a network for images is taught."""
+"""The two stages of training an image classifier."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from hornbook.training.images.training_step import Classifying, augmentations
 from hornbook.training.loop import Batch
 from hornbook.training.optimizer import adamw
 
-HEAD_VIEWS = 2  # of each image, for the head alone: its middle, and that mirrored
-SIZES = (0.6, 0.8, 1.0)  # of the full size, in the thirds of a training that grows
+HEAD_VIEWS = 2  # per image, for the head alone: the center crop, and its mirror image
+SIZES = (0.6, 0.8, 1.0)  # of the full size, in the thirds of progressive resizing
 STEP = 32  # every backbone halves its images five times
 
 
 class TwoStages:
-    """First the head learns alone, then everything together.
+    """First trains the head alone, then everything together.
 
     Args:
-        recipe: An `Images` with its model built.
-        paths: Of the training images.
-        labels: `(images,)`, numbers of their classes.
+        recipe: The `Images`, with its model built.
+        paths: The training images.
+        labels: Their class indices, `(images,)`.
 
     Attributes:
         training: The compiled model of the second stage, for the training loop.
@@ -41,7 +41,7 @@ class TwoStages:
         self.labels = labels
         self.targets = np.eye(len(recipe.classes), dtype="float32")[labels]
         self.centers: Any = None
-        if recipe.center_loss:  # both stages teach the same ones
+        if recipe.center_loss:  # both stages train the same centers
             self.centers = CenterLoss(len(recipe.classes))
             self.centers.build((None, recipe.model.feature_size))
         changes = augmentations(
@@ -64,10 +64,10 @@ class TwoStages:
         )
 
     def train_head(self) -> None:
-        """The first stage: on features of the pretrained network, computed once."""
+        """Runs the first stage, on features of the pretrained network that are computed once."""
         recipe, views = self.recipe, HEAD_VIEWS
         outputs = recipe.outputs(self.paths, views, description="features", total=len(self.paths))
-        pooled = np.concatenate([found["pooled"] for _, found in outputs])
+        pooled = np.concatenate([arrays["pooled"] for _, arrays in outputs])
         targets = np.repeat(self.targets, views, axis=0)
         size = min(recipe.batch_size * views, len(pooled))
         steps = recipe.head_epochs * (len(pooled) // size)
@@ -77,17 +77,17 @@ class TwoStages:
         with Progress("head", total=steps, unit="steps") as bar:
             for epoch in range(recipe.head_epochs):
                 for rows in shuffled_batches(len(pooled), size, seed=recipe.seed, epoch=epoch):
-                    if len(rows) == size:  # one shape; what is left over comes in another epoch
+                    if len(rows) == size:  # one shape; the rest comes in another epoch
                         batch = {"images": pooled[rows], "targets": targets[rows]}
                         bar.advance(1, loss=float(training.train_on_batch(batch)))
 
     def batches(self, epoch: int) -> list[Batch]:
-        """The batches of an epoch, all full: a pure function of the seed and the epoch."""
+        """Returns the batches of an epoch, all full: a pure function of the seed and the epoch."""
         recipe = self.recipe
         size = min(recipe.batch_size, len(self.paths))
         pixels = self.size_of(epoch)
         if epoch and pixels != self.size_of(epoch - 1):
-            # TensorFlow would compile the second size for any size, which not all layers can
+            # else TensorFlow compiles the second size for any size, which not all layers support
             self.training.make_train_function(force=True)
 
         def crop(image: Any, random: np.random.Generator) -> np.ndarray:
@@ -96,12 +96,14 @@ class TwoStages:
         def batch(numbers: np.ndarray) -> Batch:
             def arrays() -> tuple[dict[str, np.ndarray], None, None]:
                 near = (2 * pixels, 2 * pixels)
-                found = image_batch(
+                crops = image_batch(
                     self.paths, numbers, crop, seed=recipe.seed, epoch=epoch, near=near
                 )
-                if found.problems:
-                    raise DataError("\n".join(["Changed meanwhile:", *found.problems.values()]))
-                return {"images": found.images, "targets": self.targets[numbers]}, None, None
+                if crops.problems:
+                    raise DataError(
+                        "\n".join(["Images changed during the training:", *crops.problems.values()])
+                    )
+                return {"images": crops.images, "targets": self.targets[numbers]}, None, None
 
             return Batch(
                 size=size, arrays=arrays, where=lambda: [str(self.paths[n]) for n in numbers]
@@ -111,7 +113,7 @@ class TwoStages:
         return [batch(numbers) for numbers in batches if len(numbers) == size]
 
     def size_of(self, epoch: int) -> int:
-        """Pixels of a side in an epoch."""
+        """Returns the image size of an epoch."""
         recipe = self.recipe
         if not recipe.progressive:
             return int(recipe.size)
