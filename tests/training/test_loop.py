@@ -303,7 +303,7 @@ def test_a_damaged_snapshot_falls_back_to_the_one_before_and_says_so(tmp_path, c
     assert f"step-{resumed.state['step']:08d}" == before.name
     said = capsys.readouterr().err
     assert "variables.safetensors: its SHA-256" in said
-    assert f"goes on from the snapshot before, {before.name}" in said
+    assert f"resumes from the one before, {before.name}" in said
     resumed.train()
     assert_equal_weights(weights_of(resumed.model), weights_of(whole.model))
 
