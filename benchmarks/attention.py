@@ -48,11 +48,11 @@ SCALE = SIZE**-0.5
 OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "nystrom 64": ("nystrom", {"num_landmarks": 64}),
     "nystrom 256, ridge": ("nystrom", {"num_landmarks": 256, "landmark_inverse": "ridge"}),
-    "double-softmax 64": ("double-softmax", {"num_landmarks": 64}),
+    "double_softmax 64": ("double_softmax", {"num_landmarks": 64}),
     "performer 256": ("performer", {"random_features": 256}),
     "linear": ("linear", {}),
     "window 64": ("window", {"window": 64}),
-    "window-landmarks 64, 64": ("window-landmarks", {"window": 64, "num_landmarks": 64}),
+    "window_landmarks 64, 64": ("window_landmarks", {"window": 64, "num_landmarks": 64}),
 }
 MIB = 2**20
 SEED = [3, 0]

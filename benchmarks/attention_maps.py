@@ -31,8 +31,8 @@ LAYER, HEAD = 2, 5
 PANELS = {
     "full": None,
     "nystrom, 12 landmarks": ("nystrom", {"num_landmarks": 12}),
-    "double-softmax, 12": ("double-softmax", {"num_landmarks": 12}),
-    "window-landmarks, 4 and 12": ("window-landmarks", {"window": 4, "num_landmarks": 12}),
+    "double_softmax, 12": ("double_softmax", {"num_landmarks": 12}),
+    "window_landmarks, 4 and 12": ("window_landmarks", {"window": 4, "num_landmarks": 12}),
     "window, 8": ("window", {"window": 8}),
     "performer, 256": ("performer", {"random_features": 256}),
     "linear": ("linear", {}),
@@ -80,8 +80,8 @@ def errors(model) -> dict[str, list[float]]:
     curves: dict[str, list[float]] = {}
     for name, options in {
         "nystrom": {},
-        "double-softmax": {},
-        "window-landmarks": {"window": 32},
+        "double_softmax": {},
+        "window_landmarks": {"window": 32},
     }.items():
         for count in LANDMARKS:
             layer = KINDS[name](num_landmarks=count, **options)

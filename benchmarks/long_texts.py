@@ -38,8 +38,8 @@ KINDS = {
     "performer 128": {"attention": "performer", "random_features": 128},
     "linear": {"attention": "linear"},
     "window 32": {"attention": "window", "window": 32},
-    "window-landmarks 32, 32": {
-        "attention": "window-landmarks",
+    "window_landmarks 32, 32": {
+        "attention": "window_landmarks",
         "window": 32,
         "num_landmarks": 32,
     },

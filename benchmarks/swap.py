@@ -38,23 +38,23 @@ KINDS = {
         "num_landmarks": 64,
         "landmark_inverse": "ridge",
     },
-    "double-softmax 64": {"attention": "double-softmax", "num_landmarks": 64},
+    "double_softmax 64": {"attention": "double_softmax", "num_landmarks": 64},
     "window 32": {"attention": "window", "window": 32},
     "window 64": {"attention": "window", "window": 64},
-    "window-landmarks 32, 32": {
-        "attention": "window-landmarks",
+    "window_landmarks 32, 32": {
+        "attention": "window_landmarks",
         "window": 32,
         "num_landmarks": 32,
     },
-    "window-landmarks 64, 64": {
-        "attention": "window-landmarks",
+    "window_landmarks 64, 64": {
+        "attention": "window_landmarks",
         "window": 64,
         "num_landmarks": 64,
     },
     "performer 256": {"attention": "performer"},
     "linear": {"attention": "linear"},
 }
-TRAINED = ("nystrom 64", "window-landmarks 64, 64")
+TRAINED = ("nystrom 64", "window_landmarks 64, 64")
 
 
 def minilm() -> Path:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import keras
 from keras import ops
 
 from hornbook.errors import CheckpointError, did_you_mean
+from hornbook.layers.tensors import Tensor
 
 # one name, two functions: Google's and Hugging Face's "gelu" is the exact one,
 # "gelu_new" and its other names the tanh approximation
@@ -24,7 +26,7 @@ ACTIVATIONS = {
 }
 
 
-def activation(name: str | None):
+def activation(name: str | None) -> Callable[[Tensor], Tensor] | None:
     """The function behind a checkpoint's name for it; None for no activation.
 
     Raises:

@@ -7,6 +7,8 @@ import math
 import keras
 from keras import ops
 
+from hornbook.layers.tensors import Tensor
+
 # of "lowbias32", a bijection of 32 bits: https://nullprogram.com/blog/2018/07/31/
 SHIFTS, FACTORS = (16, 15, 16), (0x7FEB352D, 0x846CA68B)
 SPREAD = 0x9E3779B9  # so that neighbouring seeds are far apart
@@ -21,14 +23,14 @@ class Dropout(keras.layers.Dropout):
     Where operations are not fused, Keras's own is faster.
     """
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool | None = False) -> Tensor:
         hashed = keras.config.backend() == "jax" and self.noise_shape is None
         if hashed and training and 0 < self.rate < 1:
             return hashed_dropout(inputs, self.rate, self.seed_generator.next())
         return super().call(inputs, training=training)
 
 
-def hashed_dropout(x, rate: float, seed):
+def hashed_dropout(x: Tensor, rate: float, seed: Tensor) -> Tensor:
     """Zeros in place of a share `rate` of `x`, and the rest larger by as much.
 
     Args:
@@ -49,7 +51,7 @@ def hashed_dropout(x, rate: float, seed):
     return ops.where(kept, x * ops.cast(1 / (1 - rate), x.dtype), ops.zeros_like(x))
 
 
-def mixed(bits):
+def mixed(bits: Tensor) -> Tensor:
     """Another 32 bits for each, every one of which depends on all of those that come in."""
     for shift, factor in zip(SHIFTS, (*FACTORS, None), strict=True):
         bits = ops.bitwise_xor(bits, ops.right_shift(bits, _integer(shift)))
@@ -57,5 +59,5 @@ def mixed(bits):
     return bits
 
 
-def _integer(value: int):
+def _integer(value: int) -> Tensor:
     return ops.convert_to_tensor(value, dtype="uint32")

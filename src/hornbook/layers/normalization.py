@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from hornbook.layers.activations import activation
+from hornbook.layers.tensors import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -47,9 +50,10 @@ class ConditionalLayerNormalization(keras.layers.Layer):
         kind: str = "layer",
         scale: bool = True,
         offset: bool = True,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         if kind not in ("layer", "rms"):
             raise ValueError(f"kind is {kind!r}, expected 'layer' or 'rms'.")
         self.kind = kind
@@ -60,7 +64,19 @@ class ConditionalLayerNormalization(keras.layers.Layer):
         self.condition_hidden_size = condition_hidden_size
         self.condition_hidden_act = condition_hidden_act
 
-    def build(self, x_shape):
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "epsilon": self.epsilon,
+            "condition_size": self.condition_size,
+            "condition_hidden_size": self.condition_hidden_size,
+            "condition_hidden_act": self.condition_hidden_act,
+            "kind": self.kind,
+            "scale": self.scale,
+            "offset": self.offset,
+        }
+
+    def build(self, x_shape: Shape) -> None:
         features = (x_shape[-1],)
         if self.scale:
             self.gamma = self.add_weight(name="gamma", shape=features, initializer="ones")
@@ -79,7 +95,7 @@ class ConditionalLayerNormalization(keras.layers.Layer):
             )
             self.beta_kernel = self.add_weight(name="beta_kernel", shape=shape, initializer="zeros")
 
-    def call(self, x, condition=None):
+    def call(self, x: Tensor, condition: Tensor = None) -> Tensor:
         if (condition is None) != (self.condition_size is None):
             raise ValueError(
                 f"{self.name} was built with condition_size={self.condition_size}, so it "
@@ -96,18 +112,19 @@ class ConditionalLayerNormalization(keras.layers.Layer):
             condition = ops.cast(condition, dtype)[:, None, :]  # (batch, 1, condition_size)
             if self.condition_hidden_size is not None:
                 condition = ops.matmul(condition, ops.cast(self.hidden_kernel, dtype))
-                condition = activation(self.condition_hidden_act)(condition)
+                act = activation(self.condition_hidden_act)
+                condition = condition if act is None else act(condition)
             shift = ops.matmul(condition, ops.cast(self.gamma_kernel, dtype))
             y = self._normalize(x) * ((1.0 if gamma is None else gamma) + shift)
             shift = ops.matmul(condition, ops.cast(self.beta_kernel, dtype))
             y = y + (shift if beta is None else beta + shift)
         return ops.cast(y, self.compute_dtype)
 
-    def _normalize(self, x, gamma=None, beta=None):
+    def _normalize(self, x: Tensor, gamma: Any = None, beta: Any = None) -> Tensor:
         if self.kind == "layer":
             return ops.layer_normalization(x, gamma, beta, axis=-1, epsilon=self.epsilon)
         y = ops.rms_normalization(x, gamma, axis=-1, epsilon=self.epsilon)
         return y if beta is None else y + beta
 
-    def compute_output_shape(self, x_shape, condition_shape=None):
+    def compute_output_shape(self, x_shape: Shape, condition_shape: Shape | None = None) -> Shape:
         return x_shape

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from hornbook.layers.attention.masks import first_mask
+from hornbook.layers.tensors import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -12,13 +17,23 @@ class MaskedAveragePooling(keras.layers.Layer):
 
     Call arguments:
         x: `(batch, length, features)`.
-        padding_mask: `(batch, length)`, True or 1 at real tokens; None when all are real.
+        padding_mask: `(batch, length)`, True or 1 at real tokens.  Defaults to the mask that Keras
+            carries with `x`, and without one to all tokens.
+        mask: Filled in by Keras.
 
     Returns:
         `(batch, features)`; zeros for a text without a real token.
     """
 
-    def call(self, x, padding_mask=None):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config()  # of its own: Keras's records no `dtype` that is a policy
+
+    def call(self, x: Tensor, padding_mask: Tensor = None, mask: Tensor = None) -> Tensor:
+        padding_mask = first_mask(padding_mask, mask)
         if padding_mask is None:
             return ops.mean(x, axis=1)
         weights = ops.cast(padding_mask, x.dtype)[:, :, None]
@@ -26,5 +41,10 @@ class MaskedAveragePooling(keras.layers.Layer):
         total = ops.sum(ops.where(weights > 0, x, ops.zeros_like(x)), axis=1)
         return total / ops.maximum(ops.sum(weights, axis=1), 1)
 
-    def compute_output_shape(self, x_shape, padding_mask_shape=None):
+    def compute_mask(self, x: Tensor, previous_mask: Tensor) -> None:
+        """The vectors of texts have no mask."""
+
+    def compute_output_shape(
+        self, x_shape: Shape, padding_mask_shape: Shape | None = None
+    ) -> Shape:
         return (x_shape[0], x_shape[2])

@@ -13,11 +13,14 @@ from hornbook.layers import (
     MultiHeadAttention,
 )
 from hornbook.layers.dropout import Dropout
+from hornbook.layers.tensors import Initializer, Policy, Shape, Tensor
 from hornbook.models.configuration.attention_choice import attention_choice
+from hornbook.models.configuration.configured_layer import ConfiguredLayer
 from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
-class Block(keras.layers.Layer):
+@keras.saving.register_keras_serializable("hornbook")
+class Block(ConfiguredLayer):
     """Attention, then feed-forward, each added to its input and normalized after (post-norm).
 
     The decoder of two stacks looks at the encoder's output in between.
@@ -25,7 +28,7 @@ class Block(keras.layers.Layer):
     Call arguments:
         x: `(batch, length, hidden_size)`.
         encoded: `(batch, keys, hidden_size)`, what `cross_attention` looks at.
-        encoded_mask: Boolean, broadcasts to `(batch, heads, length, keys)`.
+        encoded_attention_mask: Boolean, broadcasts to `(batch, heads, length, keys)`.
         condition: `(batch, condition_size)` or None.
         memory: See `MultiHeadAttention`; `cross_key` and `cross_value` are those of `encoded`.
         attention: What else `MultiHeadAttention` takes: `attention_mask`, `attention_bias`,
@@ -40,12 +43,14 @@ class Block(keras.layers.Layer):
         config: TransformerConfig,
         *,
         attention_norm: bool = True,
-        slides: bool = False,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.config = config
-        self.attention = self._attention("attention", **attention_choice(config, slides=slides))
+        is_sliding: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(config, **kwargs)
+        self.is_sliding = is_sliding
+        self.attention = self._attention(
+            "attention", **attention_choice(config, is_sliding=is_sliding)
+        )
         self.attention_norm: Any = self._norm("attention_norm") if attention_norm else None
         if config.cross_attention:
             self.cross_attention = self._attention("cross_attention")
@@ -62,7 +67,14 @@ class Block(keras.layers.Layer):
         self.feed_forward_norm = self._norm("feed_forward_norm")
         self.dropout = Dropout(config.hidden_dropout_prob, dtype=self.dtype_policy)
 
-    def _attention(self, name, **choice):
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "attention_norm": self.attention_norm is not None,
+            "is_sliding": self.is_sliding,
+        }
+
+    def _attention(self, name: str, **choice: Any) -> MultiHeadAttention:
         config = self.config
         return MultiHeadAttention(
             num_heads=config.num_attention_heads,
@@ -80,10 +92,10 @@ class Block(keras.layers.Layer):
             **choice,
         )
 
-    def _norm(self, name):
+    def _norm(self, name: str) -> ConditionalLayerNormalization:
         return norm(self.config, self.dtype_policy, name)
 
-    def build(self, x_shape):
+    def build(self, x_shape: Shape) -> None:
         names = ["attention", "attention_norm", "feed_forward", "feed_forward_norm"]
         if self.config.cross_attention:
             names += ["cross_attention", "cross_attention_norm"]
@@ -94,46 +106,56 @@ class Block(keras.layers.Layer):
 
     def call(
         self,
-        x,
-        encoded=None,
-        encoded_mask=None,
-        condition=None,
-        memory=None,
-        training=None,
-        **attention,
-    ):
-        attended, memory = self.attend(x, memory, training, attention)
+        x: Tensor,
+        encoded: Tensor = None,
+        encoded_attention_mask: Tensor = None,
+        condition: Tensor = None,
+        memory: dict[str, Tensor] | None = None,
+        training: bool | None = None,
+        **attention: Any,
+    ) -> Tensor:
+        attended, memory = self.self_attend(x, memory, training, attention)
         x = self.attention_norm(x + attended, condition)
         if self.config.cross_attention:
-            seen = self.look_at(encoded, encoded_mask, x, memory, training)
+            seen = self.cross_attend(encoded, encoded_attention_mask, x, memory, training)
             x = self.cross_attention_norm(x + seen, condition)
-        x = self.feed_forward_norm(x + self.feed(x, training), condition)
+        x = self.feed_forward_norm(x + self.apply_feed_forward(x, training), condition)
         return x if memory is None else (x, memory)
 
-    def attend(self, x, memory, training, attention):
+    def self_attend(
+        self, x: Tensor, memory: dict[str, Tensor] | None, training: bool | None, attention: Any
+    ) -> tuple[Tensor, Tensor]:
         """What the tokens learn of each other, to be added to `x`, and the memory after it."""
         attended = self.attention(x, memory=memory, training=training, **attention)
         attended, memory = (attended, None) if memory is None else attended
         return self.dropout(attended, training=training), memory
 
-    def look_at(self, encoded, encoded_mask, x, memory, training):
+    def cross_attend(
+        self,
+        encoded: Tensor,
+        encoded_attention_mask: Tensor,
+        x: Tensor,
+        memory: dict[str, Tensor] | None,
+        training: bool | None,
+    ) -> Tensor:
         """What the tokens learn of the encoder's output, to be added to `x`."""
         kept = None
         if memory is not None and "cross_key" in memory:
             kept = {"key": memory["cross_key"], "value": memory["cross_value"]}
         seen = self.cross_attention(
-            x, encoded, attention_mask=encoded_mask, memory=kept, training=training
+            x, encoded, attention_mask=encoded_attention_mask, memory=kept, training=training
         )
         return self.dropout(seen if kept is None else seen[0], training=training)
 
-    def feed(self, x, training):
+    def apply_feed_forward(self, x: Tensor, training: bool | None) -> Tensor:
         """What each token makes of it, to be added to `x`."""
         return self.dropout(self.feed_forward(x), training=training)
 
-    def compute_output_shape(self, x_shape, **other_shapes):
+    def compute_output_shape(self, x_shape: Shape, **other_shapes: Any) -> Shape:
         return x_shape
 
 
+@keras.saving.register_keras_serializable("hornbook")
 class PreNormBlock(Block):
     """Each part gets the normalized `x` and is added to the `x` that is not (GPT-2, Llama, T5).
 
@@ -142,24 +164,25 @@ class PreNormBlock(Block):
 
     def call(
         self,
-        x,
-        encoded=None,
-        encoded_mask=None,
-        condition=None,
-        memory=None,
-        training=None,
-        **attention,
-    ):
+        x: Tensor,
+        encoded: Tensor = None,
+        encoded_attention_mask: Tensor = None,
+        condition: Tensor = None,
+        memory: dict[str, Tensor] | None = None,
+        training: bool | None = None,
+        **attention: Any,
+    ) -> Tensor:
         normalized = x if self.attention_norm is None else self.attention_norm(x, condition)
-        attended, memory = self.attend(normalized, memory, training, attention)
+        attended, memory = self.self_attend(normalized, memory, training, attention)
         x = x + attended
         if self.config.cross_attention:
             normalized = self.cross_attention_norm(x, condition)
-            x = x + self.look_at(encoded, encoded_mask, normalized, memory, training)
-        x = x + self.feed(self.feed_forward_norm(x, condition), training)
+            x = x + self.cross_attend(encoded, encoded_attention_mask, normalized, memory, training)
+        x = x + self.apply_feed_forward(self.feed_forward_norm(x, condition), training)
         return x if memory is None else (x, memory)
 
 
+@keras.saving.register_keras_serializable("hornbook")
 class GroverBlock(Block):
     """The two norms stand before and after the feed-forward network, none at the attention.
 
@@ -168,22 +191,23 @@ class GroverBlock(Block):
 
     def call(
         self,
-        x,
-        encoded=None,
-        encoded_mask=None,
-        condition=None,
-        memory=None,
-        training=None,
-        **attention,
-    ):
-        attended, memory = self.attend(x, memory, training, attention)
+        x: Tensor,
+        encoded: Tensor = None,
+        encoded_attention_mask: Tensor = None,
+        condition: Tensor = None,
+        memory: dict[str, Tensor] | None = None,
+        training: bool | None = None,
+        **attention: Any,
+    ) -> Tensor:
+        attended, memory = self.self_attend(x, memory, training, attention)
         x = x + attended
-        x = x + self.feed(self.attention_norm(x, condition), training)
+        x = x + self.apply_feed_forward(self.attention_norm(x, condition), training)
         x = self.feed_forward_norm(x, condition)
         return x if memory is None else (x, memory)
 
 
-class GatedAttentionBlock(keras.layers.Layer):
+@keras.saving.register_keras_serializable("hornbook")
+class GatedAttentionBlock(ConfiguredLayer):
     """One gated attention unit in place of attention and feed-forward, normalized after.
 
     Takes and returns what `Block` does, less what belongs to an encoder.
@@ -191,8 +215,11 @@ class GatedAttentionBlock(keras.layers.Layer):
     Reference: https://kexue.fm/archives/9052
     """
 
-    def __init__(self, config: TransformerConfig, *, slides: bool = False, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self, config: TransformerConfig, *, is_sliding: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(config, **kwargs)
+        self.is_sliding = is_sliding
         self.attention = GatedAttentionUnit(
             intermediate_size=config.intermediate_size,
             head_size=config.head_size,
@@ -203,22 +230,32 @@ class GatedAttentionBlock(keras.layers.Layer):
             normalization=config.attention_normalization,
             dtype=self.dtype_policy,
             name="attention",
-            **attention_choice(config, slides=slides),
+            **attention_choice(config, is_sliding=is_sliding),
         )
         self.attention_norm = norm(config, self.dtype_policy, "attention_norm")
         self.dropout = Dropout(config.hidden_dropout_prob, dtype=self.dtype_policy)
 
-    def build(self, x_shape):
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "is_sliding": self.is_sliding}
+
+    def build(self, x_shape: Shape) -> None:
         self.attention.build(x_shape)
         self.attention_norm.build(x_shape)
 
-    def call(self, x, condition=None, memory=None, training=None, **attention):
+    def call(
+        self,
+        x: Tensor,
+        condition: Tensor = None,
+        memory: dict[str, Tensor] | None = None,
+        training: bool | None = None,
+        **attention: Any,
+    ) -> Tensor:
         attended = self.attention(x, memory=memory, training=training, **attention)
         attended, memory = (attended, None) if memory is None else attended
         x = self.attention_norm(x + self.dropout(attended, training=training), condition)
         return x if memory is None else (x, memory)
 
-    def compute_output_shape(self, x_shape, **other_shapes):
+    def compute_output_shape(self, x_shape: Shape, **other_shapes: Any) -> Shape:
         return x_shape
 
 
@@ -231,7 +268,7 @@ BLOCKS = {
 }
 
 
-def normal(config: TransformerConfig, *, table: bool = False):
+def normal(config: TransformerConfig, *, table: bool = False) -> Initializer:
     """The initializer of kernels, or of the rows of a table; with `initializer_range` 0 zeros, for
     weights that are about to be read.
 
@@ -249,7 +286,7 @@ def normal(config: TransformerConfig, *, table: bool = False):
     return keras.initializers.TruncatedNormal(stddev=config.initializer_range)
 
 
-def norm(config: TransformerConfig, policy, name: str):
+def norm(config: TransformerConfig, policy: Policy, name: str) -> ConditionalLayerNormalization:
     """A norm as the configuration wants it, condition included."""
     return ConditionalLayerNormalization(
         epsilon=config.layer_norm_eps,

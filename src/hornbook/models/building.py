@@ -7,7 +7,7 @@ from typing import Any
 from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
-def make_model(config: TransformerConfig, **options: Any):
+def make_model(config: TransformerConfig, **options: Any) -> Any:
     """A `Transformer`, or an `EncoderDecoder` where the configuration has two stacks; not built.
 
     Args:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import keras
 from keras import ops
 
+from hornbook.layers.attention.masks import first_mask
 from hornbook.layers.attention.memory import without_heads
+from hornbook.layers.parts import name_parts, offer_parts
+from hornbook.layers.tensors import Shape, Tensor
 from hornbook.models.blocks import normal
+from hornbook.models.configuration.configured_layer import ConfiguredLayer
 from hornbook.models.configuration.transformer_config import TransformerConfig
 from hornbook.models.decoding.cache import empty_cache
 from hornbook.models.heads.output_heads import make_language_head
 from hornbook.models.id_checks import ChecksIds
 from hornbook.models.transformer import Transformer, make_token_embedding
 
+PARTS = ("token_embedding", "encoder", "decoder", "mlm")
 
-class EncoderDecoder(ChecksIds, keras.layers.Layer):
+
+@keras.saving.register_keras_serializable("hornbook")
+class EncoderDecoder(ChecksIds, ConfiguredLayer):
     """Token ids to read, and token ids written so far, to one vector for each of the latter.
 
     Both stacks share `token_embedding`.  With the application `encoder` there is no `decoder`
@@ -27,6 +34,7 @@ class EncoderDecoder(ChecksIds, keras.layers.Layer):
         decoder_token_ids: Integers `(batch, written)`.
         padding_mask: `(batch, length)`, see `Transformer`.
         decoder_padding_mask: `(batch, written)`.
+        mask, token_ids_mask, decoder_token_ids_mask: Filled in by Keras.
         condition: `(batch, condition_size)`, required exactly when the configuration has it.
         segment_ids: Not used, these families tell pairs apart by their separators only.
 
@@ -35,10 +43,9 @@ class EncoderDecoder(ChecksIds, keras.layers.Layer):
         `mlm`, if `config.heads` names it, makes logits of it.
     """
 
-    def __init__(self, config: TransformerConfig, **kwargs):
+    def __init__(self, config: TransformerConfig, **kwargs: Any) -> None:
         kwargs.setdefault("name", config.family.replace(".", "_"))  # PyTorch allows no dots
-        super().__init__(**kwargs)
-        self.config = config
+        super().__init__(config, **kwargs)
         policy = self.dtype_policy
         self.token_embedding = make_token_embedding(config, policy)
         shared = {"token_embedding": self.token_embedding, "dtype": policy}
@@ -53,7 +60,22 @@ class EncoderDecoder(ChecksIds, keras.layers.Layer):
                     config, self.token_embedding, kernel_initializer=normal(config), dtype=policy
                 )
 
-    def build(self, token_ids_shape=None, decoder_token_ids_shape=None):
+        self.identity = name_parts(self, PARTS)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "identity": self.identity}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        config = dict(config)
+        identity = config.pop("identity")
+        layer = super().from_config(config)
+        offer_parts(layer, PARTS, identity)
+        return layer
+
+    def build(
+        self, token_ids_shape: Shape | None = None, decoder_token_ids_shape: Shape | None = None
+    ) -> None:
         self.token_embedding.build((None, None))
         for stack in (self.encoder, self.decoder):
             if stack is not None:
@@ -64,14 +86,19 @@ class EncoderDecoder(ChecksIds, keras.layers.Layer):
 
     def call(
         self,
-        token_ids,
-        decoder_token_ids=None,
-        padding_mask=None,
-        decoder_padding_mask=None,
-        condition=None,
-        segment_ids=None,
-        training=None,
-    ):
+        token_ids: Tensor,
+        decoder_token_ids: Tensor = None,
+        padding_mask: Tensor = None,
+        decoder_padding_mask: Tensor = None,
+        condition: Tensor = None,
+        segment_ids: Tensor = None,
+        mask: Tensor = None,
+        token_ids_mask: Tensor = None,
+        decoder_token_ids_mask: Tensor = None,
+        training: bool | None = None,
+    ) -> Tensor:
+        padding_mask = first_mask(padding_mask, mask, token_ids_mask)
+        decoder_padding_mask = first_mask(decoder_padding_mask, decoder_token_ids_mask)
         encoded = self.encoder(
             token_ids, padding_mask=padding_mask, condition=condition, training=training
         )
@@ -88,7 +115,9 @@ class EncoderDecoder(ChecksIds, keras.layers.Layer):
             training=training,
         )
 
-    def start(self, token_ids, slots: int, padding_mask=None, condition=None):
+    def start(
+        self, token_ids: Tensor, slots: int, padding_mask: Tensor = None, condition: Tensor = None
+    ) -> Tensor:
         """A cache for `decoder` that has read a text and written nothing.
 
         Args:
@@ -107,6 +136,16 @@ class EncoderDecoder(ChecksIds, keras.layers.Layer):
             padding_mask = ops.ones_like(token_ids)
         return cache | {"encoded_real": ops.cast(padding_mask, "bool")}
 
-    def compute_output_shape(self, token_ids_shape, decoder_token_ids_shape=None, **other_shapes):
-        shape = token_ids_shape if self.decoder is None else decoder_token_ids_shape
+    def compute_mask(self, token_ids: Tensor, previous_mask: Tensor) -> Tensor:
+        return previous_mask if self.decoder is None else None
+
+    def compute_output_shape(
+        self,
+        token_ids_shape: Shape,
+        decoder_token_ids_shape: Shape | None = None,
+        **other_shapes: Any,
+    ) -> Shape:
+        shape = decoder_token_ids_shape
+        if self.decoder is None or shape is None:
+            shape = token_ids_shape
         return (*shape, self.config.hidden_size)

@@ -72,7 +72,7 @@ class Family:
     rename: Mapping[str, str] = field(default_factory=dict)
     translate: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     translate_back: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-    required: Mapping[str, tuple] = field(default_factory=dict)
+    required: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     harmless: frozenset[str] = frozenset()
     weights: Mapping[str, Mapping[str, Any]]
     head_table: Mapping[str, str] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from hornbook.models.configuration.choices import CHOICES
 from hornbook.models.configuration.transformer_config import TransformerConfig
@@ -71,7 +72,7 @@ def markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _heads(family: Family):
+def _heads(family: Family) -> list[tuple[str, tuple[str, ...]]]:
     return [(layout, family.heads_in(layout)) for layout in family.weights]
 
 
@@ -88,5 +89,5 @@ def _choices(family: Family) -> list[tuple[str, object]]:
     return [*chosen, *((word, "as its config says") for word in said)]
 
 
-def _line(cells) -> str:
+def _line(cells: Any) -> str:
     return f"| {' | '.join(cells)} |"

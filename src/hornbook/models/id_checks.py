@@ -26,7 +26,7 @@ _ALREADY_CHECKED = contextvars.ContextVar("already checked", default=False)
 class ChecksIds:
     """Before `keras.layers.Layer` in the bases of a layer with a `config`: checks what it gets."""
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not _ALREADY_CHECKED.get():
             layer: Any = self
             check_inputs(layer.config, **_ids_among(layer.call, args, kwargs))
@@ -123,7 +123,7 @@ def _values(ids: Any) -> np.ndarray | None:
         return None  # it is being traced
 
 
-def _ids_among(call: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+def _ids_among(call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Those of the arguments of a call that hold ids, and the cache."""
     names = inspect.signature(check_inputs).parameters
     given = dict(zip(inspect.signature(call).parameters, args, strict=False)) | kwargs

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from hornbook.layers import RelativePositionBuckets, RelativePositions, RotaryPositions
+from hornbook.layers.tensors import Policy
 from hornbook.models.blocks import normal
 from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
-def make_positions(config: TransformerConfig, policy, *, local: bool = False) -> Any:
+def make_positions(config: TransformerConfig, policy: Policy, *, local: bool = False) -> Any:
     """The layer of `config.position_kind`; None when vectors are added to the tokens'.
 
     Args:

@@ -7,13 +7,15 @@ from typing import Any
 import keras
 from keras import ops
 
+from hornbook.layers.tensors import Tensor
+
 # What has gradients besides `x`; everything else that a block is called with is numbers of
 # tokens, masks and angles.
 LEARNED = ("condition", "attention_bias", "encoded")
 DRAWS = 16  # more random numbers than a dropout layer of a block is asked for in one call
 
 
-def recomputed(block: Any, x, **arguments: Any):
+def recomputed(block: Any, x: Tensor, **arguments: Any) -> Tensor:
     """`block(x, **arguments)`, of which only `x` is kept until the gradient is needed.
 
     Keras's `RematScope` wraps a layer's `call`, which on JAX makes a tensor of `training` and
@@ -39,7 +41,7 @@ def recomputed(block: Any, x, **arguments: Any):
     values = [(variable, variable.value * 1) for variable in kept]
 
     @keras.remat
-    def compute(x, *tensors):
+    def compute(x: Tensor, *tensors: Tensor) -> Tensor:
         with keras.StatelessScope(state_mapping=values):
             return block(x, **arguments, **keras.tree.pack_sequence_as(learned, tensors))
 

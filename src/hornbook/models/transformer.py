@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import keras
 from keras import ops
 
-from hornbook.layers.attention.masks import padding_attention_mask
+from hornbook.layers.attention.masks import first_mask, with_padding
 from hornbook.layers.dropout import Dropout
 from hornbook.layers.matrices.dense import Dense, TokenEmbedding
-from hornbook.layers.positions.distances import are_few, look_up, look_up_bias
+from hornbook.layers.parts import Part, name_parts, offer_parts, rebuild_shared
+from hornbook.layers.positions.distances import fits_in_table, look_up, look_up_bias
 from hornbook.layers.positions.hierarchical import hierarchical_positions
+from hornbook.layers.tensors import Policy, Shape, Tensor
 from hornbook.models.blocks import BLOCKS, norm, normal
-from hornbook.models.configuration.choices import TASK_HEADS
+from hornbook.models.configuration.choices import HEADS, TASK_HEADS
+from hornbook.models.configuration.configured_layer import ConfiguredLayer
 from hornbook.models.configuration.transformer_config import TransformerConfig
 from hornbook.models.decoding.cache import add_tokens
 from hornbook.models.heads.output_heads import DiscriminatorHead, make_language_head
@@ -23,8 +26,11 @@ from hornbook.models.positions import make_positions
 from hornbook.models.recomputing import recomputed
 from hornbook.models.visibility import describe_tokens, visible_keys
 
+PARTS = ("token_embedding", *HEADS, *TASK_HEADS)
 
-class Transformer(ChecksIds, keras.layers.Layer):
+
+@keras.saving.register_keras_serializable("hornbook")
+class Transformer(ChecksIds, Part, ConfiguredLayer):
     """Token ids to one vector a token.
 
     The application of the configuration says who may look at whom: `encoder` all real
@@ -40,8 +46,9 @@ class Transformer(ChecksIds, keras.layers.Layer):
         token_ids: Integers `(batch, length)`.
         segment_ids: Integers `(batch, length)`; None for all 0.
         position_ids: Integers `(batch, length)`; None for 0, 1, 2 ...
-        padding_mask: `(batch, length)`, True or 1 at real tokens; None when all are real.
-            What stands in a padded place has exactly zero influence on the real ones.
+        padding_mask: `(batch, length)`, True or 1 at real tokens.  Defaults to the mask that Keras
+            carries with `token_ids`, and without one to all tokens.  Padding has exactly zero
+            influence on real tokens.
         condition: `(batch, condition_size)`, required exactly when the configuration has it.
         attention_bias: Added to the scores of every block; broadcasts to
             `(batch, heads, length, length)`.
@@ -49,6 +56,7 @@ class Transformer(ChecksIds, keras.layers.Layer):
             its own only.  `position_ids` then say how they are counted.
         encoded: `(batch, keys, hidden_size)`, what blocks with cross-attention look at.
         encoded_padding_mask: `(batch, keys)`, as `padding_mask`, of `encoded`.
+        mask, token_ids_mask: Filled in by Keras.
         cache: From `empty_cache` or an earlier call: what came before these tokens, which then
             need not be computed again.  A token's position is how many real ones came before.
 
@@ -59,16 +67,21 @@ class Transformer(ChecksIds, keras.layers.Layer):
         OptionError: an id that its table has no row for; not in compiled code, see `id_checks`.
     """
 
-    def __init__(self, config: TransformerConfig, *, token_embedding=None, **kwargs):
+    def __init__(
+        self,
+        config: TransformerConfig,
+        *,
+        token_embedding: TokenEmbedding | None = None,
+        **kwargs: Any,
+    ) -> None:
         kwargs.setdefault("name", config.family)
-        super().__init__(**kwargs)
-        self.config = config
+        super().__init__(config, **kwargs)
         self.recompute = False  # see `recomputed`
         policy = self.dtype_policy
         if token_embedding is None:
-            self.token_embedding = make_token_embedding(config, policy)
+            self.token_embedding = token_embedding = make_token_embedding(config, policy)
         # a shared one is in a tuple, so that Keras does not count its weights twice
-        self._shared: tuple[Any] = (token_embedding or self.token_embedding,)
+        self._shared = (token_embedding,)
         self.segment_embedding: Any = (
             self._embedding("segment_embedding", config.type_vocab_size)
             if config.type_vocab_size and not config.share_segment_embedding
@@ -98,8 +111,25 @@ class Transformer(ChecksIds, keras.layers.Layer):
         self.nsp: Any = None
         self.discriminator: Any = None
         self._make_heads()
+        self.identity = name_parts(self, PARTS)
 
-    def _make_heads(self):
+    def get_config(self) -> dict[str, Any]:
+        shared = None
+        if not hasattr(self, "token_embedding"):
+            shared = keras.saving.serialize_keras_object(self._shared[0])
+        return {**super().get_config(), "identity": self.identity, "token_embedding": shared}
+
+    @classmethod
+    def from_own_config(cls, config: dict[str, Any]) -> Self:
+        config = dict(config)
+        identity = config.pop("identity")
+        if config["token_embedding"] is not None:
+            config["token_embedding"] = rebuild_shared(config["token_embedding"], cls.__name__)
+        layer = super().from_own_config(config)
+        offer_parts(layer, PARTS, identity)
+        return layer
+
+    def _make_heads(self) -> None:
         config = self.config
         made = {"kernel_initializer": normal(config), "dtype": self.dtype_policy}
         pooled = config.classifier_pooling == "pooler" and "classification" in config.heads
@@ -117,18 +147,18 @@ class Transformer(ChecksIds, keras.layers.Layer):
             head = make_task_head(name, config, self.dtype_policy) if name in config.heads else None
             setattr(self, name, head)
 
-    def _block(self, number):
+    def _block(self, number: int) -> Any:
         block: Any = BLOCKS[self.config.block]
         options = {
             "dtype": self.dtype_policy,
             "name": f"block_{number}",
-            "slides": self.config.slides(number),
+            "is_sliding": self.config.is_sliding(number),
         }
         if number == 0 and not self.config.first_attention_norm:
             options["attention_norm"] = False
         return block(self.config, **options)
 
-    def _embedding(self, name, rows):
+    def _embedding(self, name: str, rows: int) -> keras.layers.Embedding:
         return keras.layers.Embedding(
             rows,
             self.config.embedding_size or self.config.hidden_size,
@@ -137,7 +167,7 @@ class Transformer(ChecksIds, keras.layers.Layer):
             name=name,
         )
 
-    def _dense(self, name, units, activation):
+    def _dense(self, name: str, units: int, activation: Any) -> Dense:
         return Dense(
             units,
             activation=activation,
@@ -146,7 +176,7 @@ class Transformer(ChecksIds, keras.layers.Layer):
             name=name,
         )
 
-    def build(self, token_ids_shape=None):
+    def build(self, token_ids_shape: Shape | None = None) -> None:
         ids, vectors = (None, None), (None, None, self.config.hidden_size)
         embedded = (None, None, self.config.embedding_size or self.config.hidden_size)
         for shape, layers in (
@@ -166,18 +196,21 @@ class Transformer(ChecksIds, keras.layers.Layer):
 
     def call(
         self,
-        token_ids,
-        segment_ids=None,
-        position_ids=None,
-        padding_mask=None,
-        condition=None,
-        attention_bias=None,
-        document_ids=None,
-        encoded=None,
-        encoded_padding_mask=None,
-        cache=None,
-        training=None,
-    ):
+        token_ids: Tensor,
+        segment_ids: Tensor = None,
+        position_ids: Tensor = None,
+        padding_mask: Tensor = None,
+        condition: Tensor = None,
+        attention_bias: Tensor = None,
+        document_ids: Tensor = None,
+        encoded: Tensor = None,
+        encoded_padding_mask: Tensor = None,
+        cache: dict[str, Any] | None = None,
+        mask: Tensor = None,
+        token_ids_mask: Tensor = None,
+        training: bool | None = None,
+    ) -> Tensor:
+        padding_mask = first_mask(padding_mask, mask, token_ids_mask)
         by_place = self.config.attention != "full" and self.config.position_kind in (
             "relative",
             "buckets",
@@ -198,10 +231,8 @@ class Transformer(ChecksIds, keras.layers.Layer):
         if self.config.cross_attention:
             if cache is not None:
                 encoded_padding_mask = cache["encoded_real"]
-            encoded_mask = None
-            if encoded_padding_mask is not None:
-                encoded_mask = padding_attention_mask(encoded_padding_mask)
-            seen = {"encoded": encoded, "encoded_mask": encoded_mask}
+            encoded_attention_mask = with_padding(None, encoded_padding_mask)
+            seen = {"encoded": encoded, "encoded_attention_mask": encoded_attention_mask}
             everywhere, nearby = everywhere | seen, nearby | seen
         x = self.embed(token_ids, segment_ids, tokens["position"], condition, training)
         scores = {}
@@ -210,7 +241,7 @@ class Transformer(ChecksIds, keras.layers.Layer):
         layers, cached = self.config.num_hidden_layers, []
         for number in range(layers):
             block = self.blocks[number * len(self.blocks) // layers]  # several may share one
-            attention = nearby if self.config.slides(number) else everywhere
+            attention = nearby if self.config.is_sliding(number) else everywhere
             memory = dict(scores)
             if cache is not None:
                 memory |= cache["blocks"][number] | {"index": cache["index"]}
@@ -231,7 +262,9 @@ class Transformer(ChecksIds, keras.layers.Layer):
         index = cache["index"] + ops.shape(token_ids)[1]
         return x, cache | {"index": index, "tokens": keys, "blocks": cached}
 
-    def _attention_arguments(self, tokens, keys, bias):
+    def _attention_arguments(
+        self, tokens: dict[str, Tensor], keys: dict[str, Tensor], bias: Tensor
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """What attention is called with, in blocks that see everything and in those that slide."""
         if self.config.attention != "full":
             return self._kind_arguments(tokens, bias)
@@ -241,11 +274,11 @@ class Transformer(ChecksIds, keras.layers.Layer):
             everywhere["rotary"] = self.positions(tokens["position"])
         elif self.config.position_kind == "relative":
             at = self.positions.distances(tokens["position"], keys["position"])
-            everywhere["relative"] = look_up(at) if are_few(at) else at
+            everywhere["relative"] = look_up(at) if fits_in_table(at) else at
         elif self.config.position_kind == "buckets":
             at = self.positions.distances(tokens["position"], keys["position"])
             everywhere["attention_bias"] = at
-            if bias is not None or are_few(at):
+            if bias is not None or fits_in_table(at):
                 looked_up = look_up_bias(at)
                 everywhere["attention_bias"] = looked_up if bias is None else looked_up + bias
         nearby = everywhere | {"attention_mask": near_keys}
@@ -253,7 +286,9 @@ class Transformer(ChecksIds, keras.layers.Layer):
             nearby["rotary"] = self.local_positions(tokens["position"])
         return everywhere, nearby
 
-    def _kind_arguments(self, tokens, bias):
+    def _kind_arguments(
+        self, tokens: dict[str, Tensor], bias: Tensor
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The same for kinds of attention that have no scores of all tokens by all tokens."""
         kind = self.config.attention
         if bias is not None:
@@ -270,7 +305,14 @@ class Transformer(ChecksIds, keras.layers.Layer):
             nearby["rotary"] = self.local_positions(tokens["position"])
         return everywhere, nearby
 
-    def embed(self, token_ids, segment_ids, position_ids, condition, training):
+    def embed(
+        self,
+        token_ids: Tensor,
+        segment_ids: Tensor,
+        position_ids: Tensor,
+        condition: Tensor,
+        training: bool | None,
+    ) -> Tensor:
         """The sum of the token, segment and position vectors, normalized."""
         x = self._shared[0](token_ids)
         segment_embedding = self.segment_embedding
@@ -292,7 +334,7 @@ class Transformer(ChecksIds, keras.layers.Layer):
             x = self.dropout(x, training=training)
         return x if self.embedding_projection is None else self.embedding_projection(x)
 
-    def _position_vectors(self, position_ids):
+    def _position_vectors(self, position_ids: Tensor) -> Tensor:
         alpha, first = self.config.hierarchical_positions, self.config.position_offset
         if self.config.tiled_positions:
             rows = self.config.position_rows - first
@@ -304,7 +346,7 @@ class Transformer(ChecksIds, keras.layers.Layer):
         return ops.cast(vectors, self.compute_dtype)
 
     @property
-    def embedding_layers(self):
+    def embedding_layers(self) -> list[keras.layers.Layer]:
         """Every layer between the ids and the blocks that has weights."""
         layers = (
             *self._shared,
@@ -316,21 +358,23 @@ class Transformer(ChecksIds, keras.layers.Layer):
         )
         return [layer for layer in layers if layer is not None and layer.weights]
 
-    def pool(self, x):
+    def pool(self, x: Tensor) -> Tensor:
         """The first token's vector through the pooler -> `(batch, hidden_size)`."""
         return self.pooler(x[:, 0])
 
-    def task_logits(self, head: str, x, padding_mask=None, condition=None):
+    def task_logits(
+        self, head: str, x: Tensor, padding_mask: Tensor = None, condition: Tensor = None
+    ) -> Tensor:
         """What one of `TASK_HEADS` makes of the output -> `(batch, labels)`, or of each token."""
         if head == "classification" and self.config.classifier_pooling == "pooler":
             return self.classification(self.pool(x))
         return getattr(self, head)(x, padding_mask, condition)
 
-    def compute_output_shape(self, token_ids_shape, **other_shapes):
+    def compute_output_shape(self, token_ids_shape: Shape, **other_shapes: Any) -> Shape:
         return (*token_ids_shape, self.config.hidden_size)
 
 
-def make_token_embedding(config: TransformerConfig, policy):
+def make_token_embedding(config: TransformerConfig, policy: Policy) -> TokenEmbedding:
     """One vector a word, which a tied language head uses too."""
     return TokenEmbedding(
         config.vocab_size,

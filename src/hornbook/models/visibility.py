@@ -17,17 +17,18 @@ from hornbook.layers.attention.masks import (
     padding_attention_mask,
     window_attention_mask,
 )
+from hornbook.layers.tensors import Tensor
 from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
 def describe_tokens(
     config: TransformerConfig,
-    token_ids,
-    segment_ids,
-    position_ids,
-    padding_mask,
-    cache,
-    document_ids=None,
+    token_ids: Tensor,
+    segment_ids: Tensor,
+    position_ids: Tensor,
+    padding_mask: Tensor,
+    cache: dict[str, Any] | None,
+    document_ids: Tensor = None,
 ) -> dict[str, Any]:
     """What decides who sees whom.
 
@@ -68,7 +69,9 @@ def describe_tokens(
     return tokens if document_ids is None else tokens | {"document": document_ids}
 
 
-def visible_keys(config: TransformerConfig, tokens: dict[str, Any], keys: dict[str, Any]) -> tuple:
+def visible_keys(
+    config: TransformerConfig, tokens: dict[str, Any], keys: dict[str, Any]
+) -> tuple[Tensor, Tensor]:
     """The attention masks of blocks that see everything, and of those that slide.
 
     Args:
@@ -93,6 +96,6 @@ def visible_keys(config: TransformerConfig, tokens: dict[str, Any], keys: dict[s
     return _all_of(masks), _all_of([*masks, window])
 
 
-def _all_of(masks: list) -> Any:
+def _all_of(masks: list[Tensor]) -> Any:
     """What every mask allows; None when there is none."""
     return functools.reduce(ops.logical_and, masks) if masks else None

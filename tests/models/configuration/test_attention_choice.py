@@ -21,8 +21,8 @@ REAL = IDS > 0
 EXACT = {
     "nystrom": {"num_landmarks": 6},
     "window": {"window": 6},
-    "window-landmarks": {"num_landmarks": 6, "window": 2},
-    "double-softmax": {"num_landmarks": 6},
+    "window_landmarks": {"num_landmarks": 6, "window": 2},
+    "double_softmax": {"num_landmarks": 6},
 }
 RELATIVE = ("relative", "buckets")
 

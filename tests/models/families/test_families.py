@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -219,27 +221,89 @@ def test_half_precision_computes_nearly_the_same(make, name, compute_dtype):
         )
 
 
+@keras.saving.register_keras_serializable("tests")
+class Subclassed(keras.Model):
+    """A user's own model around a Transformer."""
+
+    def __init__(self, transformer, **kwargs):
+        super().__init__(**kwargs)
+        self.transformer = transformer
+        self.classifier = keras.layers.Dense(2)
+
+    def call(self, ids):
+        return self.classifier(self.transformer(ids, **other_inputs(self.transformer, ids))[:, 0])
+
+    def get_config(self):
+        layer = keras.saving.serialize_keras_object(self.transformer)
+        return {**super().get_config(), "transformer": layer}
+
+    @classmethod
+    def from_config(cls, config):
+        layer = keras.saving.deserialize_keras_object(config.pop("transformer"))
+        return cls(layer, **config)
+
+
+def other_inputs(transformer, ids):
+    """What an application needs besides token ids."""
+    return {"decoder_token_ids": ids} if transformer.config.application == "seq2seq" else {}
+
+
+def functional(transformer, **sizes):
+    """Logits of words, the table of which is shared with the embedding."""
+    ids = keras.Input(**(sizes or {"shape": (None,)}), dtype="int32")
+    x = transformer(ids, padding_mask=ids > 0, **other_inputs(transformer, ids))
+    assert x.shape == (*ids.shape, 12)
+    return keras.Model(ids, transformer.mlm(x))
+
+
 @pytest.mark.parametrize(
     ("name", "compute_dtype"), [(name, "float32") for name in FAMILIES] + SECOND_TYPE
 )
-def test_one_training_step_lowers_the_loss(make, name, compute_dtype):
+def test_inside_a_keras_model_it_trains_and_is_saved_and_cloned(
+    make, tmp_path, name, compute_dtype
+):
     family = FAMILIES[name]
-    two_stacks = "seq2seq" in family.applications
     transformer = make(
         family,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
-        application="seq2seq" if two_stacks else "encoder",
+        application="seq2seq" if "seq2seq" in family.applications else "encoder",
         heads=("mlm",),
         num_hidden_layers=1,  # a step is compiled, which takes its time
         compute_dtype=compute_dtype,
     )
-    ids = keras.Input((None,), dtype="int32")
-    written = {"decoder_token_ids": ids} if two_stacks else {}
-    model = keras.Model(ids, transformer.mlm(transformer(ids, **written)))
+    model = functional(transformer)
     model.compile(
         keras.optimizers.SGD(0.05), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     )
-    before = model.train_on_batch(IDS, IDS)
-    after = model.train_on_batch(IDS, IDS)
+    before, after = model.fit(IDS, IDS, epochs=2, verbose=0).history["loss"]
     assert after < before
+    if compute_dtype != "float32":
+        return
+    expected = ops.convert_to_numpy(model(IDS))
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for other in (clone, loaded):
+        np.testing.assert_array_equal(ops.convert_to_numpy(other(IDS)), expected)
+    whole = Subclassed(transformer)
+    expected = ops.convert_to_numpy(whole(IDS))
+    whole.save(tmp_path / "whole.keras")
+    loaded = keras.models.load_model(tmp_path / "whole.keras")
+    np.testing.assert_array_equal(ops.convert_to_numpy(loaded(IDS)), expected)
+
+
+def test_a_model_is_exported_for_tensorflow(make, tmp_path):
+    """With JAX and TensorFlow; PyTorch exports ONNX, see `training/exporting.py`."""
+    if keras.config.backend() == "torch":
+        pytest.skip("Keras has no SavedModel of PyTorch")
+    tensorflow = pytest.importorskip("tensorflow")
+    transformer = make(FAMILIES["bert"], num_hidden_layers=1, heads=("mlm",))
+    model = functional(transformer, batch_shape=IDS.shape)
+    with warnings.catch_warnings():  # Keras asks JAX for what is deprecated
+        warnings.simplefilter("ignore")
+        model.export(tmp_path / "model", verbose=False)
+    exported = tensorflow.saved_model.load(str(tmp_path / "model"))
+    logits = exported.serve(IDS.astype("int32"))
+    np.testing.assert_allclose(logits, ops.convert_to_numpy(model(IDS)), atol=1e-5)

@@ -56,4 +56,4 @@ def test_configurations_are_understood_as_published():
     modern = FAMILIES["modernbert"].read_config(MODERN_BASE, "config.json")
     assert (modern.attention_window, modern.layer_norm_eps) == (64, 1e-5)
     assert (modern.rope_theta, modern.local_rope_theta) == (160000, 10000)
-    assert [number for number in range(22) if not modern.slides(number)] == [*range(0, 22, 3)]
+    assert [number for number in range(22) if not modern.is_sliding(number)] == [*range(0, 22, 3)]

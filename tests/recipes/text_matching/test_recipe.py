@@ -175,12 +175,12 @@ def test_a_single_criterion_need_not_be_named_and_needs_no_condition(
     one_criterion, tiny_fields, tmp_path
 ):
     fields = {**tiny_fields, "epochs": 1, "conditional": False, "compute_dtype": "bfloat16"}
-    fields |= {"attention": "window-landmarks", "num_landmarks": 2, "window": 3}
+    fields |= {"attention": "window_landmarks", "num_landmarks": 2, "window": 3}
     fitted = TextMatching(**fields).fit(one_criterion, tmp_path / "run")
     assert fitted.criteria == ["questions"]
     assert fitted.encoder.config.condition_size is None
     assert fitted.encoder.compute_dtype == "bfloat16"
-    assert fitted.encoder.config.attention == "window-landmarks"
+    assert fitted.encoder.config.attention == "window_landmarks"
     pairs = [("first text", "second text"), ("first text", "first text")]
     answers = fitted.predict(pairs)
     assert answers == TextMatching.load(tmp_path / "run").predict(pairs)

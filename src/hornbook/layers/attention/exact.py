@@ -9,6 +9,7 @@ from keras import ops
 
 from hornbook.layers.attention.in_parts import attention_at_once, attention_in_parts, is_fused
 from hornbook.layers.attention.memory import with_heads
+from hornbook.layers.tensors import Tensor
 
 # Scores that may exist at a time, 64 MiB of float32, in texts of more than 1,024 tokens: below,
 # one matrix product is fastest.
@@ -16,7 +17,7 @@ MOST_SCORES = 2**24
 SHORT = 1024**2
 
 
-def is_worthwhile(query, key, *, plain: bool = True) -> bool:
+def is_worthwhile(query: Tensor, key: Tensor, *, plain: bool = True) -> bool:
     """Whether `exact_attention` gains anything over a matrix product for the scores.
 
     Args:
@@ -30,7 +31,7 @@ def is_worthwhile(query, key, *, plain: bool = True) -> bool:
     return None in sizes or _queries_at_a_time(sizes) < sizes[2]
 
 
-def _queries_at_a_time(sizes: tuple, more: int = 0) -> int:
+def _queries_at_a_time(sizes: tuple[int, ...], more: int = 0) -> int:
     """How many queries are answered at a time; `more`: other numbers for each query and key."""
     batch, heads, queries, keys = sizes
     if queries * keys <= SHORT or batch * heads * queries * keys <= MOST_SCORES:
@@ -38,7 +39,7 @@ def _queries_at_a_time(sizes: tuple, more: int = 0) -> int:
     return max(MOST_SCORES // ((batch * heads + more) * keys), 1)
 
 
-def dropping(dropout: keras.layers.Dropout, training) -> dict[str, Any]:
+def dropping(dropout: keras.layers.Dropout, training: bool | None) -> dict[str, Any]:
     """What `exact_attention` is called with to do as the layer would with probabilities."""
     if not training or not dropout.rate:
         return {}
@@ -46,18 +47,18 @@ def dropping(dropout: keras.layers.Dropout, training) -> dict[str, Any]:
 
 
 def exact_attention(
-    query,
-    key,
-    value,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
     *,
-    mask=None,
+    mask: Tensor = None,
     bias: Any = None,
-    relative=None,
+    relative: Tensor = None,
     scale: float = 1.0,
     normalization: str = "softmax",
     dropout: float = 0.0,
-    seed=None,
-):
+    seed: Tensor = None,
+) -> Tensor:
     """The mean of the values, weighted by the softmax of how well query and key match.
 
     PyTorch has a fused kernel for it.  JAX and TensorFlow write scores down, and so does PyTorch

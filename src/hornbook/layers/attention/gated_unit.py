@@ -10,7 +10,8 @@ from keras import ops
 
 from hornbook.layers.activations import activation
 from hornbook.layers.attention.exact import dropping, exact_attention, is_worthwhile
-from hornbook.layers.attention.kinds import make_kind, sharpened
+from hornbook.layers.attention.kinds import make_kind, scaled_by_length
+from hornbook.layers.attention.masks import first_mask, with_padding
 from hornbook.layers.attention.memory import (
     add_scores_below,
     in_slices,
@@ -23,6 +24,7 @@ from hornbook.layers.dropout import Dropout
 from hornbook.layers.matrices.dense import Dense
 from hornbook.layers.positions.distances import add_bias
 from hornbook.layers.positions.rotary import rotate
+from hornbook.layers.tensors import Initializer, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -44,9 +46,9 @@ class GatedAttentionUnit(keras.layers.Layer):
 
     Call arguments:
         x: `(batch, length, features)`.
-        attention_mask, attention_bias, rotary, memory, padding_mask: See `MultiHeadAttention`;
-            there is one head, and `key` and `value` of the memory are in slices of its features,
-            each `(batch * slices, slots, features of a slice)`.
+        attention_mask, attention_bias, rotary, memory, padding_mask, mask, x_mask: See
+            `MultiHeadAttention`; there is one head, and `key` and `value` of the memory are in
+            slices of its features, each `(batch * slices, slots, features of a slice)`.
 
     Returns:
         `(batch, length, features)`; with `memory` also what it holds now.
@@ -56,26 +58,30 @@ class GatedAttentionUnit(keras.layers.Layer):
 
     def __init__(
         self,
-        *,
         intermediate_size: int,
+        *,
         head_size: int,
         activation: str = "swish",
         dropout: float = 0.0,
-        kernel_initializer="glorot_uniform",
+        kernel_initializer: Initializer = "glorot_uniform",
         rotary_pairs: str = "interleaved",
         normalization: str = "squared_relu",
         kind: str = "full",
         kind_options: dict[str, Any] | None = None,
         causal: bool = False,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.intermediate_size = intermediate_size
         self.head_size = head_size
         self.activation = activation
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.rotary_pairs = rotary_pairs
         self.normalization = normalization
+        self.kind_name = kind
+        self.kind_options = kind_options
+        self.causal = causal
         self.kind: Any = make_kind(
             kind,
             kind_options,
@@ -85,7 +91,22 @@ class GatedAttentionUnit(keras.layers.Layer):
         )
         self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
-    def build(self, x_shape):
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "intermediate_size": self.intermediate_size,
+            "head_size": self.head_size,
+            "activation": self.activation,
+            "dropout": self.dropout.rate,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "rotary_pairs": self.rotary_pairs,
+            "normalization": self.normalization,
+            "kind": self.kind_name,
+            "kind_options": self.kind_options,
+            "causal": self.causal,
+        }
+
+    def build(self, x_shape: Shape) -> None:
         features, wide = x_shape[-1], self.intermediate_size
         self.input_dense = self._dense(
             "input_dense", features, 2 * wide + self.head_size, self.activation
@@ -101,7 +122,7 @@ class GatedAttentionUnit(keras.layers.Layer):
         if self.kind is not None:
             self.kind.build((None, 1, None, self.head_size))
 
-    def _dense(self, name, features, units, activation_name):
+    def _dense(self, name: str, features: Tensor, units: int, activation_name: str | None) -> Dense:
         dense = Dense(
             units,
             activation=activation(activation_name),
@@ -115,14 +136,17 @@ class GatedAttentionUnit(keras.layers.Layer):
 
     def call(
         self,
-        x,
-        attention_mask=None,
-        attention_bias=None,
-        rotary=None,
-        memory=None,
-        padding_mask=None,
-        training=None,
-    ):
+        x: Tensor,
+        attention_mask: Tensor = None,
+        attention_bias: Tensor = None,
+        rotary: Tensor = None,
+        memory: dict[str, Tensor] | None = None,
+        padding_mask: Tensor = None,
+        mask: Tensor = None,
+        x_mask: Tensor = None,
+        training: bool | None = None,
+    ) -> Tensor:
+        padding_mask = first_mask(padding_mask, mask, x_mask)
         memory = None if memory is None else dict(memory)
         wide = self.intermediate_size
         gate, value, base = ops.split(self.input_dense(x), [wide, 2 * wide], axis=-1)
@@ -133,6 +157,8 @@ class GatedAttentionUnit(keras.layers.Layer):
             return self._attend_by_kind(
                 gate, query, key, value, padding_mask, rotary, memory, training
             )
+        if memory is None or "key" not in memory:  # what is remembered has a mask of its own
+            attention_mask = with_padding(attention_mask, padding_mask)
         if rotary is not None:
             query = rotate(query, rotary, self.rotary_pairs)
             key = rotate(key, rotary, self.rotary_pairs)
@@ -147,7 +173,16 @@ class GatedAttentionUnit(keras.layers.Layer):
         y = self.output_dense(gate * attended[:, 0])
         return y if memory is None else (y, memory)
 
-    def _attend(self, query, key, value, mask, bias, memory, training):
+    def _attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor,
+        bias: Tensor,
+        memory: dict[str, Tensor] | None,
+        training: bool | None,
+    ) -> Tensor:
         """To these tokens -> `(batch, 1, queries, intermediate_size)`."""
         scale = 1 / math.sqrt(self.head_size)
         scores_are_shown = memory is not None and "scores" in memory
@@ -166,7 +201,16 @@ class GatedAttentionUnit(keras.layers.Layer):
         probabilities = self._probabilities(scores, mask, bias, memory, training)
         return ops.matmul(probabilities, value)
 
-    def _attend_to_memory(self, query, key, value, mask, bias, memory, training):
+    def _attend_to_memory(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor,
+        bias: Tensor,
+        memory: dict[str, Tensor],
+        training: bool | None,
+    ) -> Tensor:
         """To all that is remembered, of which the features are in slices.
 
         A score is the sum of those of the slices; every slice of a value has the same weights.
@@ -186,18 +230,35 @@ class GatedAttentionUnit(keras.layers.Layer):
         probabilities = ops.repeat(probabilities, self.intermediate_size // value_size, axis=1)
         return joined_slices(ops.matmul(without_heads(probabilities), value), batch)
 
-    def _probabilities(self, scores, mask, bias, memory, training):
+    def _probabilities(
+        self,
+        scores: Tensor,
+        mask: Tensor,
+        bias: Tensor,
+        memory: dict[str, Tensor] | None,
+        training: bool | None,
+    ) -> Tensor:
         scores = add_bias(add_scores_below(memory, self._exact(scores)), bias)
         probabilities = attention_probabilities(scores, mask, self.normalization)
         return self.dropout(ops.cast(probabilities, self.compute_dtype), training=training)
 
-    def _exact(self, scores):
+    def _exact(self, scores: Tensor) -> Tensor:
         return ops.cast(scores, "float64" if self.compute_dtype == "float64" else "float32")
 
-    def _attend_by_kind(self, gate, query, key, value, real, rotary, memory, training):
+    def _attend_by_kind(
+        self,
+        gate: Tensor,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        real: Tensor,
+        rotary: Tensor,
+        memory: dict[str, Tensor] | None,
+        training: bool | None,
+    ) -> Tensor:
         """What the kind makes of it; with `memory` also its state after these tokens."""
         if self.normalization == "softmax_plus":
-            query = sharpened(query, real)
+            query = scaled_by_length(query, real)
         state = None
         if memory is not None:
             state = {name: x for name, x in memory.items() if name != "index"}
@@ -218,5 +279,5 @@ class GatedAttentionUnit(keras.layers.Layer):
         attended, state = attended
         return self.output_dense(gate * attended[:, 0]), memory | state
 
-    def compute_output_shape(self, x_shape, **other_shapes):
+    def compute_output_shape(self, x_shape: Shape, **other_shapes: Any) -> Shape:
         return x_shape

@@ -15,6 +15,7 @@ from hornbook.layers.attention.probabilities import (
 )
 from hornbook.layers.positions.distances import add_bias, look_up, look_up_bias
 from hornbook.layers.positions.relative import relative_scores, relative_values
+from hornbook.layers.tensors import Tensor
 
 # A part is told from the next by so much in the first of the two integers of its seed; the
 # second counts calls.
@@ -38,7 +39,7 @@ def is_fused(given: dict[str, Any], *, normalization: str, dropout: float) -> bo
 
 def attention_at_once(
     given: dict[str, Any], *, normalization: str, dropout: float, scale: float = 1.0
-):
+) -> Tensor:
     """See `exact_attention`.
 
     Args:
@@ -72,14 +73,16 @@ def attention_at_once(
 class _Drawn(keras.random.SeedGenerator):
     """Gives a seed that was drawn before: the same numbers when a part is computed again."""
 
-    def __init__(self, seed):
+    def __init__(self, seed: Tensor) -> None:
         self.seed = seed
 
-    def next(self, ordered=True):
+    def next(self, ordered: bool = True) -> Tensor:
         return self.seed
 
 
-def attention_in_parts(given: dict[str, Any], at_a_time, *, normalization: str, dropout: float):
+def attention_in_parts(
+    given: dict[str, Any], at_a_time: Any, *, normalization: str, dropout: float
+) -> Tensor:
     """The same for `at_a_time` queries after one another, which are computed again for gradients.
 
     Args:
@@ -91,7 +94,7 @@ def attention_in_parts(given: dict[str, Any], at_a_time, *, normalization: str, 
     parts = -(-queries // at_a_time)
     size = -(-queries // parts)  # as equal as can be
 
-    def split(x):
+    def split(x: Tensor) -> Tensor:
         """`(batch, heads, queries, any)` -> `(parts, batch, heads, size, any)`."""
         missing = ops.zeros((*ops.shape(x)[:2], parts * size - queries, ops.shape(x)[3]), x.dtype)
         x = ops.concatenate([x, missing], axis=2)
@@ -113,13 +116,13 @@ def attention_in_parts(given: dict[str, Any], at_a_time, *, normalization: str, 
         numbers = ops.cast(ops.arange(parts), seed.dtype) * SEED_STEP
         apart["seed"] = seed + ops.stack([numbers, ops.zeros_like(numbers)], axis=1)
 
-    def answer(part):
+    def answer(part: Any) -> Tensor:
         tensors = keras.tree.flatten([shared, keras.tree.pack_sequence_as(apart, part)])
         real = [keras.backend.is_float_dtype(x.dtype) for x in tensors]
 
         # TensorFlow gives a gradient to arguments alone, and takes no others
         @keras.remat
-        def again(*learned):
+        def again(*learned: Tensor) -> Tensor:
             found = iter(learned)
             whole = [next(found) if one else x for x, one in zip(tensors, real, strict=True)]
             part = _merged(*keras.tree.pack_sequence_as([shared, apart], whole))
@@ -139,7 +142,15 @@ def _merged(shared: dict[str, Any], apart: dict[str, Any]) -> dict[str, Any]:
     return both | {name: shared[name] | apart[name] for name in shared.keys() & apart.keys()}
 
 
-def _fused(query, key, value, mask, bias, scale, normalization):
+def _fused(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor,
+    bias: Tensor,
+    scale: float,
+    normalization: str,
+) -> Tensor:
     """Plain attention in one kernel of PyTorch."""
     if normalization == "softmax_plus":
         factor = ops.cast(sharpness(count_visible(ops.shape(key)[2], mask)), query.dtype)

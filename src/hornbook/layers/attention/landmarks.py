@@ -7,8 +7,10 @@ from typing import Any
 
 from keras import ops
 
+from hornbook.layers.tensors import Tensor
 
-def real_or_all(real, x):
+
+def real_or_all(real: Tensor, x: Tensor) -> Tensor:
     """`real` as booleans `(batch, length)`; all True for the tokens of `x` where it is None.
 
     Args:
@@ -20,7 +22,7 @@ def real_or_all(real, x):
     return ops.cast(real, "bool")
 
 
-def real_first(real):
+def real_first(real: Tensor) -> Tensor:
     """The places of the real tokens in their order, then those of the others: `(batch, length)`."""
     length = ops.shape(real)[1]
     places = ops.arange(length)[None]
@@ -40,7 +42,7 @@ class Segments:
         count: Segments.
     """
 
-    def __init__(self, real, x, count: int):
+    def __init__(self, real: Tensor, x: Tensor, count: int) -> None:
         self.count = count
         self.real = real_or_all(real, x)
         length = x.shape[2]
@@ -48,7 +50,7 @@ class Segments:
         self.may_be_short = length is None or real is not None or length <= count
 
     @functools.cached_property
-    def belongs(self):
+    def belongs(self) -> Tensor:
         """1 where a token is of a segment, else 0: `(batch, 1, count, length)`, float32."""
         numbers = ops.cast(self.real, "int32")
         ranks = ops.cumsum(numbers, axis=1) - 1
@@ -60,7 +62,7 @@ class Segments:
         return ops.cast(belongs, "float32")[:, None]
 
     @functools.cached_property
-    def sizes(self):
+    def sizes(self) -> Tensor:
         """Tokens of each segment, `(batch, 1, count)`, float32."""
         return ops.sum(self.belongs, axis=-1)
 
@@ -70,11 +72,11 @@ class Segments:
         return (self.sizes > 0)[:, :, None] if self.may_be_short else None
 
     @property
-    def single(self):
+    def single(self) -> Tensor:
         """Whether no segment of a text has two tokens, `(batch, 1, 1, 1)`."""
         return ops.all(self.sizes <= 1, axis=-1, keepdims=True)[..., None]
 
-    def means(self, x):
+    def means(self, x: Tensor) -> Tensor:
         """`(batch, heads, length, features)` -> `(batch, heads, count, features)`, in float32."""
         if self.even:
             batch, heads, length, features = ops.shape(x)
@@ -83,11 +85,11 @@ class Segments:
         weights = self.belongs / ops.maximum(self.sizes, 1.0)[..., None]
         return ops.matmul(weights, ops.cast(x, "float32"))
 
-    def first(self, x):
+    def first(self, x: Tensor) -> Tensor:
         """The first `count` real tokens: what `means` gives where segments are `single`."""
         places = real_first(self.real)[:, None, : self.count, None]
         return ops.take_along_axis(x, places, axis=2)
 
-    def spread(self, y):
+    def spread(self, y: Tensor) -> Tensor:
         """To each token what its segment has: `(batch, heads, count, f)` -> `(..., length, f)`."""
         return ops.matmul(ops.cast(ops.swapaxes(self.belongs, 2, 3), y.dtype), y)

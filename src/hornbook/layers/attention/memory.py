@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from hornbook.layers.tensors import Tensor
 
-def put_in_memory(memory, key, value):
+
+def put_in_memory(
+    memory: dict[str, Tensor] | None, key: Tensor, value: Tensor
+) -> tuple[Tensor, Tensor]:
     """Writes key and value of some tokens into the slots from `index` on, and returns all slots.
 
     The tensors of the memory are given away: PyTorch changes them.
@@ -27,7 +33,7 @@ def put_in_memory(memory, key, value):
     return memory["key"], memory["value"]
 
 
-def without_heads(x):
+def without_heads(x: Tensor) -> Tensor:
     """Of `(batch, heads, slots, features)` `(batch * heads, slots, features)`, which is how keys
     and values are remembered: with a batch of one on an axis of its own, XLA would copy all
     slots several times for each token.
@@ -36,7 +42,7 @@ def without_heads(x):
     return ops.reshape(x, (batch * heads, slots, features))
 
 
-def with_heads(x, batch):
+def with_heads(x: Tensor, batch: Any) -> Tensor:
     """The inverse of `without_heads`; what has its heads is left as it is."""
     if len(x.shape) == 4:
         return x
@@ -51,14 +57,14 @@ def count_slices(features: int) -> int:
     return next(count for count in (4, 3, 2, 1) if features % count == 0)
 
 
-def in_slices(x, size: int):
+def in_slices(x: Tensor, size: int) -> Tensor:
     """`(batch, 1, slots, features)` -> `(batch, slices, slots, size)`."""
     batch, _, slots, features = ops.shape(x)
     x = ops.reshape(x, (batch, slots, features // size, size))
     return ops.transpose(x, (0, 2, 1, 3))
 
 
-def joined_slices(x, batch):
+def joined_slices(x: Tensor, batch: Any) -> Tensor:
     """`(batch * slices, slots, size)`, or with two axes for the first, -> `(batch, 1, slots,
     features)`.
     """
@@ -67,7 +73,7 @@ def joined_slices(x, batch):
     return ops.reshape(x, (batch, 1, slots, -1))
 
 
-def put_in_slots(held, new, first, axis: int):
+def put_in_slots(held: Tensor, new: Tensor, first: Tensor, axis: int) -> Tensor:
     """`held` with `new` in its slots from `first` on.
 
     What compiles makes the change in place if it may; PyTorch does it here, in every case.
@@ -85,7 +91,7 @@ def put_in_slots(held, new, first, axis: int):
     return ops.slice_update(held, [first if i == axis else 0 for i in range(len(held.shape))], new)
 
 
-def add_scores_below(memory, scores):
+def add_scores_below(memory: dict[str, Tensor] | None, scores: Tensor) -> Tensor:
     """Scores plus those of the block below, which are the sum of all below it (RealFormer).
 
     Args:

@@ -9,7 +9,8 @@ import keras
 from keras import ops
 
 from hornbook.layers.attention.exact import dropping, exact_attention, is_worthwhile
-from hornbook.layers.attention.kinds import cannot, make_kind, sharpened
+from hornbook.layers.attention.kinds import cannot, make_kind, scaled_by_length
+from hornbook.layers.attention.masks import first_mask, with_padding
 from hornbook.layers.attention.memory import add_scores_below, put_in_memory
 from hornbook.layers.attention.probabilities import attention_probabilities
 from hornbook.layers.dropout import Dropout
@@ -18,6 +19,7 @@ from hornbook.layers.normalization import ConditionalLayerNormalization
 from hornbook.layers.positions.distances import add_bias, look_up
 from hornbook.layers.positions.relative import relative_scores, relative_values
 from hornbook.layers.positions.rotary import rotate
+from hornbook.layers.tensors import Initializer, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -49,9 +51,11 @@ class MultiHeadAttention(keras.layers.Layer):
         attention_bias: Added to the scores; same shape, or `distances` with a number a head.
         rotary: From `RotaryPositions`; query and key are turned by it.
         relative: From `RelativePositions`, or its `distances`; added to keys and values.
-        padding_mask: `(batch, queries)`, True or 1 at real tokens; of a kind other than full,
-            for which `attention_mask` would have too many elements.
-        context_padding_mask: `(batch, keys)`, likewise.
+        padding_mask: `(batch, queries)`, True or 1 at real tokens, which alone are seen.  Defaults
+            to the mask that Keras carries with `x`.  A kind other than full takes this one and no
+            `attention_mask`, which would have too many elements.
+        context_padding_mask: `(batch, keys)`, likewise of `context`.
+        mask, x_mask, context_mask: Filled in by Keras.
         memory: What earlier calls left, a dict of any of
             `scores`, of the block below, to be added to these (RealFormer);
             `key` and `value`, `(batch * key_value_heads, slots, head_size)`.  With `index`, key
@@ -67,13 +71,13 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def __init__(
         self,
-        *,
         num_heads: int,
+        *,
         num_key_value_heads: int | None = None,
         head_size: int | None = None,
         dropout: float = 0.0,
         use_bias: bool | str = True,
-        kernel_initializer="glorot_uniform",
+        kernel_initializer: Initializer = "glorot_uniform",
         rotary_pairs: str = "interleaved",
         scale: bool = True,
         normalization: str = "softmax",
@@ -81,9 +85,10 @@ class MultiHeadAttention(keras.layers.Layer):
         kind: str = "full",
         kind_options: dict[str, Any] | None = None,
         causal: bool = False,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.num_heads = num_heads
         self.num_key_value_heads = num_key_value_heads or num_heads
         self.head_size: Any = head_size
@@ -94,6 +99,8 @@ class MultiHeadAttention(keras.layers.Layer):
         self.normalization = normalization
         self.query_key_norm = query_key_norm
         self.kind_name = kind
+        self.kind_options = kind_options
+        self.causal = causal
         self.kind: Any = make_kind(
             kind,
             kind_options,
@@ -102,8 +109,27 @@ class MultiHeadAttention(keras.layers.Layer):
             dtype=self.dtype_policy,
         )
         self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+        self._given_head_size = head_size
 
-    def build(self, x_shape):
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "num_key_value_heads": self.num_key_value_heads,
+            "head_size": self._given_head_size,
+            "dropout": self.dropout.rate,
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "rotary_pairs": self.rotary_pairs,
+            "scale": self.scale,
+            "normalization": self.normalization,
+            "query_key_norm": self.query_key_norm,
+            "kind": self.kind_name,
+            "kind_options": self.kind_options,
+            "causal": self.causal,
+        }
+
+    def build(self, x_shape: Shape) -> None:
         features = x_shape[-1]
         if self.head_size is None:
             if features % self.num_heads:
@@ -123,7 +149,7 @@ class MultiHeadAttention(keras.layers.Layer):
         if self.kind is not None:
             self.kind.build((None, self.num_heads, None, self.head_size))
 
-    def _projection(self, name, features, units, use_bias):
+    def _projection(self, name: str, features: Tensor, units: int, use_bias: bool | str) -> Dense:
         dense = Dense(
             units,
             use_bias=use_bias,
@@ -134,7 +160,7 @@ class MultiHeadAttention(keras.layers.Layer):
         dense.build((None, None, features))
         return dense
 
-    def _head_norm(self, name):
+    def _head_norm(self, name: str) -> ConditionalLayerNormalization:
         norm = ConditionalLayerNormalization(
             epsilon=self.query_key_norm or 0.0,
             kind="rms",
@@ -147,17 +173,22 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def call(
         self,
-        x,
-        context=None,
-        attention_mask=None,
-        attention_bias=None,
-        rotary=None,
-        relative=None,
-        memory=None,
-        padding_mask=None,
-        context_padding_mask=None,
-        training=None,
-    ):
+        x: Tensor,
+        context: Tensor = None,
+        attention_mask: Tensor = None,
+        attention_bias: Tensor = None,
+        rotary: Tensor = None,
+        relative: Tensor = None,
+        memory: dict[str, Tensor] | None = None,
+        padding_mask: Tensor = None,
+        context_padding_mask: Tensor = None,
+        mask: Tensor = None,
+        x_mask: Tensor = None,
+        context_mask: Tensor = None,
+        training: bool | None = None,
+    ) -> Tensor:
+        padding_mask = first_mask(padding_mask, mask, x_mask)
+        context_padding_mask = first_mask(context_padding_mask, context_mask)
         memory = None if memory is None else dict(memory)
         query = self._split(self.query(x))
         if self.query_key_norm is not None:
@@ -178,6 +209,9 @@ class MultiHeadAttention(keras.layers.Layer):
                 "training": training,
             }
             return self._attend_by_kind(query, context, memory, options)
+        if memory is None or "key" not in memory:  # what is remembered has a mask of its own
+            real = padding_mask if context is None else context_padding_mask
+            attention_mask = with_padding(attention_mask, real)
         if rotary is not None:
             query = rotate(query, rotary, self.rotary_pairs)
         key, value = self.key_and_value(x if context is None else context, rotary, memory)
@@ -193,7 +227,17 @@ class MultiHeadAttention(keras.layers.Layer):
         y = self.output_dense(self._join(attended))
         return y if memory is None else (y, memory)
 
-    def _attend_in_parts(self, query, key, value, mask, bias, relative, memory, training):
+    def _attend_in_parts(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor,
+        bias: Tensor,
+        relative: Tensor,
+        memory: dict[str, Tensor] | None,
+        training: bool | None,
+    ) -> Tensor:
         """Without all scores, or None where these are wanted or so few that it gains nothing."""
         if memory is not None and "scores" in memory:
             return None
@@ -217,11 +261,13 @@ class MultiHeadAttention(keras.layers.Layer):
             **dropping(self.dropout, training),
         )
 
-    def _attend_by_kind(self, query, context, memory, options):
+    def _attend_by_kind(
+        self, query: Tensor, context: Tensor, memory: dict[str, Tensor] | None, options: Any
+    ) -> Tensor:
         """What the kind makes of it; with `memory` also its state after these tokens."""
         key, value = self.key_and_value(context)
         if self.normalization == "softmax_plus":
-            query = sharpened(query, options["real_keys"])
+            query = scaled_by_length(query, options["real_keys"])
         if memory is not None:
             options["state"] = {name: x for name, x in memory.items() if name != "index"}
         options |= {"scale": self._scale, "rotary_pairs": self.rotary_pairs}
@@ -235,7 +281,9 @@ class MultiHeadAttention(keras.layers.Layer):
     def _scale(self) -> float:
         return 1 / math.sqrt(self.head_size) if self.scale else 1.0
 
-    def key_and_value(self, context, rotary=None, memory=None):
+    def key_and_value(
+        self, context: Tensor, rotary: Tensor = None, memory: dict[str, Tensor] | None = None
+    ) -> Tensor:
         """Of the context, of the memory, or of both; the memory is brought up to date."""
         if memory is not None and "key" in memory and "index" not in memory:
             return memory["key"], memory["value"]
@@ -247,24 +295,31 @@ class MultiHeadAttention(keras.layers.Layer):
             key = rotate(key, rotary, self.rotary_pairs)
         return put_in_memory(memory, key, value)
 
-    def _scores(self, query, key, relative):
+    def _scores(self, query: Tensor, key: Tensor, relative: Tensor) -> Tensor:
         """How well each query and key match -> `(batch, heads, queries, keys)`, in float32."""
         if self.scale:
             query = query * self._scale
-        scores = self._of_groups(query, ops.swapaxes(key, -2, -1))
+        scores = self._grouped_matmul(query, ops.swapaxes(key, -2, -1))
         if relative is not None:
             scores = scores + relative_scores(query, relative)
         return ops.cast(scores, "float64" if self.compute_dtype == "float64" else "float32")
 
-    def _mix(self, scores, attention_mask, value, relative, training):
+    def _mix(
+        self,
+        scores: Tensor,
+        attention_mask: Tensor,
+        value: Tensor,
+        relative: Tensor,
+        training: bool | None,
+    ) -> Tensor:
         """The weighted sum of the values -> `(batch, heads, queries, head_size)`."""
         probabilities = attention_probabilities(scores, attention_mask, self.normalization)
         probabilities = ops.cast(probabilities, self.compute_dtype)
         probabilities = self.dropout(probabilities, training=training)
-        attended = self._of_groups(probabilities, value)
+        attended = self._grouped_matmul(probabilities, value)
         return attended if relative is None else attended + relative_values(probabilities, relative)
 
-    def _of_groups(self, per_query_head, per_key_head):
+    def _grouped_matmul(self, per_query_head: Tensor, per_key_head: Tensor) -> Tensor:
         """The matrix product, when several heads of the query may share one of key and value."""
         remembered = len(per_key_head.shape) == 3
         if self.num_key_value_heads == self.num_heads and not remembered:
@@ -276,15 +331,15 @@ class MultiHeadAttention(keras.layers.Layer):
         product = ops.matmul(ops.reshape(per_query_head, (*rows, together, size)), per_key_head)
         return ops.reshape(product, (batch, self.num_heads, queries, ops.shape(product)[-1]))
 
-    def _split(self, x):
+    def _split(self, x: Tensor) -> Tensor:
         # with -1 for the heads TensorFlow would not know their number, which says who shares keys
         heads = x.shape[-1] // self.head_size
         x = ops.reshape(x, (*ops.shape(x)[:2], heads, self.head_size))
         return ops.transpose(x, (0, 2, 1, 3))  # (batch, heads, length, head_size)
 
-    def _join(self, x):
+    def _join(self, x: Tensor) -> Tensor:
         x = ops.transpose(x, (0, 2, 1, 3))
         return ops.reshape(x, (*ops.shape(x)[:2], self.num_heads * self.head_size))
 
-    def compute_output_shape(self, x_shape, **other_shapes):
+    def compute_output_shape(self, x_shape: Shape, **other_shapes: Any) -> Shape:
         return x_shape

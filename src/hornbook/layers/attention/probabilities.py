@@ -6,12 +6,16 @@ import math
 
 from keras import ops
 
+from hornbook.layers.tensors import Tensor
+
 # far below any score, yet finite: a row that sees nothing stays free of NaN
 HIDDEN = -1e30
 KINDS = ("softmax", "softmax_plus", "squared_relu")
 
 
-def attention_probabilities(scores, attention_mask=None, kind: str = "softmax"):
+def attention_probabilities(
+    scores: Tensor, attention_mask: Tensor = None, kind: str = "softmax"
+) -> Tensor:
     """How much each query takes of each key.
 
     Args:
@@ -43,18 +47,18 @@ def attention_probabilities(scores, attention_mask=None, kind: str = "softmax"):
     return ops.softmax(scores, axis=-1)
 
 
-def sharpness(visible):
+def sharpness(visible: Tensor) -> Tensor:
     """The factor of `softmax_plus` on the scores of a query that sees so many keys."""
     # very short texts would only get blurred
     return ops.log(ops.maximum(ops.cast(visible, "float32"), 16)) / math.log(512)
 
 
-def count_visible(keys, attention_mask):
+def count_visible(keys: Tensor, attention_mask: Tensor) -> Tensor:
     """How many of the keys each query sees, broadcasting to the scores: integers."""
     if attention_mask is None:
         return ops.convert_to_tensor(keys)
     return ops.sum(ops.cast(attention_mask, "int32"), axis=-1, keepdims=True)
 
 
-def _visible(scores, attention_mask):
+def _visible(scores: Tensor, attention_mask: Tensor) -> Tensor:
     return ops.cast(count_visible(ops.shape(scores)[-1], attention_mask), scores.dtype)

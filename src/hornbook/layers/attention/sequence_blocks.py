@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from keras import ops
 
+from hornbook.layers.tensors import Tensor
 
-def split_blocks(x, size: int):
+
+def split_blocks(x: Tensor, size: int) -> Tensor:
     """`(batch, heads, length, features)` -> `(batch, heads, blocks, size, features)`.
 
     What is missing in the last block is zero, or False.
@@ -17,13 +21,13 @@ def split_blocks(x, size: int):
     return ops.reshape(x, (batch, heads, (length + missing) // size, size, features))
 
 
-def join_blocks(x, length):
+def join_blocks(x: Tensor, length: Any) -> Tensor:
     """The inverse, less what was missing: `length` is that of the sequence."""
     batch, heads, blocks, size, features = ops.shape(x)
     return ops.reshape(x, (batch, heads, blocks * size, features))[:, :, :length]
 
 
-def with_neighbours(blocks, *, first=None, after: bool = True):
+def with_neighbours(blocks: Tensor, *, first: Tensor = None, after: bool = True) -> Tensor:
     """Each block with the one before, and the one after it; beyond the ends all is zero.
 
     Args:
@@ -42,7 +46,7 @@ def with_neighbours(blocks, *, first=None, after: bool = True):
     return ops.concatenate(parts, axis=3)
 
 
-def blocks_as_texts(blocks):
+def blocks_as_texts(blocks: Tensor) -> Tensor:
     """`(batch, heads, blocks, size, features)` -> `(batch * blocks, heads, size, features)`."""
     batch, heads, count, size, features = ops.shape(blocks)
     return ops.reshape(
@@ -50,7 +54,7 @@ def blocks_as_texts(blocks):
     )
 
 
-def texts_as_blocks(x, batch):
+def texts_as_blocks(x: Tensor, batch: Any) -> Tensor:
     """The inverse."""
     together, heads, size, features = ops.shape(x)
     x = ops.reshape(x, (batch, together // batch, heads, size, features))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from hornbook.layers.tensors import Policy, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -25,16 +29,25 @@ class SlotAttention(keras.layers.Layer):
         `(batch, num_slots, features)`.
     """
 
-    def __init__(self, num_slots: int, *, context: int = 9, **kwargs):
+    def __init__(self, num_slots: int, *, context: int = 9, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.num_slots = num_slots
+        self.context = context
         self.by_content = keras.layers.Conv1D(num_slots, context, padding="same", name="by_content")
 
-    def build(self, x_shape):
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "num_slots": self.num_slots,
+            "context": self.context,
+        }
+
+    def build(self, x_shape: Shape) -> None:
         columns = x_shape[1]
         self.by_content.build(x_shape)
 
-        def in_order(shape, dtype=None):
+        def in_order(shape: Shape, dtype: Policy = None) -> Tensor:
             """Slot after slot looks a little further to the right, before anything is learned."""
             places = ops.arange(columns, dtype="float32")[:, None] / max(columns - 1, 1)
             centres = (ops.arange(self.num_slots, dtype="float32")[None] + 0.5) / self.num_slots
@@ -44,10 +57,13 @@ class SlotAttention(keras.layers.Layer):
             shape=(columns, self.num_slots), initializer=in_order, name="by_place"
         )
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         scores = self.by_content(x) + self.by_place  # (batch, columns, slots)
         probabilities = ops.softmax(scores, axis=1)
         return ops.matmul(ops.transpose(probabilities, (0, 2, 1)), x)
 
-    def compute_output_shape(self, x_shape):
+    def compute_mask(self, x: Tensor, previous_mask: Tensor) -> None:
+        """All slots are filled."""
+
+    def compute_output_shape(self, x_shape: Shape) -> Shape:
         return (x_shape[0], self.num_slots, x_shape[2])

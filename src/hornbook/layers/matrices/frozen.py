@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from hornbook.layers.tensors import Policy, Shape, Tensor
+
 WIDEST = 3584  # columns that XLA's loop for one row takes; at 4,096 it is four times as slow
 
 
+@keras.saving.register_keras_serializable("hornbook")
 class FrozenPolicy(keras.DTypePolicy):
     """Keras's policy of that name, for layers whose matrices are never trained.
 
@@ -24,17 +28,24 @@ class FrozenPolicy(keras.DTypePolicy):
         matrices_in: `"float32"`, `"bfloat16"`, `"int8"` or `"int4"`.
     """
 
-    def __init__(self, name: str, matrices_in: str):
+    def __init__(self, name: str, matrices_in: str) -> None:
         super().__init__(name)
         self.matrices_in = matrices_in
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "matrices_in": self.matrices_in}
 
 
 def matrices_in(layer: keras.layers.Layer) -> str | None:
     """What a layer with a `FrozenPolicy` keeps its matrices in; None for one that is trained."""
     return getattr(layer.dtype_policy, "matrices_in", None)
+
+
+def with_policy(config: dict[str, Any]) -> dict[str, Any]:
+    """A layer's configuration with its policy rebuilt, of which Keras would keep the name only."""
+    if isinstance(config.get("dtype"), dict):
+        return {**config, "dtype": keras.dtype_policies.deserialize(config["dtype"])}
+    return dict(config)
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -54,19 +65,31 @@ class FrozenMatrix(keras.layers.Layer):
         `(..., rows)` in float32.
     """
 
-    def __init__(self, rows: int, columns: int, kind: str, *, transposed: bool = False, **kwargs):
-        super().__init__(trainable=False, dtype="float32", autocast=False, **kwargs)
+    def __init__(
+        self, rows: int, columns: int, kind: str, *, transposed: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**{**kwargs, "trainable": False, "dtype": "float32", "autocast": False})
+        self.supports_masking = True
         self.rows = rows
         self.columns = columns
         self.kind = kind
         self.transposed = transposed
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "rows": self.rows,
+            "columns": self.columns,
+            "kind": self.kind,
+            "transposed": self.transposed,
+        }
 
     @property
     def shape(self) -> tuple[int, int]:
         """Of the floats it is read from."""
         return (self.columns, self.rows) if self.transposed else (self.rows, self.columns)
 
-    def build(self, x_shape=None):
+    def build(self, x_shape: Shape | None = None) -> None:
         self._add_numbers(self.rows, self.columns, self.kind, cut=True)
 
     def _add_numbers(self, rows: int, columns: int, kind: str, *, cut: bool) -> None:
@@ -92,7 +115,7 @@ class FrozenMatrix(keras.layers.Layer):
         """
         waiting: list[np.ndarray] = []
 
-        def initialize(shape, dtype):
+        def initialize(shape: Shape, dtype: Policy) -> Tensor:
             if not waiting:
                 waiting.extend(self._values(value()))
             return ops.cast(waiting.pop(0), dtype)
@@ -100,7 +123,7 @@ class FrozenMatrix(keras.layers.Layer):
         for variable in self._kept():
             variable._initializer = initialize
 
-    def assign(self, value) -> None:
+    def assign(self, value: Tensor) -> None:
         """Takes other floats, of shape `shape`."""
         for variable, part in zip(self._kept(), self._values(np.asarray(value)), strict=True):
             variable.assign(part)
@@ -117,25 +140,25 @@ class FrozenMatrix(keras.layers.Layer):
         edges = np.cumsum([part.shape[1] for part in self.numbers])[:-1]
         return [np.ascontiguousarray(part) for part in np.split(numbers, edges, axis=1)]
 
-    def _parts(self) -> Sequence:
+    def _parts(self) -> Sequence[Tensor]:
         return [ops.convert_to_tensor(part) for part in self.numbers]
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         return self._of_rows(x, self._product)
 
-    def _of_rows(self, x, product):
+    def _of_rows(self, x: Tensor, product: Callable[[Tensor], Tensor]) -> Tensor:
         """What a product of `(n, columns)` makes of all rows of `x`."""
         y = product(ops.reshape(x, (-1, self.columns)))
         return ops.reshape(y[:, : self.rows], (*ops.shape(x)[:-1], self.rows))
 
-    def _product(self, x):
+    def _product(self, x: Tensor) -> Tensor:
         from hornbook.layers.matrices import frozen_jax
 
         return frozen_jax.product(x, self._parts())
 
-    def take(self, ids):
+    def take(self, ids: Tensor) -> Tensor:
         """Rows of the matrix, for each number in `ids` one -> `(..., columns)`."""
         return ops.concatenate([ops.take(part, ids, axis=0) for part in self._parts()], axis=-1)
 
-    def compute_output_shape(self, x_shape):
+    def compute_output_shape(self, x_shape: Shape) -> Shape:
         return (*x_shape[:-1], self.rows)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from jax import lax
 from jax import numpy as jnp
 
+from hornbook.layers.tensors import Policy, Tensor
 
-def product(x, parts: Sequence):
+
+def product(x: Tensor, parts: Sequence[Tensor]) -> Tensor:
     """`x`, `(n, columns)`, times the transposed matrix -> `(n, rows)`, in float32.
 
     Args:
@@ -19,7 +22,7 @@ def product(x, parts: Sequence):
     return _over(parts, x, _of_floats)
 
 
-def product_of_bytes(x, parts: Sequence, scales):
+def product_of_bytes(x: Tensor, parts: Sequence[Tensor], scales: Tensor) -> Tensor:
     """The same with a scale for each row of the matrix.
 
     Args:
@@ -41,7 +44,7 @@ def product_of_bytes(x, parts: Sequence, scales):
     return (high + low / 254) * (largest / 127) * scales
 
 
-def _over(parts: Sequence, x, multiply: Callable):
+def _over(parts: Sequence[Tensor], x: Tensor, multiply: Callable[..., Any]) -> Tensor:
     """The sum of what `multiply` gives for each part and its columns of `x`."""
     edges = list(itertools.accumulate((part.shape[1] for part in parts), initial=0))
     return sum(
@@ -50,7 +53,7 @@ def _over(parts: Sequence, x, multiply: Callable):
     )
 
 
-def _of_floats(x, numbers):
+def _of_floats(x: Tensor, numbers: Tensor) -> Tensor:
     if len(x) == 1:
         return _of_one_row(x.astype(jnp.float32), numbers)
     x = x.astype(numbers.dtype)
@@ -61,7 +64,7 @@ def _of_floats(x, numbers):
     return lax.optimization_barrier(numbers @ turned).T
 
 
-def _of_one_row(x, numbers):
+def _of_one_row(x: Tensor, numbers: Tensor) -> Tensor:
     """One loop that makes floats of the numbers as it reads them.
 
     XLA would also put whatever made `x` into that loop, to be computed for each row of the matrix
@@ -69,14 +72,14 @@ def _of_one_row(x, numbers):
     the product is one; the other is for a NaN, and is one too.
     """
 
-    def multiply(x):
+    def multiply(x: Tensor) -> Tensor:
         return x @ numbers.astype(jnp.float32).T
 
-    def spoil(x):
+    def spoil(x: Tensor) -> Tensor:
         return jnp.full((1, len(numbers)), jnp.nan)
 
     return lax.cond(x[0, 0] == x[0, 0], multiply, spoil, x)
 
 
-def _transposed(x, numbers, dtype):
+def _transposed(x: Tensor, numbers: Tensor, dtype: Policy) -> Tensor:
     return lax.dot_general(x, numbers, (((1,), (1,)), ((), ())), preferred_element_type=dtype)

@@ -15,6 +15,7 @@ from keras import ops
 
 from hornbook.layers.matrices.frozen import FrozenMatrix
 from hornbook.layers.matrices.rounding import GROUP, LARGEST
+from hornbook.layers.tensors import Shape, Tensor
 
 PART = {"int8": 128, "int4": 32}  # rows that are made floats together: they stay in the cache
 
@@ -28,11 +29,11 @@ class RoundedMatrix(FrozenMatrix):
         kind: `"int8"` or `"int4"`.
     """
 
-    def __init__(self, rows: int, columns: int, kind: str, **kwargs):
+    def __init__(self, rows: int, columns: int, kind: str, **kwargs: Any) -> None:
         super().__init__(rows, columns, kind, **kwargs)
         self._kernel: Any = None  # PyTorch's, with the numbers as it wants them
 
-    def build(self, x_shape=None):
+    def build(self, x_shape: Shape | None = None) -> None:
         # more rows than wanted, so that they come in parts of one size
         part = PART["int8"] if self.rows > PART["int8"] else 16
         rows, columns = -self.rows % part + self.rows, self.columns
@@ -48,8 +49,12 @@ class RoundedMatrix(FrozenMatrix):
             name="scales", shape=scales, initializer="zeros", trainable=False
         )
 
-    def assign(self, value) -> None:
+    def assign(self, value: Tensor) -> None:
         super().assign(value)
+        self._kernel = None
+
+    def load_own_variables(self, store: Any) -> None:
+        super().load_own_variables(store)
         self._kernel = None
 
     def _kept(self) -> list[keras.Variable]:
@@ -76,10 +81,10 @@ class RoundedMatrix(FrozenMatrix):
             scales[where] = (bits & 0xFFFF0000).view("float32")
         return [*self._cut(numbers), scales]
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         return self._of_rows(ops.cast(x, "float32"), self._product)
 
-    def _product(self, x):
+    def _product(self, x: Tensor) -> Tensor:
         backend = keras.config.backend()
         if backend == "torch":
             return self._by_kernel(x)
@@ -96,7 +101,7 @@ class RoundedMatrix(FrozenMatrix):
             return ops.matmul(x, ops.transpose(ops.cast(numbers, "float32"))) * scales
         return self._by_parts(x)
 
-    def _by_kernel(self, x):
+    def _by_kernel(self, x: Tensor) -> Tensor:
         """The product as PyTorch does it, which has no compiler to join rounding and product."""
         from hornbook.layers.matrices import rounded_torch
 
@@ -106,19 +111,19 @@ class RoundedMatrix(FrozenMatrix):
             self._kernel = kernel or self._plainly
         return self._kernel(x)
 
-    def _plainly(self, x):
+    def _plainly(self, x: Tensor) -> Tensor:
         [numbers] = self.numbers
         floats = _floats(numbers.value, self.scales.value, self.kind)
         return ops.matmul(x, ops.transpose(floats[:, : self.columns]))
 
-    def _by_parts(self, x):
+    def _by_parts(self, x: Tensor) -> Tensor:
         """The product, a few rows of the matrix after the other."""
         [numbers], scales = self._parts(), ops.convert_to_tensor(self.scales)
         rows = numbers.shape[0]
         part = PART[self.kind] if rows > PART["int8"] else rows
         parts = rows // part
 
-        def step(_, of_part):
+        def step(_: Any, of_part: Tensor) -> tuple[Tensor, Tensor]:
             numbers, scales = of_part
             floats = _floats(numbers, scales, self.kind)[:, : self.columns]
             product = ops.matmul(x, ops.transpose(floats))
@@ -129,7 +134,7 @@ class RoundedMatrix(FrozenMatrix):
         _, products = ops.scan(step, nothing, tuple(split), length=parts)
         return ops.reshape(ops.transpose(products, (1, 0, 2)), (-1, parts * part))
 
-    def take(self, ids):
+    def take(self, ids: Tensor) -> Tensor:
         flat = ops.reshape(ids, (-1,))
         numbers = super().take(flat)
         scales = ops.take(ops.convert_to_tensor(self.scales), flat, axis=0)
@@ -147,7 +152,7 @@ def _round(rows: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
     return ops.convert_to_numpy(numbers), 1 / per_unit
 
 
-def _floats(numbers, scales, kind: str):
+def _floats(numbers: Tensor, scales: Tensor, kind: str) -> Tensor:
     """Rows of the matrix as it was, but for the rounding."""
     if kind == "int8":
         return ops.cast(numbers, "float32") * scales[:, None]

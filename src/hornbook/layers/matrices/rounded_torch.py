@@ -5,16 +5,18 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
 from hornbook.layers.matrices.rounding import GROUP
+from hornbook.layers.tensors import Tensor
 
 # 7 bits in each half: more could overflow where a processor adds products in 16 bits
 _HALF, _MIDDLE = 63, 64
 
 
-def kernel(kind: str, numbers, scales) -> Callable | None:
+def kernel(kind: str, numbers: Tensor, scales: Tensor) -> Callable[..., Any] | None:
     """A function from `x`, `(n, columns)`, to the product, `(n, rows)`, both in float32.
 
     Args:
@@ -33,7 +35,7 @@ def kernel(kind: str, numbers, scales) -> Callable | None:
     return None
 
 
-def _pack_eight_bits(numbers, scales):
+def _pack_eight_bits(numbers: Tensor, scales: Tensor) -> Tensor:
     before = torch.backends.quantized.engine
     try:
         torch.backends.quantized.engine = "fbgemm"
@@ -48,7 +50,7 @@ def _pack_eight_bits(numbers, scales):
         torch.backends.quantized.engine = before
 
 
-def _eight_bits(packed, x):
+def _eight_bits(packed: Any, x: Tensor) -> Tensor:
     """The kernel multiplies bytes, so each number of `x` becomes two, of 7 bits: what is lost is
     far below what the weights have lost, and no row changes what another gets."""
     largest = x.abs().amax(dim=1, keepdim=True).clamp(min=1e-30)
@@ -62,14 +64,14 @@ def _eight_bits(packed, x):
     return (y[:count] + y[count:] / (2 * _HALF)) * (largest / _HALF)
 
 
-def _pack_four_bits(numbers, scales):
+def _pack_four_bits(numbers: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:
     whole = torch.cat([numbers & 15, numbers >> 4], dim=1).to(torch.int32)
     packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(whole, 1)
     pairs = torch.stack([scales.T, torch.zeros_like(scales.T)], dim=2)  # scale and zero point
     return packed, pairs.to(torch.bfloat16).contiguous()
 
 
-def _four_bits(packed, pairs, x):
+def _four_bits(packed: Any, pairs: Tensor, x: Tensor) -> Tensor:
     """The kernel is fast in bfloat16 only, which x and the product then are; finer than 4 bits."""
     missing = packed.shape[1] * 2 - x.shape[1]
     x = torch.nn.functional.pad(x, (0, missing)).to(torch.bfloat16)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from hornbook.layers.positions.distances import distances, look_up_bias
+from hornbook.layers.tensors import Initializer, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -38,38 +40,58 @@ class RelativePositionBuckets(keras.layers.Layer):
 
     def __init__(
         self,
-        *,
         num_heads: int,
+        *,
         num_buckets: int = 32,
         max_distance: int = 128,
         bidirectional: bool = True,
-        embeddings_initializer="uniform",
-        **kwargs,
-    ):
+        embeddings_initializer: Initializer = "uniform",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.num_heads = num_heads
         self.num_buckets = num_buckets
         self.max_distance = max_distance
         self.bidirectional = bidirectional
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
 
-    def build(self, position_ids_shape=None):
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "num_buckets": self.num_buckets,
+            "max_distance": self.max_distance,
+            "bidirectional": self.bidirectional,
+            "embeddings_initializer": keras.initializers.serialize(self.embeddings_initializer),
+        }
+
+    def build(self, position_ids_shape: Shape | None = None) -> None:
         self.embeddings = self.add_weight(
             name="embeddings",
             shape=(self.num_buckets, self.num_heads),
             initializer=self.embeddings_initializer,
         )
 
-    def call(self, position_ids, key_position_ids=None):
+    def call(self, position_ids: Tensor, key_position_ids: Tensor = None) -> Tensor:
         return look_up_bias(self.distances(position_ids, key_position_ids))
 
-    def distances(self, position_ids, key_position_ids=None):
+    def distances(self, position_ids: Tensor, key_position_ids: Tensor = None) -> dict[str, Tensor]:
         """The same, not looked up yet: see `distances`."""
         every = ops.arange(-self.max_distance, self.max_distance + 1)
         rows = ops.take(self.embeddings, self.buckets(every), axis=0)
         return distances(rows, position_ids, key_position_ids)
 
-    def buckets(self, distances):
+    def compute_mask(self, position_ids: Tensor, previous_mask: Tensor) -> None:
+        """There is nothing to mask in a table of distances."""
+
+    def compute_output_shape(
+        self, position_ids_shape: Shape, key_position_ids_shape: Shape | None = None
+    ) -> Shape:
+        batch, queries = position_ids_shape
+        return (batch, self.num_heads, queries, (key_position_ids_shape or position_ids_shape)[1])
+
+    def buckets(self, distances: Tensor) -> Tensor:
         """The row of each distance, key minus query: integers of the same shape."""
         rows, first = self.num_buckets, 0
         if self.bidirectional:

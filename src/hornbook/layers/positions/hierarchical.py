@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from keras import ops
 
+from hornbook.layers.tensors import Tensor
 
-def hierarchical_positions(table, position_ids, alpha: float = 0.4):
+
+def hierarchical_positions(table: Tensor, position_ids: Tensor, alpha: float = 0.4) -> Tensor:
     """Vectors for `rows ** 2` positions out of a table that was trained for `rows`.
 
     Position `k` is `alpha * u[k // rows] + (1 - alpha) * u[k % rows]`, and `u` is chosen so

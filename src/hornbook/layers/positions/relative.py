@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from hornbook.layers.positions.distances import distances, look_up
+from hornbook.layers.tensors import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -29,20 +32,37 @@ class RelativePositions(keras.layers.Layer):
     Reference: https://arxiv.org/abs/1909.00204
     """
 
-    def __init__(self, *, head_size: int, max_distance: int = 64, **kwargs):
+    def __init__(self, head_size: int, *, max_distance: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if head_size % 2:
             raise ValueError(f"{head_size} features of a head do not make sines and cosines.")
+        self.supports_masking = True
         self.head_size = head_size
         self.max_distance = max_distance
 
-    def call(self, position_ids, key_position_ids=None):
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "head_size": self.head_size,
+            "max_distance": self.max_distance,
+        }
+
+    def call(self, position_ids: Tensor, key_position_ids: Tensor = None) -> Tensor:
         return look_up(self.distances(position_ids, key_position_ids))
 
-    def distances(self, position_ids, key_position_ids=None):
+    def distances(self, position_ids: Tensor, key_position_ids: Tensor = None) -> dict[str, Tensor]:
         """The same, not looked up yet: see `distances`."""
         rows = ops.cast(ops.convert_to_tensor(self._table()), self.compute_dtype)
         return distances(rows, position_ids, key_position_ids)
+
+    def compute_mask(self, position_ids: Tensor, previous_mask: Tensor) -> None:
+        """There is nothing to mask in a table of distances."""
+
+    def compute_output_shape(
+        self, position_ids_shape: Shape, key_position_ids_shape: Shape | None = None
+    ) -> Shape:
+        batch, queries = position_ids_shape
+        return (batch, queries, (key_position_ids_shape or position_ids_shape)[1], self.head_size)
 
     def _table(self) -> np.ndarray:
         """Row `d` is for distance `d - max_distance`; sines at even, cosines at odd features."""
@@ -52,7 +72,7 @@ class RelativePositions(keras.layers.Layer):
         return both.reshape(len(rows), self.head_size).astype("float32")
 
 
-def relative_scores(query, relative):
+def relative_scores(query: Tensor, relative: Tensor) -> Tensor:
     """What each query thinks of each distance.
 
     Args:
@@ -66,7 +86,7 @@ def relative_scores(query, relative):
     return ops.swapaxes(scores, 1, 2)
 
 
-def relative_values(probabilities, relative):
+def relative_values(probabilities: Tensor, relative: Tensor) -> Tensor:
     """The vectors of the distances that each query looks at.
 
     Args:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 from keras import ops
 
 from hornbook.layers.positions.rotary_scaling import rotary_attention_factor, rotary_speeds
+from hornbook.layers.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -29,20 +33,47 @@ class RotaryPositions(keras.layers.Layer):
     Reference: https://kexue.fm/archives/8265
     """
 
-    def __init__(self, *, head_size: int, base: float = 10000.0, scaling=None, **kwargs):
+    def __init__(
+        self,
+        head_size: int,
+        *,
+        base: float = 10000.0,
+        scaling: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
+        self.head_size = head_size
+        self.base = base
+        self.scaling = None if scaling is None else dict(scaling)
         if head_size % 2:
             raise ValueError(f"{head_size} features of a head do not make pairs.")
         self.speeds = rotary_speeds(head_size, base, scaling).astype("float32")
         self.attention_factor = rotary_attention_factor(scaling)
 
-    def call(self, position_ids):
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "head_size": self.head_size,
+            "base": self.base,
+            "scaling": self.scaling,
+        }
+
+    def call(self, position_ids: Tensor) -> tuple[Tensor, Tensor]:
         positions = ops.cast(position_ids, "float32")[:, None, :, None]
         angles = positions * ops.convert_to_tensor(self.speeds)
         return ops.cos(angles) * self.attention_factor, ops.sin(angles) * self.attention_factor
 
+    def compute_mask(self, position_ids: Tensor, previous_mask: Tensor) -> None:
+        """There is nothing to mask in angles."""
 
-def rotate(x, rotary, pairs: str = "interleaved"):
+    def compute_output_spec(self, position_ids: Tensor) -> tuple[Tensor, Tensor]:
+        batch, length = position_ids.shape
+        shape = (batch, 1, length, self.head_size // 2)
+        return keras.KerasTensor(shape, "float32"), keras.KerasTensor(shape, "float32")
+
+
+def rotate(x: Tensor, rotary: tuple[Tensor, Tensor], pairs: str = "interleaved") -> Tensor:
     """Turns every pair of features by its angle.
 
     Args:

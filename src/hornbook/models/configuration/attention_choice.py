@@ -8,19 +8,19 @@ from hornbook.layers.attention.kinds import KINDS, make_kind
 from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
-def attention_choice(config: TransformerConfig, *, slides: bool) -> dict[str, Any]:
+def attention_choice(config: TransformerConfig, *, is_sliding: bool) -> dict[str, Any]:
     """What `MultiHeadAttention` and `GatedAttentionUnit` are made with.
 
     Args:
         config: Of the Transformer.
-        slides: Whether it is of a block that sees no farther than `attention_window`; beside
+        is_sliding: Whether it is of a block that sees no farther than `attention_window`; beside
             others that are not full, it computes the same in blocks.
     """
     if config.attention == "full":
         return {"kind": "full"}
-    kind = "window" if slides else config.attention
+    kind = "window" if is_sliding else config.attention
     options = {name: getattr(config, name) for name in KINDS[kind].options}
-    if slides:
+    if is_sliding:
         options["window"] = config.attention_window
     causal = config.application == "causal_lm"
     return {"kind": kind, "kind_options": options, "causal": causal}
@@ -39,7 +39,7 @@ def empty_states(
     """
     states = []
     for number in range(config.num_hidden_layers):
-        choice = attention_choice(config, slides=config.slides(number))
+        choice = attention_choice(config, is_sliding=config.is_sliding(number))
         kind: Any = make_kind(choice["kind"], choice["kind_options"], causal=choice["causal"])
         heads = 1 if config.block == "gau" else config.num_attention_heads
         states.append(kind.empty_state(batch, heads, config.head_size, value_size, dtype))

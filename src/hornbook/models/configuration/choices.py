@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 ONE_STACK = ("encoder", "causal_lm", "prefix_lm")
 APPLICATIONS = (*ONE_STACK, "seq2seq")
 HEADS = ("pooler", "mlm", "nsp", "discriminator")
@@ -9,7 +11,7 @@ HEADS = ("pooler", "mlm", "nsp", "discriminator")
 TASK_HEADS = ("classification", "token_classification", "question_answering")
 
 # What families choose, and what there is to choose from.
-CHOICES: dict[str, tuple] = {
+CHOICES: dict[str, tuple[Any, ...]] = {
     "encoder_decoder": (False, True),
     "block": ("post", "pre", "grover", "gau"),
     "position_kind": ("learned", "rotary", "relative", "buckets"),
@@ -28,11 +30,11 @@ CHOICES: dict[str, tuple] = {
     "attention": (
         "full",
         "nystrom",
-        "double-softmax",
+        "double_softmax",
         "performer",
         "linear",
         "window",
-        "window-landmarks",
+        "window_landmarks",
     ),
     "landmark_inverse": ("iteration", "ridge"),
     "feature_map": ("elu", "relu", "squared_relu", "softmax"),

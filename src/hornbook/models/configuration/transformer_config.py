@@ -91,23 +91,25 @@ class TransformerConfig:
     cross_attention: bool = False  # whether blocks also look at an encoder's output
     hierarchical_positions: float | None = None  # of `learned`: see that layer; 0.4, say
     tiled_positions: bool = False  # of `learned`: begin again after the last row
-    num_landmarks: int = 64  # of `nystrom`, `double-softmax`, `window-landmarks`
+    num_landmarks: int = 64  # of `nystrom`, `double_softmax`, `window_landmarks`
     value_convolution: int | None = None  # of `nystrom`: its width; None: there is none
     random_features: int = 256  # of `performer`
-    window: int = 64  # of `window`, `window-landmarks`; layers that slide have their own
+    window: int = 64  # of `window`, `window_landmarks`; layers that slide have their own
     condition_size: int | None = None  # features of the condition of every norm
     condition_hidden_size: int | None = None  # features of a layer between it and the norm
     condition_hidden_act: str = "swish"
     extra: dict[str, Any] = field(default_factory=dict)  # keys of the file that change nothing
     ignored: tuple[str, ...] = ()  # those of them that the user said so of
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.intermediate_size is None and isinstance(self.hidden_size, int):
             object.__setattr__(self, "intermediate_size", 4 * self.hidden_size)
         if self.embedding_size == self.hidden_size:
             object.__setattr__(self, "embedding_size", None)
         if isinstance(self.layer_types, list):  # as JSON has it
             object.__setattr__(self, "layer_types", tuple(self.layer_types))
+        if isinstance(self.attention, str):  # kinds were spelled with hyphens before
+            object.__setattr__(self, "attention", self.attention.replace("-", "_"))
         problems = problems_of(self)
         if problems:
             raise CheckpointError("This configuration cannot be built:\n" + "\n".join(problems))
@@ -145,7 +147,7 @@ class TransformerConfig:
         extended = self.hierarchical_positions is not None or self.tiled_positions
         return rows**2 if extended else rows
 
-    def slides(self, number: int) -> bool:
+    def is_sliding(self, number: int) -> bool:
         """Whether layer `number` sees no farther than `attention_window`."""
         if self.attention_window is None:
             return False
@@ -171,9 +173,21 @@ class TransformerConfig:
             },
         )
 
-    def replace(self, **changes) -> TransformerConfig:
+    def replace(self, **changes: Any) -> TransformerConfig:
         """The same configuration with some fields changed."""
         return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as JSON has it, for Keras's files; `config.json` is the family's."""
+        values = dataclasses.asdict(self)
+        return {name: list(x) if isinstance(x, tuple) else x for name, x in values.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TransformerConfig:
+        """The inverse of `to_dict`."""
+        lists = ("heads", "ignored", "layer_types")
+        tuples = {name: tuple(values[name]) for name in lists if isinstance(values[name], list)}
+        return cls(**{**values, **tuples})
 
 
 # What the second stack may have of its own.

@@ -21,6 +21,7 @@ from keras import ops
 
 from hornbook.errors import OptionError
 from hornbook.layers.attention.memory import count_slices, put_in_slots
+from hornbook.layers.tensors import Tensor
 from hornbook.models.configuration.attention_choice import empty_states
 from hornbook.models.configuration.transformer_config import TransformerConfig
 
@@ -74,7 +75,7 @@ def add_tokens(cache: dict[str, Any], tokens: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def take_rows(cache: dict[str, Any], rows) -> dict[str, Any]:
+def take_rows(cache: dict[str, Any], rows: Tensor) -> dict[str, Any]:
     """The cache whose row `i` is row `rows[i]` of this one: beams, and several of one prompt."""
 
     batch = ops.shape(cache["tokens"]["real"])[0]
@@ -93,7 +94,7 @@ def take_rows(cache: dict[str, Any], rows) -> dict[str, Any]:
     return take(cache)
 
 
-def forget(cache: dict[str, Any], counts) -> dict[str, Any]:
+def forget(cache: dict[str, Any], counts: Tensor) -> dict[str, Any]:
     """The cache less the last `counts[i]` real tokens of row `i`.
 
     Slots at the end that are free in every row will be used again.

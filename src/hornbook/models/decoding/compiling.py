@@ -21,8 +21,8 @@ from hornbook.models.id_checks import ids_already_checked
 
 
 def compiled(
-    model: Any, function: Callable, *, gives_last_away: bool = False, often: bool = False
-) -> Callable:
+    model: Any, function: Callable[..., Any], *, gives_last_away: bool = False, often: bool = False
+) -> Callable[..., Any]:
     """`function` of arrays, compiled; it may use the model's weights.
 
     Args:
@@ -42,7 +42,7 @@ def compiled(
     return _recorded_by_torch(function) if often else _by_torch(function)
 
 
-def _by_jax(model: Any, function: Callable, gives_last_away: bool) -> Callable:
+def _by_jax(model: Any, function: Callable[..., Any], gives_last_away: bool) -> Callable[..., Any]:
     import jax
 
     keep_compiled_functions()
@@ -50,7 +50,7 @@ def _by_jax(model: Any, function: Callable, gives_last_away: bool) -> Callable:
     variables = model.variables  # asked once: it walks through all layers
 
     # the weights are an argument, or they would become constants of what is compiled
-    def pure(values, *arguments):
+    def pure(values: Any, *arguments: Any) -> Any:
         with keras.StatelessScope(list(zip(variables, values, strict=True))):
             return function(*arguments)
 
@@ -86,24 +86,26 @@ def keep_compiled_functions() -> None:
     compilation_cache.reset_cache()  # by now it has looked once, and found no folder
 
 
-def _by_torch(function: Callable) -> Callable:
+def _by_torch(function: Callable[..., Any]) -> Callable[..., Any]:
     import torch
 
-    def call(*arguments):
+    def call(*arguments: Any) -> Any:
         with torch.inference_mode(), ids_already_checked():
             return function(*keras.tree.map_structure(_tensor, arguments))
 
     return call
 
 
-def _recorded_by_torch(function: Callable) -> Callable:
+def _recorded_by_torch(function: Callable[..., Any]) -> Callable[..., Any]:
     """The first call of each shape runs as it is, the second is recorded, the rest are replayed."""
     import torch
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    graphs: dict[Any, tuple] = {}  # shapes -> what was recorded, and the form of its result
+    graphs: dict[
+        Any, tuple[Any, ...]
+    ] = {}  # shapes -> what was recorded, and the form of its result
 
-    def call(*arguments):
+    def call(*arguments: Any) -> Any:
         with torch.inference_mode(), ids_already_checked():
             arguments = keras.tree.map_structure(_tensor, arguments)
             leaves = keras.tree.flatten(arguments)
@@ -115,7 +117,7 @@ def _recorded_by_torch(function: Callable) -> Callable:
             graph, form = graphs[shapes]
             if graph is None:
 
-                def flat(*leaves):
+                def flat(*leaves: Any) -> Any:
                     return keras.tree.flatten(
                         function(*keras.tree.pack_sequence_as(arguments, leaves))
                     )

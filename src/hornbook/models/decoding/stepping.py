@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hornbook.layers.tensors import Tensor
 from hornbook.models.configuration.transformer_config import TransformerConfig
 from hornbook.models.decoding.cache import empty_cache, forget, take_rows
 from hornbook.models.decoding.compiling import compiled
@@ -19,7 +20,7 @@ class CompiledSteps:
         model: A built `Transformer` or `EncoderDecoder` with the head `mlm`.
     """
 
-    def __init__(self, model: Any):
+    def __init__(self, model: Any) -> None:
         self.model = model
         self.writer = model.decoder if model.config.encoder_decoder else model
         # the cache comes last and is given away: it is changed in place where a backend can
@@ -43,17 +44,31 @@ class CompiledSteps:
         """The same of the stack that reads, where there are two."""
         return _positions(self.model.encoder.config)
 
-    def _read(self, token_ids, padding_mask, slots, condition=None):
+    def _read(
+        self, token_ids: Tensor, padding_mask: Tensor, slots: Tensor, condition: Tensor = None
+    ) -> Tensor:
         """A decoder's cache that has read a text; `slots` is an array of as many elements."""
         cache = self.model.start(token_ids, slots.shape[0], padding_mask, condition)
         return cache if condition is None else cache | {"condition": condition}
 
-    def _begin(self, token_ids, padding_mask, segment_ids, cache):
+    def _begin(
+        self,
+        token_ids: Tensor,
+        padding_mask: Tensor,
+        segment_ids: Tensor,
+        cache: dict[str, Any],
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Puts a prompt that ends at the last column into the cache; see `_step`."""
         x, cache = self._write(token_ids, padding_mask, segment_ids, cache)
         return self.model.mlm(x[:, -1:], cache.get("condition")), x[:, -1:], cache
 
-    def _step(self, token_ids, padding_mask, segment_ids, cache):
+    def _step(
+        self,
+        token_ids: Tensor,
+        padding_mask: Tensor,
+        segment_ids: Tensor,
+        cache: dict[str, Any],
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Puts tokens into the cache.
 
         Returns:
@@ -63,7 +78,13 @@ class CompiledSteps:
         x, cache = self._write(token_ids, padding_mask, segment_ids, cache)
         return self.model.mlm(x, cache.get("condition")), x, cache
 
-    def _write(self, token_ids, padding_mask, segment_ids, cache):
+    def _write(
+        self,
+        token_ids: Tensor,
+        padding_mask: Tensor,
+        segment_ids: Tensor,
+        cache: dict[str, Any],
+    ) -> Tensor:
         return self.writer(
             token_ids,
             segment_ids=segment_ids,

@@ -19,7 +19,7 @@ from hornbook.models.tables.bert_rows import (
 )
 
 
-def google_blocks(group: str) -> dict:
+def google_blocks(group: str) -> dict[str, Any]:
     """Google's names of the blocks; `group` numbers them, or is 0 for all."""
     block = f"bert/encoder/transformer/group_{group}/inner_group_0"
     return {
@@ -38,7 +38,7 @@ def google_blocks(group: str) -> dict:
     }
 
 
-def huggingface_blocks(group: str) -> dict:
+def huggingface_blocks(group: str) -> dict[str, Any]:
     """Hugging Face's names of the blocks."""
     block = f"albert.encoder.albert_layer_groups.{group}.albert_layers.0"
     return {
@@ -57,7 +57,7 @@ def huggingface_blocks(group: str) -> dict:
     }
 
 
-def tables(group: str) -> dict:
+def tables(group: str) -> dict[str, Any]:
     """Both layouts, the blocks numbered by `group`."""
     shared = without(huggingface_table("albert"), "blocks", "pooler", "mlm", "nsp")
     return {

@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import keras
 from keras import ops
 
 from hornbook.layers.activations import activation
 from hornbook.layers.matrices.dense import Dense, TokenEmbedding
+from hornbook.layers.normalization import ConditionalLayerNormalization
+from hornbook.layers.parts import Part, rebuild_shared
+from hornbook.layers.tensors import Initializer, Policy, Shape, Tensor
 from hornbook.models.blocks import norm
+from hornbook.models.configuration.transformer_config import TransformerConfig
+
+
+class _TableHead(Part):
+    """A head that scores words with a table: a Transformer's, or one of its own as `decoder`."""
+
+    def __init__(
+        self, token_embedding: TokenEmbedding, decoder: TokenEmbedding | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.decoder = decoder
+        # in a tuple, so that Keras does not count the shared weights twice
+        self._shared = (token_embedding,)
+
+    def get_config(self) -> dict[str, Any]:
+        table = keras.saving.serialize_keras_object(self._shared[0])
+        own = self.decoder is not None
+        return {
+            **super().get_config(),
+            "token_embedding": None if own else table,
+            "decoder": table if own else None,
+        }
+
+    @classmethod
+    def from_own_config(cls, config: dict[str, Any]) -> Self:
+        if config["decoder"] is None:
+            table, decoder = rebuild_shared(config["token_embedding"], cls.__name__), None
+        else:
+            table = decoder = keras.saving.deserialize_keras_object(config["decoder"])
+        return cls(**{**config, "token_embedding": table, "decoder": decoder})
+
+    def compute_output_spec(self, x: Tensor, condition: Tensor = None) -> keras.KerasTensor:
+        return keras.KerasTensor((*x.shape[:-1], self._shared[0].input_dim), "float32")
 
 
 @keras.saving.register_keras_serializable("hornbook")
-class MaskedLanguageModelHead(keras.layers.Layer):
+class MaskedLanguageModelHead(_TableHead):
     """Scores every word of the vocabulary at every position, with the tied token embedding.
 
     Args:
@@ -33,51 +72,62 @@ class MaskedLanguageModelHead(keras.layers.Layer):
 
     def __init__(
         self,
-        token_embedding,
+        token_embedding: TokenEmbedding,
         *,
-        hidden_act,
-        norm,
-        kernel_initializer,
-        use_bias=True,
-        decoder=None,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.decoder = decoder
-        # in a tuple, so that Keras does not count the shared weights twice
-        self._shared = (token_embedding,)
-        features = token_embedding.output_dim
+        hidden_act: str,
+        norm: ConditionalLayerNormalization,
+        kernel_initializer: Initializer,
+        use_bias: bool | str = True,
+        decoder: TokenEmbedding | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(token_embedding, decoder, **kwargs)
+        self.hidden_act = hidden_act
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.dense = Dense(
-            features,
+            token_embedding.output_dim,
             activation=activation(hidden_act),
             use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
+            kernel_initializer=self.kernel_initializer,
             dtype=self.dtype_policy,
             name="dense",
         )
         self.norm = norm
 
-    def build(self, x_shape):
-        if self.decoder is not None:
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "hidden_act": self.hidden_act,
+            "norm": keras.saving.serialize_keras_object(self.norm),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "use_bias": self.use_bias,
+        }
+
+    @classmethod
+    def from_own_config(cls, config: dict[str, Any]) -> Self:
+        norm = keras.saving.deserialize_keras_object(config["norm"])
+        return super().from_own_config({**config, "norm": norm})
+
+    def build(self, x_shape: Shape) -> None:
+        if self.decoder is not None and not self.decoder.built:
             self.decoder.build((None, None))
         self.dense.build(x_shape)
-        self.norm.build((*x_shape[:-1], self._shared[0].output_dim))
+        if not self.norm.built:  # Keras builds what it rebuilds
+            self.norm.build((*x_shape[:-1], self._shared[0].output_dim))
         words = self._shared[0].input_dim
         self.bias = self.add_weight(
             name="bias", shape=(words,), initializer="zeros", autocast=False
         )
 
-    def call(self, x, condition=None):
+    def call(self, x: Tensor, condition: Tensor = None) -> Tensor:
         x = self.norm(self.dense(x), condition)
         logits = self._shared[0](x, reverse=True)
         return logits + ops.cast(self.bias, logits.dtype)
 
-    def compute_output_shape(self, x_shape, condition_shape=None):
-        return (*x_shape[:-1], self._shared[0].input_dim)
-
 
 @keras.saving.register_keras_serializable("hornbook")
-class TiedLanguageModelHead(keras.layers.Layer):
+class TiedLanguageModelHead(_TableHead):
     """Scores every word of the vocabulary with the tied token embedding.
 
     Args:
@@ -96,21 +146,22 @@ class TiedLanguageModelHead(keras.layers.Layer):
 
     def __init__(
         self,
-        token_embedding,
+        token_embedding: TokenEmbedding,
         *,
         scale: float = 1.0,
         use_bias: bool = False,
-        decoder=None,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.decoder = decoder
-        self._shared = (token_embedding,)
+        decoder: TokenEmbedding | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(token_embedding, decoder, **kwargs)
         self.scale = scale
         self.use_bias = use_bias
 
-    def build(self, x_shape):
-        if self.decoder is not None:
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "scale": self.scale, "use_bias": self.use_bias}
+
+    def build(self, x_shape: Shape) -> None:
+        if self.decoder is not None and not self.decoder.built:
             self.decoder.build((None, None))
         if self.use_bias:
             words = self._shared[0].input_dim
@@ -118,12 +169,9 @@ class TiedLanguageModelHead(keras.layers.Layer):
                 name="bias", shape=(words,), initializer="zeros", autocast=False
             )
 
-    def call(self, x, condition=None):
+    def call(self, x: Tensor, condition: Tensor = None) -> Tensor:
         logits = self._shared[0](x if self.scale == 1.0 else x * self.scale, reverse=True)
         return logits + ops.cast(self.bias, logits.dtype) if self.use_bias else logits
-
-    def compute_output_shape(self, x_shape, condition_shape=None):
-        return (*x_shape[:-1], self._shared[0].input_dim)
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -138,20 +186,15 @@ class UntiedLanguageModelHead(Dense):
         Logits `(batch, length, vocab_size)`, in float32.
     """
 
-    def __init__(self, vocab_size: int, *, kernel_initializer, **kwargs):
-        super().__init__(
-            vocab_size, use_bias=False, kernel_initializer=kernel_initializer, **kwargs
-        )
-
-    def call(self, x, condition=None):
+    def call(self, x: Tensor, condition: Tensor = None) -> Tensor:
         return ops.cast(super().call(x), "float32")
 
-    def compute_output_shape(self, x_shape, condition_shape=None):
-        return (*x_shape[:-1], self.units)
+    def compute_output_spec(self, x: Tensor, condition: Tensor = None) -> keras.KerasTensor:
+        return keras.KerasTensor((*x.shape[:-1], self.units), "float32")
 
 
 @keras.saving.register_keras_serializable("hornbook")
-class DiscriminatorHead(keras.layers.Layer):
+class DiscriminatorHead(Part):
     """Says of every token whether another model has put it there (ELECTRA).
 
     Args:
@@ -167,18 +210,32 @@ class DiscriminatorHead(keras.layers.Layer):
     Reference: https://arxiv.org/abs/2003.10555
     """
 
-    def __init__(self, *, hidden_act, kernel_initializer, **kwargs):
+    def __init__(
+        self,
+        hidden_act: str,
+        *,
+        kernel_initializer: Initializer = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.hidden_act = hidden_act
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, x_shape):
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "hidden_act": self.hidden_act,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+    def build(self, x_shape: Shape) -> None:
         self.dense = self._dense("dense", x_shape[-1], self.hidden_act)
         self.prediction = self._dense("prediction", 1, None)
         self.dense.build(x_shape)
         self.prediction.build(x_shape)
 
-    def _dense(self, name, units, activation_name):
+    def _dense(self, name: str, units: int, activation_name: str | None) -> Dense:
         return Dense(
             units,
             activation=activation(activation_name),
@@ -187,14 +244,20 @@ class DiscriminatorHead(keras.layers.Layer):
             name=name,
         )
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         return ops.cast(self.prediction(self.dense(x))[..., 0], "float32")
 
-    def compute_output_shape(self, x_shape):
-        return x_shape[:-1]
+    def compute_output_spec(self, x: Tensor) -> keras.KerasTensor:
+        return keras.KerasTensor(x.shape[:-1], "float32")
 
 
-def make_language_head(config, token_embedding, *, kernel_initializer, dtype):
+def make_language_head(
+    config: TransformerConfig,
+    token_embedding: TokenEmbedding,
+    *,
+    kernel_initializer: Initializer,
+    dtype: Policy,
+) -> Tensor:
     """The head of `config.language_head`; it is called with the blocks' output.
 
     Args:
@@ -214,7 +277,11 @@ def make_language_head(config, token_embedding, *, kernel_initializer, dtype):
         )
     if config.language_head == "untied":
         return UntiedLanguageModelHead(
-            config.vocab_size, kernel_initializer=kernel_initializer, dtype=dtype, name="mlm"
+            config.vocab_size,
+            use_bias=False,
+            kernel_initializer=kernel_initializer,
+            dtype=dtype,
+            name="mlm",
         )
     if config.language_head == "tied":
         return TiedLanguageModelHead(

@@ -8,12 +8,17 @@ import keras
 from keras import ops
 
 from hornbook.layers.activations import activation
+from hornbook.layers.attention.masks import first_mask
 from hornbook.layers.matrices.dense import Dense
+from hornbook.layers.parts import Part
+from hornbook.layers.tensors import Policy, Shape, Tensor
 from hornbook.models.blocks import norm, normal
+from hornbook.models.configuration.configured_layer import ConfiguredLayer
+from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
 @keras.saving.register_keras_serializable("hornbook")
-class TaskHead(keras.layers.Layer):
+class TaskHead(Part, ConfiguredLayer):
     """Logits of labels, as transformers computes them; without dropout.
 
     Args:
@@ -27,19 +32,30 @@ class TaskHead(keras.layers.Layer):
 
     Call arguments:
         x: `(batch, length, features)`, or `(batch, features)` when `pooling` is None.
-        padding_mask: `(batch, length)`, 1 at real tokens; None when all are.
+        padding_mask: `(batch, length)`, True or 1 at real tokens.  Defaults to the mask that Keras
+            carries with `x`, and without one to all tokens.
+        condition: `(batch, condition_size)`, for the norm of a transform.
+        mask, x_mask: Filled in by Keras.
 
     Returns:
         `(batch, units)`, or `(batch, length, units)`, in float32.
     """
 
     def __init__(
-        self, config, units: int, *, pooling=None, transform=False, use_bias=True, **kwargs
-    ):
-        super().__init__(**kwargs)
-        self.config = config
+        self,
+        config: TransformerConfig,
+        units: int,
+        *,
+        pooling: Any = None,
+        transform: Any = False,
+        use_bias: bool | str = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(config, **kwargs)
         self.units = units
         self.pooling = pooling
+        self.transform = transform
+        self.use_bias = use_bias
         self.dense: Any = None
         self.norm: Any = None
         if transform:
@@ -55,7 +71,16 @@ class TaskHead(keras.layers.Layer):
                 self.norm = norm(config, self.dtype_policy, "norm")
         self.output_dense = self._dense("output_dense", units, None, use_bias)
 
-    def _dense(self, name, units, act, use_bias):
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "pooling": self.pooling,
+            "transform": self.transform,
+            "use_bias": self.use_bias,
+        }
+
+    def _dense(self, name: str, units: int, act: Any, use_bias: bool | str) -> Dense:
         return Dense(
             units,
             activation=activation(act) if act else None,
@@ -65,21 +90,28 @@ class TaskHead(keras.layers.Layer):
             name=name,
         )
 
-    def build(self, x_shape):
+    def build(self, x_shape: Shape) -> None:
         shape = (None, self.config.hidden_size)
         for layer in (self.dense, self.norm, self.output_dense):
             if layer is not None:
                 layer.build(shape)
 
-    def call(self, x, padding_mask=None, condition=None):
-        x = self._pooled(x, padding_mask)
+    def call(
+        self,
+        x: Tensor,
+        padding_mask: Tensor = None,
+        condition: Tensor = None,
+        mask: Tensor = None,
+        x_mask: Tensor = None,
+    ) -> Tensor:
+        x = self._pooled(x, first_mask(padding_mask, mask, x_mask))
         return ops.cast(self.output_dense(self._prepared(x, condition)), "float32")
 
-    def _prepared(self, x, condition):
+    def _prepared(self, x: Tensor, condition: Tensor) -> Tensor:
         x = x if self.dense is None else self.dense(x)
         return x if self.norm is None else self.norm(x, condition)
 
-    def _pooled(self, x, padding_mask):
+    def _pooled(self, x: Tensor, padding_mask: Tensor) -> Tensor:
         if self.pooling is None:
             return x
         if self.pooling == "cls":
@@ -93,12 +125,15 @@ class TaskHead(keras.layers.Layer):
         weights = ops.cast(real, x.dtype)[..., None]
         return ops.sum(x * weights, axis=1) / ops.sum(weights, axis=1)
 
-    def compute_output_shape(self, x_shape, padding_mask_shape=None, condition_shape=None):
-        pooled = x_shape if self.pooling is None else (x_shape[0], x_shape[-1])
-        return (*pooled[:-1], self.units)
+    def compute_mask(self, x: Tensor, previous_mask: Tensor) -> Tensor:
+        return previous_mask if self.pooling is None else None
+
+    def compute_output_spec(self, x: Tensor, *others: Tensor, **options: Tensor) -> Tensor:
+        pooled = x.shape if self.pooling is None else (x.shape[0], x.shape[-1])
+        return keras.KerasTensor((*pooled[:-1], self.units), "float32")
 
 
-def make_task_head(name: str, config, dtype) -> TaskHead:
+def make_task_head(name: str, config: TransformerConfig, dtype: Policy) -> TaskHead:
     """The head called `name`: one of `TASK_HEADS`.
 
     Args:

@@ -110,7 +110,7 @@ def without(table: Mapping[str, Any], *parts: str) -> dict[str, Any]:
 
 
 # What a config.json of this line may say, and the only values that hornbook computes.
-ENCODER_REQUIRED: dict[str, tuple] = {
+ENCODER_REQUIRED: dict[str, tuple[Any, ...]] = {
     "add_cross_attention": (False,),
     "is_decoder": (False,),
     "is_encoder_decoder": (False,),

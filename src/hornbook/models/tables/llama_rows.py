@@ -77,7 +77,7 @@ LLAMA_RENAME = {
     "head_dim": "attention_head_size",
     "rms_norm_eps": "layer_norm_eps",
 }
-LLAMA_REQUIRED: dict[str, tuple] = {
+LLAMA_REQUIRED: dict[str, tuple[Any, ...]] = {
     "rope_interleaved": (False,),
     "use_mrope": (False,),
 }

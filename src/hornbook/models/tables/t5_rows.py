@@ -39,7 +39,7 @@ T5_RENAME = {
     "num_heads": "num_attention_heads",
     "num_layers": "num_hidden_layers",
 }
-T5_REQUIRED: dict[str, tuple] = {
+T5_REQUIRED: dict[str, tuple[Any, ...]] = {
     "is_decoder": (False,),
     "is_encoder_decoder": (True, False),  # False: there is an encoder only
 }

@@ -61,7 +61,7 @@ def make_backbone(
     return network
 
 
-def preprocessing(name: str) -> Callable:
+def preprocessing(name: str) -> Callable[..., Any]:
     """What a network wants done to pixels of 0 to 255: a function of arrays or Keras tensors.
 
     Called on a `keras.Input` it becomes part of the model, and training, prediction and an
@@ -84,13 +84,13 @@ def backbone_rates(network: keras.Model, decay: float) -> dict[str, float]:
     }
 
 
-def _function(name: str) -> Callable:
+def _function(name: str) -> Callable[..., Any]:
     if name not in backbone_names():
         raise OptionError(f"There is no backbone {name!r}. {did_you_mean(name, backbone_names())}")
     return getattr(keras.applications, name)
 
 
-def _imagenet(name: str, function: Callable, options: dict[str, Any]) -> keras.Model:
+def _imagenet(name: str, function: Callable[..., Any], options: dict[str, Any]) -> keras.Model:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the input size, which only a classifier needs
@@ -106,7 +106,11 @@ def _imagenet(name: str, function: Callable, options: dict[str, Any]) -> keras.M
 
 
 def _read(
-    network: keras.Model, file: Path, name: str, function: Callable, options: dict[str, Any]
+    network: keras.Model,
+    file: Path,
+    name: str,
+    function: Callable[..., Any],
+    options: dict[str, Any],
 ) -> None:
     """Reads weights that were saved with the classifier or without it."""
     if not file.is_file():

@@ -7,10 +7,13 @@ third place; where one ends and the next begins), so together they are right mor
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from hornbook.layers.attention.slots import SlotAttention
+from hornbook.layers.tensors import Tensor
 
 WIDTHS = (16, 32, 48, 64)  # filters of the compact trunk's four stages
 FEATURES = 128
@@ -69,7 +72,7 @@ def captcha_reader(
     return keras.Model(pixels, logits, name="captcha_reader")
 
 
-def _compact(pixels):
+def _compact(pixels: Tensor) -> Tensor:
     """Four stages of a convolution each, an eighth of the width, a sixteenth of the height."""
     x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(pixels)
     for stage, filters in enumerate(WIDTHS):
@@ -96,12 +99,20 @@ class ReadingLoss(keras.losses.Loss):
         y_pred: What `captcha_reader` gives.
     """
 
-    def __init__(self, num_slots: int, *, label_smoothing: float = 0.0, **kwargs):
-        super().__init__(reduction="mean_with_sample_weight", **kwargs)
+    def __init__(self, num_slots: int, *, label_smoothing: float = 0.0, **kwargs: Any) -> None:
+        kwargs.setdefault("reduction", "mean_with_sample_weight")
+        super().__init__(**kwargs)
         self.num_slots = num_slots
         self.label_smoothing = label_smoothing
 
-    def call(self, y_true, y_pred):
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "num_slots": self.num_slots,
+            "label_smoothing": self.label_smoothing,
+        }
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         y_true = ops.cast(y_true, "int32")
         slots, columns = y_pred[:, : self.num_slots], y_pred[:, self.num_slots :]
         wanted = ops.one_hot(y_true, slots.shape[-1])

@@ -38,7 +38,7 @@ class ImageClassifier:
         alpha: float | None = None,
         gated: bool = False,
         dropout: float = 0.0,
-    ):
+    ) -> None:
         self.backbone = make_backbone(backbone, weights=weights, alpha=alpha)
         pictures = keras.Input((None, None, 3), name="pictures")
         # batch statistics of a few pictures would replace those of a million: a pretrained
@@ -49,7 +49,7 @@ class ImageClassifier:
         pooled = keras.layers.GlobalAveragePooling2D(name="pooled")(features)
         self.head = self._make_head(pooled.shape[-1], num_classes, gated, dropout)
         outputs = {"map": features, "pooled": pooled, **self.head(pooled)}
-        self.network = keras.Model(pictures, outputs, name="picture_classifier")
+        self.network = keras.Model(pictures, outputs, name="image_classifier")
 
     def _make_head(self, size: int, num_classes: int, gated: bool, dropout: float) -> keras.Model:
         pooled = keras.Input((size,), name="pooled")

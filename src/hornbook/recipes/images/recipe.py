@@ -317,5 +317,5 @@ class Images(Recipe):
         images = keras.Input((self.size, self.size, 3), name="pictures")
         logits = self.network(images)["logits"]
         probabilities = keras.layers.Softmax(name="probabilities")(logits)
-        model = keras.Model(images, probabilities, name="picture_classifier")
+        model = keras.Model(images, probabilities, name="image_classifier")
         return model, {"classes": json.dumps(self.classes, ensure_ascii=False)}

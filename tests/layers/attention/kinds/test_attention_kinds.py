@@ -19,14 +19,14 @@ SCALE = 0.5
 CASES = {
     "nystrom": ("nystrom", {"num_landmarks": 4}),
     "nystrom, ridge": ("nystrom", {"num_landmarks": 4, "landmark_inverse": "ridge"}),
-    "double-softmax": ("double-softmax", {"num_landmarks": 4}),
+    "double_softmax": ("double_softmax", {"num_landmarks": 4}),
     "performer": ("performer", {"random_features": 10}),
     "linear": ("linear", {}),
     "linear, relu": ("linear", {"feature_map": "relu"}),
     "linear, squared relu": ("linear", {"feature_map": "squared_relu"}),
     "linear, softmax": ("linear", {"feature_map": "softmax"}),
     "window": ("window", {"window": 4}),
-    "window-landmarks": ("window-landmarks", {"window": 3, "num_landmarks": 5}),
+    "window_landmarks": ("window_landmarks", {"window": 3, "num_landmarks": 5}),
 }
 CAUSAL = [
     name

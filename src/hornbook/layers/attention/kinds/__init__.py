@@ -14,15 +14,16 @@ from hornbook.layers.attention.kinds.performer import PerformerAttention
 from hornbook.layers.attention.kinds.window import WindowAttention
 from hornbook.layers.attention.kinds.window_landmarks import WindowLandmarksAttention
 from hornbook.layers.attention.probabilities import sharpness
+from hornbook.layers.tensors import Tensor
 
 # by the word of the configuration; `full` is none of them
 KINDS: dict[str, type[AttentionKind]] = {
     "nystrom": NystromAttention,
-    "double-softmax": DoubleSoftmaxAttention,
+    "double_softmax": DoubleSoftmaxAttention,
     "performer": PerformerAttention,
     "linear": LinearAttention,
     "window": WindowAttention,
-    "window-landmarks": WindowLandmarksAttention,
+    "window_landmarks": WindowLandmarksAttention,
 }
 # what not every kind is able to do, and how that is said
 ABILITIES = {
@@ -65,6 +66,7 @@ def make_kind(
     Raises:
         ValueError: it is not able to, and who is.
     """
+    kind = kind.replace("-", "_")  # as they were spelled before
     if kind == "full":
         return None
     if kind not in KINDS:
@@ -81,7 +83,7 @@ def normalizations(causal: bool) -> tuple[str, ...]:
     return ("softmax",) if causal else ("softmax", "softmax_plus")
 
 
-def sharpened(query, padding_mask):
+def scaled_by_length(query: Tensor, padding_mask: Tensor) -> Tensor:
     """The query as `softmax_plus` has it, where it sees all real tokens of a text."""
     if padding_mask is None:
         visible = ops.convert_to_tensor(ops.shape(query)[2])
@@ -97,5 +99,5 @@ __all__ = [
     "cannot",
     "make_kind",
     "normalizations",
-    "sharpened",
+    "scaled_by_length",
 ]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from keras import ops
 
 from hornbook.layers.attention.sequence_blocks import join_blocks, split_blocks
+from hornbook.layers.tensors import Tensor
 
 BLOCK = 128  # tokens within which weights are written down, in the causal form
 TINY = 1e-12  # a query that fits no key gets zeros
 
 
-def kernel_attention(query, key, value, turned_query, turned_key):
+def kernel_attention(
+    query: Tensor, key: Tensor, value: Tensor, turned_query: Tensor, turned_key: Tensor
+) -> Tensor:
     """`sum_j (q_i . k_j) v_j / sum_j (q_i . k_j)` over all keys, without the weights.
 
     Args:
@@ -28,7 +31,7 @@ def kernel_attention(query, key, value, turned_query, turned_key):
     return ops.matmul(turned_query, summary) / ops.maximum(weight, TINY)
 
 
-def empty_sums(batch: int, heads: int, features: int, value_size: int):
+def empty_sums(batch: int, heads: int, features: int, value_size: int) -> dict[str, Tensor]:
     """The sums over no keys: their size does not depend on how many there are.
 
     They are the bits of float32 as whole numbers, which no layer rounds to half precision.
@@ -39,7 +42,14 @@ def empty_sums(batch: int, heads: int, features: int, value_size: int):
     }
 
 
-def causal_kernel_attention(query, key, value, turned_query, turned_key, sums):
+def causal_kernel_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    turned_query: Tensor,
+    turned_key: Tensor,
+    sums: Tensor,
+) -> tuple[Tensor, Tensor]:
     """The same, where each query sees the keys up to its own, and those in `sums`.
 
     Blocks of tokens see those before through sums, and each other directly.
@@ -73,7 +83,7 @@ def causal_kernel_attention(query, key, value, turned_query, turned_key, sums):
     return attended, {name: ops.view(x, "int32") for name, x in sums.items()}
 
 
-def _sums_before(x, first):
+def _sums_before(x: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
     """Sums of `(batch, heads, blocks, ...)` over the blocks before each, and over all."""
     sums = ops.cumsum(ops.concatenate([first[:, :, None], x], axis=2), axis=2)
     return sums[:, :, :-1], sums[:, :, -1]

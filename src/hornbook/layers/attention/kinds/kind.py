@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from hornbook.layers.positions.rotary import rotate
+from hornbook.layers.tensors import Shape, Tensor
 
 
 class AttentionKind(keras.layers.Layer):
@@ -40,11 +41,27 @@ class AttentionKind(keras.layers.Layer):
     turns_features: ClassVar[bool] = False  # whether rotary positions turn its features
     summary: ClassVar[str] = ""  # in a line
 
-    def __init__(self, *, causal: bool = False, **kwargs):
+    def __init__(self, *, causal: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.causal = causal
 
-    def attend(self, query, key, value, *, rotary=None, rotary_pairs="interleaved", **options):
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "causal": self.causal,
+            **{name: getattr(self, name) for name in self.options},
+        }
+
+    def attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        *,
+        rotary: Tensor = None,
+        rotary_pairs: str = "interleaved",
+        **options: Any,
+    ) -> Tensor:
         """The call, with query and key that are not turned yet; options of None are left out."""
         if rotary is not None and self.turns_features:
             options |= {"rotary": rotary, "rotary_pairs": rotary_pairs}
@@ -56,7 +73,9 @@ class AttentionKind(keras.layers.Layer):
         options = {name: x for name, x in options.items() if x is not None}
         return self(query, key, value, **options)
 
-    def build(self, query_shape, key_shape=None, value_shape=None):
+    def build(
+        self, query_shape: Shape, key_shape: Shape | None = None, value_shape: Shape | None = None
+    ) -> None:
         """Most kinds have no weights."""
 
     def empty_state(
@@ -65,5 +84,7 @@ class AttentionKind(keras.layers.Layer):
         """What it keeps of the tokens it has seen, for none."""
         raise ValueError(f"{type(self).__name__} keeps no state: it sees what comes later.")
 
-    def compute_output_shape(self, query_shape, key_shape, value_shape):
+    def compute_output_shape(
+        self, query_shape: Shape, key_shape: Shape, value_shape: Shape
+    ) -> Shape:
         return (*query_shape[:-1], value_shape[-1])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import keras
 from keras import ops
 
 from hornbook.layers.attention.kinds.kernel_sums import (
@@ -12,10 +15,12 @@ from hornbook.layers.attention.kinds.kernel_sums import (
 from hornbook.layers.attention.kinds.kind import AttentionKind
 from hornbook.layers.attention.landmarks import real_or_all
 from hornbook.layers.positions.rotary import rotate
+from hornbook.layers.tensors import Policy, Tensor
 
 FEATURE_MAPS = ("elu", "relu", "squared_relu", "softmax")
 
 
+@keras.saving.register_keras_serializable("hornbook")
 class LinearAttention(AttentionKind):
     """`f(Q) (f(K)^T V) / f(Q) (f(K)^T 1)`: the sums over keys are made once for all queries.
 
@@ -34,7 +39,7 @@ class LinearAttention(AttentionKind):
     turns_features = True
     summary = "a feature map in place of the exponential function; sums instead of scores"
 
-    def __init__(self, *, feature_map: str = "elu", **kwargs):
+    def __init__(self, *, feature_map: str = "elu", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if feature_map not in FEATURE_MAPS:
             expected = " or ".join(FEATURE_MAPS)
@@ -46,17 +51,17 @@ class LinearAttention(AttentionKind):
 
     def call(
         self,
-        query,
-        key,
-        value,
-        scale=1.0,
-        real_queries=None,
-        real_keys=None,
-        rotary=None,
-        rotary_pairs="interleaved",
-        state=None,
-        training=None,
-    ):
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        scale: float = 1.0,
+        real_queries: Tensor = None,
+        real_keys: Tensor = None,
+        rotary: Tensor = None,
+        rotary_pairs: str = "interleaved",
+        state: dict[str, Tensor] | None = None,
+        training: bool | None = None,
+    ) -> Tensor:
         # sums over a long text do not fit half precision
         query, key, values = (ops.cast(x, "float32") for x in (query, key, value))
         real = None if real_keys is None else real_or_all(real_keys, key)[:, None, :, None]
@@ -73,7 +78,7 @@ class LinearAttention(AttentionKind):
         attended = ops.cast(attended, value.dtype)
         return attended if state is None else (attended, sums)
 
-    def _features(self, query, key, real):
+    def _features(self, query: Tensor, key: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
         """Features of queries, and of keys, which are zero where they are not real."""
         if self.feature_map == "softmax":
             if real is not None:
@@ -89,5 +94,7 @@ class LinearAttention(AttentionKind):
         query, key = (maps[self.feature_map](x) for x in (query, key))
         return query, key if real is None else ops.where(real, key, 0)
 
-    def empty_state(self, batch, heads, head_size, value_size, dtype):
+    def empty_state(
+        self, batch: Any, heads: int, head_size: int, value_size: int, dtype: Policy
+    ) -> dict[str, Tensor]:
         return empty_sums(batch, heads, head_size, value_size)

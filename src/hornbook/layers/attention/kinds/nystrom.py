@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import keras
 from keras import ops
 
 from hornbook.layers.attention.exact import exact_attention
 from hornbook.layers.attention.kinds.kind import AttentionKind
 from hornbook.layers.attention.landmarks import Segments, real_or_all
 from hornbook.layers.attention.probabilities import attention_probabilities
+from hornbook.layers.tensors import Shape, Tensor
 
 ITERATIONS = 6
 # six iterations make a small singular value (13 / 4) ** 6 times as large, as this ridge does
@@ -17,6 +19,7 @@ RIDGE = (4 / 13) ** ITERATIONS
 INVERSES = ("iteration", "ridge")
 
 
+@keras.saving.register_keras_serializable("hornbook")
 class DoubleSoftmaxAttention(AttentionKind):
     """`softmax(Q K'^T) softmax(Q' K^T) V`, where `Q'` and `K'` are means of segments.
 
@@ -33,11 +36,20 @@ class DoubleSoftmaxAttention(AttentionKind):
     abilities = ("cross",)
     summary = "queries ask segment means, these ask keys"
 
-    def __init__(self, *, num_landmarks: int = 64, **kwargs):
+    def __init__(self, *, num_landmarks: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.num_landmarks = num_landmarks
 
-    def call(self, query, key, value, scale=1.0, real_queries=None, real_keys=None, training=None):
+    def call(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        scale: float = 1.0,
+        real_queries: Tensor = None,
+        real_keys: Tensor = None,
+        training: bool | None = None,
+    ) -> Tensor:
         mask = None if real_keys is None else real_or_all(real_keys, key)[:, None, None]
         lengths = query.shape[2], key.shape[2]
         if any(length is not None and length <= self.num_landmarks for length in lengths):
@@ -57,11 +69,19 @@ class DoubleSoftmaxAttention(AttentionKind):
             attended = ops.where(queries.single, queries.spread(known), attended)
         return attended
 
-    def between(self, query_landmarks, key_landmarks, known, there, scale):
+    def between(
+        self,
+        query_landmarks: Tensor,
+        key_landmarks: Tensor,
+        known: Tensor,
+        there: Tensor,
+        scale: float,
+    ) -> Tensor:
         """What becomes of what the landmarks know, before the queries ask for it."""
         return known
 
 
+@keras.saving.register_keras_serializable("hornbook")
 class NystromAttention(DoubleSoftmaxAttention):
     """`softmax(Q K'^T) softmax(Q' K'^T)^-1 softmax(Q' K^T) V`, with a filter as the inverse.
 
@@ -86,8 +106,8 @@ class NystromAttention(DoubleSoftmaxAttention):
         *,
         landmark_inverse: str = "iteration",
         value_convolution: int | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if landmark_inverse not in INVERSES:
             expected = " or ".join(INVERSES)
@@ -95,7 +115,9 @@ class NystromAttention(DoubleSoftmaxAttention):
         self.landmark_inverse = landmark_inverse
         self.value_convolution = value_convolution
 
-    def build(self, query_shape, key_shape=None, value_shape=None):
+    def build(
+        self, query_shape: Shape, key_shape: Shape | None = None, value_shape: Shape | None = None
+    ) -> None:
         if self.value_convolution is not None:
             self.convolution = self.add_weight(
                 name="value_convolution",
@@ -103,7 +125,16 @@ class NystromAttention(DoubleSoftmaxAttention):
                 initializer="zeros",
             )
 
-    def call(self, query, key, value, scale=1.0, real_queries=None, real_keys=None, training=None):
+    def call(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        scale: float = 1.0,
+        real_queries: Tensor = None,
+        real_keys: Tensor = None,
+        training: bool | None = None,
+    ) -> Tensor:
         attended = super().call(query, key, value, scale, real_queries, real_keys, training)
         if self.value_convolution is None:
             return attended
@@ -111,14 +142,21 @@ class NystromAttention(DoubleSoftmaxAttention):
             value = ops.where(real_or_all(real_keys, key)[:, None, :, None], value, 0)
         return attended + self._convolved(value)
 
-    def _convolved(self, value):
+    def _convolved(self, value: Tensor) -> Tensor:
         batch, heads, length, features = ops.shape(value)
         kernel = ops.repeat(ops.convert_to_tensor(self.convolution), features, axis=1)
         along = ops.reshape(ops.transpose(value, (0, 2, 1, 3)), (batch, length, heads * features))
         along = ops.depthwise_conv(along, ops.cast(kernel, value.dtype)[..., None], padding="same")
         return ops.transpose(ops.reshape(along, (batch, length, heads, features)), (0, 2, 1, 3))
 
-    def between(self, query_landmarks, key_landmarks, known, there, scale):
+    def between(
+        self,
+        query_landmarks: Tensor,
+        key_landmarks: Tensor,
+        known: Tensor,
+        there: Tensor,
+        scale: float,
+    ) -> Tensor:
         # few numbers, but in half precision the iteration does not hold
         query_landmarks, key_landmarks = (
             ops.cast(x, "float32") for x in (query_landmarks, key_landmarks)
@@ -129,7 +167,7 @@ class NystromAttention(DoubleSoftmaxAttention):
         return ops.cast(solve(matrix, ops.cast(known, "float32")), known.dtype)
 
 
-def damped_inverse(matrix, right, iterations: int = ITERATIONS):
+def damped_inverse(matrix: Tensor, right: Tensor, iterations: int = ITERATIONS) -> Tensor:
     """Six steps towards the inverse of `matrix`, times `right`.
 
     Args:
@@ -148,7 +186,7 @@ def damped_inverse(matrix, right, iterations: int = ITERATIONS):
     return ops.matmul(inverse, right)
 
 
-def ridge_inverse(matrix, right):
+def ridge_inverse(matrix: Tensor, right: Tensor) -> Tensor:
     """What comes nearest to the inverse of `matrix`, times `right`, and is not large.
 
     The penalty is that of `damped_inverse`: `(4/13)^6` times the largest sum of a column.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -13,8 +15,10 @@ from hornbook.layers.attention.kinds.kernel_sums import (
 )
 from hornbook.layers.attention.kinds.kind import AttentionKind
 from hornbook.layers.attention.landmarks import real_or_all
+from hornbook.layers.tensors import Policy, Tensor
 
 
+@keras.saving.register_keras_serializable("hornbook")
 class PerformerAttention(AttentionKind):
     """Softmax attention through positive, orthogonal random features (FAVOR+).
 
@@ -30,7 +34,9 @@ class PerformerAttention(AttentionKind):
     abilities = ("causal", "cross")
     summary = "random features whose products are the exponential function, on average"
 
-    def __init__(self, *, random_features: int = 256, redraw_features: bool = False, **kwargs):
+    def __init__(
+        self, *, random_features: int = 256, redraw_features: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.random_features = random_features
         self.redraw_features = redraw_features
@@ -38,15 +44,15 @@ class PerformerAttention(AttentionKind):
 
     def call(
         self,
-        query,
-        key,
-        value,
-        scale=1.0,
-        real_queries=None,
-        real_keys=None,
-        state=None,
-        training=None,
-    ):
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        scale: float = 1.0,
+        real_queries: Tensor = None,
+        real_keys: Tensor = None,
+        state: dict[str, Tensor] | None = None,
+        training: bool | None = None,
+    ) -> Tensor:
         directions = self._directions(query.shape[3], training)
         values = ops.cast(value, "float32")
         query, key = (
@@ -69,11 +75,11 @@ class PerformerAttention(AttentionKind):
         attended = ops.cast(attended, value.dtype)
         return attended if state is None else (attended, sums)
 
-    def _exponents(self, x, directions):
+    def _exponents(self, x: Tensor, directions: Tensor) -> Tensor:
         """`w . x - |x|^2 / 2` for each direction `w`."""
         return ops.matmul(x, directions) - ops.sum(ops.square(x), axis=-1, keepdims=True) / 2
 
-    def _directions(self, size: int, training):
+    def _directions(self, size: int, training: bool | None) -> Tensor:
         """`(size, random_features)`, float32."""
         if self.redraw_features and training:
             draw = {"seed": self.seed_generator, "dtype": "float32"}
@@ -85,7 +91,9 @@ class PerformerAttention(AttentionKind):
             return turned[:, : self.random_features]
         return ops.convert_to_tensor(fixed_directions(size, self.random_features))
 
-    def empty_state(self, batch, heads, head_size, value_size, dtype):
+    def empty_state(
+        self, batch: Any, heads: int, head_size: int, value_size: int, dtype: Policy
+    ) -> dict[str, Tensor]:
         return empty_sums(batch, heads, self.random_features, value_size)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import keras
 from keras import ops
 
 from hornbook.layers.attention.exact import exact_attention
@@ -15,8 +18,10 @@ from hornbook.layers.attention.sequence_blocks import (
     with_neighbours,
 )
 from hornbook.layers.positions.relative import relative_scores, relative_values
+from hornbook.layers.tensors import Policy, Tensor
 
 
+@keras.saving.register_keras_serializable("hornbook")
 class WindowAttention(AttentionKind):
     """Full attention to the tokens at most `window` places away, on both sides or before.
 
@@ -35,11 +40,11 @@ class WindowAttention(AttentionKind):
     abilities = ("causal", "relative")
     summary = "full attention to the tokens nearby"
 
-    def __init__(self, *, window: int = 64, **kwargs):
+    def __init__(self, *, window: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.window = window
 
-    def band(self):
+    def band(self) -> tuple[Tensor, Tensor]:
         """Positions of the queries of a block, and of the keys it looks at: `(1, any)` each."""
         window = self.window
         keys = ops.arange((2 if self.causal else 3) * window)
@@ -47,17 +52,17 @@ class WindowAttention(AttentionKind):
 
     def call(
         self,
-        query,
-        key,
-        value,
-        scale=1.0,
-        real_queries=None,
-        real_keys=None,
-        bias=None,
-        relative=None,
-        state=None,
-        training=None,
-    ):
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        scale: float = 1.0,
+        real_queries: Tensor = None,
+        real_keys: Tensor = None,
+        bias: Tensor = None,
+        relative: Tensor = None,
+        state: dict[str, Tensor] | None = None,
+        training: bool | None = None,
+    ) -> Tensor:
         batch, _, length, _ = ops.shape(query)
         if real_keys is None:
             real_keys = ops.ones((batch, ops.shape(key)[2]), "bool")
@@ -84,7 +89,9 @@ class WindowAttention(AttentionKind):
         attended = join_blocks(texts_as_blocks(attended, batch), length)
         return attended if state is None else (attended, self._last(_joined(state, keys)))
 
-    def _attend(self, query, keys, scale, bias, relative):
+    def _attend(
+        self, query: Tensor, keys: dict[str, Tensor], scale: float, bias: Tensor, relative: Tensor
+    ) -> Tensor:
         """From the first queries of a band to its first keys."""
         queries, count = ops.shape(query)[2], ops.shape(keys["recent_key"])[2]
         query_positions, key_positions = self.band()
@@ -105,11 +112,13 @@ class WindowAttention(AttentionKind):
         probabilities = ops.cast(attention_probabilities(scores, mask), value.dtype)
         return ops.matmul(probabilities, value) + relative_values(probabilities, relative)
 
-    def _last(self, keys):
+    def _last(self, keys: dict[str, Tensor]) -> dict[str, Tensor]:
         """What the next token will look at."""
         return {name: x[:, :, -self.window :] for name, x in keys.items()}
 
-    def empty_state(self, batch, heads, head_size, value_size, dtype):
+    def empty_state(
+        self, batch: Any, heads: int, head_size: int, value_size: int, dtype: Policy
+    ) -> dict[str, Tensor]:
         return {
             "recent_key": ops.zeros((batch, heads, self.window, head_size), dtype),
             "recent_value": ops.zeros((batch, heads, self.window, value_size), dtype),
@@ -117,7 +126,7 @@ class WindowAttention(AttentionKind):
         }
 
 
-def _joined(state, keys):
+def _joined(state: dict[str, Tensor], keys: dict[str, Tensor]) -> dict[str, Tensor]:
     return {
         name: ops.concatenate([state[name], ops.cast(x, state[name].dtype)], axis=2)
         for name, x in keys.items()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import keras
 from keras import ops
 
 from hornbook.layers.attention.exact import exact_attention
@@ -14,8 +17,10 @@ from hornbook.layers.attention.sequence_blocks import (
     texts_as_blocks,
     with_neighbours,
 )
+from hornbook.layers.tensors import Tensor
 
 
+@keras.saving.register_keras_serializable("hornbook")
 class WindowLandmarksAttention(AttentionKind):
     """Softmax over the keys nearby, and over the mean keys of segments of those that are not.
 
@@ -32,12 +37,21 @@ class WindowLandmarksAttention(AttentionKind):
     options = ("window", "num_landmarks")
     summary = "one softmax over the tokens nearby and the means of far segments"
 
-    def __init__(self, *, window: int = 64, num_landmarks: int = 64, **kwargs):
+    def __init__(self, *, window: int = 64, num_landmarks: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.window = window
         self.num_landmarks = num_landmarks
 
-    def call(self, query, key, value, scale=1.0, real_queries=None, real_keys=None, training=None):
+    def call(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        scale: float = 1.0,
+        real_queries: Tensor = None,
+        real_keys: Tensor = None,
+        training: bool | None = None,
+    ) -> Tensor:
         batch, _, length, _ = ops.shape(query)
         order = None
         if real_keys is not None:  # blocks and segments are of real tokens, wherever they stand
@@ -65,7 +79,7 @@ class WindowLandmarksAttention(AttentionKind):
             return attended
         return _take(attended, ops.argsort(order, axis=1))
 
-    def _near_and_far(self, x, belongs, sizes):
+    def _near_and_far(self, x: Tensor, belongs: Tensor, sizes: Tensor) -> Tensor:
         """What each block looks at: `(texts, heads, 3 * window + segments, features)`."""
         blocks = split_blocks(x, self.window)
         sums = _far(ops.matmul(belongs, ops.cast(blocks, "float32")))
@@ -73,7 +87,7 @@ class WindowLandmarksAttention(AttentionKind):
         return blocks_as_texts(ops.concatenate([with_neighbours(blocks), means], axis=3))
 
 
-def _far(sums):
+def _far(sums: Tensor) -> Tensor:
     """What all blocks have, less what each and its neighbours have."""
     nothing = ops.zeros_like(sums[:, :, :1])
     before = ops.concatenate([nothing, sums[:, :, :-1]], axis=2)
@@ -81,5 +95,5 @@ def _far(sums):
     return ops.sum(sums, axis=2, keepdims=True) - (before + sums + after)
 
 
-def _take(x, order):
+def _take(x: Tensor, order: Tensor) -> Tensor:
     return ops.take_along_axis(x, order[:, None, :, None], axis=2)

@@ -1,0 +1,106 @@
+"""Every exported layer in a model of the user's own: masks, unknown dimensions, files."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import hornbook.layers
+from hornbook.layers import (
+    ConditionalLayerNormalization,
+    FeedForward,
+    GatedAttentionUnit,
+    MaskedAveragePooling,
+    MultiHeadAttention,
+    RelativePositionBuckets,
+    RelativePositions,
+    RotaryPositions,
+)
+from hornbook.layers.matrices.dense import Dense
+from hornbook.layers.matrices.frozen import FrozenPolicy
+
+pytestmark = pytest.mark.backend
+
+IDS = np.array([[5, 6, 7, 8, 0], [9, 10, 0, 0, 0]])
+NORMAL = keras.initializers.TruncatedNormal(stddev=0.3)
+CONFIG = keras.initializers.serialize(NORMAL)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """One of each layer, the first argument by position and the initializer in several forms.
+
+    They get embedded ids and the mask of these; positions get the ids.
+    """
+    policy = keras.DTypePolicy("float32")
+    ids = keras.Input((None,), dtype="int32")
+    x = keras.layers.Embedding(12, 4, mask_zero=True)(ids)
+    outputs = [
+        MultiHeadAttention(2, kernel_initializer=NORMAL, dtype=policy)(x),
+        MultiHeadAttention(2, kernel_initializer=CONFIG, kind="window", kind_options={"window": 2})(
+            x
+        ),
+        MultiHeadAttention(2)(x[:, :1], x),
+        FeedForward(5, kernel_initializer=NORMAL, gated=True)(x),
+        GatedAttentionUnit(5, head_size=4, kernel_initializer=NORMAL)(x),
+        ConditionalLayerNormalization(epsilon=1e-6, dtype=policy)(x),
+        MaskedAveragePooling(dtype=policy)(x),
+        RelativePositionBuckets(2, embeddings_initializer=NORMAL)(ids),
+        RelativePositions(4, dtype=policy)(ids),
+        RotaryPositions(4, scaling={"rope_type": "linear", "factor": 2.0})(ids),
+    ]
+    return keras.Model(ids, outputs)
+
+
+def flat(outputs):
+    return [ops.convert_to_numpy(y) for y in keras.tree.flatten(outputs)]
+
+
+def test_every_exported_layer_is_saved_and_cloned_with_its_initializer(model, tmp_path):
+    assert {type(layer).__name__ for layer in model.layers} >= set(hornbook.layers.__all__)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    for other in (loaded, clone):
+        for one, same in zip(flat(model(IDS)), flat(other(IDS)), strict=True):
+            np.testing.assert_array_equal(one, same)
+    for name in ("multi_head_attention", "feed_forward", "gated_attention_unit"):
+        layer = next(layer for layer in loaded.layers if layer.name.startswith(name))
+        assert keras.initializers.serialize(layer.kernel_initializer)["config"]["stddev"] == 0.3
+
+
+def test_unknown_dimensions_stay_unknown(model):
+    shapes = [tuple(x.shape) for x in keras.tree.flatten(model.outputs)]
+    x = (None, None, 4)
+    assert shapes == [
+        *(x, x, x, x, x, x),
+        (None, 4),
+        (None, 2, None, None),
+        (None, None, None, 4),
+        *[(None, 1, None, 2)] * 2,
+    ]
+
+
+def test_the_mask_of_an_embedding_hides_its_padding_from_every_layer(model):
+    before = flat(model(IDS))
+    table = model.layers[1].embeddings
+    values = ops.convert_to_numpy(table.value).copy()
+    values[0] += 3.0  # what stands in padding
+    table.assign(values)
+    for one, other in zip(before, flat(model(IDS)), strict=True):
+        seen = np.s_[IDS > 0] if one.shape[:2] == IDS.shape else np.s_[:]
+        np.testing.assert_array_equal(one[seen], other[seen])
+
+
+def test_a_frozen_matrix_is_saved_with_its_policy(tmp_path):
+    x = keras.Input((6,))
+    model = keras.Model(x, Dense(3, dtype=FrozenPolicy("float32", "int8"))(x))
+    model.layers[-1].matrix.assign(np.random.default_rng(0).normal(size=(6, 3)))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.layers[-1].dtype_policy.matrices_in == "int8"
+    x = np.ones((2, 6), "float32")
+    np.testing.assert_array_equal(*(ops.convert_to_numpy(one(x)) for one in (model, loaded)))
