@@ -92,7 +92,7 @@ def test_rows_are_split_in_two_and_few_are_held_out(count):
 
 
 def test_one_row_is_too_little():
-    with pytest.raises(DataError, match="fills 1 row, and at least two"):
+    with pytest.raises(DataError, match="fills 1 row; at least two"):
         split_rows(1, 0.1)
 
 
