@@ -92,6 +92,16 @@ class Itemsets:
             kind=kind or self.kind,
         )
 
+    def _repr_html_(self) -> str:
+        """The first sets as a table, for notebooks."""
+        from hornbook.report.notebook_table import html_table
+
+        rows = (
+            (", ".join(map(str, items)), f"{count:,}", f"{count / self.total:.4f}")
+            for items, count in self
+        )
+        return html_table(("items", "count", "support"), rows, len(self))
+
     def to_dict(self) -> dict[frozenset[Any], int]:
         """`{frozenset of items: count}`."""
         return {frozenset(items): count for items, count in self}

@@ -300,6 +300,14 @@ class Recipe(ABC):
         """Returns the recipe's options and their values, as in `recipe.json`."""
         return {item.name: getattr(self, item.name) for item in options_of(self)}
 
+    def _repr_html_(self) -> str:
+        """The name and the options that were chosen, for notebooks."""
+        from hornbook.report.notebook_table import html_table
+
+        defaults = {one.name: one.default for one in options_of(self)}
+        rows = [(name, value) for name, value in self.fields().items() if value != defaults[name]]
+        return f"<p>{type(self).__name__}</p>" + html_table(("option", "value"), rows, len(rows))
+
     def settings(self) -> dict[str, Any]:
         """Returns the options that took part in the run, with their values, for the report."""
         idle = self.idle_options()

@@ -222,3 +222,10 @@ def test_segments_say_which_tokens_the_other_text_has():
     encoding = tokenizer.encode_batch([("a b", "b c c")], 32)[0]
     #        [CLS] a  b [SEP] b  c  c [SEP]
     assert marked_segments(encoding) == [0, 0, 2, 0, 3, 1, 1, 1]
+
+
+def test_a_notebook_shows_the_options_that_were_chosen():
+    table = TextMatching(epochs=7)._repr_html_()
+    assert "<p>TextMatching</p>" in table
+    assert "<td>epochs</td><td>7</td>" in table
+    assert "seed" not in table

@@ -223,16 +223,14 @@ def _by_library(
     """Draws with the `captcha` package; it takes no seed, so its random source is replaced."""
     import captcha.image
 
-    before = captcha.image.secrets
-    seeded: Any = _Seeded(random)
-    captcha.image.secrets = seeded  # safe: a process draws one image at a time
+    module: Any = captcha.image
+    before = module.secrets
+    module.secrets = _Seeded(random)  # safe: a process draws one image at a time
     try:
-        image: Image.Image = captcha.image.ImageCaptcha(*size, fonts=fonts or None).generate_image(
-            text
-        )
+        image: Image.Image = module.ImageCaptcha(*size, fonts=fonts or None).generate_image(text)
         return image
     finally:
-        captcha.image.secrets = before
+        module.secrets = before
 
 
 def png(image: Image.Image) -> bytes:

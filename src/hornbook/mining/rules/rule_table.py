@@ -134,6 +134,23 @@ class Rules:
         gains = gain(self.itemsets, self.antecedent, self.consequent)
         return self.take(np.flatnonzero(gains > improvement))
 
+    def _repr_html_(self) -> str:
+        """The first rules as a table, for notebooks."""
+        from hornbook.report.notebook_table import MAXIMUM_ROWS, html_table
+
+        first = self.take(np.arange(min(len(self), MAXIMUM_ROWS)))
+        measures = [first.measure(name) for name in ("support", "confidence", "lift")]
+        sides = (first.antecedent.tolist(), first.consequent.tolist())
+        rows = [
+            (
+                *(", ".join(map(str, self.itemsets[index])) for index in pair),
+                *(f"{value:.4f}" for value in values),
+            )
+            for *pair, values in zip(*sides, zip(*measures, strict=True), strict=True)
+        ]
+        header = ("antecedent", "consequent", "support", "confidence", "lift")
+        return html_table(header, rows, len(self))
+
     def to_pandas(self) -> Any:
         """A pandas table with mlxtend's columns, and `imbalance`."""
         pandas = require("pandas", extra="tables")
