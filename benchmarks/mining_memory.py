@@ -31,7 +31,7 @@ SETS = {
 # Not `ru_maxrss`, which a child inherits from the process that started it.
 PEAK = """
 import pathlib, sys, time
-from hornbook.__main__ import main
+from hornbook.cli import main
 status = main(sys.argv[1:])
 peak = pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
 print(flush=True)

@@ -96,7 +96,12 @@ def test_fewer_bits_are_shown_beside_float32(folder, corpus, capsys):
         ("one.txt", "今", [], "no token that could be scored"),
         ("bad.txt", b"\xe4\xbb\x8a\n\xff\xfe", [], "bad.txt:2"),
         ("a.jsonl", '{"text": "今天"}\n{"txt": 1}\n', [], 'a.jsonl:2: expected {"text"'),
-        ("b.jsonl", '{"text": "今天", "prompt": "我"}\n{"text": "今天"}\n', [], "for 1 only"),
+        (
+            "b.jsonl",
+            '{"text": "今天", "prompt": "我"}\n{"text": "今天"}\n',
+            [],
+            "a prompt for 1 only",
+        ),
         ("c.txt", "今天很好", ["--window", 1], "window is 1"),
         ("d.txt", "今天很好", ["--window", 4, "--stride", 4], "stride is 4"),
         ("f.txt", "今天很好", ["--dtype", "float64"], "float64"),

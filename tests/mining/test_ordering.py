@@ -165,7 +165,7 @@ def test_a_result_that_does_not_fit_says_what_does(kind):
 # Not `ru_maxrss`, which a child inherits from the process that started it.
 _PEAK = """
 import pathlib, sys
-from hornbook.__main__ import main
+from hornbook.cli import main
 status = main(sys.argv[1:])
 peak = pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
 print(status, int(peak) >> 10)

@@ -205,7 +205,7 @@ def test_weights_can_be_kept_in_half_precision(make_folder, layout, variable_dty
 def test_types_that_do_not_go_together_are_named(make_folder):
     folder = make_folder()
     message = refusal(folder, variable_dtype="bfloat16", compute_dtype="float16")
-    assert "Weights in bfloat16 compute in bfloat16, not in float16" in message
+    assert "Weights in bfloat16 can only compute in bfloat16, not in float16" in message
     assert "Did you mean 'bfloat16'" in refusal(folder, variable_dtype="bflot16")
     assert "Unknown compute_dtype 'int8'" in refusal(folder, compute_dtype="int8")
 
@@ -214,7 +214,7 @@ def test_any_field_of_the_configuration_can_be_changed_and_no_other(make_folder)
     folder = make_folder()
     assert hornbook.load(folder, hidden_dropout_prob=0.3).config.hidden_dropout_prob == 0.3
     message = refusal(folder, hiden_dropout_prob=0.3)
-    assert "no 'hiden_dropout_prob' to change. Did you mean 'hidden_dropout_prob'?" in message
+    assert "Unknown option 'hiden_dropout_prob'. Did you mean 'hidden_dropout_prob'?" in message
 
 
 # Encoding texts
@@ -356,7 +356,7 @@ def test_a_vocabulary_larger_than_the_table_is_refused(make_folder):
     folder = make_folder(manifest=False)
     words = [*VOCABULARY, *(f"w{number}" for number in range(10))]
     (folder / "vocab.txt").write_text("\n".join(words) + "\n", "utf-8")
-    assert "has 44 tokens, but the model only 40 rows" in refusal(folder)
+    assert "has 44 tokens, but the model has only 40 rows" in refusal(folder)
 
 
 def test_an_unknown_compute_dtype_is_refused(make_folder):

@@ -188,7 +188,7 @@ def test_the_onnx_file_has_the_logits_of_the_run(captcha_run, captcha_data, read
 
 
 def test_upper_and_lower_case_and_all_lengths_are_told_apart(captcha_data, reader):
-    assert reader.alphabet.case == "told apart"
+    assert reader.alphabet.case == "distinguished"
     assert reader.alphabet.length == "1 to 2"
     paths = [path for path in find_images(captcha_data) if "broken" not in path.name]
     captchas = [captcha for captcha in read_captchas(captcha_data) if captcha.path in paths]

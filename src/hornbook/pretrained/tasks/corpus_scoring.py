@@ -130,7 +130,10 @@ def read_corpus(source: str | Path, *, lines: bool = False) -> Corpus:
             texts.append(row["text"])
             prompts += [row["prompt"]] if "prompt" in row else []
         if prompts and len(prompts) != len(texts):
-            raise DataError(f"{name} has {len(texts)} texts, but only {len(prompts)} prompts.")
+            raise DataError(
+                f"{name} has {len(texts)} texts, but a prompt for {len(prompts)} only: give each "
+                "a prompt, or none."
+            )
     else:
         problems = Problems()
         all_lines = [line for _, line in text_lines(source, problems)]
