@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
 import importlib
 import os
 import shlex
@@ -108,7 +107,6 @@ def make_parser(chosen: Collection[str] = COMMANDS, words: Sequence[str] = ()) -
         prog="hornbook",
         description="Clear, fast, practical recipes and Transformers on Keras 3.",
         epilog="hornbook COMMAND --help  explains a command.",
-        formatter_class=functools.partial(argparse.HelpFormatter, max_help_position=16),
     )
     parser.add_argument("--version", action="version", version=f"hornbook {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

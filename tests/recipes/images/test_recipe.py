@@ -187,6 +187,9 @@ def test_random_weights_and_growing_images_train_as_well(
     assert [row["epoch"] for row in rows] == [1, 2, 3]
 
 
+@pytest.mark.skipif(
+    keras.config.backend() == "jax", reason="JAX compiles its eleven operations for a minute"
+)
 def test_rand_augment_trains(image_data, image_fields, tmp_path):
     fields = {**image_fields, "weights": "none", "rand_augment": 0.5, "epochs": 1}
     Images(**fields).fit(image_data, tmp_path / "run")
