@@ -1,4 +1,4 @@
-"""The same training on one device and on two; `test_devices.py` runs it in a child process.
+"""The same training on one device and on two; `test_choosing.py` runs it in a child process.
 
     python trained_on_devices.py CORPUS VOCABULARY FOLDER FIELDS...
 
@@ -30,7 +30,7 @@ def main(corpus: str, vocabulary: str, folder: str, *trainings: str) -> None:
     for number, fields in enumerate(trainings):
         recipe = Pretraining(
             vocabulary=vocabulary,
-            config=str(config),
+            model_config=str(config),
             steps=3,
             length=16,
             batch_tokens=64,
