@@ -47,7 +47,7 @@ def recipe(corpus: str, folder: Path, sizes: dict, **fields):
     config.write_text(json.dumps({**sizes, "intermediate_size": 4 * sizes["hidden_size"]}))
     return Pretraining(
         **{
-            "config": str(config),
+            "model_config": str(config),
             "prepared": str(folder / "prepared"),
             "lines": True,
             "vocabulary_size": VOCABULARY,
