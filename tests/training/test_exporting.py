@@ -49,7 +49,7 @@ def test_a_file_that_computes_something_else_is_not_kept(model, tmp_path, monkey
 
 
 def test_a_file_that_cannot_be_run_is_one_line(model):
-    with pytest.raises(HornbookError, match="cannot be run"):
+    with pytest.raises(HornbookError, match="ONNX Runtime cannot run"):
         largest_difference(model, b"no model")
 
 
