@@ -31,7 +31,7 @@ def noting(monkeypatch):
         note("a note")
         print("a result")
 
-    monkeypatch.setattr("hornbook.cli.families.run", run)
+    monkeypatch.setattr("hornbook.cli.commands.families.run", run)
 
 
 def test_every_command_has_both():
@@ -80,7 +80,7 @@ def test_a_mistake_of_ours_is_one_message_and_a_traceback_where_asked_for(
 
 def test_train_pretraining_is_pretrain(monkeypatch, tmp_path):
     seen = []
-    monkeypatch.setattr("hornbook.cli.pretrain.run", lambda options: seen.append(options))
+    monkeypatch.setattr("hornbook.cli.commands.pretrain.run", lambda options: seen.append(options))
     words = ["a.txt", "b.txt", "--out", str(tmp_path), "--encoding", "gb18030"]
     assert main(["train", "pretraining", *words]) == main(["pretrain", *words]) == 0
     assert vars(seen[0]) == vars(seen[1])

@@ -34,7 +34,7 @@ class Checkpoint(Protocol):
         """The names of all tensors, sorted."""
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor.  KeyError when there is none of that name."""
+        """Returns the shape of a tensor.  Raises KeyError for an unknown name."""
 
     def dtype(self, name: str) -> np.dtype:
         """The type of a tensor; `object` when it holds no numbers."""

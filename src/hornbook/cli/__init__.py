@@ -115,7 +115,7 @@ def make_parser(chosen: Collection[str] = COMMANDS, words: Sequence[str] = ()) -
         if name in chosen:
             from hornbook.cli.shared_options import add_output_options
 
-            module = importlib.import_module(f"hornbook.cli.{name}")
+            module = importlib.import_module(f"hornbook.cli.commands.{name}")
             command.set_defaults(run=module.run, words=list(words))
             module.add_options(command)
             add_output_options(command)

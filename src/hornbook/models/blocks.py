@@ -23,7 +23,7 @@ from hornbook.models.configuration.transformer_config import TransformerConfig
 class Block(ConfiguredLayer):
     """Attention, then feed-forward, each added to its input and normalized after (post-norm).
 
-    The decoder of two stacks looks at the encoder's output in between.
+    A decoder block of an encoder-decoder model attends to the encoder's output in between.
 
     Call arguments:
         x: `(batch, length, hidden_size)`.

@@ -8,7 +8,7 @@ from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
 def make_model(config: TransformerConfig, **options: Any) -> Any:
-    """A `Transformer`, or an `EncoderDecoder` where the configuration has two stacks; not built.
+    """Makes a `Transformer`, or an `EncoderDecoder` if the configuration says so; not built.
 
     Args:
         config: What to make.

@@ -17,6 +17,12 @@ from hornbook.data.texts.summary import Lengths
 from hornbook.models.configuration.choices import CHOICES
 from hornbook.recipes.fields import option, part
 from hornbook.recipes.recipe import Recipe
+from hornbook.recipes.training_options import (
+    dropout_option,
+    ema_option,
+    patience_option,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -74,22 +80,13 @@ class EncoderRecipe(Recipe):
     layer_decay: float = option(
         1.0, "factor on the learning rate from each layer to the one below", above=0, at_most=1
     )
-    dropout: float = option(0.2, "dropout rate", at_least=0, below=1)
-    ema: float = option(
-        0.99,
-        "decay of the exponential moving average of the weights; 0 disables it",
-        at_least=0,
-        below=1,
-    )
-    patience: int = option(
-        3, "epochs without improvement before training stops; 0 never stops early", at_least=0
-    )
+    dropout: float = dropout_option()
+    ema: float = ema_option()
+    patience: int = patience_option(3)
     compute_dtype: str = option(
         "float32", "dtype of the computation", ("float32", "bfloat16", "float16")
     )
-    seed: int = option(
-        0, "random seed of weights, data order and dropout", at_least=0, at_most=2**32 - 1
-    )
+    seed: int = seed_option("weights, data order and dropout")
 
     tokenizer: Tokenizer = part()
     encoder: TransformerModel = part()

@@ -1,4 +1,4 @@
-"""BART: BERT's blocks in two stacks, each with positions and a norm of its own."""
+"""BART: an encoder-decoder of BERT's blocks; each side has its own positions and norm."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""T5: two stacks with relative positions in buckets.
+"""T5: an encoder-decoder with relative positions in buckets.
 
 Version 1.1 has a gate in each feed-forward network and a head of its own, whose input is not
 scaled.

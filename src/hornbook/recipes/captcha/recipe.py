@@ -36,6 +36,12 @@ from hornbook.recipes.captcha.readings import Readings, fit_temperature, read
 from hornbook.recipes.captcha.report import captcha_metrics, metrics_table, write_report
 from hornbook.recipes.fields import learned, option
 from hornbook.recipes.recipe import Recipe
+from hornbook.recipes.training_options import (
+    dropout_option,
+    ema_option,
+    patience_option,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -79,19 +85,10 @@ class CaptchaReading(Recipe):
     distortion: float = option(
         1.0, "strength of the distortion of training images; 0 disables it", at_least=0, at_most=3
     )
-    dropout: float = option(0.2, "dropout rate", at_least=0, below=1)
-    ema: float = option(
-        0.99,
-        "decay of the exponential moving average of the weights; 0 disables it",
-        at_least=0,
-        below=1,
-    )
-    patience: int = option(
-        0, "epochs without improvement before training stops; 0 never stops early", at_least=0
-    )
-    seed: int = option(
-        0, "random seed of weights, data order and distortion", at_least=0, at_most=2**32 - 1
-    )
+    dropout: float = dropout_option()
+    ema: float = ema_option()
+    patience: int = patience_option()
+    seed: int = seed_option("weights, data order and distortion")
 
     alphabet: Alphabet = learned(lambda: Alphabet("", 0, 0, False), lambda kept: Alphabet(**kept))
     image_size: tuple[int, int] = learned(lambda: (0, 0), tuple)

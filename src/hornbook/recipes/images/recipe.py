@@ -32,6 +32,12 @@ from hornbook.recipes.images.report import (
     write_report,
 )
 from hornbook.recipes.recipe import Recipe
+from hornbook.recipes.training_options import (
+    dropout_option,
+    ema_option,
+    patience_option,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -60,7 +66,7 @@ class Images(Recipe):
     size: int = option(224, "image size in pixels", at_least=32, multiple_of=32)
     gated: bool = option(True, "gate the features (GLU)")
     center_loss: float = option(0.0, "weight of the center loss; 0 disables it", at_least=0)
-    dropout: float = option(0.2, "dropout rate", at_least=0, below=1)
+    dropout: float = dropout_option()
     head_epochs: int = option(30, "first stage: number of epochs of the head alone", at_least=0)
     head_learning_rate: float = option(3e-3, "first stage: peak learning rate", above=0)
     epochs: int = option(10, "second stage: number of epochs", at_least=0)
@@ -83,27 +89,15 @@ class Images(Recipe):
     class_weights: str = option(
         "none", "balanced: weight classes by their inverse frequency", ("none", "balanced")
     )
-    ema: float = option(
-        0.95,
-        "decay of the exponential moving average of the weights; 0 disables it",
-        at_least=0,
-        below=1,
-    )
-    patience: int = option(
-        0, "epochs without improvement before training stops; 0 never stops early", at_least=0
-    )
+    ema: float = ema_option(0.95)
+    patience: int = patience_option()
     unlabelled: str | None = option(None, "folder of images for --teacher to label")
     teacher: str | None = option(None, "run that labels the images of --unlabelled")
     sure: float = option(0.9, "minimum probability of the teacher's label", above=0, at_most=1)
     held_out: float = option(
         0.2, "share held out for validation, if there is no folder valid", above=0, below=1
     )
-    seed: int = option(
-        0,
-        "random seed of weights, split, order and augmentation",
-        at_least=0,
-        at_most=2**32 - 1,
-    )
+    seed: int = seed_option("weights, split, order and augmentation")
 
     classes: list[str] = learned(list)
     learned_from: str = learned(str, shown=False)  # fingerprint of the images

@@ -11,6 +11,7 @@ from hornbook.errors import OptionError
 from hornbook.recipes.fields import option
 from hornbook.recipes.pretraining.start import SIZES
 from hornbook.recipes.recipe import Recipe
+from hornbook.recipes.training_options import ema_option, seed_option
 
 LENGTH = 128
 OLD_OBJECTIVES = {"lm": "causal_lm", "prefix-lm": "prefix_lm"}  # before 0.1.0
@@ -77,12 +78,7 @@ class PretrainingOptions(Recipe):
     warmup: float = option(0.06, "share of the steps used for warm-up", at_least=0, below=1)
     weight_decay: float = option(0.01, "weight decay of kernels and embeddings", at_least=0)
     dropout: float = option(0.0, "dropout rate of a new model", at_least=0, below=1)
-    ema: float = option(
-        0.0,
-        "decay of the exponential moving average of the weights; 0 disables it",
-        at_least=0,
-        below=1,
-    )
+    ema: float = ema_option(0.0)
     compute_dtype: str = option(
         "float32", "dtype of the computation", ("float32", "bfloat16", "float16")
     )
@@ -105,9 +101,7 @@ class PretrainingOptions(Recipe):
         "float32", "dtype of the saved weights", ("float32", "bfloat16", "float16")
     )
     licence: str | None = option(None, "licence of the text, for the model card")
-    seed: int = option(
-        0, "random seed of weights, data order and masks", at_least=0, at_most=2**32 - 1
-    )
+    seed: int = seed_option("weights, data order and masks")
 
     def check(self) -> None:
         """Raises OptionError when fields contradict each other."""

@@ -9,7 +9,8 @@ import pytest
 from keras import ops
 
 import hornbook
-from hornbook.cli import convert, main
+from hornbook.cli import main
+from hornbook.cli.commands import convert
 from hornbook.pretrained import LAYOUTS, Pretrained
 from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 

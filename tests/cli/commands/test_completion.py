@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from hornbook.cli import COMMANDS, main, make_parser
-from hornbook.cli.completion import words_of
+from hornbook.cli.commands.completion import words_of
 from hornbook.cli.completion_scripts import SCRIPTS
 from hornbook.data.objectives.tasks import OBJECTIVES
 from hornbook.recipes import RECIPES
