@@ -33,7 +33,15 @@ def test_files_and_folders_are_found_by_the_split_that_their_names_mean(tmp_path
 
 
 def test_what_systems_and_people_put_beside_data_is_passed_over(tmp_path):
-    names = [".DS_Store", "~$train.csv", "__MACOSX/train.csv", "README.txt", "LICENSE", "notes.md"]
+    names = [
+        ".DS_Store",
+        "~$train.csv",
+        "__MACOSX/train.csv",
+        "README.txt",
+        "LICENSE",
+        "notes.md",
+        "manifest.json",
+    ]
     found = split_files(fill(tmp_path, "train.csv", "Thumbs.db", "train/.hidden.csv", *names))
     assert found.files("train") == [tmp_path / "train.csv"]
     assert found.unused == ["train/"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from hornbook.data.readers.row_files import JSON_SUFFIXES, TABLE_SUFFIXES, suffix_of
 from hornbook.data.readers.split_names import SPLITS, TRAIN, splits_in
 from hornbook.errors import DataError
+from hornbook.files import MANIFEST
 
 _NO_DATA = ("readme", "license", "licence", "citation", "changelog", "thumbs", "desktop")
 
@@ -107,10 +108,11 @@ def is_row_file(path: Path) -> bool:
 
 
 def _is_no_data(path: Path) -> bool:
-    """Whether a file commonly accompanies data: `.DS_Store`, `~$open.xlsx`, `README.md`."""
+    """Whether a file accompanies data: a manifest, `.DS_Store`, `~$open.xlsx`, `README.md`."""
     name = path.name.lower()
     return (
-        name.startswith((".", "~$", "__macosx"))
+        path.name == MANIFEST
+        or name.startswith((".", "~$", "__macosx"))
         or name.split(".")[0] in _NO_DATA
         or name.endswith((".md", ".py", ".ipynb"))
     )
