@@ -95,7 +95,7 @@ def _read_checkpoint(folder: Path) -> Any:
 
 
 def _write_config(folder: Path) -> None:
-    from hornbook.pretrained.opening.shipped import model_folder
+    from hornbook.pretrained.opening.bundled import model_folder
 
     shutil.copy(model_folder("hornbook-tiny") / "config.json", folder)
 
@@ -111,7 +111,7 @@ def _read_config(folder: Path) -> Any:
 
 
 def _write_wordpiece(folder: Path) -> None:
-    from hornbook.pretrained.opening.shipped import model_folder
+    from hornbook.pretrained.opening.bundled import model_folder
 
     tiny = model_folder("hornbook-tiny")
     tokens = (tiny / "vocab.txt").read_text("utf-8").split("\n")[:400]

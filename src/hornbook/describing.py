@@ -15,9 +15,9 @@ from hornbook.errors import CheckpointError, HornbookError
 from hornbook.files import MANIFEST, bounded_text, settle, some, unlisted, verify_manifest
 from hornbook.models.configuration.checkpoint_sizes import size_problems
 from hornbook.pretrained import KERAS_WEIGHTS, family_of, read_config_file
+from hornbook.pretrained.opening.bundled import model_folder
 from hornbook.pretrained.opening.chosen_heads import likely_heads, unused_names
-from hornbook.pretrained.opening.shipped import model_folder
-from hornbook.pretrained.opening.unwrapping import wrapper_of
+from hornbook.pretrained.opening.unwrapping import wrapper_prefix
 from hornbook.pretrained.opening.weights import check_keras_file
 from hornbook.text.tokenizer_folder import tokenizer_from_folder
 from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
@@ -125,7 +125,7 @@ def _agreement(folder: Path, family: Any, config: Any, values: dict[str, Any]) -
     except CheckpointError:
         return []  # the row of the weights has the error
     rows = []
-    if beginning := wrapper_of(checkpoint, family):
+    if beginning := wrapper_prefix(checkpoint, family):
         rows.append(["names", f"begin with {beginning!r}, which is ignored"])
         checkpoint = RenamedCheckpoint(checkpoint, beginning)
     problems = [line.strip() for line, _ in size_problems(family, config, checkpoint)]

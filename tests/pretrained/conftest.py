@@ -15,7 +15,7 @@ def family(request):
 
 @pytest.fixture
 def weights_of():
-    """The values of all weights of a layer, by path."""
+    """Returns a function that returns the values of a layer's weights, by path."""
     from keras import ops
 
     from hornbook.models.variables import named_variables
@@ -31,7 +31,10 @@ def weights_of():
 
 @pytest.fixture
 def outputs_of():
-    """What a Transformer computes for a small batch, up to the scores of its language head."""
+    """Returns a function that computes a Transformer's outputs for a small batch.
+
+    These are the logits of its language head, if it has one.
+    """
     from keras import ops
 
     def outputs(transformer):

@@ -9,12 +9,12 @@ import hornbook
 from hornbook.pretrained import Pretrained
 
 IDS, REAL = np.array([[5, 6, 7, 8, 9, 0]]), np.array([[1, 1, 1, 1, 1, 0]])
-# with a landmark for each token, or where distances count a window over all: exactly full attention
+# with a landmark per token, or a window over all tokens where distances count, attention is full
 NYSTROM = {"attention": "nystrom", "num_landmarks": 6}
 WINDOW = {"attention": "window", "window": 6}
 
 
-def test_it_is_loaded_with_the_weights_it_has_and_saved_with_its_kind(
+def test_each_family_is_loaded_with_its_weights_and_saved_with_the_new_kind(
     family, tiny_family, tmp_path
 ):
     layout = next(iter(family.weights))
@@ -28,8 +28,8 @@ def test_it_is_loaded_with_the_weights_it_has_and_saved_with_its_kind(
     again = hornbook.load(tmp_path / "again", heads=())
     for model in (other.model, again.model):
         assert model.config.attention == kind["attention"]
-        found, expected = (
+        outputs, expected = (
             ops.convert_to_numpy(ops.cast(x(IDS, padding_mask=REAL), "float32"))[REAL > 0]
             for x in (model, transformer)
         )
-        np.testing.assert_allclose(found, expected, atol=1e-4, rtol=1e-4)
+        np.testing.assert_allclose(outputs, expected, atol=1e-4, rtol=1e-4)

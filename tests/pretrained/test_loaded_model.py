@@ -1,4 +1,4 @@
-"""What every loaded model says of itself, and the types of what it takes and returns."""
+"""How a loaded model describes itself, and the types that it accepts and returns."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import numpy as np
 from hornbook.errors import OptionError
 from hornbook.pretrained.loaded_model import LoadedModel
 from hornbook.pretrained.tasks.inputs import Prompts, TokenRow, parse_inputs, token_rows
-from hornbook.pretrained.tasks.labelling import Classifier, labels_of
+from hornbook.pretrained.tasks.labeling import Classifier, labels_of
 
 if TYPE_CHECKING:
     from hornbook.pretrained.tasks.encoding import TextEncoder

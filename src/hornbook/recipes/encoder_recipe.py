@@ -103,7 +103,7 @@ class EncoderRecipe(Recipe):
             changes: Configuration fields of either.
         """
         from hornbook.pretrained import load
-        from hornbook.pretrained.opening.encoder import keys_of, longer_positions, new_encoder
+        from hornbook.pretrained.opening.encoder import longer_positions, new_encoder, parse_keys
 
         changes |= {
             "attention": self.attention,
@@ -112,7 +112,7 @@ class EncoderRecipe(Recipe):
             "compute_dtype": self.compute_dtype,
         }
         if self.pretrained is not None:
-            ignore = keys_of(self.ignore_config)
+            ignore = parse_keys(self.ignore_config)
             changes |= longer_positions(self.pretrained, self.max_length, self.positions, ignore)
             changes |= {"application": "encoder", "heads": (), "ignore_config": ignore}
             pretrained = load(self.pretrained, **changes)

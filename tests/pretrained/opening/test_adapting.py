@@ -1,4 +1,4 @@
-"""Frozen weights stay as they are; LoRA learns, and is saved as what the model computes."""
+"""Frozen weights do not change; LoRA's do, and are saved merged."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def trainable(transformer):
 
 
 def compiled(transformer):
-    """A model that learns to say each token, made and begun the same way each time."""
+    """Returns a model that learns to repeat each token, initialized the same way each time."""
     keras.utils.set_random_seed(3)
     ids = keras.Input((None,), dtype="int32")
     model = keras.Model(ids, transformer.mlm(transformer(ids)))
@@ -41,8 +41,8 @@ def compiled(transformer):
     return model
 
 
-def learn(transformer):
-    """Gives what LoRA learns random values, as a training would."""
+def randomize_lora(transformer):
+    """Gives LoRA's weights random values, as training would."""
     random = np.random.default_rng(0)
     for path, variable in named_variables(transformer).items():
         if "lora" in path:
@@ -73,7 +73,7 @@ def test_frozen_weights_of_every_family_are_saved_and_loaded(
     ("name", "layout"),
     [*((name, next(iter(family.weights))) for name, family in FAMILIES.items()), ("bert", "keras")],
 )
-def test_lora_in_every_layer_is_saved_as_what_the_model_computes(
+def test_lora_in_every_layer_is_saved_merged(
     name, layout, tiny_family, tmp_path, weights_of, outputs_of
 ):
     transformer = tiny_family(
@@ -83,7 +83,7 @@ def test_lora_in_every_layer_is_saved_as_what_the_model_computes(
     model = hornbook.load(tmp_path / "model", lora=".", lora_rank=2)
     before = outputs_of(model.model)
     np.testing.assert_allclose(before, outputs_of(transformer), atol=1e-6, rtol=1e-6)
-    learn(model.model)
+    randomize_lora(model.model)
     learned = outputs_of(model.model)
     assert np.abs(learned - before).max() > 1e-2
     model.save(tmp_path / "learned", layout=layout)
@@ -138,7 +138,7 @@ def test_a_resumed_training_keeps_lora(folder, tmp_path, weights_of):
 def test_a_snapshot_keeps_weights_of_half_precision(folder, tmp_path, weights_of):
     options = {"lora": "query", "lora_rank": 2, "heads": ["mlm"], "variable_dtype": "bfloat16"}
     transformer, other = (hornbook.load(folder, **options).model for _ in range(2))
-    learn(transformer)
+    randomize_lora(transformer)
     path = Snapshots(tmp_path / "snapshots").save(compiled(transformer), {"step": 1})
     Snapshots(tmp_path / "snapshots").restore(compiled(other), path)
     for name, value in weights_of(transformer).items():
@@ -148,9 +148,9 @@ def test_a_snapshot_keeps_weights_of_half_precision(folder, tmp_path, weights_of
 def test_weights_read_into_a_model_with_lora_are_what_it_then_computes(
     folder, weights_of, outputs_of
 ):
-    """A run goes back to its best epoch: what LoRA has learned is in those weights already."""
+    """A run restores its best epoch, whose weights already include LoRA's."""
     model = hornbook.load(folder, lora="query|key", lora_rank=2).model
-    learn(model)
+    randomize_lora(model)
     Pretrained(model, None).save(folder.with_name("best"))
     best = outputs_of(model)
     learned = weights_of(model)
@@ -161,20 +161,20 @@ def test_weights_read_into_a_model_with_lora_are_what_it_then_computes(
     np.testing.assert_array_equal(weights_of(model)[first], learned[first])
 
 
-def test_patterns_that_are_found_nowhere_are_named(folder):
-    with pytest.raises(OptionError, match=r"freeze='quere' is found in no path"):
+def test_patterns_that_match_nothing_are_named(folder):
+    with pytest.raises(OptionError, match=r"freeze='quere' matches no path"):
         hornbook.load(folder, freeze=["embedding", "quere"])
     with pytest.raises(OptionError, match=r"Did you mean 'blocks.{i}.attention.query'"):
         hornbook.load(folder, lora="blocks.attention.qeury")
-    with pytest.raises(OptionError, match=r"lora='\(' is no regular expression"):
+    with pytest.raises(OptionError, match=r"lora='\(' is not a regular expression"):
         hornbook.load(folder, lora="(")
-    with pytest.raises(OptionError, match="found in no path"):
+    with pytest.raises(OptionError, match="matches no path"):
         hornbook.load(folder, lora="attention_norm")  # a norm has no kernel
     with pytest.raises(OptionError, match="lora_rank is 0"):
         hornbook.load(folder, lora="query", lora_rank=0)
 
 
-def test_two_models_of_a_family_live_in_one_graph(folder, tmp_path, weights_of):
+def test_two_models_of_a_family_share_one_graph(folder, tmp_path, weights_of):
     pair = [hornbook.load(folder, name=name, heads=("mlm",)).model for name in ("one", "two")]
     ids = keras.Input((None,), dtype="int32")
 
@@ -183,8 +183,8 @@ def test_two_models_of_a_family_live_in_one_graph(folder, tmp_path, weights_of):
         return keras.Model(ids, keras.layers.Average()(logits))
 
     model = graph(pair)
-    learned = named_variables(pair[1])["mlm.dense.kernel"]
-    learned.assign(learned + 1)
+    kernel = named_variables(pair[1])["mlm.dense.kernel"]
+    kernel.assign(kernel + 1)
     assert len({variable.path for variable in model.weights}) == 2 * len(pair[0].weights)
     model.save_weights(tmp_path / "two.weights.h5")
     again = [hornbook.load(folder, name=name, heads=("mlm",)).model for name in ("one", "two")]

@@ -1,4 +1,4 @@
-"""What else lies in a model folder stays with the model."""
+"""Other files of a model folder stay with the model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def names_in(folder):
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
-def test_all_but_weights_in_other_forms_is_carried_along(folder, tmp_path):
+def test_all_files_but_weights_in_other_formats_are_copied(folder, tmp_path):
     tokenizer = object()
     companions = Companions.read(folder, [folder / "model.safetensors"], tokenizer)
     out = tmp_path / "out"
@@ -50,7 +50,7 @@ def test_all_but_weights_in_other_forms_is_carried_along(folder, tmp_path):
     assert (out / "LICENSE").read_text("utf-8") == "law"
 
 
-def test_what_is_written_already_stays_and_an_old_vocabulary_is_named(folder, tmp_path):
+def test_existing_files_stay_and_an_outdated_vocabulary_is_named(folder, tmp_path):
     companions = Companions.read(folder, [folder / "model.safetensors"], object())
     out = tmp_path / "out"
     out.mkdir()

@@ -1,4 +1,4 @@
-"""A model folder is opened whole, or refused with everything that is wrong with it."""
+"""A model folder is loaded completely, or refused with everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VOCABULARY = [*SPECIAL, *"abcdefghijklmnopqrstuvwxyz", *"，。！"]  # 34 of th
 
 @pytest.fixture
 def make_folder(tiny_transformer, tmp_path):
-    """Saves a tiny model and returns its folder; `edit` changes the configuration after."""
+    """Saves a tiny model and returns its folder; `edit` then changes the configuration."""
 
     def make(layout="huggingface", *, name="model", edit=None, manifest=True, **changes):
         folder = tmp_path / name
@@ -62,7 +62,7 @@ def weights_of(transformer):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_text_goes_in_and_the_same_comes_out_after_saving_and_loading(make_folder, layout):
+def test_saving_and_loading_changes_no_output(make_folder, layout):
     folder = make_folder(layout)
     model = hornbook.load(folder)
     model.save(folder.with_name("again"), layout=layout)
@@ -113,10 +113,12 @@ def test_a_condition_can_be_added_while_loading(make_folder, layout, hidden):
 def test_rows_of_the_vocabulary_can_be_chosen_while_loading(make_folder, layout):
     folder = make_folder(layout)
     before = weights_of(hornbook.load(folder).model)
-    chosen = {"keep_tokens": [0, 3, 2], "compound_tokens": [[5, 6], ([7, 8], [3, 1])]}
-    with pytest.raises(OptionError, match=r"cannot follow(?s:.*)missing: \[UNK\](?s:.*)tokenizer="):
-        hornbook.load(folder, **chosen)
-    model = hornbook.load(folder, **chosen, tokenizer=None)
+    options = {"keep_tokens": [0, 3, 2], "compound_tokens": [[5, 6], ([7, 8], [3, 1])]}
+    with pytest.raises(
+        OptionError, match=r"cannot be adapted(?s:.*)missing: \[UNK\](?s:.*)tokenizer="
+    ):
+        hornbook.load(folder, **options)
+    model = hornbook.load(folder, **options, tokenizer=None)
     after = weights_of(model.model)
     assert model.config.vocab_size == 5
     for path in ("token_embedding.embeddings", "mlm.bias"):
@@ -156,7 +158,7 @@ def test_other_layers_are_saved_beside_the_transformer(make_folder, tiny_transfo
     np.testing.assert_array_equal(
         ops.convert_to_numpy(again.kernel.value), ops.convert_to_numpy(top.kernel.value)
     )
-    read_model(transformer, checkpoint)  # whoever wants the Transformer only passes over them
+    read_model(transformer, checkpoint)  # the Transformer alone can be read too
     with pytest.raises(ValueError, match="Keras's layout"):
         write_model(folder, transformer, None, layout="keras", others={"top": top})
 
@@ -202,7 +204,7 @@ def test_weights_can_be_kept_in_half_precision(make_folder, layout, variable_dty
         np.testing.assert_array_equal(weights_of(wide.model)[path], value.astype("float32"))
 
 
-def test_types_that_do_not_go_together_are_named(make_folder):
+def test_types_that_cannot_be_combined_are_named(make_folder):
     folder = make_folder()
     message = refusal(folder, variable_dtype="bfloat16", compute_dtype="float16")
     assert "Weights in bfloat16 can only compute in bfloat16, not in float16" in message
@@ -230,7 +232,7 @@ def test_texts_are_encoded_in_their_order_as_if_one_by_one(make_folder, pooling)
     for text, vector in zip(TEXTS, together, strict=True):
         encoding = model.tokenizer.encode(*(text if isinstance(text, tuple) else (text,)))
         length = len(encoding.token_ids)
-        real = np.arange(24)[None] < length  # one shape for all, or JAX compiles all day
+        real = np.arange(24)[None] < length  # one shape for all, to compile once
         ids, segments = (
             np.pad([numbers], ((0, 0), (0, 24 - length)))
             for numbers in (encoding.token_ids, encoding.segment_ids)
@@ -273,7 +275,7 @@ def test_one_text_gives_one_vector_and_a_list_of_one_a_list(make_folder):
 
 
 @pytest.mark.parametrize(
-    ("texts", "said"),
+    ("texts", "message"),
     [
         (None, "texts is None"),
         (b"a", "texts is bytes"),
@@ -283,15 +285,17 @@ def test_one_text_gives_one_vector_and_a_list_of_one_a_list(make_folder):
         ([[5] * 1000], r"texts\[0\] has 1000 tokens"),
     ],
 )
-def test_what_is_no_text_is_named_before_anything_is_computed(make_folder, texts, said):
+def test_inputs_that_are_no_texts_are_named_before_anything_is_computed(
+    make_folder, texts, message
+):
     model = hornbook.load(make_folder())
-    with pytest.raises(OptionError, match=said):
+    with pytest.raises(OptionError, match=message):
         model.encode(texts)
     with pytest.raises(OptionError, match="max_length is 0"):
         model.encode("a", max_length=0)
 
 
-def test_what_cannot_be_encoded_is_said(make_folder):
+def test_unknown_and_missing_poolings_and_conditions_are_named(make_folder):
     model = hornbook.load(make_folder(heads=()))
     with pytest.raises(OptionError, match="Did you mean 'mean'"):
         model.encode(["a"], pooling="meen")
@@ -305,7 +309,7 @@ def test_what_cannot_be_encoded_is_said(make_folder):
 # What is wrong with a folder
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path):
+def test_a_folder_that_does_not_exist_is_named(tmp_path):
     assert "There is no model folder" in refusal(tmp_path / "nowhere")
     (tmp_path / "file").write_text("x")
     assert "There is no model folder" in refusal(tmp_path / "file")
@@ -328,7 +332,7 @@ def test_a_folder_without_weights_says_what_it_looked_for(make_folder):
     assert "model.safetensors" in refusal(folder)
 
 
-def test_another_kind_of_model_is_refused_unless_it_is_named(make_folder):
+def test_an_unknown_model_type_is_refused_unless_a_family_is_named(make_folder):
     def edit(values):
         values["model_type"] = "bloom"
         del values["hornbook"]
@@ -413,8 +417,8 @@ def test_truncated_weights_are_refused(make_folder, layout, manifest):
     folder = make_folder(layout, manifest=manifest)
     file = folder / WEIGHT_FILES[layout]
     whole = file.read_bytes()
-    for kept in (0, 1, len(whole) // 2, len(whole) - 1):
-        file.write_bytes(whole[:kept])
+    for size in (0, 1, len(whole) // 2, len(whole) - 1):
+        file.write_bytes(whole[:size])
         message = refusal(folder)
         assert ("is not as it was written" in message) == manifest
 

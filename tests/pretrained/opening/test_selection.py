@@ -1,4 +1,4 @@
-"""A part of a checkpoint, taken while it is read: blocks, and rows of the vocabulary."""
+"""Parts of a checkpoint, selected while it is read: blocks, and rows of the vocabulary."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
-ELSEWHERE = ("bert", "t5")  # what is chosen is NumPy's: on other backends two families will do
+ELSEWHERE = ("bert", "t5")  # NumPy does the selection, so two families suffice on other backends
 TABLES = [(family, layout) for family, data in FAMILIES.items() for layout in data.weights]
 MARKED = [
     pytest.param(table, marks=[pytest.mark.backend] if table[0] in ELSEWHERE else [])
@@ -27,7 +27,7 @@ MARKED = [
 
 @pytest.fixture(params=MARKED, ids="-".join)
 def saved(request, tiny_family, tmp_path):
-    """The folder of a model of three blocks: each family in each of its layouts."""
+    """Returns the folder of a model with three blocks, for each family in each of its layouts."""
     name, layout = request.param
     transformer = tiny_family(
         FAMILIES[name], None if layout == "keras" else layout, num_hidden_layers=3
@@ -41,12 +41,12 @@ def in_block(number):
 
 
 @pytest.mark.parametrize("blocks", [[0, 1], [2, 0]])
-def test_some_blocks_of_a_checkpoint_are_taken(saved, blocks, weights_of):
+def test_selected_blocks_of_a_checkpoint_are_loaded(saved, blocks, weights_of):
     folder, layout = saved
     loaded = hornbook.load(folder)
     whole = weights_of(loaded.model)
     if blocks[0] != 0 and not loaded.config.first_attention_norm:
-        with pytest.raises(OptionError, match="it must be the first of those taken"):
+        with pytest.raises(OptionError, match="it must be the first of the selected blocks"):
             hornbook.load(folder, blocks=blocks)
         return
     if blocks == [0, 1]:
@@ -68,7 +68,7 @@ def test_some_blocks_of_a_checkpoint_are_taken(saved, blocks, weights_of):
 
 
 @pytest.mark.backend
-def test_a_cut_model_computes_what_the_whole_one_does_up_to_there(tiny_transformer, tmp_path):
+def test_a_model_of_the_first_blocks_computes_their_outputs(tiny_transformer, tmp_path):
     transformer = tiny_transformer(num_hidden_layers=3, heads=())
     Pretrained(transformer, None).save(tmp_path / "model")
     cut = hornbook.load(tmp_path / "model", num_hidden_layers=2).model
@@ -82,22 +82,22 @@ def test_a_cut_model_computes_what_the_whole_one_does_up_to_there(tiny_transform
 
 
 @pytest.mark.parametrize("blocks", [[], [3], [-1], [0, 0]])
-def test_blocks_that_are_not_there_are_named(tiny_transformer, tmp_path, blocks):
+def test_blocks_that_do_not_exist_are_refused(tiny_transformer, tmp_path, blocks):
     Pretrained(tiny_transformer(num_hidden_layers=3), None).save(tmp_path / "model")
-    with pytest.raises(OptionError, match="has 0 to 2, and each can be taken once"):
+    with pytest.raises(OptionError, match="has blocks 0 to 2, and each can be used once"):
         hornbook.load(tmp_path / "model", blocks=blocks)
     with pytest.raises(OptionError, match="either num_hidden_layers or blocks"):
         hornbook.load(tmp_path / "model", blocks=blocks, num_hidden_layers=1)
 
 
-def test_layers_that_share_several_blocks_cannot_be_chosen(tiny_transformer, tmp_path):
+def test_layers_that_share_several_blocks_cannot_be_selected(tiny_transformer, tmp_path):
     transformer = tiny_transformer(num_hidden_layers=4, num_hidden_groups=2)
     Pretrained(transformer, None).save(tmp_path / "model", layout="keras")
     with pytest.raises(OptionError, match="2 blocks are each used several times"):
         hornbook.load(tmp_path / "model", num_hidden_layers=2)
 
 
-def test_without_a_cut_further_blocks_are_a_mistake(tiny_transformer, tmp_path):
+def test_without_a_selection_additional_blocks_are_unexpected(tiny_transformer, tmp_path):
     Pretrained(tiny_transformer(num_hidden_layers=3), None).save(tmp_path / "model")
     _, _, checkpoint = open_folder(tmp_path / "model")
     with pytest.raises(CheckpointError, match=r"unexpected bert\.encoder\.layer\.2"):
@@ -132,12 +132,12 @@ def test_a_vocabulary_grows_and_shrinks(saved, vocab_size, weights_of):
     assert hornbook.load(folder.with_name("resized")).config.vocab_size == vocab_size
 
 
-def test_tokens_are_kept_and_made_of_others_in_every_family(saved, weights_of):
+def test_tokens_are_kept_and_averaged_in_every_family(saved, weights_of):
     folder, _ = saved
     before = weights_of(hornbook.load(folder).model)
-    chosen = {"keep_tokens": [0, 3, 2], "compound_tokens": [[5, 6]]}
-    after = weights_of(hornbook.load(folder, **chosen).model)
-    grown = weights_of(hornbook.load(folder, **chosen, vocab_size=6).model)
+    options = {"keep_tokens": [0, 3, 2], "compound_tokens": [[5, 6]]}
+    after = weights_of(hornbook.load(folder, **options).model)
+    grown = weights_of(hornbook.load(folder, **options, vocab_size=6).model)
     for path, value in after.items():
         old = before[path]
         if old.shape == value.shape:
@@ -151,7 +151,7 @@ def test_tokens_are_kept_and_made_of_others_in_every_family(saved, weights_of):
     assert len(after["token_embedding.embeddings"]) == 4
 
 
-def test_a_tokenizer_stays_while_its_numbers_do(tiny_transformer, tmp_path):
+def test_a_tokenizer_stays_while_its_ids_do(tiny_transformer, tmp_path):
     folder = tmp_path / "model"
     Pretrained(tiny_transformer(), WordPieceTokenizer([*SPECIAL, *"abcde"])).save(folder)
     assert hornbook.load(folder, vocab_size=10).encode(["a b"]).shape == (1, 12)
@@ -165,7 +165,7 @@ def test_a_tokenizer_stays_while_its_numbers_do(tiny_transformer, tmp_path):
 
 @pytest.fixture
 def words(tiny_transformer, tmp_path):
-    """A model whose vocabulary has pieces of words, Chinese, and an added token."""
+    """Returns the folder of a model with subwords, Chinese and an added token."""
     from hornbook.text.added_tokens import Added
 
     vocabulary = [*SPECIAL, *"abcde", "un", "##able", *"天气很好"]
@@ -177,7 +177,7 @@ def words(tiny_transformer, tmp_path):
     return tmp_path / "words"
 
 
-def test_the_tokenizer_follows_the_tokens_that_are_kept(words, tmp_path):
+def test_the_tokenizer_is_adapted_to_the_selected_tokens(words, tmp_path):
     whole = hornbook.load(words)
     ids = [whole.tokenizer.vocabulary.index(token) for token in "天气ab"]
     e1 = whole.tokenizer.vocabulary_size - 1
@@ -195,7 +195,7 @@ def test_the_tokenizer_follows_the_tokens_that_are_kept(words, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("chosen", "said"),
+    ("options", "message"),
     [
         ({"keep_tokens": [0, 1, 2, 5]}, r"missing: \[SEP\]"),
         ({"keep_tokens": [0, 1, 2, 3, 3]}, "token 3 is kept twice"),
@@ -205,17 +205,18 @@ def test_the_tokenizer_follows_the_tokens_that_are_kept(words, tmp_path):
         ),
     ],
 )
-def test_a_tokenizer_that_cannot_follow_says_what_to_do(words, chosen, said):
-    with pytest.raises(OptionError, match=rf"cannot follow(?s:.*){said}(?s:.*)tokenizer=\.\.\."):
-        hornbook.load(words, **chosen)
-    assert hornbook.load(words, **chosen, tokenizer=None).tokenizer is None
+def test_a_tokenizer_that_cannot_be_adapted_says_what_to_do(words, options, message):
+    pattern = rf"cannot be adapted(?s:.*){message}(?s:.*)tokenizer=\.\.\."
+    with pytest.raises(OptionError, match=pattern):
+        hornbook.load(words, **options)
+    assert hornbook.load(words, **options, tokenizer=None).tokenizer is None
     own = WordPieceTokenizer([*SPECIAL[:4]])
-    assert hornbook.load(words, **chosen, tokenizer=own).tokenizer is own
+    assert hornbook.load(words, **options, tokenizer=own).tokenizer is own
     with pytest.raises(OptionError, match="tokenizer is 'other'"):
-        hornbook.load(words, **chosen, tokenizer="other")
+        hornbook.load(words, **options, tokenizer="other")
 
 
-def test_ids_in_the_folder_s_files_follow_too(words):
+def test_ids_in_the_folder_s_files_are_translated_too(words):
     import json
 
     config = json.loads((words / "config.json").read_text("utf-8"))

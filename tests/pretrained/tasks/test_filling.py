@@ -1,4 +1,4 @@
-"""Gaps that a masked model fills, against the model asked by hand."""
+"""Filled masks, compared with the model's own log-probabilities."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def likelihoods(model, ids):
     return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
 
 
-def test_gaps_get_what_the_model_finds_likeliest(model):
+def test_masks_are_filled_with_the_most_likely_tokens(model):
     text = "今天[MASK]很[MASK]，我 们"
     ids = model.tokenizer.encode("今天坏很坏，我们").token_ids
-    gaps = [3, 5]
-    ids = [MASK if place in gaps else id_ for place, id_ in enumerate(ids)]
-    found = likelihoods(model, ids)[gaps]
-    pairs = found[0][:, None] + found[1][None]
+    masks = [3, 5]
+    ids = [MASK if place in masks else id_ for place, id_ in enumerate(ids)]
+    first, second = likelihoods(model, ids)[masks]
+    pairs = first[:, None] + second[None]
     best = np.argsort(-pairs, axis=None)[:3]
     filled = model.fill([text, "[MASK]很好"], order="at once", n=3, details=True)[0]
     for one, place in zip(filled, best.tolist(), strict=True):
         first, second = divmod(place, len(VOCABULARY))
-        assert one.token_ids[gaps].tolist() == [first, second]
+        assert one.token_ids[masks].tolist() == [first, second]
         assert one.score == pytest.approx(pairs[first, second], abs=1e-5)
         words = [VOCABULARY[id_] if id_ > SEP + 1 else "" for id_ in (first, second)]
         assert one.text == f"今天{words[0]}很{words[1]}，我 们"  # a user's spaces stay
@@ -47,16 +47,16 @@ def test_gaps_get_what_the_model_finds_likeliest(model):
     assert by_ids == filled[0].token_ids.tolist()
 
 
-def test_one_gap_after_the_other_sees_what_was_filled(model):
+def test_masks_filled_one_by_one_see_the_filled_tokens(model):
     ids = [2, 5, MASK, 7, MASK, 3]
-    surest = max((2, 4), key=lambda place: likelihoods(model, ids)[place].max())
+    most_confident = max((2, 4), key=lambda place: likelihoods(model, ids)[place].max())
     filled = list(ids)
-    for place in (surest, 6 - surest):
+    for place in (most_confident, 6 - most_confident):
         filled[place] = int(likelihoods(model, filled)[place].argmax())
     assert model.fill([ids])[0] == filled
 
 
-def test_a_text_is_drawn_inside_its_template(model):
+def test_gibbs_sampling_keeps_the_template(model):
     texts = model.gibbs("今[MASK][MASK]很[MASK]", n=4, sweeps=3, seed=2)
     assert len(texts) == 4
     assert len(set(texts)) > 1
@@ -64,7 +64,7 @@ def test_a_text_is_drawn_inside_its_template(model):
     assert model.gibbs("今[MASK][MASK]很[MASK]", sweeps=3, seed=2) == texts[0]
 
 
-def test_an_answer_is_cut_out_of_the_passages(model):
+def test_an_answer_is_a_part_of_the_passages(model):
     passages = ["公园 很好", "天气"]
     answer = model.extract("我们去？", passages, answer_length=3)
     for passage, (text, score) in zip(passages, answer.extracts, strict=True):
@@ -96,12 +96,12 @@ def test_an_answer_is_cut_out_of_the_passages(model):
         (lambda model: model.extract("我们", ["天气"]), "no room in 24 positions"),
     ],
 )
-def test_what_cannot_be_filled_is_said(model, call, message):
+def test_texts_and_options_that_cannot_work_are_named(model, call, message):
     with pytest.raises(OptionError, match=message):
         call(model)
 
 
-def test_a_model_that_does_not_see_both_sides_says_so(tiny_transformer):
+def test_a_causal_model_cannot_fill_masks(tiny_transformer):
     words = WordPieceTokenizer(VOCABULARY)
     fields = {"vocab_size": len(VOCABULARY), "application": "causal_lm"}
     with pytest.raises(OptionError, match="application='encoder'"):

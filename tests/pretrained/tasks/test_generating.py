@@ -1,4 +1,4 @@
-"""What a model writes, against transformers and against loops without a cache."""
+"""Generated texts, compared with transformers and with loops without a cache."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ PROMPTS = ["今天天气", "我", "公园很"]
 
 
 @pytest.fixture
-def writer(tiny_transformer):
-    """Makes a model that writes, with a small WordPiece vocabulary."""
+def make_model(tiny_transformer):
+    """Returns a function that makes a generating model with a small WordPiece vocabulary."""
 
     def make(name="gpt2-ml", **changes):
         family = FAMILIES[name]
@@ -40,9 +40,9 @@ def writer(tiny_transformer):
 
 
 def greedy(model, prompt, count, stop):
-    """The whole text again for every token: slow, and nothing to go wrong.
+    """Generates greedily, computing the whole text again for every token.
 
-    What stands behind the text is not seen by it, and spares a compilation for each length.
+    The tokens after the text are not attended to, and save a compilation per length.
     """
     ids, segments = np.zeros((2, 1, 16), "int32")
     ids[0, : len(prompt)] = prompt
@@ -59,19 +59,19 @@ def greedy(model, prompt, count, stop):
     ("name", "changes"),
     [("gpt2-ml", {}), ("bert", {"application": "prefix_lm"}), ("gpt", {})],
 )
-def test_it_writes_what_a_loop_without_a_cache_writes(writer, name, changes):
-    loaded = writer(name, **changes)
+def test_generation_equals_a_loop_without_a_cache(make_model, name, changes):
+    loaded = make_model(name, **changes)
     texts = loaded.generate(PROMPTS, max_new_tokens=8, batch_size=2)
     for prompt, text in zip(PROMPTS, texts, strict=True):
         ids = loaded.tokenizer.encode(prompt).token_ids
         if name == "gpt":
-            ids = ids[:-1]  # without [SEP], which would end the text before it begins
+            ids = ids[:-1]  # without [SEP], which would end the text before it starts
         expected = greedy(loaded.model, ids, 8, stop=VOCABULARY.index("[SEP]"))
         assert text == loaded.tokenizer.decode(expected)
 
 
-def test_texts_do_not_depend_on_their_neighbours(writer):
-    loaded = writer()
+def test_texts_do_not_depend_on_the_batch(make_model):
+    loaded = make_model()
     options = {"max_new_tokens": 6, "top_p": 0.9, "temperature": 1.5, "seed": 3, "n": 2}
     together = loaded.generate(PROMPTS, batch_size=3, **options)
     alone = loaded.generate(PROMPTS, batch_size=1, **options)
@@ -79,35 +79,35 @@ def test_texts_do_not_depend_on_their_neighbours(writer):
     assert len({text for texts in together for text in texts}) > 1
 
 
-def test_a_stream_is_the_same_text_in_pieces(writer):
-    loaded = writer()
+def test_a_stream_is_the_same_text_in_pieces(make_model):
+    loaded = make_model()
     options = {"max_new_tokens": 10, "temperature": 1.0, "seed": 5}
     pieces = list(loaded.stream(PROMPTS[0], **options))
     assert "".join(pieces) == loaded.generate(PROMPTS[0], **options)
     assert len(pieces) > 2
 
 
-def test_a_stream_can_be_left(writer):
-    loaded = writer()
+def test_a_stream_can_be_closed_early(make_model):
+    loaded = make_model()
     stream = loaded.stream(PROMPTS[0], max_new_tokens=50)
     first = next(stream)
     stream.close()
     assert loaded.generate(PROMPTS[0], max_new_tokens=50).startswith(first)
 
 
-def test_one_prompt_gets_one_answer_and_several_a_list(writer):
-    loaded = writer()
+def test_one_prompt_gets_one_answer_and_several_a_list(make_model):
+    loaded = make_model()
     assert isinstance(loaded.generate("今天", max_new_tokens=3), str)
     assert len(loaded.generate(["今天"], max_new_tokens=3)) == 1
     assert len(loaded.generate([5, 6], max_new_tokens=3)) == 3  # ids of one prompt: its ids
     assert [len(ids) for ids in loaded.generate([[5, 6], [7]], max_new_tokens=3)] == [3, 3]
-    found = loaded.generate("今天", max_new_tokens=3, beams=3, n=2, details=True)
-    assert found[0].score >= found[1].score
-    assert found[0].finish_reason in ("max_new_tokens", "stop_id")
+    results = loaded.generate("今天", max_new_tokens=3, beams=3, n=2, details=True)
+    assert results[0].score >= results[1].score
+    assert results[0].finish_reason in ("max_new_tokens", "stop_id")
 
 
-def test_contrastive_search_looks_at_the_prompt(writer):
-    loaded = writer()
+def test_contrastive_search_differs_from_greedy_search(make_model):
+    loaded = make_model()
     plain = loaded.generate("今天天气", max_new_tokens=12)
     other = loaded.generate("今天天气", max_new_tokens=12, top_k=4, degeneration_penalty=0.9)
     assert plain != other
@@ -121,12 +121,12 @@ def test_contrastive_search_looks_at_the_prompt(writer):
         ({"stop_ids": [999]}, "stop_ids has token 999"),
     ],
 )
-def test_options_that_cannot_work_are_named(writer, options, message):
+def test_options_that_cannot_work_are_named(make_model, options, message):
     with pytest.raises(OptionError, match=message):
-        writer().generate("今天", **options)
+        make_model().generate("今天", **options)
 
 
-def test_an_encoder_says_how_it_could_write(tiny_transformer):
+def test_an_encoder_says_how_it_could_generate(tiny_transformer):
     with pytest.raises(OptionError, match="is an encoder and cannot generate text"):
         Pretrained(tiny_transformer(), None).generate([5, 6])
     with pytest.raises(OptionError, match="heads=\\['mlm'\\]"):
@@ -136,24 +136,24 @@ def test_an_encoder_says_how_it_could_write(tiny_transformer):
 
 
 @pytest.mark.parametrize("variable_dtype", ["int8", "int4"])
-def test_a_model_in_few_bits_writes_and_scores_nearly_as_it_does_in_floats(
+def test_a_quantized_model_generates_and_scores_nearly_as_in_floats(
     tiny_transformer, tmp_path, variable_dtype
 ):
     from hornbook.pretrained import load
 
-    # so wide that JAX keeps it in two parts
+    # so wide that JAX stores it in two parts
     sizes = {"hidden_size": 64, "intermediate_size": 4000, "num_attention_heads": 4}
     fields = {"family": "gpt2", **FAMILIES["gpt2"].choices, "heads": ("mlm",), **sizes}
     whole = Pretrained(tiny_transformer(**fields), None)
     whole.save(tmp_path / "model")
     rounded = load(tmp_path / "model", variable_dtype=variable_dtype)
     ids = np.arange(5, 29).reshape(2, 12)
-    expected, found = (
+    expected, logits = (
         ops.convert_to_numpy(loaded.model.mlm(loaded.model(ids))) for loaded in (whole, rounded)
     )
-    error = np.sqrt(np.mean((found - expected) ** 2)) / expected.std()
+    error = np.sqrt(np.mean((logits - expected) ** 2)) / expected.std()
     assert error < (0.03 if variable_dtype == "int8" else 0.4)
-    same = (found.argmax(-1) == expected.argmax(-1)).mean()
+    same = (logits.argmax(-1) == expected.argmax(-1)).mean()
     assert same >= (0.9 if variable_dtype == "int8" else 0.5)
     prompts = [[5, 6, 7], [9, 10]]
     together = rounded.generate(prompts, max_new_tokens=6)
@@ -168,22 +168,22 @@ def test_a_model_in_few_bits_writes_and_scores_nearly_as_it_does_in_floats(
 
 
 @pytest.mark.parametrize("layout", ["huggingface", "google"])
-def test_a_frozen_model_writes_the_same_and_is_neither_saved_nor_trained(
+def test_a_frozen_model_generates_the_same_and_is_neither_saved_nor_trained(
     tiny_transformer, tmp_path, layout
 ):
     from hornbook.pretrained import load
 
     name = "gpt2-ml" if layout == "google" else "gpt2"
     fields = {"family": name, **FAMILIES[name].choices, "heads": ("mlm",)}
-    wide = {"intermediate_size": 4000}  # JAX keeps it in two parts
+    wide = {"intermediate_size": 4000}  # JAX stores it in two parts
     whole = Pretrained(tiny_transformer(**fields | wide), None)
     whole.save(tmp_path / "model", layout=layout)
     frozen = load(tmp_path / "model", frozen=True)
     prompts = [[5, 6, 7], [9, 10]]
     for some in (prompts, prompts[:1]):
         options = {"max_new_tokens": 6, "stop_ids": ()}
-        expected, found = (model.generate(some, **options) for model in (whole, frozen))
-        np.testing.assert_array_equal(found, expected)
+        expected, texts = (model.generate(some, **options) for model in (whole, frozen))
+        np.testing.assert_array_equal(texts, expected)
     if keras.config.backend() == "jax":
         with pytest.raises(OptionError, match="frozen weights in float32"):
             frozen.save(tmp_path / "again")
@@ -207,7 +207,7 @@ SEARCHES = {
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_it_writes_what_transformers_writes(tmp_path, search):
+def test_generation_equals_that_of_transformers(tmp_path, search):
     transformers = pytest.importorskip("transformers")
     torch = pytest.importorskip("torch")
     from hornbook.pretrained import load
@@ -229,12 +229,12 @@ def test_it_writes_what_transformers_writes(tmp_path, search):
     loaded = load(tmp_path)
     prompts = [[5, 6, 7], [9, 10, 11, 12, 13]]
     together = loaded.generate(prompts, max_new_tokens=12, **ours)
-    for prompt, found in zip(prompts, together, strict=True):
+    for prompt, texts in zip(prompts, together, strict=True):
         expected = reference.generate(
             torch.tensor([prompt]), max_new_tokens=12, do_sample=False, pad_token_id=2, **theirs
         )[:, len(prompt) :].tolist()
-        found = [found] if ours.get("n", 1) == 1 else found
-        for one, other in zip(found, expected, strict=True):
+        texts = [texts] if ours.get("n", 1) == 1 else texts
+        for one, other in zip(texts, expected, strict=True):
             assert list(one) == other[: len(one)]
             assert set(other[len(one) :]) <= {2}
 
@@ -273,7 +273,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_every_kind_of_model_writes_what_it_writes_in_transformers(tmp_path, name):
+def test_every_kind_of_model_generates_as_in_transformers(tmp_path, name):
     transformers = pytest.importorskip("transformers")
     torch = pytest.importorskip("torch")
     from hornbook.pretrained import load
@@ -290,24 +290,23 @@ def test_every_kind_of_model_writes_what_it_writes_in_transformers(tmp_path, nam
             expected = reference.generate(
                 torch.tensor([prompt]), max_new_tokens=8, do_sample=False, pad_token_id=0, **theirs
             )[0].tolist()
-            begins = 1 if reference.config.is_encoder_decoder else len(prompt)
-            found = list(ids)
-            assert found == expected[begins:][: len(found)]
+            start = 1 if reference.config.is_encoder_decoder else len(prompt)
+            assert list(ids) == expected[start:][: len(ids)]
 
 
 @pytest.mark.parametrize("name", ["gpt2-ml", "bert", "bart"])
-def test_a_model_writes_to_a_condition(writer, name):
+def test_a_model_generates_with_a_condition(make_model, name):
     from hornbook.models.variables import named_variables
 
     application = {"bert": "prefix_lm"}.get(name, FAMILIES[name].applications[0])
-    loaded = writer(name, application=application, condition_size=3)
+    loaded = make_model(name, application=application, condition_size=3)
     random = np.random.default_rng(0)
     for path, variable in named_variables(loaded.model).items():
         if path.endswith(("gamma_kernel", "beta_kernel")):  # which start without effect
             variable.assign(random.normal(0, 0.5, variable.shape).astype("float32"))
     prompts, conditions = [[5, 6, 7], [8, 9]], np.array([[1, 0, -1], [0, 2, 1]], "float32")
-    found = loaded.generate(prompts, condition=conditions, max_new_tokens=5, stop_ids=[])
-    for prompt, condition, tokens in zip(prompts, conditions, found, strict=True):
+    texts = loaded.generate(prompts, condition=conditions, max_new_tokens=5, stop_ids=[])
+    for prompt, condition, tokens in zip(prompts, conditions, texts, strict=True):
         if name == "bart":
             first = loaded.config.decoder_start_token_id
             inputs = {"decoder_token_ids": np.array([[first or 0, *tokens[:-1]]])}
@@ -319,48 +318,48 @@ def test_a_model_writes_to_a_condition(writer, name):
         x = loaded.model(**inputs, condition=condition[None])
         logits = ops.convert_to_numpy(loaded.model.mlm(x, condition[None]))[0, -5:]
         assert logits.argmax(axis=-1).tolist() == tokens
-    if name == "gpt2-ml":  # rows that move take their condition with them
+    if name == "gpt2-ml":  # reordered rows keep their condition
         beams = {"max_new_tokens": 5, "stop_ids": [], "beams": 2, "condition": conditions}
         best = loaded.generate(prompts, **beams)
         swapped = loaded.generate(prompts[::-1], **{**beams, "condition": conditions[::-1]})
         assert best == swapped[::-1]
 
 
-def test_a_condition_that_is_missing_or_does_not_fit_is_named(writer):
+def test_a_condition_that_is_missing_or_does_not_fit_is_named(make_model):
     with pytest.raises(OptionError, match=r"give condition=\.\.\., 3 numbers"):
-        writer(condition_size=3).generate("今天")
+        make_model(condition_size=3).generate("今天")
     with pytest.raises(OptionError, match=r"shape \(2,\); expected \(3,\) or \(1, 3\)"):
-        writer(condition_size=3).generate("今天", condition=[1, 2])
+        make_model(condition_size=3).generate("今天", condition=[1, 2])
     with pytest.raises(OptionError, match="takes no condition"):
-        writer().generate("今天", condition=[1, 2])
+        make_model().generate("今天", condition=[1, 2])
 
 
 @pytest.fixture
 def draft(tiny_transformer):
-    """A smaller model with the vocabulary of `writer`."""
+    """Returns a smaller model with the vocabulary of `make_model`."""
     fields = {"family": "gpt2-ml", **FAMILIES["gpt2-ml"].choices, "num_hidden_layers": 1}
     sizes = {"vocab_size": len(VOCABULARY), "max_position_embeddings": 40, "heads": ("mlm",)}
     return Pretrained(tiny_transformer(seed=5, **fields, **sizes), None)
 
 
-def test_a_draft_changes_no_text(writer, draft):
-    loaded = writer()
+def test_a_draft_changes_no_text(make_model, draft):
+    loaded = make_model()
     options = {"max_new_tokens": 20, "repetition_penalty": 1.3, "stop_ids": []}
     plain = loaded.generate(PROMPTS, **options)
     assert loaded.generate(PROMPTS, draft=draft, draft_tokens=3, **options) == plain
-    # several texts of a prompt keep different numbers of tokens, and the draft's positions end
+    # texts accept different numbers of drafted tokens, and the draft runs out of positions
     sampled = {"temperature": 1.0, "n": 3, "max_new_tokens": 45, "details": True, "stop_ids": []}
-    found = loaded.generate(PROMPTS[1], draft=draft, draft_tokens=3, **sampled)
-    for result in found:
+    results = loaded.generate(PROMPTS[1], draft=draft, draft_tokens=3, **sampled)
+    for result in results:
         prompt = loaded.tokenizer.encode(PROMPTS[1]).token_ids
         score = loaded.score(result.token_ids.tolist(), prompts=prompt)
         np.testing.assert_allclose(score.log_probabilities, result.log_probabilities, atol=1e-4)
     alone = loaded.generate(PROMPTS[1], draft=draft, draft_tokens=3, **{**sampled, "n": 2})
-    assert [one.text for one in alone] == [one.text for one in found[:2]]
+    assert [one.text for one in alone] == [one.text for one in results[:2]]
 
 
-def test_samples_with_a_draft_have_the_distribution_of_the_model(writer, draft):
-    loaded, draws = writer(), 600
+def test_samples_with_a_draft_have_the_distribution_of_the_model(make_model, draft):
+    loaded, draws = make_model(), 600
     options = {"n": draws, "max_new_tokens": 2, "temperature": 0.3, "stop_ids": []}
     drafted = loaded.generate([5], draft=draft, draft_tokens=1, **options)
     plain = loaded.generate([5], seed=9, **options)
@@ -375,17 +374,17 @@ def test_samples_with_a_draft_have_the_distribution_of_the_model(writer, draft):
     assert chi_square < freedom * (1 - 2 / (9 * freedom) + 3.09 * (2 / (9 * freedom)) ** 0.5) ** 3
 
 
-def test_a_draft_of_another_vocabulary_is_named(writer, draft, tiny_transformer):
+def test_a_draft_of_another_vocabulary_is_named(make_model, draft, tiny_transformer):
     other = Pretrained(tiny_transformer(application="causal_lm"), None)
     with pytest.raises(OptionError, match=r"vocabulary \(40 tokens\) differs"):
-        writer().generate(PROMPTS, draft=other)
-    words = [*VOCABULARY[:-2], *VOCABULARY[:-3:-1]]  # as many, but numbered otherwise
+        make_model().generate(PROMPTS, draft=other)
+    words = [*VOCABULARY[:-2], *VOCABULARY[:-3:-1]]  # as many, but with other ids
     with pytest.raises(OptionError, match="same vocabulary file"):
-        writer().generate(PROMPTS, draft=Pretrained(draft.model, WordPieceTokenizer(words)))
+        make_model().generate(PROMPTS, draft=Pretrained(draft.model, WordPieceTokenizer(words)))
 
 
-def test_texts_are_chosen_or_cut_out_of_passages(writer):
-    loaded = writer()
+def test_texts_are_chosen_or_extracted_from_passages(make_model):
+    loaded = make_model()
     choices = ["很好", "不好不坏", "很坏"]
     texts = loaded.generate(PROMPTS, one_of=choices)
     assert set(texts) <= set(choices)
@@ -413,8 +412,8 @@ def test_texts_are_chosen_or_cut_out_of_passages(writer):
         loaded.generate(PROMPTS, bad_words="很")
 
 
-def test_each_prompt_is_given_when_its_batch_is_written_and_all_are_checked_first(writer):
-    loaded = writer()
+def test_results_are_yielded_per_batch_and_all_prompts_are_checked_first(make_model):
+    loaded = make_model()
     each = loaded.generate_each(PROMPTS, batch_size=1, max_new_tokens=4)
     first = next(each)
     assert [first, *each] == loaded.generate(PROMPTS, max_new_tokens=4)

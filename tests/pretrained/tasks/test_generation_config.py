@@ -1,4 +1,4 @@
-"""What a model folder says of writing, and that callers go first."""
+"""Default generation options of a model folder, and the precedence of the caller's."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from hornbook.pretrained.tasks.generation_config import GenerationConfig
 PROMPTS = [[5, 6, 7]]
 
 
-def options(values, given=None, *, encoder_decoder=False, prompts=PROMPTS):
+def options(values, chosen=None, *, encoder_decoder=False, prompts=PROMPTS):
     config = GenerationConfig(values, "generation_config.json", 50)
-    made = config.options(given or {}, prompts, encoder_decoder=encoder_decoder)
-    Request(prompts=prompts, vocabulary_size=50, **made)
-    return made
+    result = config.options(chosen or {}, prompts, encoder_decoder=encoder_decoder)
+    Request(prompts=prompts, vocabulary_size=50, **result)
+    return result
 
 
-def test_without_do_sample_it_stays_greedy():
+def test_without_do_sample_generation_is_greedy():
     assert options({"temperature": 0.5, "top_p": 0.9, "top_k": 20}) == {}
 
 
-def test_with_do_sample_it_samples_as_transformers_does():
+def test_do_sample_samples_as_transformers_does():
     assert options({"do_sample": True}) == {"temperature": 1.0, "top_k": 50}
     values = {"do_sample": True, "temperature": 0.7, "top_p": 0.8, "top_k": 20}
     assert options(values) == {"temperature": 0.7, "top_p": 0.8, "top_k": 20}
     assert options({"do_sample": True, "top_k": 0, "top_p": 1.0}) == {"temperature": 1.0}
 
 
-def test_what_the_caller_says_goes_first():
+def test_options_of_the_caller_take_precedence():
     values = {"do_sample": True, "temperature": 0.7, "max_new_tokens": 9}
     assert options(values, {"temperature": 0, "max_new_tokens": 3}) == {
         "temperature": 0,
@@ -43,7 +43,7 @@ def test_what_the_caller_says_goes_first():
     assert options({"num_beams": 4}, {"beams": 1}) == {"beams": 1}
 
 
-def test_searches_and_penalties_are_taken():
+def test_searches_and_penalties_are_read():
     values = {"num_beams": 4, "length_penalty": 2.0, "early_stopping": True}
     values |= {"no_repeat_ngram_size": 3, "repetition_penalty": 1.1}
     assert options(values) == {
@@ -56,7 +56,7 @@ def test_searches_and_penalties_are_taken():
     assert options({"length_penalty": 2.0}, {"beams": 2}) == {"beams": 2, "length_penalty": 2.0}
 
 
-def test_lengths_count_the_prompt_and_of_two_stacks_the_start():
+def test_lengths_include_the_prompt_or_the_decoders_start():
     assert options({"max_length": 20}) == {"max_new_tokens": 17}
     values = {"max_length": 20, "min_length": 5}
     assert options(values, encoder_decoder=True) == {"max_new_tokens": 19, "min_new_tokens": 4}
@@ -66,11 +66,11 @@ def test_lengths_count_the_prompt_and_of_two_stacks_the_start():
         options({"max_length": 3})
 
 
-def test_forced_tokens_stand_at_both_ends():
+def test_tokens_are_forced_at_both_ends():
     values = {"forced_bos_token_id": 4, "forced_eos_token_id": 2, "max_length": 9}
-    made = options(values, encoder_decoder=True)
-    assert made["forced_prefix"] == [4]
-    assert len(made["constraints"]) == 1
+    result = options(values, encoder_decoder=True)
+    assert result["forced_prefix"] == [4]
+    assert len(result["constraints"]) == 1
     assert "forced_prefix" not in options(values)
 
 
@@ -84,7 +84,7 @@ def test_end_ids_are_one_or_several():
     assert stop_ids(None) is None
 
 
-def test_what_is_not_done_is_named():
+def test_unsupported_keys_are_listed():
     values = {"guidance_scale": 2.0, "suppress_tokens": [3], "output_scores": True, "use_cache": 1}
     config = GenerationConfig({**values, "pad_token_id": 0, "watermark": None}, "file", 50)
     assert config.unused == ["guidance_scale", "suppress_tokens"]
@@ -93,7 +93,7 @@ def test_what_is_not_done_is_named():
     assert both.described() == "beams 2"
 
 
-def test_ids_follow_a_vocabulary_that_is_cut():
+def test_ids_are_translated_to_a_smaller_vocabulary():
     config = GenerationConfig({"eos_token_id": [2, 30], "pad_token_id": 7}, "file", 50)
     small = config.renumbered({30: 1}.get, 3)
     assert small.values == {"eos_token_id": [1]}
@@ -101,7 +101,7 @@ def test_ids_follow_a_vocabulary_that_is_cut():
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"eos_token_id": "2"}, "eos_token_id is '2'; expected a token id"),
         ({"eos_token_id": [True]}, "expected a token id"),
@@ -112,8 +112,8 @@ def test_ids_follow_a_vocabulary_that_is_cut():
         ({"bad_words_ids": [[99]]}, "bad_words has token 99"),
     ],
 )
-def test_values_that_cannot_work_name_the_file(values, said):
-    with pytest.raises(CheckpointError, match=f"some.json: .*{said}"):
+def test_values_that_cannot_work_name_the_file(values, message):
+    with pytest.raises(CheckpointError, match=f"some.json: .*{message}"):
         GenerationConfig(values, "some.json", 50)
 
 

@@ -1,4 +1,4 @@
-"""What a caller may give where texts or token ids are asked for."""
+"""Accepted forms of texts and token ids."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_column_of_a_table_is_a_list_whatever_its_index():
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         (None, "texts is None; expected a text"),
         (b"text", "texts is bytes; decode it first"),
@@ -84,8 +84,8 @@ def test_a_column_of_a_table_is_a_list_whatever_its_index():
         ([{"text": "a"}], r"texts\[0\] is a dict"),
     ],
 )
-def test_what_is_neither_is_one_error_that_names_it(values, said):
-    with pytest.raises(OptionError, match=said):
+def test_anything_else_is_one_error_that_names_it(values, message):
+    with pytest.raises(OptionError, match=message):
         parse_inputs(values)
 
 
@@ -98,8 +98,8 @@ def test_a_tuple_of_three_texts_is_no_pair():
 
 def test_one_text_is_no_list_of_one():
     assert one_text("a", "template") == "a"
-    for value, said in [(["a"], "not a list"), (None, "NoneType"), (b"a", "is bytes")]:
-        with pytest.raises(OptionError, match=said):
+    for value, message in [(["a"], "not a list"), (None, "NoneType"), (b"a", "is bytes")]:
+        with pytest.raises(OptionError, match=message):
             one_text(value, "template")
 
 

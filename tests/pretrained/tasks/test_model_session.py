@@ -1,4 +1,4 @@
-"""A session on a model computes what the model computes of the whole text."""
+"""A session on a model computes the same as the model on the whole text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hornbook.pretrained.tasks.model_session import ModelSession
 pytestmark = pytest.mark.backend
 
 PROMPTS = [[5, 6, 7, 8], [9], [10, 11, 12]]
-WRITERS = ["gpt2", "bert"]  # as a causal and as a prefix language model
+NAMES = ["gpt2", "bert"]  # as a causal and as a prefix language model
 
 
 def make(tiny_transformer, name="gpt2", **changes):
@@ -24,26 +24,26 @@ def make(tiny_transformer, name="gpt2", **changes):
     return tiny_transformer(**{**fields, **changes})
 
 
-def next_logits(model, prompt, written=()):
-    """Of the model itself, without a cache."""
-    ids = np.array([[*prompt, *written]])
-    segments = np.array([[0] * len(prompt) + [1] * len(written)])
+def next_logits(model, prompt, new_tokens=()):
+    """Returns the logits of the model itself, without a cache."""
+    ids = np.array([[*prompt, *new_tokens]])
+    segments = np.array([[0] * len(prompt) + [1] * len(new_tokens)])
     x = model(ids, segment_ids=segments)
     return ops.convert_to_numpy(model.mlm(x))[0, -1]
 
 
-@pytest.mark.parametrize("name", WRITERS)
-def test_prompts_of_any_length_are_gone_on_with_as_if_alone(tiny_transformer, name):
+@pytest.mark.parametrize("name", NAMES)
+def test_prompts_of_any_length_are_continued_as_if_alone(tiny_transformer, name):
     model = make(tiny_transformer, name)
     session = ModelSession(CompiledSteps(model), PROMPTS, 5)
-    written = [[] for _ in PROMPTS]
+    new_tokens = [[] for _ in PROMPTS]
     for tokens in (None, [20, 21, 22], [23, 24, 25]):
         if tokens is not None:
             session.advance(np.array(tokens))
-            for row, token in zip(written, tokens, strict=True):
+            for row, token in zip(new_tokens, tokens, strict=True):
                 row.append(token)
         for row, prompt in enumerate(PROMPTS):
-            expected = next_logits(model, prompt, written[row])
+            expected = next_logits(model, prompt, new_tokens[row])
             np.testing.assert_allclose(session.logits[row], expected, atol=1e-5, rtol=1e-5)
 
 
@@ -58,7 +58,7 @@ def test_rows_are_reordered_and_repeated(tiny_transformer):
         np.testing.assert_allclose(logits[row], expected, atol=1e-5, rtol=1e-5)
 
 
-def test_tokens_are_taken_back(tiny_transformer):
+def test_tokens_can_be_removed_again(tiny_transformer):
     model = make(tiny_transformer)
     session = ModelSession(CompiledSteps(model), PROMPTS[:2], 8)
     all_logits = session.advance(np.array([[20, 21, 22], [23, 24, 25]]))
@@ -66,16 +66,16 @@ def test_tokens_are_taken_back(tiny_transformer):
     np.testing.assert_allclose(
         all_logits[0, 1], next_logits(model, PROMPTS[0], [20, 21]), atol=1e-5, rtol=1e-5
     )
-    left = session.positions_left
+    positions = session.positions_left
     session.rewind(np.array([1, 3]))
-    assert session.positions_left == left + 1
+    assert session.positions_left == positions + 1
     logits = session.advance(np.array([30, 31]))
-    for row, written in enumerate(([20, 21, 30], [31])):
-        expected = next_logits(model, PROMPTS[row], written)
+    for row, new_tokens in enumerate(([20, 21, 30], [31])):
+        expected = next_logits(model, PROMPTS[row], new_tokens)
         np.testing.assert_allclose(logits[row], expected, atol=1e-5, rtol=1e-5)
 
 
-def test_the_hidden_vectors_are_those_the_logits_were_made_of(tiny_transformer):
+def test_the_hidden_vectors_are_those_of_the_logits(tiny_transformer):
     model = make(tiny_transformer)
     session = ModelSession(CompiledSteps(model), PROMPTS, 5, keep_hidden=True)
     for row, prompt in enumerate(PROMPTS):
@@ -103,6 +103,6 @@ def test_a_session_ends_where_the_positions_do(tiny_transformer):
     ("prompts", "message"),
     [([[5], []], "Prompt 2 is empty"), ([[5] * 24], "Prompt 1 has 24 tokens, .* can read 23")],
 )
-def test_prompts_that_cannot_be_gone_on_with_are_named(tiny_transformer, prompts, message):
+def test_prompts_that_cannot_be_continued_are_named(tiny_transformer, prompts, message):
     with pytest.raises(OptionError, match=message):
         ModelSession(CompiledSteps(make(tiny_transformer)), prompts, 5)

@@ -1,4 +1,4 @@
-"""How likely a model finds texts, against transformers and against the model itself."""
+"""Log-probabilities of texts, compared with transformers and with the model itself."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_a_masked_model_hides_each_token_once(model):
         ("causal_lm", [[5, 999]], {}, "Text 1 has token 999"),
     ],
 )
-def test_what_cannot_be_scored_is_said(model, application, texts, options, message):
+def test_texts_that_cannot_be_scored_are_named(model, application, texts, options, message):
     with pytest.raises(OptionError, match=message):
         model(application).score(texts, **options)
 

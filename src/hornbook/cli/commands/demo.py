@@ -24,8 +24,8 @@ def run(options: argparse.Namespace) -> None:
     from hornbook import backend
     from hornbook.data.demo.matching import write_demo_data
     from hornbook.errors import HornbookError
+    from hornbook.pretrained.opening.bundled import NAMES, model_folder
     from hornbook.pretrained.opening.model_folder import read_config_file
-    from hornbook.pretrained.opening.shipped import NAMES, model_folder
     from hornbook.progress import print_table, without_notes
     from hornbook.recipes.text_matching import TextMatching
 

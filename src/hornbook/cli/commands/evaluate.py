@@ -87,8 +87,8 @@ def run(options: argparse.Namespace) -> None:
 
 def _is_model(folder: Path) -> bool:
     """Whether a folder is a model: neither a run, nor a model that only works with its recipe."""
+    from hornbook.pretrained.opening.bundled import model_folder
     from hornbook.pretrained.opening.model_folder import CONFIG_NAMES
-    from hornbook.pretrained.opening.shipped import model_folder
     from hornbook.recipes.recipe import read_saved
 
     folder = model_folder(folder)

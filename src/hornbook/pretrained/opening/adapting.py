@@ -1,4 +1,4 @@
-"""Training a part of a model: weights frozen, or learned through LoRA, by name pattern."""
+"""Trains a part of a model: freezes weights and adds LoRA, by name pattern."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LORA = re.compile(r"(^|\.)lora_(kernel|embeddings)_([ab])$")
 
 
 def freeze(model: Any, patterns: str | Sequence[str]) -> None:
-    """Keeps weights as they are in training.
+    """Excludes weights from training.
 
     Args:
         model: The Keras layer, built.
@@ -24,20 +24,20 @@ def freeze(model: Any, patterns: str | Sequence[str]) -> None:
             `r"embedding|blocks\\.[0-5]\\."`.
 
     Raises:
-        OptionError: a pattern is found in no path.
+        OptionError: a pattern matches no path.
     """
     from hornbook.models.variables import named_variables
 
     variables = named_variables(model)
-    for path in _found(patterns, variables, "freeze"):
+    for path in _matching_paths(patterns, variables, "freeze"):
         variables[path].trainable = False
 
 
 def add_lora(model: Any, patterns: str | Sequence[str], rank: int) -> None:
-    """Lets kernels and embeddings learn a product of two narrow matrices, and nothing else.
+    """Freezes kernels and embeddings, and trains a low-rank matrix added to each instead.
 
-    The product starts at zero.  Biases, norms and other layers learn as before: freeze them
-    too to train as in the paper.
+    The added matrix, a product of two narrow ones, starts at zero.  Biases, norms and other layers
+    stay trainable: freeze them too to train as in the paper.
 
     Args:
         model: The Keras layer, built and with its weights.
@@ -46,34 +46,34 @@ def add_lora(model: Any, patterns: str | Sequence[str], rank: int) -> None:
         rank: Columns of the first matrix and rows of the second.
 
     Raises:
-        OptionError: a pattern is found in no path, or the rank cannot be.
+        OptionError: a pattern matches no path, or the rank is less than 1.
 
     Reference: https://arxiv.org/abs/2106.09685
     """
     from hornbook.models.variables import named_layers
 
     if not isinstance(rank, int | np.integer) or rank < 1:
-        raise OptionError(f"lora_rank is {rank!r}, expected a whole number of 1 or more.")
+        raise OptionError(f"lora_rank is {rank!r}; it must be a whole number of at least 1.")
     layers = {p: layer for p, layer in named_layers(model).items() if hasattr(layer, "enable_lora")}
-    for path in _found(patterns, layers, "lora"):
+    for path in _matching_paths(patterns, layers, "lora"):
         layers[path].enable_lora(rank)
 
 
 def merged_variables(layer: Any) -> dict[str, Any]:
-    """The weights of a layer by path, what LoRA has learned added to what it learned on."""
+    """Returns the weights of a layer by path, with LoRA's matrices added to the frozen ones."""
     from hornbook.models.variables import named_layers, named_variables
 
     variables: dict[str, Any] = named_variables(layer)
     merged = without_lora(variables)
     owners = named_layers(layer)
     for path, variable in variables.items():
-        found = _LORA.search(path)
-        if found and found[3] == "a":
-            beginning = path[: found.end(1)]
-            kernel = variables[beginning + found[2]]
-            owner = owners[beginning.rstrip(".")]
+        match = _LORA.search(path)
+        if match and match[3] == "a":
+            prefix = path[: match.end(1)]
+            kernel = variables[prefix + match[2]]
+            owner = owners[prefix.rstrip(".")]
             factors = (variable, variables[f"{path[:-1]}b"], owner.lora_alpha / owner.lora_rank)
-            merged[beginning + found[2]] = LazyTensor(
+            merged[prefix + match[2]] = LazyTensor(
                 tuple(kernel.shape),
                 numpy_dtype(str(kernel.dtype)),
                 functools.partial(_merge, kernel, *factors),
@@ -82,15 +82,15 @@ def merged_variables(layer: Any) -> dict[str, Any]:
 
 
 def without_lora(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """The weights that a checkpoint has."""
+    """Returns the weights that a checkpoint has: all but LoRA's."""
     return {path: variable for path, variable in variables.items() if not _LORA.search(path)}
 
 
 def reset_lora(variables: Mapping[str, Any]) -> None:
-    """Takes back what LoRA has learned."""
+    """Resets the products of LoRA's matrices to zero."""
     for path, variable in variables.items():
-        found = _LORA.search(path)
-        if found and found[3] == "b":
+        match = _LORA.search(path)
+        if match and match[3] == "b":
             variable.assign(np.zeros(variable.shape, "float32"))
 
 
@@ -99,19 +99,21 @@ def _merge(kernel: Any, a: Any, b: Any, scale: float) -> np.ndarray:
     return np.asarray(kernel + scale * (a @ b))
 
 
-def _found(patterns: str | Sequence[str], paths: Iterable[str], option: str) -> list[str]:
-    """Those of `paths` in which one of the patterns is found."""
+def _matching_paths(patterns: str | Sequence[str], paths: Iterable[str], option: str) -> list[str]:
+    """Returns the paths that any of the patterns matches."""
     paths = list(paths)
-    found: set[str] = set()
+    matches: set[str] = set()
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         try:
-            matching = {path for path in paths if re.search(pattern, path)}
+            new_matches = {path for path in paths if re.search(pattern, path)}
         except re.error as error:
-            raise OptionError(f"{option}={pattern!r} is no regular expression: {error}.") from None
-        if not matching:
+            raise OptionError(
+                f"{option}={pattern!r} is not a regular expression: {error}."
+            ) from None
+        if not new_matches:
             kinds = {re.sub(r"(?<=\.)\d+(?=\.|$)", "{i}", path) for path in paths if path}
             raise OptionError(
-                f"{option}={pattern!r} is found in no path. {did_you_mean(pattern, kinds)}"
+                f"{option}={pattern!r} matches no path. {did_you_mean(pattern, kinds)}"
             )
-        found |= matching
-    return [path for path in paths if path in found]
+        matches |= new_matches
+    return [path for path in paths if path in matches]

@@ -1,7 +1,7 @@
-"""What lies in a model folder beside the model: read by others, and carried along on save.
+"""Other files of a model folder, which are copied when the model is saved.
 
-A README, the licence, how sentence-transformers pools, a chat template: nothing here reads them,
-and whoever opens the saved folder would miss them.
+A README, the license, the pooling of sentence-transformers, a chat template: hornbook does not
+read them, but users of the saved folder would miss them.
 """
 
 from __future__ import annotations
@@ -28,20 +28,19 @@ _WEIGHTS = (
     *(".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".hdf5", ".onnx", ".msgpack", ".gguf"),
     *(".ot", ".tflite", ".pb", ".npz", ".index", ".meta", ".mlmodel"),
 )
-_OTHER_FORMS = ("onnx", "openvino", "coreml", "original", "tf", "flax")  # folders of weights
-_LARGEST = 64 * 2**20  # bytes of a file that is carried along
-_MOST, _DEEPEST = 200, 3
+_OTHER_FORMATS = ("onnx", "openvino", "coreml", "original", "tf", "flax")  # folders of weights
+_MAXIMUM_SIZE = 64 * 2**20  # bytes per copied file
+_MAXIMUM_FILES, _MAXIMUM_DEPTH = 200, 3
 
 
 class Companions:
     """Files of a folder that a model does not use.
 
     Args:
-        folder: Where they lie.
-        names: Their paths in it.
-        left_out: Those that are not carried along: weights in other forms, too large files.
-        tokenizer: What was made of the folder's vocabulary; its files are carried along only
-            with it.
+        folder: The folder they are in.
+        names: Their paths, relative to it.
+        left_out: Paths of files that are not copied: weights in other formats, large files.
+        tokenizer: The folder's tokenizer; its files are copied only if the model still has it.
     """
 
     def __init__(
@@ -54,12 +53,12 @@ class Companions:
 
     @classmethod
     def read(cls, folder: Path, weights: Iterable[Path], tokenizer: Any) -> Companions:
-        """Those of a model folder.
+        """Finds the other files of a model folder.
 
         Args:
-            folder: Of the model.
-            weights: The files it was read from.
-            tokenizer: The one of the folder, as it was saved there.
+            folder: Folder of the model.
+            weights: The weight files that were read.
+            tokenizer: The folder's tokenizer, unchanged.
         """
         used = {path.name for path in weights} | {MANIFEST, *CONFIGURATIONS, *_RENAMED}
         names: list[str] = []
@@ -68,23 +67,27 @@ class Companions:
             name = path.relative_to(folder).as_posix()
             if name in used:
                 continue
-            is_left = _is_weights(name) or path.stat().st_size > _LARGEST or len(names) >= _MOST
-            (left_out if is_left else names).append(name)
+            is_left_out = (
+                _is_weights(name)
+                or path.stat().st_size > _MAXIMUM_SIZE
+                or len(names) >= _MAXIMUM_FILES
+            )
+            (left_out if is_left_out else names).append(name)
         return cls(folder, names, left_out, tokenizer)
 
     def write(self, folder: Path, tokenizer: Any) -> list[str]:
-        """Copies them into a folder, where nothing has their name yet.
+        """Copies the files into a folder, except those that exist there.
 
         Returns:
-            The names of those that are not carried along.
+            The paths of the files that are not copied.
         """
         left_out = list(self.left_out)
         for name in self.names:
             source, target = self.folder / name, folder / name
-            is_old = _is_vocabulary(name) and tokenizer is not self._tokenizer
+            is_outdated = _is_vocabulary(name) and tokenizer is not self._tokenizer
             if target.exists():
                 continue
-            if is_old or not source.is_file():
+            if is_outdated or not source.is_file():
                 left_out.append(name)
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -93,15 +96,15 @@ class Companions:
 
 
 def _files(folder: Path, depth: int = 1) -> list[Path]:
-    found: list[Path] = []
+    files: list[Path] = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith((".", "__")):
             continue
         if path.is_file():
-            found.append(path)
-        elif depth < _DEEPEST and path.is_dir() and not path.is_symlink():
-            found += _files(path, depth + 1)
-    return found
+            files.append(path)
+        elif depth < _MAXIMUM_DEPTH and path.is_dir() and not path.is_symlink():
+            files += _files(path, depth + 1)
+    return files
 
 
 def _is_vocabulary(name: str) -> bool:
@@ -109,12 +112,12 @@ def _is_vocabulary(name: str) -> bool:
 
 
 def _is_weights(name: str) -> bool:
-    """Whether a file holds weights of the model itself, in whatever form.
+    """Returns whether a file holds weights of the model itself, in any format.
 
-    In a folder of its own a file may have the weights of another part, such as `2_Dense`.
+    Subfolders may hold the weights of other parts, such as `2_Dense`.
     """
     first, _, rest = name.partition("/")
     is_weights = (
         name.endswith((*_WEIGHTS, ".index.json")) or ".data-0" in name or name == "checkpoint"
     )
-    return first in _OTHER_FORMS if rest else is_weights
+    return first in _OTHER_FORMATS if rest else is_weights

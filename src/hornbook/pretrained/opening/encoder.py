@@ -1,4 +1,4 @@
-"""The encoder that a recipe begins with, when it is small and new, or reads long texts."""
+"""The encoder that a recipe starts from: a small new one, or a pretrained one for longer texts."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from hornbook.data.batches import padded_length
+from hornbook.pretrained.opening.bundled import model_folder
 from hornbook.pretrained.opening.model_folder import family_of, policy, read_config_file
-from hornbook.pretrained.opening.shipped import model_folder
 from hornbook.text.tokenizer import Tokenizer
 
 HEAD_SIZE = 64  # features of one attention head
-HIERARCHICAL = 0.4  # the post's weight of the coarse position
+HIERARCHICAL = 0.4  # weight of the coarse position in the post
 
 
 def new_encoder(
@@ -25,13 +25,13 @@ def new_encoder(
     compute_dtype: str,
     **changes: Any,
 ) -> tuple[Tokenizer, Any]:
-    """A small Transformer, and a tokenizer whose vocabulary is learned from the texts.
+    """Returns a tokenizer with a vocabulary learned from texts, and a small Transformer.
 
     Args:
-        texts: To learn the vocabulary from.
-        vocabulary_size: Tokens at most.
-        hidden_size: Features of a token, a multiple of `HEAD_SIZE`.
-        max_length: Tokens of a text at most.
+        texts: Texts to learn the vocabulary from.
+        vocabulary_size: Maximum number of tokens.
+        hidden_size: Features per token, a multiple of `HEAD_SIZE`.
+        max_length: Maximum number of tokens per text.
         dropout: Share of the features dropped in training.
         compute_dtype: See `policy`.
         changes: Other fields of `TransformerConfig`.
@@ -56,28 +56,28 @@ def new_encoder(
     return tokenizer, Transformer(config, dtype=policy(compute_dtype))
 
 
-def keys_of(said: str | None) -> tuple[str, ...]:
-    """The keys that a text names, with commas or white space between them."""
-    return tuple((said or "").replace(",", " ").split())
+def parse_keys(text: str | None) -> tuple[str, ...]:
+    """Splits a list of keys at commas and white space."""
+    return tuple((text or "").replace(",", " ").split())
 
 
 def longer_positions(
-    folder: str | Path, length: int, way: str, ignore_config: tuple[str, ...] = ()
+    folder: str | Path, length: int, method: str, ignore_config: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """What `load` must change so that a model reads texts of `length` tokens.
+    """Returns the options of `load` with which a model reads texts of `length` tokens.
 
     Args:
-        folder: Of the model.
-        length: Tokens of a text.
-        way: Where positions have vectors of their own: `"hierarchical"` or `"tiled"`.
+        folder: Folder of the model.
+        length: Tokens per text.
+        method: How to extend learned positions: `"hierarchical"` or `"tiled"`.
         ignore_config: See `load`.
     """
     file, values = read_config_file(model_folder(folder))
     config = family_of(values, None).read_config(values, str(file), ignore_config)
     if config.max_length >= length:
         return {}
-    if config.position_kind != "learned":  # none is the last
+    if config.position_kind != "learned":  # the number of positions is unlimited
         return {"max_position_embeddings": padded_length(length)}
-    if way == "tiled":
+    if method == "tiled":
         return {"tiled_positions": True}
     return {"hierarchical_positions": HIERARCHICAL}

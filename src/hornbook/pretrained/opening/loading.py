@@ -13,10 +13,10 @@ from hornbook.errors import OptionError
 from hornbook.pretrained.model import Pretrained
 from hornbook.pretrained.opening.adapting import add_lora
 from hornbook.pretrained.opening.adapting import freeze as freeze_weights
+from hornbook.pretrained.opening.bundled import model_folder
 from hornbook.pretrained.opening.companions import Companions
 from hornbook.pretrained.opening.model_folder import open_folder
 from hornbook.pretrained.opening.selection import Selection
-from hornbook.pretrained.opening.shipped import model_folder
 from hornbook.pretrained.opening.weights import read_model
 from hornbook.pretrained.tasks.generation_config import GenerationConfig
 from hornbook.text.tokenizer import Tokenizer

@@ -22,10 +22,10 @@ from hornbook.errors import CheckpointError, OptionError, did_you_mean
 from hornbook.files import bounded_text, settle, verify_manifest, write_json
 from hornbook.models.configuration.checkpoint_sizes import check_sizes
 from hornbook.pretrained.opening.adapting import merged_variables
+from hornbook.pretrained.opening.bundled import NAMES, model_folder
 from hornbook.pretrained.opening.chosen_heads import heads_in, name_unused, number_of_labels
-from hornbook.pretrained.opening.fitting import fitting_tokenizer
+from hornbook.pretrained.opening.selected_tokenizer import selected_tokenizer
 from hornbook.pretrained.opening.selection import Selection
-from hornbook.pretrained.opening.shipped import NAMES, model_folder
 from hornbook.pretrained.opening.tied_head import as_the_file_ties, with_copies
 from hornbook.pretrained.opening.unwrapping import without_wrapper
 from hornbook.pretrained.opening.weights import (
@@ -110,7 +110,7 @@ def open_folder(
         config = selection.config(config)
         if of_folder and tokenizer and not selection.keeps_ids(tokenizer.vocabulary_size):
             _check_rows(folder, tokenizer, rows)
-            tokenizer = fitting_tokenizer(tokenizer, selection, rows)
+            tokenizer = selected_tokenizer(tokenizer, selection, rows)
     if tokenizer is not None:
         _check_rows(folder, tokenizer, config.vocab_size)
     backend.announce()

@@ -1,4 +1,4 @@
-"""Checkpoints that hold a model inside of something else, which put a word before each name."""
+"""Checkpoints of a wrapped model, in which every name starts with the wrapper's."""
 
 from __future__ import annotations
 
@@ -8,51 +8,52 @@ from typing import Any
 from hornbook.checkpoints import Checkpoint, RenamedCheckpoint
 from hornbook.progress import note
 
-# What programs call the model inside: torch's DataParallel and compile, trainers, Lightning,
-# sentence-transformers.
-_AROUND = (
+# attributes in which wrappers keep the model: torch's DataParallel and compile, trainers,
+# Lightning, sentence-transformers
+_WRAPPERS = (
     *("module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module"),
     *("model", "net", "network", "backbone", "encoder_model", "lm", "lit_model"),
     *("transformer", "auto_model", "0"),
 )
-_BEGINNING = re.compile(rf"(?:(?:{'|'.join(_AROUND)})\.)+")
+_PREFIX = re.compile(rf"(?:(?:{'|'.join(_WRAPPERS)})\.)+")
 
 
 def without_wrapper(checkpoint: Checkpoint, family: Any) -> Checkpoint:
-    """The checkpoint with the names that a family's table has.
+    """Returns the checkpoint with the names of a family's table.
 
     Args:
-        checkpoint: As it was found.
+        checkpoint: The checkpoint as it is on disk.
         family: The `Family` that its configuration names.
     """
     if key := getattr(checkpoint, "key", ""):
         note(f"The weights are those under {key!r} in {checkpoint.files[0].name}.")
-    beginning = wrapper_of(checkpoint, family)
-    if not beginning:
+    prefix = wrapper_prefix(checkpoint, family)
+    if not prefix:
         return checkpoint
     note(
-        f"Each name in {checkpoint.files[0].name} begins with {beginning!r}, which a program "
-        "around the model put there: it is left out."
+        f"Each name in {checkpoint.files[0].name} starts with {prefix!r}, the name of a wrapper "
+        "around the model: it is ignored."
     )
-    return RenamedCheckpoint(checkpoint, beginning)
+    return RenamedCheckpoint(checkpoint, prefix)
 
 
-def wrapper_of(checkpoint: Checkpoint, family: Any) -> str:
-    """What stands before the names of the model, "" for nothing.
+def wrapper_prefix(checkpoint: Checkpoint, family: Any) -> str:
+    """Returns the wrapper's prefix of the names, "" for none.
 
-    The table of words tells: nearly every model has one under a name of its own.
+    The token embedding tells: nearly every family has a name of its own for it.
     """
     row = family.weights.get(checkpoint.layout, {}).get("token_embedding.embeddings", ())
-    prefix = family.optional_prefix.get(checkpoint.layout, "")
+    optional = family.optional_prefix.get(checkpoint.layout, "")
     spellings = [row] if isinstance(row, str) else [name for name in row if isinstance(name, str)]
-    spellings = list(dict.fromkeys([*spellings, *(one.removeprefix(prefix) for one in spellings)]))
+    shorter = [spelling.removeprefix(optional) for spelling in spellings]
+    spellings = list(dict.fromkeys([*spellings, *shorter]))
     names = checkpoint.names()
-    there = set(names)
-    if any(one in there for one in spellings):
+    existing = set(names)
+    if any(spelling in existing for spelling in spellings):
         return ""
-    for one in spellings:
+    for spelling in spellings:
         for name in names:
-            beginning = name[: -len(one)]
-            if name.endswith(one) and _BEGINNING.fullmatch(beginning):
-                return beginning
+            prefix = name[: -len(spelling)]
+            if name.endswith(spelling) and _PREFIX.fullmatch(prefix):
+                return prefix
     return ""

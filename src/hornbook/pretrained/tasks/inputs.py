@@ -48,7 +48,7 @@ def parse_inputs(values: Any, name: str = "texts", *, pairs: bool = False) -> In
         pairs: Whether pairs of texts are accepted.
 
     Raises:
-        OptionError: something else, or texts and token ids mixed.
+        OptionError: the values are something else, or mix texts and token ids.
     """
     if isinstance(values, Inputs):
         return values

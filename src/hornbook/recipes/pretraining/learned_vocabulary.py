@@ -16,7 +16,7 @@ def open_vocabulary(folder: str) -> Tokenizer:
     Raises:
         HornbookError: the folder has none.
     """
-    from hornbook.pretrained.opening.shipped import model_folder
+    from hornbook.pretrained.opening.bundled import model_folder
     from hornbook.text.tokenizer_folder import tokenizer_from_folder
 
     path = model_folder(folder)

@@ -109,7 +109,7 @@ class Pretraining(PretrainingOptions):
 
     def start(self, sources: Sequence[str], prepared: Path) -> None:
         """Opens or makes the vocabulary and the Transformer."""
-        from hornbook.pretrained.opening.encoder import keys_of
+        from hornbook.pretrained.opening.encoder import parse_keys
 
         heads = heads_for(self.objective, self.sentence_order)
         backend.set_random_seed(self.seed)
@@ -119,7 +119,7 @@ class Pretraining(PretrainingOptions):
                 self.objective,
                 heads,
                 compute_dtype=self.compute_dtype,
-                ignore_config=keys_of(self.ignore_config),
+                ignore_config=parse_keys(self.ignore_config),
             )
             self.transformer = model.model
             if self.vocabulary or model.tokenizer is None:

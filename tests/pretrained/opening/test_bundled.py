@@ -1,4 +1,4 @@
-"""The models that come with hornbook: opened by name, described, small enough."""
+"""The models that come with hornbook: loaded by name, described, small enough."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import hornbook
 from hornbook.cli import main
 from hornbook.errors import CheckpointError
 from hornbook.files import verify_manifest
-from hornbook.pretrained.opening.shipped import NAMES, model_folder
+from hornbook.pretrained.opening.bundled import NAMES, model_folder
 from hornbook.recipes.text_matching.marked_segments import MARKED_SEGMENTS
 
-LARGEST = 12_000_000  # bytes: it is in every wheel
+MAXIMUM_SIZE = 12_000_000  # bytes: it is in every wheel
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def tiny():
 
 
 @pytest.mark.backend
-def test_a_name_opens_a_model_that_fills_gaps(tiny):
+def test_a_model_loaded_by_name_fills_masks(tiny):
     assert tiny.fill("床前明[MASK]光，疑是地上霜。") == "床前明月光，疑是地上霜。"
     assert tiny.fill("数据[MASK]的性能") == "数据库的性能"
     vectors = tiny.encode(["数据库", "the database"])
@@ -30,24 +30,24 @@ def test_a_name_opens_a_model_that_fills_gaps(tiny):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_is_whole_and_small_and_its_card_says_data_licence_steps_and_command(name):
+def test_each_is_whole_and_small_and_its_card_names_data_license_steps_and_command(name):
     folder = model_folder(name)
     assert verify_manifest(folder)
-    assert sum(file.stat().st_size for file in folder.iterdir()) <= LARGEST
+    assert sum(file.stat().st_size for file in folder.iterdir()) <= MAXIMUM_SIZE
     card = (folder / "README.md").read_text("utf-8")
     for words in ("CC BY-SA 4.0", "chinese-poetry", "| steps |", "held-out", "hornbook pretrain"):
         assert words in card
 
 
 @pytest.mark.backend
-def test_the_rows_for_what_texts_share_are_there_and_can_be_told_apart(tiny):
+def test_the_rows_for_shared_tokens_exist_and_differ(tiny):
     rows = tiny.model.segment_embedding.get_weights()[0]
     assert len(rows) == MARKED_SEGMENTS
     distances = np.linalg.norm(rows[:, None] - rows, axis=-1)
     assert distances[~np.eye(MARKED_SEGMENTS, dtype=bool)].min() > 0.5
 
 
-def test_a_folder_of_that_name_goes_first_and_other_names_are_refused(tmp_path, monkeypatch):
+def test_a_folder_of_that_name_takes_precedence_and_other_names_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CheckpointError, match="Models that come with hornbook: hornbook-tiny"):
         hornbook.load("hornbook-tinny")
