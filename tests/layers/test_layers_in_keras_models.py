@@ -9,6 +9,7 @@ from keras import ops
 
 import hornbook.layers
 from hornbook.layers import (
+    CRF,
     ConditionalLayerNormalization,
     FeedForward,
     GatedAttentionUnit,
@@ -50,6 +51,7 @@ def model():
         RelativePositionBuckets(2, embeddings_initializer=NORMAL)(ids),
         RelativePositions(4, dtype=policy)(ids),
         RotaryPositions(4, scaling={"rope_type": "linear", "factor": 2.0})(ids),
+        CRF(4, allowed=~np.eye(4, dtype=bool), transition_initializer=NORMAL, dtype=policy)(x),
     ]
     return keras.Model(ids, outputs)
 
@@ -81,6 +83,7 @@ def test_unknown_dimensions_stay_unknown(model):
         (None, 2, None, None),
         (None, None, None, 4),
         *[(None, 1, None, 2)] * 2,
+        x,
     ]
 
 

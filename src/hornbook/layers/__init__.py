@@ -8,8 +8,10 @@ from hornbook.layers.pooling import MaskedAveragePooling
 from hornbook.layers.positions.buckets import RelativePositionBuckets
 from hornbook.layers.positions.relative import RelativePositions
 from hornbook.layers.positions.rotary import RotaryPositions
+from hornbook.layers.tagging.crf import CRF
 
 __all__ = [
+    "CRF",
     "ConditionalLayerNormalization",
     "FeedForward",
     "GatedAttentionUnit",

@@ -1,0 +1,228 @@
+"""The CRF against all tag sequences of short texts, in NumPy."""
+
+from __future__ import annotations
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from hornbook.layers import CRF
+from hornbook.layers.tagging.chain import log_normalizer, path_score
+
+pytestmark = pytest.mark.backend
+
+TAGS = 3
+MASKS = np.array(
+    [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [0, 1, 0, 1, 1], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0]], bool
+)
+RANDOM = np.random.default_rng(0)
+EMISSIONS = RANDOM.normal(size=(5, 5, TAGS)).astype("float32")
+LABELS = RANDOM.integers(TAGS, size=(5, 5))
+CHOICE = RANDOM.random((5, 5, TAGS)) < 0.6
+CHOICE[:, :, 0] |= ~CHOICE.any(-1)
+TRANSITIONS = RANDOM.normal(size=(TAGS, TAGS)).astype("float32")
+START, END = RANDOM.normal(size=(2, TAGS)).astype("float32")
+ALLOWED = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 1]], bool)
+
+
+def build(crf, transitions=TRANSITIONS, start=START, end=END):
+    crf.build((None, None, TAGS))
+    crf.stored_transitions.assign(transitions / crf.transition_multiplier)
+    crf.stored_start.assign(start / crf.transition_multiplier)
+    crf.stored_end.assign(end / crf.transition_multiplier)
+    return crf
+
+
+def paths(mask):
+    return list(itertools.product(range(TAGS), repeat=mask.sum()))
+
+
+def scores(emissions, mask, transitions=TRANSITIONS, start=START, end=END):
+    """The score of every sequence in `paths(mask)`, in double precision."""
+    emissions = emissions[mask].astype("float64")
+    return np.array(
+        [
+            float(start[tags[0]] + end[tags[-1]])
+            + sum(transitions[pair] for pair in itertools.pairwise(tags))
+            + emissions[range(len(tags)), tags].sum()
+            for tags in paths(mask)
+        ]
+    )
+
+
+def log_sum(x):
+    return np.log(np.exp(x - x.max()).sum()) + x.max()
+
+
+class Answers(keras.Model):
+    """All that a CRF answers, in one compiled call."""
+
+    def __init__(self, crf):
+        super().__init__()
+        self.crf = crf
+
+    def call(self, inputs):
+        emissions, mask = inputs["emissions"], inputs["mask"]
+        return {
+            "log_partition": self.crf.log_partition(emissions, mask),
+            "of_choice": self.crf.log_partition(emissions, mask, allowed=inputs["choice"]),
+            "log_likelihood": self.crf.log_likelihood(emissions, inputs["labels"], mask),
+            "loss": self.crf.loss(inputs["labels"], self.crf(emissions, mask)),
+            "marginals": self.crf.marginals(emissions, mask),
+            "tags": self.crf.decode(emissions, mask),
+        }
+
+
+@pytest.fixture(scope="module")
+def answers():
+    model = Answers(build(CRF(TAGS)))
+    inputs = {"emissions": EMISSIONS, "mask": MASKS, "labels": LABELS, "choice": CHOICE}
+    return model.predict_on_batch(inputs)
+
+
+WITH_TOKENS = [text for text, mask in enumerate(MASKS) if mask.any()]
+
+
+@pytest.mark.parametrize("text", WITH_TOKENS)
+def test_it_computes_what_a_sum_over_all_tags_does(answers, text):
+    mask = MASKS[text]
+    all_scores = scores(EMISSIONS[text], mask)
+    total = log_sum(all_scores)
+    assert answers["log_partition"][text] == pytest.approx(total, abs=1e-5)
+    label = paths(mask).index(tuple(LABELS[text][mask]))
+    assert answers["log_likelihood"][text] == pytest.approx(all_scores[label] - total, abs=1e-5)
+    chosen = [CHOICE[text][mask][range(len(tags)), tags].all() for tags in paths(mask)]
+    assert answers["of_choice"][text] == pytest.approx(log_sum(all_scores[chosen]), abs=1e-5)
+    probabilities = np.exp(all_scores - total)
+    marginals = np.zeros((mask.sum(), TAGS))
+    for tags, probability in zip(paths(mask), probabilities, strict=True):
+        marginals[range(len(tags)), tags] += probability
+    np.testing.assert_allclose(answers["marginals"][text][mask], marginals, atol=1e-5)
+    assert tuple(answers["tags"][text][mask]) == paths(mask)[all_scores.argmax()]
+
+
+def test_where_there_is_no_token_all_answers_are_0(answers):
+    for name in ("log_partition", "of_choice", "log_likelihood", "loss"):
+        assert answers[name][-1] == 0
+    assert (answers["marginals"][~MASKS] == 0).all()
+    assert (answers["tags"][~MASKS] == 0).all()
+
+
+def test_what_the_layer_returns_says_where_the_tokens_are(answers):
+    np.testing.assert_allclose(answers["loss"], -answers["log_likelihood"], atol=1e-6)
+    crf = build(CRF(TAGS))
+    passed_on = ops.convert_to_numpy(crf(EMISSIONS, MASKS))
+    np.testing.assert_array_equal(passed_on[MASKS], EMISSIONS[MASKS])
+    np.testing.assert_array_equal(crf.decode(passed_on), answers["tags"])
+    np.testing.assert_array_equal(crf.decode(EMISSIONS, MASKS), answers["tags"])
+
+
+def test_gradients_are_those_of_finite_differences(gradients):
+    def loss(*arrays):
+        emissions = ops.where(ops.convert_to_tensor(MASKS)[:, :, None], arrays[0], 0.0)
+        labels = ops.convert_to_tensor(np.where(MASKS, LABELS, 0).astype("int32"))
+        real = ops.convert_to_tensor(MASKS)
+        return log_normalizer(emissions, real, *arrays[1:]) - path_score(
+            emissions, labels, real, *arrays[1:]
+        )
+
+    def reference(emissions, *weights):
+        total = 0.0
+        for text in WITH_TOKENS:
+            all_scores = scores(emissions[text], MASKS[text], *weights)
+            label = paths(MASKS[text]).index(tuple(LABELS[text][MASKS[text]]))
+            total += log_sum(all_scores) - all_scores[label]
+        return total
+
+    arrays = [EMISSIONS, TRANSITIONS, START, END]
+    for number, gradient in enumerate(gradients(loss, *arrays)):
+        assert np.isfinite(gradient).all()
+        direction = np.random.default_rng(number).normal(size=gradient.shape)
+        sides = []
+        for step in (1e-3, -1e-3):
+            moved = list(arrays)
+            moved[number] = arrays[number] + step * direction
+            sides.append(reference(*moved))
+        slope = (sides[0] - sides[1]) / 2e-3
+        assert (gradient * direction).sum() == pytest.approx(slope, rel=1e-3)
+
+
+def test_illegal_tags_are_neither_decoded_nor_worth_anything():
+    boundaries = {"allowed_start": [True, False, True], "allowed_end": [True, True, False]}
+    crf = build(CRF(TAGS, allowed=ALLOWED, **boundaries))
+    tags = crf.decode(EMISSIONS * 5)
+    assert ALLOWED[tags[:, :-1], tags[:, 1:]].all()
+    assert {*tags[:, 0]} <= {0, 2}
+    assert {*tags[:, -1]} <= {0, 1}
+    mask = np.ones(5, bool)
+    legal = [
+        tags[0] != 1 and tags[-1] != 2 and all(ALLOWED[pair] for pair in itertools.pairwise(tags))
+        for tags in paths(mask)
+    ]
+    total = ops.convert_to_numpy(crf.log_partition(EMISSIONS[:1]))[0]
+    assert total == pytest.approx(log_sum(scores(EMISSIONS[0], mask)[legal]), abs=1e-4)
+    loss = ops.convert_to_numpy(crf.loss(np.array([[1, 1, 0, 2, 2]]), EMISSIONS[:1]))
+    np.testing.assert_allclose(loss, 4e4, rtol=0.01)  # two transitions, start and end
+
+
+def test_no_loss_is_negative_or_not_finite():
+    random = np.random.default_rng(3)
+    crf = CRF(TAGS, allowed=ALLOWED)
+    emissions = (
+        random.normal(size=(20, 9, TAGS)) * 10.0 ** random.integers(-3, 4, (20, 1, 1))
+    ).astype("float32")
+    tags = random.integers(-1, TAGS, (20, 9))  # -1: no token, anywhere
+    tags[::2] = crf.decode(emissions[::2])  # the most probable ones: a loss of nearly 0
+    loss = ops.convert_to_numpy(crf.loss(tags, emissions))
+    assert np.isfinite(loss).all()
+    assert (loss >= 0).all()
+
+
+def test_a_negative_label_is_no_token():
+    crf = build(CRF(TAGS))
+    ignored = np.where(MASKS, LABELS, -100)
+    losses = (crf.loss(ignored, EMISSIONS), crf.loss(LABELS, EMISSIONS, MASKS))
+    np.testing.assert_array_equal(*map(ops.convert_to_numpy, losses))
+
+
+def test_a_new_crf_is_a_softmax_for_each_token():
+    probabilities = ops.convert_to_numpy(CRF(TAGS).marginals(EMISSIONS))
+    expected = np.exp(EMISSIONS) / np.exp(EMISSIONS).sum(-1, keepdims=True)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
+def test_the_multiplier_changes_the_step_and_not_the_start():
+    steps = []
+    for multiplier in (1.0, 100.0):
+        crf = CRF(TAGS, transition_multiplier=multiplier, transition_initializer="ones")
+        before = ops.convert_to_numpy(crf.scores()[0])
+        np.testing.assert_allclose(before, 1.0, rtol=1e-6)
+        optimizer = keras.optimizers.Adam(1e-3)
+        optimizer.build([crf.stored_transitions])
+        optimizer.apply([ops.ones((TAGS, TAGS))])
+        steps.append((before - ops.convert_to_numpy(crf.scores()[0])).mean())
+    assert steps[1] == pytest.approx(100 * steps[0], rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_computes_in_full_precision(dtype):
+    crf, exact = build(CRF(TAGS, dtype=dtype)), build(CRF(TAGS))
+    y = crf(300 * EMISSIONS, MASKS)
+    assert "float32" in str(y.dtype)
+    losses = [ops.convert_to_numpy(each.loss(LABELS, y)) for each in (crf, exact)]
+    assert np.isfinite(losses).all()
+    np.testing.assert_array_equal(*losses)
+
+
+def test_what_cannot_be_is_a_programmers_mistake():
+    with pytest.raises(ValueError, match="3 tags and got emissions of 4"):
+        CRF(3)(np.zeros((1, 2, 4)))
+    with pytest.raises(ValueError, match=r"allowed has the shape \(2,\), expected \(3, 3\)"):
+        CRF(3, allowed=[True, False])
+    with pytest.raises(ValueError, match="allowed_end allows nothing"):
+        CRF(2, allowed_end=[False, False])
+    with pytest.raises(ValueError, match="transition_multiplier is 0, expected above 0"):
+        CRF(2, transition_multiplier=0)
