@@ -1,4 +1,4 @@
-"""Who decides which backend Keras runs on, in fresh processes."""
+"""How the backend of Keras is chosen, in fresh processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INSTALLED = [name for name in BACKENDS if importlib.util.find_spec(name)]
 PROGRAM = """
 import importlib.abc, sys
 
-class Missing(importlib.abc.MetaPathFinder):  # as if these were not installed
+class Missing(importlib.abc.MetaPathFinder):  # hides installed packages
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in {missing!r}:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
@@ -36,10 +36,10 @@ sys.meta_path.insert(0, Missing())
 
 def run(program, home, *, missing=(), **environment):
     """Runs a program in a process where the `missing` packages are not installed."""
-    kept = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    variables = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
     return subprocess.run(
         [sys.executable, "-c", PROGRAM.format(program=program, missing=set(missing))],
-        env={**kept, "KERAS_HOME": str(home), "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+        env={**variables, "KERAS_HOME": str(home), "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
         capture_output=True,
         text=True,
         timeout=300,
@@ -57,51 +57,51 @@ print(os.environ.get("KERAS_BACKEND"), backend.reason(), sep="; ")
 
 
 def ask(home, **options):
-    done = run(ASK, home, **options)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip(), done.stderr.splitlines()
+    process = run(ASK, home, **options)
+    assert process.returncode == 0, process.stderr
+    return process.stdout.strip(), process.stderr.splitlines()
 
 
-def test_the_first_installed_backend_is_taken_and_said_in_one_line(tmp_path):
+def test_the_first_installed_backend_is_chosen_and_announced_in_one_line(tmp_path):
     name = INSTALLED[0]
-    answer, said = ask(tmp_path)
+    answer, lines = ask(tmp_path)
     assert answer == f"{name}; it is installed and KERAS_BACKEND is not set"
-    assert said == [f"Keras backend: {name} (it is installed and KERAS_BACKEND is not set)"]
+    assert lines == [f"Keras backend: {name} (it is installed and KERAS_BACKEND is not set)"]
 
 
 @pytest.mark.skipif(len(INSTALLED) < 2, reason="needs two installed backends")
-def test_without_the_first_the_next_one_is_taken(tmp_path):
-    answer, said = ask(tmp_path, missing=INSTALLED[:1])
+def test_without_the_first_backend_the_next_one_is_chosen(tmp_path):
+    answer, lines = ask(tmp_path, missing=INSTALLED[:1])
     assert answer.startswith(INSTALLED[1])
-    assert len(said) == 1
+    assert len(lines) == 1
 
 
-def test_the_users_word_decides_and_nothing_is_said(tmp_path):
+def test_keras_backend_is_followed_and_nothing_is_announced(tmp_path):
     (tmp_path / "keras.json").write_text(json.dumps({"backend": INSTALLED[0]}))
-    answer, said = ask(tmp_path, KERAS_BACKEND=INSTALLED[-1])
-    assert answer == f"{INSTALLED[-1]}; KERAS_BACKEND says so"
-    assert said == []
+    answer, lines = ask(tmp_path, KERAS_BACKEND=INSTALLED[-1])
+    assert answer == f"{INSTALLED[-1]}; KERAS_BACKEND is {INSTALLED[-1]}"
+    assert lines == []
 
 
-def test_keras_json_decides_where_keras_backend_is_silent(tmp_path):
+def test_keras_json_is_followed_if_keras_backend_is_not_set(tmp_path):
     (tmp_path / "keras.json").write_text(json.dumps({"backend": INSTALLED[-1]}))
-    answer, said = ask(tmp_path)
-    assert answer == f"None; {tmp_path / 'keras.json'} says so"
-    assert said == []
+    answer, lines = ask(tmp_path)
+    assert answer == f"None; {tmp_path / 'keras.json'} names {INSTALLED[-1]}"
+    assert lines == []
 
 
 @pytest.mark.skipif(len(INSTALLED) < 2, reason="needs two installed backends")
-def test_a_missing_backend_in_keras_json_is_passed_over_and_said(tmp_path):
+def test_a_missing_backend_in_keras_json_is_skipped_and_announced(tmp_path):
     (tmp_path / "keras.json").write_text(json.dumps({"backend": "tensorflow"}))
-    answer, said = ask(tmp_path, missing=["tensorflow"])
+    answer, lines = ask(tmp_path, missing=["tensorflow"])
     assert answer.startswith(INSTALLED[0])
-    assert said == [
+    assert lines == [
         f"Keras backend: {INSTALLED[0]} ({tmp_path / 'keras.json'} names tensorflow, "
         "which is not installed)"
     ]
 
 
-def test_the_keras_json_that_keras_writes_by_itself_decides_nothing(tmp_path):
+def test_the_keras_json_written_by_keras_is_ignored(tmp_path):
     # the file that Keras itself writes, whatever version is installed
     done = run("import keras", tmp_path, KERAS_BACKEND=INSTALLED[0])
     assert done.returncode == 0, done.stderr
@@ -114,7 +114,7 @@ def test_the_keras_json_that_keras_writes_by_itself_decides_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"backend": 3}', '{"backend": "abacus"}'])
-def test_a_keras_json_that_names_no_backend_is_passed_over(tmp_path, text):
+def test_a_keras_json_without_a_known_backend_is_ignored(tmp_path, text):
     (tmp_path / "keras.json").write_text(text)
     answer, _ = ask(tmp_path)
     assert answer.startswith(INSTALLED[0])
@@ -127,25 +127,25 @@ def refusal(home, **options):
         "try:\n    backend.announce()\n"
         "except errors.HornbookError as error:\n    print(error)"
     )
-    done = run(program, home, **options)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    process = run(program, home, **options)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
-def test_where_nothing_is_installed_it_says_what_to_install(tmp_path):
-    said = refusal(tmp_path, missing=BACKENDS)
-    assert "no backend is installed" in said
-    assert "pip install 'hornbook[torch]'" in said
+def test_without_any_backend_the_message_says_what_to_install(tmp_path):
+    message = refusal(tmp_path, missing=BACKENDS)
+    assert "no backend is installed" in message
+    assert "pip install 'hornbook[torch]'" in message
 
 
-def test_a_chosen_backend_that_is_missing_is_named_with_two_ways_out(tmp_path):
-    said = refusal(tmp_path, missing=["tensorflow"], KERAS_BACKEND="tensorflow")
-    assert "KERAS_BACKEND says so, but tensorflow is not installed" in said
-    assert "pip install 'hornbook[tensorflow]'" in said
-    assert f"export KERAS_BACKEND={INSTALLED[0]}" in said
+def test_a_chosen_backend_that_is_missing_is_refused_with_two_remedies(tmp_path):
+    message = refusal(tmp_path, missing=["tensorflow"], KERAS_BACKEND="tensorflow")
+    assert "KERAS_BACKEND is tensorflow, but tensorflow is not installed" in message
+    assert "pip install 'hornbook[tensorflow]'" in message
+    assert f"export KERAS_BACKEND={INSTALLED[0]}" in message
 
 
-def test_an_unknown_backend_is_answered_with_the_three_names(tmp_path):
+def test_an_unknown_backend_is_refused_with_the_three_names(tmp_path):
     message = refusal(tmp_path, KERAS_BACKEND="pytorch")
     assert "KERAS_BACKEND=pytorch" in message
     assert "Did you mean 'torch'?" in message

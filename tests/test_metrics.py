@@ -38,8 +38,8 @@ def test_accuracy_equals_scikit_learn(data):
 @given(classified())
 def test_the_confusion_matrix_equals_scikit_learn(data):
     whole = reference.confusion_matrix(*data, labels=[0, 1, 2, 3])
-    found = np.unique(np.concatenate(data))
-    np.testing.assert_array_equal(metrics.confusion_matrix(*data), whole[np.ix_(found, found)])
+    classes = np.unique(np.concatenate(data))
+    np.testing.assert_array_equal(metrics.confusion_matrix(*data), whole[np.ix_(classes, classes)])
     np.testing.assert_array_equal(
         metrics.confusion_matrix(*data, classes=[3, 1, 0, 2]),
         reference.confusion_matrix(*data, labels=[3, 1, 0, 2]),
@@ -90,7 +90,7 @@ def test_no_threshold_has_a_higher_f1_than_the_best(data, dtype):
     assert f1 == pytest.approx(max(f1_at(cut) for cut in [*probabilities, 0.5, 2.0]))
 
 
-def test_the_best_threshold_lies_midway_and_equal_cuts_take_the_highest():
+def test_the_best_threshold_is_midway_and_ties_go_to_the_highest():
     assert metrics.best_f1_threshold([0, 0, 1, 1], [0.1, 0.25, 0.75, 0.9]) == (0.5, 1.0)
     # one of one found (P 1, R 1/2) or everything called 1 (P 1/2, R 1): both F1 2/3
     assert metrics.best_f1_threshold([1, 0, 0, 1], [0.8, 0.6, 0.5, 0.2]) == (
@@ -100,7 +100,7 @@ def test_the_best_threshold_lies_midway_and_equal_cuts_take_the_highest():
     assert metrics.best_f1_threshold([1, 1], [0.3, 0.6]) == (0.3, 1.0)
 
 
-def test_the_best_threshold_separates_neighbouring_floats():
+def test_the_best_threshold_separates_neighboring_floats():
     for dtype in (np.float16, np.float32, np.float64):
         low = dtype(0.7)
         high = np.nextafter(low, dtype(1))
@@ -126,7 +126,7 @@ def test_the_calibration_error_is_the_distance_weighted_by_count():
     assert metrics.expected_calibration_error([0, 1], [0.0, 1.0]) == 0
 
 
-def test_one_class_alone_has_defined_figures():
+def test_a_single_class_has_defined_metrics():
     assert metrics.roc_auc([1, 1], [0.2, 0.7]) == 0.5
     assert metrics.best_f1_threshold([0, 0], [0.2, 0.7]) == (0.5, 0.0)
     assert metrics.precision_recall_f1([0, 0], [0, 0]) == (0.0, 0.0, 0.0)
@@ -153,7 +153,7 @@ def test_empty_or_unequal_input_is_a_value_error(function):
 
 
 @pytest.mark.parametrize("function", [metrics.roc_auc, metrics.best_f1_threshold, metrics.log_loss])
-def test_values_that_mean_nothing_are_value_errors(function):
+def test_invalid_values_are_value_errors(function):
     with pytest.raises(ValueError, match="finite"):
         function([0, 1], [0.5, np.nan])
     with pytest.raises(ValueError, match="0 or 1"):

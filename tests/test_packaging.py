@@ -1,4 +1,4 @@
-"""What is published: one version everywhere, and archives that install and run."""
+"""Packaging: the same version everywhere, and archives that install and run."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that moves only when the test says so."""
+    """A clock that moves only when the test moves it."""
     now = [0.0]
     monkeypatch.setattr(module, "monotonic", lambda: now[0])
     monkeypatch.delenv("HORNBOOK_QUIET", raising=False)
@@ -89,7 +89,7 @@ def test_the_time_left_forgets_a_slow_start(clock, capsys):
     assert lines[-1] == "train  100/200 · 6:39 · 0.25 steps/s"
 
 
-def test_an_error_leaves_a_line_that_says_where_it_stopped(clock, capsys):
+def test_an_error_leaves_a_line_with_where_it_stopped(clock, capsys):
     def interrupted():
         with Progress("train", total=9) as bar:
             bar.advance(2)
@@ -111,7 +111,7 @@ def test_an_unknown_total_shows_a_count(clock, capsys):
     ]
 
 
-def test_progress_gives_the_items_and_takes_their_number(clock, capsys):
+def test_progress_yields_the_items_and_uses_their_number(clock, capsys):
     assert list(progress([1, 2, 3], "pages")) == [1, 2, 3]
     assert capsys.readouterr().err.startswith("pages  3/3")
 
@@ -138,25 +138,25 @@ def test_a_terminal_keeps_the_last_line_with_time_and_rate(clock, terminal):
             clock(5)
             bar.advance(1, loss=0.5)
         note("saved")
-    shown = screen.getvalue()
-    assert "\x1b[" in shown
-    assert "saved\n" in shown
-    assert shown.rstrip().splitlines()[-2].endswith("4/4 · 0:20 · 0.20 steps/s · loss 0.500")
+    output = screen.getvalue()
+    assert "\x1b[" in output
+    assert "saved\n" in output
+    assert output.rstrip().splitlines()[-2].endswith("4/4 · 0:20 · 0.20 steps/s · loss 0.500")
 
 
-def test_no_color_has_no_colour(terminal, monkeypatch):
+def test_no_color_disables_colors(terminal, monkeypatch):
     screen = terminal()
 
-    def colours():
+    def colors():
         module._console.cache_clear()
         screen.truncate(0)
         with Progress("x", total=2) as bar:
             bar.advance(2)
         return [part for part in screen.getvalue().split("\x1b[") if part[:3] in ("32m", "36m")]
 
-    assert colours()
+    assert colors()
     monkeypatch.setenv("NO_COLOR", "1")
-    assert not colours()
+    assert not colors()
 
 
 @pytest.mark.parametrize("columns", ["30", "50", "200"])

@@ -39,7 +39,7 @@ def families() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what is named in `__all__` when it is first used: Keras takes seconds."""
+    """Imports the names of `__all__` on first use: Keras takes seconds."""
     if name in _SUBMODULES:
         return importlib.import_module(f"hornbook.{name}")
     if name in _FROM_PRETRAINED:

@@ -54,11 +54,11 @@ def choose() -> str:
         _reason = "Keras was imported before hornbook"
         return str(sys.modules["keras"].config.backend())
     if name := os.environ.get("KERAS_BACKEND"):
-        _reason = "KERAS_BACKEND says so"
+        _reason = f"KERAS_BACKEND is {name}"
         return name
     configured = _from_keras_json()
     if configured and _installed(configured):
-        _reason = f"{_keras_json()} says so"
+        _reason = f"{_keras_json()} names {configured}"
         return configured
     for name in BACKENDS:
         if _installed(name):

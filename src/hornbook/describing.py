@@ -67,10 +67,10 @@ def describe_folder(folder: Path, ignore_config: Sequence[str] = ()) -> list[lis
 
 
 def _shortened(message: str) -> str:
-    """Shortens a message to ten lines of names, and counts the others."""
+    """Shortens the indented list in a message to ten lines, and counts the others."""
     lines = message.splitlines()
     names = [number for number, line in enumerate(lines) if line.startswith("  ")]
-    if len(names) <= SHOWN + 1:  # the last may say how many more there are
+    if len(names) <= SHOWN + 1:  # the last one may be a count of others
         return message
     more = [f"  ... and {len(names) - SHOWN:,} more"]
     dropped = set(names[SHOWN:])
@@ -80,13 +80,13 @@ def _shortened(message: str) -> str:
 
 
 def _reads_images(folder: Path) -> bool:
-    """Whether a recipe saved its network without the configuration of a Transformer."""
+    """Whether this is a recipe's network without the configuration of a Transformer."""
     files = ("recipe.json", "config.json", "bert_config.json")
     return [(folder / name).is_file() for name in files] == [True, False, False]
 
 
 def _recipe(folder: Path) -> list[list[str]]:
-    """Describes the recipe, its fields, and the learned fields that fit into a line."""
+    """Describes the recipe, its fields, and the learned fields that fit into one line."""
     try:
         saved = json.loads(bounded_text(folder / "recipe.json"))
         values = {"recipe": saved["recipe"], **saved["fields"], **saved["learned"]}
@@ -108,7 +108,7 @@ def _config(folder: Path, ignore: tuple[str, ...] = ()) -> list[list[str]]:
         ["attention heads", str(config.num_attention_heads)],
         ["feed-forward size", str(config.intermediate_size)],
         ["positions", str(config.max_position_embeddings)],
-        ["token rows", f"{config.vocab_size:,}"],
+        ["token embeddings", f"{config.vocab_size:,}"],
         ["application", config.application],
         ["condition", "none" if config.condition_size is None else str(config.condition_size)],
         *_agreement(folder, family, config, values),
@@ -116,17 +116,17 @@ def _config(folder: Path, ignore: tuple[str, ...] = ()) -> list[list[str]]:
 
 
 def _agreement(folder: Path, family: Any, config: Any, values: dict[str, Any]) -> list[list[str]]:
-    """Returns where the weights contradict the configuration, and heads it does not mention."""
+    """Describes where weights contradict the configuration, and heads it does not mention."""
     if (folder / KERAS_WEIGHTS).is_file():
         check_keras_file(folder / KERAS_WEIGHTS, config)
         return []
     try:
         checkpoint = find_checkpoint(folder)
     except CheckpointError:
-        return []  # the row of the weights has the error
+        return []  # reported in the row of the weights
     rows = []
     if beginning := wrapper_prefix(checkpoint, family):
-        rows.append(["names", f"begin with {beginning!r}, which is ignored"])
+        rows.append(["weight names", f"begin with {beginning!r}, which is ignored"])
         checkpoint = RenamedCheckpoint(checkpoint, beginning)
     problems = [line.strip() for line, _ in size_problems(family, config, checkpoint)]
     if problems:
@@ -160,7 +160,7 @@ def _weights(folder: Path) -> list[list[str]]:
 def _vocabulary(folder: Path) -> list[list[str]]:
     tokenizer = tokenizer_from_folder(folder)
     if tokenizer is None:
-        return [["vocabulary", "none: the model takes token ids"]]
+        return [["vocabulary", "none: the model takes token IDs"]]
     line = f"{tokenizer.vocabulary_size:,} {tokenizer.kind} tokens"
     if isinstance(tokenizer, WordPieceTokenizer):
         line += ", lower-cased" if tokenizer.lowercase else ", cased"
@@ -170,8 +170,8 @@ def _vocabulary(folder: Path) -> list[list[str]]:
 def _checksums(folder: Path) -> list[list[str]]:
     if not (folder / MANIFEST).is_file():
         find_checkpoint(folder).verify()
-        return [["checksums", f"no {MANIFEST}; what the weight files can tell is good"]]
+        return [["checksums", f"no {MANIFEST}; the checksums in the weight files are correct"]]
     verify_manifest(folder, reads=["recipe.json"] if _reads_images(folder) else [], quiet=True)
     if extra := unlisted(folder):
-        return [["checksums", f"the files in {MANIFEST} are as written; not in it: {some(extra)}"]]
-    return [["checksums", "every file is as it was written"]]
+        return [["checksums", f"the files in {MANIFEST} are correct; not in it: {some(extra)}"]]
+    return [["checksums", "all files are correct"]]

@@ -141,18 +141,18 @@ def log_loss(labels: ArrayLike, probabilities: ArrayLike) -> float:
         probabilities: `(samples,)` of class 1, or `(samples, classes)`.  They are clipped one
             machine epsilon of their own type away from 0 and 1, so the loss is finite.
     """
-    given = np.asarray(probabilities)
-    epsilon = np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).eps
-    if given.ndim == 2:
+    values = np.asarray(probabilities)
+    epsilon = np.finfo(values.dtype if values.dtype.kind == "f" else np.float64).eps
+    if values.ndim == 2:
         labels = np.asarray(labels)
-        if len(labels) != len(given) or not len(given):
-            raise ValueError(f"{len(labels)} labels for {len(given)} rows of probabilities")
-        if labels.min() < 0 or labels.max() >= given.shape[1]:
-            raise ValueError(f"labels must be 0 to {given.shape[1] - 1}")
-        chosen = given[np.arange(len(given)), labels.astype(np.int64)]
+        if len(labels) != len(values) or not len(values):
+            raise ValueError(f"{len(labels)} labels for {len(values)} rows of probabilities")
+        if labels.min() < 0 or labels.max() >= values.shape[1]:
+            raise ValueError(f"labels must be 0 to {values.shape[1] - 1}")
+        chosen = values[np.arange(len(values)), labels.astype(np.int64)]
     else:
-        labels, given = _scored(labels, given)
-        chosen = np.where(labels == 1, given, 1 - given)
+        labels, values = _scored(labels, values)
+        chosen = np.where(labels == 1, values, 1 - values)
     _check_probabilities(chosen)
     return float(np.mean(-np.log(np.clip(chosen.astype(np.float64), epsilon, 1 - epsilon))))
 
@@ -225,11 +225,11 @@ def expected_calibration_error(
     return float(np.average(np.abs(predicted - observed), weights=counts))
 
 
-def _figures(hits: float, chosen: float, wanted: float) -> PrecisionRecallF1:
+def _figures(hits: float, predicted: float, actual: float) -> PrecisionRecallF1:
     return PrecisionRecallF1(
-        hits / chosen if chosen else 0.0,
-        hits / wanted if wanted else 0.0,
-        2 * hits / (chosen + wanted) if chosen + wanted else 0.0,
+        hits / predicted if predicted else 0.0,
+        hits / actual if actual else 0.0,
+        2 * hits / (predicted + actual) if predicted + actual else 0.0,
     )
 
 

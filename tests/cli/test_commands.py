@@ -1,4 +1,4 @@
-"""The commands of text matching from end to end, and one message for whatever is wrong."""
+"""The commands of text matching from end to end, and their error messages."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def train_words(data, out, tiny_fields, **changes):
 
 @pytest.fixture
 def refused(capsys):
-    """Runs a command that has to end with status 2 and exactly one message, which it returns."""
+    """Runs a command that must exit with status 2 and a single message, which it returns."""
 
     def refused(*words):
         assert main(words) == 2
@@ -59,7 +59,7 @@ def refused(capsys):
 
 @pytest.fixture
 def names():
-    """Everything below a folder, to see that nothing was left there."""
+    """Returns everything below a folder, to check that nothing was left there."""
     return lambda folder: sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
@@ -95,13 +95,13 @@ def test_train_evaluate_and_predict(matching_data, tiny_fields, tmp_path, monkey
     unseen = matching_data / "unseen.jsonl"
     questions = [json.loads(line) for line in unseen.read_text("utf-8").splitlines()]
     assert main(["predict", run, unseen, "--out", answers]) == 0
-    found = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
-    assert [{name: row[name] for name in questions[0]} for row in found] == questions
-    assert all(row["label"] in (0, 1) and 0 <= row["probability"] <= 1 for row in found)
+    rows = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
+    assert [{name: row[name] for name in questions[0]} for row in rows] == questions
+    assert all(row["label"] in (0, 1) and 0 <= row["probability"] <= 1 for row in rows)
     capsys.readouterr()
 
     assert main(["predict", run, unseen]) == 0
-    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == found
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == rows
 
     lines = "".join(line + "\n" for line in unseen.read_text("utf-8").splitlines()[:3])
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
@@ -111,7 +111,7 @@ def test_train_evaluate_and_predict(matching_data, tiny_fields, tmp_path, monkey
     assert [row["source"] for row in table] == [row["source"] for row in questions[:3]]
 
     assert main(["info", run]) == 0
-    assert "every file is as it was written" in capsys.readouterr().out
+    assert "all files are correct" in capsys.readouterr().out
 
 
 def test_python_m_hornbook_is_the_command_line(matching_run, matching_data):
@@ -135,9 +135,7 @@ def test_python_m_hornbook_is_the_command_line(matching_run, matching_data):
     ],
     ids=["empty", "broken line", "unknown label", "wrong column", "one label"],
 )
-def test_data_that_cannot_be_learned_from_are_refused(
-    tmp_path, tiny_fields, refused, names, lines, expected
-):
+def test_unusable_training_data_is_refused(tmp_path, tiny_fields, refused, names, lines, expected):
     write_pairs(tmp_path / "data" / "train.jsonl", *lines)
     message = refused(*train_words(tmp_path / "data", tmp_path / "run", tiny_fields))
     assert expected in message
@@ -153,7 +151,7 @@ def test_a_missing_folder_is_refused(tmp_path, tiny_fields, refused, names, matc
     assert names(tmp_path) == []
 
 
-def test_a_field_that_cannot_work_is_refused_before_anything_is_written(
+def test_an_invalid_option_is_refused_before_anything_is_written(
     tmp_path, tiny_fields, refused, names, matching_data
 ):
     words = train_words(matching_data, tmp_path / "run", tiny_fields, epochs=0, hidden_size=100)
@@ -164,7 +162,7 @@ def test_a_field_that_cannot_work_is_refused_before_anything_is_written(
     assert names(tmp_path) == []
 
 
-def test_the_next_step_that_training_prints_runs_as_printed(
+def test_the_command_that_training_prints_runs_as_printed(
     tmp_path, tiny_fields, monkeypatch, capsys
 ):
     for criterion in ("short A", "long"):
@@ -187,7 +185,7 @@ def test_the_next_step_that_training_prints_runs_as_printed(
     assert "--criterion" not in message
 
 
-def test_a_folder_of_test_files_only_is_measured(matching_run, matching_data, tmp_path, capsys):
+def test_a_folder_of_only_test_files_is_evaluated(matching_run, matching_data, tmp_path, capsys):
     for folder in matching_data.iterdir():
         if folder.is_dir():
             (tmp_path / folder.name).mkdir()
@@ -210,8 +208,8 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path, matching_run
     file = tmp_path / "pairs.jsonl"
     file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(GOOD[:3]).encode())
     assert main(["predict", matching_run, file, "--criterion", criterion]) == 0
-    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [row["source"] for row in found] == ["text 0", "text 1", "text 2"]
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["source"] for row in rows] == ["text 0", "text 1", "text 2"]
 
 
 def test_an_existing_run_is_refused(matching_run, matching_data, tiny_fields, refused, names):
@@ -220,7 +218,7 @@ def test_an_existing_run_is_refused(matching_run, matching_data, tiny_fields, re
     assert names(matching_run) == before
 
 
-def test_a_finished_run_is_a_success_however_often_it_is_resumed(
+def test_a_finished_run_can_be_resumed_any_number_of_times(
     matching_run, matching_data, tiny_fields, refused, names, capsys
 ):
     before = {name: (matching_run / name).stat().st_mtime_ns for name in names(matching_run)}
@@ -238,7 +236,7 @@ def test_a_finished_run_is_a_success_however_often_it_is_resumed(
     assert now == before
 
 
-def test_what_is_no_run_is_refused(tmp_path, refused, matching_data):
+def test_a_folder_that_is_not_a_run_is_refused(tmp_path, refused, matching_data):
     assert "not a run" in refused("predict", matching_data, matching_data / "unseen.jsonl")
     assert "not a run" in refused("evaluate", tmp_path, matching_data)
 
@@ -255,14 +253,14 @@ def test_a_damaged_run_is_refused(tmp_path, matching_run, matching_data, refused
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
 
 
-def test_a_recipe_json_cut_short_is_refused(tmp_path, matching_run, matching_data, refused):
+def test_a_truncated_recipe_json_is_refused(tmp_path, matching_run, matching_data, refused):
     run = tmp_path / "run"
     shutil.copytree(matching_run, run)
     (run / "recipe.json").write_text((run / "recipe.json").read_text("utf-8")[:20], "utf-8")
     assert "recipe.json" in refused("evaluate", run, matching_data)
 
 
-def test_a_row_that_is_no_pair_leaves_no_answers(tmp_path, matching_run, refused, names):
+def test_a_row_that_is_not_a_pair_leaves_no_answers(tmp_path, matching_run, refused, names):
     criterion = recipe_criteria(matching_run)[0]
     file = write_pairs(tmp_path / "pairs.jsonl", *GOOD[:2], '{"source": 3}')
     out = tmp_path / "answers.jsonl"
@@ -282,7 +280,7 @@ def test_an_unknown_criterion_is_refused(tmp_path, matching_run, refused):
     )
 
 
-def test_an_unknown_ending_is_refused(tmp_path, matching_run, matching_data, refused, names):
+def test_an_unknown_suffix_is_refused(tmp_path, matching_run, matching_data, refused, names):
     words = ["predict", matching_run, matching_data / "unseen.jsonl"]
     assert ".jsonl" in refused(*words, "--out", tmp_path / "answers.xlsx")
     assert names(tmp_path) == []
@@ -299,7 +297,7 @@ def test_an_unknown_ending_is_refused(tmp_path, matching_run, matching_data, ref
         [],
     ],
 )
-def test_argparse_answers_what_it_does_not_know(words, capsys):
+def test_an_unknown_word_is_one_message_and_a_pointer_to_the_help(words, capsys):
     with pytest.raises(SystemExit) as stop:
         main(words)
     assert stop.value.code == 2
@@ -308,7 +306,7 @@ def test_argparse_answers_what_it_does_not_know(words, capsys):
     assert where.startswith("See:  hornbook")
 
 
-def test_a_file_where_a_folder_is_needed_is_refused(
+def test_a_file_in_place_of_a_folder_is_refused(
     tmp_path, matching_data, matching_run, tiny_fields, refused, names
 ):
     (tmp_path / "file").write_text("mine")
@@ -319,7 +317,7 @@ def test_a_file_where_a_folder_is_needed_is_refused(
     assert names(tmp_path) == ["file"]
 
 
-def test_a_folder_that_may_not_be_written_to_is_refused(
+def test_a_read_only_folder_is_refused(
     tmp_path, matching_data, matching_run, tiny_fields, refused, names
 ):
     if os.name == "nt" or os.geteuid() == 0:
@@ -351,9 +349,9 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, matching_data, tiny_f
     assert "no space left" in child.stderr
     assert child.stderr.count("hornbook: ") == 1
     assert "Traceback" not in child.stderr
-    left = {path.name for path in tmp_path.rglob("*")}
-    assert not [name for name in left if ".tmp-" in name]
-    assert "model.safetensors" not in left
+    names = {path.name for path in tmp_path.rglob("*")}
+    assert not [name for name in names if ".tmp-" in name]
+    assert "model.safetensors" not in names
 
 
 LOADED = """
@@ -368,13 +366,13 @@ print("loaded", *sorted(slow), file=sys.stderr)
 """
 
 
-def test_help_is_there_at_once():
+def test_help_imports_nothing_slow():
     child = run_python(LOADED, "--help")
     assert child.stderr.strip() == "loaded"
     assert all(re.search(rf"^    {name}\s", child.stdout, re.MULTILINE) for name in COMMANDS)
 
 
-def test_each_commands_help_is_there_without_keras():
+def test_the_help_of_each_command_does_not_import_keras():
     code = LOADED.replace("    main(sys.argv[1:])", "    main([sys.argv[1], '--help'])")
     for name in COMMANDS:
         child = run_python(code, name)
@@ -384,14 +382,14 @@ def test_each_commands_help_is_there_without_keras():
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_help_of_a_recipe_lists_every_field_without_keras(name):
+def test_the_help_of_a_recipe_lists_every_option_without_importing_keras(name):
     child = run_python(LOADED, "train", name, "--help")
     assert "keras" not in child.stderr
     for field in recipe_named(name).field_names():
         assert f"--{field.replace('_', '-')}" in child.stdout
 
 
-def test_the_script_of_this_file_is_where_commands_are():
+def test_every_command_has_a_file_and_every_file_is_a_command():
     folder = Path(sys.modules["hornbook.cli"].__file__).parent / "commands"
     assert {path.stem for path in folder.glob("*.py")} == {"__init__", *COMMANDS}
 
@@ -405,7 +403,7 @@ def test_the_script_of_this_file_is_where_commands_are():
         (["mine", "a.csv", "--kind", "big"], "Unknown --kind 'big'.  Known: all, closed, maximal."),
     ],
 )
-def test_a_mistyped_word_is_answered_with_the_nearest_one(words, message, capsys):
+def test_the_closest_word_is_suggested_for_a_mistyped_one(words, message, capsys):
     with pytest.raises(SystemExit) as stop:
         main(words)
     assert stop.value.code == 2

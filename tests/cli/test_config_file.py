@@ -22,7 +22,7 @@ def write(path, text):
     return path
 
 
-def test_a_toml_file_sets_options_and_the_command_line_wins(tmp_path):
+def test_a_toml_file_sets_options_and_the_command_line_overrides_it(tmp_path):
     file = write(tmp_path / "run.toml", 'recipe = "text-matching"\nepochs = 3\nbatch-size = 8\n')
     words = ["train", "text-matching", "data", "--out", "run", "--epochs", 7, "--config", file]
     for line in (words, [*words[:-2], f"--config={file}"]):
@@ -30,7 +30,7 @@ def test_a_toml_file_sets_options_and_the_command_line_wins(tmp_path):
         assert (options.epochs, options.batch_size, options.window) == (7, 8, 64)
 
 
-def test_a_saved_recipe_json_is_one_too(tmp_path):
+def test_a_saved_recipe_json_is_a_config_file_too(tmp_path):
     fields = MATCHING(epochs=2, conditional=False).fields()
     saved = {"recipe": "text-matching", "fields": fields, "learned": {"criteria": []}}
     file = write(tmp_path / "recipe.json", json.dumps(saved))
@@ -46,7 +46,7 @@ def test_old_names_and_spellings_of_a_saved_pretraining_are_read(tmp_path):
     assert (options.objective, options.model_config) == ("causal_lm", "c.json")
 
 
-def test_the_config_json_of_a_model_is_still_taken_by_pretrain(tmp_path):
+def test_pretrain_still_accepts_the_config_json_of_a_model(tmp_path):
     file = write(tmp_path / "config.json", '{"hidden_size": 16}')
     options = parsed("pretrain", "corpus", "--out", "run", "--config", file)
     assert options.model_config == str(file)
@@ -67,7 +67,7 @@ def test_unknown_keys_and_invalid_values_are_named_with_file_and_key(tmp_path):
     ("name", "text", "words"),
     [("a.toml", "epochs = = 3", "as TOML"), ("a.json", "{", "as JSON"), ("a.json", "[]", "object")],
 )
-def test_a_file_that_cannot_be_read_is_named(tmp_path, name, text, words):
+def test_an_unreadable_file_is_named(tmp_path, name, text, words):
     with pytest.raises(OptionError, match=words) as error:
         read_config(write(tmp_path / name, text), MATCHING)
     assert name in str(error.value)

@@ -34,14 +34,14 @@ def noting(monkeypatch):
     monkeypatch.setattr("hornbook.cli.commands.families.run", run)
 
 
-def test_every_command_has_both():
+def test_every_command_has_quiet_and_verbose():
     for command in leaves(make_parser()):
         flags = {flag for action in command._actions for flag in action.option_strings}
         assert {"--quiet", "--verbose"} <= flags, command.prog
 
 
 @pytest.mark.parametrize("words", [["families", "--quiet"], ["--quiet", "families"]])
-def test_quiet_prints_results_and_errors_only_and_leaves_no_trace(noting, capsys, words):
+def test_quiet_prints_only_results_and_errors_and_restores_the_environment(noting, capsys, words):
     assert main(words) == 0
     assert capsys.readouterr() == ("a result\n", "")
     assert main(["families"]) == 0
@@ -51,7 +51,7 @@ def test_quiet_prints_results_and_errors_only_and_leaves_no_trace(noting, capsys
     assert "HORNBOOK_QUIET" not in os.environ
 
 
-def test_verbose_notes_the_machine_and_the_time_and_shows_where_an_error_is(noting, capsys):
+def test_verbose_notes_the_machine_and_the_time_and_prints_tracebacks(noting, capsys):
     assert main(["families", "--verbose"]) == 0
     err = capsys.readouterr().err
     assert err.startswith("hornbook: ")
@@ -64,9 +64,7 @@ def test_verbose_notes_the_machine_and_the_time_and_shows_where_an_error_is(noti
 
 
 @pytest.mark.parametrize("more", [[], ["--verbose"]])
-def test_a_mistake_of_ours_is_one_message_and_a_traceback_where_asked_for(
-    monkeypatch, capsys, more
-):
+def test_a_bug_is_one_message_and_with_verbose_a_traceback(monkeypatch, capsys, more):
     def run(options):
         raise ZeroDivisionError("by zero")
 
@@ -79,10 +77,10 @@ def test_a_mistake_of_ours_is_one_message_and_a_traceback_where_asked_for(
 
 
 def test_train_pretraining_is_pretrain(monkeypatch, tmp_path):
-    seen = []
-    monkeypatch.setattr("hornbook.cli.commands.pretrain.run", lambda options: seen.append(options))
+    runs = []
+    monkeypatch.setattr("hornbook.cli.commands.pretrain.run", lambda options: runs.append(options))
     words = ["a.txt", "b.txt", "--out", str(tmp_path), "--encoding", "gb18030"]
     assert main(["train", "pretraining", *words]) == main(["pretrain", *words]) == 0
-    assert vars(seen[0]) == vars(seen[1])
-    assert seen[0].corpus == ["a.txt", "b.txt"]
-    assert seen[0].encoding == "gb18030"
+    assert vars(runs[0]) == vars(runs[1])
+    assert runs[0].corpus == ["a.txt", "b.txt"]
+    assert runs[0].encoding == "gb18030"

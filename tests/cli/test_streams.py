@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full, or cannot show a letter: one message each."""
+"""Standard streams that are closed, full, or cannot encode a character: one message each."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ def mine(folder, redirection="", **environment):
     [
         (">&-", {}, "Standard output is closed"),
         (">/dev/full", {}, "there is no space left on the disk"),
-        ("", {"PYTHONIOENCODING": "ascii"}, "Standard output is in ascii, which cannot show"),
+        ("", {"PYTHONIOENCODING": "ascii"}, "Standard output is in ascii, which cannot encode"),
     ],
 )
-def test_what_cannot_be_printed_is_one_message_and_files_are_there(
+def test_output_that_cannot_be_printed_is_one_message_and_files_are_written(
     tmp_path, redirection, environment, message
 ):
     if "/dev/full" in redirection and not os.path.exists("/dev/full"):
         pytest.skip("needs /dev/full")
-    done = mine(tmp_path, redirection, **environment)
-    assert done.returncode == 2
-    assert done.stderr.count("hornbook: ") == 1
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    process = mine(tmp_path, redirection, **environment)
+    assert process.returncode == 2
+    assert process.stderr.count("hornbook: ") == 1
+    assert message in process.stderr
+    assert "Traceback" not in process.stderr
     assert "面包" in (tmp_path / "r.csv").read_text("utf-8")
 
 
-def test_a_closed_standard_error_costs_the_notes_only(tmp_path):
-    done = mine(tmp_path, "2>&-")
-    assert done.returncode == 0
-    assert "面包" in done.stdout
+def test_with_a_closed_standard_error_only_notes_are_lost(tmp_path):
+    process = mine(tmp_path, "2>&-")
+    assert process.returncode == 0
+    assert "面包" in process.stdout
 
 
-def test_a_closed_standard_input_is_an_empty_one(tmp_path):
+def test_a_closed_standard_input_is_empty(tmp_path):
     command = f"{sys.executable} -m hornbook mine - --min-support 2 <&-"
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "empty" in done.stderr
-    assert "Traceback" not in done.stderr
+    process = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=tmp_path)
+    assert process.returncode == 2
+    assert "empty" in process.stderr
+    assert "Traceback" not in process.stderr

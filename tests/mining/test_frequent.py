@@ -19,13 +19,13 @@ SHOP = [["beer", "chips"], ["beer", "wine"], ["milk"]]
 def test_seven_of_a_hundred_baskets_are_frequent_at_seven_percent():
     # 0.07 * 100 is 7.000000000000001 in floating point
     baskets = [["a", "b"]] * 7 + [["c"]] * 93
-    found = frequent_itemsets(baskets, 0.07).to_dict()
-    assert found[frozenset("ab")] == 7
+    itemsets = frequent_itemsets(baskets, 0.07).to_dict()
+    assert itemsets[frozenset("ab")] == 7
     assert frozenset("ab") not in frequent_itemsets(baskets, 0.0700001).to_dict()
 
 
 @given(st.integers(1, 5000), st.data())
-def test_a_share_written_with_decimals_is_exact_on_the_boundary(total, data):
+def test_a_decimal_share_is_exact_on_the_boundary(total, data):
     thousandths = data.draw(st.integers(1, 1000))
     count = minimum_count(thousandths / 1000, total, 5)
     assert count == max(1, -(-thousandths * total // 1000))
@@ -42,13 +42,13 @@ def test_a_share_written_with_decimals_is_exact_on_the_boundary(total, data):
         (float("nan"), ["must be a number"]),
     ],
 )
-def test_a_support_that_cannot_be_is_refused(support, words):
+def test_an_invalid_support_is_refused(support, words):
     with pytest.raises(OptionError) as error:
         frequent_itemsets(SHOP, support)
     assert all(word in str(error.value) for word in words)
 
 
-def test_one_is_a_count_and_one_point_zero_is_everything():
+def test_one_is_a_count_and_one_point_zero_a_share():
     assert len(frequent_itemsets(SHOP, 1)) == 6
     assert len(frequent_itemsets(SHOP, 1.0)) == 0
 
@@ -57,15 +57,13 @@ def test_one_is_a_count_and_one_point_zero_is_everything():
 def test_a_closed_set_is_in_more_baskets_than_any_larger_one(baskets, minimum):
     if not any(baskets) or minimum > len(baskets):
         return
-    everything = frequent_itemsets(baskets, minimum).to_dict()
+    all_sets = frequent_itemsets(baskets, minimum).to_dict()
     closed = frequent_itemsets(baskets, minimum, kind="closed").to_dict()
     maximal = frequent_itemsets(baskets, minimum, kind="maximal").to_dict()
     assert closed == {
-        s: n
-        for s, n in everything.items()
-        if not any(s < t and n == everything[t] for t in everything)
+        s: n for s, n in all_sets.items() if not any(s < t and n == all_sets[t] for t in all_sets)
     }
-    assert maximal == {s: n for s, n in everything.items() if not any(s < t for t in everything)}
+    assert maximal == {s: n for s, n in all_sets.items() if not any(s < t for t in all_sets)}
 
 
 @pytest.mark.parametrize("kind", ["closed", "maximal"])
@@ -78,7 +76,7 @@ def test_a_closed_set_is_in_more_baskets_than_any_larger_one(baskets, minimum):
     st.data(),
 )
 @settings(max_examples=40)
-def test_what_is_found_directly_is_what_is_left_of_all_sets(
+def test_condensed_sets_found_directly_equal_those_filtered_from_all_sets(
     kind, layout, spread, baskets, minimum, batch, data
 ):
     size = len(baskets)
@@ -88,27 +86,27 @@ def test_what_is_found_directly_is_what_is_left_of_all_sets(
     if not any(baskets) or minimum > (size if weights is None else sum(weights)):
         return
     baskets = [[item * spread for item in basket] for basket in baskets]
-    # Rare items that make the ranks of the others large.
+    # rare items, which make the ranks of the others large
     rare = [[1000 + item] for item in range(70 * (spread > 1)) for _ in range(minimum)]
     weights = None if weights is None else weights + [1] * len(rare)
     baskets = baskets + rare
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bit_columns, "is_cheaper", lambda *_: False)
-        among_all = frequent_itemsets(baskets, minimum, kind=kind, weights=weights)
+        filtered = frequent_itemsets(baskets, minimum, kind=kind, weights=weights)
         patch.setattr(bit_columns, "is_cheaper", lambda *_: layout == "columns")
-        patch.setattr(in_memory, "MOST_FILTERED", 0)
+        patch.setattr(in_memory, "MAX_FILTERED", 0)
         patch.setattr(closed, "_ENTRIES", batch)
         patch.setattr(tail_pairs, "BATCH", batch)
         patch.setattr(bitsets, "_BYTES", 100 * batch)
-        directly = frequent_itemsets(baskets, minimum, kind=kind, weights=weights)
-    assert list(directly) == list(among_all)
-    assert directly.kind == among_all.kind == kind
+        direct = frequent_itemsets(baskets, minimum, kind=kind, weights=weights)
+    assert list(direct) == list(filtered)
+    assert direct.kind == filtered.kind == kind
 
 
 def test_closed_sets_are_found_where_all_sets_are_too_many():
     baskets = [list(range(40)), list(range(35))] * 3 + [[1, 2], [2, 3, 39]]
-    found = frequent_itemsets(baskets, 3, kind="closed").to_dict()
-    assert found == {
+    itemsets = frequent_itemsets(baskets, 3, kind="closed").to_dict()
+    assert itemsets == {
         frozenset(range(40)): 3,
         frozenset(range(35)): 6,
         frozenset([39, 2, 3]): 4,
@@ -121,41 +119,41 @@ def test_closed_sets_are_found_where_all_sets_are_too_many():
         frequent_itemsets(baskets, 3, kind="closed", limit=5)
 
 
-def test_closed_sets_that_cannot_be_searched_for_alone_are_named_in_the_error(monkeypatch):
+def test_the_error_says_that_closed_sets_cannot_be_searched_for_directly(monkeypatch):
     monkeypatch.setattr(in_memory.engine, "mine_condensed", lambda *_: None)
     with pytest.raises(OptionError, match=r"closed ones alone.*memory allowed\.\nTry .*memory\.$"):
         frequent_itemsets([list(range(30))] * 2, 1, kind="closed")
 
 
 @given(BASKETS, st.data())
-def test_a_weight_is_as_good_as_repeating_the_basket(baskets, data):
+def test_a_weight_is_equivalent_to_repeating_the_basket(baskets, data):
     weights = data.draw(st.lists(st.integers(0, 3), min_size=len(baskets), max_size=len(baskets)))
     if not sum(weights):
         return
     repeated = [basket for basket, n in zip(baskets, weights, strict=True) for _ in range(n)]
-    found = frequent_itemsets(baskets, 1, weights=weights)
-    assert found.to_dict() == frequent_itemsets(repeated, 1).to_dict()
-    assert found.total == len(repeated)
+    itemsets = frequent_itemsets(baskets, 1, weights=weights)
+    assert itemsets.to_dict() == frequent_itemsets(repeated, 1).to_dict()
+    assert itemsets.total == len(repeated)
 
 
 @pytest.mark.parametrize("weights", [[1, 2], [1, 2, -1], [0.5, 1, 1], ["a", "b", "c"]])
-def test_weights_that_count_nothing_are_refused(weights):
+def test_invalid_weights_are_refused(weights):
     with pytest.raises(DataError):
         frequent_itemsets(SHOP, 1, weights=weights)
 
 
-def test_the_support_of_a_category_is_that_of_baskets_with_any_of_its_items():
-    above = {"beer": "alcohol", "wine": "alcohol", "alcohol": "drink", "milk": "drink"}
-    found = frequent_itemsets(SHOP, 1, categories=above).to_dict()
-    assert found[frozenset(["alcohol"])] == 2
-    assert found[frozenset(["drink"])] == 3
-    assert found[frozenset(["drink", "chips"])] == 1
-    assert frozenset(["beer", "alcohol"]) not in found
-    assert frozenset(["beer", "drink"]) not in found
+def test_the_support_of_a_category_counts_baskets_with_any_of_its_items():
+    categories = {"beer": "alcohol", "wine": "alcohol", "alcohol": "drink", "milk": "drink"}
+    itemsets = frequent_itemsets(SHOP, 1, categories=categories).to_dict()
+    assert itemsets[frozenset(["alcohol"])] == 2
+    assert itemsets[frozenset(["drink"])] == 3
+    assert itemsets[frozenset(["drink", "chips"])] == 1
+    assert frozenset(["beer", "alcohol"]) not in itemsets
+    assert frozenset(["beer", "drink"]) not in itemsets
 
 
-def test_categories_that_go_in_a_circle_are_refused():
-    with pytest.raises(DataError, match="circle"):
+def test_cyclic_categories_are_refused():
+    with pytest.raises(DataError, match="cycle"):
         frequent_itemsets(SHOP, 1, categories={"beer": "wine", "wine": "beer"})
 
 
@@ -164,7 +162,7 @@ def test_too_many_itemsets_are_refused_before_the_search():
         frequent_itemsets([range(40)] * 50, 2)
 
 
-def test_a_search_that_finds_too_many_is_stopped_with_a_support_that_works():
+def test_a_search_with_too_many_itemsets_stops_and_suggests_a_support_that_works():
     rng = np.random.default_rng(0)
     baskets = [rng.choice(14, 8, replace=False).tolist() for _ in range(60)]
     with pytest.raises(OptionError, match="more than 500 itemsets") as error:
@@ -179,20 +177,20 @@ def test_unknown_options_are_refused(options):
         frequent_itemsets(SHOP, 1, **options)
 
 
-def test_no_baskets_and_strings_for_baskets_are_refused():
+def test_no_baskets_and_strings_as_baskets_are_refused():
     with pytest.raises(DataError, match="no baskets"):
         frequent_itemsets([], 1)
     with pytest.raises(DataError, match="letters"):
         frequent_itemsets(["milk", "bread"], 1)
 
 
-@pytest.mark.parametrize("wrong", [None, float("nan")])
-def test_items_that_are_nothing_are_refused(wrong):
-    with pytest.raises(DataError, match="names no item"):
-        frequent_itemsets([["a", wrong], ["a"]], 1)
+@pytest.mark.parametrize("item", [None, float("nan")])
+def test_missing_items_are_refused(item):
+    with pytest.raises(DataError, match="is not an item"):
+        frequent_itemsets([["a", item], ["a"]], 1)
 
 
-def test_items_may_be_anything_hashable_and_repeat():
+def test_items_may_be_any_hashable_values_and_repeat():
     baskets = [["a", 1, ("x", 2), "a"], (1, "a"), {("x", 2)}, []]
     itemsets = frequent_itemsets(baskets, 2)
     assert itemsets.to_dict() == {
@@ -214,7 +212,7 @@ def test_the_result_converts_to_other_tables():
     assert {frozenset(row["items"]): row["count"] for row in rows} == itemsets.to_dict()
 
 
-def test_memory_is_written_as_people_write_it():
+def test_amounts_of_memory_are_parsed():
     assert bytes_of("2GB") == 2 << 30
     assert bytes_of("1.5 mb") == 3 << 19
     assert bytes_of(100) == 100

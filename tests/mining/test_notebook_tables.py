@@ -3,7 +3,7 @@ from __future__ import annotations
 from hornbook.mining import association_rules, frequent_itemsets
 
 
-def test_a_notebook_shows_the_first_ten_rows_and_how_many_more_there_are():
+def test_a_notebook_shows_the_first_ten_rows_and_the_number_of_others():
     baskets = [["milk", "<b>"], ["milk"], *([f"item {i}", "milk"] for i in range(20))]
     itemsets = frequent_itemsets(baskets, 1)
     table = itemsets._repr_html_()

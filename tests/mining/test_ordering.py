@@ -19,33 +19,33 @@ from hornbook.mining.search.collecting import Collector, SearchStopped
 from hornbook.mining.search.superset_sums import lexicographic_codes
 
 
-@pytest.fixture(scope="module", params=["numbers", "names", "one name behind"])
+@pytest.fixture(scope="module", params=["numbers", "names", "one name at the end"])
 def big_file(request, tmp_path_factory):
-    """Baskets of which parts of 64 kB are five; a name may come only near the end."""
+    """Baskets in five parts of 64 kB; a name may occur only near the end."""
     rng = np.random.default_rng(0)
     path = tmp_path_factory.mktemp("baskets") / "big.dat"
     mark = "i" if request.param == "names" else ""
     rows = (rng.zipf(1.5, size).clip(max=300) for size in rng.integers(1, 12, 15_000))
     lines = [" ".join(f"{mark}{item}" for item in row) for row in rows]
-    lines += ["1 2 tea"] * 400 if request.param == "one name behind" else []
+    lines += ["1 2 tea"] * 400 if request.param == "one name at the end" else []
     path.write_text("\n".join(lines))
     return path
 
 
 @pytest.mark.parametrize("memory", ["1MB", "4MB", "20MB"])
-def test_answer_order_and_rules_are_the_same_with_any_memory(big_file, memory):
-    wanted = frequent_itemsets(big_file, 0.01)
+def test_itemsets_order_and_rules_are_the_same_with_any_memory(big_file, memory):
+    expected = frequent_itemsets(big_file, 0.01)
     itemsets = frequent_itemsets(big_file, 0.01, memory=memory)
-    assert len(wanted) > 50
-    assert list(itemsets) == list(wanted)
-    rules = (association_rules(sets, 0.1).sorted_by("lift") for sets in (itemsets, wanted))
+    assert len(expected) > 50
+    assert list(itemsets) == list(expected)
+    rules = (association_rules(sets, 0.1).sorted_by("lift") for sets in (itemsets, expected))
     first, second = (list(rule) for rule in rules)
     assert first == second
     assert first
 
 
 def plain_order(itemsets):
-    """By length, count, and the items from rare to frequent; in Python's own words."""
+    """Sorts by length, count, and items from rare to frequent, in plain Python."""
     counts = {items[0]: count for items, count in itemsets if len(items) == 1}
     rank = {item: (counts[item], item) for item in counts}
     rows = [(tuple(sorted(items, key=rank.get)), count) for items, count in itemsets]
@@ -58,28 +58,28 @@ def plain_order(itemsets):
 )
 @settings(max_examples=20, deadline=None)
 def test_shorter_sets_come_first_then_more_frequent_ones(baskets, random):
-    found = frequent_itemsets(baskets, 1, max_length=4)
-    assert list(found) == plain_order(found)
-    rows = list(found)
+    itemsets = frequent_itemsets(baskets, 1, max_length=4)
+    assert list(itemsets) == plain_order(itemsets)
+    rows = list(itemsets)
     random.shuffle(rows)
     rows.sort(key=lambda row: len(row[0]))
     rows = [(tuple(random.sample(items, len(items))), count) for items, count in rows]
-    mixed = Itemsets(
+    shuffled = Itemsets(
         np.cumsum([0] + [len(items) for items, _ in rows]),
         np.array([item for items, _ in rows for item in items], np.int32),
         np.array([count for _, count in rows]),
         list(range(10)),
-        found.total,
+        itemsets.total,
         1,
     )
-    assert list(in_order(mixed)) == list(found)
+    assert list(in_order(shuffled)) == list(itemsets)
 
 
-def test_sets_that_agree_in_all_that_fits_a_number_are_told_apart_by_the_rest():
+def test_long_sets_that_are_equal_in_the_first_key_are_ordered_by_the_others():
     rng = np.random.default_rng(0)
     baskets = [[f"a{i}" for i in range(12)], *([f"b{i}"] for i in rng.permutation(5000))]
-    found = frequent_itemsets(baskets, 1, max_length=12)
-    assert list(found) == plain_order(found)
+    itemsets = frequent_itemsets(baskets, 1, max_length=12)
+    assert list(itemsets) == plain_order(itemsets)
 
 
 def sorted_by_python(sets, counts):
@@ -91,11 +91,11 @@ def sorted_by_python(sets, counts):
 @pytest.mark.parametrize("largest", [3, 70_000, 1 << 40])
 def test_sets_are_ordered_by_count_and_then_by_items(items, length, largest):
     rng = np.random.default_rng(0)
-    drawn = {
+    samples = {
         tuple(sorted([*range(length - 2), *rng.choice(np.arange(length - 2, items), 2, False)]))
         for _ in range(60)
     }
-    sets = rng.permutation(np.array(list(drawn), np.int32))
+    sets = rng.permutation(np.array(list(samples), np.int32))
     counts = rng.integers(1, largest, len(sets))
     assert canonical_order(sets, counts, items).tolist() == sorted_by_python(sets, counts)
 
@@ -113,12 +113,12 @@ def test_runs_in_lexicographic_order_are_merged_as_a_whole():
 
 
 @pytest.mark.parametrize("bits", [1, 2, 5])
-def test_codes_with_as_many_ones_come_in_the_order_of_their_positions(bits):
+def test_codes_with_equally_many_ones_are_in_the_order_of_positions(bits):
     codes = lexicographic_codes(bits).tolist()
     assert sorted(codes) == list(range(1 << bits))
     for size in range(bits + 1):
-        chosen = [code for code in codes if code.bit_count() == size]
-        positions = [[bit for bit in range(bits) if code >> bit & 1] for code in chosen]
+        group = [code for code in codes if code.bit_count() == size]
+        positions = [[bit for bit in range(bits) if code >> bit & 1] for code in group]
         assert positions == sorted(positions)
 
 
@@ -127,7 +127,7 @@ def test_codes_with_as_many_ones_come_in_the_order_of_their_positions(bits):
     [
         (["b", "a", "c"], [2, 1, 0]),
         (np.array([7, 3, 5]), [2, 1, 0]),
-        (["b", 1, "c"], [2, 0, 1]),  # no order among kinds: as they came
+        (["b", 1, "c"], [2, 0, 1]),  # mixed types: in the order of appearance
         (None, [2, 0, 1]),
     ],
 )
@@ -136,33 +136,33 @@ def test_rare_items_come_first_and_equally_frequent_ones_by_name(labels, order):
 
 
 @pytest.mark.parametrize("kind", ["closed", "maximal"])
-@pytest.mark.parametrize("density", [2, 5])  # found directly or among all sets
-def test_condensed_sets_come_in_the_order_of_all_sets(kind, density):
+@pytest.mark.parametrize("density", [2, 5])  # filtered from all sets, or found directly
+def test_condensed_sets_are_in_the_order_of_all_sets(kind, density):
     rng = np.random.default_rng(0)
     rows = [rng.choice(list("hgfedcba"), density, replace=False).tolist() for _ in range(80)]
     rows = [[*row, "z"] if "a" in row else row for row in rows]  # z alone is not closed
     baskets = from_lists(rows)
-    everything = condense(frequent_itemsets(baskets, 2), kind)
-    assert list(frequent_itemsets(baskets, 2, kind=kind)) == list(everything)
+    expected = condense(frequent_itemsets(baskets, 2), kind)
+    assert list(frequent_itemsets(baskets, 2, kind=kind)) == list(expected)
 
 
-def test_sets_that_do_not_fit_are_not_collected():
-    found = Collector(10**9, room=1000)
-    found.add(np.zeros((10, 3), np.uint16), np.ones(10))
+def test_sets_that_do_not_fit_into_memory_are_not_collected():
+    collector = Collector(10**9, room=1000)
+    collector.add(np.zeros((10, 3), np.uint16), np.ones(10))
     with pytest.raises(SearchStopped):
-        found.add(np.zeros((100, 3), np.uint16), np.ones(100))
-    assert found.is_full
+        collector.add(np.zeros((100, 3), np.uint16), np.ones(100))
+    assert collector.is_full
 
 
 @pytest.mark.parametrize("kind", ["all", "closed"])
-def test_a_result_that_does_not_fit_says_what_does(kind):
+def test_a_result_that_does_not_fit_into_memory_is_refused_with_a_remedy(kind):
     rng = np.random.default_rng(0)
     baskets = [rng.choice(30, 15, replace=False).tolist() for _ in range(200)]
     with pytest.raises(OptionError, match="more memory"):
         frequent_itemsets(baskets, 2, kind=kind, memory="300KB")
 
 
-# Not `ru_maxrss`, which a child inherits from the process that started it.
+# not `ru_maxrss`, which a child inherits from the process that started it
 _PEAK = """
 import pathlib, sys
 from hornbook.cli import main
@@ -172,17 +172,17 @@ print(status, int(peak) >> 10)
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux says its peak")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's peak memory")
 @pytest.mark.parametrize("support", ["0.5", "20"])
-def test_the_peak_is_what_was_asked_and_a_constant(tmp_path, support):
+def test_the_peak_memory_is_at_most_the_limit_and_a_constant(tmp_path, support):
     rng = np.random.default_rng(0)
     path = tmp_path / "baskets.dat"
     rows = (rng.choice(60, 25, replace=False) for _ in range(4_000))
     path.write_text("".join(" ".join(map(str, row)) + "\n" for row in rows))
     words = ["mine", str(path), "--min-support", support, "--memory", "40MB"]
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", _PEAK, *words], capture_output=True, text=True, check=True
     )
-    status, peak = map(int, done.stdout.split()[-2:])
+    status, peak = map(int, process.stdout.split()[-2:])
     assert status == (0 if support == "0.5" else 2)
     assert peak < 40 + 100

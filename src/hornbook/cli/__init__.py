@@ -1,7 +1,7 @@
-"""The command line: one file per command, imported only when it is the one asked for.
+"""The command line: one file per command, imported only if that command is run.
 
 A command file has `add_options(parser)` and `run(options)`, which returns the exit status or None;
-its line of help is in `COMMANDS`.  Whatever is slow to import is imported inside `run`.
+its line of help is in `COMMANDS`.  Slow imports are inside `run`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COMMANDS = {
     "pretrain": "pretrain a language model on raw text",
     "evaluate": "measure a trained run on labelled data, or a language model on texts",
     "predict": "answer for new data with a trained run",
-    "label": "propose names for unlabelled captchas",
+    "label": "propose names for unlabeled captchas",
     "make": "draw labelled captchas, or learn a vocabulary",
     "generate": "generate text with a language model",
     "mine": "mine frequent itemsets and association rules",
@@ -37,37 +37,37 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit status: 0, 2 (the user can fix it), 130 or 143."""
+    """Runs a command and returns its exit status: 0, 2 for a user's error, 130 or 143."""
     if None in (sys.stdin, sys.stdout, sys.stderr):  # one is closed
         from hornbook.cli.streams import open_missing
 
         open_missing()
     words = [str(word) for word in (sys.argv[1:] if arguments is None else arguments)]
-    while words and words[0] in ("--quiet", "--verbose"):  # in front of the command, too
+    while words and words[0] in ("--quiet", "--verbose"):  # also allowed before the command
         words = [*words[1:], words[0]] if words[1:2] and words[1][:2] != "--" else words[1:]
     if words[:2] == ["train", "pretraining"]:  # the same command
         words[:2] = ["pretrain"]
-    chosen = next((word for word in words if not word.startswith("-")), None)
+    name = next((word for word in words if not word.startswith("-")), None)
     verbose = "--verbose" in words
     try:
-        options = _parsed(make_parser([chosen] if chosen else [], words), words)
+        options = _parsed(make_parser([name] if name else [], words), words)
         with _output(options):
             status = _run(options)
         if sys.stdout is not None:
             sys.stdout.flush()  # so that a problem with it is reported here, not at Python's exit
         return status
     except Stopped as stopped:
-        again = ["hornbook", *words, *([] if "--resume" in words else ["--resume"])]
-        _say(f"hornbook: {stopped}\nContinue with:  {shlex.join(again)}")
+        command = ["hornbook", *words, *([] if "--resume" in words else ["--resume"])]
+        _print_error(f"hornbook: {stopped}\nContinue with:  {shlex.join(command)}")
         return stopped.exit_status
     except HornbookError as error:
         _traceback(verbose)
-        _say(f"hornbook: {error}")
+        _print_error(f"hornbook: {error}")
         return error.exit_status
     except KeyboardInterrupt:
-        _say("\nhornbook: stopped.")
+        _print_error("\nhornbook: stopped.")
         return 130
-    except BrokenPipeError:  # `hornbook ... | head` has read enough
+    except BrokenPipeError:  # the reader, such as `| head`, has exited
         _drop_output()
         return 0
     except Exception as error:
@@ -75,33 +75,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         message = message_of(error)
         if message is None:
-            raise  # a mistake of ours, see `run_program`
+            raise  # a bug, see `run_program`
         _drop_output()
         _traceback(verbose)
-        _say(f"hornbook: {message}")
+        _print_error(f"hornbook: {message}")
         return HornbookError.exit_status
 
 
 def run_program() -> int:
-    """Runs `main` as the program: a mistake of ours is one message, a traceback with --verbose."""
+    """Runs `main` as the program: a bug is one message, and a traceback with --verbose."""
     try:
         return main()
     except Exception as error:
         _traceback("--verbose" in sys.argv)
-        what = " ".join(str(error).split())[:500]
-        _say(
-            f"hornbook: internal error: {type(error).__name__}: {what}\n"
-            "This is a mistake of hornbook: run the command again with --verbose, and report it."
+        message = " ".join(str(error).split())[:500]
+        _print_error(
+            f"hornbook: internal error: {type(error).__name__}: {message}\n"
+            "This is a bug in hornbook: run the command again with --verbose, and report it."
         )
         return 1
 
 
-def make_parser(chosen: Collection[str] = COMMANDS, words: Sequence[str] = ()) -> Parser:
+def make_parser(names: Collection[str] = COMMANDS, words: Sequence[str] = ()) -> Parser:
     """Makes the parser of the command line.
 
     Args:
-        chosen: The commands whose options are needed; only their files are imported.
-        words: The words of the command line.
+        names: The commands whose options are needed; only their files are imported.
+        words: The command line.
     """
     parser = Parser(
         prog="hornbook",
@@ -112,7 +112,7 @@ def make_parser(chosen: Collection[str] = COMMANDS, words: Sequence[str] = ()) -
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, help_line in COMMANDS.items():
         command = commands.add_parser(name, help=help_line, description=help_line)
-        if name in chosen:
+        if name in names:
             from hornbook.cli.shared_options import add_output_options
 
             module = importlib.import_module(f"hornbook.cli.commands.{name}")
@@ -134,16 +134,16 @@ def _run(options: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _output(options: argparse.Namespace) -> Iterator[None]:
-    """Applies --quiet and --verbose to what is printed on standard error, here and in processes."""
+    """Applies --quiet and --verbose to standard error, in this process and its children."""
     variable = "HORNBOOK_QUIET" if options.quiet else "HORNBOOK_VERBOSE"
     before = os.environ.get(variable)
     if options.quiet or options.verbose:
         os.environ[variable] = "1"
     try:
         if options.verbose:
-            from hornbook.cli.verbose import noting_the_machine
+            from hornbook.cli.verbose import machine_notes
 
-            with noting_the_machine():
+            with machine_notes():
                 yield
         else:
             yield
@@ -158,16 +158,16 @@ def _traceback(verbose: bool) -> None:
     if verbose:
         import traceback
 
-        _say(traceback.format_exc().rstrip())
+        _print_error(traceback.format_exc().rstrip())
 
 
-def _say(message: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # standard error is full, or closed
+def _print_error(message: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # standard error is full or closed
         print(message, file=sys.stderr, flush=True)
 
 
 def _drop_output() -> None:
-    """Keeps Python from failing again at exit on what could not be written."""
+    """Redirects standard output to nowhere, so that flushing it at exit does not fail again."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -175,8 +175,8 @@ def _drop_output() -> None:
 def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
     """Parses the options of a command.
 
-    argparse ends a list of words (prompts, files) at the first option behind it; a command that
-    calls `set_defaults(words_of="prompts")` gets those behind options too.
+    argparse ends a list of words (prompts, files) at the first option after it; a command that
+    calls `set_defaults(words_of="prompts")` gets those after options too.
     """
     options, rest = parser.parse_known_args(words)
     name = getattr(options, "words_of", None)

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 @dataclass
 class CommandWords:
-    """What can follow a command.
+    """The words that can follow a command.
 
     Attributes:
         path: The words of the command: `("train", "images")`.
-        subcommands: Their help, by name.
-        arguments: The choices of its arguments; where there are none, files are completed.
-        flags: Their help, by name.
-        values: The choices of the flags that take a value; where there are none, files.
+        subcommands: Their help by name.
+        arguments: The choices of its arguments; if there are none, files are completed.
+        flags: Their help by name.
+        values: The choices of each flag that takes a value; if there are none, files.
     """
 
     path: tuple[str, ...]
@@ -108,7 +108,7 @@ SCRIPTS: dict[str, Callable[[Sequence[CommandWords]], str]] = {
 
 
 def _path_cases(commands: Sequence[CommandWords]) -> str:
-    """Follows the subcommands that were typed."""
+    """Returns shell code that follows the typed subcommands."""
     steps = " | ".join(f'"{_step(one)}"' for one in commands if one.path)
     return f"""        case "$path $word" in
             {steps}) path="${{path:+$path }}$word" ;;
@@ -116,7 +116,7 @@ def _path_cases(commands: Sequence[CommandWords]) -> str:
 
 
 def _list_cases(commands: Sequence[CommandWords]) -> str:
-    """Sets `list` to the words that may follow: values of an option, options, or arguments."""
+    """Returns shell code that sets `list` to the words that may follow."""
     values = [
         f'        "{one.name}:{flag}") list="{" ".join(choices)}" ;;'
         for one in commands
@@ -151,7 +151,7 @@ def _step(command: CommandWords) -> str:
 
 
 def _plain(text: str) -> str:
-    """A help line without what argparse would fill in."""
+    """Returns a help line without argparse's escapes."""
     return re.sub(r"%%", "%", " ".join(text.split()))
 
 

@@ -1,11 +1,11 @@
-"""`--config FILE`: options of a recipe from a TOML file, or from the `recipe.json` of a run.
+"""`--config FILE`: reads options of a recipe from a TOML file or the `recipe.json` of a run.
 
     # run.toml
     recipe = "text-matching"    # optional: a check
     epochs = 3
     learning_rate = 3e-5
 
-Options on the command line win over the file.
+Options on the command line override the file.
 """
 
 from __future__ import annotations
@@ -22,49 +22,49 @@ from hornbook.files import bounded_text
 from hornbook.recipes.fields import options_of, plain_value
 
 FLAG = "--config"
-MODEL_CONFIG = "model_config"  # an option of pretraining, which `--config` used to be
+MODEL_CONFIG = "model_config"  # an option of pretraining, which was called `--config` before 0.1.0
 MODEL_KEYS = {"model_type", "hidden_size", "vocab_size", "num_hidden_layers", "n_embd", "d_model"}
 
 
 def add_config(parser: argparse.ArgumentParser, recipe: Any, words: Sequence[str]) -> None:
-    """Adds `--config`, and makes the values of its file the defaults of the other options.
+    """Adds `--config`, whose file has the defaults of the other options.
 
     Args:
         parser: The parser of a command that has the options of the recipe.
-        recipe: Its class.
-        words: The words of the command line.
+        recipe: The class of the recipe.
+        words: The command line.
 
     Raises:
-        OptionError: the file cannot be read, is of another recipe, or has an unknown key or an
+        OptionError: the file cannot be read, is for another recipe, or has an unknown key or an
             invalid value.
     """
     parser.add_argument(
         FLAG,
         metavar="FILE",
         dest="config_file",
-        help="read options from a TOML file or the recipe.json of a run; options of the command "
-        "line win",
+        help="read options from a TOML file or the recipe.json of a run; options on the command "
+        "line override it",
     )
     if (file := _file_named(words)) is not None:
         parser.set_defaults(**read_config(Path(file), recipe))
 
 
 def read_config(file: Path, recipe: Any) -> dict[str, Any]:
-    """Reads the options in a file, checked as those of the recipe.
+    """Reads and checks the options of a recipe in a file.
 
     Raises:
         OptionError: see `add_config`.
     """
     values = _read(file)
-    named = values.pop("recipe", recipe.name)
-    if named != recipe.name:
-        raise OptionError(f"{file} is for the recipe {named!r}, not for {recipe.name}.")
+    name = values.pop("recipe", recipe.name)
+    if name != recipe.name:
+        raise OptionError(f"{file} is for the recipe {name!r}, not for {recipe.name}.")
     if isinstance(values.get("fields"), dict):  # recipe.json, of a run or of its model
         values = recipe.canonical_fields(values["fields"])
     options = {item.name: item for item in options_of(recipe)}
     if MODEL_CONFIG in options and values.keys() & MODEL_KEYS:
         return {MODEL_CONFIG: str(file)}
-    checked, problems = {}, []
+    canonical, problems = {}, []
     for key, value in values.items():
         item = options.get(key.replace("-", "_"))
         if item is None:
@@ -73,10 +73,10 @@ def read_config(file: Path, recipe: Any) -> dict[str, Any]:
         value = item.canonical(plain_value(value, item.kind))
         if problem := item.problem(value):
             problems.append(f"  {key} is {value!r}{problem}")
-        checked[item.name] = value
+        canonical[item.name] = value
     if problems:
         raise OptionError("\n".join([f"{file} cannot be used:", *problems]))
-    return checked
+    return canonical
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _file_named(words: Sequence[str]) -> str | None:
-    """Returns the value of `--config` on the command line."""
+    """Returns the value of `--config` on the command line, or None."""
     for number, word in enumerate(words):
         if word.startswith(f"{FLAG}="):
             return word.partition("=")[2]

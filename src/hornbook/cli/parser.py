@@ -1,4 +1,4 @@
-"""The command line's parser: a mistyped command, choice or option is answered with the nearest."""
+"""The parser of the command line, which suggests the closest command, choice or option."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ INVALID_CHOICE = re.compile(r"(?:argument (.+): )?invalid choice: '(.*)' \(choos
 
 
 class Parser(argparse.ArgumentParser):
-    """`argparse.ArgumentParser` that names what was probably meant; sub-parsers are of it too."""
+    """An `argparse.ArgumentParser` that suggests what was probably meant, as do its subparsers."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """As argparse's, but an unknown option ends here, where the known ones are known."""
-        options, left = super().parse_known_args(args, namespace)
-        for word in left:
+        """Extends argparse's method: refuses unknown options, and suggests the closest one."""
+        options, rest = super().parse_known_args(args, namespace)
+        for word in rest:
             if word.startswith("--") and len(word) > 2:
                 flag = word.partition("=")[0]
                 known = sorted(set(re.findall(r"--[a-z][a-z0-9-]*", self.format_help())))
                 self.error(f"Unknown option {flag}.  {_nearest(flag, known)}")
-        return options, left
+        return options, rest
 
     def error(self, message: str) -> NoReturn:
         """Prints one message, without the list of all options, and exits with status 2."""
@@ -36,6 +36,6 @@ class Parser(argparse.ArgumentParser):
 
 
 def _nearest(flag: str, known: Sequence[str]) -> str:
-    """The flag that was probably meant; nothing where none is near, for there are many."""
+    """Returns a sentence with the closest flag; "" if none is close, rather than a long list."""
     sentence = did_you_mean(flag, known)
     return sentence if sentence.startswith("Did you mean") else ""

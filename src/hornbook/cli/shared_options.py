@@ -32,7 +32,7 @@ def add_resume(parser: argparse.ArgumentParser) -> None:
         "--resume",
         action="store_true",
         help="continue an interrupted run; starts a new one if there is none, and does nothing if "
-        "it is finished, so that a scheduler may repeat the command",
+        "it is finished, so that a scheduler can repeat the command",
     )
 
 

@@ -1,4 +1,4 @@
-"""The three standard streams as a command finds them: closed, full, or of a narrow encoding."""
+"""Handles standard streams that are closed, full, or in an encoding without some characters."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from hornbook.files import system_message
 
 
 def open_missing() -> None:
-    """Gives each closed standard stream a file of its own.
+    """Opens a null device for each closed standard stream.
 
-    Else the next file that is opened gets its number, and what a library prints goes into it.
-    What is written on a closed standard output fails, as it does for any other program; messages
-    for a closed standard error are lost; a closed standard input is empty.
+    Otherwise the next file that is opened gets its descriptor, and what a library prints goes into
+    it.  Writing to a closed standard output still fails, as for any other program; messages for a
+    closed standard error are lost; a closed standard input is empty.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
@@ -29,12 +29,12 @@ def open_missing() -> None:
 
 
 def message_of(error: Exception) -> str | None:
-    """What to say when the system or a stream refuses; None for a mistake of ours."""
+    """Returns the message for an error of the system or a stream; None for a bug."""
     if isinstance(error, UnicodeEncodeError) and error.object[error.start : error.end]:
-        letter = error.object[error.start]
+        character = error.object[error.start]
         return (
-            f"Standard output is in {error.encoding}, which cannot show {letter!a}.\n"
-            "Files are written all the same.  To see it here, say  export PYTHONIOENCODING=utf-8"
+            f"Standard output is in {error.encoding}, which cannot encode {character!a}.\n"
+            "Files are written nevertheless.  To print it, use  export PYTHONIOENCODING=utf-8"
         )
     if isinstance(error, OSError) and error.errno == errno.EBADF and error.filename is None:
         return "Standard output is closed, so nothing can be printed.\nSend it to a file or a pipe."

@@ -1,4 +1,4 @@
-"""What `--verbose` notes besides the work: the machine before it, time and memory after it."""
+"""The notes of `--verbose`: the machine before the work, time and memory after it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hornbook.progress import note
 
 
 @contextlib.contextmanager
-def noting_the_machine() -> Iterator[None]:
-    """Notes what is installed, and at the end how long the work took and its peak memory."""
+def machine_notes() -> Iterator[None]:
+    """Notes what is installed, and at the end the time and the peak memory."""
     note("\n".join(f"{name}: {value}" for name, value in describe_installation()))
     start = time.monotonic()
     try:

@@ -1,4 +1,4 @@
-"""Baskets to itemsets to rules: NumPy only."""
+"""Association rule mining: from baskets to frequent itemsets to rules.  Needs only NumPy."""
 
 from hornbook.mining.baskets import Baskets
 from hornbook.mining.frequent import frequent_itemsets

@@ -12,13 +12,13 @@ from hornbook.mining.baskets import Baskets
 def apriori(baskets: Baskets, minimum: int, longest: int) -> dict[tuple[int, ...], int]:
     """Finds every frequent itemset, level by level.
 
-    A set can only be frequent when all its subsets are.  So the candidates of length
-    `k + 1` are made of two frequent sets of length `k` that differ in their last item, and
-    dropped when any of their subsets is missing; only then are they counted.
+    A set can only be frequent if all its subsets are.  So each candidate of length `k + 1` joins
+    two frequent sets of length `k` that differ in their last item, and is dropped if any of its
+    subsets is not frequent; only the others are counted.
 
     Args:
         baskets: The baskets.
-        minimum: The smallest count that is frequent.
+        minimum: Minimum count of a frequent set.
         longest: The maximum number of items in a set.
 
     Returns:
@@ -27,7 +27,7 @@ def apriori(baskets: Baskets, minimum: int, longest: int) -> dict[tuple[int, ...
     Reference: Agrawal and Srikant, Fast Algorithms for Mining Association Rules, 1994.
     """
     weights = np.ones(len(baskets), np.int64) if baskets.weights is None else baskets.weights
-    # One column of booleans per item: in which baskets it is.
+    # one column of booleans per item: the baskets that hold it
     owner = np.repeat(np.arange(len(baskets)), baskets.lengths)
     columns: dict[tuple[int, ...], np.ndarray] = {}
     for code in np.unique(baskets.codes).tolist():
@@ -41,10 +41,10 @@ def apriori(baskets: Baskets, minimum: int, longest: int) -> dict[tuple[int, ...
         frequent.update(level)
         candidates = {}
         for left, right in combinations(sorted(level), 2):
-            joined = (*left, right[-1])
-            if left[:-1] == right[:-1] and len(joined) <= longest:
-                subsets = combinations(joined, len(left))
+            candidate = (*left, right[-1])
+            if left[:-1] == right[:-1] and len(candidate) <= longest:
+                subsets = combinations(candidate, len(left))
                 if all(subset in level for subset in subsets):
-                    candidates[joined] = columns[left] & columns[right]
+                    candidates[candidate] = columns[left] & columns[right]
         columns = candidates
     return frequent

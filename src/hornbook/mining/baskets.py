@@ -1,4 +1,4 @@
-"""Baskets in columns: item codes one basket after the other, and the names of the items."""
+"""Baskets in columns: the item codes of one basket after another, and the names of the items."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Baskets:
     """Baskets of items.
 
     Attributes:
-        codes: `(entries,)` integers: the items of the first basket, of the second, ...; no
-            item twice in one basket.
-        lengths: `(baskets,)` items in each basket; 0 is allowed, an empty basket counts.
-        labels: the name of each code; codes that never occur may have one too.
-        weights: `(baskets,)` int64, how often each basket counts, or None: once each.
-        notes: what was read, dropped or merged, one sentence each.
+        codes: `(entries,)` integers: the items of the first basket, of the second, and so on; no
+            item occurs twice in a basket.
+        lengths: `(baskets,)`, number of items per basket; 0 is allowed: an empty basket counts.
+        labels: The name of each code; codes that never occur may have one too.
+        weights: `(baskets,)` int64, how often each basket counts; None for once each.
+        notes: What was read, dropped or merged, one sentence each.
     """
 
     codes: np.ndarray
@@ -42,17 +42,17 @@ class Baskets:
         return len(self.lengths) if self.weights is None else int(self.weights.sum())
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        """The items of one basket."""
+        """Returns the items of one basket."""
         end = int(self.lengths[: index + 1].sum())
         codes = self.codes[end - int(self.lengths[index]) : end]
         return tuple(self.labels[code] for code in codes)
 
     @classmethod
     def from_lists(cls, lists: Iterable[Iterable[Any]]) -> Baskets:
-        """Baskets from any iterable of iterables of hashable items.
+        """Makes baskets from any iterable of iterables of hashable items.
 
         Raises:
-            DataError: an item is None or not a number, or two look the same, like 1 and "1".
+            DataError: an item is None or NaN, or two items look the same, like 1 and "1".
         """
         sized: Any = lists if isinstance(lists, list | tuple) else list(lists)
         if not all(hasattr(kind, "__len__") for kind in set(map(type, sized))):
@@ -67,7 +67,7 @@ class Baskets:
 
 
 def refuse_twins(labels: Sequence[Any] | np.ndarray) -> None:
-    """Refuses items that differ but look the same, like 1 and "1"."""
+    """Raises DataError for items that differ but look the same, like 1 and "1"."""
     if isinstance(labels, np.ndarray):
         return
     names = {label for label in labels if isinstance(label, str)}
@@ -76,12 +76,12 @@ def refuse_twins(labels: Sequence[Any] | np.ndarray) -> None:
             if not isinstance(label, str) and str(label) in names:
                 raise DataError(
                     f"Among the items are {label!r} and {str(label)!r}: they look the same.\n"
-                    "Make them one kind, for example with str(item)."
+                    "Convert them to one type, for example with str(item)."
                 )
 
 
 def _refuse_booleans(items: list[Any]) -> None:
-    """Refuses lists of True and False: they are rows of a table, not names of items."""
+    """Raises DataError for lists of booleans, which are rows of a table rather than items."""
     if items and all(isinstance(item, bool | np.bool_) for item in items):
         raise DataError(
             "The items are all True or False.  If each list is a row of a table with a column for "
@@ -90,62 +90,64 @@ def _refuse_booleans(items: list[Any]) -> None:
 
 
 def without_items(baskets: Baskets, items: Collection[Any]) -> tuple[Baskets, set[Any]]:
-    """Returns the baskets without some items, and those of the items that occurred.
+    """Returns the baskets without `items`, and the items that occurred in them.
 
     An item may also be named by its text: `"7"` is the number 7.
     """
     codes = [code for code, label in enumerate(baskets.labels) if named(label, items) is not None]
-    dropped = np.isin(baskets.codes, codes)
-    there = {named(baskets.labels[code], items) for code in np.unique(baskets.codes[dropped])}
-    kept = ~dropped
+    is_excluded = np.isin(baskets.codes, codes)
+    occurring = {
+        named(baskets.labels[code], items) for code in np.unique(baskets.codes[is_excluded])
+    }
+    is_kept = ~is_excluded
     owner = np.repeat(np.arange(len(baskets)), baskets.lengths)
-    lengths = np.bincount(owner[kept], minlength=len(baskets))
-    return replace(baskets, codes=baskets.codes[kept], lengths=lengths), there
+    lengths = np.bincount(owner[is_kept], minlength=len(baskets))
+    return replace(baskets, codes=baskets.codes[is_kept], lengths=lengths), occurring
 
 
 def nearest_item(item: Any, labels: Iterable[Any]) -> str:
-    """A sentence with the items nearest to `item`, or with all when they are few."""
+    """Returns a sentence with the items closest to `item`, or with all if there are few."""
     names = sorted({str(label) for label in labels})
     if len(names) > 20:
         names = difflib.get_close_matches(str(item), names, n=3)
-    return did_you_mean(str(item), names) if names else "No item is called anything like it."
+    return did_you_mean(str(item), names) if names else "No item has a similar name."
 
 
 def named(label: Any, names: Collection[Any]) -> Any:
-    """The one of `names` that means `label`, as it is or as text; None if there is none."""
+    """Returns the one of `names` that equals `label`, as it is or as text; None if none does."""
     if label in names:
         return label
     return str(label) if str(label) in names else None
 
 
 def encode(items: list[Any]) -> tuple[np.ndarray, Any]:
-    """Codes from 0 for a flat list of items, and the item of each code.
+    """Encodes a flat list of items; returns codes from 0, and the item of each code.
 
-    Small whole numbers are their own codes; everything else gets its code from a dictionary.
+    Small integers are their own codes; other items get theirs from a dictionary.
 
     Raises:
-        DataError: an item is None or not a number (NaN).
+        DataError: an item is None or NaN.
     """
     try:
-        numbers = np.frombuffer(array("q", items), np.int64)  # only takes whole numbers
+        numbers = np.frombuffer(array("q", items), np.int64)  # accepts only integers
     except (TypeError, OverflowError):
         pass
     else:
         return encode_integers(numbers)
-    known = dict.fromkeys(items)
-    wrong = [item for item in known if item is None or item != item]
-    if wrong:
+    distinct = dict.fromkeys(items)
+    missing = [item for item in distinct if item is None or item != item]
+    if missing:
         raise DataError(
             f"{sum(item is None or item != item for item in items)} of the items are "
-            f"{wrong[0]!r}, which names no item.\nLeave them out before mining."
+            f"{missing[0]!r}, which is not an item.\nRemove them before mining."
         )
-    labels = list(known)
+    labels = list(distinct)
     code_of = dict(zip(labels, range(len(labels)), strict=True))
     return np.fromiter(map(code_of.__getitem__, items), np.int64, len(items)), labels
 
 
 def encode_integers(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Codes and labels for whole numbers: themselves when small, else their place when sorted."""
+    """Encodes integers as themselves if they are small, else by rank; returns codes and labels."""
     if not len(numbers):
         return numbers.astype(np.int64), np.empty(0, np.int64)
     lowest, highest = int(numbers.min()), int(numbers.max())
@@ -156,7 +158,7 @@ def encode_integers(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def without_repeats(codes: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Drops the second and later copies of an item in a basket."""
+    """Drops repetitions of an item in a basket; returns the new codes and lengths."""
     starts = np.zeros(len(codes) + 1, bool)
     starts[np.cumsum(lengths) - lengths] = True
     ascending = codes[1:] > codes[:-1]
@@ -164,20 +166,20 @@ def without_repeats(codes: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray,
     if ascending.all():
         return codes, lengths
     codes = sort_each(codes, lengths)
-    repeated = np.zeros(len(codes), bool)
-    np.equal(codes[1:], codes[:-1], out=repeated[1:])
-    repeated &= ~starts[:-1]
-    if repeated.any():
+    is_repetition = np.zeros(len(codes), bool)
+    np.equal(codes[1:], codes[:-1], out=is_repetition[1:])
+    is_repetition &= ~starts[:-1]
+    if is_repetition.any():
         before = np.zeros(len(codes) + 1, np.int64)
-        np.cumsum(repeated, out=before[1:])
+        np.cumsum(is_repetition, out=before[1:])
         ends = np.cumsum(lengths)
         lengths = lengths - (before[ends] - before[ends - lengths])
-        codes = codes[~repeated]
+        codes = codes[~is_repetition]
     return codes, lengths
 
 
 def sort_each(codes: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Sorts inside each basket."""
+    """Returns the codes, sorted within each basket."""
     result = codes.copy()
     for _, places in same_length(lengths):
         if places.shape[1] > 1:
@@ -188,20 +190,20 @@ def sort_each(codes: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 def same_length(
-    lengths: np.ndarray, most: int | None = None
+    lengths: np.ndarray, maximum: int | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Baskets of one length together, at most `most` at a time.
+    """Groups baskets by length, at most `maximum` at a time.
 
     Yields:
-        `(baskets,)` their numbers, and `(baskets, length)` where their items are.
+        Their indices, `(baskets,)`, and the positions of their items, `(baskets, length)`.
     """
     firsts = np.cumsum(lengths) - lengths
     narrow = lengths.astype(np.uint16) if lengths.max(initial=0) < 1 << 16 else lengths
     by_length = np.argsort(narrow, kind="stable")
-    sizes, numbers = np.unique(narrow.take(by_length), return_counts=True)
-    at = 0
-    for size, number in zip(sizes.tolist(), numbers.tolist(), strict=True):
-        for start in range(at, at + number, most or number):
-            baskets = by_length[start : min(start + (most or number), at + number)]
+    sizes, counts = np.unique(narrow.take(by_length), return_counts=True)
+    first = 0
+    for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
+        for start in range(first, first + count, maximum or count):
+            baskets = by_length[start : min(start + (maximum or count), first + count)]
             yield baskets, firsts.take(baskets)[:, None] + np.arange(size)
-        at += number
+        first += count

@@ -13,13 +13,13 @@ from hornbook.mining.hierarchy import with_categories
 
 @dataclass
 class Changes:
-    """Changes to baskets, and which of them changed anything.
+    """Changes to baskets, and which of them had an effect.
 
     Attributes:
-        exclude: items to leave out.
+        exclude: Items to leave out.
         categories: `{item: category}`, or None; see `hierarchy`.
-        excluded: the items of `exclude` that occurred.
-        categorized: whether any basket got a category.
+        excluded: The items of `exclude` that occurred.
+        categorized: Whether any basket got a category.
     """
 
     exclude: tuple[Hashable, ...] = ()
@@ -28,7 +28,7 @@ class Changes:
     categorized: bool = False
 
     def apply(self, baskets: Baskets) -> Baskets:
-        """The changed baskets."""
+        """Returns the changed baskets."""
         if self.exclude:
             baskets, excluded = without_items(baskets, self.exclude)
             self.excluded |= excluded
@@ -39,16 +39,16 @@ class Changes:
         return baskets
 
     def merge(self, other: Changes) -> None:
-        """Adds what the same changes met in other baskets."""
+        """Merges the effects of the same changes on other baskets."""
         self.excluded |= other.excluded
         self.categorized |= other.categorized
 
     def refuse_useless(self, labels: Iterable[Hashable]) -> None:
-        """Refuses changes that changed nothing: they are most likely misspelt.
+        """Checks that every change had an effect; one that has none is probably misspelled.
 
         Raises:
-            OptionError: an excluded item that is in no basket, with the nearest of `labels`.
-            DataError: categories of items that are all in no basket.
+            OptionError: an excluded item is in no basket; names the closest of `labels`.
+            DataError: no item with a category is in any basket.
         """
         for item in self.exclude:
             if item not in self.excluded:

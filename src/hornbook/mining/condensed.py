@@ -1,7 +1,7 @@
-"""Closed and maximal itemsets: fewer sets with the same information, or the largest ones only.
+"""Selects closed and maximal itemsets: the same information in fewer sets, or only the largest.
 
-A set is closed when every larger set is in fewer baskets, and maximal when no larger set
-is frequent.  Whether a larger set matters is decided by those with one more item.
+A set is closed if every superset is in fewer baskets, and maximal if no superset is frequent.
+It is enough to look at the supersets with one more item.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from hornbook.mining.itemset_index import index_of
 from hornbook.mining.itemsets import Itemsets
 
 KINDS = ("all", "closed", "maximal")
-# In sparse data, mining up to this many sets and filtering them is faster than `closed`;
-# see docs/LOG.md for the figures.
-MOST_FILTERED = 2_000_000
+# On sparse data, mining up to this many sets and filtering them is faster than `closed`; for the
+# measurements see docs/LOG.md.
+MAX_FILTERED = 2_000_000
 
 
 def condense(itemsets: Itemsets, kind: str) -> Itemsets:
-    """Selects the closed or the maximal sets among all frequent ones.
+    """Returns the closed or the maximal ones of all frequent sets.
 
     Args:
-        itemsets: All frequent sets (`kind="all"`, no limit on their length).
+        itemsets: All frequent sets (`kind="all"`, without a maximum length).
         kind: One of `KINDS`.
     """
     if kind == "all":

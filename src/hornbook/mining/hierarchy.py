@@ -1,8 +1,8 @@
-"""Items that belong to categories, which may belong to larger ones.
+"""Mines categories of items, which may belong to larger categories.
 
-Every basket also gets the categories of its items, so a category is mined like an item,
-and its support is the number of baskets with at least one of its items.  Sets that hold an
-item together with its own category say nothing new and are left out.
+Every basket also gets the categories of its items, so that a category is mined like an item, and
+its support is the number of baskets with at least one of its items.  Sets that hold both an item
+and a category of it are redundant and are left out.
 
 Reference: Srikant and Agrawal, Mining Generalized Association Rules, 1995.
 """
@@ -28,10 +28,10 @@ def read_categories(path: str, encoding: str | None = None) -> dict[str, str]:
 
     Args:
         path: CSV, TSV or another separator; see `hornbook.tabular`.
-        encoding: Python's name of it; None detects it.
+        encoding: A Python encoding name.  Defaults to detecting it.
 
     Raises:
-        DataError: a line without two columns, or an item with two categories.
+        DataError: a line does not have two columns, or an item has two categories.
     """
     problems: list[str] = []
 
@@ -65,7 +65,7 @@ def read_categories(path: str, encoding: str | None = None) -> dict[str, str]:
 
 
 def ancestors(categories: Mapping[Hashable, Hashable]) -> dict[Hashable, list[Hashable]]:
-    """Returns for each item all categories above it, nearest first.
+    """Returns all categories of each item, the nearest first.
 
     Args:
         categories: `{item: category}`; a category may itself be a key.
@@ -80,7 +80,7 @@ def ancestors(categories: Mapping[Hashable, Hashable]) -> dict[Hashable, list[Ha
         while step in categories:
             step = categories[step]
             if step == item or step in above:
-                raise DataError(f"The categories go in a circle: {item!r} is above itself.")
+                raise DataError(f"The categories form a cycle: {item!r} is its own ancestor.")
             above.append(step)
         result[item] = above
     return result
@@ -89,7 +89,7 @@ def ancestors(categories: Mapping[Hashable, Hashable]) -> dict[Hashable, list[Ha
 def _as_labels(
     categories: Mapping[Hashable, Hashable], labels: Sequence[Hashable]
 ) -> Mapping[Hashable, Hashable]:
-    """The same categories for items that are numbers, where they are named by their text."""
+    """Returns the categories with text keys replaced by the numeric items they mean."""
     names = set(labels)
     by_text = {str(label): label for label in labels if not isinstance(label, str)}
     if not by_text:
@@ -101,32 +101,32 @@ def _as_labels(
 
 
 def with_categories(baskets: Baskets, categories: Mapping[Hashable, Hashable]) -> Baskets:
-    """Adds to every basket the categories of its items."""
+    """Returns the baskets, each with the categories of its items added."""
     labels = [label.item() if isinstance(label, np.generic) else label for label in baskets.labels]
     above = ancestors(_as_labels(categories, labels))
     code_of = {label: code for code, label in enumerate(labels)}
     pairs = []
-    waiting = [label for label in labels if label in above]
-    for label in waiting:
+    queue = [label for label in labels if label in above]
+    for label in queue:
         for category in above[label]:
             if category not in code_of:
                 code_of[category] = len(labels)
                 labels.append(category)
                 if category in above:
-                    waiting.append(category)
+                    queue.append(category)
             pairs.append((code_of[label], code_of[category]))
     if not pairs:
         return baskets
-    related = np.array(sorted(set(pairs)), np.int64)
-    # Each entry is followed by its ancestors.
-    number = np.bincount(related[:, 0], minlength=len(labels))
-    start = np.cumsum(number) - number
-    copies = 1 + number.take(baskets.codes)
-    which = np.repeat(np.arange(len(baskets.codes)), copies)
-    turn = np.arange(len(which)) - np.repeat(np.cumsum(copies) - copies, copies)
-    own = baskets.codes.take(which)
-    above_code = related[:, 1].take(np.maximum(start.take(own) + turn - 1, 0), mode="clip")
-    codes = np.where(turn == 0, own, above_code)
+    relations = np.array(sorted(set(pairs)), np.int64)
+    # each entry is followed by its ancestors
+    counts = np.bincount(relations[:, 0], minlength=len(labels))
+    starts = np.cumsum(counts) - counts
+    copies = 1 + counts.take(baskets.codes)
+    entries = np.repeat(np.arange(len(baskets.codes)), copies)
+    turns = np.arange(len(entries)) - np.repeat(np.cumsum(copies) - copies, copies)
+    items = baskets.codes.take(entries)
+    above_codes = relations[:, 1].take(np.maximum(starts.take(items) + turns - 1, 0), mode="clip")
+    codes = np.where(turns == 0, items, above_codes)
     ends = np.zeros(len(baskets.codes) + 1, np.int64)
     np.cumsum(copies, out=ends[1:])
     basket_ends = np.cumsum(baskets.lengths)
@@ -136,7 +136,7 @@ def with_categories(baskets: Baskets, categories: Mapping[Hashable, Hashable]) -
 
 
 def without_relatives(itemsets: Itemsets, categories: Mapping[Hashable, Hashable]) -> Itemsets:
-    """Drops the sets that hold an item and one of its ancestors."""
+    """Returns the itemsets without those that hold an item and one of its ancestors."""
     labels = [itemsets.label_of(code) for code in range(len(itemsets.labels))]
     code_of = {label: code for code, label in enumerate(labels)}
     size = len(labels)

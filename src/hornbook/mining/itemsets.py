@@ -16,18 +16,18 @@ from hornbook.errors import require
 class Itemsets:
     """Frequent itemsets in columns, shortest first.
 
-    Set `i` is `items[offsets[i]:offsets[i + 1]]`, as codes into `labels`: two flat arrays,
-    the same layout as an Arrow list column, and no Python object per set.
+    Set `i` is `items[offsets[i]:offsets[i + 1]]`, as codes into `labels`: two flat arrays in the
+    layout of an Arrow list column, without a Python object per set.
 
     Attributes:
         offsets: `(sets + 1,)` int64.
         items: `(sum of lengths,)` int32.
-        counts: `(sets,)` int64: the baskets that hold the set, by weight.
-        labels: the item of each code.
-        total: the number of baskets, by weight.
-        minimum: the smallest count that was asked for.
+        counts: `(sets,)` int64, number of baskets that hold each set, by weight.
+        labels: The item of each code.
+        total: Number of baskets, by weight.
+        minimum: Minimum count of a frequent set.
         kind: `"all"`, `"closed"` or `"maximal"`.
-        notes: about a file that was mined in parts, one sentence each.
+        notes: Notes about a file that was mined in parts, one sentence each.
     """
 
     offsets: np.ndarray
@@ -43,7 +43,7 @@ class Itemsets:
         return len(self.counts)
 
     def __iter__(self) -> Iterator[tuple[tuple[Any, ...], int]]:
-        """The sets one by one, as (items, count): convenient and slow; see `to_arrow`."""
+        """Yields (items, count) for each set: convenient but slow, unlike `to_arrow`."""
         return ((self[index], count) for index, count in enumerate(self.counts.tolist()))
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
@@ -51,23 +51,23 @@ class Itemsets:
         return tuple(self.label_of(code) for code in codes.tolist())
 
     def label_of(self, code: int) -> Any:
-        """The name of an item as a plain Python value."""
+        """Returns the name of an item as a plain Python value."""
         label = self.labels[code]
         return label.item() if isinstance(label, np.generic) else label
 
     @property
     def lengths(self) -> np.ndarray:
-        """`(sets,)` items in each set."""
+        """Number of items in each set, `(sets,)`."""
         return np.diff(self.offsets)
 
     @property
     def supports(self) -> np.ndarray:
-        """`(sets,)` the share of baskets that hold each set."""
+        """Share of baskets that hold each set, `(sets,)`."""
         return self.counts / self.total
 
     @cached_property
     def by_length(self) -> list[tuple[int, np.ndarray]]:
-        """For each length the number of the first such set, and the sets as `(sets, length)`."""
+        """For each length, the index of the first such set and the sets as `(sets, length)`."""
         lengths = self.lengths
         matrices = []
         for length in np.unique(lengths).tolist():
@@ -77,7 +77,7 @@ class Itemsets:
         return matrices
 
     def take(self, indices: np.ndarray, *, kind: str | None = None) -> Itemsets:
-        """Some of the sets, in ascending order of `indices` so that lengths stay sorted."""
+        """Returns some of the sets; `indices` must ascend, so that lengths stay sorted."""
         from hornbook.mining.search.item_rows import runs
 
         lengths = self.lengths.take(indices)
@@ -93,7 +93,7 @@ class Itemsets:
         )
 
     def _repr_html_(self) -> str:
-        """The first sets as a table, for notebooks."""
+        """Returns the first sets as a table for notebooks."""
         from hornbook.report.notebook_table import html_table
 
         rows = (
@@ -103,11 +103,11 @@ class Itemsets:
         return html_table(("items", "count", "support"), rows, len(self))
 
     def to_dict(self) -> dict[frozenset[Any], int]:
-        """`{frozenset of items: count}`."""
+        """Returns `{frozenset of items: count}`."""
         return {frozenset(items): count for items, count in self}
 
     def to_pandas(self) -> Any:
-        """A pandas table with mlxtend's columns `support` and `itemsets`."""
+        """Returns a pandas DataFrame with mlxtend's columns, `support` and `itemsets`."""
         pandas = require("pandas", extra="tables")
         return pandas.DataFrame(
             {
@@ -119,7 +119,7 @@ class Itemsets:
         )
 
     def to_arrow(self) -> Any:
-        """A PyArrow table with `items` (lists), `count` and `support`."""
+        """Returns a PyArrow table with `items` (lists), `count` and `support`."""
         arrow = require("pyarrow", extra="tables")
         labels = self.labels if isinstance(self.labels, np.ndarray) else list(self.labels)
         try:

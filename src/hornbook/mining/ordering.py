@@ -1,13 +1,11 @@
-"""The order of itemsets: the same for the same answer, whatever way it was computed.
+"""Puts itemsets into a canonical order, whatever way they were computed.
 
-Shorter sets come first, among these the ones in more baskets, and among equals those whose
-items come first.  Items are ordered from rare to frequent, equally frequent ones by their names.
-Without this the order would depend on how many baskets are processed at a time, and so on the
-memory.
+Shorter sets come first, then more frequent ones, then those whose items come first.  Items are
+ordered from rare to frequent, and by name where they are equally frequent.  Without this the order
+would depend on the number of baskets processed at a time, and so on the memory.
 
-The search emits most sets in runs that are in lexicographic order already, one for each class;
-so only the first set of each run is compared with others, and what remains is a radix sort by
-count.
+The search emits most sets in runs that are already in lexicographic order, one per class; so only
+the first set of each run is compared with others, and the rest is a radix sort by count.
 """
 
 from __future__ import annotations
@@ -19,15 +17,15 @@ import numpy as np
 
 from hornbook.mining.itemsets import Itemsets
 
-# NumPy sorts 16-bit integers by radix, and wider ones by comparison.
+# NumPy uses radix sort for 16-bit integers, and comparisons for wider ones
 _DIGIT = 16
 
 
 def in_order(itemsets: Itemsets) -> Itemsets:
-    """The same itemsets in canonical order; the arrays of `itemsets` are overwritten.
+    """Returns the itemsets in canonical order; the arrays of `itemsets` are overwritten.
 
     Args:
-        itemsets: Frequent itemsets, shortest first, with all sets of one item among them.
+        itemsets: Frequent itemsets, shortest first, including all sets of one item.
     """
     if not len(itemsets):
         return itemsets
@@ -52,15 +50,15 @@ def in_order(itemsets: Itemsets) -> Itemsets:
 def canonical_order(
     sets: np.ndarray, counts: np.ndarray, items: int, starts: np.ndarray | None = None
 ) -> np.ndarray:
-    """`(sets,)` the order of sets of one length.
+    """Returns the order of sets of one length, `(sets,)`.
 
     Args:
-        sets: `(sets, length)` integers below `items`, ascending in each row, no row twice.
-        counts: `(sets,)` the baskets that hold each set.
-        items: The number of different items.
-        starts: `(runs,)` where runs begin, ascending from 0.  The sets of a run are in
-            lexicographic order, and no set of another run lies between them.  None: every set
-            is a run of its own.
+        sets: `(sets, length)` integers below `items`, ascending in each row; rows are distinct.
+        counts: `(sets,)`, number of baskets that hold each set.
+        items: Number of distinct items.
+        starts: `(runs,)`, where runs begin, ascending from 0.  The sets of a run are in
+            lexicographic order, and no set of another run belongs between them.  Defaults to a
+            run per set.
     """
     descending = counts.max() - counts
     if starts is None:
@@ -75,7 +73,7 @@ def canonical_order(
 
 
 def _lexicographic_order(sets: np.ndarray, items: int) -> np.ndarray:
-    """`(sets,)` the order of different rows: by the first column, then the second, ..."""
+    """Returns the lexicographic order of distinct rows, `(sets,)`."""
     width = max(1, (items - 1).bit_length())
     per_key = 63 // width
     keys = []
@@ -85,7 +83,7 @@ def _lexicographic_order(sets: np.ndarray, items: int) -> np.ndarray:
             key <<= width
             key |= sets[:, column]
         keys.append(key)
-    order = np.argsort(keys[0], kind="stable")  # takes advantage of runs that are in order
+    order = np.argsort(keys[0], kind="stable")  # takes advantage of sorted runs
     if len(keys) == 1:
         return order
     first = keys[0].take(order)
@@ -93,14 +91,14 @@ def _lexicographic_order(sets: np.ndarray, items: int) -> np.ndarray:
     is_tied = np.zeros(len(first), bool)
     is_tied[1:] |= is_same
     is_tied[:-1] |= is_same
-    tied = np.flatnonzero(is_tied)
-    rows = order.take(tied)
-    order[tied] = rows.take(np.lexsort([key.take(rows) for key in reversed(keys)]))
+    ties = np.flatnonzero(is_tied)
+    rows = order.take(ties)
+    order[ties] = rows.take(np.lexsort([key.take(rows) for key in reversed(keys)]))
     return order
 
 
 def _radix_order(numbers: np.ndarray) -> np.ndarray:
-    """The stable ascending order of integers from 0 on."""
+    """Returns the stable ascending order of non-negative integers."""
     order = np.argsort(numbers.astype(np.uint16), kind="stable")
     for shift in range(_DIGIT, int(numbers.max(initial=0)).bit_length(), _DIGIT):
         digits = (numbers >> shift).astype(np.uint16)
@@ -109,19 +107,19 @@ def _radix_order(numbers: np.ndarray) -> np.ndarray:
 
 
 def order_of_items(codes: np.ndarray, supports: np.ndarray, labels: Any = None) -> np.ndarray:
-    """The order of items: from rare to frequent, equally frequent ones by their names.
+    """Returns the order of items: from rare to frequent, equally frequent ones by name.
 
     Args:
-        codes: `(items,)` the code of each item, ascending.
-        supports: `(items,)` the baskets that hold each item.
-        labels: The name of each code.  None: the codes are the names.
+        codes: `(items,)`, the code of each item, ascending.
+        supports: `(items,)`, number of baskets that hold each item.
+        labels: The name of each code.  Defaults to the codes.
     """
     if labels is None:
         return np.argsort(supports, kind="stable")
     names = [labels[code] for code in codes.tolist()]
     names = [name.item() if isinstance(name, np.generic) else name for name in names]
     places = np.arange(len(names))
-    # Other objects, and strings among numbers, have no order but that in which they came.
+    # other objects, and mixtures of strings and numbers, keep their order of appearance
     if set(map(type, names)) in ({int}, {str}):
         places[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
     return np.lexsort((places, supports))

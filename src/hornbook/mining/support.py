@@ -1,4 +1,4 @@
-"""What "at least 7 % of 100 baskets" means, exactly."""
+"""Converts a minimum support into an exact count: 7 % of 100 baskets are 7."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from hornbook.errors import OptionError
 
 
 def exact(number: float) -> Fraction:
-    """The decimal number that was written, not the binary one next to it.
+    """Returns the decimal number that was written, not the binary one nearest to it.
 
     `0.07` is stored as 0.07000000000000000666; times 100 that is more than 7, and a set in
     7 of 100 baskets would be lost.
     """
     if isinstance(number, Rational | Decimal):
         return Fraction(number)
-    # The shortest text that means this number, of single precision too.
+    # the shortest text that means this number, in single precision too
     return Fraction(str(number))
 
 
 def minimum_count(min_support: float, total: int, items: int) -> int:
-    """The smallest number of baskets that satisfies `min_support`.
+    """Returns the smallest number of baskets that satisfies `min_support`.
 
     Args:
         min_support: A share of the baskets (a float, `0 < share <= 1`) or a number of
             baskets (an int).
-        total: The number of baskets, by weight.
-        items: The number of different items, for the message; 0: unknown.
+        total: Number of baskets, by weight.
+        items: Number of distinct items, for the message; 0 if unknown.
 
     Raises:
         OptionError: 0 or less, a share above 1, a count above `total`, or not a number.
@@ -47,7 +47,7 @@ def minimum_count(min_support: float, total: int, items: int) -> int:
         every = f"one of the {number} sets of the {items:,} items" if items else "set of items"
         raise OptionError(
             f"The minimum support is {min_support}: every {every} would count as frequent.\n"
-            f"Give a share of the baskets above 0, or a number of baskets from 1 on."
+            "Give a share of the baskets above 0, or a number of baskets of at least 1."
         )
     if not whole and min_support > 1:
         raise OptionError(

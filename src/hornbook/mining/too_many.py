@@ -1,4 +1,4 @@
-"""Refuses a search that would find too many itemsets, and suggests a support that works."""
+"""Stops a search that would find too many itemsets, and suggests a support that works."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class TooManyItemsetsError(OptionError):
 def refuse_too_many(
     baskets: Baskets, minimum: int, longest: int, limit: int, kind: str = "all"
 ) -> None:
-    """Stops early when the subsets of one large frequent set already exceed the limit.
+    """Checks early whether the subsets of one large frequent set already exceed the limit.
 
-    A frequent set of `n` items has `2 ** n - 1` frequent subsets.  Such a set is searched for
-    greedily: keep the baskets with the most frequent item, then among those ...
+    A frequent set of `n` items has `2 ** n - 1` frequent subsets.  Such a set is sought greedily:
+    keep the baskets with the most frequent item, and repeat among those.
 
     Raises:
         TooManyItemsetsError: there is such a set.
@@ -31,10 +31,10 @@ def refuse_too_many(
 
 
 def frequent_clique(baskets: Baskets, minimum: int, enough: int) -> int:
-    """The size of some large frequent set, at most `enough`."""
+    """Returns the size of some large frequent set, at most `enough`."""
     weights = np.ones(len(baskets), np.int64) if baskets.weights is None else baskets.weights
     if weights[baskets.lengths >= enough].sum() < minimum:
-        return 0  # the usual case: too few baskets are that long
+        return 0  # the usual case: too few baskets are long enough
     owners = np.repeat(np.arange(len(baskets)), baskets.lengths)
     codes = baskets.codes
     size = 0
@@ -61,14 +61,14 @@ def too_many(
     at_least: int = 0,
     kind: str = "all",
 ) -> TooManyItemsetsError:
-    """The error, with a support that was tried and works.
+    """Returns the error, with a support that was tried and works.
 
     Args:
         baskets, minimum, longest, limit: See `frequent_itemsets`.
-        collector: What the search had collected when it was stopped.
+        collector: What the search had collected when it stopped.
         entries: See `engine.mine`.
-        at_least: A number of itemsets that are known to be frequent.
-        kind: The kind that was asked for, when it is filtered from all itemsets.
+        at_least: Number of itemsets known to be frequent.
+        kind: The requested kind, if it is filtered from all itemsets.
     """
     is_full = collector is not None and collector.is_full
     limit = collector.count if collector is not None and is_full else limit
@@ -83,17 +83,17 @@ def too_many(
         number += f", and the {kind} ones alone cannot be searched for in the memory allowed"
         remedies += [] if works else ["a larger minimum support"]
     remedies.append("more memory" if is_full or kind != "all" else f"a higher limit than {limit:,}")
-    listed = f"{', '.join(remedies[:-1])}, or {remedies[-1]}"
+    alternatives = f"{', '.join(remedies[:-1])}, or {remedies[-1]}"
     return TooManyItemsetsError(
         f"At this support ({minimum:,} of {baskets.total:,} baskets) there are {number}.\n"
-        f"Try {listed}."
+        f"Try {alternatives}."
     )
 
 
 def _support_that_works(
     baskets: Baskets, minimum: int, longest: int, limit: int, entries: int
 ) -> tuple[int, bool]:
-    """A larger minimum count with at most `limit` itemsets, and whether it was found."""
+    """Returns a larger minimum count with at most `limit` itemsets, and whether one was found."""
     larger = minimum
     while larger < baskets.total:
         larger = min(2 * larger, baskets.total)

@@ -19,7 +19,7 @@ def commands():
 
 @pytest.fixture(scope="module")
 def complete(tmp_path_factory, commands):
-    """Completes a line as bash does when the tab key is pressed."""
+    """Completes a line as bash does on a tab."""
     bash = shutil.which("bash")
     if bash is None:
         pytest.skip("needs bash")
@@ -59,9 +59,7 @@ def test_bash_leaves_files_to_its_own_completion(complete):
 
 
 @pytest.mark.parametrize("shell", SCRIPTS)
-def test_each_script_has_every_command_and_is_valid_where_the_shell_is_there(
-    commands, shell, tmp_path
-):
+def test_each_script_has_every_command_and_is_valid_for_its_shell(commands, shell, tmp_path):
     script = SCRIPTS[shell](commands)
     assert all(name in script for name in (*COMMANDS, "--no-conditional"[2:], "double"))
     if shutil.which(shell):

@@ -1,4 +1,4 @@
-"""`hornbook convert`: from every layout to every other, and back to the same."""
+"""`hornbook convert`: between all layouts, and back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def vectors(folder):
     return ops.convert_to_numpy(model.model.mlm(model(IDS)))
 
 
-def test_a_way_through_all_layouts_changes_nothing(folder, capsys):
+def test_converting_through_all_layouts_changes_nothing(folder, capsys):
     expected = vectors(folder)
     for number, layout in enumerate(("google", "keras", "huggingface")):
         target = folder.with_name(f"{number}-{layout}")
@@ -44,7 +44,7 @@ def test_a_way_through_all_layouts_changes_nothing(folder, capsys):
         folder = target
 
 
-def test_every_layout_can_be_asked_for():
+def test_every_layout_is_a_choice():
     parser = argparse.ArgumentParser()
     convert.add_options(parser)
     for layout in LAYOUTS:
@@ -64,7 +64,7 @@ def test_the_same_model_is_written_to_the_same_bytes(folder, layout):
         assert file.read_bytes() == (targets[1] / file.name).read_bytes(), file.name
 
 
-def test_what_the_user_can_fix_is_said_without_a_traceback(folder, tmp_path, capsys):
+def test_user_errors_are_messages_without_a_traceback(folder, tmp_path, capsys):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     for words, message in (

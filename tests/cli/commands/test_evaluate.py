@@ -1,4 +1,4 @@
-"""`hornbook evaluate MODEL FILE`, as a person types it."""
+"""`hornbook evaluate MODEL FILE`."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def figures(capsys, *words):
     return json.loads(capsys.readouterr().out)
 
 
-def test_a_whole_file_is_read_in_windows(folder, corpus, capsys):
-    found = figures(capsys, folder, corpus, "--window", 8, "--stride", 6)
+def test_a_whole_file_is_scored_in_windows(folder, corpus, capsys):
+    metrics = figures(capsys, folder, corpus, "--window", 8, "--stride", 6)
     text = corpus.read_text("utf-8")
     score = hornbook.load(folder).score(text, window=8, stride=6)
-    assert found["tokens"] == len(score.token_ids) == 17
-    assert found["unknown_tokens"] == 1  # very
-    assert found["log_likelihood"] == pytest.approx(score.total)
-    assert found["perplexity"] == pytest.approx(score.perplexity)
-    # the first token, which nothing says, does not count
-    assert (found["characters"], found["bytes"]) == (len(text) - 1, len(text.encode()) - 3)
+    assert metrics["tokens"] == len(score.token_ids) == 17
+    assert metrics["unknown_tokens"] == 1  # very
+    assert metrics["log_likelihood"] == pytest.approx(score.total)
+    assert metrics["perplexity"] == pytest.approx(score.perplexity)
+    # the first token, which has no context, does not count
+    assert (metrics["characters"], metrics["bytes"]) == (len(text) - 1, len(text.encode()) - 3)
     for kind in ("character", "byte"):
-        mean = score.total / found[f"{kind}s"]
-        assert found[f"perplexity_per_{kind}"] == pytest.approx(math.exp(-mean))
-    assert 2 ** found["bits_per_byte"] == pytest.approx(found["perplexity_per_byte"])
-    assert (found["texts"], found["window"], found["stride"]) == (1, 8, 6)
+        mean = score.total / metrics[f"{kind}s"]
+        assert metrics[f"perplexity_per_{kind}"] == pytest.approx(math.exp(-mean))
+    assert 2 ** metrics["bits_per_byte"] == pytest.approx(metrics["perplexity_per_byte"])
+    assert (metrics["texts"], metrics["window"], metrics["stride"]) == (1, 8, 6)
     assert main(["evaluate", str(folder), str(corpus)]) == 0
     printed = capsys.readouterr()
     assert f"on {corpus}" in printed.out
@@ -56,32 +56,32 @@ def test_a_whole_file_is_read_in_windows(folder, corpus, capsys):
     assert "tokens" in printed.err
 
 
-def test_lines_and_answers_are_texts_of_their_own(folder, corpus, capsys, monkeypatch):
+def test_lines_and_rows_are_separate_texts(folder, corpus, capsys, monkeypatch):
     model = hornbook.load(folder)
     total = sum(score.total for score in model.score(LINES))
-    found = figures(capsys, folder, corpus, "--lines")
-    assert (found["texts"], found["tokens"]) == (4, 14)
-    assert found["log_likelihood"] == pytest.approx(total)
+    metrics = figures(capsys, folder, corpus, "--lines")
+    assert (metrics["texts"], metrics["tokens"]) == (4, 14)
+    assert metrics["log_likelihood"] == pytest.approx(total)
     rows = [{"prompt": "今天", "text": line} for line in LINES]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     file = corpus.with_suffix(".jsonl")
     file.write_text(lines, "utf-8")
     total = sum(score.total for score in model.score(LINES, prompts=["今天"] * 4))
-    found = figures(capsys, folder, file)
-    assert found["log_likelihood"] == pytest.approx(total)
-    assert found["characters"] == sum(map(len, LINES))
+    metrics = figures(capsys, folder, file)
+    assert metrics["log_likelihood"] == pytest.approx(total)
+    assert metrics["characters"] == sum(map(len, LINES))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("今天很好".encode())))
     assert figures(capsys, folder, "-")["tokens"] == 3
 
 
-def test_fewer_bits_are_shown_beside_float32(folder, corpus, capsys):
-    before = figures(capsys, folder, corpus)
-    assert before["dtype"] == "float32"
-    found = figures(capsys, folder, corpus, "--dtype", "bfloat16")
-    assert found["dtype"] == "bfloat16"
-    assert found["perplexity_of_float32"] == pytest.approx(before["perplexity"])
-    change = found["perplexity"] / before["perplexity"] - 1
-    assert found["perplexity_change"] == pytest.approx(change)
+def test_other_dtypes_are_compared_with_float32(folder, corpus, capsys):
+    reference = figures(capsys, folder, corpus)
+    assert reference["dtype"] == "float32"
+    metrics = figures(capsys, folder, corpus, "--dtype", "bfloat16")
+    assert metrics["dtype"] == "bfloat16"
+    assert metrics["perplexity_of_float32"] == pytest.approx(reference["perplexity"])
+    change = metrics["perplexity"] / reference["perplexity"] - 1
+    assert metrics["perplexity_change"] == pytest.approx(change)
     assert 0 < abs(change) < 0.05
     assert main(["evaluate", str(folder), str(corpus), "--dtype", "bfloat16"]) == 0
     printed = capsys.readouterr().out
@@ -108,9 +108,7 @@ def test_fewer_bits_are_shown_beside_float32(folder, corpus, capsys):
         ("e.txt", "今天很好", ["--application", "prefix_lm"], "give a .jsonl file"),
     ],
 )
-def test_what_cannot_be_measured_is_one_message(
-    folder, tmp_path, capsys, name, content, words, message
-):
+def test_invalid_input_is_one_message(folder, tmp_path, capsys, name, content, words, message):
     content = content if isinstance(content, bytes) else content.encode()
     (tmp_path / name).write_bytes(content)
     assert main(["evaluate", str(folder), str(tmp_path / name), *map(str, words)]) == 2
@@ -120,7 +118,7 @@ def test_what_cannot_be_measured_is_one_message(
     assert not printed.out
 
 
-def test_options_of_models_are_not_for_runs(tmp_path, capsys):
+def test_options_for_models_are_refused_for_runs(tmp_path, capsys):
     (tmp_path / "recipe.json").write_text("{}")
     assert main(["evaluate", str(tmp_path), "data", "--window", "8"]) == 2
     assert "--window is for language models" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`hornbook generate`, as a person types it."""
+"""`hornbook generate`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def generate(*words):
     return main(["generate", *map(str, words)])
 
 
-def test_one_prompt_is_written_as_it_comes(folder, capsys):
+def test_the_text_of_one_prompt_is_streamed(folder, capsys):
     import hornbook
 
     assert generate(folder, "今天", "--max-new-tokens", 5) == 0
@@ -35,25 +35,27 @@ def test_one_prompt_is_written_as_it_comes(folder, capsys):
     assert "characters in" in printed.err
 
 
-def test_the_folder_s_own_file_says_what_ends_a_text(folder, tmp_path, capsys):
+def test_generation_config_json_sets_the_stop_tokens(folder, tmp_path, capsys):
     import shutil
 
     import hornbook
 
-    written = hornbook.load(folder).generate("今天", max_new_tokens=9, details=True).token_ids
-    stop = int(written[3])
-    first = list(written).index(stop) + 1
-    told = shutil.copytree(folder, tmp_path / "told", ignore=shutil.ignore_patterns("manifest*"))
+    token_ids = hornbook.load(folder).generate("今天", max_new_tokens=9, details=True).token_ids
+    stop = int(token_ids[3])
+    first = list(token_ids).index(stop) + 1
+    configured = shutil.copytree(
+        folder, tmp_path / "told", ignore=shutil.ignore_patterns("manifest*")
+    )
     content = json.dumps({"eos_token_id": [1, stop], "max_new_tokens": 9, "num_beams": 1})
-    (told / "generation_config.json").write_text(content, "utf-8")
-    (told / "LICENSE").write_text("law", "utf-8")
-    model = hornbook.load(told)
+    (configured / "generation_config.json").write_text(content, "utf-8")
+    (configured / "LICENSE").write_text("law", "utf-8")
+    model = hornbook.load(configured)
     result = model.generate("今天", details=True)
     assert (result.token_ids.tolist(), result.finish_reason) == (
-        written[:first].tolist(),
+        token_ids[:first].tolist(),
         "stop_id",
     )
-    assert generate(told, "今天") == 0
+    assert generate(configured, "今天") == 0
     printed = capsys.readouterr()
     assert printed.out == result.text + "\n"
     assert f"generation_config.json: stop_ids [1, {stop}], max_new_tokens 9" in printed.err
@@ -64,7 +66,7 @@ def test_the_folder_s_own_file_says_what_ends_a_text(folder, tmp_path, capsys):
     assert (tmp_path / "again/LICENSE").read_text("utf-8") == "law"
 
 
-def test_several_prompts_are_json_lines(folder, capsys):
+def test_texts_of_several_prompts_are_json_lines(folder, capsys):
     options = ["--max-new-tokens", 4, "--temperature", 1.0, "--n", 2, "--seed", 7]
     assert generate(folder, "今天", "我们", *options) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -72,7 +74,7 @@ def test_several_prompts_are_json_lines(folder, capsys):
     assert all(row["finish_reason"] in ("max_new_tokens", "stop_id") for row in rows)
 
 
-def test_prompts_come_from_files_and_standard_input(folder, tmp_path, capsys, monkeypatch):
+def test_prompts_are_read_from_files_and_standard_input(folder, tmp_path, capsys, monkeypatch):
     file = tmp_path / "prompts.txt"
     file.write_text('今天\n\n{"prompt": "我们"}\n', "utf-8")
     out = tmp_path / "out.jsonl"
@@ -101,14 +103,14 @@ def test_prompts_come_from_files_and_standard_input(folder, tmp_path, capsys, mo
         (["今天", "--draft", "nowhere"], "nowhere"),
     ],
 )
-def test_what_cannot_be_written_is_one_message(folder, capsys, words, message):
+def test_invalid_requests_are_one_message(folder, capsys, words, message):
     assert generate(folder, *words) == 2
     printed = capsys.readouterr()
     assert message in printed.err
     assert not printed.out
 
 
-def test_a_broken_line_of_a_file_is_named(folder, tmp_path, capsys):
+def test_an_invalid_line_of_a_file_is_named(folder, tmp_path, capsys):
     file = tmp_path / "prompts.jsonl"
     file.write_text('{"prompt": "今天"}\n{"text": "我们"}\n', "utf-8")
     assert generate(folder, "--file", file) == 2
@@ -124,7 +126,7 @@ def test_prompts_of_a_json_array_are_its_rows(folder, tmp_path, capsys, indent):
     assert [row["prompt"] for row in rows] == ["今天", "我们"]
 
 
-def test_options_may_stand_before_the_prompts(folder, capsys):
+def test_options_may_precede_prompts(folder, capsys):
     assert generate(folder, "--max-new-tokens", 2, "今天", "--seed", 1, "我们") == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["prompt"] for row in rows] == ["今天", "我们"]
@@ -133,8 +135,8 @@ def test_options_may_stand_before_the_prompts(folder, capsys):
     assert "Unknown option --no-such-option" in capsys.readouterr().err
 
 
-def test_what_is_written_can_be_chosen_cut_out_and_ended(folder, tmp_path, monkeypatch):
-    asked = {}
+def test_constraints_and_stops_are_passed_on(folder, tmp_path, monkeypatch):
+    recorded = {}
 
     class Recorder:
         generation = None  # of generation_config.json
@@ -143,11 +145,11 @@ def test_what_is_written_can_be_chosen_cut_out_and_ended(folder, tmp_path, monke
             return True
 
         def stream(self, prompt, **options):
-            asked.update(options)
+            recorded.update(options)
             return iter(["written"])
 
         def generate_each(self, prompts, **options):
-            asked.update(options)
+            recorded.update(options)
             return iter([Result(0, np.array([5]), np.zeros(1), 0.0, "stop_id", "written")])
 
     monkeypatch.setattr("hornbook.pretrained.load", lambda folder, **options: Recorder())
@@ -156,7 +158,7 @@ def test_what_is_written_can_be_chosen_cut_out_and_ended(folder, tmp_path, monke
     ends = ["--stop", "从不", "--stop-token", "。", "--min-ends", 2, "--ignore-ends-before", 3]
     what = ["--choice", "很好", "--choice", "不好", "--bad-word", "很", "--prefix", "我"]
     assert generate(folder, "今天", *ends, *what, "--only-from", passages) == 0
-    assert asked == {
+    assert recorded == {
         "stop_strings": ["从不"],
         "stop_ids": ["。"],
         "min_ends": 2,
@@ -167,11 +169,11 @@ def test_what_is_written_can_be_chosen_cut_out_and_ended(folder, tmp_path, monke
         "only_from": ["我们很好", "天气不错"],
     }
     assert generate(folder, "今天", "--draft", folder, "--batch-size", 3) == 0
-    assert isinstance(asked["draft"], Recorder)
-    assert asked["batch_size"] == 3
+    assert isinstance(recorded["draft"], Recorder)
+    assert recorded["batch_size"] == 3
 
 
-def test_a_stream_that_nobody_reads_and_one_that_is_stopped_end_quietly(folder):
+def test_a_closed_and_an_interrupted_stream_end_quietly(folder):
     command = [sys.executable, "-m", "hornbook", "generate", str(folder), "今天"]
     options = ["--temperature", "1", "--ignore-ends-before", "2000", "--max-new-tokens", "2000"]
     for way, status in (("close", 0), ("interrupt", 130)):
@@ -183,7 +185,7 @@ def test_a_stream_that_nobody_reads_and_one_that_is_stopped_end_quietly(folder):
                 child.send_signal(signal.SIGINT)
                 child.stdout.read()
             child.stdout.close()
-            said = child.stderr.read().decode()
-        assert child.returncode == status, said
-        assert "Traceback" not in said
-        assert ("stopped" in said) == (way == "interrupt")
+            messages = child.stderr.read().decode()
+        assert child.returncode == status, messages
+        assert "Traceback" not in messages
+        assert ("stopped" in messages) == (way == "interrupt")

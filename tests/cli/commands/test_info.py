@@ -1,4 +1,4 @@
-"""`hornbook info`: what is installed, and what a folder holds."""
+"""`hornbook info`: the installation, and the contents of a folder."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def make_folder(tiny_transformer, tmp_path):
     return make
 
 
-def test_what_is_installed_is_shown(capsys):
+def test_the_installation_is_printed(capsys):
     assert main(["info"]) == 0
-    shown = capsys.readouterr().out
+    output = capsys.readouterr().out
     for word in (version("keras"), version("numpy"), platform.python_version()):
-        assert word in shown
+        assert word in output
 
 
 def test_the_installation_is_described_by_names_and_values():
@@ -50,17 +50,17 @@ def test_the_installation_is_described_by_names_and_values():
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_what_a_model_folder_holds_is_shown(make_folder, layout):
+def test_a_model_folder_is_described(make_folder, layout):
     folder = make_folder(layout)
     rows = dict(describe_folder(folder))
     expected = {
         "family": "bert",
         "layers": "2",
         "hidden size": "12",
-        "token rows": "40",
+        "token embeddings": "40",
         "condition": "3",
         "vocabulary": "7 WordPiece tokens, lower-cased",
-        "checksums": "every file is as it was written",
+        "checksums": "all files are correct",
     }
     assert expected.items() <= rows.items()
     if layout != "keras":
@@ -70,7 +70,7 @@ def test_what_a_model_folder_holds_is_shown(make_folder, layout):
         assert rows["layout"] == layout
 
 
-def test_each_part_that_cannot_be_read_says_why(make_folder, capsys):
+def test_each_unreadable_part_has_its_problem(make_folder, capsys):
     folder = make_folder()
     octets = bytearray((folder / "model.safetensors").read_bytes())
     octets[-1] ^= 1
@@ -86,7 +86,7 @@ def test_each_part_that_cannot_be_read_says_why(make_folder, capsys):
     assert "PROBLEM" in capsys.readouterr().out
 
 
-def test_damage_that_a_checkpoint_knows_of_is_shown_without_a_manifest(make_folder):
+def test_damage_is_found_by_a_checkpoints_own_checksums_without_a_manifest(make_folder):
     folder = make_folder("google")
     (folder / MANIFEST).unlink()
     assert dict(describe_folder(folder))["checksums"].startswith("no manifest.json")
@@ -97,7 +97,7 @@ def test_damage_that_a_checkpoint_knows_of_is_shown_without_a_manifest(make_fold
     assert dict(describe_folder(folder))["checksums"].startswith("PROBLEM")
 
 
-def test_a_problem_is_said_once_and_with_ten_names_at_most(make_folder, monkeypatch):
+def test_a_problem_is_reported_once_with_at_most_ten_names(make_folder, monkeypatch):
     folder = make_folder()
     entries = {f"file-{number:04}": {"bytes": 1, "sha256": ""} for number in range(1000)}
     (folder / MANIFEST).write_text(json.dumps(entries))
@@ -106,12 +106,12 @@ def test_a_problem_is_said_once_and_with_ten_names_at_most(make_folder, monkeypa
     assert "... and 990 more" in problem
 
     def fail(folder):
-        raise CheckpointError("Wrong:\n" + "".join(f"  x{n}\n" for n in range(99)) + "Mend it.")
+        raise CheckpointError("Wrong:\n" + "".join(f"  x{n}\n" for n in range(99)) + "Fix it.")
 
     for part in ("_weights", "_vocabulary"):
         monkeypatch.setattr(describing, part, fail)
     rows = dict(describe_folder(folder))
-    assert rows["weights"].splitlines()[10:] == ["  x9", "  ... and 89 more", "Mend it."]
+    assert rows["weights"].splitlines()[10:] == ["  x9", "  ... and 89 more", "Fix it."]
     assert rows["vocabulary"] == "PROBLEM: as above"
 
 
@@ -123,7 +123,7 @@ def test_files_that_no_manifest_lists_are_named(make_folder):
     assert dict(describe_folder(folder))["checksums"].startswith("PROBLEM")
 
 
-def test_a_folder_of_links_into_a_cache_is_as_good_as_any(make_folder, tmp_path):
+def test_a_folder_of_links_into_a_cache_is_described_as_any(make_folder, tmp_path):
     folder, links = make_folder(), tmp_path / "snapshots" / "0a1b"
     links.mkdir(parents=True)
     for file in folder.iterdir():
@@ -133,12 +133,12 @@ def test_a_folder_of_links_into_a_cache_is_as_good_as_any(make_folder, tmp_path)
     assert not any(value.startswith("PROBLEM") for _, value in rows)
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path, capsys):
+def test_a_missing_folder_is_named(tmp_path, capsys):
     assert main(["info", str(tmp_path / "nowhere")]) == 2
     assert "There is no folder" in capsys.readouterr().err
 
 
-def test_a_folder_without_a_vocabulary_says_what_that_means(make_folder):
+def test_a_folder_without_a_vocabulary_takes_token_ids(make_folder):
     folder = make_folder()
     (folder / "vocab.txt").unlink()
-    assert dict(describe_folder(folder))["vocabulary"] == "none: the model takes token ids"
+    assert dict(describe_folder(folder))["vocabulary"] == "none: the model takes token IDs"

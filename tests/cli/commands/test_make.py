@@ -12,16 +12,16 @@ def corpus(tmp_path):
     return tmp_path / "texts"
 
 
-def test_a_vocabulary_is_learned_measured_and_shown(corpus, tmp_path, capsys):
+def test_a_vocabulary_is_learned_measured_and_printed(corpus, tmp_path, capsys):
     out = tmp_path / "v"
     words = ["make", "vocabulary", str(corpus), "--out", str(out), "--size", "60"]
     assert main([*words, "--no-lowercase"]) == 0
-    shown = capsys.readouterr()
-    assert "WordPiece" in shown.out
-    assert "100.000%" in shown.out
-    assert "今|天|天|气" in shown.out
-    assert f"hornbook pretrain {corpus} --vocabulary {out}" in shown.out
-    assert "learning  18 documents" in shown.err
+    output = capsys.readouterr()
+    assert "WordPiece" in output.out
+    assert "100.000%" in output.out
+    assert "今|天|天|气" in output.out
+    assert f"hornbook pretrain {corpus} --vocabulary {out}" in output.out
+    assert "learning  18 documents" in output.err
     tokenizer = tokenizer_from_folder(out)
     assert "T" in tokenizer.tokens(range(tokenizer.vocabulary_size))
     assert main(words) == 2
@@ -31,8 +31,8 @@ def test_a_vocabulary_is_learned_measured_and_shown(corpus, tmp_path, capsys):
 def test_a_large_corpus_is_sampled_from_beginning_to_end(corpus, tmp_path, capsys):
     words = ["make", "vocabulary", str(corpus), "--out", str(tmp_path / "v"), "--size", "60"]
     assert main([*words, "--characters", "100"]) == 0
-    shown = capsys.readouterr()
-    assert "learning  9 documents" in shown.err
+    output = capsys.readouterr()
+    assert "learning  9 documents" in output.err
     tokens = tokenizer_from_folder(tmp_path / "v")
     assert tokens.unknown_token_id not in tokens.encode("今天 the weather").token_ids
 
@@ -46,7 +46,7 @@ def test_a_large_corpus_is_sampled_from_beginning_to_end(corpus, tmp_path, capsy
         (["{corpus}", "--kind", "bpe", "--lowercase"], "Byte pairs keep the case"),
     ],
 )
-def test_what_is_wrong_is_one_message_and_no_folder(corpus, tmp_path, capsys, words, message):
+def test_invalid_input_is_one_message_and_makes_no_folder(corpus, tmp_path, capsys, words, message):
     words = [word.format(corpus=corpus) for word in words]
     out = tmp_path / "v"
     assert main(["make", "vocabulary", *words, "--out", str(out)]) == 2

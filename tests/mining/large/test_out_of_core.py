@@ -14,7 +14,7 @@ from hornbook.mining.large.file_parts import fits
 
 @pytest.fixture
 def big_file(tmp_path):
-    """600 kB of baskets, so that parts of the smallest size, 64 kB, are ten."""
+    """600 kB of baskets: ten parts of the minimum size, 64 kB."""
     rng = np.random.default_rng(0)
     path = tmp_path / "big.dat"
     sizes = rng.integers(1, 12, 30_000)
@@ -24,7 +24,7 @@ def big_file(tmp_path):
 
 
 @pytest.mark.parametrize("support", [0.01, 450])
-def test_a_file_mined_in_parts_gives_what_it_gives_at_once(big_file, support):
+def test_a_file_mined_in_parts_has_the_same_itemsets_as_at_once(big_file, support):
     assert not fits(big_file, 1 << 20)
     assert fits(big_file, 1 << 30)
     at_once = frequent_itemsets(big_file, support)
@@ -34,20 +34,20 @@ def test_a_file_mined_in_parts_gives_what_it_gives_at_once(big_file, support):
     assert in_parts.total == at_once.total
 
 
-def test_names_and_quotes_survive_the_parts(tmp_path):
+def test_names_and_quotes_are_read_the_same_in_parts(tmp_path):
     path = tmp_path / "big.csv"
     lines = ['"salt, fine",bread', "milk,bread", 'milk,"salt, fine",jam'] * 5_000
     path.write_text("\n".join(lines))
-    found = frequent_itemsets(path, 0.3, memory=1 << 16)
+    itemsets = frequent_itemsets(path, 0.3, memory=1 << 16)
     assert (
-        found.to_dict()
+        itemsets.to_dict()
         == frequent_itemsets(
             [["salt, fine", "bread"], ["milk", "bread"], ["milk", "salt, fine", "jam"]] * 5_000, 0.3
         ).to_dict()
     )
 
 
-def test_a_support_that_cannot_be_is_refused_here_too(big_file):
+def test_an_invalid_support_is_refused_in_parts_too(big_file):
     for support in (0, 1.5, 10**9):
         with pytest.raises(OptionError):
             frequent_itemsets(big_file, support, memory="1MB")
@@ -79,28 +79,28 @@ def test_counting_given_sets_agrees_with_finding_them(lists, minimum):
 
 @pytest.fixture
 def big_table(tmp_path):
-    """A table of 200 kB: three ages, a colour, and a number that is sometimes missing."""
+    """A table of 200 kB: an age, a color, and a number that is sometimes missing."""
     rng = np.random.default_rng(1)
-    rows = ["age,colour,income"]
-    for age, colour, income in zip(
+    rows = ["age,color,income"]
+    for age, color, income in zip(
         rng.integers(18, 90, 12_000),
         rng.choice(["red", "green", "blue"], 12_000),
         rng.normal(3000, 900, 12_000).round(),
         strict=True,
     ):
-        rows.append(f"{age},{colour},{income if age % 7 else ''}")
+        rows.append(f"{age},{color},{income if age % 7 else ''}")
     path = tmp_path / "people.csv"
     path.write_text("\n".join(rows))
     return path
 
 
-def test_ranges_and_changes_are_the_same_in_parts_of_a_table(big_table):
+def test_ranges_and_changes_are_the_same_for_a_table_in_parts(big_table):
     options = {
         "table": True,
         "bins": 3,
         "missing": "drop",
-        "exclude": ["colour=green"],
-        "categories": {"colour=red": "warm", "colour=blue": "cold"},
+        "exclude": ["color=green"],
+        "categories": {"color=red": "warm", "color=blue": "cold"},
     }
     at_once = frequent_itemsets(big_table, 0.05, **options)
     in_parts = frequent_itemsets(big_table, 0.05, memory="1MB", **options)
@@ -112,7 +112,7 @@ def test_ranges_and_changes_are_the_same_in_parts_of_a_table(big_table):
         frequent_itemsets(big_table, 0.05, memory="1MB", table=True)
 
 
-def test_rows_of_one_basket_may_lie_in_different_parts(tmp_path):
+def test_rows_of_one_basket_may_be_in_different_parts(tmp_path):
     rng = np.random.default_rng(2)
     rows = [
         f"o{i},p{j}" for i, j in zip(*rng.integers(0, [[3000], [20]], (2, 30_000)), strict=True)
@@ -130,7 +130,7 @@ def test_rows_of_one_basket_may_lie_in_different_parts(tmp_path):
         frequent_itemsets(path, 0.1, memory="1MB", basket="order", item="product")
 
 
-def test_a_change_that_changes_nothing_in_any_part_is_refused(big_file):
+def test_a_change_without_effect_in_any_part_is_refused(big_file):
     for memory in ("1MB", "1GB"):
         with pytest.raises(OptionError, match="No basket has the item '4000'"):
             frequent_itemsets(big_file, 0.1, memory=memory, exclude=["4000"])
@@ -138,18 +138,18 @@ def test_a_change_that_changes_nothing_in_any_part_is_refused(big_file):
             frequent_itemsets(big_file, 0.1, memory=memory, categories={"4000": "rare"})
 
 
-def test_numbers_may_be_left_out_and_have_categories_by_their_text(big_file):
-    wanted = None
+def test_numeric_items_can_be_excluded_and_categorized_by_their_text(big_file):
+    expected = None
     for memory in ("1MB", "1GB"):
-        found = frequent_itemsets(
+        itemsets = frequent_itemsets(
             big_file, 0.1, memory=memory, exclude=["2"], categories={"1": "one", "3": "odd"}
         )
-        assert not any(2 in items for items, _ in found)
-        assert not any({1, "one"} <= set(items) for items, _ in found)
-        assert found.to_dict()[frozenset(["one"])] == found.to_dict()[frozenset([1])]
-        assert found.to_arrow().num_rows == len(found)
-        wanted = wanted or found.to_dict()
-        assert found.to_dict() == wanted
+        assert not any(2 in items for items, _ in itemsets)
+        assert not any({1, "one"} <= set(items) for items, _ in itemsets)
+        assert itemsets.to_dict()[frozenset(["one"])] == itemsets.to_dict()[frozenset([1])]
+        assert itemsets.to_arrow().num_rows == len(itemsets)
+        expected = expected or itemsets.to_dict()
+        assert itemsets.to_dict() == expected
 
 
 def test_parts_too_small_for_the_support_are_refused_at_once(tmp_path):
@@ -157,5 +157,7 @@ def test_parts_too_small_for_the_support_are_refused_at_once(tmp_path):
     rng = np.random.default_rng(0)
     rows = (rng.choice(30, 25, replace=False) for _ in range(3_000))
     path.write_text("".join(" ".join(map(str, row)) + "\n" for row in rows))
-    with pytest.raises(OptionError, match=r"part of .* baskets, 1 of which .*\nGive more memory"):
+    with pytest.raises(
+        OptionError, match=r"part of .* baskets, with a minimum count of 1,.*\nTry more"
+    ):
         frequent_itemsets(path, 0.0003, memory="64KB")

@@ -14,7 +14,7 @@ from hornbook.errors import DataError, HornbookError, OptionError
 from hornbook.mining import frequent_itemsets
 
 LISTS = [["a", "b"], ["a"], ["b", "a"], []]
-WANTED = {frozenset("a"): 3, frozenset("b"): 2, frozenset("ab"): 2}
+EXPECTED = {frozenset("a"): 3, frozenset("b"): 2, frozenset("ab"): 2}
 
 
 def objects(lists):
@@ -61,8 +61,8 @@ def grouped():
     ],
     ids=lambda baskets: f"{type(baskets).__module__}.{type(baskets).__name__}",
 )
-def test_lists_of_items_may_come_in_anything_that_holds_them(baskets):
-    assert frequent_itemsets(baskets, 2).to_dict() == WANTED
+def test_lists_of_items_may_be_in_any_container(baskets):
+    assert frequent_itemsets(baskets, 2).to_dict() == EXPECTED
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_lists_of_items_may_come_in_anything_that_holds_them(baskets):
         (polars.Series([["a"], None]), r"1 rows without a list \(rows 2\)"),
         (pyarrow.array([["a"], None]), r"1 rows without a list \(rows 2\)"),
         (pyarrow.table({"x": [["a"], None]}), r"Column 'x' has 1 rows without a list \(rows 2\)"),
-        (pandas.Series([["a", None], ["a"]]), "names no item"),
+        (pandas.Series([["a", None], ["a"]]), "is not an item"),
         (pandas.DataFrame({"order": [1, 2], "items": [["a"], ["b"]]}), "pass that column alone"),
         (grouped(), r"\.apply\(list\)"),
         (pandas.DataFrame({"a": [1]}).groupby("a"), r"\.apply\(list\)"),
@@ -87,8 +87,8 @@ def test_lists_of_items_may_come_in_anything_that_holds_them(baskets):
         (["a,b", "a"], "letters"),
         ([b"ab"], "letters"),
         (np.array(["a,b", "a"]), "letters"),
-        (np.array([1, 2]), "no matrix"),
-        (np.zeros((2, 2, 2)), "no matrix"),
+        (np.array([1, 2]), "not a matrix"),
+        (np.zeros((2, 2, 2)), "not a matrix"),
         (np.array([[1, 2], [0, 1]]), "only 0 and 1"),
         (np.array([[1, np.nan]]), "NaN"),
         (np.ma.array([[1, 0]], mask=[[False, True]]), "masked"),
@@ -102,12 +102,12 @@ def test_lists_of_items_may_come_in_anything_that_holds_them(baskets):
         ([["a", {"b": 1}]], "cannot be an item"),
         ([[1, "x"], ["1"]], "1 and '1': they look the same"),
         ([], "no baskets"),
-        (None, "not as NoneType"),
-        (b"a b", "not as bytes"),
-        (7, "not as int"),
+        (None, "not NoneType"),
+        (b"a b", "not bytes"),
+        (7, "not int"),
     ],
 )
-def test_what_holds_no_lists_is_refused_with_the_way_out(baskets, words):
+def test_what_is_not_lists_is_refused_with_a_remedy(baskets, words):
     with pytest.raises(DataError, match=words):
         frequent_itemsets(baskets, 1)
 
@@ -117,16 +117,16 @@ def test_empty_baskets_count_and_hold_no_itemset():
     assert (len(itemsets), itemsets.total) == (0, 2)
 
 
-def test_rows_without_a_list_are_left_out_when_asked():
-    found = frequent_itemsets(pandas.Series([["a"], None, ["a", "b"]]), 1, missing="drop")
-    assert found.to_dict() == frequent_itemsets([["a"], ["a", "b"]], 1).to_dict()
-    assert found.total == 2
+def test_rows_without_a_list_can_be_dropped():
+    itemsets = frequent_itemsets(pandas.Series([["a"], None, ["a", "b"]]), 1, missing="drop")
+    assert itemsets.to_dict() == frequent_itemsets([["a"], ["a", "b"]], 1).to_dict()
+    assert itemsets.total == 2
 
 
-def test_options_of_tables_mean_nothing_to_lists():
-    with pytest.raises(OptionError, match="basket, item: only for tables"):
+def test_options_for_tables_are_refused_for_lists():
+    with pytest.raises(OptionError, match="basket, item: for tables and files only"):
         frequent_itemsets(pandas.Series(LISTS), 1, basket="order", item="product")
-    with pytest.raises(OptionError, match="basket: only for tables"):
+    with pytest.raises(OptionError, match="basket: for tables and files only"):
         frequent_itemsets(LISTS, 1, basket="order")
 
 
@@ -134,7 +134,7 @@ def test_options_of_tables_mean_nothing_to_lists():
     "support", [np.int64(2), np.float32(0.5), Decimal("0.5"), Fraction(1, 2), np.uint8(2)]
 )
 def test_a_support_may_be_any_number(support):
-    assert frequent_itemsets(LISTS, support).to_dict() == WANTED
+    assert frequent_itemsets(LISTS, support).to_dict() == EXPECTED
 
 
 def test_a_share_of_single_precision_is_exact_on_the_boundary():
@@ -156,6 +156,6 @@ def test_a_share_of_single_precision_is_exact_on_the_boundary():
         {"exclude": "milk"},
     ],
 )
-def test_options_that_cannot_be_are_refused_in_one_sentence(options):
+def test_invalid_options_are_user_errors(options):
     with pytest.raises(HornbookError):
         frequent_itemsets(LISTS, **({"min_support": 1} | options))

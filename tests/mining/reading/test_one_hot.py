@@ -74,16 +74,16 @@ TABLES = {
 @pytest.mark.parametrize("kind", TABLES)
 @given(MATRICES, st.integers(1, 3), st.sampled_from([1, 10, 1 << 20]))
 @settings(max_examples=15, deadline=None)
-def test_a_table_of_yes_and_no_is_the_baskets_of_its_column_names(kind, rows, minimum, cells):
+def test_the_items_of_a_yes_no_table_are_its_column_names(kind, rows, minimum, cells):
     matrix = np.array(rows)
     if minimum > len(matrix):
         return
     baskets = [[f"item {place}" for place in np.flatnonzero(row)] for row in matrix]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(one_hot, "_CELLS", cells)
-        found = frequent_itemsets(TABLES[kind](matrix), minimum)
-    assert found.to_dict() == frequent_itemsets(baskets, minimum).to_dict()
-    assert found.total == len(matrix)
+        itemsets = frequent_itemsets(TABLES[kind](matrix), minimum)
+    assert itemsets.to_dict() == frequent_itemsets(baskets, minimum).to_dict()
+    assert itemsets.total == len(matrix)
 
 
 def with_gaps(kind):
@@ -111,12 +111,12 @@ def with_gaps(kind):
         *("sparse", "sparse, filled with NaN"),
     ],
 )
-def test_a_missing_value_is_named_with_column_and_rows_or_is_no_item(kind):
+def test_a_missing_value_is_refused_with_column_and_rows_or_dropped(kind):
     with pytest.raises(DataError, match=r"'b' has 2 missing values \(rows 2, 4\)"):
         frequent_itemsets(with_gaps(kind), 1)
-    found = frequent_itemsets(with_gaps(kind), 1, missing="drop").to_dict()
-    wanted = frequent_itemsets([["a", "b"], ["c"], ["a", "c"], ["a", "c"]], 1).to_dict()
-    assert found == wanted
+    itemsets = frequent_itemsets(with_gaps(kind), 1, missing="drop").to_dict()
+    expected = frequent_itemsets([["a", "b"], ["c"], ["a", "c"], ["a", "c"]], 1).to_dict()
+    assert itemsets == expected
 
 
 @pytest.mark.parametrize("last", [[2, 0, 1], [0.5, 0, 1], ["x", "y", "x"]])
@@ -137,16 +137,16 @@ def test_columns_with_the_same_name_are_refused():
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
-def test_a_wide_table_is_never_turned_into_python_values(library, monkeypatch):
+def test_a_wide_table_is_never_converted_to_python_values(library, monkeypatch):
     def refuse(*_):
         raise AssertionError("a column became a list")
 
-    held = np.random.default_rng(0).random((50, 2000)) < 0.02
-    frame = pandas.DataFrame(held, columns=[f"p{i}" for i in range(2000)])
+    matrix = np.random.default_rng(0).random((50, 2000)) < 0.02
+    frame = pandas.DataFrame(matrix, columns=[f"p{i}" for i in range(2000)])
     table = {
         "pandas": lambda: frame,
-        "polars": lambda: polars.DataFrame(held, schema=list(frame.columns)),
+        "polars": lambda: polars.DataFrame(matrix, schema=list(frame.columns)),
         "pyarrow": lambda: pyarrow.Table.from_pandas(frame),
     }[library]()
     monkeypatch.setattr("hornbook.mining.reading.tables.from_columns", refuse)
-    assert frequent_itemsets(table, 3).counts.max() == held.sum(axis=0).max()
+    assert frequent_itemsets(table, 3).counts.max() == matrix.sum(axis=0).max()

@@ -1,4 +1,4 @@
-"""Maximal sets: how many are held during the search."""
+"""Maximal sets: how many are in memory during the search."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ MINIMUM = 6
 
 @pytest.fixture(scope="module")
 def baskets():
-    """Dense baskets, in which many sets end a branch and are in others after all."""
-    held = np.random.default_rng(0).random((60, 24)) < 0.5
-    return [np.flatnonzero(row).tolist() for row in held]
+    """Dense baskets, in which many sets end a branch and are subsets of others after all."""
+    matrix = np.random.default_rng(0).random((60, 24)) < 0.5
+    return [np.flatnonzero(row).tolist() for row in matrix]
 
 
 @pytest.fixture(scope="module")
 def maximal(baskets):
-    """All sets are few, and the maximal ones are chosen from them."""
+    """The maximal sets, filtered from all sets, which are few."""
     return frequent_itemsets(baskets, MINIMUM, kind="maximal").to_dict()
 
 
 @pytest.fixture
-def looked_at(monkeypatch):
-    """The number of sets at hand each time those that are in others were left out.
+def set_counts(monkeypatch):
+    """The number of sets in memory each time that subsets were dropped.
 
-    The sets are searched for directly from here on, few at a time.
+    From here on, maximal sets are searched for directly, few at a time.
     """
-    monkeypatch.setattr(in_memory, "MOST_FILTERED", 0)
+    monkeypatch.setattr(in_memory, "MAX_FILTERED", 0)
     monkeypatch.setattr(closed, "_ENTRIES", 100)
     numbers = []
     without_subsets = bitsets.without_subsets
 
-    def noted(sets, sizes):
+    def recording(sets, sizes):
         numbers.append(len(sizes))
         return without_subsets(sets, sizes)
 
-    monkeypatch.setattr(bitsets, "without_subsets", noted)
+    monkeypatch.setattr(bitsets, "without_subsets", recording)
     return numbers
 
 
-def test_leaving_out_what_is_in_others_on_the_way_changes_nothing(
-    baskets, maximal, looked_at, monkeypatch
+def test_dropping_subsets_during_the_search_changes_nothing(
+    baskets, maximal, set_counts, monkeypatch
 ):
     start = closed._Search.__init__
 
@@ -56,11 +56,11 @@ def test_leaving_out_what_is_in_others_on_the_way_changes_nothing(
 
     monkeypatch.setattr(closed._Search, "__init__", narrow)
     assert frequent_itemsets(baskets, MINIMUM, kind="maximal").to_dict() == maximal
-    assert len(looked_at) > 2
+    assert len(set_counts) > 2
 
 
-def test_more_maximal_sets_than_the_limit_stop_the_search_on_its_way(baskets, maximal, looked_at):
+def test_more_maximal_sets_than_the_limit_stop_the_search_early(baskets, maximal, set_counts):
     limit = len(maximal) // 10
     with pytest.raises(OptionError, match=f"more than {limit} maximal itemsets so far"):
         frequent_itemsets(baskets, MINIMUM, kind="maximal", limit=limit)
-    assert max(looked_at) < len(maximal)
+    assert max(set_counts) < len(maximal)

@@ -1,4 +1,4 @@
-"""The engine against counting by hand, along every path through it, and on real baskets."""
+"""The engine against brute force, along every path through it, and on real baskets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hornbook.mining import Baskets, frequent, frequent_itemsets
+from hornbook.mining import Baskets, frequent_itemsets
 from hornbook.mining.search import (
     bit_columns,
     matrices,
@@ -22,43 +22,44 @@ from hornbook.mining.search import (
     triples,
 )
 from hornbook.mining.search.engine import mine
+from hornbook.mining.sources import in_memory
 
 BASKETS = st.lists(st.lists(st.integers(0, 8), max_size=9), min_size=1, max_size=20)
 DENSE_BASKETS = st.lists(st.sets(st.integers(0, 7), min_size=4), min_size=1, max_size=20)
 
 
-def by_hand(baskets, minimum, longest=99, weights=None):
-    """Counts every set there could be."""
+def by_brute_force(baskets, minimum, longest=99, weights=None):
+    """Counts every possible set."""
     weights = weights or [1] * len(baskets)
-    held = [frozenset(basket) for basket in baskets]
-    items = sorted(set(chain.from_iterable(held)))
+    sets = [frozenset(basket) for basket in baskets]
+    items = sorted(set(chain.from_iterable(sets)))
     counts = {}
     for length in range(1, min(longest, len(items)) + 1):
         for candidate in map(frozenset, combinations(items, length)):
-            count = sum(w for basket, w in zip(held, weights, strict=True) if candidate <= basket)
+            count = sum(w for basket, w in zip(sets, weights, strict=True) if candidate <= basket)
             if count >= minimum:
                 counts[candidate] = count
     return counts
 
 
 def by_engine(baskets, minimum, longest=99, weights=None, entries=1 << 20):
-    given = Baskets.from_lists([list(basket) for basket in baskets])
+    encoded = Baskets.from_lists([list(basket) for basket in baskets])
     weights = None if weights is None else np.array(weights)
     offsets, items, counts = mine(
-        given.codes, given.lengths, weights, minimum, longest, entries=entries
+        encoded.codes, encoded.lengths, weights, minimum, longest, entries=entries
     )
     sets = {}
     for i, count in enumerate(counts.tolist()):
         items_of_set = items[offsets[i] : offsets[i + 1]].tolist()
-        sets[frozenset(given.labels[code] for code in items_of_set)] = count
+        sets[frozenset(encoded.labels[code] for code in items_of_set)] = count
     assert len(sets) == len(counts)  # none twice
     return sets
 
 
 @given(st.one_of(BASKETS, DENSE_BASKETS), st.integers(1, 6), st.sampled_from([1, 2, 3, 99]))
 @settings(max_examples=150)
-def test_supports_are_those_of_counting_by_hand(baskets, minimum, longest):
-    assert by_engine(baskets, minimum, longest) == by_hand(baskets, minimum, longest)
+def test_itemsets_and_supports_equal_brute_force(baskets, minimum, longest):
+    assert by_engine(baskets, minimum, longest) == by_brute_force(baskets, minimum, longest)
 
 
 @pytest.mark.parametrize("layout", ["columns", "rows", "matrices", "matrices and triples"])
@@ -85,15 +86,15 @@ def test_neither_layout_nor_batches_nor_weights_change_the_result(
         patch.setattr(tail_pairs, "BATCH", batch)
         patch.setattr(tail_pairs, "CELLS_PER_PAIR", batch)
         superset_sums.bit_positions.cache_clear()
-        found = by_engine(baskets, minimum, weights=weights, entries=entries)
+        weighted = by_engine(baskets, minimum, weights=weights, entries=entries)
         plain = by_engine(baskets, minimum, entries=entries)
     superset_sums.bit_positions.cache_clear()
-    assert found == by_hand(baskets, minimum, weights=weights)
-    assert plain == by_hand(baskets, minimum)
+    assert weighted == by_brute_force(baskets, minimum, weights=weights)
+    assert plain == by_brute_force(baskets, minimum)
 
 
 @given(BASKETS, st.integers(1, 5))
-def test_the_readable_apriori_finds_the_same(baskets, minimum):
+def test_the_textbook_apriori_finds_the_same(baskets, minimum):
     if not any(baskets) or minimum > len(baskets):
         return
     fast = frequent_itemsets(baskets, minimum)
@@ -102,14 +103,14 @@ def test_the_readable_apriori_finds_the_same(baskets, minimum):
     assert short.to_dict() == frequent_itemsets(baskets, minimum, max_length=2).to_dict()
 
 
-def test_more_than_sixty_four_items_in_every_basket_are_no_trouble():
+def test_baskets_may_have_more_than_64_items():
     rng = np.random.default_rng(0)
     baskets = [rng.choice(90, 80, replace=False).tolist() for _ in range(40)]
     pairs = by_engine(baskets, 33, longest=3)
-    assert pairs == by_hand(baskets, 33, longest=3)
+    assert pairs == by_brute_force(baskets, 33, longest=3)
 
 
-def test_more_items_than_sixteen_bits_can_number_are_no_trouble():
+def test_there_may_be_more_items_than_16_bits_can_number():
     baskets = [[2 * i, 2 * i + 1] for i in range(40_000)] * 2
     itemsets = frequent_itemsets(baskets, 2)
     assert len(itemsets) == 3 * 40_000
@@ -120,7 +121,7 @@ def test_more_items_than_sixteen_bits_can_number_are_no_trouble():
 
 
 DATA = Path(os.environ.get("HORNBOOK_DATA", Path(__file__).parents[4] / "shared" / "data"))
-# From pyfim and mlxtend; the sums of all supports are pyfim's.
+# from pyfim and mlxtend; the sums of all supports are from pyfim
 REAL = [
     ("Groceries", 10, 13_492, None),
     ("Groceries", 5, 49_580, 562_109),
@@ -144,7 +145,7 @@ def real_baskets(name):
 
 
 @pytest.mark.parametrize(("name", "minimum", "number", "sum_of_counts"), REAL)
-def test_real_baskets_have_as_many_itemsets_as_other_programs_count(
+def test_real_baskets_have_as_many_itemsets_as_in_other_programs(
     name, minimum, number, sum_of_counts
 ):
     itemsets = frequent_itemsets(real_baskets(name), minimum)
@@ -155,7 +156,7 @@ def test_real_baskets_have_as_many_itemsets_as_other_programs_count(
 
 @pytest.mark.parametrize(("name", "minimum"), [("Groceries", 10), ("chess", 2_238), ("retail", 89)])
 @pytest.mark.parametrize(("kind", "letter"), [("all", "s"), ("closed", "c"), ("maximal", "m")])
-def test_every_set_and_support_is_that_of_pyfim(name, minimum, kind, letter):
+def test_sets_and_supports_equal_pyfim(name, minimum, kind, letter):
     fim = pytest.importorskip("fim", reason="compares with pyfim")
     baskets = real_baskets(name)
     theirs = fim.fpgrowth(baskets, target=letter, supp=-minimum, report="a")
@@ -164,9 +165,9 @@ def test_every_set_and_support_is_that_of_pyfim(name, minimum, kind, letter):
 
 
 @pytest.mark.parametrize(("kind", "letter"), [("closed", "c"), ("maximal", "m")])
-def test_what_is_found_directly_is_that_of_pyfim(kind, letter, monkeypatch):
+def test_condensed_sets_found_directly_equal_pyfim(kind, letter, monkeypatch):
     fim = pytest.importorskip("fim", reason="compares with pyfim")
-    monkeypatch.setattr(frequent, "MOST_FILTERED", 0)
+    monkeypatch.setattr(in_memory, "MAX_FILTERED", 0)
     baskets = real_baskets("chess")
     theirs = fim.fpgrowth(baskets, target=letter, supp=-2_300, report="a")
     ours = frequent_itemsets(baskets, 2_300, kind=kind)

@@ -15,7 +15,7 @@ def path(tmp_path):
     return path
 
 
-def test_the_memory_decides_whether_a_file_is_mined_in_parts(path):
+def test_the_memory_determines_whether_a_file_is_mined_in_parts(path):
     in_memory, in_parts = source_of(path, 1 << 30), source_of(path, 1 << 16)
     assert isinstance(in_memory, MemorySource)
     assert isinstance(in_parts, FilePartsSource)
@@ -23,13 +23,13 @@ def test_the_memory_decides_whether_a_file_is_mined_in_parts(path):
     assert list(in_memory.mine(question)) == list(in_parts.mine(question))
 
 
-def test_options_go_where_the_file_is_read(path):
+def test_options_for_reading_are_passed_on(path):
     source = source_of(path, 1 << 16, separator="space", missing="drop")
     assert source == FilePartsSource(path, {"separator": "space", "missing": "drop"})
     assert source_of(path, 1 << 16, spark=True) == SparkSource(str(path), {})
 
 
-def test_weights_belong_to_baskets_in_memory(path):
+def test_weights_need_baskets_in_memory(path):
     with pytest.raises(OptionError, match="in parts"):
         source_of(path, 1 << 16, weights=[1])
     with pytest.raises(OptionError, match="a Spark table"):

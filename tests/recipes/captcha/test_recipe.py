@@ -114,7 +114,7 @@ def test_info_says_what_a_run_reads(captcha_run, capsys):
     out = capsys.readouterr().out
     assert "PROBLEM" not in out
     assert "'characters': '12ABab'" in out
-    assert "every file is as it was written" in out
+    assert "all files are correct" in out
 
 
 def test_a_length_that_the_labels_do_not_have_is_one_message(captcha_data, tmp_path):

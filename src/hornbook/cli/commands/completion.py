@@ -1,4 +1,4 @@
-"""`hornbook completion bash|zsh|fish`: a script for tab completion, made from the parsers."""
+"""`hornbook completion bash|zsh|fish`: a script for tab completion, generated from the parsers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def words_of(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> list[CommandWords]:
-    """Returns what can follow each command, from its parser."""
+    """Returns the words that can follow each command, from its parser."""
     words = CommandWords(path)
     inner: list[CommandWords] = []
     for action in parser._actions:

@@ -35,27 +35,26 @@ def run(options: argparse.Namespace) -> None:
     for folder in folders:
         if folder.exists():
             raise HornbookError(
-                f"{folder} exists already, and nothing is written over.\n"
-                "Name another folder with --out."
+                f"{folder} exists already and is not overwritten.\nName another folder with --out."
             )
     out, data, from_scratch = folders
     print(f"Fine-tuning {tiny}, which comes with hornbook, to match texts by two criteria.")
-    print("hornbook generates the pairs itself; nothing is downloaded.\n")
+    print("The pairs are generated; nothing is downloaded.\n")
     write_demo_data(data, pairs_per_criterion=PAIRS, seed=options.seed, criteria=CRITERIA)
     _, config = read_config_file(model_folder(tiny))
     sizes = {name: config[name] for name in ("hidden_size", "num_hidden_layers")}
-    print("First, for comparison, a network of the same size from random weights.\n")
+    print("First, for comparison, a model of the same size trained from random weights.\n")
     other = TextMatching(seed=options.seed, **sizes, **FIELDS).fit(data, from_scratch)
     with without_notes():
         from_random = other.evaluate(data)["mean_f1"]
     print(f"\nNow {tiny}.\n")
     matching = TextMatching(pretrained=tiny, seed=options.seed, **FIELDS)
-    matching.references = {"A network of the same size, from random weights": from_random}
+    matching.references = {"A model of the same size, from random weights": from_random}
     matching.fit(data, out)
     with without_notes():
         metrics = matching.evaluate(data)
     columns, rows = matching.table(metrics)
-    print_table("Validation pairs, which it was not trained on", columns, rows)
+    print_table("Validation pairs", columns, rows)
     scores = [
         [f"from {tiny}", metrics["mean_f1"]],
         ["from random weights", from_random],
@@ -71,12 +70,12 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _folders(out: Path) -> list[Path]:
-    """Returns the folders of the run, of its data, and of the run it is compared with."""
+    """Returns the folders of the run, its data, and the run it is compared with."""
     return [out, *(out.with_name(f"{out.name}-{end}") for end in ("data", "from-scratch"))]
 
 
 def _free_folders(parent: Path) -> list[Path]:
-    """Returns folders with the first number for which none of them exists."""
+    """Returns folders with the first number for which none exists."""
     for number in itertools.count(1):
         folders = _folders(parent / f"demo-{number}")
         if not any(folder.exists() for folder in folders):

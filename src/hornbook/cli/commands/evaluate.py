@@ -27,8 +27,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "data",
         metavar="DATA",
         type=Path,
-        help="for a run labelled data, as for training; for a model a text file, or .jsonl with "
-        "`text` and optionally `prompt`; -: standard input",
+        help="for a run: labeled data, as for training; for a model: a text file, or .jsonl with "
+        "`text` and optionally `prompt`; - is standard input",
     )
     parser.add_argument(
         "--split",
@@ -58,12 +58,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--dtype",
         metavar="TYPE",
-        help="dtype of the weights, as variable_dtype of hornbook.load; others than float32 are "
-        "compared with it (default: float32)",
+        help="dtype of the weights, as variable_dtype of hornbook.load; compared with float32 "
+        "(default: float32)",
     )
     group = parser.add_argument_group("images")
     group.add_argument("--views", type=int, metavar="N", help="views to average: 1, 2 or 10")
-    group.add_argument("--report", type=Path, metavar="PAGE.html", help="write a page with images")
+    group.add_argument("--report", type=Path, metavar="PAGE.html", help="write an HTML report")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -76,17 +76,17 @@ def run(options: argparse.Namespace) -> None:
         raise OptionError(f"--{names[0]} is for language models, and {folder} is a trained run.")
     if options.split is not None and is_model:
         raise OptionError(f"--split is for runs, and {folder} is a model, measured on whole files.")
-    of_images = [name for name in ("views", "report") if getattr(options, name) is not None]
-    if of_images and is_model:
-        raise OptionError(f"--{of_images[0]} is for runs of images, and {folder} is a model.")
+    image_options = [name for name in ("views", "report") if getattr(options, name) is not None]
+    if image_options and is_model:
+        raise OptionError(f"--{image_options[0]} is for images runs, and {folder} is a model.")
     if is_model and len(options.folders) > 1:
-        raise OptionError("Only runs form an ensemble: name one model.")
+        raise OptionError("Only runs can form an ensemble: name one model.")
     title = f"{' + '.join(map(str, options.folders))} on {options.data}"
     _show(options, title, *(_of_model(options) if is_model else _of_run(options)))
 
 
 def _is_model(folder: Path) -> bool:
-    """Whether a folder is a model: neither a run, nor a model that only works with its recipe."""
+    """Whether a folder is a model, and not a run or a model that needs its recipe."""
     from hornbook.pretrained.opening.bundled import model_folder
     from hornbook.pretrained.opening.model_folder import CONFIG_NAMES
     from hornbook.recipes.recipe import read_saved
@@ -110,7 +110,7 @@ def _of_run(options: argparse.Namespace) -> tuple[Figures, list[str], list[list[
 
 
 def _of_model(options: argparse.Namespace) -> tuple[Figures, list[str], list[list[Any]]]:
-    """Returns metrics and table; with fewer bits than float32 beside those of float32."""
+    """Returns metrics and a table; other dtypes are compared with float32."""
     from hornbook.pretrained import load
     from hornbook.pretrained.opening.model_folder import policy
     from hornbook.pretrained.tasks.corpus_scoring import evaluate_corpus, read_corpus
@@ -119,7 +119,7 @@ def _of_model(options: argparse.Namespace) -> tuple[Figures, list[str], list[lis
     corpus = None
     dtypes = dict.fromkeys(["float32", options.dtype or "float32"])
     for dtype in dtypes:
-        policy(variable_dtype=dtype)  # errors come before anything is measured
+        policy(variable_dtype=dtype)  # raises before anything is measured
     for dtype in dtypes:
         model = load(
             options.folders[0],
@@ -128,18 +128,18 @@ def _of_model(options: argparse.Namespace) -> tuple[Figures, list[str], list[lis
             variable_dtype=dtype,
             ignore_config=options.ignore_config,
         )
-        masked = model.config.application == "encoder"
-        corpus = corpus or read_corpus(options.data, lines=bool(options.lines) or masked)
+        is_masked = model.config.application == "encoder"
+        corpus = corpus or read_corpus(options.data, lines=bool(options.lines) or is_masked)
         sizes = {"window": options.window, "stride": options.stride}
         metrics[dtype] = evaluate_corpus(model, corpus, **sizes)
         del model  # before the next one is loaded
-    return _with_change(metrics, "pseudo-" if masked else "")
+    return _with_change(metrics, "pseudo-" if is_masked else "")
 
 
 def _with_change(
     metrics: dict[str, Figures], kind: str
 ) -> tuple[Figures, list[str], list[list[Any]]]:
-    """Returns the metrics of the last dtype, and a table of all."""
+    """Returns the metrics of the last dtype, and a table of all dtypes."""
     *_, dtype = metrics
     names = {
         "texts": "texts",
@@ -161,12 +161,12 @@ def _with_change(
     ]
     figures = {"dtype": dtype, **metrics[dtype]}
     if dtype != "float32":
-        before = metrics["float32"]["perplexity"]
+        reference = metrics["float32"]["perplexity"]
         figures |= {
-            "perplexity_of_float32": before,
-            "perplexity_change": figures["perplexity"] / before - 1,
+            "perplexity_of_float32": reference,
+            "perplexity_change": figures["perplexity"] / reference - 1,
         }
-        rows.append(["change of perplexity", None, f"{figures['perplexity_change']:+.3%}"])
+        rows.append(["change in perplexity", None, f"{figures['perplexity_change']:+.3%}"])
     return figures, ["", *metrics], rows
 
 

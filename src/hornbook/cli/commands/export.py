@@ -29,4 +29,4 @@ def run(options: argparse.Namespace) -> None:
     words = ["export", str(options.run_folder), "--to", "onnx"]
     difference = export_onnx(model, file, metadata=metadata, elsewhere=words)
     print(f"{file}  {file.stat().st_size / 1e6:.2f} MB")
-    print(f"Checked with ONNX Runtime: the largest difference is {difference:.1g}")
+    print(f"Checked with ONNX Runtime: the maximum difference is {difference:.1g}")

@@ -6,9 +6,7 @@ import argparse
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--markdown", action="store_true", help="print the page of the documentation"
-    )
+    parser.add_argument("--markdown", action="store_true", help="print the documentation page")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from hornbook.cli.shared_options import add_ignore_config
 if TYPE_CHECKING:
     from hornbook.pretrained import Pretrained
 
-# option of the command -> what it is; the names are those of `hornbook.generation.Request`
+# option -> its type and help; the names are those of `hornbook.generation.Request`
 _NUMBERS = {
     "n": (int, "number of texts per prompt"),
     "max_new_tokens": (int, "maximum number of new tokens (default: 64)"),
@@ -27,24 +27,24 @@ _NUMBERS = {
     "seed": (int, "the same seed generates the same texts (default: 0)"),
     "best_of": (int, "sample this many texts and keep the n best"),
     "beams": (int, "number of beams (beam search)"),
-    "length_penalty": (float, "of beam search: values above 0 favor longer texts (default: 1)"),
+    "length_penalty": (float, "beam search: values above 0 favor longer texts (default: 1)"),
     "beam_groups": (int, "number of diverse groups of beams, with --diversity-penalty"),
-    "diversity_penalty": (float, "penalty for tokens that other groups of beams chose"),
+    "diversity_penalty": (float, "penalty for tokens chosen by other groups of beams"),
     "repetition_penalty": (float, "values above 1 penalize tokens that have already occurred"),
     "frequency_penalty": (float, "subtracted from a token for each time it was generated"),
-    "presence_penalty": (float, "subtracted from a token that was generated before"),
-    "no_repeat_ngram": (int, "no n-gram of this size is repeated"),
+    "presence_penalty": (float, "subtracted from a token that was generated already"),
+    "no_repeat_ngram": (int, "size of n-grams that are not repeated"),
     "degeneration_penalty": (float, "contrastive search, with --top-k"),
     "draft_tokens": (int, "number of tokens that the --draft model drafts per step (default: 4)"),
 }
-# flag -> field of `Request`, what it is; each may be repeated
+# flag -> field of `Request`, and its help; each may be repeated
 _TEXTS = {
     "stop": ("stop_strings", "stop before this text"),
     "stop_token": ("stop_ids", "stop at this token, instead of the model's own stop tokens"),
-    "bad_word": ("bad_words", "never generate this"),
-    "choice": ("one_of", "generate one of these, and nothing else"),
+    "bad_word": ("bad_words", "never generate this text"),
+    "choice": ("one_of", "generate exactly one of the choices"),
 }
-# options whose texts are known only at the end
+# options with which texts are known only at the end
 _NO_STREAM = {"n", "beams", "best_of", "degeneration_penalty"}
 
 
@@ -55,16 +55,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--file",
         metavar="FILE",
-        help="prompts, one per line, or JSON lines with `prompt` (-: stdin)",
+        help="prompts, one per line, or JSON lines with `prompt`; - is standard input",
     )
-    parser.add_argument("--out", metavar="FILE", type=Path, help="write JSON lines there")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="write JSON lines to this file")
     for name, (kind, help_line) in _NUMBERS.items():
         flag = "--" + name.replace("_", "-")
         parser.add_argument(flag, type=kind, metavar=kind.__name__.upper(), help=help_line)
     for name, (_, help_line) in _TEXTS.items():
         flag = "--" + name.replace("_", "-")
         parser.add_argument(flag, metavar="TEXT", action="append", help=help_line)
-    parser.add_argument("--prefix", metavar="TEXT", help="every text starts with this")
+    parser.add_argument("--prefix", metavar="TEXT", help="beginning of every generated text")
     parser.add_argument(
         "--only-from", metavar="FILE", help="extract the texts from these passages, one per line"
     )
@@ -79,13 +79,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=("causal_lm", "prefix_lm", "seq2seq"),
         help="application of the model (default: that of its family)",
     )
-    parser.add_argument("--family", help="read MODEL as this family")
+    parser.add_argument("--family", help="read MODEL as a model of this family")
     add_ignore_config(parser)
     parser.add_argument(
         "--dtype",
         default="float32",
         choices=("float32", "bfloat16", "float16", "int8", "int4"),
-        help="type of the weights (default: float32)",
+        help="dtype of the weights (default: float32)",
     )
 
 
@@ -100,14 +100,14 @@ def run(options: argparse.Namespace) -> None:
     prompts, settings = _prompts(options), _settings(options)
     model = _load(options, options.model)
     begin = time.perf_counter()
-    alone = len(prompts) == 1 and options.out is None and options.file is None
+    is_single = len(prompts) == 1 and options.out is None and options.file is None
     if model.generation is not None:
         if defaults := model.generation.described():
             note(f"generation_config.json: {defaults}")
         if model.generation.unused:
             note(f"generation_config.json, not used: {', '.join(model.generation.unused)}")
     can_stream = not _NO_STREAM & settings.keys() and model.streams(**settings)
-    if alone and options.draft is None and can_stream:
+    if is_single and options.draft is None and can_stream:
         amount = _stream(model, prompts[0], settings)
     else:
         if options.draft is not None:
@@ -115,7 +115,7 @@ def run(options: argparse.Namespace) -> None:
         results = model.generate_each(
             prompts, details=True, batch_size=options.batch_size, **settings
         )
-        if alone and settings.get("n", 1) == 1:
+        if is_single and settings.get("n", 1) == 1:
             result = next(results)
             print(result.text)
             amount = f"{len(result.token_ids):,} tokens"
@@ -125,7 +125,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    """Returns the options that are set, by the names of `Request`."""
+    """Returns the options that are set, by their names in `Request`."""
     settings = {name: getattr(options, name) for name in _NUMBERS}
     settings |= {field: getattr(options, name) for name, (field, _) in _TEXTS.items()}
     settings["forced_prefix"] = options.prefix
@@ -148,7 +148,7 @@ def _load(options: argparse.Namespace, folder: Path) -> Pretrained:
 
 
 def _stream(model: Pretrained, prompt: str, settings: dict[str, Any]) -> str:
-    """Prints one text while it is generated, and returns its length in words."""
+    """Prints a text while it is generated; returns its length, such as `12 characters`."""
     length = 0
     for piece in model.stream(prompt, **settings):
         length += len(piece)
@@ -158,7 +158,7 @@ def _stream(model: Pretrained, prompt: str, settings: dict[str, Any]) -> str:
 
 
 def _lines(out: Path | None, prompts: Sequence[str], results: Iterator[Any]) -> str:
-    """Prints or writes each text as soon as its batch is done, and returns the number of tokens."""
+    """Prints or writes each text as soon as its batch is done; returns the number of tokens."""
     import sys
 
     from hornbook.data.readers.answer_files import print_answers, write_answers
@@ -224,7 +224,7 @@ def _lines_of(source: str) -> list[str]:
 
 
 def _numbered_lines(source: str) -> list[tuple[int, str]]:
-    """Returns the lines of a text file that are not blank, each with its number."""
+    """Returns the numbered lines of a text file that are not blank."""
     from hornbook.data.readers.problems import Problems
     from hornbook.data.readers.text_lines import text_lines
 

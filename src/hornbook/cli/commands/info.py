@@ -1,4 +1,4 @@
-"""`hornbook info [FOLDER]`: status 2 where it finds a problem."""
+"""`hornbook info [FOLDER]`: the exit status is 2 if there is a problem."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     if options.folder is None:
         from hornbook.installation import describe_installation
 
-        print_table("hornbook here", ["", ""], describe_installation())
+        print_table("Installation", ["", ""], describe_installation())
     else:
         from hornbook.describing import PROBLEM, describe_folder
 

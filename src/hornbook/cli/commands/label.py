@@ -59,15 +59,17 @@ def _label(options: argparse.Namespace) -> None:
     if options.out is not None:
         check_ending(options.out)
     if not 0 <= options.min_confidence <= 1:
-        raise OptionError(f"--min-confidence {options.min_confidence}: expected a share of 0 to 1.")
+        raise OptionError(
+            f"--min-confidence is {options.min_confidence}; expected a number from 0 to 1."
+        )
     recipe = open_run(options.run_folder)
     if recipe.name != "captcha":
         raise OptionError(f"{options.run_folder} is a {recipe.name} run, not a captcha run.")
     images = find_images(options.folder)
-    named = mend(options.folder)
-    paths = [path for path in images if path not in named and is_inside(path, options.folder)]
-    if count := sum(path in named for path in images):
-        note(f"{count:,} images were named by an earlier call and keep their names.")
+    renamed = mend(options.folder)
+    paths = [path for path in images if path not in renamed and is_inside(path, options.folder)]
+    if count := sum(path in renamed for path in images):
+        note(f"{count:,} images were renamed by an earlier call and keep their names.")
     if count := sum(not is_inside(path, options.folder) for path in images):
         note(f"{count:,} images are behind links to other folders and keep their names.")
     if not paths:
@@ -81,15 +83,15 @@ def _label(options: argparse.Namespace) -> None:
     if options.out is not None:
         write_answers(options.out, answers)
         print(f"{len(answers):,} proposals in {options.out}")
-    sure = [
+    confident = [
         (path, answer["text"])
         for path, answer in zip(paths, answers, strict=True)
         if answer["error"] is None and answer["confidence"] >= options.min_confidence
     ]
-    renamings = named_after(sure)
-    _print(answers, len(sure) - len(renamings), options)
+    renamings = named_after(confident)
+    _print(answers, len(confident) - len(renamings), options)
     if not options.apply:
-        print(f"{len(renamings):,} of {len(paths):,} would be renamed; nothing was.  Add --apply.")
+        print(f"{len(renamings):,} of {len(paths):,} would be renamed.  Add --apply to do so.")
         return
     _apply(renamings, options.folder, len(paths))
 
@@ -102,24 +104,24 @@ def _apply(renamings: Any, folder: Path, total: int) -> None:
     if not renamings:
         print("Nothing to rename.")
         return
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
-    undo_file = folder / f"undo-{now}.csv"
-    done = rename(renamings, undo_file)
-    print(f"{done:,} of {total:,} images have a new name.")
+    time = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
+    undo_file = folder / f"undo-{time}.csv"
+    count = rename(renamings, undo_file)
+    print(f"{count:,} of {total:,} images have a new name.")
     print(f"Undo    hornbook label RUN {folder} --undo {undo_file}")
 
 
 def _print(answers: list[dict[str, Any]], unfit: int, options: argparse.Namespace) -> None:
-    """Prints the least confident proposals, for a person to check."""
+    """Prints the least confident proposals, for the user to check."""
     from hornbook.progress import note, print_table
 
     for answer in answers:
         if answer["error"] is not None:
             note(f"{answer['error']}  It keeps its name.")
-    read = [answer for answer in answers if answer["error"] is None]
-    least = sorted(read, key=lambda answer: answer["confidence"])[:SHOWN]
+    proposals = [answer for answer in answers if answer["error"] is None]
+    least = sorted(proposals, key=lambda answer: answer["confidence"])[:SHOWN]
     print_table(
-        f"The {len(least)} least confident",
+        f"The {len(least)} least confident proposals",
         ["file", "text", "confidence", "renamed"],
         [
             [
@@ -132,13 +134,13 @@ def _print(answers: list[dict[str, Any]], unfit: int, options: argparse.Namespac
         ],
     )
     if unfit:
-        note(f"{unfit:,} texts have characters that file names cannot have: use --out.")
+        note(f"{unfit:,} texts have characters that are not allowed in file names: use --out.")
 
 
 def _undo(file: Path, folder: Path) -> None:
     from hornbook.data.images.renaming import undo
 
-    done, failed = undo(file, folder)
-    print(f"{done:,} images have their old names again.")
-    if failed:
-        print(f"{failed:,} have not: the file is gone, or the old name is taken.")
+    restorations, failures = undo(file, folder)
+    print(f"{restorations:,} images have their old names again.")
+    if failures:
+        print(f"{failures:,} do not: the file is gone, or the old name is taken.")

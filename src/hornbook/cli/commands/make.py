@@ -22,11 +22,11 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _add_captcha_options(kinds: argparse._SubParsersAction[Any]) -> None:
-    purpose = "draw labelled captchas, each named after its text"
+    purpose = "draw labeled captchas, each named after its text"
     captchas = kinds.add_parser("captchas", help=purpose, description=purpose)
     captchas.add_argument("folder", metavar="FOLDER", type=Path, help="a new folder")
     captchas.add_argument(
-        "--count", metavar="N", type=int, default=1000, help="how many (default: 1000)"
+        "--count", metavar="N", type=int, default=1000, help="number of images (default: 1000)"
     )
     captchas.add_argument(
         "--style",
@@ -90,7 +90,9 @@ def _add_vocabulary_options(kinds: argparse._SubParsersAction[Any]) -> None:
         help="characters to learn from, spread over the corpus (default: 200 million)",
     )
     vocabulary.add_argument(
-        "--text-field", default="text", help="in JSON lines and Parquet (default: text)"
+        "--text-field",
+        default="text",
+        help="name of the text in JSON lines and Parquet (default: text)",
     )
     vocabulary.add_argument(
         "--lines", action="store_true", help="treat each line of a text file as a document"
@@ -125,7 +127,7 @@ def _make_vocabulary(options: argparse.Namespace) -> None:
     print_table("", columns, [[*row, f"{fit.covered:.3%}"]])
     for sample in fit.samples:
         print(f"  {sample}")
-    print(f"Learn   hornbook pretrain {' '.join(options.corpus)} --vocabulary {options.out}")
+    print(f"Train   hornbook pretrain {' '.join(options.corpus)} --vocabulary {options.out}")
 
 
 def _make_captchas(options: argparse.Namespace) -> None:
@@ -142,14 +144,14 @@ def _make_captchas(options: argparse.Namespace) -> None:
     )
     paths = make_captchas(options.folder, order, options.count, workers=options.workers)
     print(f"{len(paths):,} captchas in {options.folder}, such as {paths[0].name}")
-    print(f"Learn   hornbook train captcha {options.folder} --out runs/captcha")
+    print(f"Train   hornbook train captcha {options.folder} --out runs/captcha")
 
 
 def _pair(text: str, between: str, flag: str) -> tuple[int, int]:
-    """Returns `160x60` or `4-6` as two numbers; one number stands for both."""
+    """Parses `160x60` or `4-6` as two numbers; a single number is both."""
     from hornbook.errors import OptionError
 
     first, _, second = text.lower().partition(between)
     if not first.isdecimal() or not (second or first).isdecimal() or not int(first):
-        raise OptionError(f"{flag} {text}: expected numbers such as 4{between}6.")
+        raise OptionError(f"{flag} is {text}; expected numbers such as 4{between}6.")
     return int(first), int(second or first)

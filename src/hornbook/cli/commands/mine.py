@@ -51,14 +51,19 @@ def _add_reading_options(group: Group) -> None:
     group.add_argument(
         "--first-field",
         choices=["item", "count", "id"],
-        help="what each line begins with: an item, the number of items that follow, or the "
-        "basket's id (default: detected)",
+        help="what each line begins with: an item, the number of items that follow, or the ID of "
+        "the basket (default: detected)",
     )
     group.add_argument(
-        "--missing", choices=["error", "drop"], default="error", help="what to do with empty items"
+        "--missing",
+        choices=["error", "drop"],
+        default="error",
+        help="what to do with missing items (default: %(default)s)",
     )
     group.add_argument(
-        "--categories", metavar="FILE", help="CSV with columns item,category: mine categories too"
+        "--categories",
+        metavar="FILE",
+        help="CSV with columns item,category: mine categories as well",
     )
 
 
@@ -70,27 +75,30 @@ def _add_search_options(group: Group) -> None:
         "--min-support",
         default=str(MIN_SUPPORT),
         metavar="S",
-        help="share (0.01, 1%%) or number (50) of baskets (default: %(default)s)",
+        help="minimum share (0.01, 1%%) or number (50) of baskets (default: %(default)s)",
     )
     group.add_argument(
         "--min-confidence",
         default="0.5",
         metavar="C",
-        help="share of the baskets where a rule is right (default: %(default)s)",
+        help="minimum share of the baskets with the antecedent that have the consequent too "
+        "(default: %(default)s)",
     )
     group.add_argument("--max-length", type=int, metavar="N", help="maximum items per set")
-    group.add_argument("--kind", choices=KINDS, default="all", help="which itemsets")
+    group.add_argument(
+        "--kind", choices=KINDS, default="all", help="kind of itemsets (default: %(default)s)"
+    )
     group.add_argument(
         "--consequents",
         choices=["one", "any"],
         default="one",
-        help="number of items after the arrow (default: %(default)s)",
+        help="number of items in the consequent (default: %(default)s)",
     )
     group.add_argument(
         "--memory",
         default=MEMORY,
         metavar="SIZE",
-        help="maximum memory, beside 100 MB for Python; larger files are mined in parts "
+        help="maximum memory, in addition to 100 MB for Python; larger files are mined in parts "
         "(default: %(default)s)",
     )
     group.add_argument(
@@ -98,7 +106,7 @@ def _add_search_options(group: Group) -> None:
         type=int,
         default=LIMIT,
         metavar="N",
-        help="more itemsets stop the search (default: %(default)s)",
+        help="maximum number of itemsets; more stop the search (default: %(default)s)",
     )
     group.add_argument(
         "--spark", action="store_true", help="mine on Apache Spark (pip install 'hornbook[spark]')"
@@ -106,14 +114,16 @@ def _add_search_options(group: Group) -> None:
 
 
 def _add_output_options(group: Group) -> None:
-    group.add_argument("--consequent", metavar="ITEM", help="only rules that lead to ITEM")
-    group.add_argument("--contains", metavar="ITEM", help="only rules and itemsets with ITEM")
+    group.add_argument(
+        "--consequent", metavar="ITEM", help="select rules with ITEM in the consequent"
+    )
+    group.add_argument("--contains", metavar="ITEM", help="select rules and itemsets with ITEM")
     group.add_argument(
         "--exclude",
         metavar="ITEM",
         action="append",
         default=[],
-        help="leave ITEM out; may be repeated",
+        help="leave ITEM out of all baskets; may be repeated",
     )
     group.add_argument(
         "--prune", action="store_true", help="drop rules that a shorter one makes redundant"
@@ -122,13 +132,13 @@ def _add_output_options(group: Group) -> None:
         "--max-p-value",
         type=float,
         metavar="P",
-        help="drop rules that may be due to chance (Fisher's exact test, Holm's correction)",
+        help="maximum p-value of a rule (Fisher's exact test, Holm's correction)",
     )
     group.add_argument(
         "--sort",
         default="lift",
         metavar="MEASURE",
-        help="sort by lift, confidence, ..., best first (default: %(default)s)",
+        help="measure to sort by, best first: lift, confidence ... (default: %(default)s)",
     )
     group.add_argument(
         "--top",
@@ -138,11 +148,13 @@ def _add_output_options(group: Group) -> None:
         help="number of rules to print (default: %(default)s)",
     )
     group.add_argument(
-        "--rules", metavar="OUT", help="write all rules: .csv, .tsv, .jsonl or .parquet"
+        "--rules", metavar="OUT", help="write the rules: .csv, .tsv, .jsonl or .parquet"
     )
-    group.add_argument("--itemsets", metavar="OUT", help="write all itemsets, likewise")
     group.add_argument(
-        "--report", metavar="OUT.html", help="write a page with findings, charts and tables"
+        "--itemsets", metavar="OUT", help="write the itemsets: .csv, .tsv, .jsonl or .parquet"
+    )
+    group.add_argument(
+        "--report", metavar="OUT.html", help="write a page with sentences, charts and tables"
     )
 
 
@@ -154,27 +166,27 @@ def run(options: argparse.Namespace) -> None:
     from hornbook.progress import note
 
     confidence = checked_confidence(options)
-    started = time.perf_counter()
+    start = time.perf_counter()
     itemsets, notes = search(options)
     for line in notes:
         note(line)
     rules = _choose(_rules(itemsets, confidence, options), options)
-    shown = condense(itemsets, options.kind) if itemsets.kind == "all" else itemsets
+    selection = condense(itemsets, options.kind) if itemsets.kind == "all" else itemsets
     if options.contains is not None:
         from hornbook.mining.rules.rule_table import sets_with
 
-        shown = shown.take(sets_with(shown, options.contains).nonzero()[0])
-    seconds = time.perf_counter() - started
-    note(f"{len(shown):,} itemsets and {len(rules):,} rules in {seconds:.2f} s.")
+        selection = selection.take(sets_with(selection, options.contains).nonzero()[0])
+    seconds = time.perf_counter() - start
+    note(f"{len(selection):,} itemsets and {len(rules):,} rules in {seconds:.2f} s.")
     if options.itemsets:
-        write_itemsets(shown, options.itemsets)
+        write_itemsets(selection, options.itemsets)
         note(f"Itemsets written to {options.itemsets}")
     if options.rules:
         write_rules(rules, options.rules)
         note(f"Rules written to {options.rules}")
     if options.report:
-        _report(shown, rules, options, notes, seconds)
-    _print(shown, rules, options.top)  # last: the files are written whatever the terminal shows
+        _report(selection, rules, options, notes, seconds)
+    _print(selection, rules, options.top)  # last, so that files are written even if this fails
 
 
 def _rules(itemsets: Itemsets, confidence: float, options: argparse.Namespace) -> Rules:
@@ -191,7 +203,7 @@ def _rules(itemsets: Itemsets, confidence: float, options: argparse.Namespace) -
 
 
 def _choose(rules: Rules, options: argparse.Namespace) -> Rules:
-    """Selects the rules to show, best first."""
+    """Returns the selected rules, best first."""
     if options.prune:
         rules = rules.without_redundant()
     if options.max_p_value is not None:
@@ -213,8 +225,8 @@ def _print(itemsets: Itemsets, rules: Rules, top: int) -> None:
             f"{min(top, len(rules)):,} of {len(rules):,} rules", header, rule_rows(rules, top)
         )
     else:
-        some = f"The {min(top, len(itemsets)):,} most frequent of {len(itemsets):,} itemsets"
-        title = f"No rules.  {some}"
+        scope = f"The {min(top, len(itemsets)):,} most frequent of {len(itemsets):,} itemsets"
+        title = f"No rules.  {scope}"
         print_table(title, ["items", "baskets", "support"], itemset_rows(itemsets, top))
 
 

@@ -1,4 +1,4 @@
-"""`hornbook predict RUN FILE... --out FILE`: status 0 with an answer, 2 with none."""
+"""`hornbook predict RUN FILE... --out FILE`: the exit status is 2 if there is no answer."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "sources",
         metavar="FILE",
         nargs="*",
-        help="files or folders with the samples (default: -, stdin); further runs before them form "
-        "an ensemble with RUN",
+        help="files or folders with the samples (default: -, standard input); runs before them "
+        "form an ensemble with RUN",
     )
     parser.set_defaults(words_of="sources")
     parser.add_argument(
@@ -33,9 +33,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_encoding(parser)
     parser.add_argument(
-        "--criterion", metavar="NAME", help="text-matching: criterion of rows that name none"
+        "--criterion", metavar="NAME", help="text-matching: criterion of rows without one"
     )
-    parser.add_argument("--top", metavar="N", type=int, help="images: classes to name (default: 5)")
+    parser.add_argument(
+        "--top", metavar="N", type=int, help="images: number of classes per image (default: 5)"
+    )
     parser.add_argument(
         "--views",
         metavar="N",
@@ -55,23 +57,23 @@ def run(options: argparse.Namespace) -> None:
     while sources and (Path(sources[0]) / "recipe.json").is_file():
         runs.append(Path(sources[0]))
         sources = sources[1:]
-    if all(run.is_dir() for run in runs):  # else that is the error
-        _check_there(sources)
+    if all(run.is_dir() for run in runs):  # else opening them reports that
+        _check_sources(sources)
     recipe = open_runs(runs)
     choices = {name: getattr(options, name) for name in ("criterion", "top", "views")}
     choices = check_choices(recipe, "predict_files", choices)
     answers = recipe.predict_files(sources or ["-"], **choices)
-    counted = _Counted(answers, recipe.answers_have_errors)
+    counter = _Counter(answers, recipe.answers_have_errors)
     if options.out is None:
-        print_answers(counted)
+        print_answers(counter)
     else:
-        write_answers(options.out, counted)
-        print(f"{counted.answers:,} answers in {options.out}")
-    counted.check()
+        write_answers(options.out, counter)
+        print(f"{counter.answers:,} answers in {options.out}")
+    counter.check()
 
 
-class _Counted:
-    """Counts answers as they come.
+class _Counter:
+    """Yields answers and counts them.
 
     Args:
         rows: The answers.
@@ -93,19 +95,21 @@ class _Counted:
             yield row
 
     def check(self) -> None:
-        """Raises DataError when there is no answer."""
+        """Raises DataError if there is no answer."""
         from hornbook.errors import DataError
         from hornbook.progress import note
 
         if self.errors and not self.answers:
-            raise DataError(f"None of {self.errors:,} could be answered.  The first: {self._first}")
+            raise DataError(
+                f"None of {self.errors:,} samples has an answer.  The first: {self._first}"
+            )
         if not self.answers:
-            raise DataError("There are no samples to answer for.")
+            raise DataError("There are no samples.")
         if self.errors:
-            note(f"{self.errors:,} could not be answered.  The first: {self._first}")
+            note(f"{self.errors:,} samples have no answer.  The first: {self._first}")
 
 
-def _check_there(sources: Sequence[str]) -> None:
+def _check_sources(sources: Sequence[str]) -> None:
     """Raises DataError naming missing sources, before anything is computed."""
     from hornbook.errors import DataError
     from hornbook.files import some

@@ -11,7 +11,7 @@ from hornbook.cli.shared_options import add_encoding, add_resume
 from hornbook.recipes import RECIPES, recipe_named
 from hornbook.recipes.fields import add_flags, recipe_of_flags
 
-OWN_COMMAND = "pretraining"  # `hornbook pretrain`; `hornbook train pretraining` is the same
+OWN_COMMAND = "pretraining"  # `hornbook train pretraining` is `hornbook pretrain`
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
     was_finished = options.resume and RunFolder(options.out).is_finished()
     recipe.fit(options.data, options.out, resume=options.resume)
     if not was_finished:
-        with without_notes():  # `fit` has printed what there is to know of the data
+        with without_notes():  # `fit` has printed the notes on the data
             metrics = recipe.evaluate(options.data)
         columns, rows = recipe.table(metrics)
         print_table("Validation", columns, rows)

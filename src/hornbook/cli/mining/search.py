@@ -1,4 +1,4 @@
-"""`hornbook mine` from a file to its frequent itemsets, with notes about both."""
+"""Mines the frequent itemsets of a file for `hornbook mine`, with notes for the user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def search(options: argparse.Namespace) -> tuple[Itemsets, list[str]]:
-    """Reads the file and finds the frequent itemsets; returns them with notes for the user."""
+    """Reads the file and returns its frequent itemsets, with notes for the user."""
     from hornbook.cli.mining.options import flag_of, number
     from hornbook.mining.changes import Changes
     from hornbook.mining.hierarchy import read_categories
@@ -37,15 +37,15 @@ def search(options: argparse.Namespace) -> tuple[Itemsets, list[str]]:
         changes,
         flag_of,
     )
-    started = time.perf_counter()
+    start = time.perf_counter()
     source = source_of(options.file, question.memory, spark=options.spark, **_columns(options))
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - start
     if isinstance(source, SparkSource):
         itemsets = source.mine(question)
         return itemsets, [f"{number_of_baskets(itemsets.total)}, mined on Spark."]
     if isinstance(source, FilePartsSource):
         itemsets = source.mine(question)
-        parts = f"{number_of_baskets(itemsets.total)}, read in parts of the memory allowed."
+        parts = f"{number_of_baskets(itemsets.total)}, mined in parts that fit into memory."
         return itemsets, [parts, *itemsets.notes]
     notes = _notes_on(source.baskets, options, seconds)
     itemsets, more_notes = _mine_in_memory(source, question, options)
@@ -54,41 +54,41 @@ def search(options: argparse.Namespace) -> tuple[Itemsets, list[str]]:
 
 
 def _columns(options: argparse.Namespace) -> dict[str, Any]:
-    """How to read the file, as `read_baskets` takes it."""
+    """Returns the options for reading the file, by their names in `read_baskets`."""
     names = (
         *("basket", "item", "table", "bins", "separator"),
         *("encoding", "header", "first_field"),
     )
-    chosen = {name: getattr(options, name) for name in names if getattr(options, name)}
-    return chosen | {"missing": options.missing}
+    columns = {name: getattr(options, name) for name in names if getattr(options, name)}
+    return columns | {"missing": options.missing}
 
 
 def _mine_in_memory(
     source: MemorySource, question: Question, options: argparse.Namespace
 ) -> tuple[Itemsets, list[str]]:
-    """All itemsets, from which rules are made; or, if these are too many, one kind."""
-    from hornbook.mining.condensed import MOST_FILTERED
+    """Returns all itemsets, which rules need; or, if they are too many, those of one kind."""
+    from hornbook.mining.condensed import MAX_FILTERED
     from hornbook.mining.too_many import TooManyItemsetsError
 
     if options.kind == "all" or options.rules:
         return source.mine(question), []
-    # Users who did not ask for rules do not wait for very many sets to make them from.
-    few = replace(question, limit=min(question.limit, MOST_FILTERED))
+    # without --rules, users should not wait for very many sets to derive rules from
+    limited = replace(question, limit=min(question.limit, MAX_FILTERED))
     try:
-        return source.mine(few), []
+        return source.mine(limited), []
     except TooManyItemsetsError:
-        note = f"All itemsets, which rules need, are too many: only {options.kind} ones."
+        note = f"There are too many itemsets for rules: only {options.kind} ones are mined."
         return source.mine(replace(question, kind=options.kind)), [note]
 
 
 def _notes_on(baskets: Baskets, options: argparse.Namespace, seconds: float) -> list[str]:
-    """Prints a summary of the baskets; returns what else to tell about them."""
+    """Prints a summary of the baskets, and returns further notes."""
     from hornbook.errors import DataError
     from hornbook.progress import note
 
     if len(baskets) == 1:
         raise DataError(
-            f"{options.file} has only one basket: nothing can be said about what goes together."
+            f"{options.file} has only one basket; at least two are needed to find rules."
         )
     note(_summary(baskets, seconds))
     notes = list(baskets.notes)
@@ -103,13 +103,13 @@ def _summary(baskets: Baskets, seconds: float) -> str:
     items = int(np.count_nonzero(np.bincount(baskets.codes)))
     mean = len(baskets.codes) / max(1, len(baskets))
     return (
-        f"Read {len(baskets):,} baskets of {mean:.1f} items on average, {items:,} different items, "
+        f"Read {len(baskets):,} baskets of {mean:.1f} items on average, {items:,} distinct items, "
         f"in {seconds:.2f} s."
     )
 
 
 def _looks_like_a_table(baskets: Baskets) -> list[str]:
-    """A warning when the lines all have as many fields and the first ones never come again."""
+    """Returns a note if all lines have equally many fields and those of the first never recur."""
     import numpy as np
 
     width = int(baskets.lengths[0])

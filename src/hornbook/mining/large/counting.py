@@ -1,9 +1,9 @@
-"""Counts given itemsets exactly, in one pass over baskets.
+"""Counts given itemsets exactly, in one pass over the baskets.
 
-Each item becomes a row of bits, one bit a basket.  The bits of a set are those of the set
-without its last item and those of its last item; counting them is one population count.
-Sets are counted level by level, and baskets in stretches so short that the bits of all
-sets stay in memory together.
+Each item becomes a row of bits, one per basket.  The bits of a set are the AND of those of the set
+without its last item and those of its last item; a population count gives its support.  Sets are
+counted level by level, and baskets in blocks small enough for the bits of all sets to fit into
+memory together.
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ from hornbook.mining.baskets import Baskets
 from hornbook.mining.itemset_index import index_of
 from hornbook.mining.itemsets import Itemsets
 
-# Bytes that the bits of all sets may take together.
-_BYTES = 1 << 26
+_BYTES = 1 << 26  # maximum bytes for the bits of all sets
 
 
 def count_sets(
     itemsets: Itemsets, baskets: Baskets, code_of: np.ndarray, room: int = _BYTES
 ) -> np.ndarray:
-    """In how many baskets each set is.
+    """Counts the baskets that hold each set.
 
     Args:
-        itemsets: Sets that hold all their subsets, like frequent ones; shortest first.
+        itemsets: Sets, shortest first, that include all subsets of each, as frequent sets do.
         baskets: The baskets, without weights.
-        code_of: `(basket codes,)` the code of each basket's item in `itemsets`, or -1.
-        room: Bytes that the bits of all sets may take together.
+        code_of: `(basket codes,)`, the code in `itemsets` of each item of the baskets, or -1.
+        room: Maximum bytes for the bits of all sets.
 
     Returns:
         `(sets,)` int64.
@@ -46,12 +45,12 @@ def count_sets(
         last = matrix[:, -1]
         parent = index.find(index.keys[first : first + len(matrix)] - index.item_keys.take(last))
         levels.append((first, parent, row_of.take(last)))
-    known = code_of.take(baskets.codes)
-    rows = np.where(known >= 0, row_of.take(known, mode="clip"), -1)
+    codes = code_of.take(baskets.codes)
+    rows = np.where(codes >= 0, row_of.take(codes, mode="clip"), -1)
     owners = np.repeat(np.arange(len(baskets)), baskets.lengths)
-    held = np.flatnonzero(rows >= 0)
-    rows, owners = rows.take(held), owners.take(held)
-    # For each basket a bit of each set, once more for the longest level, and a byte of each item.
+    entries = np.flatnonzero(rows >= 0)
+    rows, owners = rows.take(entries), owners.take(entries)
+    # per basket: one bit per set, one more for the longest level, and one byte per item
     bits_each = 2 * len(itemsets) + 8 * len(singles)
     step = max(64, min(_BYTES, room) * 8 // bits_each // 64 * 64)
     edges = np.searchsorted(owners, np.arange(0, len(baskets) + step, step)).tolist()

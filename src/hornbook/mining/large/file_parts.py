@@ -1,4 +1,4 @@
-"""A file in parts that fit the memory, each of them as baskets."""
+"""Reads a file in parts that fit into memory, each of them as baskets."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ from hornbook.tabular.lines import decode_block, find_file_encoding
 from hornbook.tabular.opening import open_bytes, read_blocks
 from hornbook.tabular.rows import MAX_CELL, OpenQuote, Tally
 
-# Memory that a byte of text takes while it is read and mined, as measured on FIMI files.
+# memory per byte of text while it is read and mined, measured on FIMI files
 BYTES_PER_BYTE = 40
 
 
 def fits(path: str | Path, memory: int) -> bool:
-    """Whether a file is mined at once: it fits into `memory` bytes, or cannot be split."""
+    """Whether a file is mined as a whole: it fits into `memory` bytes, or cannot be split."""
     if str(path) == "-" or str(path).lower().endswith((".parquet", ".pq")):
         return True
     try:
         return _text_bytes(path) * BYTES_PER_BYTE <= memory
     except OSError:
-        return True  # reading will say what is wrong
+        return True  # reading it reports the problem
 
 
 def _text_bytes(path: str | Path) -> int:
-    """The approximate length of the text of a file."""
+    """Returns the approximate size of the text of a file in bytes."""
     with open(path, "rb") as file:
-        packed = file.read(4)[:2] in (b"\x1f\x8b", b"\x28\xb5")
-    return os.path.getsize(path) * (5 if packed else 1)
+        is_compressed = file.read(4)[:2] in (b"\x1f\x8b", b"\x28\xb5")
+    return os.path.getsize(path) * (5 if is_compressed else 1)
 
 
 class MixedParts(Exception):
-    """A part has items that are not integers, after parts with nothing else."""
+    """A part has items that are not integers, after parts that had only integers."""
 
 
 @contextmanager
@@ -69,15 +69,15 @@ def parts_of(
     header: str = "auto",
     first_field: str = "auto",
 ) -> Iterator[Callable[[], Iterator[Baskets]]]:
-    """Yields a function that iterates over the parts of a file each time it is called.
+    """Yields a function that iterates over the parts of a file whenever it is called.
 
-    It raises `MixedParts` when it has to be called once more from the beginning.
+    Iterating raises `MixedParts` if it has to start again from the beginning.
 
     Args:
         path: The file.
-        memory: Bytes that one part may take with all that is computed from it.
+        memory: Maximum bytes for one part and everything computed from it.
         notes: Receives notes about the file.
-        basket, item, table, separator, bins, missing, encoding, header, first_field: see
+        basket, item, table, separator, bins, missing, encoding, header, first_field: See
             `read_baskets`.
     """
     size = max(1 << 16, memory // BYTES_PER_BYTE)
@@ -117,51 +117,51 @@ def parts_of(
 
 @dataclass
 class LineParts:
-    """The parts of a file with a basket a line.
+    """The parts of a file with a basket per line.
 
     Args:
-        path, size: The file, and the bytes of a part.
-        layout: How it is written.
-        asked, encoding: The encoding that the user named, and the one it is in.
-        missing: see `read_baskets`.
+        path, size: The file, and the bytes per part.
+        layout: Its layout.
+        declared, encoding: The encoding named by the user, and the one detected.
+        missing: See `read_baskets`.
         notes: Receives the number of rows with line breaks.
     """
 
     path: str | Path
     size: int
     layout: Layout
-    asked: str | None
+    declared: str | None
     encoding: str
     missing: str
     notes: list[str]
-    are_numbers: bool = True  # until a part is not: then the same items have to be texts in all
+    are_numbers: bool = True  # until a part is not; then items are text in all parts
 
     def __call__(self) -> Iterator[Baskets]:
         """Yields the parts."""
-        tally, seen, waiting, start = Tally(), False, b"", 1
-        for raw, line in read_blocks(self.path, self.size, self.asked):
-            line = start if waiting else line
-            raw = waiting + raw
+        tally, is_later, rest, start = Tally(), False, b"", 1
+        for raw, line in read_blocks(self.path, self.size, self.declared):
+            line = start if rest else line
+            raw = rest + raw
             try:
-                part = self._parse(raw, line, tally, seen)
+                part = self._parse(raw, line, tally, is_later)
             except OpenQuote as error:  # the cell may continue in the next part
                 cut = _line_start(raw, error.line - line)
                 if len(raw) - cut > MAX_CELL:
                     raise
-                waiting, start = raw[cut:], error.line
+                rest, start = raw[cut:], error.line
                 if not raw[:cut].strip():
                     continue
-                part = self._parse(raw[:cut], line, tally, seen)
+                part = self._parse(raw[:cut], line, tally, is_later)
             else:
-                waiting = b""
-            seen = True
+                rest = b""
+            is_later = True
             yield part
-        if waiting:
-            yield self._parse(waiting, start, tally, seen)
+        if rest:
+            yield self._parse(rest, start, tally, is_later)
         if tally.note and tally.note not in self.notes:
             self.notes.append(tally.note)
 
-    def _parse(self, raw: bytes, line: int, tally: Tally, seen: bool) -> Baskets:
+    def _parse(self, raw: bytes, line: int, tally: Tally, is_later: bool) -> Baskets:
         layout = self.layout
         if not self.are_numbers:
             layout = replace(layout, may_be_numbers=False)
@@ -177,14 +177,14 @@ class LineParts:
         )
         if layout.may_be_numbers and not isinstance(part.labels, np.ndarray) and len(part):
             self.are_numbers = False
-            if seen:
+            if is_later:
                 raise MixedParts
         tally.add(part_tally)
         return part
 
 
 def _line_start(raw: bytes, number: int) -> int:
-    """Where the line with this number, from 0, begins."""
+    """Returns where the line with this index begins."""
     start = 0
     for _ in range(number):
         start = raw.index(b"\n", start) + 1
@@ -195,14 +195,14 @@ def _columns(
     path: str | Path,
     size: int,
     separator: str | None,
-    asked: str | None,
+    declared: str | None,
     encoding: str,
     notes: list[str],
 ) -> Iterator[dict[str, list[str]]]:
-    """The columns of a table, some rows at a time."""
+    """Yields the columns of a table, some rows at a time."""
 
     def lines() -> Iterator[tuple[int, str]]:
-        for raw, line in read_blocks(path, size, asked):
+        for raw, line in read_blocks(path, size, declared):
             text = decode_block(raw, str(path), encoding, line)
             yield from enumerate(io.StringIO(text, newline="\n"), line)
 
@@ -219,8 +219,8 @@ def _sort_into_files(
     missing: str,
     folder: Path,
 ) -> list[str]:
-    """Writes all rows of one basket into one file, wherever in the table they are."""
-    wrong: list[int] = []
+    """Writes the rows of a table to files so that all rows of a basket are in one file."""
+    gaps: list[int] = []
     row = 0
     with ExitStack() as stack:
         paths = [folder / f"{i:06}.csv" for i in range(number)]
@@ -234,14 +234,14 @@ def _sort_into_files(
             for pair in zip(ids, items, strict=True):
                 row += 1
                 if None in pair:
-                    wrong.append(row)
+                    gaps.append(row)
                 else:
                     writers[zlib.crc32(pair[0].encode()) % number].writerow(pair)
-    return note_gaps(wrong, basket, item, missing)
+    return note_gaps(gaps, basket, item, missing)
 
 
 def _grouped_parts(folder: Path, basket: str, item: str, notes: list[str]) -> Iterator[Baskets]:
-    """Yields the baskets of a table with a row per item, whose rows were sorted into files."""
+    """Yields the baskets of each file that `_sort_into_files` wrote."""
     for path in sorted(folder.iterdir()):
         with open(path, encoding="utf-8", newline="") as file:
             pairs = list(csv.reader(file))

@@ -1,8 +1,8 @@
-"""Files larger than memory, mined in two passes over parts (SON).
+"""Mines files larger than memory, in two passes over parts (SON).
 
-A set that is frequent in the whole file is at least as frequent, as a share, in some part.
-So the first pass mines each part by itself, and every truly frequent set is among what it
-finds; the second pass counts all of these in the whole file.
+A set that is frequent in the whole file has at least the same relative support in some part.  So
+the first pass mines each part by itself and finds a superset of the frequent sets; the second pass
+counts these candidates in the whole file.
 
 Reference: Savasere, Omiecinski and Navathe, An Efficient Algorithm for Mining Association
 Rules in Large Databases, 1995.
@@ -33,24 +33,23 @@ from hornbook.mining.sources.question import Question
 from hornbook.mining.support import exact, minimum_count
 from hornbook.mining.too_many import TooManyItemsetsError
 
-# One part in so many of the memory is for the sets of all parts, until they are united.
-SHARE_OF_CANDIDATES = 4
+SHARE_OF_CANDIDATES = 4  # the sets of all parts may take 1/4 of the memory until they are united
 
 
 def mine_parts(
     parts: Callable[[], Iterable[Baskets]], question: Question, notes: list[str]
 ) -> Itemsets:
-    """All frequent itemsets of baskets that come in parts.
+    """Finds all frequent itemsets of baskets that come in parts.
 
     Args:
-        parts: Iterates over all parts each time it is called; see `file_parts.parts_of`.
-        question: What to search for; its kind does not matter.
-        notes: Receives what was dropped or merged on the way.
+        parts: Iterates over all parts whenever it is called; see `file_parts.parts_of`.
+        question: What to search for; its kind is ignored.
+        notes: Receives what was dropped or merged.
     """
     min_support, changes = question.min_support, question.changes
     total = sum(map(len, parts())) if isinstance(min_support, Integral) else 1
     share = share_of(min_support, max(1, total))
-    # In small parts many sets are frequent by chance: more than fit into memory are no use.
+    # in small parts many sets are frequent by chance; more than fit into memory are useless
     room = max(1 << 22, question.memory // SHARE_OF_CANDIDATES)
     candidates: list[tuple[list[Any], Itemsets]] = []
     names: set[Any] = set()
@@ -65,7 +64,7 @@ def mine_parts(
             names.update(map(str, part.labels))
         candidates.append(mine_part(changes.apply(part), share, question, room))
         labels, itemsets = candidates[-1]
-        # The names of its items take memory until then too.
+        # the names of its items take memory too
         room -= itemsets.items.nbytes + 16 * len(itemsets) + 100 * len(labels)
     if not baskets:
         raise DataError("There are no baskets to mine: all parts are empty.")
@@ -80,8 +79,8 @@ def mine_parts(
 
 
 def share_of(min_support: float, total: int) -> Fraction:
-    """The minimum support as an exact share of `total` baskets; see `minimum_count`."""
-    minimum_count(min_support, total, 0)  # complains if it cannot be
+    """Returns the minimum support as an exact share of `total` baskets; see `minimum_count`."""
+    minimum_count(min_support, total, 0)  # raises if it is invalid
     return (
         Fraction(int(min_support), total)
         if isinstance(min_support, Integral)
@@ -92,7 +91,7 @@ def share_of(min_support: float, total: int) -> Fraction:
 def mine_part(
     part: Baskets, share: Fraction, question: Question, room: int = 2**62
 ) -> tuple[list[Any], Itemsets]:
-    """The sets that are frequent in one part, with the names of the items that occur in them.
+    """Finds the sets that are frequent in one part, and the names of the items in them.
 
     Raises:
         TooManyItemsetsError: there are more than the limit, or than fit into `room` bytes.
@@ -103,17 +102,17 @@ def mine_part(
         columns = search(part, minimum, question.max_length, collector, question.memory)
     except SearchStopped:
         raise TooManyItemsetsError(
-            f"In a part of {len(part):,} baskets, {minimum:,} of which make a set frequent, there "
-            f"are too many itemsets to count.\nGive more memory, so that parts are larger, a "
-            f"larger minimum support or a maximum length."
+            f"In a part of {len(part):,} baskets, with a minimum count of {minimum:,}, there are "
+            "too many itemsets to count.\nTry more memory, so that parts are larger, a larger "
+            "minimum support, or a maximum length."
         ) from None
     itemsets = Itemsets(*columns, part.labels, part.total, minimum)
-    used = np.flatnonzero(np.bincount(itemsets.items))
-    number = np.cumsum(np.bincount(itemsets.items) > 0, dtype=np.int32) - 1
-    labels = [itemsets.label_of(code) for code in used.tolist()]
+    codes = np.flatnonzero(np.bincount(itemsets.items))
+    code_of = np.cumsum(np.bincount(itemsets.items) > 0, dtype=np.int32) - 1
+    labels = [itemsets.label_of(code) for code in codes.tolist()]
     return labels, Itemsets(
         itemsets.offsets,
-        number.take(itemsets.items),
+        code_of.take(itemsets.items),
         itemsets.counts,
         labels,
         itemsets.total,
@@ -122,7 +121,7 @@ def mine_part(
 
 
 def unite(parts: Sequence[tuple[list[Any], Itemsets]], limit: int) -> Itemsets:
-    """All sets of all parts, each once, with codes that are common to all."""
+    """Returns the distinct sets of all parts, with common codes."""
     code_of: dict[Any, int] = {}
     by_length: dict[int, list[np.ndarray]] = {}
     for labels, itemsets in parts:
@@ -141,7 +140,7 @@ def unite(parts: Sequence[tuple[list[Any], Itemsets]], limit: int) -> Itemsets:
     if number > limit:
         raise OptionError(
             f"In parts of the file there are {number:,} frequent itemsets to count, more than "
-            f"{limit:,}.\nTry a larger minimum support, a maximum length or more memory."
+            f"{limit:,}.\nTry a larger minimum support, a maximum length, or more memory."
         )
     counts = np.zeros(number, np.int64)
     offsets = sums_of(np.concatenate(lengths))
@@ -149,7 +148,7 @@ def unite(parts: Sequence[tuple[list[Any], Itemsets]], limit: int) -> Itemsets:
 
 
 def _each_once(sets: np.ndarray, items: int) -> np.ndarray:
-    """The different rows of `sets`; numbering prefixes beats comparing whole rows tenfold."""
+    """Returns the distinct rows of `sets`; numbering prefixes is ten times faster than `unique`."""
     prefix = np.zeros(len(sets), np.int64)
     for column in sets.T:
         _, first, prefix = np.unique(
@@ -159,7 +158,7 @@ def _each_once(sets: np.ndarray, items: int) -> np.ndarray:
 
 
 def count_part(union: Itemsets, part: Baskets, room: int = 1 << 26) -> np.ndarray:
-    """`(sets,)` in how many baskets of one part each set of the union is."""
+    """Counts the baskets of one part that hold each set of the union, `(sets,)`."""
     code_of = {label: code for code, label in enumerate(union.labels)}
     labels = part.labels.tolist() if isinstance(part.labels, np.ndarray) else part.labels
     common = np.array([code_of.get(label, -1) for label in labels], np.int64)
@@ -169,9 +168,9 @@ def count_part(union: Itemsets, part: Baskets, room: int = 1 << 26) -> np.ndarra
 def keep_frequent(
     union: Itemsets, counts: np.ndarray, minimum: int, total: int, changes: Changes
 ) -> Itemsets:
-    """The sets of the union that are frequent in the whole."""
-    counted = Itemsets(union.offsets, union.items, counts, union.labels, total, minimum)
-    frequent = in_order(counted.take(np.flatnonzero(counts >= minimum)))
+    """Returns the sets of the union that are frequent in all baskets."""
+    itemsets = Itemsets(union.offsets, union.items, counts, union.labels, total, minimum)
+    frequent = in_order(itemsets.take(np.flatnonzero(counts >= minimum)))
     if changes.categories is None:
         return frequent
     return without_relatives(frequent, changes.categories)

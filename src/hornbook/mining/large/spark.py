@@ -1,8 +1,7 @@
-"""Baskets on Apache Spark: the same two passes as for large files, a partition at a time.
+"""Mines baskets on Apache Spark, in the same two passes as for large files.
 
-Each partition is mined by the engine on its worker; the union of the results is sent back to
-all of them to be counted exactly.  That is two passes over the rows, and only itemsets and counts
-are transferred.
+Each partition is mined by the engine on its worker; the union of the results is broadcast and
+counted exactly.  That takes two passes over the rows, and only itemsets and counts are transferred.
 """
 
 from __future__ import annotations
@@ -38,18 +37,18 @@ def mine_spark(
     bins: int | None = None,
     missing: str = "error",
 ) -> Itemsets:
-    """All frequent itemsets of a Spark table.
+    """Finds all frequent itemsets of a Spark table.
 
     Args:
-        frame: A table with a column of arrays, one row per basket, or a row per item, or
-            with a row per basket and a column per item or category.
-        question: What to search for; its kind does not matter.
+        frame: A table with a row per basket and a column of arrays, a row per item, or a row per
+            basket and a column per item or category.
+        question: What to search for; its kind is ignored.
         basket, item: The columns of a table with a row per item.
-        items: The column of arrays; None: the only one.
-        table, bins, missing: see `read_baskets`.
+        items: The column of arrays.  Defaults to the only one.
+        table, bins, missing: See `read_baskets`.
 
     Raises:
-        DataError: a column is not there, a value is missing, or there are no baskets.
+        DataError: there is no such column, a value is missing, or there are no baskets.
     """
     changes = question.changes
     if not table:
@@ -71,14 +70,14 @@ def mine_spark(
             return survey.baskets(_columns(names, lists)) if lists else Baskets.from_lists([])
 
         def find(partition: Iterable[Any]) -> Iterator[Any]:
-            own = replace(changes)
+            effects = replace(changes)
             try:
                 part = baskets_of(partition)
                 if len(part):
-                    candidates = mine_part(own.apply(part), share, question)
-                    yield candidates, own, list(part.labels) if own.exclude else []
+                    candidates = mine_part(effects.apply(part), share, question)
+                    yield candidates, effects, list(part.labels) if effects.exclude else []
             except HornbookError as error:
-                yield error  # raised there it would come back as a page of Java
+                yield error  # raised on a worker it would come back as a Java stack trace
 
         results = rows.mapPartitions(find).collect()
         for result in results:
@@ -87,17 +86,17 @@ def mine_spark(
             changes.merge(result[1])
         changes.refuse_useless(chain.from_iterable(labels for *_, labels in results))
         union = unite([candidates for candidates, *_ in results], question.limit)
-        shared = rows.context.broadcast(union)
+        broadcast = rows.context.broadcast(union)
 
         def count(partition: Iterable[Any]) -> Iterator[np.ndarray]:
             part = baskets_of(partition)
             if len(part):
-                yield count_part(shared.value, replace(changes).apply(part))
+                yield count_part(broadcast.value, replace(changes).apply(part))
 
         counts = np.zeros(len(union), np.int64)
         for part_counts in rows.mapPartitions(count).toLocalIterator():
             counts += part_counts
-        shared.unpersist()
+        broadcast.unpersist()
     finally:
         rows.unpersist()
     minimum = minimum_count(question.min_support, total, 0)
@@ -105,7 +104,7 @@ def mine_spark(
 
 
 def _survey(rows: Any, names: Sequence[str], bins: int | None, missing: str) -> Survey:
-    """What the columns of the whole table hold."""
+    """Surveys the columns of the whole table."""
 
     def look(partition: Iterable[Any]) -> Iterator[Survey]:
         lists = list(map(list, partition))
@@ -136,15 +135,15 @@ def mine_file_on_spark(
     first_field: str = "auto",
     **columns: Any,
 ) -> Itemsets:
-    """All frequent itemsets of a file (or folder, or pattern) that Spark reads by itself.
+    """Finds all frequent itemsets of a file, folder or pattern that Spark itself reads.
 
-    Spark splits lines at a sign, and knows neither quotes nor headers of basket files: what would
-    be read otherwise than on one machine is refused.
+    Spark splits lines at a separator and knows neither quotes nor headers of basket files, so files
+    that it would read differently from a single machine are refused.
 
     Args:
-        path: Text in UTF-8 with a basket per line, text with a first line of names, or `.parquet`.
-        question: What to search for; its kind does not matter.
-        separator, encoding, header, first_field: see `read_baskets`.
+        path: UTF-8 text with a basket per line, a table with a header line, or `.parquet`.
+        question: What to search for; its kind is ignored.
+        separator, encoding, header, first_field: See `read_baskets`.
     """
     sql = require("pyspark.sql", extra="spark", package="pyspark")
     session = sql.SparkSession.builder.appName("hornbook mine").getOrCreate()
@@ -171,8 +170,8 @@ def mine_file_on_spark(
 
 
 def _table_sign(head: Sequence[str], path: str, separator: str | None) -> str | None:
-    """The sign between the cells of a table."""
-    _refuse_what_spark_reads_otherwise(head, path)
+    """Returns the separator of a table."""
+    _refuse_unsupported(head, path)
     first = next((line for line in head if line.strip()), "")
     return sign_of(separator) if separator else find_table_separator(first)
 
@@ -180,36 +179,37 @@ def _table_sign(head: Sequence[str], path: str, separator: str | None) -> str | 
 def _line_sign(
     head: Sequence[str], path: str, separator: str | None, choices: dict[str, str]
 ) -> str | None:
-    """The sign between the items of a line."""
-    _refuse_what_spark_reads_otherwise(head, path)
+    """Returns the separator of the items of a line."""
+    _refuse_unsupported(head, path)
     layout = find_layout("\n".join(head), path, separator=separator, **choices)
     if layout.skip or layout.first_field != "item":
-        what = "a header" if layout.skip else f"a {layout.first_field} in front of the items"
+        what = "a header" if layout.skip else f"a {layout.first_field} before the items"
         raise DataError(
-            f"{path} has {what}, which Spark would take for items.\n"
-            "Leave it out of the file, or mine without --spark."
+            f"{path} has {what}, which Spark would read as items.\n"
+            "Remove it from the file, or mine without --spark."
         )
     if any(re.search(r'(^|[\t|;,])\s*"', line) for line in head):
         raise DataError(
-            f"{path} has items in quotes, which Spark would keep.  Mine it without --spark."
+            f"{path} has quoted items, and Spark would keep the quotes.  Mine it without --spark."
         )
     return layout.sign
 
 
-def _refuse_what_spark_reads_otherwise(head: Sequence[str], path: str) -> None:
+def _refuse_unsupported(head: Sequence[str], path: str) -> None:
+    """Raises DataError for text that Spark would read differently."""
     if any("\ufffd" in line or "\0" in line for line in head):
-        raise DataError(f"{path} is not UTF-8, which Spark expects: convert the file first.")
+        raise DataError(f"{path} is not UTF-8, which Spark requires: convert the file first.")
     if head and sep_line(head[0]) is not None:
         raise DataError(
-            f"{path} begins with Excel's sep= line, which Spark takes for data: remove the line, "
-            "or mine without --spark."
+            f"{path} begins with Excel's sep= line, which Spark would read as data.\n"
+            "Remove the line, or mine without --spark."
         )
 
 
 def _baskets_column(
     frame: Any, basket: str | None, item: str | None, items: str | None, missing: str
 ) -> Any:
-    """The table with one column: the array of items of each basket."""
+    """Returns the table with a single column: the array of items of each basket."""
     from pyspark.sql import functions, types
 
     names = frame.columns
@@ -221,15 +221,15 @@ def _baskets_column(
             raise OptionError(
                 "Name both columns: the one with the basket and the one with the item."
             )
-        there = functions.col(basket).isNotNull() & functions.col(item).isNotNull()
-        named = frame.where(there)
-        gaps = frame.where(~there).count()
+        is_complete = functions.col(basket).isNotNull() & functions.col(item).isNotNull()
+        rows = frame.where(is_complete)
+        gaps = frame.where(~is_complete).count()
         if gaps and missing == "error":
             raise DataError(
                 f"{gaps:,} rows have no {basket!r} or no {item!r}.\n"
-                "Fill them in, or leave them out with missing='drop' (--missing drop)."
+                "Fill them in, or drop them with missing='drop' (--missing drop)."
             )
-        return named.groupBy(basket).agg(functions.collect_set(item).alias("items")).select("items")
+        return rows.groupBy(basket).agg(functions.collect_set(item).alias("items")).select("items")
     arrays = [f.name for f in frame.schema.fields if isinstance(f.dataType, types.ArrayType)]
     if items is None and len(arrays) != 1:
         raise DataError(

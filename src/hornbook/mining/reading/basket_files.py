@@ -1,4 +1,4 @@
-"""Reads basket files: a basket per line, or a table, in the formats people actually use."""
+"""Reads basket files: a basket per line, or a table, in the formats found in practice."""
 
 from __future__ import annotations
 
@@ -38,28 +38,29 @@ def read_baskets(
 ) -> Baskets:
     """Reads a file of baskets.
 
-    Without `basket`, `item` and `table` every line is a basket.  Text, packed or not, and Parquet
-    is read; `-` is standard input.
+    Without `basket`, `item` and `table` every line is a basket.  Reads text, compressed or not, and
+    Parquet; `-` is standard input.
 
     Args:
         path: The file.
-        basket: The column that says which basket a row belongs to ...
-        item: ... and the one that names the item: a table with a row per item.
-        table: A table with a row per basket: yes or no for each item, or categories,
-            which become the items `column=value`.
-        separator: `"tab"`, `"pipe"`, `"semicolon"`, `"comma"`, `"space"` or any one character;
-            None detects it.
-        bins: Cuts numeric columns of a table into that many equally full ranges.
+        basket: For a table with a row per item, the column of the basket ...
+        item: ... and the column of the item.
+        table: Whether the file is a table with a row per basket: yes or no for each item, or
+            categories, which become items `column=value`.
+        separator: `"tab"`, `"pipe"`, `"semicolon"`, `"comma"`, `"space"` or any one character.
+            Defaults to detecting it.
+        bins: Number of ranges with equally many values that numeric columns of a table are cut
+            into.  Defaults to no ranges.
         missing: What to do with empty items: `"error"` or `"drop"`.
-        encoding: Python's name of it; None detects it.
-        header: Whether the first line names columns and is not a basket: `"yes"`, `"no"` or
-            `"auto"`.  Tables always have one.
+        encoding: A Python encoding name.  Defaults to detecting it.
+        header: Whether the first line is a header and not a basket: `"yes"`, `"no"` or `"auto"`.
+            Tables always have one.
         first_field: What each line begins with: an `"item"`; a `"count"` of the items that
-            follow, or an `"id"`, which are left out; or `"auto"`.
+            follow, or an `"id"` of the basket, which are left out; or `"auto"`.
 
     Raises:
-        DataError: the file is missing, empty or damaged, a column is not there, an item is
-            empty, a quote is never closed, or the encoding is not sure.
+        DataError: the file is missing, empty or damaged, there is no such column, an item is
+            empty, a quote is never closed, or the encoding is unclear.
     """
     from hornbook.mining.reading import tables
 
@@ -79,7 +80,7 @@ def read_baskets(
         lines = enumerate(io.StringIO(text, newline="\n"), 1)
         columns = next(table_columns(lines, name, separator, notes))
         if not any(columns.values()):
-            raise DataError(f"{name} has a first line with names, and no rows.")
+            raise DataError(f"{name} has a header line, but no rows.")
         return tables.from_columns(
             columns, basket=basket, item=item, bins=bins, missing=missing, notes=notes
         )
@@ -98,7 +99,7 @@ def read_baskets(
 
 
 def head_of(raw: bytes) -> bytes:
-    """The first whole lines, of about 20 kB; of a longer first line its beginning in ASCII."""
+    """Returns the first whole lines, about 20 kB; of a longer line, the ASCII of its beginning."""
     head = raw[:HEAD_BYTES]
     if len(head) == len(raw):
         return head
@@ -116,20 +117,20 @@ def parse_lines(
     first_line: int = 1,
     tally: Tally | None = None,
 ) -> Baskets:
-    """Reads baskets from text with one per line; empty lines are not baskets.
+    """Parses text with a basket per line; blank lines are not baskets.
 
     Args:
         raw: Whole lines.
-        name: Of the file, for messages.
-        layout: How it is written; None: items separated by spaces.
-        encoding: Of the text.
-        missing: see `read_baskets`.
-        first_line: The number of the first line.
+        name: Name of the file, for messages.
+        layout: Its layout.  Defaults to items separated by spaces.
+        encoding: Encoding of the text.
+        missing: See `read_baskets`.
+        first_line: Number of the first line.
         tally: Counts rows with line breaks in them.
 
     Raises:
         OpenQuote: the text ends inside a quote.
-        DataError: an item is empty, or the text is not in the encoding.
+        DataError: an item is empty, or the text is not in this encoding.
     """
     layout = layout or Layout()
     if layout.may_be_numbers:
@@ -147,7 +148,7 @@ def parse_lines(
 
 
 def _without_lines(raw: bytes, number: int) -> bytes:
-    """The text without its first lines."""
+    """Returns the text without its first `number` lines."""
     start = 0
     for _ in range(number):
         start = raw.find(b"\n", start) + 1
@@ -159,7 +160,7 @@ def _without_lines(raw: bytes, number: int) -> bytes:
 def _split(
     text: str, name: str, layout: Layout, first_line: int, tally: Tally
 ) -> tuple[list[int], list[list[str]]]:
-    """Line numbers and fields of all lines that are not blank."""
+    """Returns the line numbers and fields of all lines that are not blank."""
     if '"' not in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
         lines = text.split("\n")
@@ -182,7 +183,7 @@ def _refuse(where: str, what: str) -> None:
 
 
 def _strip(codes: np.ndarray, labels: Any) -> tuple[np.ndarray, list[str]]:
-    """Strips the spaces around names; names that become equal become one item."""
+    """Strips white space around names; names that become equal are one item."""
     stripped = [label.strip() for label in labels]
     unique = list(dict.fromkeys(stripped))
     if len(unique) == len(labels):
@@ -192,13 +193,13 @@ def _strip(codes: np.ndarray, labels: Any) -> tuple[np.ndarray, list[str]]:
 
 
 def _clean(baskets: Baskets, lines: np.ndarray, path: str | Path, missing: str) -> Baskets:
-    """Drops the padding at line ends, and empty items elsewhere or complains about them."""
+    """Drops padding at line ends and repeated items; drops or refuses empty items elsewhere."""
     labels = list(baskets.labels)
     codes, lengths, notes = baskets.codes, baskets.lengths, baskets.notes
     if "" in labels:
         empty = codes == labels.index("")
         ends = np.cumsum(lengths)
-        # An empty item is padding when nothing but empty ones follows in its line.
+        # an empty item is padding if only empty ones follow in its line
         filled_after = np.zeros(len(codes) + 1, np.int64)
         np.cumsum(~empty, out=filled_after[1:])
         owner = np.repeat(np.arange(len(lengths)), lengths)
@@ -209,7 +210,7 @@ def _clean(baskets: Baskets, lines: np.ndarray, path: str | Path, missing: str) 
             shown = ", ".join(map(str, where[:5])) + (", ..." if len(where) > 5 else "")
             raise DataError(
                 f"{path}: {int(inner.sum()):,} items are empty (lines {shown}).\n"
-                "Fill them in, or leave them out with missing='drop' (--missing drop)."
+                "Fill them in, or drop them with missing='drop' (--missing drop)."
             )
         if inner.any():
             notes.append(f"{int(inner.sum()):,} empty items dropped.")
@@ -229,22 +230,22 @@ def table_columns(
     notes: list[str],
     size: int | None = None,
 ) -> Iterator[dict[str, list[str]]]:
-    """Yields the columns of a table by name, at least once: all rows, or some at a time.
+    """Yields the columns of a table by name: all rows at once, or some at a time.
 
     Args:
-        lines: Numbered, with their line ends; the first one that is not blank is the header.
-        name: Of the file.
-        separator: see `read_baskets`.
+        lines: Numbered lines with their line ends; the first one that is not blank is the header.
+        name: Name of the file.
+        separator: See `read_baskets`.
         notes: Receives notes for the user, at the end.
-        size: The approximate number of characters per part; None: all rows at once.
+        size: Approximate number of characters per part.  Defaults to all rows at once.
 
     Raises:
-        DataError: naming the first row that does not fit, and how many do not.
+        DataError: rows do not fit the header; names the first, and counts the others.
     """
-    wrong: list[str] = []
+    problems: list[str] = []
 
     def report(where: str, what: str) -> None:
-        wrong.append(f"{where}: {what}." if not wrong else "")
+        problems.append(f"{where}: {what}." if not problems else "")
 
     table = open_table(lines, name, report, separator=separator, blanks=True)
     rows: list[list[str]] = []
@@ -256,9 +257,9 @@ def table_columns(
             if characters >= size:
                 yield _columns(table.columns, rows)
                 rows, characters, parts = [], 0, parts + 1
-    if wrong:
-        more = f"\n{len(wrong) - 1:,} more rows do not fit." if len(wrong) > 1 else ""
-        raise DataError(wrong[0] + more)
+    if problems:
+        more = f"\n{len(problems) - 1:,} more rows do not fit." if len(problems) > 1 else ""
+        raise DataError(problems[0] + more)
     if rows or not parts:
         yield _columns(table.columns, rows)
     if table.tally.note and table.tally.note not in notes:

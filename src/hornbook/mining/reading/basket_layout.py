@@ -1,8 +1,8 @@
-"""Detects the layout of a file with a basket per line from its beginning.
+"""Detects the layout of a file with a basket per line, from its beginning.
 
-A header, a count or a running number in front of the items must not become items, and with a
-separator that is not recognized each line would be one item.  What is certain is skipped, with a
-note, and holds for the whole file: a later line that does not fit is an error.
+A header, or a count or running number before the items, must not become items, and with an
+unrecognized separator each line would be one item.  Whatever is detected with certainty is skipped
+and noted; it holds for the whole file, and a later line that does not fit is an error.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class Layout:
     """The layout of a file with a basket per line.
 
     Attributes:
-        sign: The separator of items; None: spaces.
+        sign: The separator of items; None for spaces.
         skip: Number of lines before the baskets: Excel's `sep=`, a header.
         first_field: What each line begins with: `"item"`; `"count"`, the number of items that
             follow; `"id"`, a number or name of the basket.
-        is_sure: Whether the user said so, and it was not detected.
-        may_be_numbers: Whether the file may be nothing but integers separated by spaces.
+        is_sure: Whether `first_field` is the user's choice rather than detected.
+        may_be_numbers: Whether the file may consist of integers separated by spaces.
         notes: What was detected, one sentence each.
     """
 
@@ -69,9 +69,7 @@ class Layout:
 
 
 def check_choices(header: str, first_field: str) -> None:
-    """Raises:
-    OptionError: one of them is not known.
-    """
+    """Raises OptionError if `header` or `first_field` is unknown."""
     for name, value, known in (
         ("header", header, HEADERS),
         ("first_field", first_field, FIRST_FIELDS),
@@ -92,12 +90,12 @@ def find_layout(
 
     Args:
         head: Its first lines, complete.
-        name: Of the file.
-        separator, header, first_field: see `read_baskets`.
+        name: Name of the file.
+        separator, header, first_field: See `read_baskets`.
 
     Raises:
         DataError: it is a web page.
-        OptionError: a choice is not known.
+        OptionError: `header` or `first_field` is unknown.
     """
     check_choices(header, first_field)
     sign = None if separator is None else sign_of(separator)
@@ -110,12 +108,12 @@ def find_layout(
         return Layout(sign, may_be_numbers=separator is None)
     refuse_page(numbered[0][1], name)
     skip, notes = 0, []
-    declared = sep_line(numbered[0][1])
-    if declared is not None:
+    declaration = sep_line(numbered[0][1])
+    if declaration is not None:
         skip = numbered.pop(0)[0]
-        sign = declared if separator is None else sign
+        sign = declaration if separator is None else sign
     lines = [line for _, line in numbered]
-    if separator is None and declared is None:
+    if separator is None and declaration is None:
         sign = find_separator(lines)
         notes += _doubts(sign, lines)
     rows = _cells(numbered, sign, name)
@@ -140,11 +138,11 @@ def find_layout(
 
 
 def _header_note(line: int, rows: Sequence[Sequence[str]]) -> str:
-    """The note about a header, which a table has as well."""
+    """Returns the note about a header; the file may also be a table."""
     width = len(rows[0])
-    shown = ", ".join(rows[0][:4]) + (", ..." if width > 4 else "")
+    names = ", ".join(rows[0][:4]) + (", ..." if width > 4 else "")
     note = (
-        f"Line {line} ({shown}) looks like column names and is not read as a basket; "
+        f"Line {line} ({names}) looks like column names and is not read as a basket; "
         "--header no reads it as one."
     )
     if width > 1 and all(len(row) == width for row in rows):
@@ -157,17 +155,17 @@ def is_header(rows: Sequence[Sequence[str]]) -> bool:
     first, rest = [cell for cell in rows[0] if cell], rows[1:]
     if not first or not rest:
         return False
-    has_index = not rows[0][0]  # a data frame was written together with the numbers of its rows
+    has_index = not rows[0][0]  # a data frame was written with its index
     items = {cell for row in rest for cell in row[has_index:] if cell}
     if items.intersection(first):
         return False
-    counted = [[str(start + place) for place in range(len(first))] for start in (0, 1)]
-    if len(first) > 1 and first in counted and not any(map(_NUMBER.fullmatch, items)):
+    indices = [[str(start + place) for place in range(len(first))] for start in (0, 1)]
+    if len(first) > 1 and first in indices and not any(map(_NUMBER.fullmatch, items)):
         return True
-    numbered = [_NUMBERED.fullmatch(cell) for cell in first]
-    stems = {match[1].lower() for match in numbered if match and match[1].strip()}
-    if len(stems) == 1 and sum(match is not None for match in numbered) > 1:
-        places = [int(match[2]) for match in numbered if match]
+    matches = [_NUMBERED.fullmatch(cell) for cell in first]
+    stems = {match[1].lower() for match in matches if match and match[1].strip()}
+    if len(stems) == 1 and sum(match is not None for match in matches) > 1:
+        places = [int(match[2]) for match in matches if match]
         stem = next(iter(stems))
         alike = re.compile(re.escape(stem) + r"[ _-]?\(?\d+\)?", re.IGNORECASE)
         is_running = places == list(range(places[0], places[0] + len(places))) and places[0] < 2
@@ -217,10 +215,10 @@ def find_first_field(rows: Sequence[Sequence[str]]) -> tuple[str, str]:
 def without_first(
     fields: list[list[str]], lines: Sequence[int], layout: Layout, name: str
 ) -> list[list[str]]:
-    """The rows without their first field, where it is not an item.
+    """Returns the rows without their first field if that is not an item.
 
     Raises:
-        DataError: it was detected as a count or an id, and a line does not have one.
+        DataError: a count or id was detected, and a line has none.
     """
     if layout.first_field == "item":
         return fields
@@ -228,37 +226,37 @@ def without_first(
         for row, line in zip(fields, lines, strict=True):
             first, items = row[0].strip(), sum(bool(cell.strip()) for cell in row[1:])
             if layout.first_field == "count" and first != str(items):
-                what = f"how many items follow, and here {first!r} stands before {items}"
+                what = f"the number of items that follow, but here {first!r} precedes {items}"
             elif not _NUMBER.fullmatch(first):
-                what = f"a running number, and here it is {first!r}"
+                what = f"a running number, but here it is {first!r}"
             else:
                 continue
             raise DataError(
-                f"{name}:{line}: in the lines before the first field is {what}.\n"
-                f"Say --first-field {layout.first_field} to leave it out of every line, or "
-                "--first-field item."
+                f"{name}:{line}: in earlier lines the first field is {what}.\n"
+                f"Use --first-field {layout.first_field} to drop it from every line, or "
+                "--first-field item to keep it."
             )
     return [row[1:] for row in fields]
 
 
 def _doubts(sign: str | None, lines: Sequence[str]) -> list[str]:
-    """Notes on another separator that is possible."""
+    """Returns notes on other possible separators."""
     rival = rival_of(sign, lines)
     if rival is not None:
         return [
-            f"Items are separated by {name_of_sign(sign)}, though {name_of_sign(rival)} is in most "
-            f"lines too; --separator {name_of_sign(rival)} says otherwise."
+            f"Items are separated by {name_of_sign(sign)}, but {name_of_sign(rival)} is in most "
+            f"lines too; --separator {name_of_sign(rival)} chooses it."
         ]
     if sign is None and len(lines) > 1 and (odd := unusual_sign(lines)) is not None:
         return [
-            f"Every line holds {odd!r}: if it separates the items, say "
+            f"Every line has {odd!r}: if it separates the items, add "
             f"--separator {shlex.quote(odd)}."
         ]
     return []
 
 
 def _wrapped(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Notes on lines that are lists in brackets or in quotes."""
+    """Returns notes on lines that are lists in brackets or quotes."""
     rows = [row for row in rows if row]
     if len(rows) < 2:
         return []
@@ -270,31 +268,31 @@ def _wrapped(rows: Sequence[Sequence[str]]) -> list[str]:
         )
         if are_wrapped and any(re.search("[\n,;|]", line) for line in lines):
             return [
-                f"Each line stands in {opening}{closing}: the brackets are read as parts of "
-                "items.  Take them out of the file."
+                f"Each line is enclosed in {opening}{closing}: the brackets are read as parts of "
+                "items.  Remove them from the file."
             ]
     if all(len(row) == 1 for row in rows):
         for sign in ",;|":
-            holding = [row[0] for row in rows if sign in row[0]]
-            if len(holding) > 1 and 2 * len(holding) >= len(rows):
+            examples = [row[0] for row in rows if sign in row[0]]
+            if len(examples) > 1 and 2 * len(examples) >= len(rows):
                 return [
-                    f"{len(holding):,} of {len(rows):,} lines are one item that holds {sign!r}, as "
-                    f"in {holding[0][:40]!r}: if it separates the items, take the quotes around "
-                    "them out of the file."
+                    f"{len(examples):,} of {len(rows):,} lines are a single item with {sign!r} in "
+                    f"it, such as {examples[0][:40]!r}: if it separates the items, remove the "
+                    "quotes around them from the file."
                 ]
     return []
 
 
 def _cells(numbered: Sequence[tuple[int, str]], sign: str | None, name: str) -> list[list[str]]:
-    """The cells of the first thousand lines, without spaces around them and padding at the end."""
-    stripped: list[list[str]] = []
+    """Returns the cells of the first thousand lines, stripped, without padding at the end."""
+    cell_lists: list[list[str]] = []
     rows = cell_rows([(n, line + "\n") for n, line in numbered], sign, name, lambda *_: None)
     try:
         for row in islice(rows, 1000):
             cells = [cell.strip() for cell in row.cells]
             while cells and not cells[-1]:
                 cells.pop()
-            stripped.append(cells)
+            cell_lists.append(cells)
     except OpenQuote:  # reported, or closed, when the whole file is read
         pass
-    return stripped
+    return cell_lists

@@ -1,4 +1,4 @@
-"""Files of whole numbers, read by NumPy: bytes to numbers without a Python object for any."""
+"""Parses files of integers with NumPy: from bytes to numbers without Python objects."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import numpy as np
 from hornbook.mining.baskets import Baskets, encode_integers, without_repeats
 from hornbook.mining.reading.basket_layout import Layout
 
-# Bytes that are worked on at a time, with all that is made of them in the cache.
-_BYTES = 1 << 17
+_BYTES = 1 << 17  # processed at a time, so that everything computed from them fits into the cache
 
 
 def parse_integers(raw: bytes, layout: Layout | None = None) -> Baskets | None:
-    """Baskets from lines of whole numbers; None if there is anything else in them.
+    """Returns baskets from lines of integers; None if there is anything else in them.
 
-    A number with a leading zero, or one too long for an integer, is a name: None as well, and so
-    is a first number that is to be left out and is not what the layout says.
+    Also None for a number with a leading zero or too many digits for an integer, which is a name,
+    and for a first number to be left out that is not what the layout says.
     """
     parts = []
     for part in _whole_lines(raw):
@@ -44,7 +43,7 @@ def parse_integers(raw: bytes, layout: Layout | None = None) -> Baskets | None:
 
 
 def _whole_lines(raw: bytes) -> Iterator[np.ndarray]:
-    """The bytes in parts that end where a line does."""
+    """Yields the bytes in parts that end at line ends."""
     data = np.frombuffer(raw, np.uint8)
     start = 0
     while start < len(raw):
@@ -55,15 +54,15 @@ def _whole_lines(raw: bytes) -> Iterator[np.ndarray]:
 
 
 def _parse(data: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """The numbers of some lines, and how many are in each line that has any."""
+    """Returns the numbers of some lines, and how many each line has that has any."""
     values = data - np.uint8(ord("0"))  # below "0" wraps around to above 9
     digit = np.zeros(len(data) + 2, bool)
     np.less_equal(values, 9, out=digit[1:-1])
     is_break = data == ord("\n")
-    known = digit[1:-1] | is_break
+    is_allowed = digit[1:-1] | is_break
     for sign in b" \t\r":
-        known |= data == sign
-    if not known.all() or _has_lone_returns(data):
+        is_allowed |= data == sign
+    if not is_allowed.all() or _has_lone_returns(data):
         return None
     edges = np.flatnonzero(digit[1:] != digit[:-1])
     starts, ends = edges[::2], edges[1::2]
@@ -77,11 +76,11 @@ def _parse(data: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         numbers[has] += values.take(ends.take(has) - 1 - place) * np.int64(10**place)
     before = np.searchsorted(starts, np.flatnonzero(is_break))
     lengths = np.diff(before, prepend=0, append=len(starts))
-    return numbers, lengths[lengths > 0]  # blank lines are no baskets
+    return numbers, lengths[lengths > 0]  # blank lines are not baskets
 
 
 def _has_lone_returns(data: np.ndarray) -> bool:
-    """Whether a line ends with a carriage return alone, as old Macs write it."""
+    """Whether a line ends with only a carriage return, as on old Macs."""
     places = np.flatnonzero(data == ord("\r"))
     if not len(places):
         return False

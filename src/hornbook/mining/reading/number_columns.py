@@ -1,8 +1,8 @@
-"""Columns of numbers, to be cut into ranges: written with a point or with a comma.
+"""Reads columns of numbers, to be cut into ranges, with a decimal point or a decimal comma.
 
-Excel in most of Europe writes 1,5 and 1.234,5.  Which way a column is written only the whole of
-it shows, so both are followed as long as both are possible.  Where 1,234 may be 1.234 or 1234 the
-column is refused: ranges in the wrong order look like right ones.
+Excel in most of Europe writes 1,5 and 1.234,5.  Only the whole column shows which one is used, so
+both readings are kept as long as both are possible.  A column where 1,234 could be 1.234 or 1234 is
+refused, because wrong ranges look like right ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from hornbook.errors import DataError
 
-# points or blanks between thousands, then a comma
+# points or blanks as thousands separators, then a comma
 _COMMA = re.compile(r"[+-]?(?:\d{1,3}(?:[.\u00a0\u202f ]\d{3})+|\d+)(?:,\d+)?")
 _THREE_BEHIND = re.compile(r"[+-]?[1-9]\d{0,2}[,.]\d{3}")
 _BEGINS = re.compile(r"[+-]?[$€£¥]? ?\d")
@@ -26,7 +26,7 @@ _BEGINS = re.compile(r"[+-]?[$€£¥]? ?\d")
 
 @dataclass
 class Counts:
-    """Different numbers, ascending, and how often each is there."""
+    """Distinct numbers, ascending, and how often each occurs."""
 
     numbers: np.ndarray = field(default_factory=lambda: np.empty(0))
     counts: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
@@ -40,14 +40,14 @@ class Counts:
             self.counts = total.astype(np.int64)
 
     def edges(self, bins: int) -> np.ndarray:
-        """The quantiles that cut the numbers into `bins` equally full ranges."""
+        """Returns the quantiles that cut the numbers into `bins` ranges of equally many values."""
         if not len(self.numbers):
             return self.numbers
         ends = np.cumsum(self.counts)
         place = np.linspace(0, 1, bins + 1) * (ends[-1] - 1)
         low, high = (
-            self.numbers.take(np.searchsorted(ends, rounded, "right"))
-            for rounded in (np.floor(place), np.ceil(place))
+            self.numbers.take(np.searchsorted(ends, positions, "right"))
+            for positions in (np.floor(place), np.ceil(place))
         )
         return np.unique(low + (high - low) * (place - np.floor(place)))
 
@@ -57,11 +57,12 @@ class NumberColumn:
     """A column that may hold numbers.
 
     Attributes:
-        with_point, with_comma: Its numbers, read one way and the other; None: it cannot be.
-        comma, point: A value with that sign, if there is one.
-        odd_comma, odd_point: Whether each of them has just three digits behind it.
-        word: A value that begins with a number but is not one.
-        words, values: The number of different such values, and of all.
+        with_point, with_comma: Its numbers with a decimal point or comma; None if that is
+            impossible.
+        comma, point: A value with that character, if there is one.
+        odd_comma, odd_point: Whether each of them is followed by exactly three digits.
+        word: A value that begins with a digit but is not a number.
+        words, values: Number of distinct such values, and of all.
     """
 
     with_point: Counts | None = field(default_factory=Counts)
@@ -75,7 +76,7 @@ class NumberColumn:
     values: int = 0
 
     def look(self, values: Iterable[Any]) -> None:
-        """Adds the next values; None is missing."""
+        """Adds the next values; None for a missing one."""
         times = Counter(values)
         times.pop(None, None)
         self.values += len(times)
@@ -96,11 +97,11 @@ class NumberColumn:
             self.words += len(strange)
             self.word = self.word or (strange[0] if strange else "")
         counts = np.fromiter(times.values(), np.int64, len(times))
-        self.with_point = _taken(self.with_point, points, counts)
-        self.with_comma = _taken(self.with_comma, commas, counts)
+        self.with_point = _extended(self.with_point, points, counts)
+        self.with_comma = _extended(self.with_comma, commas, counts)
 
     def merge(self, other: NumberColumn) -> None:
-        """Adds what is known of other rows."""
+        """Adds what was found in other rows."""
         for name in ("with_point", "with_comma"):
             own, its = getattr(self, name), getattr(other, name)
             if own is None or its is None:
@@ -116,16 +117,16 @@ class NumberColumn:
 
     @property
     def counts(self) -> Counts | None:
-        """The numbers, the way they are written; None if there are other values."""
+        """The numbers, as they are written; None if there are other values."""
         return self.with_comma if self.with_point is None else self.with_point
 
     @property
     def is_comma(self) -> bool:
-        """Whether the comma is the decimal sign."""
+        """Whether the comma is the decimal separator."""
         return self.with_point is None and self.with_comma is not None and bool(self.comma)
 
     def refuse_doubt(self, name: str, others: Iterable[NumberColumn]) -> None:
-        """Refuses numbers that may be read in two ways.
+        """Raises DataError if the numbers can be read in two ways.
 
         Args:
             name: The column.
@@ -140,35 +141,38 @@ class NumberColumn:
             raise DataError(
                 f"Column {name!r} has numbers like {text}: is that "
                 f"{text.replace(',', '.')} or {other}?\n"
-                "Write them without a sign between thousands, or leave --bins (bins=) out."
+                "Write them without a thousands separator, or omit --bins (bins=)."
             )
 
     def note(self, name: str) -> str:
-        """A note about the column: a decimal comma, or numbers taken as words."""
+        """Returns a note on a decimal comma, or on numbers read as words; "" if there is none."""
         if self.is_comma:
-            return f"Column {name!r}: the comma in {self.comma} is read as the decimal sign."
+            return f"Column {name!r}: the comma in {self.comma} is read as a decimal comma."
         if self.counts is None and self.words * 2 > self.values:
             return f"Column {name!r} is not cut into ranges: {self.word!r} is not a number."
         return ""
 
     def ranges(self, values: Sequence[Any], bins: int) -> list[str | None]:
-        """The range that each number falls into, by its name; None for what is missing."""
-        read = _with_comma if self.with_point is None else _with_point
-        parsed = [None if value is None else read(value) for value in values]
-        numbers = np.array([np.nan if number is None else number for number in parsed])
+        """Returns the name of the range of each value; None for a missing one."""
+        parse = _with_comma if self.with_point is None else _with_point
+        floats = [None if value is None else parse(value) for value in values]
+        numbers = np.array([np.nan if number is None else number for number in floats])
         counts = self.counts
         return _in_ranges(numbers, np.empty(0) if counts is None else counts.edges(bins))
 
 
-def _taken(held: Counts | None, numbers: list[float | None], counts: np.ndarray) -> Counts | None:
-    if held is None or None in numbers:
+def _extended(
+    total: Counts | None, numbers: list[float | None], counts: np.ndarray
+) -> Counts | None:
+    """Returns `total` with more numbers; None if one of them is not a number."""
+    if total is None or None in numbers:
         return None
-    held.add(np.array(numbers, float), counts)
-    return held
+    total.add(np.array(numbers, float), counts)
+    return total
 
 
 def _with_point(value: Any) -> float | None:
-    """A value as Python reads it.  Infinity is a value, but none that a range could end with."""
+    """Parses a value as Python does; None if it is not a number, or is infinite."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -177,7 +181,7 @@ def _with_point(value: Any) -> float | None:
 
 
 def _with_comma(value: Any) -> float | None:
-    """A value as Excel in most of Europe writes it."""
+    """Parses a value as Excel in most of Europe writes it; None if it is not a number."""
     if not isinstance(value, str):
         return _with_point(value)
     if not _COMMA.fullmatch(value):
@@ -186,7 +190,7 @@ def _with_comma(value: Any) -> float | None:
 
 
 def _in_ranges(numbers: np.ndarray, edges: np.ndarray) -> list[str | None]:
-    """The range each number falls into."""
+    """Returns the name of the range of each number; None for NaN."""
     if len(edges) < 2:
         return [None if np.isnan(x) else f"{x:g}" for x in numbers]
     names = [f"{low:g}..{high:g}" for low, high in pairwise(edges)]

@@ -1,8 +1,8 @@
-"""Surveys tables with a row per basket, part by part: what their columns hold.
+"""Surveys the columns of tables with a row per basket, part by part.
 
-Whether a table says yes and no, and where numbers are cut into ranges, only the whole of it
-shows.  A `Survey` looks at parts, is merged with others, and then turns each part into
-baskets whose items have the same names everywhere.
+Whether a table has only yes and no, and where numbers are cut into ranges, depends on the whole
+table.  A `Survey` looks at parts, can be merged with others, and then turns each part into baskets
+whose items have the same names in all parts.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _NO = {"0", "0.0", "false", "f", ""}
 
 @dataclass
 class Column:
-    """What is in one column.
+    """The contents of one column.
 
     Attributes:
-        gaps, gap_rows: how many values are missing, and in which rows first.
-        text, other: a value that is text, and one that is not, if there are any.
-        yes_or_no: whether all values say yes or no.
-        numbers: what the numbers are, if all values are some and ranges are asked for.
+        gaps, gap_rows: Number of missing values, and the first rows with one.
+        text, other: A value that is text, and one that is not, if there are any.
+        yes_or_no: Whether all values mean yes or no.
+        numbers: The numbers, if they are cut into ranges.
     """
 
     gaps: int = 0
@@ -43,27 +43,25 @@ class Column:
     def look(
         self, values: Sequence[Any], first_row: int, bins: int | None, meaning: Mapping[Any, Any]
     ) -> None:
-        """Takes in the next rows; see `meanings`."""
-        different = {meaning[value] for value in set(values)}
-        if None in different:
+        """Adds the next rows; for `meaning` see `meanings`."""
+        distinct = {meaning[value] for value in set(values)}
+        if None in distinct:
             gaps = [row for row, value in enumerate(values, first_row) if meaning[value] is None]
             self.gaps += len(gaps)
             self.gap_rows = (self.gap_rows + gaps)[:6]
-            different.remove(None)
-        for value in different:
+            distinct.remove(None)
+        for value in distinct:
             if isinstance(value, str):
                 self.text = value if self.text is None else self.text
             else:
                 self.other = value if self.other is None else self.other
-        self.yes_or_no = (
-            self.yes_or_no and {str(value).lower() for value in different} <= _YES | _NO
-        )
+        self.yes_or_no = self.yes_or_no and {str(value).lower() for value in distinct} <= _YES | _NO
         if bins:
             self.numbers = self.numbers or NumberColumn()
             self.numbers.look(meaning[value] for value in values)
 
     def merge(self, other: Column) -> None:
-        """Takes in what was seen of other rows, whose row numbers are not known."""
+        """Adds what was found in other rows, whose numbers are unknown."""
         self.gaps += other.gaps
         self.gap_rows = []
         self.text = other.text if self.text is None else self.text
@@ -76,10 +74,11 @@ class Column:
 
 
 class Survey:
-    """What the columns of a table hold.
+    """The contents of the columns of a table.
 
     Args:
-        bins: Cut numeric columns into that many equally full ranges; None: do not.
+        bins: Number of ranges with equally many values that numeric columns are cut into.
+            Defaults to no ranges.
     """
 
     def __init__(self, bins: int | None = None):
@@ -88,34 +87,32 @@ class Survey:
         self.columns: dict[str, Column] = {}
 
     def look(self, columns: Mapping[str, Sequence[Any]]) -> None:
-        """Takes in the next rows of the table."""
+        """Adds the next rows of the table."""
         columns = _as_lists(columns)
-        shared = shared_meanings(columns)
+        common = common_meanings(columns)
         for name, values in columns.items():
-            seen = self.columns.get(name)
-            if seen is None:
-                seen = self.columns[name] = Column()
+            column = self.columns.setdefault(name, Column())
             try:
-                seen.look(values, self.rows + 1, self.bins, shared or meanings(values))
-            except TypeError:  # what cannot be in a set cannot be an item
+                column.look(values, self.rows + 1, self.bins, common or meanings(values))
+            except TypeError:  # unhashable values cannot be items
                 raise DataError(
-                    f"Column {name!r} does not hold single values.\n"
-                    "If it has the items of each basket as a list, pass that column alone."
+                    f"Column {name!r} does not have single values.\n"
+                    "If it has a list of items for each basket, pass that column alone."
                 ) from None
         self.rows += len(next(iter(columns.values()), ()))
 
     def merge(self, other: Survey) -> Survey:
-        """Takes in another survey of the same table."""
+        """Adds another survey of the same table."""
         for name, column in other.columns.items():
             self.columns.setdefault(name, Column()).merge(column)
         self.rows += other.rows
         return self
 
     def refuse(self, missing: str) -> None:
-        """Complains about missing values, unless they are to be dropped, and about mixtures.
+        """Checks for missing values, unless they are to be dropped, and for mixed types.
 
         Raises:
-            DataError: with the column and the rows.
+            DataError: names the column and the rows.
         """
         for name, column in self.columns.items():
             if column.gaps and missing == "error":
@@ -123,44 +120,44 @@ class Survey:
             _refuse(name, column.text, column.other)
         numbers = {name: one.numbers for name, one in self.columns.items() if one.numbers}
         if not self.says_yes:
-            for name, of_numbers in numbers.items():
-                of_numbers.refuse_doubt(name, numbers.values())
+            for name, number_column in numbers.items():
+                number_column.refuse_doubt(name, numbers.values())
 
     @property
     def says_yes(self) -> bool:
-        """Whether all columns say yes or no."""
+        """Whether all values of all columns mean yes or no."""
         return all(column.yes_or_no for column in self.columns.values())
 
     @property
     def notes(self) -> list[str]:
-        """What to tell about how numbers were read."""
+        """Notes on how numbers were read."""
         numbers = {name: one.numbers for name, one in self.columns.items() if one.numbers}
         notes = [column.note(name) for name, column in numbers.items()]
         return [] if self.says_yes else [note for note in notes if note]
 
     def baskets(self, columns: Mapping[str, Sequence[Any]], notes: Sequence[str] = ()) -> Baskets:
-        """The baskets of some rows.
+        """Returns the baskets of some rows.
 
-        If all columns of the table say yes or no their names are the items; else the items
-        are `column=value`, and a missing value is no item.
+        If all columns mean yes or no, their names are the items; else the items are
+        `column=value`, and a missing value is no item.
         """
         says_yes = self.says_yes
         columns = _as_lists(columns)
         entries = Entries(len(next(iter(columns.values()), ())))
         labels: list[str] = []
-        shared = shared_meanings(columns)
-        known = shared and _yes_of(shared)
+        common = common_meanings(columns)
+        common_codes = common and _yes_codes(common)
         for name, values in columns.items():
-            meaning = shared or meanings(values)
+            meaning = common or meanings(values)
             if says_yes:
-                is_held = known or _yes_of(meaning)
-                entries.add(map(is_held.__getitem__, values), len(labels))
+                codes = common_codes or _yes_codes(meaning)
+                entries.add(map(codes.__getitem__, values), len(labels))
                 labels.append(name)
                 continue
-            seen = self.columns[name]
+            column = self.columns[name]
             items: list[Any] = [meaning[value] for value in values]
-            if self.bins and seen.numbers is not None and seen.numbers.counts is not None:
-                items = seen.numbers.ranges(items, self.bins)
+            if self.bins and column.numbers is not None and column.numbers.counts is not None:
+                items = column.numbers.ranges(items, self.bins)
             code_of: dict[Any, int] = {None: -1}
             for item in items:
                 code_of.setdefault(item, len(code_of) - 1)
@@ -170,87 +167,87 @@ class Survey:
 
 
 class Entries:
-    """The entries of baskets while they come column by column.
+    """Collects the entries of baskets column by column.
 
     Args:
-        rows: The number of baskets.
+        rows: Number of baskets.
     """
 
     def __init__(self, rows: int):
         self.rows = rows
-        self._waiting: list[np.ndarray] = []
+        self._pending: list[np.ndarray] = []
         self._firsts: list[int] = []
         self._codes = [np.empty(0, np.int64)]
         self._owners = [np.empty(0, np.int64)]
 
     def add(self, items: Iterable[int], first: int) -> None:
-        """Takes in the next column.
+        """Adds the next column.
 
         Args:
-            items: For each basket which of the column's items it holds, or -1.
+            items: For each basket, which of the items of the column it holds, or -1.
             first: The code of the first of these items.
         """
-        self._waiting.append(np.fromiter(items, np.int32, self.rows))
+        self._pending.append(np.fromiter(items, np.int32, self.rows))
         self._firsts.append(first)
-        if len(self._waiting) * self.rows >= 1 << 20:
+        if len(self._pending) * self.rows >= 1 << 20:
             self._settle()
 
     def baskets(self) -> tuple[np.ndarray, np.ndarray]:
-        """The codes basket after basket, and how many are in each."""
+        """Returns the codes of one basket after another, and the length of each basket."""
         self._settle()
         return by_basket(np.concatenate(self._codes), np.concatenate(self._owners), self.rows)
 
     def _settle(self) -> None:
-        """Forgets the places without an item."""
-        if self._waiting:
-            items = np.concatenate(self._waiting)
-            held = np.flatnonzero(items >= 0)
-            column, owners = np.divmod(held, max(1, self.rows))
-            self._codes.append(items.take(held) + np.array(self._firsts).take(column))
+        """Moves pending columns to the entries, without the cells that have no item."""
+        if self._pending:
+            items = np.concatenate(self._pending)
+            entries = np.flatnonzero(items >= 0)
+            column, owners = np.divmod(entries, max(1, self.rows))
+            self._codes.append(items.take(entries) + np.array(self._firsts).take(column))
             self._owners.append(owners)
-            self._waiting, self._firsts = [], []
+            self._pending, self._firsts = [], []
 
 
 def by_basket(codes: np.ndarray, owners: np.ndarray, baskets: int) -> tuple[np.ndarray, np.ndarray]:
-    """The codes basket after basket, and how many are in each.
+    """Returns the codes of one basket after another, and the length of each basket.
 
     Args:
-        codes, owners: `(entries,)` the item and the basket of each entry, column after column.
-        baskets: How many baskets there are.
+        codes, owners: `(entries,)`, the item and the basket of each entry, column by column.
+        baskets: Number of baskets.
     """
-    # Sixteen-bit keys are sorted by radix, ten times faster than by comparison.
+    # NumPy uses radix sort for 16-bit keys, ten times faster than comparisons
     keys = owners.astype(np.uint16) if baskets <= 1 << 16 else owners
     order = np.argsort(keys, kind="stable")
     return codes.take(order), np.bincount(owners, minlength=baskets)
 
 
 def meanings(values: Iterable[Any]) -> dict[Any, Any]:
-    """What each different value means: itself without blanks around it, None if it is missing.
+    """Maps each distinct value to itself without surrounding blanks, or to None if it is missing.
 
     Raises:
-        TypeError: a value cannot be in a set, and so cannot be an item.
+        TypeError: a value is not hashable, and so cannot be an item.
     """
-    different = dict.fromkeys(values)
-    return dict(zip(different, without_blanks(different), strict=True))
+    distinct = dict.fromkeys(values)
+    return dict(zip(distinct, without_blanks(distinct), strict=True))
 
 
-def shared_meanings(columns: Mapping[str, Sequence[Any]]) -> dict[Any, Any] | None:
-    """The meanings of the values of all columns, if all are texts, all are whole numbers ...
+def common_meanings(columns: Mapping[str, Sequence[Any]]) -> dict[Any, Any] | None:
+    """Returns the meanings of the values of all columns if all have the same type, else None.
 
-    Otherwise per column: to a dict 1, 1.0 and True are the same, and not in a
-    name like `column=1`.
+    With mixed types each column needs its own: as keys of a dict 1, 1.0 and True are equal, but not
+    in a name such as `column=1`.
     """
     kinds = set(map(type, chain.from_iterable(columns.values())))
     return meanings(set().union(*columns.values())) if kinds in ({str}, {int}, {bool}) else None
 
 
-def _yes_of(meaning: Mapping[Any, Any]) -> dict[Any, int]:
-    """0 for each value that says yes, -1 for the others."""
+def _yes_codes(meaning: Mapping[Any, Any]) -> dict[Any, int]:
+    """Maps each value that means yes to 0, and others to -1."""
     return {raw: 0 if str(value).lower() in _YES else -1 for raw, value in meaning.items()}
 
 
 def _as_lists(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    """The same columns as lists."""
+    """Returns the columns as lists."""
     return {
         name: values if isinstance(values, list) else list(values)
         for name, values in columns.items()
@@ -258,29 +255,29 @@ def _as_lists(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
 
 
 def without_blanks(values: Iterable[Any]) -> list[Any]:
-    """The values without blanks around them, and None for what is missing."""
+    """Returns the values without surrounding blanks, and None for missing ones."""
     stripped = [value.strip() if isinstance(value, str) else value for value in values]
     return [None if _is_missing(value) else value for value in stripped]
 
 
 def refuse_gaps(name: str, number: int, rows: Sequence[int]) -> None:
-    """Complains about missing values in a column.
+    """Raises DataError for missing values in a column.
 
     Args:
         name: The column.
-        number: How many values are missing.
-        rows: The first of them, counted from 1; empty: not known.
+        number: Number of missing values.
+        rows: The first rows with one, counted from 1; empty if unknown.
     """
-    shown = ", ".join(map(str, rows[:5]))
-    where = f" (rows {shown}{', ...' if number > 5 else ''})" if rows else ""
+    examples = ", ".join(map(str, rows[:5]))
+    where = f" (rows {examples}{', ...' if number > 5 else ''})" if rows else ""
     raise DataError(
         f"Column {name!r} has {number:,} missing values{where}.\n"
-        "Fill them in, or count them as no item with missing='drop' (--missing drop)."
+        "Fill them in, or treat them as no item with missing='drop' (--missing drop)."
     )
 
 
 def refuse_mixture(name: str, values: Sequence[Any]) -> None:
-    """Complains about numbers and text in one column."""
+    """Raises DataError for numbers and text in one column."""
     kinds = {type(value): value for value in values if value is not None}
     text = [value for kind, value in kinds.items() if issubclass(kind, str)]
     other = [value for kind, value in kinds.items() if not issubclass(kind, str)]
@@ -288,11 +285,11 @@ def refuse_mixture(name: str, values: Sequence[Any]) -> None:
 
 
 def _refuse(name: str, text: Any, other: Any) -> None:
-    """1 and "1" would be two items that look the same."""
+    """Raises DataError for a mixture: 1 and "1" would be two items that look the same."""
     if text is not None and other is not None:
         raise DataError(
             f"Column {name!r} mixes text like {text!r} and {type(other).__name__} like "
-            f"{other!r}.\nMake it one kind, for example with .astype(str)."
+            f"{other!r}.\nConvert it to one type, for example with .astype(str)."
         )
 
 
@@ -300,5 +297,5 @@ def _is_missing(value: Any) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     if isinstance(value, str):
-        return not value or value.lower() == "nan"  # as tables of numbers write what is missing
+        return not value or value.lower() == "nan"  # a missing value in a table of numbers
     return bool(value != value)

@@ -1,4 +1,4 @@
-"""Reads baskets from tables with a row per item, or a row per basket of yes/no or categories."""
+"""Reads baskets from tables with a row per item, or a row per basket with yes/no or categories."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def from_frame(
     bins: int | None = None,
     missing: str = "error",
 ) -> Baskets:
-    """Baskets from a pandas, Polars, Arrow or DuckDB table; see `from_columns`."""
+    """Reads baskets from a pandas, Polars, Arrow or DuckDB table; see `from_columns`."""
     table, names = open_frame(frame)
     refuse_twins(names, "The table")
     native = table.to_native()
@@ -37,7 +37,7 @@ def from_frame(
 
 
 def _columns(table: Any) -> Iterator[list[Any]]:
-    """The values of each column, from the native table, for the sake of very wide ones."""
+    """Yields the values of each column from the native table, which is fast for very wide ones."""
     native = table.to_native()
     library = type(native).__module__.split(".")[0]
     if library == "pandas":
@@ -53,11 +53,11 @@ def _columns(table: Any) -> Iterator[list[Any]]:
 
 
 def refuse_twins(names: Sequence[str], owner: str) -> None:
-    """Refuses columns with the same name."""
+    """Raises DataError for columns with the same name."""
     if len(set(names)) < len(names):
-        twice = sorted(name for name, number in Counter(names).items() if number > 1)
-        shown = ", ".join(map(repr, twice[:5])) + (", ..." if len(twice) > 5 else "")
-        raise DataError(f"{owner} has more than one column named {shown}.")
+        twins = sorted(name for name, number in Counter(names).items() if number > 1)
+        listing = ", ".join(map(repr, twins[:5])) + (", ..." if len(twins) > 5 else "")
+        raise DataError(f"{owner} has more than one column named {listing}.")
 
 
 def from_columns(
@@ -69,14 +69,14 @@ def from_columns(
     missing: str = "error",
     notes: Sequence[str] = (),
 ) -> Baskets:
-    """Baskets from columns of a table.
+    """Reads baskets from the columns of a table.
 
-    With `basket` and `item` there is a row for each item.  Otherwise each row is a basket:
-    if all columns say yes or no (booleans, 0 and 1), the names of the columns are the
-    items; else the items are `column=value`.  One column of lists is taken as it is.
+    With `basket` and `item` there is a row per item.  Otherwise each row is a basket: if all values
+    mean yes or no (booleans, 0 and 1), the column names are the items; else the items are
+    `column=value`.  A single column of lists has the items of a basket in each row.
 
     Raises:
-        DataError: a column is not there or mixes numbers and text, or a value is missing.
+        DataError: there is no such column, a column mixes numbers and text, or a value is missing.
     """
     if not columns or not len(next(iter(columns.values()))):
         raise DataError("The table has no rows: there are no baskets to mine.")
@@ -100,7 +100,7 @@ def from_columns(
 
 
 def from_array(array: np.ndarray, labels: Sequence[Any] | None = None) -> Baskets:
-    """Baskets from an array: a matrix of zeros and ones, or rows with the names of items.
+    """Reads baskets from an array: a matrix of zeros and ones, or rows with the names of items.
 
     Raises:
         DataError: it is neither.
@@ -111,48 +111,48 @@ def from_array(array: np.ndarray, labels: Sequence[Any] | None = None) -> Basket
         return from_matrix(np.asarray(array), labels)
     if array.ndim > 2 or array.ndim == 0 or array.dtype.kind not in "OUST":
         raise DataError(
-            f"An array of shape {array.shape} and {array.dtype} is no matrix (baskets, items) of "
-            "0 and 1.\nFor baskets by the names of their items give a list of lists."
+            f"An array of shape {array.shape} and {array.dtype} is not a matrix (baskets, items) "
+            "of 0 and 1.\nTo name the items of each basket, pass a list of lists."
         )
     return from_lists(array.tolist())
 
 
 def _is_yes_or_no(array: np.ndarray) -> bool:
-    """Whether an array of objects holds booleans or zeros and ones."""
+    """Whether an array of objects has only booleans, zeros and ones."""
     return array.dtype == object and all(
         isinstance(value, bool | int | float) and value in (0, 1) for value in array.flat
     )
 
 
 def from_matrix(matrix: np.ndarray, labels: Sequence[Any] | None = None) -> Baskets:
-    """Baskets from `(baskets, items)` booleans or zeros and ones."""
+    """Reads baskets from `(baskets, items)` booleans or zeros and ones."""
     if matrix.dtype != bool:
         if matrix.dtype.kind == "f" and np.isnan(matrix).any():
-            raise DataError("The matrix holds NaN.  Write 0 where an item is not in a basket.")
-        held = matrix == 1
-        if not (held | (matrix == 0)).all():
-            raise DataError("The matrix must hold only 0 and 1, or booleans.")
-        matrix = held
+            raise DataError("The matrix has NaN.  Use 0 where an item is not in a basket.")
+        is_entry = matrix == 1
+        if not (is_entry | (matrix == 0)).all():
+            raise DataError("The matrix must have only 0 and 1, or booleans.")
+        matrix = is_entry
     codes = np.flatnonzero(matrix) % max(1, matrix.shape[1])
     lengths = np.count_nonzero(matrix, axis=1)
     return Baskets(codes, lengths, _checked(labels, matrix.shape[1]))
 
 
 def from_sparse(matrix: Any, labels: Sequence[Any] | None = None) -> Baskets:
-    """Baskets from a SciPy sparse matrix `(baskets, items)`; what is not 0 is in the basket."""
+    """Reads baskets from a SciPy sparse matrix `(baskets, items)`, whose nonzeros are items."""
     if len(matrix.shape) != 2:
-        raise DataError(f"A sparse array of shape {matrix.shape} is no matrix (baskets, items).")
+        raise DataError(f"A sparse array of shape {matrix.shape} is not a matrix (baskets, items).")
     rows = matrix.tocsr(copy=True)
     rows.sum_duplicates()
     rows.eliminate_zeros()
     if rows.dtype.kind == "f" and np.isnan(rows.data).any():
-        raise DataError("The matrix holds NaN.  Write 0 where an item is not in a basket.")
+        raise DataError("The matrix has NaN.  Use 0 where an item is not in a basket.")
     lengths = np.diff(rows.indptr).astype(np.int64)
     return Baskets(rows.indices.astype(np.int64), lengths, _checked(labels, rows.shape[1]))
 
 
 def _checked(labels: Sequence[Any] | None, number: int) -> Any:
-    """The names of the columns of a matrix; their numbers if there are none."""
+    """Returns the names of the columns of a matrix, which default to their indices."""
     if labels is not None and len(labels) != number:
         raise DataError(f"{len(labels):,} labels were given for {number:,} columns.")
     return np.arange(number) if labels is None else labels
@@ -171,8 +171,8 @@ def _from_long(
     gaps = np.fromiter((a is None or b is None for a, b in zip(ids, items, strict=True)), bool)
     if gaps.any():
         notes += note_gaps((np.flatnonzero(gaps) + 1).tolist(), basket, item, missing)
-        kept = np.flatnonzero(~gaps).tolist()
-        ids, items = [ids[i] for i in kept], [items[i] for i in kept]
+        rows = np.flatnonzero(~gaps).tolist()
+        ids, items = [ids[i] for i in rows], [items[i] for i in rows]
     refuse_mixture(item, items)
     owner, _ = encode(ids)
     owner = np.unique(owner, return_inverse=True)[1]
@@ -187,11 +187,11 @@ def _from_long(
 
 
 def note_gaps(rows: Sequence[int], basket: str, item: str, missing: str) -> list[str]:
-    """Says that rows without a basket or an item were dropped, or refuses them."""
+    """Returns a note that rows without a basket or an item were dropped, or refuses them."""
     if rows and missing == "error":
-        shown = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+        listing = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
         raise DataError(
-            f"{len(rows):,} rows have no {basket!r} or no {item!r} (rows {shown}).\n"
-            "Fill them in, or leave them out with missing='drop' (--missing drop)."
+            f"{len(rows):,} rows have no {basket!r} or no {item!r} (rows {listing}).\n"
+            "Fill them in, or drop them with missing='drop' (--missing drop)."
         )
     return [f"{len(rows):,} rows without {basket!r} or {item!r} dropped."] if rows else []

@@ -1,4 +1,4 @@
-"""`association_rules`: the rules that are sure enough, grown from frequent itemsets."""
+"""`association_rules`: the confident rules, grown from frequent itemsets."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ from hornbook.mining.support import exact
 
 CONSEQUENTS = ("one", "any")
 LIMIT = 20_000_000
-# What a rule takes while rules are sorted and their measures are written.
-BYTES_PER_RULE = 256
-# Pairs of a set and one of its items that are worked on at a time.
-_PAIRS = 1 << 19
+BYTES_PER_RULE = 256  # while rules are sorted and their measures are written
+_PAIRS = 1 << 19  # pairs of a set and one of its items that are processed at a time
 
 
 def association_rules(
@@ -30,28 +28,28 @@ def association_rules(
     min_lift: float = 0.0,
     limit: int = LIMIT,
 ) -> Rules:
-    """Every rule between frequent itemsets that is right often enough.
+    """Finds all rules between frequent itemsets with a minimum confidence.
 
     Args:
         itemsets: From `frequent_itemsets` with `kind="all"`.
-        min_confidence: Share of the baskets with the antecedent that must have the
-            consequent too, from 0 to 1; exact on the boundary.
-        consequents: `"one"` item after the arrow, or `"any"` number.
-        min_lift: Only rules at least this many times as frequent as by chance.
-        limit: More rules than this stop the search.
+        min_confidence: Minimum share of the baskets with the antecedent that have the consequent
+            too, from 0 to 1; exact on the boundary.
+        consequents: `"one"` item in the consequent, or `"any"` number.
+        min_lift: Minimum lift: how many times as frequent as by chance a rule must be.
+        limit: Maximum number of rules; more stop the search.
 
     Raises:
-        OptionError: an unknown value, itemsets that are not all, or too many rules.
+        OptionError: an unknown value, itemsets that are not all frequent ones, or too many rules.
     """
     if consequents not in CONSEQUENTS:
-        raise OptionError(
-            f"consequents={consequents!r} is not known.  Known: {', '.join(CONSEQUENTS)}."
-        )
+        raise OptionError(f"Unknown consequents={consequents!r}.  Known: {', '.join(CONSEQUENTS)}.")
     if not 0 <= min_confidence <= 1:
-        raise OptionError(f"The minimum confidence is {min_confidence}; it is a share from 0 to 1.")
+        raise OptionError(
+            f"The minimum confidence is {min_confidence}; it must be a share from 0 to 1."
+        )
     if itemsets.kind != "all":
         raise OptionError(
-            f"Rules need the supports of all frequent itemsets, and these are the {itemsets.kind} "
+            f"Rules need the supports of all frequent itemsets, not only of the {itemsets.kind} "
             "ones.\nUse kind='all'."
         )
     threshold = exact(min_confidence)
@@ -89,10 +87,10 @@ def _rules_of(
     threshold: Fraction,
     consequents: str,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]]:
-    """The confident rules of all sets of one length, by growing consequents.
+    """Yields the confident rules of all sets of one length, by growing consequents.
 
     Moving an item from the antecedent to the consequent can only lower the confidence.  So
-    consequents grow from left to right, and only those of confident rules do.
+    consequents grow from left to right, and only those of confident rules grow.
     """
     length = matrix.shape[1]
     keys = index.item_keys.take(matrix)
@@ -104,9 +102,9 @@ def _rules_of(
         both = itemsets.counts.take(first + whole)
         confident = _at_least(both, itemsets.counts.take(antecedent), threshold)
         tested = len(whole)
-        kept = np.flatnonzero(confident)
-        whole, last = whole.take(kept), last.take(kept)
-        antecedent, antecedent_keys = antecedent.take(kept), antecedent_keys.take(kept)
+        rules = np.flatnonzero(confident)
+        whole, last = whole.take(rules), last.take(rules)
+        antecedent, antecedent_keys = antecedent.take(rules), antecedent_keys.take(rules)
         consequent = index.find(index.keys.take(first + whole) - antecedent_keys)
         yield first + whole, antecedent, consequent, tested
         if consequents == "one" or size + 1 == length:
@@ -122,7 +120,7 @@ def _rules_of(
 
 
 def _at_least(part: np.ndarray, base: np.ndarray, threshold: Fraction) -> np.ndarray:
-    """`part / base >= threshold` in whole numbers wherever they fit."""
+    """Returns `part / base >= threshold`, computed in integers wherever they fit."""
     over, under = threshold.numerator, threshold.denominator
     largest = int(base.max(initial=1))
     if largest * max(over, under) < 1 << 62:

@@ -1,8 +1,8 @@
-"""Measures of interest of rules, each a formula over whole columns.
+"""Interestingness measures of rules, each a formula over whole columns.
 
-A rule "A -> C" is judged by four numbers: in how many baskets `A` is, in how many `C`,
-in how many both, and how many baskets there are.  Names and definitions follow mlxtend and
-Tan, Kumar and Srivastava, Selecting the Right Objective Measure (2004).
+The measures of a rule "A -> C" depend on four numbers: the baskets with `A`, with `C`, with both,
+and all baskets.  Names and definitions follow mlxtend and Tan, Kumar and Srivastava, Selecting the
+Right Objective Measure (2004).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Shares:
 
     @property
     def expected(self) -> Floats:
-        """The share of baskets with both if the two sides had nothing to do with each other."""
+        """The share of baskets with both if the two sides were independent."""
         return self.antecedent * self.consequent
 
 
@@ -39,13 +39,13 @@ def leverage(s: Shares) -> Floats:
 
 
 def conviction(s: Shares) -> Floats:
-    """How much more often the rule would be wrong by chance; infinite if it never is."""
+    """How much more often the rule would be wrong by chance; infinite if it is never wrong."""
     never = np.full_like(s.both, np.inf)
     return np.divide(1 - s.consequent, 1 - s.confidence, out=never, where=s.both < s.antecedent)
 
 
 def zhang(s: Shares) -> Floats:
-    """From -1 (never together) over 0 (independent) to 1 (one never without the other)."""
+    """Zhang's metric: -1 (never together), 0 (independent), 1 (one never without the other)."""
     scale = np.maximum(s.both * (1 - s.antecedent), s.antecedent * (s.consequent - s.both))
     return np.divide(leverage(s), scale, out=np.zeros_like(scale), where=scale != 0)
 
@@ -56,14 +56,14 @@ def kulczynski(s: Shares) -> Floats:
 
 
 def imbalance(s: Shares) -> Floats:
-    """0 when both sides are equally frequent, towards 1 the less they are."""
+    """The imbalance ratio: 0 if both sides are equally frequent, near 1 if one is much rarer."""
     return np.abs(s.antecedent - s.consequent) / (s.antecedent + s.consequent - s.both)
 
 
 def certainty(s: Shares) -> Floats:
-    """How far the rule moves the consequent's share towards certainty, or towards never.
+    """The certainty factor: how far the rule moves the consequent toward always (1) or never (-1).
 
-    From -1 to 1 as in Berzal et al. (2002); mlxtend divides by the room above in both cases.
+    As in Berzal et al. (2002); mlxtend divides by the room above in both cases.
     """
     change = s.confidence - s.consequent
     room = np.where(change > 0, 1 - s.consequent, s.consequent)

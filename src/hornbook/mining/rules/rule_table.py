@@ -1,4 +1,4 @@
-"""Rules "who buys A also buys C" from frequent itemsets, in columns."""
+"""Association rules in columns."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from hornbook.mining.rules.measures import MEASURES, Shares
 from hornbook.mining.rules.redundancy import gain
 from hornbook.mining.rules.significance import CORRECTIONS, TESTS, chi2, correct, fisher
 
-# mlxtend's names where they differ from ours.
+# mlxtend's names where they differ from ours
 _MLXTEND = {"zhang": "zhangs_metric"}
 
 
 @dataclass(frozen=True, eq=False)
 class Rules:
-    """Rules, each three numbers of itemsets: of both sides together, and of each side.
+    """Association rules, as indices of itemsets.
 
     Attributes:
-        itemsets: The frequent itemsets the numbers point into.
-        whole, antecedent, consequent: `(rules,)` int64.
-        tested: how many rules were judged before weak ones were dropped; the number that a
-            correction for multiple testing has to know.
+        itemsets: The frequent itemsets.
+        whole, antecedent, consequent: `(rules,)` int64, indices of the itemsets of both sides
+            together, and of each side.
+        tested: Number of rules that were tested before weak ones were dropped, for corrections
+            for multiple testing.
     """
 
     itemsets: Itemsets
@@ -39,7 +40,7 @@ class Rules:
 
     @classmethod
     def none(cls, itemsets: Itemsets) -> Rules:
-        """No rules at all."""
+        """Returns an empty table."""
         nothing = np.empty(0, np.int64)
         return cls(itemsets, nothing, nothing, nothing, 0)
 
@@ -47,7 +48,7 @@ class Rules:
         return len(self.whole)
 
     def __iter__(self) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
-        """(antecedent items, consequent items), rule by rule."""
+        """Yields (antecedent items, consequent items) for each rule."""
         return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -55,7 +56,7 @@ class Rules:
 
     @property
     def counts(self) -> np.ndarray:
-        """`(rules,)` the baskets with both sides."""
+        """Number of baskets with both sides, `(rules,)`."""
         return self.itemsets.counts.take(self.whole)
 
     @cached_property
@@ -69,17 +70,17 @@ class Rules:
         )
 
     def measure(self, name: str) -> np.ndarray:
-        """`(rules,)` one of `MEASURES`, like `"lift"`."""
+        """Returns one of `MEASURES`, such as `"lift"`, `(rules,)`."""
         if name not in MEASURES:
-            raise OptionError(f"There is no measure {name!r}.  Known: {', '.join(MEASURES)}.")
+            raise OptionError(f"Unknown measure {name!r}.  Known: {', '.join(MEASURES)}.")
         return MEASURES[name](self.shares)
 
     def measures(self) -> dict[str, np.ndarray]:
-        """All of `MEASURES`."""
+        """Returns all `MEASURES` by name."""
         return {name: measure(self.shares) for name, measure in MEASURES.items()}
 
     def p_values(self, test: str = "fisher", correction: str = "none") -> np.ndarray:
-        """`(rules,)` how likely so strong a rule is by chance.
+        """Returns the probability of so strong a rule by chance, `(rules,)`.
 
         Args:
             test: `"fisher"` (exact, one-sided) or `"chi2"`.
@@ -90,7 +91,7 @@ class Rules:
             (correction, CORRECTIONS, "correction"),
         ):
             if value not in allowed:
-                raise OptionError(f"{name}={value!r} is not known.  Known: {', '.join(allowed)}.")
+                raise OptionError(f"Unknown {name}={value!r}.  Known: {', '.join(allowed)}.")
         counts = self.itemsets.counts
         p_values = {"fisher": fisher, "chi2": chi2}[test](
             self.counts,
@@ -101,20 +102,20 @@ class Rules:
         return correct(p_values, correction, self.tested)
 
     def take(self, indices: np.ndarray) -> Rules:
-        """The rules with these numbers, in this order (or where a boolean array is true)."""
+        """Returns the rules with these indices, or those where a boolean array is true."""
         sides = (self.whole[indices], self.antecedent[indices], self.consequent[indices])
         return Rules(self.itemsets, *sides, self.tested)
 
     def sorted_by(self, measure: str = "lift") -> Rules:
-        """Best first; among equals the more frequent, then the order of the itemsets."""
+        """Returns the rules, best first; ties by frequency, then in the order of the itemsets."""
         keys = (self.antecedent, self.whole, -self.counts, -self.measure(measure))
         return self.take(np.lexsort(keys))
 
     def with_item(self, item: Hashable, side: str = "either") -> np.ndarray:
-        """`(rules,)` whether `item` is on a side: `"antecedent"`, `"consequent"`, `"either"`.
+        """Returns whether `item` is in the antecedent, the consequent, or either, `(rules,)`.
 
         Raises:
-            OptionError: no rule could have that item, with the nearest one that exists.
+            OptionError: the item is not frequent; names the closest one that is.
         """
         holds = sets_with(self.itemsets, item)
         sides = {
@@ -125,17 +126,16 @@ class Rules:
         return holds.take(sides[side])
 
     def without_redundant(self, improvement: float = 0.0) -> Rules:
-        """Drops the rules that a shorter one makes needless.
+        """Returns the rules without those that a shorter one makes redundant.
 
-        A rule is needless when some rule with the same consequent and fewer items before
-        the arrow (or the consequent's own share, with none) is as confident, up to
-        `improvement`.
+        A rule is redundant if some rule with the same consequent and fewer items in the antecedent
+        (down to none: the support of the consequent) is as confident, up to `improvement`.
         """
         gains = gain(self.itemsets, self.antecedent, self.consequent)
         return self.take(np.flatnonzero(gains > improvement))
 
     def _repr_html_(self) -> str:
-        """The first rules as a table, for notebooks."""
+        """Returns the first rules as a table for notebooks."""
         from hornbook.report.notebook_table import MAXIMUM_ROWS, html_table
 
         first = self.take(np.arange(min(len(self), MAXIMUM_ROWS)))
@@ -152,7 +152,7 @@ class Rules:
         return html_table(header, rows, len(self))
 
     def to_pandas(self) -> Any:
-        """A pandas table with mlxtend's columns, and `imbalance`."""
+        """Returns a pandas DataFrame with mlxtend's columns, and `imbalance`."""
         pandas = require("pandas", extra="tables")
         sets = [frozenset(self.itemsets[index]) for index in range(len(self.itemsets))]
         columns: dict[str, Any] = {
@@ -164,7 +164,7 @@ class Rules:
         return pandas.DataFrame(columns)
 
     def to_arrow(self) -> Any:
-        """A PyArrow table: `antecedent` and `consequent` (lists), `count`, the measures."""
+        """Returns a PyArrow table: `antecedent` and `consequent` (lists), `count`, the measures."""
         arrow = require("pyarrow", extra="tables")
         items = self.itemsets.to_arrow().column("items").combine_chunks()
         columns = {
@@ -176,7 +176,7 @@ class Rules:
 
 
 def sets_with(itemsets: Itemsets, item: Hashable) -> np.ndarray:
-    """`(sets,)` whether each set holds `item`."""
+    """Returns whether each set holds `item`, `(sets,)`."""
     code = code_of(itemsets, item)
     places = np.flatnonzero(itemsets.items == code)
     holds = np.zeros(len(itemsets), bool)
@@ -185,13 +185,13 @@ def sets_with(itemsets: Itemsets, item: Hashable) -> np.ndarray:
 
 
 def code_of(itemsets: Itemsets, item: Hashable) -> int:
-    """The code of a frequent item.
+    """Returns the code of a frequent item.
 
     Raises:
-        OptionError: it is not frequent, or does not occur; with the nearest that is.
+        OptionError: it is not frequent; names the closest item that is.
     """
-    present = np.unique(itemsets.items).tolist()
-    labels: dict[Any, int] = {itemsets.label_of(code): code for code in present}
+    codes = np.unique(itemsets.items).tolist()
+    labels: dict[Any, int] = {itemsets.label_of(code): code for code in codes}
     if item in labels:
         return labels[item]
     by_name = {str(label): code for label, code in labels.items()}

@@ -1,4 +1,4 @@
-"""Rules in words and in pictures: what an analyst passes on."""
+"""Rules as sentences, tables and charts, and the HTML report."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ ARROWS = 40
 
 
 def names(items: Sequence[Any]) -> str:
-    """`milk, butter`."""
+    """Returns `milk, butter`."""
     return ", ".join(map(str, items))
 
 
 def in_words(items: Sequence[Any]) -> str:
-    """`bread, milk and butter`."""
+    """Returns `bread, milk and butter`."""
     *first, last = map(str, items)
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def number_of_baskets(number: int) -> str:
-    """`1 basket`, `2 baskets`."""
+    """Returns `1 basket` or `2 baskets`."""
     return f"{number:,} basket{'' if number == 1 else 's'}"
 
 
 def sentence(rules: Rules, index: int) -> str:
-    """One rule in words."""
+    """Returns one rule as a sentence."""
     antecedent, consequent = rules[index]
     shares = rules.take(np.array([index])).measures()
     lift = float(shares["lift"][0])
-    compared = (
+    comparison = (
         f"{lift:.2g} times as often as by chance" if lift >= 1.05 or lift < 0.95 else "as by chance"
     )
-    held = number_of_baskets(int(rules.counts[index]))
+    count = number_of_baskets(int(rules.counts[index]))
     return (
         f"Of the baskets with {in_words(antecedent)}, {float(shares['confidence'][0]):.0%} also "
-        f"have {in_words(consequent)}: {compared}, in {held}."
+        f"have {in_words(consequent)}: {comparison}, in {count}."
     )
 
 
 def rule_rows(rules: Rules, top: int) -> list[list[Any]]:
-    """The first `top` rules as rows: both sides, baskets, support, confidence, lift."""
+    """Returns the first `top` rules as rows: both sides, baskets, support, confidence, lift."""
     rules = rules.take(np.arange(min(top, len(rules))))
     measures = [rules.measure(name).tolist() for name in ("support", "confidence", "lift")]
     return [
@@ -59,7 +59,7 @@ def rule_rows(rules: Rules, top: int) -> list[list[Any]]:
 
 
 def itemset_rows(itemsets: Itemsets, top: int) -> list[list[Any]]:
-    """The `top` most frequent itemsets as rows: items, baskets, support."""
+    """Returns the `top` most frequent itemsets as rows: items, baskets, support."""
     order = np.argsort(-itemsets.counts, kind="stable")[:top].tolist()
     return [
         [names(itemsets[index]), int(itemsets.counts[index]), float(itemsets.supports[index])]
@@ -68,14 +68,14 @@ def itemset_rows(itemsets: Itemsets, top: int) -> list[list[Any]]:
 
 
 def report(itemsets: Itemsets, rules: Rules, title: str, facts: Mapping[str, Any], top: int) -> str:
-    """One page: the facts, the best rules in words, pictures of them, the tables.
+    """Returns an HTML page: settings, the best rules in words, charts and tables.
 
     Args:
         itemsets: The frequent itemsets.
-        rules: Best first.
+        rules: The rules, best first.
         title: Usually the name of the file.
-        facts: What was read, dropped, asked for.
-        top: How many rules to list.
+        facts: Settings and notes.
+        top: Maximum number of rules and of itemsets to list.
     """
     page = Page(
         f"Rules in {title}",
@@ -85,50 +85,51 @@ def report(itemsets: Itemsets, rules: Rules, title: str, facts: Mapping[str, Any
     if len(rules):
         page.add_heading("In words")
         page.add_text("\n\n".join(sentence(rules, i) for i in range(min(5, len(rules)))))
-        page.add_heading("In pictures")
+        page.add_heading("Charts")
         page.add_chart(_scatter(rules), _scatter_caption(rules))
         page.add_chart(
-            _network(rules), "The first rules: an arrow leads from each item before to each after"
+            _network(rules),
+            "The first rules: an arrow from each item of the antecedent to each of the consequent",
         )
-        page.add_heading("The rules")
+        page.add_heading("Rules")
         page.add_table(
             _in_decimals(rule_rows(rules, top)),
             ["baskets with", "also have", "baskets", "support", "confidence", "lift"],
             align="llrrrr",
         )
-    page.add_heading("The most frequent itemsets")
+    page.add_heading("Most frequent itemsets")
     frequent = _in_decimals(itemset_rows(itemsets, top))
     page.add_table(frequent, ["items", "baskets", "support"], align="lrr")
     return page.html()
 
 
 def _in_decimals(rows: list[list[Any]]) -> list[list[Any]]:
-    """The same rows with all figures of a column in one precision; rare sets need four places."""
+    """Returns the rows with all figures in four decimals, which rare sets need."""
     return [[f"{x:.4f}" if isinstance(x, float) else x for x in row] for row in rows]
 
 
 def _scatter_caption(rules: Rules) -> str:
     number = min(POINTS, len(rules))
-    which = "all" if number == len(rules) else "the first"
-    return f"Support, confidence and lift of {which} {number:,} rules"
+    scope = "all" if number == len(rules) else "the first"
+    return f"Support, confidence and lift of {scope} {number:,} rules"
 
 
 def _scatter(rules: Rules) -> str:
-    shown = rules.take(np.arange(min(POINTS, len(rules))))
+    first = rules.take(np.arange(min(POINTS, len(rules))))
     return scatter_chart(
-        shown.measure("support"),
-        shown.measure("confidence"),
+        first.measure("support"),
+        first.measure("confidence"),
         x_label="support",
         y_label="confidence",
-        colour=shown.measure("lift"),
+        colour=first.measure("lift"),
         colour_label="lift",
-        tips=[f"{names(a)} → {names(c)}" for a, c in shown],
+        tips=[f"{names(a)} → {names(c)}" for a, c in first],
         x_scale="log",
     )
 
 
 def _network(rules: Rules) -> str:
-    """Arrows between items, not between sets: of two rules the better one draws the arrow."""
+    """Draws arrows between items, not sets; of two rules, the better one determines the arrow."""
     nodes: dict[str, float] = {}
     arrows: dict[tuple[str, str], tuple[str, str, float, str]] = {}
     lifts = rules.measure("lift")

@@ -13,11 +13,11 @@ CORRECTIONS = ("none", "bonferroni", "holm", "benjamini-hochberg")
 def fisher(
     both: np.ndarray, antecedent: np.ndarray, consequent: np.ndarray, total: int
 ) -> np.ndarray:
-    """One-sided p-value of Fisher's exact test: this many baskets with both sides, or more.
+    """Returns the one-sided p-value of Fisher's exact test: this many joint baskets, or more.
 
-    With both margins fixed the number of baskets with both sides is hypergeometric.  Its
-    upper tail is summed term by term from the shorter end, each term from the last by the
-    ratio of neighbours, until nothing is added any more.
+    With both margins fixed the number of baskets with both sides is hypergeometric.  Its upper tail
+    is summed term by term from the shorter end, each term computed from the previous one by the
+    ratio of neighbors, until terms no longer contribute.
 
     Args:
         both, antecedent, consequent: `(rules,)` counts of baskets.
@@ -28,7 +28,7 @@ def fisher(
     """
     low = np.maximum(0, antecedent + consequent - total)
     high = np.minimum(antecedent, consequent)
-    upper = both > antecedent * (consequent / total)  # right of the middle: sum upwards
+    upper = both > antecedent * (consequent / total)  # right of the middle: sum upward
     start = np.where(upper, both, both - 1)
     nothing = start < low
     step = np.where(upper, 1, -1)
@@ -37,28 +37,32 @@ def fisher(
     tail = np.where(nothing, 0.0, term)
     term = tail.copy()
     at = start.astype(np.float64)
-    left = np.flatnonzero(~nothing)
+    active = np.flatnonzero(~nothing)
     a, c = antecedent.astype(np.float64), consequent.astype(np.float64)
-    while len(left):
-        x, up = at[left], step[left] > 0
-        rising = (a[left] - x) * (c[left] - x) / ((x + 1) * (total - a[left] - c[left] + x + 1))
-        falling = x * (total - a[left] - c[left] + x) / (a[left] - x + 1) / (c[left] - x + 1)
-        term[left] *= np.where(up, rising, falling)
-        tail[left] += term[left]
-        at[left] += step[left]
-        going = (term[left] > tail[left] * 1e-17) & np.where(
-            up, at[left] < high[left], at[left] > low[left]
+    while len(active):
+        x, up = at[active], step[active] > 0
+        rising = (
+            (a[active] - x) * (c[active] - x) / ((x + 1) * (total - a[active] - c[active] + x + 1))
         )
-        left = left[going]
+        falling = (
+            x * (total - a[active] - c[active] + x) / (a[active] - x + 1) / (c[active] - x + 1)
+        )
+        term[active] *= np.where(up, rising, falling)
+        tail[active] += term[active]
+        at[active] += step[active]
+        continues = (term[active] > tail[active] * 1e-17) & np.where(
+            up, at[active] < high[active], at[active] > low[active]
+        )
+        active = active[continues]
     return np.clip(np.where(upper, tail, 1 - tail), 0, 1)
 
 
 def chi2(
     both: np.ndarray, antecedent: np.ndarray, consequent: np.ndarray, total: int
 ) -> np.ndarray:
-    """P-value of Pearson's chi-square test of independence, one degree of freedom.
+    """Returns the p-value of Pearson's chi-square test of independence, one degree of freedom.
 
-    Args and Returns: as for `fisher`.  1 where a side is in every basket.
+    Arguments and result are those of `fisher`.  It is 1 where a side is in every basket.
     """
     a, c, n = antecedent / total, consequent / total, float(total)
     spread = a * (1 - a) * c * (1 - c)
@@ -69,20 +73,20 @@ def chi2(
 
 
 def correct(p_values: np.ndarray, correction: str, tests: int | None = None) -> np.ndarray:
-    """P-values as if each rule were the only one tested.
+    """Returns p-values corrected for multiple testing.
 
     Args:
         p_values: `(rules,)`.
-        correction: One of `CORRECTIONS`.  "bonferroni" and "holm" bound the chance of any
+        correction: One of `CORRECTIONS`.  "bonferroni" and "holm" control the probability of any
             false rule, "benjamini-hochberg" the expected share of false rules.
-        tests: How many rules were tested, if more than are given.
+        tests: Number of tests.  Defaults to the number of rules.
     """
     n = len(p_values) if tests is None else tests
     if correction == "none" or not len(p_values):
         return p_values
     if correction == "bonferroni":
-        at_most: np.ndarray = np.minimum(1, p_values * n)
-        return at_most
+        bounded: np.ndarray = np.minimum(1, p_values * n)
+        return bounded
     order = np.argsort(p_values)
     rank = np.arange(len(order))
     if correction == "holm":
@@ -97,7 +101,7 @@ def correct(p_values: np.ndarray, correction: str, tests: int | None = None) -> 
 def _log_probability(
     x: np.ndarray, antecedent: np.ndarray, consequent: np.ndarray, total: int
 ) -> np.ndarray:
-    """Logarithm of the hypergeometric probability of `x` baskets with both sides."""
+    """Returns the log of the hypergeometric probability of `x` baskets with both sides."""
     probability: np.ndarray = (
         _log_choose(antecedent, x)
         + _log_choose(total - antecedent, consequent - x)
@@ -107,7 +111,7 @@ def _log_probability(
 
 
 def _log_choose(n: np.ndarray, k: np.ndarray) -> np.ndarray:
-    """Logarithm of the number of ways to choose `k` of `n`."""
+    """Returns the log of the number of ways to choose `k` of `n`."""
     from scipy.special import gammaln
 
     logarithms: np.ndarray = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)

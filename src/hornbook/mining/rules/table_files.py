@@ -1,4 +1,4 @@
-"""Itemsets and rules as files: CSV, tab-separated, JSON lines or Parquet, by the ending."""
+"""Writes itemsets and rules as CSV, TSV, JSON lines or Parquet, by the suffix of the file."""
 
 from __future__ import annotations
 
@@ -17,25 +17,24 @@ from hornbook.mining.itemsets import Itemsets
 from hornbook.mining.rules.rule_table import Rules
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
-# Rows turned into Python objects at a time.
-_ROWS = 10_000
+_ROWS = 10_000  # converted to Python objects at a time
 
 
 def check_ending(path: str | Path) -> None:
-    """Refuses a name whose ending says no known kind of file, before any work is done."""
+    """Raises OptionError for an unknown suffix, before any work is done."""
     if Path(path).suffix.lower() not in ENDINGS:
         raise OptionError(f"{path}: the name must end in one of {', '.join(ENDINGS)}.")
 
 
 def write_itemsets(itemsets: Itemsets, path: str | Path) -> None:
-    """Writes one row per itemset: its items, count and support."""
+    """Writes a row per itemset: its items, count and support."""
     check_ending(path)
     columns = {"count": itemsets.counts, "support": itemsets.supports}
     _write(path, itemsets, {"items": np.arange(len(itemsets))}, columns, itemsets.to_arrow)
 
 
 def write_rules(rules: Rules, path: str | Path, p_values: np.ndarray | None = None) -> None:
-    """Writes one row per rule: both sides, the count and all measures."""
+    """Writes a row per rule: both sides, the count, and all measures."""
     check_ending(path)
     sides = {"antecedent": rules.antecedent, "consequent": rules.consequent}
     columns = {"count": rules.counts} | rules.measures()
@@ -61,6 +60,10 @@ def _write(
     """Writes rows of itemsets (`sides`, as indices) and numbers (`columns`).
 
     Args:
+        path: The file.
+        itemsets: The itemsets that `sides` refers to.
+        sides: Indices of itemsets by the name of their column.
+        columns: Numbers by the name of their column.
         arrow: Makes the same table for Parquet.
     """
     ending = Path(path).suffix.lower()
@@ -73,7 +76,7 @@ def _write(
     with atomic_file(path, "w") as file:
         if ending == ".jsonl":
             for row in _rows(itemsets, sides, columns):
-                # JSON has no infinity, which a conviction can be.
+                # JSON has no infinity, which conviction can be
                 row = {k: None if v in (np.inf, -np.inf) else v for k, v in row.items()}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
             return
@@ -87,7 +90,7 @@ def _write(
 
 
 def in_one_cell(items: Sequence[Any]) -> str:
-    """Items separated by semicolons; one that holds a semicolon or a quote is quoted."""
+    """Joins items with semicolons; those with a semicolon or a quote in them are quoted."""
     text = io.StringIO()
     csv.writer(text, delimiter=";", lineterminator="").writerow(items)
     return text.getvalue()

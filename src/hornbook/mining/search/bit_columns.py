@@ -1,11 +1,10 @@
-"""The first step for dense data: frequent pairs from columns of bits.
+"""The first step for dense data: counts pairs with columns of bits.
 
-When most baskets hold many of the frequent items, writing out their pairs is wasteful.
-Here each frequent item is a column of bits, one bit a basket; a pair is counted by an AND
-and a population count, sixty-four baskets at a time.  Then every basket gets a code in the
-class of each of its items: one bit for each tail it holds.  Among these codes few are
-different (chess at 60 %: of 2,500 baskets with the tenth item about 100), so that equal
-ones are merged and almost nothing is left to do.
+When most baskets hold many of the frequent items, enumerating their pairs is wasteful.  Here each
+frequent item is a column of bits, one per basket; a pair is counted by an AND and a population
+count, 64 baskets at a time.  Then every basket gets a code in the class of each of its items: one
+bit per tail it holds.  Few of these codes are distinct (chess at 60 %: about 100 of the 2,500
+baskets with the tenth item), so equal ones are merged and little work remains.
 """
 
 from __future__ import annotations
@@ -17,16 +16,15 @@ from hornbook.mining.search.item_rows import CODE_BITS, Rows, merge_equal, spell
 from hornbook.mining.search.projection import descend
 from hornbook.mining.search.superset_sums import count_all_subsets, ends_here
 
-# Words of a column that are counted at a time: all columns of them fit the cache.
-_WORDS = 128
-# Nanoseconds, as measured: counting a word, a pair of a row, and preparing a class.
+_WORDS = 128  # per column that are counted at a time, so that all columns fit into the cache
+# measured nanoseconds: counting a word, counting a pair of a row, preparing a class
 _WORD, _PAIR, _CLASS = 1, 6, 60_000
 _BYTES = 1 << 28
 
 
 def is_cheaper(number: int, lengths: np.ndarray, room: int = _BYTES) -> bool:
-    """Whether counting words of all columns costs less than writing out all pairs of rows."""
-    # A byte for each item and basket; for each pair of items a count and whether it is frequent.
+    """Whether counting words of all columns costs less than enumerating all pairs of rows."""
+    # a byte per item and basket; per pair of items, its count and whether it is frequent
     if max(number * len(lengths), 10 * number * number) > min(_BYTES, room):
         return False
     words = number * (number - 1) / 2 * (len(lengths) / 64)
@@ -41,10 +39,10 @@ def first_step_by_columns(
 
     Args:
         rows: The one class of all baskets, with no prefix; see `Rows`.
-        minimum, longest, collector, entries: see `projection.descend`.
+        minimum, longest, collector, entries: See `projection.descend`.
 
     Returns:
-        False if a class has more tails than fit a code; then nothing was added.
+        False if a class has more tails than fit into a code; then nothing was added.
     """
     columns = bit_columns(rows)
     counts = count_pairs(columns, rows.weights)
@@ -60,10 +58,10 @@ def first_step_by_columns(
     classes = np.flatnonzero(tail_counts > 1)
     if longest < 3 or not len(classes):
         return True
-    # As many classes at a time as have about `entries` bytes of codes.
-    held_by = sums_of(columns.sum(axis=1).take(classes)) * 8 // max(1, entries)
-    for some in np.split(classes, np.flatnonzero(np.diff(held_by[:-1])) + 1):
-        _finish_classes(rows, columns, is_tail, some, minimum, longest, collector, entries)
+    # as many classes at a time as have about `entries` bytes of codes
+    group_of = sums_of(columns.sum(axis=1).take(classes)) * 8 // max(1, entries)
+    for group in np.split(classes, np.flatnonzero(np.diff(group_of[:-1])) + 1):
+        _finish_classes(rows, columns, is_tail, group, minimum, longest, collector, entries)
     return True
 
 
@@ -80,29 +78,27 @@ def _finish_classes(
     """Finds the sets of three or more items that begin with one of the items `classes`.
 
     Args:
-        rows, minimum, longest, collector, entries: see `first_step_by_columns`.
-        columns: see `bit_columns`.
-        is_tail: see `in_triples`.
+        rows, minimum, longest, collector, entries: See `first_step_by_columns`.
+        columns: See `bit_columns`.
+        is_tail: See `in_triples`.
         classes: Items with two tails or more.
     """
     tail_counts = is_tail.sum(axis=1)
-    held: list[np.ndarray] = []
-    each: list[np.ndarray] = []
-    owned: list[int] = []
+    class_baskets: list[np.ndarray] = []
+    class_codes: list[np.ndarray] = []
     for item in classes.tolist():
         baskets = np.flatnonzero(columns[item])
         code = codes_in(columns, np.flatnonzero(is_tail[item]), baskets)
-        several = np.flatnonzero(np.bitwise_count(code) > 1)  # one tail makes a pair: counted
-        held.append(baskets.take(several))
-        each.append(code.take(several))
-        owned.append(len(several))
-    codes = np.concatenate(each)
-    owners = np.repeat(np.arange(len(classes)), owned)
+        several = np.flatnonzero(np.bitwise_count(code) > 1)  # pairs (one tail) are counted already
+        class_baskets.append(baskets.take(several))
+        class_codes.append(code.take(several))
+    codes = np.concatenate(class_codes)
+    owners = np.repeat(np.arange(len(classes)), list(map(len, class_codes)))
     rows = Rows(
         np.empty(0, np.int64),
         np.empty(0, np.int64),
         owners,
-        None if rows.weights is None else rows.weights.take(np.concatenate(held)),
+        None if rows.weights is None else rows.weights.take(np.concatenate(class_baskets)),
         rows.tails.take(classes)[:, None],
         tail_counts.take(classes),
         rows.tails.take(np.nonzero(is_tail[classes])[1]),
@@ -112,27 +108,26 @@ def _finish_classes(
     if len(ending):
         part = rows.without_items(ending)
         count_all_subsets(part, codes.take(ending), minimum, longest, collector)
-    left = np.flatnonzero(~ends)
-    if len(left):
-        part = rows.without_items(left)
-        kept, part.weights = merge_equal(codes.take(left), part.owners, part.weights)
-        part.owners = part.owners.take(kept)
-        different = codes.take(left.take(kept))
-        part.items, part.lengths = spell_out(different)
+    rest = np.flatnonzero(~ends)
+    if len(rest):
+        part = rows.without_items(rest)
+        distinct, part.weights = merge_equal(codes.take(rest), part.owners, part.weights)
+        part.owners = part.owners.take(distinct)
+        part.items, part.lengths = spell_out(codes.take(rest.take(distinct)))
         descend(part, minimum, longest, collector, entries)
 
 
 def bit_columns(rows: Rows) -> np.ndarray:
-    """`(tails, baskets)` booleans: which baskets hold which tail of the one class of `rows`."""
+    """Returns which baskets hold which tail of the one class of `rows`, `(tails, baskets)`."""
     columns = np.zeros((len(rows.tails), len(rows.lengths)), bool)
     columns[rows.items, np.repeat(np.arange(len(rows.lengths)), rows.lengths)] = True
     return columns
 
 
 def in_triples(is_pair: np.ndarray) -> np.ndarray:
-    """`(items, items)` the pairs that belong to a triple all of whose pairs are frequent.
+    """Returns the pairs that belong to a triple of frequent pairs, `(items, items)` booleans.
 
-    The others have no frequent superset, and need not be tails.
+    Other pairs have no frequent superset, and need not be tails.
 
     Args:
         is_pair: `(items, items)` booleans above the diagonal: the frequent pairs.
@@ -146,12 +141,12 @@ def in_triples(is_pair: np.ndarray) -> np.ndarray:
 
 
 def count_pairs(columns: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    """`(items, items)` int64: above the diagonal, in how many baskets both items are.
+    """Counts the baskets with both items of each pair, `(items, items)` int64 above the diagonal.
 
     Args:
         columns: `(items, baskets)` booleans.
-        weights: `(baskets,)` whole numbers, or None.  They are taken apart into powers of
-            two, and the baskets whose weight has that power are counted together.
+        weights: `(baskets,)` integers, or None.  They are split into powers of two, and the
+            baskets whose weight has a given power are counted together.
     """
     if weights is None:
         return _count_pairs(columns)
@@ -177,10 +172,10 @@ def _count_pairs(columns: np.ndarray) -> np.ndarray:
 
 
 def _ones(bits: np.ndarray) -> np.ndarray:
-    """`(rows,)` the number of ones in each row of at most 1,023 words, a multiple of 8.
+    """Counts the ones in each row, `(rows,)`, of at most 1,023 words and a multiple of 8.
 
-    The counts of eight words lie in eight bytes of one; as pairs of bytes they are added
-    up without being taken apart, which is several times faster than `sum`.
+    The counts of eight words are the eight bytes of one word, and are summed as pairs of bytes
+    without unpacking, which is several times faster than `sum`.
     """
     eight = np.bitwise_count(bits).view(np.uint64)
     lanes = np.uint64(0x00FF00FF00FF00FF)
@@ -188,13 +183,13 @@ def _ones(bits: np.ndarray) -> np.ndarray:
     eight >>= np.uint64(8)
     eight &= lanes
     sums += eight
-    # The product has the sum of all four lanes in its highest.
+    # the product has the sum of all four lanes in the highest one
     totals: np.ndarray = sums.sum(axis=1) * np.uint64(0x0001000100010001) >> np.uint64(48)
     return totals.astype(np.int64)
 
 
 def codes_in(columns: np.ndarray, tails: np.ndarray, baskets: np.ndarray) -> np.ndarray:
-    """`(baskets,)` int64: bit `i` says whether the basket holds the item `tails[i]`."""
+    """Returns a code per basket, `(baskets,)` int64: bit `i` is set if it holds `tails[i]`."""
     codes = np.zeros(len(baskets), np.int64)
     for start in range(0, len(tails), 8):
         byte = np.zeros(len(baskets), np.uint8)

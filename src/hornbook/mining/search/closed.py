@@ -1,19 +1,19 @@
-"""Closed and maximal sets found directly, without all frequent sets on the way.
+"""Finds closed and maximal sets directly, without enumerating all frequent sets.
 
-Where many items always come together, there are far more frequent sets than closed ones.
-The search goes from a class (a closed set, and the baskets that hold it) to each of its
-tails at once, in thousands of classes by the same calls to NumPy, as `projection` does.
-Every row also keeps, as bits, which items *all* its baskets hold.  The AND of that over the
-rows with a tail is the closed set of class and tail.  If it has an item that comes before
-the tail and is not in the class's set, then it is also found below that item, and dropped
-here.  So every closed set is visited once, and none has to be remembered.
+Where many items always occur together, there are far more frequent sets than closed ones.  The
+search extends a class (a closed set, and the baskets that hold it) by each of its tails, in
+thousands of classes by the same NumPy calls, as `projection` does.  Every row also stores, as bits,
+the items that *all* its baskets hold.  The AND of these over the rows with a tail is the closure of
+class and tail.  If the closure has an item before the tail that is not in the class's set, it is
+also reached from that item, and dropped here.  So every closed set is visited once, and none has to
+be remembered.
 
-Maximal sets are closed, and end a branch.  Where a class's set with all its tails is
-frequent, that set ends the branch; in the end, and whenever twice as many are held as were left
-the last time, those that are in others are left out.
+Maximal sets are closed, and end a branch.  Where a class's set with all its tails is frequent, that
+set ends the branch.  Subsets of other sets are removed at the end, and whenever the number of sets
+has doubled since the last time.
 
-Reference: Uno, Asai, Uchida and Arimura, LCM ver. 2, 2004, which extends closed sets and
-merges rows in this way.
+Reference: Uno, Asai, Uchida and Arimura, LCM ver. 2, 2004, which extends closed sets and merges
+rows in this way.
 """
 
 from __future__ import annotations
@@ -26,22 +26,21 @@ from hornbook.mining.search.collecting import Collector, SearchStopped
 from hornbook.mining.search.item_rows import CODE_BITS, Rows, spell_out
 from hornbook.mining.search.tail_pairs import Batch, by_child, children, count_pairs, cut
 
-# More entries than this are no faster, only larger.
-_ENTRIES = 1 << 18
+_ENTRIES = 1 << 18  # more take more memory and are no faster
 
 
 def find_condensed(
     rows: Rows, total: int, minimum: int, maximal: bool, collector: Collector, entries: int
 ) -> None:
-    """Finds every closed, or every maximal, frequent set.
+    """Finds all closed or all maximal frequent sets.
 
     Args:
         rows: The one class of all baskets; see `Rows`.
-        total: The number of baskets, by weight, with those that `rows` leaves out.
-        minimum: The smallest count that is frequent.
-        maximal: Only sets without a frequent superset.
-        collector: Gets the sets.
-        entries: Bound on the child rows held at a time, as in `projection.descend`.
+        total: Number of baskets, by weight, including those that `rows` leaves out.
+        minimum: Minimum count of a frequent set.
+        maximal: Whether to find only sets without a frequent superset.
+        collector: Receives the sets.
+        entries: Maximum entries of child rows at a time, as in `projection.descend`.
     """
     number = len(rows.tails)
     if not number:
@@ -51,21 +50,21 @@ def find_condensed(
     if root.closed.any() and not (maximal and len(root.rows.tails)):
         search.add(root.closed, np.array([total]))
     search.start(root)
-    if not search.held:
+    if not search.size:
         return
     if maximal:
-        search.leave_out_subsets()
-        collector.announce(search.held)
+        search.drop_subsets()
+        collector.announce(search.size)
     sets, counts = np.concatenate(search.sets, axis=1), np.concatenate(search.counts)
     sizes = bitsets.sizes_of(sets)
     for size in np.unique(sizes).tolist():
-        some = np.flatnonzero(sizes == size)
-        items = bitsets.items_of(sets.take(some, axis=1), size)
-        collector.add(rows.tails.take(items), counts.take(some))
+        indices = np.flatnonzero(sizes == size)
+        items = bitsets.items_of(sets.take(indices, axis=1), size)
+        collector.add(rows.tails.take(items), counts.take(indices))
 
 
 class _Search:
-    """What stays the same all the way down, and the sets so far, as bits."""
+    """The settings of a search, and the sets found so far, as bits."""
 
     def __init__(self, minimum: int, maximal: bool, collector: Collector, entries: int):
         self.minimum, self.maximal, self.collector, self.entries = (
@@ -76,8 +75,8 @@ class _Search:
         )
         self.sets: list[np.ndarray] = []
         self.counts: list[np.ndarray] = []
-        self.held = 0  # sets
-        self.room = collector.limit  # sets that may be held before it is looked which are in others
+        self.size = 0  # number of sets
+        self.room = collector.limit  # maximum number of sets until subsets are removed
 
     def add(self, sets: np.ndarray, counts: np.ndarray) -> None:
         if not len(counts):
@@ -86,23 +85,23 @@ class _Search:
             self.collector.announce(len(counts))
         self.sets.append(sets)
         self.counts.append(counts)
-        self.held += len(counts)
-        if self.maximal and self.held > self.room:
-            self.leave_out_subsets()
+        self.size += len(counts)
+        if self.maximal and self.size > self.room:
+            self.drop_subsets()
 
-    def leave_out_subsets(self) -> None:
-        """Keeps those of the sets so far that are in no other.
+    def drop_subsets(self) -> None:
+        """Drops the sets that are subsets of others.
 
         Raises:
-            SearchStopped: these are more than the limit.  A larger set that is found later
-                could hold many of them, but nobody knows.
+            SearchStopped: the rest is more than the limit, though a larger set that is found later
+                could still contain many of them.
         """
         sets, counts = np.concatenate(self.sets, axis=1), np.concatenate(self.counts)
-        kept = bitsets.without_subsets(sets, bitsets.sizes_of(sets))
-        self.sets, self.counts = [sets.take(kept, axis=1)], [counts.take(kept)]
-        self.held = len(kept)
-        self.room = max(self.room, 2 * self.held)
-        if self.held > self.collector.limit:
+        maximal = bitsets.without_subsets(sets, bitsets.sizes_of(sets))
+        self.sets, self.counts = [sets.take(maximal, axis=1)], [counts.take(maximal)]
+        self.size = len(maximal)
+        self.room = max(self.room, 2 * self.size)
+        if self.size > self.collector.limit:
             raise SearchStopped
 
     def start(self, root: Classes) -> None:
@@ -111,45 +110,45 @@ class _Search:
         if not len(rows.items):
             return
         if bit_columns.is_cheaper(len(rows.tails), rows.lengths):
-            held = bit_columns.bit_columns(rows)
-            counts = bit_columns.count_pairs(held, rows.weights)
+            columns = bit_columns.bit_columns(rows)
+            counts = bit_columns.count_pairs(columns, rows.weights)
             is_tail = np.triu(counts >= self.minimum, 1) & (counts < root.supports[:, None])
             if is_tail.sum(axis=1).max() <= CODE_BITS:
-                self._first_step_by_columns(root, held, counts, is_tail)
+                self._first_step_by_columns(root, columns, counts, is_tail)
                 return
         self.descend(root)
 
     def _first_step_by_columns(
-        self, root: Classes, held: np.ndarray, counts: np.ndarray, is_tail: np.ndarray
+        self, root: Classes, columns: np.ndarray, counts: np.ndarray, is_tail: np.ndarray
     ) -> None:
         """`descend` for the one class of all baskets, along the columns of dense data.
 
         Args:
             root: The class.
-            held: `(tails, rows)` booleans, which rows hold which tail.
-            counts: `(tails, tails)` above the diagonal, in how many baskets both are.
+            columns: `(tails, rows)` booleans, which rows hold which tail.
+            counts: `(tails, tails)`, above the diagonal, number of baskets with both.
             is_tail: `(tails, tails)` booleans, which tails the class of each tail has.
         """
-        baskets = [np.flatnonzero(column) for column in held]
+        baskets = [np.flatnonzero(column) for column in columns]
         closed = np.array(
-            [np.bitwise_and.reduce(root.common.take(some, axis=1), axis=1) for some in baskets]
+            [np.bitwise_and.reduce(root.common.take(rows, axis=1), axis=1) for rows in baskets]
         ).T
         is_new = ~bitsets.hold_smaller(closed & ~root.closed, root.rows.tails)
-        self._add_found(root, closed, is_new, is_new & ~is_tail.any(axis=1))
-        grown = np.flatnonzero(is_new & is_tail.any(axis=1))
+        self._add_closures(root, closed, is_new, is_new & ~is_tail.any(axis=1))
+        parents = np.flatnonzero(is_new & is_tail.any(axis=1))
         codes, weights, bits = [], [], []
-        for tail in grown.tolist():
-            code = bit_columns.codes_in(held, np.flatnonzero(is_tail[tail]), baskets[tail])
-            filled = np.flatnonzero(code)
-            code, some = code.take(filled), baskets[tail].take(filled)
+        for tail in parents.tolist():
+            code = bit_columns.codes_in(columns, np.flatnonzero(is_tail[tail]), baskets[tail])
+            nonzero = np.flatnonzero(code)
+            code, own_rows = code.take(nonzero), baskets[tail].take(nonzero)
             weight = root.rows.weights
-            kept, weight, common = merge(
+            distinct, weight, common = merge(
                 code,
                 np.zeros(len(code), np.int64),
-                None if weight is None else weight.take(some),
-                root.common.take(some, axis=1),
+                None if weight is None else weight.take(own_rows),
+                root.common.take(own_rows, axis=1),
             )
-            codes.append(code.take(kept))
+            codes.append(code.take(distinct))
             weights.append(weight)
             bits.append(common)
         if not codes:
@@ -158,18 +157,18 @@ class _Search:
         rows = Rows(
             items,
             lengths,
-            np.repeat(np.arange(len(grown)), [len(code) for code in codes]),
+            np.repeat(np.arange(len(parents)), [len(code) for code in codes]),
             np.concatenate(weights),
-            root.rows.tails.take(grown)[:, None],
-            is_tail[grown].sum(axis=1),
-            root.rows.tails.take(np.nonzero(is_tail[grown])[1]),
+            root.rows.tails.take(parents)[:, None],
+            is_tail[parents].sum(axis=1),
+            root.rows.tails.take(np.nonzero(is_tail[parents])[1]),
         )
-        supports = counts[grown][is_tail[grown]]
-        closed = closed.take(grown, axis=1)
+        supports = counts[parents][is_tail[parents]]
+        closed = closed.take(parents, axis=1)
         self._finish(Classes(rows, np.concatenate(bits, axis=1), closed, supports))
 
     def descend(self, classes: Classes) -> None:
-        """Finds the closed set of every class and tail, and all below them."""
+        """Finds the closure of every class and tail, and all closed sets below."""
         rows = classes.rows
         if not len(rows.items):
             return
@@ -182,45 +181,45 @@ class _Search:
         added = closed & ~classes.closed.take(parents, axis=1)
         is_new = ~bitsets.hold_smaller(added, rows.tails)
         behind = np.cumsum(rows.lengths).take(row) - order - 1
-        kept = np.flatnonzero(is_new.take(child) & (behind > 0))
-        order, behind, child, row = (each.take(kept) for each in (order, behind, child, row))
+        entries = np.flatnonzero(is_new.take(child) & (behind > 0))
+        order, behind, child, row = (array.take(entries) for array in (order, behind, child, row))
         is_leaf = is_new.copy()
-        waiting: list[Classes] = []
+        parts: list[Classes] = []
         size = 0
         for batch in cut(rows, Batch(order, behind, child, row, 0, len(rows.tails))):
-            made, grown = self._children(classes, closed, batch)
-            is_leaf[grown] = False
-            if made is not None:
-                waiting.append(made)
-                size += len(made.rows.items)
+            part, inner_nodes = self._children(classes, closed, batch)
+            is_leaf[inner_nodes] = False
+            if part is not None:
+                parts.append(part)
+                size += len(part.rows.items)
             if size > self.entries:
-                self._finish(join(waiting))
-                waiting, size = [], 0
-        self._add_found(classes, closed, is_new, is_leaf)
-        if waiting:
-            self._finish(join(waiting))
+                self._finish(join(parts))
+                parts, size = [], 0
+        self._add_closures(classes, closed, is_new, is_leaf)
+        if parts:
+            self._finish(join(parts))
 
-    def _add_found(
+    def _add_closures(
         self, classes: Classes, closed: np.ndarray, is_new: np.ndarray, is_leaf: np.ndarray
     ) -> None:
-        """Adds the closed sets of the tails that are met for the first time, or end a branch."""
-        some = np.flatnonzero(is_leaf if self.maximal else is_new)
-        self.add(closed.take(some, axis=1), classes.supports.take(some))
+        """Adds the closures of tails that are new, or, for maximal sets, that end a branch."""
+        tails = np.flatnonzero(is_leaf if self.maximal else is_new)
+        self.add(closed.take(tails, axis=1), classes.supports.take(tails))
 
     def _children(
         self, classes: Classes, closed: np.ndarray, batch: Batch
     ) -> tuple[Classes | None, np.ndarray]:
-        """The classes of a batch of children that have tails, and which children these are."""
+        """Returns the classes of those children of a batch that have tails, and their indices."""
         pairs = count_pairs(classes.rows, batch, self.minimum)
-        # A tail that all baskets of the child hold is in its closed set.
-        some = np.flatnonzero(pairs.counts < classes.supports.take(pairs.first))
-        made = children(classes.rows, batch, pairs.take(some), least=1)
-        if made is None:
+        # a tail that all baskets of the child hold is in its closure
+        proper = np.flatnonzero(pairs.counts < classes.supports.take(pairs.first))
+        result = children(classes.rows, batch, pairs.take(proper), least=1)
+        if result is None:
             return None, np.empty(0, np.int64)
-        rows, grown, entries = made
+        rows, inner_nodes, entries = result
         common = classes.common.take(batch.rows.take(entries), axis=1)
-        supports = pairs.counts.take(some).astype(np.int64)
-        return Classes(rows, common, closed.take(grown, axis=1), supports), grown
+        supports = pairs.counts.take(proper).astype(np.int64)
+        return Classes(rows, common, closed.take(inner_nodes, axis=1), supports), inner_nodes
 
     def _finish(self, classes: Classes) -> None:
         classes = classes.merged()

@@ -1,8 +1,8 @@
-"""Collects the itemsets of a search, and stops it when there are too many.
+"""Collects the itemsets of a search, and stops it if there are too many.
 
-Sets of one length are kept as the rows of a matrix of item ranks: two bytes an item, no
-Python object for any set.  At the end the matrices of all lengths become one array of
-items with offsets, which is also how Arrow stores lists.
+Sets of one length are the rows of a matrix of item ranks: two bytes per item, and no Python object
+per set.  At the end the matrices of all lengths become one array of items with offsets, the layout
+of lists in Arrow.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MANY = 1_000_000
 
 
 class SearchStopped(Exception):
-    """Raised inside the engine when the limit or the room is exceeded; callers never see it."""
+    """Raised inside the engine when the limit or the memory is exceeded; callers never see it."""
 
 
 class _Block(NamedTuple):
@@ -33,12 +33,12 @@ class Collector:
     """The sets of a search so far, grouped by length.
 
     Args:
-        limit: More sets than this raise `SearchStopped`.
-        keep: False only counts them.
-        when_many: Called once, when there are more than a million sets: the moment to
-            determine whether this is hopeless.
-        room: Bytes that the sets may take, as they are kept here and as `columns` returns
-            them; more raise `SearchStopped`, and `is_full` says why.
+        limit: Maximum number of sets; more raise `SearchStopped`.
+        keep: Whether to keep the sets, or only count them.
+        when_many: Called once there are more than a million sets, to check whether the search is
+            hopeless.
+        room: Maximum bytes for the sets, as they are kept here and as `columns` returns them; more
+            raise `SearchStopped` and set `is_full`.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Collector:
         self._blocks: dict[int, list[_Block]] = {}
 
     def announce(self, number: int) -> None:
-        """Counts `number` sets that are about to be added, before memory is spent on them."""
+        """Counts `number` sets that are about to be added, before they take memory."""
         self.count += number
         if self.count > self.limit:
             raise SearchStopped
@@ -69,8 +69,8 @@ class Collector:
         """Adds sets of one length.
 
         Args:
-            ranks: `(sets, length)` the ranks of their items, ascending in each set.
-            counts: `(sets,)` the baskets that hold each.
+            ranks: `(sets, length)`, the ranks of their items, ascending in each set.
+            counts: `(sets,)`, number of baskets that hold each set.
             starts: Where runs of sets in lexicographic order begin; see `canonical_order`.
         """
         self.room -= bytes_of_sets(len(ranks), ranks.shape[1]) + ranks.nbytes + 8 * len(ranks)
@@ -81,10 +81,10 @@ class Collector:
             self._blocks.setdefault(ranks.shape[1], []).append(_Block(ranks, counts, starts))
 
     def columns(self, item_of_rank: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """All sets in canonical order, shortest first; see `ordering`.
+        """Returns all sets in canonical order, shortest first; see `ordering`.
 
         Args:
-            item_of_rank: `(items,)` the item of each rank; ranks are in the order of items.
+            item_of_rank: `(items,)`, the item of each rank; ranks are in the order of items.
 
         Returns:
             offsets `(sets + 1,)` int64, items `(sum of lengths,)` int32 and counts
@@ -113,19 +113,19 @@ class Collector:
 
 
 def _join(blocks: list[_Block]) -> _Block:
-    """One block of several of the same length."""
+    """Concatenates blocks of the same length."""
     ranks = np.concatenate([block.ranks for block in blocks])
     counts = np.concatenate([block.counts for block in blocks], dtype=np.int64, casting="unsafe")
     if all(block.starts is None for block in blocks):
         return _Block(ranks, counts, None)
     starts, first = [], 0
     for block in blocks:
-        own = np.arange(len(block.counts)) if block.starts is None else block.starts
-        starts.append(own + first)
+        block_starts = np.arange(len(block.counts)) if block.starts is None else block.starts
+        starts.append(block_starts + first)
         first += len(block.counts)
     return _Block(ranks, counts, np.concatenate(starts))
 
 
 def bytes_of_sets(number: int, length: int) -> int:
-    """The bytes that `number` sets of one length take in the columns of `Itemsets`."""
+    """Returns the bytes of `number` sets of one length in the columns of `Itemsets`."""
     return number * (4 * length + 16)

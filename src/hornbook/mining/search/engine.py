@@ -1,8 +1,8 @@
-"""The engine: baskets of item codes in, every frequent itemset out, in columns.
+"""The search engine: from baskets of item codes to all frequent itemsets, in columns.
 
-Items are ranked from rarest to most frequent.  The first step finds the frequent pairs,
-along the bit columns of a dense table or along the rows of a sparse one.  From there on
-`projection.descend` does the rest, whatever the data looked like.
+Items are ranked from rarest to most frequent.  The first step finds the frequent pairs, from the
+bit columns of dense data or the rows of sparse data.  Then `projection.descend` does the rest,
+whatever the data.
 """
 
 from __future__ import annotations
@@ -18,15 +18,13 @@ from hornbook.mining.search.collecting import Collector
 from hornbook.mining.search.item_rows import Rows
 from hornbook.mining.search.projection import descend
 
-# A row entry of the search costs about this much, with all that is computed from it, on all
-# levels together.
-BYTES_PER_ENTRY = 256
+BYTES_PER_ENTRY = 256  # approximate memory per row entry, with everything computed from it
 
 
 def search(
     baskets: Baskets, minimum: int, longest: int, collector: Collector, memory: int = 1 << 31
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The answer of `mine` within `memory` bytes."""
+    """Runs `mine` within `memory` bytes."""
     return mine(
         baskets.codes,
         baskets.lengths,
@@ -40,7 +38,7 @@ def search(
 
 
 def entries_in(memory: int) -> int:
-    """How many entries of child rows the search may hold in so much memory."""
+    """Returns the number of entries of child rows that fit into `memory` bytes."""
     return max(1 << 15, memory // BYTES_PER_ENTRY)
 
 
@@ -54,21 +52,21 @@ def mine(
     entries: int = 1 << 22,
     labels: Any = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every set of items that at least `minimum` baskets hold.
+    """Finds all sets of items that at least `minimum` baskets hold.
 
     Args:
-        codes: `(entries,)` item codes from 0, basket after basket.
-        lengths: `(baskets,)` items in each basket.
-        weights: `(baskets,)` whole numbers, or None: one each.
-        minimum: The smallest (weighted) count that is frequent, at least 1.
-        longest: The most items a set may have.
-        collector: Where to collect the sets, with its limit.
-        entries: Bound on the child rows held at a time; eight to forty bytes each.
-        labels: The name of each code, for the order of equally frequent items; None: the
-            codes are the names.
+        codes: `(entries,)`, item codes from 0, one basket after another.
+        lengths: `(baskets,)`, number of items in each basket.
+        weights: `(baskets,)` integers, or None for one each.
+        minimum: Minimum (weighted) count of a frequent set, at least 1.
+        longest: Maximum number of items in a set.
+        collector: Collects the sets, up to its limit.
+        entries: Maximum entries of child rows at a time, of 8 to 40 bytes each.
+        labels: The name of each code, for the order of equally frequent items.  Defaults to the
+            codes.
 
     Returns:
-        offsets, items and counts, in the order that `Collector.columns` describes.
+        Offsets, items and counts, as described in `Collector.columns`.
     """
     collector = Collector(2**62) if collector is None else collector
     root, supports, item_of_rank = _root(codes, lengths, weights, minimum, labels)
@@ -83,7 +81,7 @@ def mine(
 def _find_larger(
     root: Rows, minimum: int, longest: int, collector: Collector, entries: int
 ) -> None:
-    """Finds all sets of two or more items, starting in the layout that costs least."""
+    """Finds all sets of two or more items, starting in the cheapest layout."""
     number = len(root.tails)
     if bit_columns.is_cheaper(
         number, root.lengths, 32 * entries
@@ -107,11 +105,11 @@ def mine_condensed(
     only_dense: bool = False,
     labels: Any = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Every closed or maximal frequent set, found directly; see `mine` and `closed`.
+    """Finds all closed or maximal frequent sets directly; see `mine` and `closed`.
 
     Returns:
-        As `mine`.  None for sparse baskets if `only_dense`, and if a bit for each basket and
-        frequent item takes more memory than the child rows may.
+        As `mine`.  None for sparse baskets if `only_dense`, and if a bit per basket and frequent
+        item takes more memory than the child rows may.
     """
     root, _, item_of_rank = _root(codes, lengths, weights, minimum, labels)
     number = len(root.tails)
@@ -131,7 +129,7 @@ def _root(
     minimum: int,
     labels: Any,
 ) -> tuple[Rows, np.ndarray, np.ndarray]:
-    """The one class of all baskets, the supports of its tails, and the item of each rank."""
+    """Returns the one class of all baskets, the supports of its tails, and the item per rank."""
     codes, lengths, weights, item_of_rank, supports = _rank(
         codes, lengths, weights, minimum, labels
     )
@@ -156,7 +154,7 @@ def _rank(
     minimum: int,
     labels: Any,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray, np.ndarray]:
-    """Drops what cannot matter and renames the other items by rank, rarest first."""
+    """Drops infrequent items and empty baskets, and renames the other items by rank."""
     counts = None if weights is None else np.repeat(weights, lengths)
     supports = np.bincount(codes, counts).astype(np.int64)
     frequent = np.flatnonzero(supports >= minimum)
@@ -176,8 +174,8 @@ def _rank(
         np.cumsum(is_frequent, out=before[1:])
         ends = np.cumsum(lengths)
         lengths = before.take(ends) - before.take(ends - lengths)
-    filled = np.flatnonzero(lengths)
-    if len(filled) < len(lengths):
-        lengths = lengths.take(filled)
-        weights = None if weights is None else weights.take(filled)
+    nonempty = np.flatnonzero(lengths)
+    if len(nonempty) < len(lengths):
+        lengths = lengths.take(nonempty)
+        weights = None if weights is None else weights.take(nonempty)
     return ranks, lengths, weights, frequent, supports[frequent]

@@ -1,9 +1,9 @@
-"""Rows of items, many classes of them side by side in flat arrays.
+"""Rows of items of many classes, in flat arrays.
 
-A class is a frequent itemset (its prefix) with the work that remains for it: the
-items that may still extend it (its tails, rarest first), and the baskets that hold it,
-each reduced to the tails it holds.  Those reduced baskets are the rows.  All classes of a
-step lie in the same few arrays, so that NumPy works on thousands of them in one call.
+A class is a frequent itemset (its prefix) with the work that remains for it: the items that may
+still extend it (its tails, rarest first), and the baskets that hold it, each reduced to the tails
+it holds.  These reduced baskets are the rows.  All classes of a step share a few arrays, so that
+NumPy processes thousands of them in one call.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-# A row of a class with at most this many tails fits the bits of one integer.
-CODE_BITS = 62
+CODE_BITS = 62  # a row of a class with at most this many tails fits into one integer
 
 
 @dataclass(slots=True)
@@ -22,14 +21,14 @@ class Rows:
     """Classes and their rows.
 
     Attributes:
-        items: `(entries,)` the rows one after the other; an entry is a position in its
-            class's tails, ascending inside a row; no row is empty.
-        lengths: `(rows,)` entries in each row.
-        owners: `(rows,)` the class of each row.
-        weights: `(rows,)` how many baskets a row stands for (float64), or None: one each.
-        prefixes: `(classes, depth)` ranks of the items of each class's set.
-        tail_counts: `(classes,)` number of tails of each class.
-        tails: the ranks of all tails, class after class.
+        items: `(entries,)`, one row after another; an entry is a position in its class's tails,
+            ascending within a row; no row is empty.
+        lengths: `(rows,)`, number of entries in each row.
+        owners: `(rows,)`, the class of each row.
+        weights: `(rows,)` float64, number of baskets that a row stands for; None for one each.
+        prefixes: `(classes, depth)`, ranks of the items of each class's set.
+        tail_counts: `(classes,)`, number of tails of each class.
+        tails: The ranks of all tails, one class after another.
     """
 
     items: np.ndarray
@@ -42,24 +41,24 @@ class Rows:
 
     @property
     def firsts(self) -> np.ndarray:
-        """`(rows,)` where each row starts in `items`."""
+        """Start of each row in `items`, `(rows,)`."""
         firsts: np.ndarray = np.cumsum(self.lengths) - self.lengths
         return firsts
 
     @property
     def tail_firsts(self) -> np.ndarray:
-        """`(classes,)` where each class's tails start in `tails`."""
+        """Start of each class's tails in `tails`, `(classes,)`."""
         firsts: np.ndarray = np.cumsum(self.tail_counts) - self.tail_counts
         return firsts
 
     @property
     def tails_behind(self) -> np.ndarray:
-        """`(tails,)` how many tails of the same class lie behind each tail."""
+        """Number of tails after each tail in its class, `(tails,)`."""
         ends = np.cumsum(self.tail_counts)
         return np.repeat(ends, self.tail_counts) - np.arange(len(self.tails)) - 1
 
     def with_tails(self, tails: np.ndarray) -> np.ndarray:
-        """`(tails, depth + 1)` the sets of the classes of some tails, with these tails."""
+        """Returns the sets of the classes of some tails, with these tails, `(tails, depth + 1)`."""
         parents = np.searchsorted(np.cumsum(self.tail_counts), tails, "right")
         sets = np.empty((len(tails), self.prefixes.shape[1] + 1), self.tails.dtype)
         sets[:, :-1] = self.prefixes.take(parents, axis=0)
@@ -67,15 +66,15 @@ class Rows:
         return sets
 
     def codes(self) -> np.ndarray:
-        """`(rows,)` int64: bit `i` of a row's code says whether it holds tail `i`.
+        """Returns a code per row, `(rows,)` int64: bit `i` is set if it holds tail `i`.
 
-        Wrong for rows of classes with more than `CODE_BITS` tails.
+        Not valid for rows of classes with more than `CODE_BITS` tails.
         """
         bits = np.left_shift(np.int64(1), np.minimum(self.items, CODE_BITS), dtype=np.int64)
         return np.bitwise_or.reduceat(bits, self.firsts)
 
     def without_items(self, rows: np.ndarray) -> Rows:
-        """The same classes with only some of the rows, and nothing of these but their weights."""
+        """Returns the same classes with some of the rows, of which only the weights remain."""
         weights = None if self.weights is None else self.weights.take(rows)
         nothing = self.items[:0]
         return replace(
@@ -83,7 +82,7 @@ class Rows:
         )
 
     def take(self, rows: np.ndarray) -> Rows:
-        """The same classes with only some of the rows."""
+        """Returns the same classes with some of the rows."""
         lengths = self.lengths.take(rows)
         _, entries = runs(self.firsts.take(rows), lengths)
         return Rows(
@@ -98,21 +97,21 @@ class Rows:
 
 
 def spell_out(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The items and lengths of rows with these codes, the inverse of `Rows.codes`."""
+    """Returns the items and lengths of rows with these codes, the inverse of `Rows.codes`."""
     little = codes.astype("<i8", copy=False).view(np.uint8)
     items = np.flatnonzero(np.unpackbits(little, bitorder="little")) % 64
     return items, np.bitwise_count(codes).astype(np.int64)
 
 
 def runs(firsts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lays out runs of consecutive numbers one after the other.
+    """Concatenates runs of consecutive numbers.
 
     Args:
-        firsts: `(runs,)` the number each run starts with.
-        lengths: `(runs,)` how long each run is; none may be 0.
+        firsts: `(runs,)`, the first number of each run.
+        lengths: `(runs,)`, the length of each run, at least 1.
 
     Returns:
-        For every element the index of its run, and its number.
+        For each element, the index of its run and its number.
     """
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
@@ -128,14 +127,14 @@ def runs(firsts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def sums_of(numbers: np.ndarray) -> np.ndarray:
-    """`(numbers + 1,)` the sums of the first 0, 1, 2, ... numbers."""
+    """Returns the cumulative sums, beginning with 0, `(numbers + 1,)`."""
     sums = np.zeros(len(numbers) + 1, np.int64)
     np.cumsum(numbers, out=sums[1:])
     return sums
 
 
 def join(parts: Sequence[Rows]) -> Rows:
-    """One `Rows` of several whose prefixes have the same length."""
+    """Concatenates several `Rows` whose prefixes have the same length."""
     if len(parts) == 1:
         return parts[0]
     classes = np.cumsum([0] + [len(part.tail_counts) for part in parts])
@@ -155,37 +154,37 @@ def join(parts: Sequence[Rows]) -> Rows:
 def merge_equal(
     codes: np.ndarray, owners: np.ndarray, weights: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Finds rows that are equal and lets one of them stand for all.
+    """Merges equal rows into one.
 
     Args:
         codes: `(rows,)` int64.
-        owners: `(rows,)` the class of each row.
+        owners: `(rows,)`, the class of each row.
         weights: `(rows,)` float64, or None.
 
     Returns:
-        The numbers of the representatives and their summed weights.
+        The indices of the distinct rows and their total weights.
     """
     sums = np.bincount(representatives(codes, owners), weights, minlength=len(codes))
-    kept = np.flatnonzero(sums)
-    return kept, sums.take(kept).astype(np.float64)
+    distinct = np.flatnonzero(sums)
+    return distinct, sums.take(distinct).astype(np.float64)
 
 
 def representatives(codes: np.ndarray, owners: np.ndarray) -> np.ndarray:
-    """`(rows,)` the number of a row that is equal to each: the same one for equal rows.
+    """Returns a representative of each row, `(rows,)` indices: usually the same for equal rows.
 
-    Every row writes its number into a slot of a hash table; who is read back from the slot
-    is the representative, if it really is equal.  A row that shares its slot with another
-    kind of row stays alone, so nothing unequal is merged whatever the hash does.
+    Every row writes its index into a slot of a hash table; the index read back from the slot is the
+    representative, if the rows are really equal.  A row that shares its slot with a different one
+    represents itself, so unequal rows are never merged, whatever the hash.
     """
-    number = np.arange(len(codes))
+    indices = np.arange(len(codes))
     bits = max(8, len(codes).bit_length() + 1)
-    mixed = codes.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing
-    mixed ^= owners.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)
-    mixed ^= mixed >> np.uint64(29)
-    mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    slots = (mixed >> np.uint64(64 - bits)).astype(np.int64)
+    hashes = codes.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing
+    hashes ^= owners.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)
+    hashes ^= hashes >> np.uint64(29)
+    hashes *= np.uint64(0xBF58476D1CE4E5B9)
+    slots = (hashes >> np.uint64(64 - bits)).astype(np.int64)
     table = np.empty(1 << bits, np.int64)
-    table[slots] = number
-    candidate = table.take(slots)
-    equal = (codes.take(candidate) == codes) & (owners.take(candidate) == owners)
-    return np.where(equal, candidate, number)
+    table[slots] = indices
+    candidates = table.take(slots)
+    is_equal = (codes.take(candidates) == codes) & (owners.take(candidates) == owners)
+    return np.where(is_equal, candidates, indices)

@@ -1,8 +1,8 @@
-"""The first step for sparse data: frequent pairs from baskets of one length at a time.
+"""The first step for sparse data: counts pairs in baskets of one length at a time.
 
-Baskets of one length, sorted inside, are a matrix.  All pairs of its items are sums of two
-of its columns, with nothing to look up, and one `bincount` counts them all.  Once the
-frequent pairs are known, the same sums say which items stay behind which.
+Sorted baskets of one length form a matrix.  The indices of all pairs of items are sums of two of
+its columns, without lookups, and one `bincount` counts them all.  Once the frequent pairs are
+known, the same sums give the tails of each item.
 """
 
 from __future__ import annotations
@@ -17,12 +17,9 @@ from hornbook.mining.search.item_rows import Rows, sums_of
 from hornbook.mining.search.projection import finish
 from hornbook.mining.search.triples import in_triples
 
-# Baskets that are worked on at a time: their pairs fit the cache.
-_BASKETS = 4096
-# With fewer pairs than this the calls to NumPy cost more than the work.
-_FEW = 1 << 19
-# Pairs that are counted in one go, if the table of pairs is no larger.
-_COUNTED = 1 << 20
+_BASKETS = 4096  # processed at a time, so that their pairs fit into the cache
+_FEW = 1 << 19  # pairs: with fewer, the NumPy calls cost more than the work
+_COUNTED = 1 << 20  # pairs counted at once, if the table of pairs is no larger
 
 
 def is_cheaper(number: int, lengths: np.ndarray, entries: int) -> bool:
@@ -39,7 +36,7 @@ def first_step_by_matrices(
 
     Args:
         rows: The one class of all baskets, with no prefix and no weights; see `Rows`.
-        minimum, longest, collector, entries: see `projection.descend`.
+        minimum, longest, collector, entries: See `projection.descend`.
     """
     number = len(rows.tails)
     matrices = [
@@ -47,7 +44,7 @@ def first_step_by_matrices(
         for _, places in same_length(rows.lengths, _BASKETS)
         if places.shape[1] > 1
     ]
-    # `origin[x] + y` is the cell of the pair of x and a later y.
+    # `origin[x] + y` is the cell of the pair of x and a later y
     items = np.arange(number)
     starts = items * (2 * number - items - 1) // 2
     origin = starts - items - 1
@@ -61,24 +58,24 @@ def first_step_by_matrices(
     collector.add(sets, counts)
     if longest < 3:
         return
-    kept = in_triples(rows, first, frequent - origin.take(first), counts, minimum)
-    frequent, first, counts = frequent.take(kept), first.take(kept), counts.take(kept)
+    useful = in_triples(rows, first, frequent - origin.take(first), counts, minimum)
+    frequent, first, counts = frequent.take(useful), first.take(useful), counts.take(useful)
     partners = np.bincount(first, minlength=number)
     ends = np.cumsum(partners)
     place = np.full(size, -1, np.int16)
-    held = sums_of(counts).take(ends)
+    entry_ends = sums_of(counts).take(ends)
     low = 0
-    while low < number:  # all classes at once, or as many as may have `entries` entries
-        before = held[low - 1] if low else 0
-        high = max(low + 1, int(np.searchsorted(held, before + entries, "right")))
+    while low < number:  # all classes at once, or as many as have at most `entries` entries
+        before = entry_ends[low - 1] if low else 0
+        high = max(low + 1, int(np.searchsorted(entry_ends, before + entries, "right")))
         grows = (partners > 1) & (items >= low) & (items < high)
         low = high
         inside = np.flatnonzero(grows.take(first))
         if len(inside):
-            chosen = frequent.take(inside)
-            place[chosen] = inside - (ends - partners).take(first.take(inside))
+            pairs = frequent.take(inside)
+            place[pairs] = inside - (ends - partners).take(first.take(inside))
             entry, lengths, owner = _children(matrices, origin, place, grows)
-            place[chosen] = -1
+            place[pairs] = -1
             classes = np.flatnonzero(grows)
             children = Rows(
                 entry,
@@ -87,7 +84,7 @@ def first_step_by_matrices(
                 None,
                 rows.tails.take(classes)[:, None],
                 partners.take(classes),
-                rows.tails.take(chosen - origin.take(first.take(inside))),
+                rows.tails.take(pairs - origin.take(first.take(inside))),
             )
             finish(children, minimum, longest, collector, entries)
 
@@ -95,7 +92,7 @@ def first_step_by_matrices(
 def _cells(
     matrices: Sequence[np.ndarray], origin: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """For each column of each matrix its items and the cells of their pairs with all behind."""
+    """Yields, for each column of each matrix, its items, their origins, and the later columns."""
     for matrix in matrices:
         for column in range(len(matrix) - 1):
             items = matrix[column]
@@ -103,48 +100,49 @@ def _cells(
 
 
 def _count(matrices: Sequence[np.ndarray], origin: np.ndarray, size: int) -> np.ndarray:
-    """`(size,)` how often each cell is met."""
+    """Returns how often each cell occurs, `(size,)`."""
     counts = np.zeros(size, np.int64)
     largest = max((matrix[1:].size for matrix in matrices), default=0)
     buffer = np.empty(max(_COUNTED, size, largest), np.int64)
-    filled = 0
+    end = 0  # of the cells in the buffer
     for _, base, later in _cells(matrices, origin):
-        if filled + later.size > len(buffer):
-            counts += np.bincount(buffer[:filled], minlength=size)
-            filled = 0
-        cells = buffer[filled : filled + later.size].reshape(later.shape)
+        if end + later.size > len(buffer):
+            counts += np.bincount(buffer[:end], minlength=size)
+            end = 0
+        cells = buffer[end : end + later.size].reshape(later.shape)
         np.add(base, later, out=cells)
-        filled += later.size
-    counts += np.bincount(buffer[:filled], minlength=size)
+        end += later.size
+    counts += np.bincount(buffer[:end], minlength=size)
     return counts
 
 
 def _children(
     matrices: Sequence[np.ndarray], origin: np.ndarray, place: np.ndarray, grows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The rows of the children: entries, lengths and first items, of two entries or more.
+    """Returns the rows of the children with two or more entries: entries, lengths, first items.
 
     Args:
         matrices: `(items, baskets)` each, ascending.
-        origin: see `first_step_by_matrices`.
-        place: For every cell which tail of its class the later item is, or -1.
-        grows: `(items,)` the items that have children.
+        origin: See `first_step_by_matrices`.
+        place: For each cell, the index of the later item among the tails of its class, or -1.
+        grows: `(items,)` booleans: the items that have children.
     """
     parts = []
     for items, base, later in _cells(matrices, origin):
-        chosen = np.flatnonzero(grows.take(items))
-        if len(later) < 2 or not len(chosen):
+        growing = np.flatnonzero(grows.take(items))
+        if len(later) < 2 or not len(growing):
             continue
-        if len(chosen) < len(items) / 2:
-            items, base, later = items.take(chosen), base.take(chosen), later.take(chosen, axis=1)
+        if len(growing) < len(items) / 2:
+            items, base = items.take(growing), base.take(growing)
+            later = later.take(growing, axis=1)
         entries = place.take(base + later)
         is_tail = entries >= 0
         lengths = np.add.reduce(is_tail, axis=0, dtype=np.uint16)
         is_long = lengths > 1
         is_tail &= is_long
         long = np.flatnonzero(is_long)
-        kept = np.flatnonzero(is_tail.T)
-        parts.append((entries.T.ravel().take(kept), lengths.take(long), items.take(long)))
+        tail_entries = entries.T.ravel().take(np.flatnonzero(is_tail.T))
+        parts.append((tail_entries, lengths.take(long), items.take(long)))
     nothing = (np.empty(0, np.int16), np.empty(0, np.int64), np.empty(0, np.uint16))
     entries, lengths, owners = map(np.concatenate, zip(*(parts or [nothing]), strict=True))
     return entries, lengths.astype(np.int64), owners

@@ -1,6 +1,6 @@
-"""One step down the search: count the pairs of tails in every class, and descend.
+"""One step of the search: counts the pairs of tails in every class, and descends.
 
-A frequent pair is an itemset (prefix + both tails); a first tail with two or more frequent
+A frequent pair is an itemset (prefix and both tails); a first tail with two or more frequent
 partners becomes a class of its own.
 """
 
@@ -21,31 +21,31 @@ def descend(rows: Rows, minimum: int, longest: int, collector: Collector, entrie
 
     Args:
         rows: The classes.
-        minimum: The smallest count that is frequent.
-        longest: The most items a set may have.
-        collector: Gets the sets.
-        entries: At about this many entries of child rows, the children are finished
-            before more are made: the bound on memory.
+        minimum: Minimum count of a frequent set.
+        longest: Maximum number of items in a set.
+        collector: Receives the sets.
+        entries: Number of entries of child rows at which the children are finished before more
+            are made, which limits the memory.
     """
     if rows.prefixes.shape[1] + 2 > longest or not len(rows.items):
         return
-    waiting: list[Rows] = []
+    children: list[Rows] = []
     size = 0
     for part in _parts(rows):
         for batch in _batches(part):
-            made = _count(part, batch, minimum, longest, collector)
-            if made is not None:
-                waiting.append(made)
-                size += len(made.items)
+            classes = _count(part, batch, minimum, longest, collector)
+            if classes is not None:
+                children.append(classes)
+                size += len(classes.items)
             if size > entries:
-                finish(join(waiting), minimum, longest, collector, entries)
-                waiting, size = [], 0
-    if waiting:
-        finish(join(waiting), minimum, longest, collector, entries)
+                finish(join(children), minimum, longest, collector, entries)
+                children, size = [], 0
+    if children:
+        finish(join(children), minimum, longest, collector, entries)
 
 
 def finish(rows: Rows, minimum: int, longest: int, collector: Collector, entries: int) -> None:
-    """Ends small classes by superset sums and descends into the others."""
+    """Finishes small classes by superset sums, and descends into the others."""
     if not len(rows.items):
         return
     small = ends_here(rows)
@@ -53,29 +53,29 @@ def finish(rows: Rows, minimum: int, longest: int, collector: Collector, entries
     codes = rows.codes()
     ending = np.flatnonzero(ends)
     count_all_subsets(rows.without_items(ending), codes.take(ending), minimum, longest, collector)
-    left = np.flatnonzero(~ends)
-    if not len(left):
+    rest = np.flatnonzero(~ends)
+    if not len(rest):
         return
-    weights = None if rows.weights is None else rows.weights.take(left)
-    # Long rows cost most, and are most often alike when the data is dense.
-    lengths = rows.lengths.take(left)
-    if lengths.sum() > 4 * len(left) and rows.tail_counts[~small].max() <= CODE_BITS:
-        kept, weights = merge_equal(codes.take(left), rows.owners.take(left), weights)
-        left = left.take(kept)
-    owners = rows.owners.take(left)
+    weights = None if rows.weights is None else rows.weights.take(rest)
+    # long rows cost most, and in dense data are often equal
+    lengths = rows.lengths.take(rest)
+    if lengths.sum() > 4 * len(rest) and rows.tail_counts[~small].max() <= CODE_BITS:
+        distinct, weights = merge_equal(codes.take(rest), rows.owners.take(rest), weights)
+        rest = rest.take(distinct)
+    owners = rows.owners.take(rest)
     if (owners[1:] < owners[:-1]).any():
         order = np.argsort(
             owners.astype(np.uint16) if len(small) < 1 << 16 else owners, kind="stable"
         )
-        left = left.take(order)
+        rest = rest.take(order)
         weights = None if weights is None else weights.take(order)
-    rows = rows.take(left)
+    rows = rows.take(rest)
     rows.weights = weights
     descend(rows, minimum, longest, collector, entries)
 
 
 def _parts(rows: Rows) -> Iterator[Rows]:
-    """Cuts rows between classes into parts that fit the cache with all that is made of them."""
+    """Cuts rows between classes into parts that fit into the cache with everything computed."""
     pairs = rows.lengths * (rows.lengths - 1) // 2
     per_class = np.bincount(rows.owners, pairs, minlength=len(rows.tail_counts))
     cells = rows.tail_counts * (rows.tail_counts - 1) // 2
@@ -86,13 +86,13 @@ def _parts(rows: Rows) -> Iterator[Rows]:
     low = 0
     while low < len(rows.tail_counts):
         high = max(low + 1, int(np.searchsorted(sums, sums[low] + BATCH, "right")) - 1)
-        some = slice(row_ends[low], row_ends[high])
-        if some.stop > some.start:
+        part = slice(row_ends[low], row_ends[high])
+        if part.stop > part.start:
             yield Rows(
                 rows.items[entry_ends[low] : entry_ends[high]],
-                rows.lengths[some],
-                rows.owners[some] - low,
-                None if rows.weights is None else rows.weights[some],
+                rows.lengths[part],
+                rows.owners[part] - low,
+                None if rows.weights is None else rows.weights[part],
                 rows.prefixes[low:high],
                 rows.tail_counts[low:high],
                 rows.tails[tail_ends[low] : tail_ends[high]],
@@ -101,7 +101,7 @@ def _parts(rows: Rows) -> Iterator[Rows]:
 
 
 def _batches(rows: Rows) -> Iterator[Batch]:
-    """The entries that have others behind them, in batches of whole children."""
+    """Yields the entries that are followed by others, in batches of whole children."""
     long = np.flatnonzero(rows.lengths > 1)
     lengths = rows.lengths.take(long)
     firsts = rows.firsts.take(long)
@@ -119,7 +119,7 @@ def _batches(rows: Rows) -> Iterator[Batch]:
         yield Batch(entries, behind, children, row, 0, number)
         return
     order = by_child(children, number)
-    # Half as wide, twice as much of them in the cache that the jumps go through.
+    # 32-bit arrays, twice as much of which fits into the cache for random access
     whole = Batch(
         entries.astype(np.int32).take(order),
         behind.astype(np.int32).take(order),
@@ -134,7 +134,7 @@ def _batches(rows: Rows) -> Iterator[Batch]:
 def _count(
     rows: Rows, batch: Batch, minimum: int, longest: int, collector: Collector
 ) -> Rows | None:
-    """Adds the frequent pairs of one batch, and returns the classes of two tails or more."""
+    """Adds the frequent pairs of a batch, and returns the classes with two or more tails."""
     pairs = count_pairs(rows, batch, minimum)
     if not len(pairs.first):
         return None
@@ -143,5 +143,5 @@ def _count(
     collector.add(np.column_stack([prefixes, rows.tails.take(pairs.second)]), pairs.counts)
     if prefixes.shape[1] + 2 > longest:
         return None
-    made = children(rows, batch, pairs, least=2)
-    return None if made is None else made[0]
+    result = children(rows, batch, pairs, least=2)
+    return None if result is None else result[0]

@@ -1,8 +1,8 @@
-"""Counts the pairs of tails in thousands of classes at once, and makes classes of them.
+"""Counts the pairs of tails in thousands of classes at once, and makes child classes of them.
 
-For every entry of every row, the entries behind it in the row are written out: a pair of
-tails each.  One `bincount` counts the pairs of a whole batch.  A first tail with frequent
-partners becomes a class of its own, whose rows are the partners just written out.
+For every entry of every row, its pairs with the later entries of the row are enumerated.  One
+`bincount` counts the pairs of a whole batch.  A first tail with frequent partners becomes a class
+of its own, whose rows are the partners just enumerated.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 
 from hornbook.mining.search.item_rows import Rows, runs, sums_of
 
-# Pairs written out in one go: a few MB, large enough that NumPy's cost per call does not
-# show; see docs/LOG.md for the figures.
+# Pairs enumerated at a time: a few MB, large enough for the overhead of NumPy calls not to matter;
+# for the measurements see docs/LOG.md.
 BATCH = 1 << 18
-# With more cells than this for a pair, sorting the pairs is cheaper than a table of cells.
+# With more cells per pair than this, sorting the pairs is cheaper than a table of cells.
 CELLS_PER_PAIR = 16
 
 
@@ -26,11 +26,11 @@ class Batch:
     """The entries of some consecutive children: pairs of a class and a first tail.
 
     Attributes:
-        entries: `(entries,)` where they are in `Rows.items`.
-        behind: `(entries,)` how many entries follow in the same row, at least 1.
-        children: `(entries,)` the child of each, as the number of its tail in `Rows.tails`.
-        rows: `(entries,)` the row of each.
-        low, high: the first child and the one after the last.
+        entries: `(entries,)`, their positions in `Rows.items`.
+        behind: `(entries,)`, number of entries that follow in the same row, at least 1.
+        children: `(entries,)`, the child of each, as the index of its tail in `Rows.tails`.
+        rows: `(entries,)`, the row of each.
+        low, high: The first child, and the one after the last.
     """
 
     entries: np.ndarray
@@ -43,15 +43,16 @@ class Batch:
 
 @dataclass(slots=True)
 class Pairs:
-    """The frequent pairs of a batch, and where the batch has them.
+    """The frequent pairs of a batch, and where they occur in it.
 
     Attributes:
-        first, second: `(pairs,)` both tails of each pair, as their numbers in `Rows.tails`.
-        counts: `(pairs,)` how many baskets hold it with the class's set.
-        cells: `(pairs,)` the cell in which it was counted, below `size`.
-        written: `(written,)` the cell of each pair that was written out.
-        entry: `(written,)` the entry of the batch that it starts from.
-        weights: `(entries,)` how many baskets each entry stands for, or None: one.
+        first, second: `(pairs,)`, both tails of each pair, as indices in `Rows.tails`.
+        counts: `(pairs,)`, number of baskets that hold it with the class's set.
+        cells: `(pairs,)`, the cell in which it was counted, below `size`.
+        size: Number of cells.
+        occurrence_cells: `(occurrences,)`, the cell of each enumerated pair.
+        occurrence_entries: `(occurrences,)`, the entry of the batch that it starts from.
+        weights: `(entries,)`, number of baskets that each entry stands for; None for one each.
     """
 
     first: np.ndarray
@@ -59,12 +60,12 @@ class Pairs:
     counts: np.ndarray
     cells: np.ndarray
     size: int
-    written: np.ndarray
-    entry: np.ndarray
+    occurrence_cells: np.ndarray
+    occurrence_entries: np.ndarray
     weights: np.ndarray | None
 
     def take(self, pairs: np.ndarray) -> Pairs:
-        """Some of the frequent pairs; what was written out stays."""
+        """Returns some of the frequent pairs, with all occurrences."""
         return replace(
             self,
             first=self.first.take(pairs),
@@ -75,8 +76,8 @@ class Pairs:
 
 
 def by_child(children: np.ndarray, number: int) -> np.ndarray:
-    """The order of entries by child, of `number` children."""
-    # Sixteen-bit keys are sorted by radix, ten times faster than by comparison.
+    """Returns the stable order of entries by child, of `number` children."""
+    # NumPy uses radix sort for 16-bit keys, ten times faster than comparisons
     keys = children.astype(np.uint16) if number <= 1 << 16 else children
     return np.argsort(keys, kind="stable")
 
@@ -97,7 +98,7 @@ def cut(rows: Rows, whole: Batch) -> Iterator[Batch]:
         by_pairs, by_cells = (
             int(np.searchsorted(sums, sums[low] + BATCH, "right")) - 1 for sums in (pairs, cells)
         )
-        # Among very many items most cells stay empty; then cells are no reason to stop.
+        # with very many items most cells stay empty, and their number does not matter
         empty = pairs[min(by_cells, number)] - pairs[low] < BATCH // CELLS_PER_PAIR
         high = max(low + 1, by_pairs if empty else min(by_pairs, by_cells))
         part = slice(starts[low], starts[high])
@@ -114,9 +115,9 @@ def cut(rows: Rows, whole: Batch) -> Iterator[Batch]:
 
 
 def count_pairs(rows: Rows, batch: Batch, minimum: int) -> Pairs:
-    """Writes out the pairs of a batch and finds those in at least `minimum` baskets."""
-    # Cell of the pair (child, later tail): one stretch per child, as long as the tails
-    # behind it.  `origin + position` is the cell, so the first position behind counts 0.
+    """Enumerates the pairs of a batch, and returns those in at least `minimum` baskets."""
+    # The cells of the pairs (child, later tail): a block per child, as long as the tails behind it.
+    # `origin + position` is the cell, so the first position behind has offset 0.
     widths = rows.tails_behind[batch.low : batch.high]
     starts = sums_of(widths)
     size = int(starts[-1])
@@ -143,11 +144,11 @@ def count_pairs(rows: Rows, batch: Batch, minimum: int) -> Pairs:
 def children(
     rows: Rows, batch: Batch, pairs: Pairs, least: int
 ) -> tuple[Rows, np.ndarray, np.ndarray] | None:
-    """The classes of the first tails with at least `least` partners.
+    """Makes the classes of the first tails with at least `least` partners.
 
     Returns:
-        Of their rows those of `least` entries or more; the child of each class, and the
-        entry of the batch of each row.  None if there are no such classes.
+        Their rows with at least `least` entries; the child of each class; and the entry of the
+        batch of each row.  None if there are no such classes.
     """
     partners = np.bincount(pairs.first - batch.low, minlength=batch.high - batch.low)
     grows = partners >= least
@@ -158,22 +159,22 @@ def children(
     first, second = pairs.first.take(inside), pairs.second.take(inside)
     place = np.full(pairs.size, -1, np.int32)
     place[pairs.cells.take(inside)] = inside - starts.take(first - batch.low)
-    items = place.take(pairs.written)
-    kept = np.flatnonzero(items >= 0)
-    entry = pairs.entry.take(kept)
-    lengths = np.bincount(entry, minlength=len(batch.entries))
+    items = place.take(pairs.occurrence_cells)
+    occurrences = np.flatnonzero(items >= 0)
+    entries = pairs.occurrence_entries.take(occurrences)
+    lengths = np.bincount(entries, minlength=len(batch.entries))
     if least > 1:
-        kept = kept.take(np.flatnonzero((lengths >= least).take(entry)))
-    source = np.flatnonzero(lengths >= least)
+        occurrences = occurrences.take(np.flatnonzero((lengths >= least).take(entries)))
+    sources = np.flatnonzero(lengths >= least)
     classes = np.flatnonzero(grows)
-    number = np.cumsum(grows) - 1
-    made = Rows(
-        items.take(kept),
-        lengths.take(source),
-        number.take(batch.children.take(source) - batch.low),
-        None if pairs.weights is None else pairs.weights.take(source),
+    class_of = np.cumsum(grows) - 1
+    child_rows = Rows(
+        items.take(occurrences),
+        lengths.take(sources),
+        class_of.take(batch.children.take(sources) - batch.low),
+        None if pairs.weights is None else pairs.weights.take(sources),
         rows.with_tails(batch.low + classes),
         partners.take(classes),
         rows.tails.take(second),
     )
-    return made, batch.low + classes, source
+    return child_rows, batch.low + classes, sources

@@ -1,4 +1,4 @@
-"""Where baskets come from: memory, a file that is mined in parts, or Apache Spark.
+"""Sources of baskets: memory, a file that is mined in parts, or Apache Spark.
 
 A source answers a `Question` with the frequent itemsets of its baskets.
 """
@@ -21,18 +21,18 @@ from hornbook.mining.sources.question import Question
 
 @dataclass
 class FilePartsSource:
-    """A file that is too large for the memory, mined in parts.
+    """A file that does not fit into memory, mined in parts.
 
     Attributes:
         path: The file.
-        columns: How to read it; see `read_baskets`.
+        columns: Options for reading it; see `read_baskets`.
     """
 
     path: str | Path
     columns: Mapping[str, Any] = field(default_factory=dict)
 
     def mine(self, question: Question) -> Itemsets:
-        """The frequent itemsets of the file, in two passes; see `out_of_core`."""
+        """Returns the frequent itemsets of the file, found in two passes; see `out_of_core`."""
         notes: list[str] = []
         with parts_of(self.path, question.memory, notes=notes, **self.columns) as parts:
             try:
@@ -48,14 +48,14 @@ class SparkSource:
 
     Attributes:
         table: The table, or the path of the file.
-        columns: How to read it; see `mine_spark` and `mine_file_on_spark`.
+        columns: Options for reading it; see `mine_spark` and `mine_file_on_spark`.
     """
 
     table: Any
     columns: Mapping[str, Any] = field(default_factory=dict)
 
     def mine(self, question: Question) -> Itemsets:
-        """The frequent itemsets of the table, a partition at a time."""
+        """Returns the frequent itemsets of the table, mined a partition at a time."""
         from hornbook.mining.large.spark import mine_file_on_spark, mine_spark
 
         mine = mine_file_on_spark if isinstance(self.table, str) else mine_spark
@@ -65,17 +65,17 @@ class SparkSource:
 def source_of(
     baskets: Any, memory: int, *, weights: Any = None, spark: bool = False, **columns: Any
 ) -> MemorySource | FilePartsSource | SparkSource:
-    """The source of some baskets; whatever fits into memory is read here.
+    """Returns the source of some baskets; whatever fits into memory is read here.
 
     Args:
         baskets: See `frequent_itemsets`.
-        memory: Bytes that a file may take with all that is computed from it.
-        weights: `(baskets,)` how often each basket counts, or None: once each.
+        memory: Maximum bytes for a file and everything computed from it.
+        weights: `(baskets,)`, how often each basket counts.  Defaults to once each.
         spark: Whether Spark reads the file.
-        **columns: How to read it; see `frequent_itemsets`.
+        **columns: Options for reading it; see `frequent_itemsets`.
 
     Raises:
-        OptionError: weights of baskets that are not all in memory.
+        OptionError: weights for baskets that are not all in memory.
         DataError: the baskets cannot be read.
     """
     is_path = isinstance(baskets, str | Path)
@@ -95,6 +95,6 @@ def _is_spark(value: Any) -> bool:
 
 
 def _refuse_weights(weights: Any, of: str) -> None:
-    """Weights belong to baskets that are all in memory."""
+    """Raises OptionError for weights of baskets that are not all in memory."""
     if weights is not None:
         raise OptionError(f"Weights cannot be used with {of}: it is mined in parts.")

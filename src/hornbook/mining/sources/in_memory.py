@@ -6,7 +6,7 @@ import numpy as np
 
 from hornbook.mining.apriori import apriori
 from hornbook.mining.baskets import Baskets
-from hornbook.mining.condensed import MOST_FILTERED, condense
+from hornbook.mining.condensed import MAX_FILTERED, condense
 from hornbook.mining.itemsets import Itemsets
 from hornbook.mining.ordering import in_order
 from hornbook.mining.search import engine
@@ -16,10 +16,10 @@ from hornbook.mining.too_many import TooManyItemsetsError, refuse_too_many, too_
 
 
 def mine_baskets(baskets: Baskets, minimum: int, question: Question) -> Itemsets:
-    """All sets in at least `minimum` of the baskets.
+    """Finds all sets in at least `minimum` of the baskets.
 
     Raises:
-        TooManyItemsetsError: there are more than allowed, by number or by memory.
+        TooManyItemsetsError: there are more than the limit, or than fit into memory.
     """
     if question.method == "apriori":
         return _mine_by_apriori(baskets, minimum, question.max_length)
@@ -48,24 +48,24 @@ def _mine_by_apriori(baskets: Baskets, minimum: int, longest: int) -> Itemsets:
 
 
 def mine_condensed(baskets: Baskets, minimum: int, question: Question) -> Itemsets:
-    """The closed or maximal sets: searched for directly, or filtered from all if these are few.
+    """Finds the closed or maximal sets, directly or by filtering all sets if they are few.
 
     Raises:
-        TooManyItemsetsError: there are more than allowed, by number or by memory.
+        TooManyItemsetsError: there are more than the limit, or than fit into memory.
     """
     collector = Collector(question.limit, room=question.room)
     try:
         itemsets = _mine_directly(baskets, minimum, question, collector, only_dense=True)
         if itemsets is not None:
             return itemsets
-        few = Collector(min(question.limit, MOST_FILTERED), room=question.room)
+        all_collector = Collector(min(question.limit, MAX_FILTERED), room=question.room)
         try:
-            columns = engine.search(baskets, minimum, UNBOUNDED, few, question.memory)
+            columns = engine.search(baskets, minimum, UNBOUNDED, all_collector, question.memory)
         except SearchStopped:
             itemsets = _mine_directly(baskets, minimum, question, collector, only_dense=False)
         else:
-            every = Itemsets(*columns, baskets.labels, baskets.total, minimum)
-            return condense(every, question.kind)
+            all_sets = Itemsets(*columns, baskets.labels, baskets.total, minimum)
+            return condense(all_sets, question.kind)
     except SearchStopped:
         raise _too_many_condensed(baskets, minimum, question, collector) from None
     if itemsets is None:  # too many items and baskets for the bits of both
@@ -76,7 +76,7 @@ def mine_condensed(baskets: Baskets, minimum: int, question: Question) -> Itemse
 def _mine_directly(
     baskets: Baskets, minimum: int, question: Question, collector: Collector, *, only_dense: bool
 ) -> Itemsets | None:
-    """The closed or maximal sets without all others; None: see `engine.mine_condensed`."""
+    """Finds the closed or maximal sets directly; for None see `engine.mine_condensed`."""
     columns = engine.mine_condensed(
         baskets.codes,
         baskets.lengths,

@@ -25,10 +25,10 @@ class MemorySource:
     baskets: Baskets
 
     def mine(self, question: Question) -> Itemsets:
-        """The frequent itemsets of the baskets.
+        """Returns the frequent itemsets of the baskets.
 
         Raises:
-            OptionError: the minimum support cannot be, or there are more itemsets than allowed.
+            OptionError: the minimum support is invalid, or there are too many itemsets.
             DataError: there are no baskets.
         """
         if not len(self.baskets) or not self.baskets.total:
@@ -48,7 +48,7 @@ class MemorySource:
 
 
 def as_baskets(baskets: Any, **columns: Any) -> Baskets:
-    """Baskets from any of the forms that `frequent_itemsets` accepts."""
+    """Reads baskets from any of the types that `frequent_itemsets` accepts."""
     from hornbook.mining.reading import lists, tables
 
     if isinstance(baskets, Baskets):
@@ -64,22 +64,22 @@ def as_baskets(baskets: Any, **columns: Any) -> Baskets:
         is_table = hasattr(baskets, "collect") or hasattr(baskets, "columns")
         read = tables.from_frame if is_table and not is_grouped else lists.from_series
         return read(baskets, **columns)
-    if hasattr(baskets, "__array__"):  # of NumPy, or of a backend
+    if hasattr(baskets, "__array__"):  # a NumPy array, or a backend's tensor
         return tables.from_array(np.asanyarray(baskets), **columns)
     lists.refuse_options(columns, "lists")
     return lists.from_lists(baskets)
 
 
 def weighted(baskets: Baskets, weights: Any) -> Baskets:
-    """The same baskets, each counting as often as its weight says."""
+    """Returns the baskets with weights: how often each counts."""
     array = np.asarray(weights)
     if array.shape != (len(baskets),):
         raise DataError(f"{array.size:,} weights were given for {len(baskets):,} baskets.")
     whole = array.astype(np.int64) if array.dtype.kind in "iufb" else None
     if whole is None or not np.array_equal(whole, array) or (whole < 0).any():
         raise DataError(
-            "The weights must be whole numbers from 0 on: how often each basket counts.\n"
-            "Multiply shares by 1000, say, and round them."
+            "The weights must be integers of 0 or more: how often each basket counts.\n"
+            "To use shares, multiply them by 1000, for example, and round them."
         )
     if int(whole.sum()) >= 1 << 53:
         raise DataError("The weights add up to more than 2^53, beyond which counts are not exact.")

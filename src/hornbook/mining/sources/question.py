@@ -1,4 +1,4 @@
-"""What to search for: the same question for baskets in memory, in a file and on Spark."""
+"""What to search for, the same for baskets in memory, in a file and on Spark."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ MIN_SUPPORT = 0.01
 METHODS = ("projection", "apriori")
 LIMIT = 50_000_000
 MEMORY = "2GB"
-# Longer than any set: no maximum length.
-UNBOUNDED = 2**31
-# The itemsets may take one part in so many of the memory; the rest is for what is computed
-# from the baskets, and later from the itemsets.
+UNBOUNDED = 2**31  # longer than any set: no maximum length
+# The itemsets may take 1/3 of the memory; the rest is for what is computed from the baskets, and
+# later from the itemsets.
 SHARE_OF_SETS = 3
 
 
@@ -27,12 +26,12 @@ class Question:
 
     Attributes:
         min_support: A share of the baskets or a number of baskets.
-        max_length: The maximum number of items in a set.
+        max_length: Maximum number of items in a set.
         kind: `"all"`, `"closed"` or `"maximal"`.
         method: `"projection"` or `"apriori"`.
-        memory: Bytes.
-        limit: The maximum number of itemsets.
-        changes: What to do to the baskets first.
+        memory: Maximum memory in bytes.
+        limit: Maximum number of itemsets.
+        changes: Changes to apply to the baskets first.
     """
 
     min_support: float
@@ -45,7 +44,7 @@ class Question:
 
     @property
     def room(self) -> int:
-        """Bytes that the itemsets may take while they are collected."""
+        """Maximum bytes for the itemsets while they are collected."""
         return self.memory // SHARE_OF_SETS
 
 
@@ -63,12 +62,12 @@ def checked_question(
 
     Args:
         min_support, max_length, kind, method, memory, limit: See `frequent_itemsets`.
-        changes: What to do to the baskets first.
-        name_of: Returns the name of an argument as the user knows it: a flag, for one.
+        changes: Changes to apply to the baskets first.
+        name_of: Returns the name of an argument as the user knows it, such as its flag.
 
     Raises:
-        OptionError: an unknown kind or method, a length or limit below 1, a maximum length for
-            closed or maximal sets, or `memory` is not an amount of memory.
+        OptionError: the kind or method is unknown, a length or limit is below 1, a maximum length
+            is combined with closed or maximal sets, or `memory` is not an amount of memory.
     """
     for value, allowed, name in ((kind, KINDS, "kind"), (method, METHODS, "method")):
         if value not in allowed:
@@ -76,13 +75,12 @@ def checked_question(
             raise OptionError(f"Unknown {name_of(name)} {value!r}.  Known: {known}.")
     for number, name in ((max_length, "max_length"), (limit, "limit")):
         if number is not None and (not isinstance(number, Integral) or number < 1):
-            why = "the shortest sets have 1 item" if name == "max_length" else "1 must be allowed"
             raise OptionError(
-                f"{name_of(name)} is {number!r}; it must be a whole number from 1 on: {why}."
+                f"{name_of(name)} is {number!r}; it must be an integer of at least 1."
             )
     if kind != "all" and max_length is not None:
         raise OptionError(
-            f"{kind.capitalize()} sets may have any length: leave out {name_of('max_length')}."
+            f"{kind.capitalize()} sets may have any length: omit {name_of('max_length')}."
         )
     longest = UNBOUNDED if max_length is None else int(max_length)
     size = bytes_of(memory, name_of("memory"))
@@ -93,7 +91,7 @@ def bytes_of(memory: str | int, name: str = "memory") -> int:
     """Returns `"2GB"` as a number of bytes.
 
     Raises:
-        OptionError: it is not an amount of memory; with the `name` of the option.
+        OptionError: it is not an amount of memory; names the option, `name`.
     """
     if isinstance(memory, Integral) and memory > 0:
         return int(memory)
@@ -108,5 +106,5 @@ def bytes_of(memory: str | int, name: str = "memory") -> int:
         if size > 0:
             return size
     raise OptionError(
-        f"{name} is {memory!r}, which is not an amount of memory.  Write it like 500MB or 2GB."
+        f"{name} is {memory!r}, which is not an amount of memory.  Expected 500MB or 2GB."
     )
