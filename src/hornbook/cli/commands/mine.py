@@ -33,7 +33,10 @@ def _add_reading_options(group: Group) -> None:
         "--table", action="store_true", help="table with a row per basket: yes/no, or column=value"
     )
     group.add_argument(
-        "--bins", type=int, metavar="N", help="cut numeric columns into N equally full ranges"
+        "--bins",
+        type=int,
+        metavar="N",
+        help="cut numeric columns into N ranges with equally many values",
     )
     group.add_argument(
         "--separator",
