@@ -1,4 +1,4 @@
-"""The reference implementations that the checkpoint code is held against."""
+"""Reference implementations for the tests of checkpoints, and variables without Keras."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 def _imported(name):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with warnings.catch_warnings():  # what others warn of while they are imported
+    with warnings.catch_warnings():  # warnings of other packages at import
         warnings.simplefilter("ignore")
         return pytest.importorskip(name)
 
@@ -32,14 +32,14 @@ def torch():
 
 @pytest.fixture(scope="session")
 def google_bert_shapes():
-    """The names and shapes of a Google BERT checkpoint of any size, as a function."""
+    """Returns a function from sizes to the names and shapes of a Google BERT checkpoint."""
     with pytest.MonkeyPatch.context() as patch:  # benchmarks import each other by name
         patch.syspath_prepend(str(BENCHMARKS))
         return importlib.import_module("loading").google_bert_shapes
 
 
-class StandIn:
-    """A variable as `read_weights` and `write_weights` need it, without Keras."""
+class FakeVariable:
+    """A variable for `read_weights` and `write_weights`, without Keras."""
 
     def __init__(self, shape, dtype="float32"):
         self.shape = shape
@@ -57,11 +57,11 @@ class StandIn:
 
 
 @pytest.fixture
-def stand_ins():
-    """Makes variables from a dict of shapes, with random values when given a generator."""
+def make_variables():
+    """Returns a function that makes variables from a dict of shapes, zero or random."""
 
     def make(shapes, random=None, dtype="float32"):
-        variables = {path: StandIn(shape, dtype) for path, shape in shapes.items()}
+        variables = {path: FakeVariable(shape, dtype) for path, shape in shapes.items()}
         if random is not None:
             for variable in variables.values():
                 variable.value = random.normal(size=variable.shape).astype(dtype)

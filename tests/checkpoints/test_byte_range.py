@@ -11,29 +11,29 @@ from hornbook.errors import CheckpointError
 
 @pytest.fixture
 def path(tmp_path):
-    """A file of 9,000,001 bytes that count up."""
+    """Returns the path of a file of 9,000,001 bytes that count up."""
     np.arange(9_000_001, dtype="int64").astype("uint8").tofile(tmp_path / "x")
     return tmp_path / "x"
 
 
 @pytest.mark.parametrize(("offset", "size"), [(0, 0), (0, 5), (7, 9_000_000 - 7), (9_000_001, 0)])
-def test_the_bytes_asked_for_are_read_and_no_others(path, offset, size):
+def test_exactly_the_requested_bytes_are_read(path, offset, size):
     expected = np.fromfile(path, np.uint8)[offset : offset + size]
-    read = read_range(path, offset, size)
-    np.testing.assert_array_equal(read, expected)
-    assert read.ctypes.data % 64 == 0 or not size
-    pieces = [piece.copy() for piece in read_chunks(path, offset, size)]
-    np.testing.assert_array_equal(np.concatenate([*pieces, np.empty(0, np.uint8)]), expected)
+    octets = read_range(path, offset, size)
+    np.testing.assert_array_equal(octets, expected)
+    assert octets.ctypes.data % 64 == 0 or not size
+    chunks = [chunk.copy() for chunk in read_chunks(path, offset, size)]
+    np.testing.assert_array_equal(np.concatenate([*chunks, np.empty(0, np.uint8)]), expected)
 
 
 @pytest.mark.parametrize(
     ("offset", "size"), [(0, 9_000_002), (9_000_001, 1), (-1, 2), (0, 1 << 60)]
 )
-def test_what_is_not_there_is_refused_before_memory_is_asked_for(path, offset, size):
+def test_ranges_beyond_the_file_are_refused_before_memory_is_allocated(path, offset, size):
     tracemalloc.start()
-    with pytest.raises(CheckpointError, match="is cut off"):
+    with pytest.raises(CheckpointError, match="is truncated"):
         read_range(path, offset, size)
-    with pytest.raises(CheckpointError, match="is cut off"):
+    with pytest.raises(CheckpointError, match="is truncated"):
         list(read_chunks(path, offset, size))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -1,4 +1,4 @@
-"""Which checkpoint a path holds, and what is said when it holds none."""
+"""The checkpoint at a path, and the message if there is none."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_shards_and_torch_files_are_found(torch, tmp_path):
         assert find_checkpoint(path).shape("a") == (5,)
 
 
-def test_of_several_the_state_file_names_the_newest(tmp_path):
+def test_the_state_file_names_the_newest_of_several(tmp_path):
     for step in (100, 200):
         write_tensor_bundle(tmp_path / f"model.ckpt-{step}", {"step": np.int64(step)})
     with pytest.raises(CheckpointError, match=r"2 TensorFlow checkpoints.*\n.*-100\n.*-200"):
@@ -73,19 +73,19 @@ def message_for(path):
     return str(caught.value)
 
 
-def test_an_empty_folder_is_told_what_was_looked_for(tmp_path):
+def test_the_message_for_an_empty_folder_names_the_expected_files(tmp_path):
     message = message_for(tmp_path)
-    for sought in ("model.safetensors", "*.index", "pytorch_model.bin", "it is empty"):
-        assert sought in message
+    for words in ("model.safetensors", "*.index", "pytorch_model.bin", "it is empty"):
+        assert words in message
 
 
-def test_what_is_there_instead_is_named(tmp_path):
+def test_files_of_other_formats_are_named(tmp_path):
     (tmp_path / "tf_model.h5").touch()
     (tmp_path / "model.safetensors.incomplete").touch()
     (tmp_path / "inner").mkdir()
     google_folder(tmp_path / "inner")
     message = message_for(tmp_path)
-    assert "tf_model.h5 and flax_model.msgpack are not read" in message
+    assert "tf_model.h5 and flax_model.msgpack are not supported" in message
     assert "not finished: model.safetensors.incomplete" in message
     assert f"Did you mean {tmp_path / 'inner'}?" in message
 
@@ -99,7 +99,7 @@ def test_a_missing_index_is_noticed(tmp_path):
         tmp_path / "bert_model.ckpt.data-00000-of-00001",
     ):
         assert "bert_model.ckpt.index" in message_for(path)
-        assert "bert_model.ckpt.data-... is there" in message_for(path)
+        assert "bert_model.ckpt.data-... exists" in message_for(path)
 
 
 def test_a_wrong_name_suggests_the_nearest(tmp_path):
@@ -108,12 +108,12 @@ def test_a_wrong_name_suggests_the_nearest(tmp_path):
     assert "no checkpoint at" in message_for(tmp_path / "no" / "where")
 
 
-def test_a_file_of_another_kind_is_told_the_endings(tmp_path):
+def test_the_message_for_another_file_names_the_endings(tmp_path):
     (tmp_path / "vocab.txt").write_text("[PAD]")
     assert ".safetensors" in message_for(tmp_path / "vocab.txt")
 
 
-def test_a_checkpoint_of_version_1_is_recognised(tensorflow, tmp_path):
+def test_a_checkpoint_of_version_1_is_recognized(tensorflow, tmp_path):
     compat = tensorflow.compat.v1
     with tensorflow.Graph().as_default(), compat.Session() as session:
         variable = compat.get_variable("a", initializer=[1.0, 2.0])
@@ -135,13 +135,13 @@ def test_a_checkpoint_of_version_1_is_recognised(tensorflow, tmp_path):
 @pytest.mark.parametrize(
     "name", ["model.safetensors", "pytorch_model.bin", "x.index", "model.safetensors.index.json"]
 )
-def test_what_a_download_left_instead_is_recognised(tmp_path, name, contents, reason):
+def test_files_of_failed_downloads_are_recognized(tmp_path, name, contents, reason):
     (tmp_path / name).write_bytes(contents)
     assert reason in message_for(tmp_path)
     assert reason in message_for(tmp_path / name)
 
 
-def test_a_pointer_in_place_of_the_numbers_is_recognised(tmp_path):
+def test_a_pointer_in_place_of_the_data_file_is_recognized(tmp_path):
     google_folder(tmp_path)
     data = tmp_path / "bert_model.ckpt.data-00000-of-00001"
     data.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")

@@ -1,7 +1,7 @@
-"""Whatever is in a file: a result or a HornbookError, and memory in proportion to the file.
+"""Any file gives a result or a HornbookError, and needs memory in proportion to its size.
 
 `HORNBOOK_FUZZ=20000 pytest tests/checkpoints/test_hostile_files.py` tries that many new files
-of each kind; without it the same few thousand are tried every time.
+of each format; without it the same few thousand are tried every time.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ EDITS = st.lists(
 
 
 def edited(data: bytes, edits) -> bytes:
-    """`data` after a few changes, each of a kind that has broken parsers."""
+    """Returns `data` after a few edits, each of a kind that has broken parsers."""
     result = bytearray(data)
     for kind, place, value in edits:
         position = place % (len(result) + 1)
@@ -77,7 +77,7 @@ def edited(data: bytes, edits) -> bytes:
 
 
 def check(path):
-    """Opens and reads everything; anything but a result or a CheckpointError is raised."""
+    """Reads everything; raises anything but a CheckpointError."""
     tracemalloc.start()
     try:
         checkpoint = find_checkpoint(path)
@@ -111,31 +111,31 @@ def bundle(folder):
 
 @pytest.fixture(scope="module")
 def torch_archive(torch, folder):
-    """The files in what `torch.save` writes for a few tensors."""
+    """Returns the files of an archive that `torch.save` wrote, by name."""
     state = {name: torch.as_tensor(np.asarray(tensor)) for name, tensor in TENSORS.items()}
     state["view"] = state["bert/embeddings/word_embeddings"].T[1:3]
-    torch.save(state, folder / "sound.bin")
-    with zipfile.ZipFile(folder / "sound.bin") as archive:
+    torch.save(state, folder / "valid.bin")
+    with zipfile.ZipFile(folder / "valid.bin") as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
 @FUZZ
 @given(EDITS)
 def test_index_files(bundle, edits):
-    path, sound = bundle
-    path.write_bytes(edited(sound, edits))
+    path, valid = bundle
+    path.write_bytes(edited(valid, edits))
     check(path)
 
 
 @FUZZ
 @given(EDITS)
-def test_index_entries_under_right_checksums(folder, bundle, edits):
-    """Deeper than the checksums let a random change get: the messages themselves are changed."""
-    _, sound = bundle
-    entries = dict(sstable.read_table(sound))
+def test_index_entries_with_correct_checksums(folder, bundle, edits):
+    """The messages themselves are edited, so that the checksums do not catch it."""
+    _, valid = bundle
+    entries = dict(sstable.read_table(valid))
     keys = sorted(entries)
-    chosen = keys[edits[0][1] % len(keys)]
-    entries[chosen] = edited(entries[chosen], edits)
+    key = keys[edits[0][1] % len(keys)]
+    entries[key] = edited(entries[key], edits)
     (folder / "y.index").write_bytes(sstable.write_table(sorted(entries.items())))
     (folder / "y.data-00000-of-00001").write_bytes(bytes(300))
     check(folder / "y.index")
@@ -143,25 +143,25 @@ def test_index_entries_under_right_checksums(folder, bundle, edits):
 
 @FUZZ
 @given(EDITS)
-def test_index_blocks_under_right_checksums(folder, bundle, edits):
-    _, sound = bundle
-    footer = sound[-sstable.FOOTER_SIZE :]
-    about, _ = sstable._handle(footer, 0)
-    block = edited(sound[: about[0] - 5], edits)
+def test_index_blocks_with_correct_checksums(folder, bundle, edits):
+    _, valid = bundle
+    footer = valid[-sstable.FOOTER_SIZE :]
+    metadata, _ = sstable._handle(footer, 0)
+    block = edited(valid[: metadata[0] - 5], edits)
     compression = bytes([edits[0][2] % 3])
     file = bytearray(block + compression)
     file += mask(crc32c(file)).to_bytes(4, "little")
     handle = sstable.varint(0) + sstable.varint(len(block))
-    places = sstable._append_block(file, []) + sstable._append_block(file, [(b"z", handle)])
-    (folder / "x.index").write_bytes(file + places.ljust(40, b"\0") + sstable.MAGIC)
+    handles = sstable._append_block(file, []) + sstable._append_block(file, [(b"z", handle)])
+    (folder / "x.index").write_bytes(file + handles.ljust(40, b"\0") + sstable.MAGIC)
     check(folder / "x.index")
 
 
 @FUZZ
 @given(EDITS)
 def test_data_files(folder, bundle, edits):
-    path, sound = bundle
-    path.write_bytes(sound)
+    path, valid = bundle
+    path.write_bytes(valid)
     data = folder / "x.data-00000-of-00001"
     whole = data.read_bytes()
     try:
@@ -174,7 +174,7 @@ def test_data_files(folder, bundle, edits):
 @FUZZ
 @given(EDITS)
 def test_safetensors_files(folder, edits):
-    path = folder / "sound.safetensors"
+    path = folder / "valid.safetensors"
     if not path.exists():
         write_safetensors(path, TENSORS)
     (folder / "x.safetensors").write_bytes(edited(path.read_bytes(), edits))
@@ -198,7 +198,7 @@ ENTRY = st.fixed_dictionaries(
     EDITS,
 )
 def test_safetensors_headers(folder, header, edits):
-    """The length is right, and what it announces is not."""
+    """The length is correct, but the header is not."""
     text = json.dumps(header).encode()
     if edits[0][0] != "set":
         text = edited(text, edits)
@@ -211,24 +211,24 @@ def test_safetensors_headers(folder, header, edits):
 @given(EDITS)
 def test_torch_archives(folder, torch_archive, edits):
     path = folder / "x.bin"
-    path.write_bytes(edited((folder / "sound.bin").read_bytes(), edits))
+    path.write_bytes(edited((folder / "valid.bin").read_bytes(), edits))
     check(path)
 
 
 @FUZZ
 @given(EDITS)
 def test_torch_directories(folder, torch_archive, edits):
-    """The end of an archive, where all sizes and places are."""
-    sound = (folder / "sound.bin").read_bytes()
-    directory = sound.index(b"PK\x01\x02")
+    """The central directory of an archive, with all sizes and offsets, is edited."""
+    valid = (folder / "valid.bin").read_bytes()
+    directory = valid.index(b"PK\x01\x02")
     path = folder / "x.bin"
-    path.write_bytes(sound[:directory] + edited(sound[directory:], edits))
+    path.write_bytes(valid[:directory] + edited(valid[directory:], edits))
     check(path)
 
 
 @FUZZ
 @given(EDITS)
-def test_torch_pickles_under_right_checksums(folder, torch_archive, edits):
+def test_torch_pickles_with_correct_checksums(folder, torch_archive, edits):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, data in torch_archive.items():

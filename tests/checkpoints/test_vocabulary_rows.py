@@ -8,13 +8,13 @@ from hornbook.checkpoints.vocabulary_rows import VocabularyRows
 TABLE = np.arange(12, dtype="float32").reshape(4, 3)
 
 
-def test_kept_rows_come_in_the_order_asked_for():
+def test_kept_rows_are_in_the_given_order():
     rows = VocabularyRows(keep=[3, 0, 0])
     np.testing.assert_array_equal(rows(TABLE), TABLE[[3, 0, 0]])
     assert rows.shape((4, 3)) == (3, 3)
 
 
-def test_new_rows_are_means_of_old_ones():
+def test_compound_rows_are_averages_of_old_ones():
     rows = VocabularyRows(keep=[1], compound=[[0, 2], ([1, 3], [3.0, 1.0])])
     expected = [[3, 4, 5], [3, 4, 5], [4.5, 5.5, 6.5]]
     np.testing.assert_array_equal(rows(TABLE), expected)
@@ -28,7 +28,7 @@ def test_without_kept_rows_all_stay():
     assert rows.shape((4,)) == (5,)
 
 
-def test_the_tokens_may_be_on_another_axis():
+def test_tokens_may_be_on_another_axis():
     rows = VocabularyRows(keep=[2], compound=[[0, 1]], axis=-1)
     np.testing.assert_array_equal(
         rows(TABLE.T), VocabularyRows(keep=[2], compound=[[0, 1]])(TABLE).T
@@ -40,13 +40,13 @@ def test_biases_have_rows_too():
     np.testing.assert_array_equal(VocabularyRows([1, 0])(np.float32([5, 6])), [6, 5])
 
 
-def test_rows_beyond_a_size_are_left_out():
+def test_rows_beyond_a_size_are_dropped():
     rows = VocabularyRows(size=3)
     np.testing.assert_array_equal(rows(TABLE), TABLE[:3])
     assert rows.shape((4, 3)) == (3, 3)
 
 
-def test_rows_short_of_a_size_are_near_the_mean_of_the_old_ones_and_differ():
+def test_added_rows_are_near_the_mean_of_the_old_ones_and_differ():
     random = np.random.default_rng(1)
     table = random.normal(3, 2, (500, 6)).astype("float32")
     rows = VocabularyRows([7, 8], size=1002)
@@ -74,6 +74,6 @@ def test_ids_that_are_not_in_the_table_are_named(rows):
 
 
 @pytest.mark.parametrize("compound", [[[]], [([1, 2], [1.0])], [([1, 2], [1.0, -1.0])]])
-def test_new_rows_of_nothing_are_a_programmers_mistake(compound):
+def test_compound_rows_without_ids_are_a_programmers_mistake(compound):
     with pytest.raises(ValueError, match="neither a list of ids"):
         VocabularyRows(compound=compound)

@@ -1,4 +1,4 @@
-"""Everything is compared before anything changes; values arrive where they belong."""
+"""Everything is compared before anything changes; every variable gets its own value."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SHAPES = {
 
 @pytest.fixture
 def arrays():
-    """What Google's code would have saved for `SHAPES`, and a pooler that the model lacks."""
+    """Returns the tensors that Google's code saves for `SHAPES`, and a pooler not in the model."""
     random = np.random.default_rng(0)
     shapes = {
         "bert/embeddings/word_embeddings": (11, 8),
@@ -54,15 +54,15 @@ def arrays():
 
 
 def refusal(variables, arrays, table=BERT, **options):
-    """The message of a refusal that changed nothing."""
+    """Returns the message of a refusal that changed nothing."""
     with pytest.raises(CheckpointError) as caught:
         read_weights(table, variables, ArraysCheckpoint(arrays), model="bert", **options)
     assert not any(variable.assigned for variable in variables.values())
     return str(caught.value)
 
 
-def test_a_checkpoint_of_tensorflow_arrives_in_the_right_places(
-    tensorflow, tmp_path, arrays, stand_ins
+def test_values_of_a_tensorflow_checkpoint_are_assigned_to_the_right_variables(
+    tensorflow, tmp_path, arrays, make_variables
 ):
     tensorflow.raw_ops.SaveV2(
         prefix=str(tmp_path / "bert_model.ckpt"),
@@ -70,7 +70,7 @@ def test_a_checkpoint_of_tensorflow_arrives_in_the_right_places(
         shape_and_slices=[""] * len(arrays),
         tensors=[tensorflow.constant(array) for array in arrays.values()],
     )
-    variables = stand_ins(SHAPES)
+    variables = make_variables(SHAPES)
     read_weights(BERT, variables, TensorBundle(tmp_path / "bert_model.ckpt"))
     for path, name in {
         "token_embedding.embeddings": "bert/embeddings/word_embeddings",
@@ -84,13 +84,13 @@ def test_a_checkpoint_of_tensorflow_arrives_in_the_right_places(
     assert all(variable.assigned == 1 for variable in variables.values())
 
 
-def test_every_problem_is_named_at_once_and_nothing_changes(arrays, stand_ins):
+def test_every_problem_is_named_at_once_and_nothing_changes(arrays, make_variables):
     arrays["bert/embeddings/word_embeddings"] = np.zeros((12, 8))
     arrays["cls/seq_relationship/output_weights"] = np.zeros((3, 8))
     del arrays["bert/encoder/layer_1/attention/self/query/bias"]
     arrays["bert/encoder/layer_2/attention/self/query/bias"] = np.zeros(8)
     arrays["global_step"] = np.int64(3)
-    variables = stand_ins(SHAPES | {"adapter.kernel": (2, 2)})
+    variables = make_variables(SHAPES | {"adapter.kernel": (2, 2)})
     assert refusal(variables, arrays).splitlines() == [
         "6 of the tensors 'bert' needs do not fit:",
         "  shape      bert/embeddings/word_embeddings: expected (11, 8), found (12, 8)",
@@ -103,17 +103,17 @@ def test_every_problem_is_named_at_once_and_nothing_changes(arrays, stand_ins):
     ]
 
 
-def test_long_lists_are_cut(stand_ins):
+def test_long_lists_of_problems_are_shortened(make_variables):
     table = {"blocks.{i}.w": "layer_{i}/w"}
-    message = refusal(stand_ins({f"blocks.{n}.w": (1,) for n in range(100)}), {}, table)
+    message = refusal(make_variables({f"blocks.{n}.w": (1,) for n in range(100)}), {}, table)
     assert message.startswith("100 of the tensors")
     assert "... and 40 more" in message
 
 
-def test_what_may_be_there_or_missing_can_be_said(arrays, stand_ins):
+def test_unexpected_and_missing_names_can_be_allowed(arrays, make_variables):
     arrays |= {"global_step": np.int64(3), "bert/pooler/dense/kernel/adam_m": np.zeros(1)}
     del arrays["bert/embeddings/LayerNorm/gamma"]
-    variables = stand_ins(SHAPES | {"embedding_norm.condition_gamma.kernel": (2, 8)})
+    variables = make_variables(SHAPES | {"embedding_norm.condition_gamma.kernel": (2, 8)})
     read_weights(
         BERT,
         variables,
@@ -125,23 +125,23 @@ def test_what_may_be_there_or_missing_can_be_said(arrays, stand_ins):
     assert untouched == {"embedding_norm.condition_gamma.kernel", "embedding_norm.gamma"}
 
 
-def test_what_training_left_behind_is_known(arrays, stand_ins):
+def test_training_state_is_recognized(arrays, make_variables):
     kernel = "bert/encoder/layer_0/attention/self/query/kernel"
-    left = [f"{kernel}/adam_m", f"{kernel}/adafactor_vr", "global_step", "beta1_power"]
-    left += ["embeddings.position_ids", "position_ids", "h.0.attn.bias", "h.0.attn.masked_bias"]
-    arrays |= {name: np.zeros(2) for name in left}
-    assert refusal(stand_ins(SHAPES), arrays).count("unexpected") == len(left)
-    read_weights(BERT, stand_ins(SHAPES), ArraysCheckpoint(arrays), ignore=LEFTOVERS)
+    names = [f"{kernel}/adam_m", f"{kernel}/adafactor_vr", "global_step", "beta1_power"]
+    names += ["embeddings.position_ids", "position_ids", "h.0.attn.bias", "h.0.attn.masked_bias"]
+    arrays |= {name: np.zeros(2) for name in names}
+    assert refusal(make_variables(SHAPES), arrays).count("unexpected") == len(names)
+    read_weights(BERT, make_variables(SHAPES), ArraysCheckpoint(arrays), ignore=LEFTOVERS)
     arrays["bert/encoder/layer_0/adam_mixer/kernel"] = np.zeros(2)
-    assert "adam_mixer" in refusal(stand_ins(SHAPES), arrays, ignore=LEFTOVERS)
+    assert "adam_mixer" in refusal(make_variables(SHAPES), arrays, ignore=LEFTOVERS)
 
 
 @pytest.mark.parametrize("theirs", ["bert.", "model.", ""])
 @pytest.mark.parametrize("ours", ["bert.", ""])
-def test_a_beginning_of_the_names_may_be_there_or_not(theirs, ours, stand_ins):
+def test_names_may_have_or_lack_a_prefix(theirs, ours, make_variables):
     table = {"a": ours + "embeddings.weight", "head": ours + "pooler.weight"}
     arrays = {theirs + "embeddings.weight": np.ones(2), theirs + "pooler.weight": np.ones(1)}
-    variables = stand_ins({"a": (2,)})
+    variables = make_variables({"a": (2,)})
     if theirs == "model." and ours:
         assert "missing    bert.embeddings.weight" in refusal(
             variables, arrays, table, prefixes=["bert.", "model."]
@@ -151,9 +151,9 @@ def test_a_beginning_of_the_names_may_be_there_or_not(theirs, ours, stand_ins):
         assert variables["a"].value.tolist() == [1, 1]
 
 
-def test_the_second_spelling_is_read_and_never_unexpected(arrays, stand_ins):
+def test_the_second_spelling_is_read_and_is_not_unexpected(arrays, make_variables):
     arrays["bert/embeddings/ln/gamma"] = np.full(8, 7, "float32")
-    variables = stand_ins(SHAPES)
+    variables = make_variables(SHAPES)
     read_weights(BERT, variables, ArraysCheckpoint(arrays))
     first = arrays.pop("bert/embeddings/LayerNorm/gamma")
     np.testing.assert_array_equal(variables["embedding_norm.gamma"].value, first)
@@ -161,54 +161,54 @@ def test_the_second_spelling_is_read_and_never_unexpected(arrays, stand_ins):
     assert variables["embedding_norm.gamma"].value.tolist() == [7] * 8
 
 
-def test_parts_side_by_side_are_taken_apart(stand_ins):
+def test_weights_stored_side_by_side_are_split(make_variables):
     parts = {"q": (2, 2), "k": (2, 1), "v": (2, 3)}
     fused = np.arange(12, dtype="float32").reshape(2, 6)
     for name, stored in (("c", fused), (transposed("c"), fused.T)):
-        variables = stand_ins(parts)
+        variables = make_variables(parts)
         table = {"{q,k,v}": name}
         read_weights(table, variables, ArraysCheckpoint({"c": stored}))
         np.testing.assert_array_equal(
             np.concatenate([variables[path].value for path in "qkv"], axis=1), fused
         )
-    message = refusal(stand_ins(parts), {"c": fused}, table)
+    message = refusal(make_variables(parts), {"c": fused}, table)
     assert "c: expected (6, 2), found (2, 6)" in message
 
 
-def test_one_tensor_may_fill_many_blocks(stand_ins):
-    variables = stand_ins({f"blocks.{n}.w": (2,) for n in range(3)})
+def test_one_tensor_may_fill_many_blocks(make_variables):
+    variables = make_variables({f"blocks.{n}.w": (2,) for n in range(3)})
     read_weights(
         {"blocks.{i}.w": "shared/w"}, variables, ArraysCheckpoint({"shared/w": np.ones(2)})
     )
     assert all(variable.value.tolist() == [1, 1] for variable in variables.values())
 
 
-def test_vocabulary_rows_are_chosen_before_shapes_are_compared(arrays, stand_ins):
-    variables = stand_ins(SHAPES | {"token_embedding.embeddings": (3, 8)})
+def test_vocabulary_rows_are_selected_before_shapes_are_compared(arrays, make_variables):
+    variables = make_variables(SHAPES | {"token_embedding.embeddings": (3, 8)})
     path = "token_embedding.embeddings"
     checkpoint = ArraysCheckpoint(arrays)
     read_weights(BERT, variables, checkpoint, rows={path: VocabularyRows([5, 0, 10])})
     np.testing.assert_array_equal(
         variables[path].value, arrays["bert/embeddings/word_embeddings"][[5, 0, 10]]
     )
-    variables = stand_ins(SHAPES)
+    variables = make_variables(SHAPES)
     message = refusal(variables, arrays, rows={path: VocabularyRows([5, 0, 10])})
-    assert "expected (11, 8), found (3, 8) after choosing rows" in message
+    assert "expected (11, 8), found (3, 8) after selecting rows" in message
     message = refusal(variables, arrays, rows={path: VocabularyRows([11])})
     assert "rows      bert/embeddings/word_embeddings: there is no row 11 among 11" in message
 
 
-def test_rows_of_a_transposed_kernel_are_chosen_in_our_layout(stand_ins):
+def test_rows_of_a_transposed_kernel_are_selected_in_our_layout(make_variables):
     stored = np.arange(20, dtype="float32").reshape(5, 4)  # (vocabulary, hidden)
-    variables = stand_ins({"logits.kernel": (4, 2)})
+    variables = make_variables({"logits.kernel": (4, 2)})
     rows = {"logits.kernel": VocabularyRows([4, 1], axis=-1)}
     table = {"logits.kernel": transposed("lm_head.weight")}
     read_weights(table, variables, ArraysCheckpoint({"lm_head.weight": stored}), rows=rows)
     np.testing.assert_array_equal(variables["logits.kernel"].value, stored[[4, 1]].T)
 
 
-def test_rows_of_parts_side_by_side_are_a_programmers_mistake(stand_ins):
-    variables = stand_ins({"a": (2,), "b": (2,)})
+def test_selecting_rows_of_weights_stored_side_by_side_is_a_programmers_mistake(make_variables):
+    variables = make_variables({"a": (2,), "b": (2,)})
     with pytest.raises(ValueError, match="side by side"):
         read_weights(
             {"{a,b}": "c"},
@@ -218,39 +218,39 @@ def test_rows_of_parts_side_by_side_are_a_programmers_mistake(stand_ins):
         )
 
 
-def test_damage_is_found_before_the_first_value_is_assigned(tmp_path, arrays, stand_ins):
+def test_damage_is_found_before_the_first_value_is_assigned(tmp_path, arrays, make_variables):
     write_tensor_bundle(tmp_path / "x", arrays)
     data = tmp_path / "x.data-00000-of-00001"
     octets = bytearray(data.read_bytes())
     octets[-1] ^= 1  # in the last tensor, which belongs to the last row
     data.write_bytes(octets)
-    variables = stand_ins(SHAPES)
+    variables = make_variables(SHAPES)
     with pytest.raises(CheckpointError, match="cls/seq_relationship/output_weights: bytes"):
         read_weights(BERT, variables, TensorBundle(tmp_path / "x"))
     assert not any(variable.assigned for variable in variables.values())
 
 
-def test_damage_in_what_is_not_needed_does_no_harm(tmp_path, arrays, stand_ins):
+def test_damage_in_unused_tensors_is_ignored(tmp_path, arrays, make_variables):
     arrays["bert/pooler/dense/kernel"] = arrays.pop("bert/pooler/dense/kernel")  # now the last
     write_tensor_bundle(tmp_path / "x", arrays)
     data = tmp_path / "x.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:-1] + b"?")
-    read_weights(BERT, stand_ins(SHAPES), TensorBundle(tmp_path / "x"))
+    read_weights(BERT, make_variables(SHAPES), TensorBundle(tmp_path / "x"))
 
 
 @pytest.mark.parametrize("stored", ["float16", "float64", "bfloat16", "int8"])
-@pytest.mark.parametrize("wanted", ["float32", "float16", "bfloat16", "int32"])
-def test_values_come_in_the_variables_type(stored, wanted, stand_ins):
+@pytest.mark.parametrize("target", ["float32", "float16", "bfloat16", "int32"])
+def test_values_are_cast_to_the_variables_type(stored, target, make_variables):
     import ml_dtypes
 
     dtype = ml_dtypes.bfloat16 if stored == "bfloat16" else stored
-    variables = stand_ins({"a": (3,)}, dtype=wanted)
+    variables = make_variables({"a": (3,)}, dtype=target)
     read_weights({"a": "A"}, variables, ArraysCheckpoint({"A": np.array([1, 2, 3], dtype)}))
     assert variables["a"].value.tolist() == [1, 2, 3]
-    assert variables["a"].value.dtype.name == wanted
+    assert variables["a"].value.dtype.name == target
 
 
-def test_strings_are_not_numbers(tensorflow, tmp_path, stand_ins):
+def test_strings_are_not_numbers(tensorflow, tmp_path, make_variables):
     tensorflow.raw_ops.SaveV2(
         prefix=str(tmp_path / "x"),
         tensor_names=["a"],
@@ -258,7 +258,7 @@ def test_strings_are_not_numbers(tensorflow, tmp_path, stand_ins):
         tensors=[tensorflow.constant(["text"])],
     )
     with pytest.raises(CheckpointError, match="type      a: it holds no numbers"):
-        read_weights({"w": "a"}, stand_ins({"w": (1,)}), TensorBundle(tmp_path / "x"))
+        read_weights({"w": "a"}, make_variables({"w": (1,)}), TensorBundle(tmp_path / "x"))
 
 
 def test_one_tensor_is_in_memory_at_a_time(tmp_path):
@@ -284,12 +284,12 @@ def test_one_tensor_is_in_memory_at_a_time(tmp_path):
 
 # Keras's own conversion from torch and TensorFlow to NumPy 2 warns.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_keras_variables_are_filled_and_written_back(arrays):
+def test_keras_variables_are_read_and_written_back(arrays):
     keras = pytest.importorskip("keras")
     variables = {path: keras.Variable(np.zeros(shape)) for path, shape in SHAPES.items()}
     del arrays["bert/pooler/dense/kernel"]
     read_weights(BERT, variables, ArraysCheckpoint(arrays))
-    written = write_weights(BERT, variables, dtype="float32")
-    assert set(written) == set(arrays)
+    tensors = write_weights(BERT, variables, dtype="float32")
+    assert set(tensors) == set(arrays)
     for name, array in arrays.items():
-        np.testing.assert_array_equal(np.asarray(written[name]), array)
+        np.testing.assert_array_equal(np.asarray(tensors[name]), array)

@@ -24,19 +24,19 @@ def test_a_row_repeats_for_every_block_in_order():
 @pytest.mark.parametrize(
     ("form", "name"), [("{i}", "7"), ("{i:02d}", "07"), ("{i:03d}", "007"), ("x/{i}/{i}", "x/7/7")]
 )
-def test_numbers_are_written_as_the_name_says(form, name):
+def test_numbers_are_formatted_as_in_the_name(form, name):
     [row] = rows_for({"blocks.{i}.gamma": form}, ["blocks.7.gamma"])
     assert row.foreign == (Foreign(name),)
 
 
-def test_numbers_within_numbers_are_told_apart():
+def test_nested_numbers_are_distinguished():
     table = {"stacks.{s}.blocks.{i}.w": "{s}/{i:03d}/w", "stacks.{s}.w": "{s}/w"}
     paths = ["stacks.1.blocks.2.w", "stacks.2.blocks.1.w", "stacks.3.w"]
     names = [row.foreign[0].name for row in rows_for(table, paths)]
     assert names == ["1/002/w", "2/001/w", "3/w"]
 
 
-def test_parts_in_braces_stand_side_by_side():
+def test_parts_in_braces_are_stored_side_by_side():
     table = {"blocks.{i}.attention.{query,key,value}.kernel": "h.{i}.c_attn.weight"}
     paths = [f"blocks.0.attention.{part}.kernel" for part in ("value", "key", "query")]
     [row] = rows_for(table, paths)
@@ -44,14 +44,14 @@ def test_parts_in_braces_stand_side_by_side():
     assert row.shape({path: np.zeros((4, n)) for n, path in enumerate(row.ours, 1)}) == (4, 6)
 
 
-def test_several_names_and_transposition_may_be_mixed():
+def test_several_names_and_transposition_can_be_combined():
     [row] = rows_for({"a": ("x", transposed("y"))}, ["a"])
     assert row.foreign == (Foreign("x"), Foreign("y", transposed=True))
     assert row.foreign[1].exchanged_shape((2, 3)) == (3, 2)
     assert row.foreign[1].exchange(np.zeros((2, 3))).shape == (3, 2)
 
 
-def test_a_vector_may_be_the_one_row_of_a_matrix():
+def test_a_vector_may_be_the_only_row_of_a_matrix():
     [row] = rows_for({"a": one_row("x")}, ["a"])
     [foreign] = row.foreign
     vector, matrix = np.arange(3), np.arange(3)[None]
@@ -61,7 +61,7 @@ def test_a_vector_may_be_the_one_row_of_a_matrix():
     assert foreign.exchanged_shape((1, 3)) == (3,)
 
 
-def test_rows_of_what_the_model_lacks_are_left_out_and_their_names_known():
+def test_rows_of_absent_parts_are_left_out_and_their_names_known():
     table = {
         "pooler.kernel": ("bert/pooler/kernel", "old_pooler.kernel"),
         "blocks.{i}.cross.kernel": "layer_{i:02d}/cross",
@@ -91,12 +91,12 @@ def test_rows_of_what_the_model_lacks_are_left_out_and_their_names_known():
         ({"a.{0,1}": "x"}, "there is no 'a.1'"),
     ],
 )
-def test_tables_that_cannot_be_meant_are_a_programmers_mistake(table, reason):
+def test_inconsistent_tables_are_a_programmers_mistake(table, reason):
     with pytest.raises(ValueError, match=reason):
         rows_for(table, ["a.0"])
 
 
-def test_shapes_that_cannot_stand_side_by_side_are_a_programmers_mistake():
+def test_shapes_that_cannot_be_concatenated_are_a_programmers_mistake():
     row = Row(("a", "b"), (Foreign("x"),))
-    with pytest.raises(ValueError, match="side by side"):
+    with pytest.raises(ValueError, match="cannot be concatenated"):
         row.shape({"a": np.zeros((2, 3)), "b": np.zeros((3, 3))})

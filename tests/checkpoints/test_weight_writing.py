@@ -35,12 +35,12 @@ SHAPES = {
 
 
 @pytest.fixture
-def variables(stand_ins):
-    """A small model with random weights."""
-    return stand_ins(SHAPES, np.random.default_rng(0))
+def variables(make_variables):
+    """Returns the random weights of a small model."""
+    return make_variables(SHAPES, np.random.default_rng(0))
 
 
-def test_names_shapes_and_values_are_the_other_sides(variables):
+def test_names_shapes_and_values_are_those_of_the_checkpoint(variables):
     tensors = write_weights(GPT2, variables)
     assert set(tensors) == {"wte.weight", "lm_head.weight", "ln_f.weight"} | {
         f"h.{block}.attn.c_attn.{weight}" for block in range(3) for weight in ("weight", "bias")
@@ -55,14 +55,14 @@ def test_names_shapes_and_values_are_the_other_sides(variables):
     )
 
 
-def test_what_is_described_is_what_is_computed(variables):
+def test_values_have_the_declared_shape_and_type(variables):
     for tensor in write_weights(GPT2, variables, dtype="float16").values():
         array = np.asarray(tensor)
         assert (array.shape, array.dtype) == (tensor.shape, tensor.dtype)
 
 
 @pytest.mark.parametrize("kind", ["memory", "tensorflow", "safetensors"])
-def test_writing_then_reading_is_exact(tmp_path, variables, stand_ins, kind):
+def test_writing_then_reading_is_exact(tmp_path, variables, make_variables, kind):
     tensors = write_weights(GPT2, variables)
     if kind == "memory":
         checkpoint = ArraysCheckpoint(tensors)
@@ -71,13 +71,13 @@ def test_writing_then_reading_is_exact(tmp_path, variables, stand_ins, kind):
         checkpoint = TensorBundle(tmp_path / "x")
     else:
         checkpoint = SafetensorsFile(write_safetensors(tmp_path / "x.safetensors", tensors))
-    others = stand_ins(SHAPES)
+    others = make_variables(SHAPES)
     read_weights(GPT2, others, checkpoint)
     for path, variable in variables.items():
         np.testing.assert_array_equal(others[path].value, variable.value)
 
 
-def test_values_are_computed_when_asked_for(variables):
+def test_values_are_computed_on_demand(variables):
     tensors = write_weights(GPT2, variables)
     variables["norm.gamma"].value = np.full(4, 9, "float32")
     assert np.asarray(tensors["ln_f.weight"]).tolist() == [9] * 4
@@ -91,16 +91,16 @@ def test_plain_arrays_and_other_types_are_written():
     )
 
 
-def test_weights_without_a_place_are_all_named(variables, stand_ins):
-    variables |= stand_ins({"norm.condition.kernel": (2, 4), "adapter.kernel": (1,)})
+def test_weights_without_a_place_are_all_named(variables, make_variables):
+    variables |= make_variables({"norm.condition.kernel": (2, 4), "adapter.kernel": (1,)})
     with pytest.raises(CheckpointError, match=r"2 of.*\n  norm\.condition\.kernel\n  adapter\.ker"):
         write_weights(GPT2, variables)
     assert write_weights(GPT2, variables, allowed_missing=["condition", "^adapter"])
 
 
-def test_one_place_for_several_weights_holds_them_when_they_agree(stand_ins):
+def test_one_tensor_for_several_weights_is_written_if_they_are_equal(make_variables):
     table = {"blocks.{i}.w": "shared/w"}
-    variables = stand_ins({"blocks.0.w": (2,), "blocks.1.w": (2,)})
+    variables = make_variables({"blocks.0.w": (2,), "blocks.1.w": (2,)})
     assert list(write_weights(table, variables)) == ["shared/w"]
     variables["blocks.1.w"].value[0] = 1
     with pytest.raises(CheckpointError, match=r"'blocks\.0\.w' and 'blocks\.1\.w' differ"):

@@ -27,7 +27,7 @@ EXAMPLES = {
     "many lines": line_chart({f"{LONG}{i}": ([1, 2], [i, 2]) for i in range(10)}, y_label=LONG),
     "bars": bar_chart({"a": 0.91, "F1": 0.87, "n": -0.2}, intervals={"F1": (0.85, 0.89)}),
     "long bars": bar_chart({LONG * 2: 3, "b": -1, "c": float("nan")}, x_label=LONG),
-    "scatter": scatter_chart([1, 2, 3], [3, 1, 2], colour=[1, 2, 3], size=[1, 5, 9], y_label="y"),
+    "scatter": scatter_chart([1, 2, 3], [3, 1, 2], color=[1, 2, 3], size=[1, 5, 9], y_label="y"),
     "heat": heat_map([[8, 1], [0, 7]], rows=["不同", "same"], columns=["different", "相同"]),
     "turned heat": heat_map(np.eye(12) * 1000, rows=[LONG[:9]] * 12, columns=[LONG[:9]] * 12),
     "large heat": heat_map(np.eye(50), rows=["breed"] * 50, columns=["a breed"] * 50),
@@ -175,7 +175,7 @@ def test_a_heat_map_is_strongest_where_the_value_is_largest():
         "b → c: 1": "heat-1",
         "b → d: 1": "heat-1",
     }
-    by_row = heat_map([[8, 2], [1, 1]], rows=["a", "b"], columns=["c", "d"], colour_by="row")
+    by_row = heat_map([[8, 2], [1, 1]], rows=["a", "b"], columns=["c", "d"], color_by="row")
     cells = {e[0].text: e.get("class") for e in read(by_row).iter(f"{SVG}rect") if len(e)}
     assert cells["b → c: 1"] == "heat-4"
     assert {"8", "2", "1"} <= {words for words, _ in texts(svg)}
@@ -266,7 +266,7 @@ def test_any_numbers_give_a_sound_picture(points, x_scale, y_scale):
     options = {"x_scale": x_scale, "y_scale": y_scale}
     for svg in (
         line_chart({"a": (x, y), "b": (y, x)}, **options),
-        scatter_chart(x, y, colour=y, size=x, **options),
+        scatter_chart(x, y, color=y, size=x, **options),
         bar_chart({str(i): float(v) for i, v in enumerate(y)}),
         histogram(x),
         heat_map(y[:, None], rows=["r"] * len(y), columns=["c"]),
@@ -290,7 +290,7 @@ def test_what_does_not_fit_together_is_a_value_error():
     with pytest.raises(ValueError, match="2 rows and 1 columns"):
         heat_map([[1, 2]], rows=["a", "b"], columns=["c"])
     with pytest.raises(ValueError, match="matrix, row"):
-        heat_map([[1]], rows=["a"], columns=["c"], colour_by="column")
+        heat_map([[1]], rows=["a"], columns=["c"], color_by="column")
     with pytest.raises(ValueError, match="three arrays"):
         calibration_chart([0.1], [0.1, 0.2], [1])
     with pytest.raises(ValueError, match="between 0 and 1"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hornbook.report import Page, line_chart
-from hornbook.report.charts.canvas import SERIES_COLOURS, ink_class
+from hornbook.report.charts.canvas import SERIES_COLORS, ink_class
 from hornbook.report.stylesheet import _DARK, _LIGHT
 
 EVIL = "<script>alert('1')</script> & \"quoted\" </style> \x1b\ud800\x00"
@@ -50,7 +50,7 @@ def full_page(text="hello"):
     return page.html()
 
 
-def test_whatever_is_passed_stays_text():
+def test_markup_in_arguments_stays_text():
     plain, evil = Reader(full_page(re.sub(r"[^\w\s]", "a", EVIL))), Reader(full_page(EVIL))
     assert plain.tags == evil.tags
     assert [name for name, _ in plain.attributes] == [name for name, _ in evil.attributes]
@@ -78,6 +78,14 @@ def test_nothing_comes_from_outside_and_nothing_runs():
     assert "@import" not in html
 
 
+def test_every_class_of_a_page_has_a_style():
+    html = full_page()
+    style = re.search(r"<style>(.*?)</style>", html, re.DOTALL).group(1)
+    names = {name for words in re.findall(r'class="([^"]*)"', html) for name in words.split()}
+    assert {"images", "charts", "chart", "right", "subtitle", "scroll"} <= names
+    assert not [name for name in names if not re.search(rf"\.{name}\b", style)]
+
+
 def test_the_policy_allows_exactly_the_style_of_the_page():
     html = full_page()
     style = re.search(r"<style>(.*?)</style>", html, re.DOTALL).group(1)
@@ -87,7 +95,7 @@ def test_the_policy_allows_exactly_the_style_of_the_page():
     assert f"style-src 'sha256-{digest}'" in policy
 
 
-def test_parts_stand_in_the_order_they_were_added():
+def test_parts_are_in_the_order_they_were_added():
     texts = " ".join(Reader(_ordered()).texts)
     places = [texts.index(word) for word in ("one", "two", "three", "four", "five")]
     assert places == sorted(places)
@@ -119,7 +127,7 @@ def test_the_language_is_declared():
         Page("t", language="fr")
 
 
-def test_numbers_stand_right_and_years_have_no_comma():
+def test_numbers_are_right_aligned_and_years_have_no_comma():
     page = Page("t")
     page.add_table([["a", 2026, 0.123456], ["b", None, 2e-5]], ["name", "year", "x"])
     html = page.html()
@@ -128,10 +136,10 @@ def test_numbers_stand_right_and_years_have_no_comma():
     )
     assert '<td class="whole">b</td><td class="right"></td><td class="right">2·10⁻⁵</td>' in html
     page.add_table([["a", 1]], ["x", "y"], align="cl")
-    assert '<td class="centre">a</td><td class="whole">1</td>' in page.html()
+    assert '<td class="center">a</td><td class="whole">1</td>' in page.html()
 
 
-def test_what_does_not_fit_is_a_value_error():
+def test_invalid_arguments_are_value_errors():
     page = Page("t")
     with pytest.raises(ValueError, match="2 columns, but a row has 1"):
         page.add_table([[1]], ["a", "b"])
@@ -145,18 +153,18 @@ def test_what_does_not_fit_is_a_value_error():
         page.add_heading("x", level=1)
 
 
-def _linear(colour):
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+def _linear(color):
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     return [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
 
 
-def _luminance(colour):
-    linear = _linear(colour)
+def _luminance(color):
+    linear = _linear(color)
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def contrast(first, second):
-    """The ratio of WCAG 2.2."""
+    """Returns the contrast ratio of WCAG 2.2."""
     low, high = sorted([_luminance(first), _luminance(second)])
     return (high + 0.05) / (low + 0.05)
 
@@ -164,7 +172,7 @@ def contrast(first, second):
 @pytest.mark.parametrize("theme", [_LIGHT, _DARK], ids=["light", "dark"])
 def test_every_text_has_enough_contrast(theme):
     on_ground = [theme["ink"], theme["quiet"], *theme["series"].split()]
-    assert min(contrast(colour, theme["ground"]) for colour in on_ground) >= 4.5
+    assert min(contrast(color, theme["ground"]) for color in on_ground) >= 4.5
     assert contrast(theme["ink"], theme["panel"]) >= 4.5
     heat = theme["heat"].split()
     for number, cell in enumerate(heat):
@@ -172,7 +180,7 @@ def test_every_text_has_enough_contrast(theme):
         assert contrast(ink, cell) >= 4.5, number
 
 
-# Machado et al. 2009, severity 1: what is left of linear red, green and blue.
+# Machado et al. 2009, severity 1: transformations of linear red, green and blue
 VISIONS = {
     "common": np.eye(3),
     "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
@@ -191,26 +199,26 @@ def _lab(linear):
 
 @pytest.mark.parametrize("vision", VISIONS)
 @pytest.mark.parametrize("theme", [_LIGHT, _DARK], ids=["light", "dark"])
-def test_series_keep_apart_for_the_colour_blind(theme, vision):
-    colours = [_lab(np.array(VISIONS[vision]) @ _linear(c)) for c in theme["series"].split()]
-    assert len(colours) == SERIES_COLOURS
-    distances = [np.linalg.norm(a - b) for a, b in itertools.combinations(colours, 2)]
-    assert min(distances) > 12  # 2.3 is just seen
+def test_series_colors_differ_for_the_color_blind(theme, vision):
+    colors = [_lab(np.array(VISIONS[vision]) @ _linear(c)) for c in theme["series"].split()]
+    assert len(colors) == SERIES_COLORS
+    distances = [np.linalg.norm(a - b) for a, b in itertools.combinations(colors, 2)]
+    assert min(distances) > 12  # 2.3 is just noticeable
 
 
-def test_light_and_dark_name_the_same_colours():
+def test_light_and_dark_name_the_same_colors():
     assert {k: len(v.split()) for k, v in _LIGHT.items()} == {
         k: len(v.split()) for k, v in _DARK.items()
     }
 
 
-def test_text_of_another_direction_is_closed_in_on_itself():
+def test_text_of_another_direction_is_isolated():
     page = Page("t")
     page.add_table([["שלום", "safe"], ["a\u202eb", "x\u2069y"]], ["text", "label"])
     html = page.html()
     assert "\u2068שלום\u2069" in html
-    assert "\u2068a\u202eb\u202c\u2069" in html  # what was opened is closed
-    assert "\u2068xy\u2069" in html  # and nothing closes what it did not open
+    assert "\u2068a\u202eb\u202c\u2069" in html  # open controls are closed
+    assert "\u2068xy\u2069" in html  # closing controls without an opening one are removed
     assert ">safe<" in html
 
 

@@ -50,19 +50,19 @@ CHINESE = [
 
 
 @pytest.mark.parametrize("text", WESTERN)
-def test_western_names_from_excel_are_read_as_they_are(text):
+def test_western_text_from_excel_is_detected(text):
     raw = text.encode("cp1252")
     assert raw.decode(guess(sample_of(raw)).encoding) == text
 
 
 @pytest.mark.parametrize("text", CHINESE)
-def test_chinese_is_read_as_it_is_however_short(text):
+def test_chinese_text_is_detected_however_short(text):
     raw = text.encode("gb18030")
     assert raw.decode(guess(sample_of(raw)).encoding) == text
 
 
 @pytest.mark.parametrize("text", WESTERN + CHINESE)
-def test_what_is_utf8_is_taken_for_it(text):
+def test_utf8_is_detected(text):
     assert guess(text.encode()).encoding == "utf-8"
 
 
@@ -89,7 +89,7 @@ def test_what_is_utf8_is_taken_for_it(text):
 def test_other_encodings_are_refused_with_the_option_and_read_with_it(tmp_path, text, encoding):
     path = tmp_path / "a.csv"
     path.write_bytes(b"text,n\n" + text.replace(",", " ").strip().encode(encoding) + b",1\n")
-    with pytest.raises(DataError, match="is not sure") as caught:
+    with pytest.raises(DataError, match="it is uncertain") as caught:
         list(read_table(path))
     assert "--encoding" in str(caught.value)
     [(_, row)] = read_table(path, encoding=encoding)
@@ -113,14 +113,14 @@ def test_a_bad_byte_among_ascii_is_named_with_its_line(tmp_path, read, line):
         read(path)
 
 
-def test_what_was_guessed_is_said_once_with_words(tmp_path, capsys):
+def test_a_detected_encoding_is_noted_once_with_words(tmp_path, capsys):
     path = tmp_path / "a.csv"
     path.write_bytes("name,n\nMüller,1\nKäse,2\n".encode("cp1252"))
     for _ in range(2):
         assert [row["name"] for _, row in read_table(path)] == ["Müller", "Käse"]
-    said = capsys.readouterr().err
-    assert said.count("read as Windows-1252, as in 'Müller', 'Käse'") == 1
-    assert "--encoding" in said
+    notes = capsys.readouterr().err
+    assert notes.count("read as Windows-1252, as in 'Müller', 'Käse'") == 1
+    assert "--encoding" in notes
 
 
 LINES = {"cp1252": "Müller,käse\n" * 3, "gb18030": "牛奶,面包\n" * 3, "utf-8": "Müller,牛奶\n"}
@@ -132,14 +132,14 @@ LINES = {"cp1252": "Müller,käse\n" * 3, "gb18030": "牛奶,面包\n" * 3, "utf
 )
 def test_a_line_in_another_encoding_is_damage(tmp_path, first, second):
     path = tmp_path / "a.txt"
-    content = LINES[first].encode(first) * 10_000  # longer than what is looked at first
+    content = LINES[first].encode(first) * 10_000  # longer than the sample
     path.write_bytes(content + LINES[second].encode(second))
     problems: list[str] = []
     list(numbered_lines(path, lambda where, what: problems.append(where), str))
     assert bool(problems) == (first != second)
 
 
-def test_an_encoding_that_is_none_is_answered_with_the_nearest():
+def test_an_unknown_encoding_suggests_the_nearest():
     with pytest.raises(OptionError, match="Did you mean 'gb18030'"):
         check_encoding("gb18031")
     for name in ("rot13", "zip", "base64", ""):

@@ -1,4 +1,4 @@
-"""Tables of every library open as one kind of frame."""
+"""Tables of every library are opened as one kind of frame."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_tables_of_every_library_have_the_same_columns_and_rows():
         assert list(frame.iter_rows()) == [("tea", 1), ("jam", 2)]
 
 
-def test_what_is_no_table_is_refused_with_its_type():
+def test_other_objects_are_refused_with_their_type():
     pytest.importorskip("narwhals")
     with pytest.raises(DataError, match="A dict of builtins cannot be read as a table"):
         open_frame({"item": ["tea"]})

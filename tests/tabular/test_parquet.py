@@ -1,4 +1,4 @@
-"""Parquet files that are not as they should be: one message each."""
+"""Parquet files, and one message per problem."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def not_utf8():
     return arrow.StringArray.from_buffers(2, offsets, arrow.py_buffer(b"ok\xff"))
 
 
-def test_values_come_with_the_numbers_of_their_rows(tmp_path):
+def test_values_have_the_numbers_of_their_rows(tmp_path):
     path = write(tmp_path / "a.parquet", ["a", None, "b"] * 200)
     rows = list(parquet_column(path, "text"))
     assert rows == [(number, "ab"[i // 2] if i != 1 else None) for number, i in
                     enumerate([0, 1, 2] * 200, 1)]  # fmt: skip
 
 
-def test_a_text_that_is_not_utf8_is_given_as_bytes_or_refused(tmp_path):
+def test_a_text_that_is_not_utf8_is_yielded_as_bytes_or_refused(tmp_path):
     path = write(tmp_path / "a.parquet", not_utf8())
     assert list(parquet_column(path, "text")) == [(1, "ok"), (2, b"\xff")]
     with pytest.raises(DataError, match=r"a.parquet"):

@@ -1,4 +1,4 @@
-"""Weights on disk: names and arrays, whoever wrote them.  Knows no model."""
+"""Checkpoint files: names and arrays in any format, independent of models."""
 
 from hornbook.checkpoints.arrays import ArraysCheckpoint
 from hornbook.checkpoints.checkpoint import Checkpoint, find_checkpoint

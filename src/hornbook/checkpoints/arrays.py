@@ -9,7 +9,7 @@ import numpy as np
 
 
 class ArraysCheckpoint:
-    """Arrays in memory as a checkpoint: weights that were converted by other code."""
+    """Arrays in memory as a checkpoint, such as weights converted by other code."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray], *, layout: str = "google"):
         self._arrays = {name: np.asarray(array) for name, array in arrays.items()}
@@ -17,20 +17,20 @@ class ArraysCheckpoint:
         self.files: list[Path] = []
 
     def names(self) -> list[str]:
-        """The names of all arrays, sorted."""
+        """Returns the names of all arrays, sorted."""
         return sorted(self._arrays)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of an array."""
+        """Returns the shape of an array."""
         return self._arrays[name].shape
 
     def dtype(self, name: str) -> np.dtype:
-        """The type of an array."""
+        """Returns the type of an array."""
         return self._arrays[name].dtype
 
     def read(self, name: str) -> np.ndarray:
-        """A copy of an array: some backends keep the memory they are given."""
+        """Returns a copy of an array, because some backends take over its memory."""
         return self._arrays[name].copy()
 
     def verify(self, names: Iterable[str] | None = None) -> None:
-        """Arrays in memory have no checksums: nothing to check."""
+        """Does nothing: arrays in memory have no checksums."""

@@ -1,7 +1,7 @@
-"""Reading part of a file into memory that is asked for only once it is known to be there.
+"""Reads parts of files; memory is allocated only after the size of the file is checked.
 
-Files are read, not mapped: mapped pages count as memory until they are given back, and a
-file that shrinks while it is mapped kills the process.
+Files are read, not mapped: mapped pages count as memory until they are released, and a file
+that shrinks while it is mapped kills the process.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 from hornbook.errors import CheckpointError
 
 _CHUNK = 4 * 1024 * 1024
-_ALIGNMENT = 64  # JAX uses memory aligned like this as it is, where it would copy other memory
+_ALIGNMENT = 64  # bytes; JAX uses memory aligned like this without a copy
 
 
 def read_range(path: Path, offset: int, size: int) -> np.ndarray:
-    """`size` bytes of the file from `offset` on: `(size,)` uint8, aligned to 64 bytes.
+    """Returns `size` bytes of the file from `offset` on: `(size,)` uint8, aligned to 64 bytes.
 
     Raises:
         CheckpointError: the file is shorter than that, or cannot be read.
@@ -32,7 +32,7 @@ def read_range(path: Path, offset: int, size: int) -> np.ndarray:
 
 
 def read_chunks(path: Path, offset: int, size: int) -> Iterator[np.ndarray]:
-    """The same bytes piece by piece; each piece is overwritten by the next.
+    """Yields the same bytes in chunks, each of which overwrites the one before.
 
     Raises:
         CheckpointError: the file is shorter than that, or cannot be read.
@@ -49,16 +49,16 @@ def _check_range(path: Path, offset: int, size: int) -> None:
     length = file_size(path)
     if not 0 <= offset <= offset + size <= length:
         raise CheckpointError(
-            f"{path} is cut off: bytes {offset} to {offset + size} are needed, it has {length}.\n"
+            f"{path} is truncated: bytes {offset} to {offset + size} are needed, it has {length}.\n"
             "It was probably not copied or downloaded completely: get it again."
         )
 
 
 def file_size(path: Path) -> int:
-    """The size of a file in bytes.
+    """Returns the size of a file in bytes.
 
     Raises:
-        CheckpointError: it is missing, or cannot be looked at.
+        CheckpointError: it does not exist, or cannot be accessed.
     """
     try:
         return path.stat().st_size
@@ -74,7 +74,7 @@ def _fill(path: Path, offset: int, octets: np.ndarray) -> None:
             while filled < len(octets):
                 count = file.readinto(octets[filled:].data)
                 if not count:
-                    raise CheckpointError(f"{path} became shorter while it was read.")
+                    raise CheckpointError(f"{path} was truncated while it was read.")
                 filled += count
     except OSError as error:
         raise CheckpointError(f"Cannot read {path}: {error.strerror}.") from None

@@ -1,4 +1,4 @@
-"""What every kind of checkpoint offers, and which kind a folder holds."""
+"""The interface of all checkpoint formats, and how the format of a folder is found."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ class Checkpoint(Protocol):
 
     @property
     def layout(self) -> str:
-        """`"google"`, `"huggingface"` or `"keras"`: whose names these are."""
+        """The naming scheme: `"google"`, `"huggingface"` or `"keras"`."""
 
     @property
     def files(self) -> list[Path]:
         """The files it is read from."""
 
     def names(self) -> list[str]:
-        """The names of all tensors, sorted."""
+        """Returns the names of all tensors, sorted."""
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Returns the shape of a tensor.  Raises KeyError for an unknown name."""
 
     def dtype(self, name: str) -> np.dtype:
-        """The type of a tensor; `object` when it holds no numbers."""
+        """Returns the type of a tensor; `object` if it does not hold numbers."""
 
     def read(self, name: str) -> np.ndarray:
-        """Reads one tensor.  CheckpointError when it is damaged."""
+        """Reads one tensor.  Raises CheckpointError if it is damaged."""
 
     def verify(self, names: Iterable[str] | None = None) -> None:
-        """Checks what can be checked of these tensors, or of all, without keeping them.
+        """Verifies the checksums of these tensors, or of all, as far as there are any.
 
         Raises:
-            CheckpointError: naming all that are damaged.
+            CheckpointError: naming all damaged tensors.
         """
 
 
-# What a folder is searched for, in this order; `*.index` is TensorFlow's.
-_SOUGHT: dict[str, Callable[[Path], Checkpoint]] = {
+# Files that a folder is searched for, in this order; `*.index` is TensorFlow's.
+_PATTERNS: dict[str, Callable[[Path], Checkpoint]] = {
     "model.safetensors": SafetensorsFile,
     "model.safetensors.index.json": ShardedCheckpoint,
     "pytorch_model.bin": TorchFile,
@@ -77,8 +77,8 @@ def find_checkpoint(path: str | Path) -> Checkpoint:
             such as `chinese_L-12_H-768_A-12/bert_model.ckpt`.
 
     Raises:
-        CheckpointError: there is none, or it is incomplete or damaged: with what was looked
-            for and what was found instead.
+        CheckpointError: there is none, naming the expected and the existing files; or it is
+            incomplete or damaged.
     """
     try:
         return _open(Path(path))
@@ -98,38 +98,38 @@ def _open(path: Path) -> Checkpoint:
         return _from_file(path)
     if data_file or (path.parent.is_dir() and any(_data_files(path.parent, path.name))):
         raise CheckpointError(
-            f"{path.name}.data-... is there, but {path.name}.index is not.\n"
+            f"{path.name}.data-... exists, but {path.name}.index does not.\n"
             f"A TensorFlow checkpoint needs both: put {path.name}.index next to it."
         )
-    near = ""
+    hint = ""
     if path.parent.is_dir():
-        near = " " + did_you_mean(path.name, _shown(path.parent))
-    raise CheckpointError(f"There is no checkpoint at {path}.{near}")
+        hint = " " + did_you_mean(path.name, _first_names(path.parent))
+    raise CheckpointError(f"There is no checkpoint at {path}.{hint}")
 
 
 def _in_folder(folder: Path) -> Checkpoint:
-    for sought, open_file in _SOUGHT.items():
-        if sought == "*.index":
+    for pattern, open_file in _PATTERNS.items():
+        if pattern == "*.index":
             prefix = _tensorflow_prefix(folder)
             if prefix is not None:
                 return TensorBundle(prefix)
-        elif (folder / sought).is_file():
-            return open_file(folder / sought)
-    raise CheckpointError(_nothing_found(folder))
+        elif (folder / pattern).is_file():
+            return open_file(folder / pattern)
+    raise CheckpointError(_no_weights_message(folder))
 
 
 def _tensorflow_prefix(folder: Path) -> Path | None:
-    """The one TensorFlow checkpoint in a folder, or the newest as its state file says."""
+    """Returns the only TensorFlow checkpoint of a folder, or the newest one of its state file."""
     prefixes = [file.with_name(file.name.removesuffix(".index")) for file in folder.glob("*.index")]
     if len(prefixes) <= 1:
         return prefixes[0] if prefixes else None
     state = folder / "checkpoint"
     if state.is_file() and file_size(state) < 1_000_000:
         text = state.read_text("utf-8", "replace")
-        newest = re.search(r'^model_checkpoint_path: "([^"\n]*)"', text, re.MULTILINE)
-        if newest:
+        match = re.search(r'^model_checkpoint_path: "([^"\n]*)"', text, re.MULTILINE)
+        if match:
             for prefix in prefixes:
-                if prefix.name == Path(newest[1]).name:
+                if prefix.name == Path(match[1]).name:
                     return prefix
     raise CheckpointError(
         f"{folder} holds {len(prefixes)} TensorFlow checkpoints; name the one you mean:\n"
@@ -144,7 +144,7 @@ def _from_file(path: Path) -> Checkpoint:
     _refuse_version_1(path)
     endings = ", ".join(_BY_ENDING)
     raise CheckpointError(
-        f"{path} is not a weight file known by its name: it ends in none of {endings}."
+        f"{path} is not a weight file: expected a name that ends in one of {endings}."
     )
 
 
@@ -159,30 +159,30 @@ def _refuse_version_1(path: Path) -> None:
         )
 
 
-def _nothing_found(folder: Path) -> str:
-    """Says what was looked for, what is there instead, and what may have happened."""
-    lines = [f"{folder} holds no weights.", f"Looked for: {', '.join(_SOUGHT)}."]
-    shown = _shown(folder)
-    lines.append(f"Found: {', '.join(shown)}." if shown else "Found: nothing, it is empty.")
-    for name in shown:
+def _no_weights_message(folder: Path) -> str:
+    """Names the expected and the existing files, and likely causes."""
+    lines = [f"{folder} holds no weights.", f"Looked for: {', '.join(_PATTERNS)}."]
+    names = _first_names(folder)
+    lines.append(f"Found: {', '.join(names)}." if names else "Found: nothing, it is empty.")
+    for name in names:
         if (folder / name).is_file() and ".ckpt" in name and not _DATA_FILE.fullmatch(name):
             _refuse_version_1(folder / name)
-    without_index = sorted({match[1] for name in shown if (match := _DATA_FILE.fullmatch(name))})
+    without_index = sorted({match[1] for name in names if (match := _DATA_FILE.fullmatch(name))})
     for prefix in without_index:
-        lines.append(f"{prefix}.data-... is there, but {prefix}.index is not: get it too.")
-    unfinished = [name for name in shown if name.endswith(UNFINISHED)]
+        lines.append(f"{prefix}.data-... exists, but {prefix}.index does not: get it too.")
+    unfinished = [name for name in names if name.endswith(UNFINISHED)]
     if unfinished:
         lines.append(f"A download was not finished: {', '.join(unfinished)}.  Finish it.")
-    inner = [name for name in shown if (folder / name).is_dir() and _holds_any(folder / name)]
+    inner = [name for name in names if (folder / name).is_dir() and _has_weights(folder / name)]
     if inner:
         lines.append(f"Did you mean {folder / inner[0]}?")
-    if {"tf_model.h5", "flax_model.msgpack"} & set(shown):
-        lines.append("tf_model.h5 and flax_model.msgpack are not read: get model.safetensors.")
+    if {"tf_model.h5", "flax_model.msgpack"} & set(names):
+        lines.append("tf_model.h5 and flax_model.msgpack are not supported: get model.safetensors.")
     return "\n".join(lines)
 
 
-def _holds_any(folder: Path) -> bool:
-    return any(next(folder.glob(sought), None) for sought in _SOUGHT)
+def _has_weights(folder: Path) -> bool:
+    return any(next(folder.glob(pattern), None) for pattern in _PATTERNS)
 
 
 def _data_files(folder: Path, prefix: str) -> Iterable[str]:
@@ -192,6 +192,6 @@ def _data_files(folder: Path, prefix: str) -> Iterable[str]:
             yield file.name
 
 
-def _shown(folder: Path) -> list[str]:
-    """What is in a folder, as far as a message can show it."""
+def _first_names(folder: Path) -> list[str]:
+    """Returns the names of a folder's files, at most 50."""
     return sorted(file.name for file in folder.iterdir())[:50]

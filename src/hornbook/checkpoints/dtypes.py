@@ -1,4 +1,4 @@
-"""Number types by name, bfloat16 among them, which NumPy itself does not have."""
+"""Number types by name, including bfloat16, which NumPy itself does not have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def numpy_dtype(name: str) -> np.dtype:
-    """The NumPy type called `name`; bfloat16 comes from ml_dtypes."""
+    """Returns the NumPy type called `name`; bfloat16 comes from ml_dtypes."""
     if name == "bfloat16":
         import ml_dtypes
 

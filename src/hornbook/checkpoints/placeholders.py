@@ -1,4 +1,4 @@
-"""Files that are not what their name says: what a download left behind instead of weights."""
+"""Files that a failed download leaves in place of weights: pointers, web pages, empty files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GIT_LFS = b"version https://git-lfs"
 
 
 def refuse_placeholder(path: Path, *, may_be_empty: bool = False) -> None:
-    """Says so when `path` is a Git LFS pointer, a web page, or empty.
+    """Raises an error if `path` is a Git LFS pointer, a web page, or empty.
 
     Raises:
         CheckpointError: it is one of these, or cannot be read.
@@ -21,13 +21,13 @@ def refuse_placeholder(path: Path, *, may_be_empty: bool = False) -> None:
     beginning = read_range(path, 0, min(size, 64)).tobytes()
     if beginning.startswith(_GIT_LFS):
         raise CheckpointError(
-            f"{path} is a Git LFS pointer: a note of {size} bytes saying where the weights are.\n"
+            f"{path} is a Git LFS pointer of {size} bytes, not the weights themselves.\n"
             "Run `git lfs install` and `git lfs pull` in its folder, or download the file itself."
         )
     if beginning.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         raise CheckpointError(
             f"{path} is a web page, probably an error message that was saved under this name.\n"
-            "Download the file again and look at what the address gives."
+            "Open the address in a browser to see the message, then download the file again."
         )
     if size == 0 and not may_be_empty:
         raise CheckpointError(f"{path} is empty.\nDownload or copy it again.")

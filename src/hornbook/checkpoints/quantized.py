@@ -1,4 +1,4 @@
-"""Weights in so few bits that they are no numbers to compute with."""
+"""Detects quantized checkpoints, which cannot be read."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from hornbook.checkpoints.safetensors.shards import ShardedCheckpoint
 from hornbook.checkpoints.safetensors.single_file import SafetensorsFile
 from hornbook.errors import CheckpointError
 
-# what GPTQ and AWQ, bitsandbytes, and others put beside or in place of each weight
+# tensors that GPTQ and AWQ, bitsandbytes, and others store beside or in place of each weight
 _PARTS = re.compile(r"\.(qweight|qzeros|weight\.absmax|weight\.quant_map|weight_packed)$")
 
 
 def refuse_quantized(checkpoint: Checkpoint) -> None:
-    """Makes sure that the tensors are of types that can be computed with.
+    """Raises an error if a checkpoint is quantized.
 
     Raises:
-        CheckpointError: some are in 8 or fewer bits, or of a type that is not known here.
+        CheckpointError: tensors have 8 or fewer bits, or an unknown type.
     """
     if isinstance(checkpoint, RenamedCheckpoint):
         checkpoint = checkpoint.checkpoint
@@ -26,8 +26,8 @@ def refuse_quantized(checkpoint: Checkpoint) -> None:
     if parts := [name for name in checkpoint.names() if _PARTS.search(name)]:
         raise CheckpointError(
             f"{file} holds quantized weights ({parts[0]}), which hornbook does not read: take the "
-            "checkpoint they were made from, and load it with variable_dtype='int8' or 'int4' to "
-            "need as little memory."
+            "original checkpoint, and load it with variable_dtype='int8' or 'int4' to use as "
+            "little memory."
         )
     if isinstance(checkpoint, SafetensorsFile | ShardedCheckpoint) and (
         types := checkpoint.unreadable_types()
@@ -35,5 +35,5 @@ def refuse_quantized(checkpoint: Checkpoint) -> None:
         raise CheckpointError(
             f"{file} has {sum(types.values())} tensors of type {', '.join(sorted(types))}, which "
             "hornbook does not read: convert them to bfloat16 first, each multiplied by its scale "
-            "tensor if there is one, or take the checkpoint they were made from."
+            "tensor if there is one, or take the original checkpoint."
         )

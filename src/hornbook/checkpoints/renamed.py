@@ -1,4 +1,4 @@
-"""A checkpoint whose names all begin with what a program around the model put before them."""
+"""A checkpoint without the prefix that a wrapper gave its names."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from hornbook.checkpoints.checkpoint import Checkpoint
 
 
 class RenamedCheckpoint:
-    """The same tensors without a beginning of their names.
+    """The tensors of a checkpoint, under names without a prefix.
 
     Args:
-        checkpoint: With the longer names.
-        beginning: What is left out, `"module."`; names without it stay.
+        checkpoint: The checkpoint with the longer names.
+        prefix: Prefix to remove, such as `"module."`; names without it are unchanged.
     """
 
-    def __init__(self, checkpoint: Checkpoint, beginning: str):
+    def __init__(self, checkpoint: Checkpoint, prefix: str):
         self.checkpoint = checkpoint
-        self.beginning = beginning
+        self.prefix = prefix
         self.layout = checkpoint.layout
         self.files: list[Path] = checkpoint.files
-        self._original = {name.removeprefix(beginning): name for name in checkpoint.names()}
+        self._original = {name.removeprefix(prefix): name for name in checkpoint.names()}
 
     def names(self) -> list[str]:
-        """The shorter names of all tensors, sorted."""
+        """Returns the shorter names of all tensors, sorted."""
         return sorted(self._original)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor."""
+        """Returns the shape of a tensor."""
         return self.checkpoint.shape(self._original[name])
 
     def dtype(self, name: str) -> np.dtype:
-        """The type of a tensor; `object` for one that NumPy does not have."""
+        """Returns the type of a tensor; `object` for one that NumPy does not have."""
         return self.checkpoint.dtype(self._original[name])
 
     def read(self, name: str) -> np.ndarray:
@@ -42,6 +42,6 @@ class RenamedCheckpoint:
         return self.checkpoint.read(self._original[name])
 
     def verify(self, names: Iterable[str] | None = None) -> None:
-        """Checks what can be checked of these tensors, or of all."""
-        chosen = None if names is None else [self._original[name] for name in names]
-        self.checkpoint.verify(chosen)
+        """Verifies the checksums of these tensors, or of all."""
+        originals = None if names is None else [self._original[name] for name in names]
+        self.checkpoint.verify(originals)

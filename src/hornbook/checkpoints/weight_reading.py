@@ -1,4 +1,4 @@
-"""Giving a model's variables the values of a checkpoint, through a weight table."""
+"""Reads the values of a model's variables from a checkpoint, using a weight table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hornbook.checkpoints.weight_table import (
 )
 from hornbook.errors import CheckpointError
 
-# What training leaves in a checkpoint besides weights, and buffers that are computed anew.
+# training state in a checkpoint, and buffers that are computed again
 LEFTOVERS = (
     r"/(Adam|Adam_1|adam_[mv]|lamb_[mv]|adafactor_(v|vr|vc)|Momentum)$",
     r"^(global_step|beta[12]_power)$",
@@ -28,11 +28,11 @@ LEFTOVERS = (
     r"(^|\.)(position_ids|inv_freq|num_batches_tracked)$",
     r"\.attn\.(masked_)?bias$",
 )
-_MOST_LINES = 60
+_MAXIMUM_LINES = 60  # of a message
 
 
 class Variable(Protocol):
-    """What is needed of a variable: a Keras variable, or anything like it."""
+    """A Keras variable, or anything like it."""
 
     @property
     def shape(self) -> Any: ...
@@ -41,7 +41,7 @@ class Variable(Protocol):
 
 
 class RowChoice(Protocol):
-    """A choice of rows made on the way, such as `VocabularyRows`."""
+    """A selection of rows, such as `VocabularyRows`."""
 
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]: ...
 
@@ -51,11 +51,11 @@ class RowChoice(Protocol):
 def read_weights(
     table: Table, variables: Mapping[str, Variable], checkpoint: Checkpoint, **options: Any
 ) -> None:
-    """Gives every variable its value from the checkpoint.
+    """Assigns every variable its value from the checkpoint.
 
-    Names and shapes are all compared first, then the checksums of every tensor needed are
-    verified in a pass of their own; only then is the first value assigned.  One tensor is in
-    memory at a time.  Arguments and errors are those of `weight_values`.
+    All names and shapes are compared first, then the checksums of all needed tensors are
+    verified; only then is the first value assigned.  One tensor is in memory at a time.
+    Arguments and errors are those of `weight_values`.
     """
     for path, value in weight_values(table, variables, checkpoint, **options).items():
         variables[path].assign(value())
@@ -74,31 +74,31 @@ def weight_values(
     blocks: Sequence[int] | None = None,
     verify: bool = True,
 ) -> dict[str, Callable[[], np.ndarray]]:
-    """For every variable a function that reads its value; all that can be checked is checked.
+    """Returns a function per variable that reads its value, after checking names and shapes.
 
     Args:
         table: Our paths and the checkpoint's names, see `weight_table`.
         variables: Our path to variable, of which only the shape and the type are used.
-        checkpoint: Where the values come from.
-        model: The family's name, for messages.
-        ignore: Regular expressions, searched for in the names of tensors that no row names:
-            those found may be there (see `LEFTOVERS`).  What absent rows name always may.
-        allowed_missing: Regular expressions, searched for in our paths: those found are left
-            out when the checkpoint has none.
-        rows: Our path to a choice of rows, made before the shapes are compared.
-        prefixes: Beginnings that a name in the checkpoint may have or lack, against the
+        checkpoint: The source of the values.
+        model: Name of the family, for messages.
+        ignore: Regular expressions, searched for in the names of tensors without a row in the
+            table: those that match are ignored (see `LEFTOVERS`), like those of absent rows.
+        allowed_missing: Regular expressions, searched for in our paths: variables that match
+            are left out if the checkpoint does not have them.
+        rows: Our path to a selection of rows, applied before the shapes are compared.
+        prefixes: Prefixes that the checkpoint's names may have or lack, compared with the
             table: `"bert."`.
-        blocks: Numbers of the checkpoint's blocks that are wanted; it may have others.  None
-            when it may not.
+        blocks: Indices of the checkpoint's blocks to read; it may have others.  Defaults to
+            all.
         verify: Whether checksums are verified before the first value is read; each value is
-            verified again when it is.
+            verified again when it is read.
 
     Raises:
         CheckpointError: naming everything that is missing, unexpected, or of another shape;
             or all that is damaged.
         ValueError: the table itself is wrong.
     """
-    plan = _Plan(table, variables, checkpoint, rows or {}, prefixes)
+    plan = _ReadingPlan(table, variables, checkpoint, rows or {}, prefixes)
     plan.compare(list(ignore), list(allowed_missing), blocks)
     if plan.problems:
         raise CheckpointError(_message(model, plan.problems))
@@ -111,8 +111,8 @@ def weight_values(
     }
 
 
-class _Plan:
-    """What to read for which variables, and all that stands against it."""
+class _ReadingPlan:
+    """The tensor to read for each variable, and all problems."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class _Plan:
         self, ignore: list[str], allowed_missing: list[str], blocks: Sequence[int] | None
     ) -> None:
         """Fills `steps` and `problems` from names and shapes alone."""
-        there = set(self.checkpoint.names())
+        existing = set(self.checkpoint.names())
         known: set[str] = set()
         rows = rows_for(self.table, self.variables)
         for row in rows:
@@ -142,7 +142,7 @@ class _Plan:
                 (foreign, name)
                 for foreign in row.foreign
                 for name in self._spellings(foreign.name)
-                if name in there
+                if name in existing
             ]
             known.update(name for _, name in candidates)
             if candidates:
@@ -153,14 +153,14 @@ class _Plan:
                 self.problems.append(("missing", row.foreign[0].name))
         self._find_unnamed(rows, allowed_missing)
         absent = names_of_absent_rows(self.table, self.variables, blocks=blocks)
-        for name in sorted(there - known):
+        for name in sorted(existing - known):
             if not found_in(name, ignore) and not any(
                 absent.fullmatch(spelling) for spelling in self._spellings(name)
             ):
                 self.problems.append(("unexpected", name))
 
     def value(self, row: Row, foreign: Foreign, source: str, path: str) -> np.ndarray:
-        """Reads what belongs to the variable at `path`, which may be one of several in `row`."""
+        """Reads the value of the variable at `path`, which may be one of several in `row`."""
         value = foreign.exchange(self.checkpoint.read(source))
         begin = 0
         for other in row.ours:
@@ -174,7 +174,7 @@ class _Plan:
         return _as_type_of(self.variables[path], value)
 
     def _spellings(self, name: str) -> list[str]:
-        """The name, and with each prefix put before it or taken away."""
+        """Returns the name, and the name with each prefix added or removed."""
         longer = [prefix + name for prefix in self.prefixes]
         shorter = [name.removeprefix(p) for p in self.prefixes if p and name.startswith(p)]
         return [name, *longer, *shorter]
@@ -186,25 +186,24 @@ class _Plan:
                 self.problems.append(("unnamed", f"{path}: the weight table has no row for it"))
 
     def _compare_shapes(self, row: Row, foreign: Foreign, source: str) -> None:
-        found = tuple(self.checkpoint.shape(source))
+        shape = tuple(self.checkpoint.shape(source))
         if self.checkpoint.dtype(source).hasobject:
             self.problems.append(("type", f"{source}: it holds no numbers"))
             return
         choice = self.rows.get(row.ours[0])
         if len(row.ours) > 1 and any(path in self.rows for path in row.ours):
-            raise ValueError(f"rows cannot be chosen of {row.ours}, which stand side by side")
+            raise ValueError(f"rows of {row.ours} cannot be selected: they are stored side by side")
         expected = foreign.exchanged_shape(row.shape(self.variables))
-        after = ""
-        chosen = found
-        if choice is not None and len(found) == len(expected):
+        suffix = ""
+        if choice is not None and len(shape) == len(expected):
             try:
-                chosen = foreign.exchanged_shape(choice.shape(foreign.exchanged_shape(found)))
-                after = " after choosing rows"
+                shape = foreign.exchanged_shape(choice.shape(foreign.exchanged_shape(shape)))
+                suffix = " after selecting rows"
             except ValueError as error:
                 self.problems.append(("rows", f"{source}: {error}"))
                 return
-        if chosen != expected:
-            line = f"{source}: expected {expected}, found {chosen}{after}"
+        if shape != expected:
+            line = f"{source}: expected {expected}, found {shape}{suffix}"
             self.problems.append(("shape", line))
 
 
@@ -216,11 +215,11 @@ def _as_type_of(variable: Any, array: np.ndarray) -> np.ndarray:
 def _message(model: str | None, problems: list[tuple[str, str]]) -> str:
     width = max(len("missing  "), *(len(kind) for kind, _ in problems))
     lines = [f"  {kind:<{width}} {line}" for kind, line in problems]
-    if len(lines) > _MOST_LINES:
-        lines[_MOST_LINES:] = [f"  ... and {len(lines) - _MOST_LINES} more"]
-    whose = repr(model) if model else "the model"
+    if len(lines) > _MAXIMUM_LINES:
+        lines[_MAXIMUM_LINES:] = [f"  ... and {len(lines) - _MAXIMUM_LINES} more"]
+    owner = repr(model) if model else "the model"
     return (
-        f"{len(problems)} of the tensors {whose} needs do not fit:\n"
+        f"{len(problems)} of the tensors {owner} needs do not fit:\n"
         + "\n".join(lines)
         + "\nCheck that config.json belongs to this checkpoint and names the right family."
     )

@@ -1,18 +1,18 @@
-"""Weight tables: our attribute paths and the names that others gave the same tensors.
+"""Weight tables: our attribute paths, and the names of the same tensors in other formats.
 
-A table is a dict, one row for each kind of weight, read in both directions:
+A table is a dict with one row per kind of weight, read in both directions:
 
     {
         "token_embedding.embeddings": "bert/embeddings/word_embeddings",
-        # {i} repeats for every block; {i:02d} and the like are understood on the right
+        # {i} repeats for every block; formats like {i:02d} are accepted on the right
         "blocks.{i}.attention.query.bias": "bert/encoder/layer_{i}/attention/self/query/bias",
         # stored side by side, on the last axis of our layout
         "blocks.{i}.attention.{query,key,value}.kernel": "h.{i}.attn.c_attn.weight",
         # rows and columns exchanged
         "nsp_head.kernel": transposed("cls/seq_relationship/output_weights"),
-        # a vector that is stored as a matrix of one row
+        # a vector that is stored as a matrix with one row
         "mlm.bias": one_row("final_logits_bias"),
-        # any of these is read, the first is written
+        # any of these is read; the first is written
         "embedding_norm.gamma": ("LayerNorm.weight", "LayerNorm.gamma"),
     }
 """
@@ -31,10 +31,10 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True)
 class Foreign:
-    """A name in somebody else's file, and how the array there differs from ours.
+    """A name in another format, and how its array differs from ours.
 
     Attributes:
-        name: In the file.
+        name: Name in the file.
         transposed: Whether the last two axes are exchanged.
         one_row: Whether our vector is the only row of a matrix.
     """
@@ -44,13 +44,13 @@ class Foreign:
     one_row: bool = False
 
     def exchange(self, array: np.ndarray) -> np.ndarray:
-        """An array of theirs in our layout, or of ours in theirs."""
+        """Converts an array from their layout to ours, or back."""
         if self.one_row:
             return array[0] if array.ndim == 2 else array[None]
         return np.swapaxes(array, -1, -2) if self.transposed else array
 
     def exchanged_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape that `exchange` gives."""
+        """Returns the shape of the result of `exchange`."""
         if self.one_row:
             return shape[1:] if len(shape) == 2 else (1, *shape)
         if self.transposed and len(shape) >= 2:
@@ -73,38 +73,38 @@ def one_row(name: str) -> Foreign:
 
 @dataclass(frozen=True)
 class Row:
-    """One tensor of a file and what it is to us.
+    """One tensor of a file, and our variables in it.
 
     Attributes:
         ours: The path of our variable, or of several that are stored side by side.
-        foreign: The names it may have; the first is the one to write.
+        foreign: The names it may have; the first is written.
     """
 
     ours: tuple[str, ...]
     foreign: tuple[Foreign, ...]
 
     def shape(self, variables: Mapping[str, Any]) -> tuple[int, ...]:
-        """The shape of our variables, together, in our layout.
+        """Returns the shape of our variables, concatenated, in our layout.
 
         Raises:
-            ValueError: they cannot stand side by side on the last axis.
+            ValueError: they cannot be concatenated along the last axis.
         """
         shapes = [tuple(variables[path].shape) for path in self.ours]
         if len(shapes) == 1:
             return shapes[0]
         if len({shape[:-1] for shape in shapes}) != 1 or not shapes[0]:
-            raise ValueError(f"{self.ours} cannot stand side by side: their shapes are {shapes}")
+            raise ValueError(f"{self.ours} cannot be concatenated: their shapes are {shapes}")
         return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
 
 
 def rows_for(table: Table, paths: Iterable[str]) -> list[Row]:
-    """The rows of `table`, repeated for every block that `paths` has.
+    """Returns the rows of `table`, repeated for every block in `paths`.
 
-    Rows of which `paths` has nothing (an absent head) are left out.
+    Rows without any path in `paths` (an absent head) are left out.
 
     Raises:
         ValueError: the table itself is wrong: braces that cannot be filled, a path named
-            twice, or only some of the weights that are stored side by side are there.
+            twice, or some but not all of the weights stored side by side.
     """
     paths = set(paths)
     rows = []
@@ -115,8 +115,8 @@ def rows_for(table: Table, paths: Iterable[str]) -> list[Row]:
             absent = [path for path in ours if path not in paths]
             if absent:
                 raise ValueError(f"{left!r} is stored side by side, but there is no {absent[0]!r}")
-            if named & set(ours):
-                raise ValueError(f"{left!r} names {min(named & set(ours))!r}, as another row does")
+            if duplicates := named & set(ours):
+                raise ValueError(f"{left!r} names {min(duplicates)!r}, as another row does")
             named.update(ours)
             filled = (replace(name, name=_fill(name.name, numbers)) for name in _names(right))
             rows.append(Row(ours, tuple(filled)))
@@ -126,9 +126,9 @@ def rows_for(table: Table, paths: Iterable[str]) -> list[Row]:
 def names_of_absent_rows(
     table: Table, paths: Iterable[str], *, blocks: Sequence[int] | None = None
 ) -> re.Pattern[str]:
-    """Matches the foreign names of rows of which `paths` has nothing, such as absent heads.
+    """Returns a pattern of the foreign names of rows without any path, such as absent heads.
 
-    With `blocks` it also matches what is repeated for every block, of all other blocks.
+    With `blocks` it also matches the names of all other blocks.
     """
     paths = set(paths)
     absent = [
@@ -145,17 +145,17 @@ def names_of_absent_rows(
 
 
 def found_in(name: str, patterns: Iterable[str]) -> bool:
-    """Whether one of the regular expressions is found anywhere in `name`."""
+    """Returns whether any of the regular expressions matches a part of `name`."""
     return any(re.search(pattern, name) for pattern in patterns)
 
 
 def _names(right: str | Foreign | tuple[str | Foreign, ...]) -> tuple[Foreign, ...]:
-    several = right if isinstance(right, tuple) else (right,)
-    return tuple(name if isinstance(name, Foreign) else Foreign(name) for name in several)
+    names = right if isinstance(right, tuple) else (right,)
+    return tuple(name if isinstance(name, Foreign) else Foreign(name) for name in names)
 
 
 def _side_by_side(left: str) -> list[str]:
-    """`a.{b,c}.d` as `a.b.d`, `a.c.d`; numbers stay in their braces."""
+    """Expands `a.{b,c}.d` to `a.b.d`, `a.c.d`; braces of numbers stay."""
     for match in _BRACES.finditer(left):
         if "," in match[1]:
             return [
@@ -166,8 +166,8 @@ def _side_by_side(left: str) -> list[str]:
 
 
 def _numbers_in(left: str, paths: set[str]) -> list[dict[str, int]]:
-    """The numbers for which `paths` has (at least a part of) this row, in order."""
-    found = {}
+    """Returns the numbers for which `paths` has (at least a part of) this row, in order."""
+    existing = {}
     for part in _side_by_side(left):
         pattern = re.compile(_as_pattern(part, groups=True))
         for path in paths:
@@ -175,23 +175,23 @@ def _numbers_in(left: str, paths: set[str]) -> list[dict[str, int]]:
             if match:
                 numbers = {name: int(value) for name, value in match.groupdict().items()}
                 if _fill(part, numbers) == path:
-                    found[tuple(numbers.values())] = numbers
-    return [found[key] for key in sorted(found)]
+                    existing[tuple(numbers.values())] = numbers
+    return [existing[key] for key in sorted(existing)]
 
 
 def _as_pattern(name: str, *, groups: bool = False, number: str = r"\d+") -> str:
-    """A regular expression for `name`, with any number in place of `{i}`, or what is given."""
-    pattern, end, seen = "", 0, set()
+    """Returns a regular expression for `name`, with `number` in place of `{i}`."""
+    pattern, end, letters = "", 0, set()
     for match in _BRACES.finditer(name):
         letter = _letter(match[1], name)
         pattern += re.escape(name[end : match.start()])
         if not groups:
             pattern += number
-        elif letter in seen:
+        elif letter in letters:
             pattern += f"(?:(?P={letter}))"
         else:
             pattern += rf"(?P<{letter}>\d+)"
-        seen.add(letter)
+        letters.add(letter)
         end = match.end()
     return pattern + re.escape(name[end:])
 
@@ -204,7 +204,7 @@ def _fill(name: str, numbers: Mapping[str, int]) -> str:
 
 
 def _letter(inside: str, name: str) -> str:
-    """What is repeated: the `i` of `{i}` or `{i:02d}`."""
+    """Returns the variable of braces: the `i` of `{i}` or `{i:02d}`."""
     letter = inside.partition(":")[0]
     if not letter.isidentifier():
         raise ValueError(f"{name!r} has braces that are neither {{i}} nor a list of parts")

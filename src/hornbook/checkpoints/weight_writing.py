@@ -1,4 +1,4 @@
-"""The tensors of a checkpoint with a model's values, through a weight table."""
+"""Converts a model's variables to the tensors of a checkpoint, using a weight table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hornbook.errors import CheckpointError
 
 
 class LazyTensor:
-    """A tensor whose values are computed when `numpy.asarray` asks for them.
+    """A tensor whose values are computed when `numpy.asarray` is called.
 
     Attributes:
         shape: The shape of the values.
@@ -36,22 +36,22 @@ def write_weights(
     dtype: str | None = None,
     allowed_missing: Iterable[str] = (),
 ) -> dict[str, LazyTensor]:
-    """The tensors of a checkpoint with these variables, under the table's names.
+    """Returns the tensors of a checkpoint with these variables, under the table's names.
 
     Args:
         table: Our paths and the checkpoint's names, see `weight_table`.
         variables: Our path to variable or array: anything with `shape` and `dtype` that
-            `numpy.asarray` understands.
-        dtype: The type to write, `"float32"`; None: each variable's own.
-        allowed_missing: Regular expressions, searched for in our paths: those found may be
-            left out when the table has no row for them.
+            `numpy.asarray` accepts.
+        dtype: The type to write, such as `"float32"`.  Defaults to each variable's own.
+        allowed_missing: Regular expressions, searched for in our paths: variables that match
+            are left out if the table has no row for them.
 
     Returns:
-        Name to tensor.  Values are fetched when asked for, so that writing them one by one
-        needs the memory of one.
+        Name to tensor.  Values are computed on demand, so that writing them one by one needs the
+        memory of one.
 
     Raises:
-        CheckpointError: the layout has no place for a variable, or one place for several
+        CheckpointError: the layout has no place for a variable, or the same place for several
             that differ.
         ValueError: the table itself is wrong.
     """

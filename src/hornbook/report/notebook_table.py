@@ -1,4 +1,4 @@
-"""A small HTML table of at most ten rows: what a notebook shows of a result."""
+"""An HTML table of at most ten rows, for notebooks."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def html_table(
 
     Args:
         header: Names of the columns; none if empty.
-        rows: Of which the first `MAXIMUM_ROWS` are shown.
-        total: Number of rows, so that the table can say how many more there are.
+        rows: Rows, of which the first `MAXIMUM_ROWS` are shown.
+        total: Number of rows, to say how many more there are.
     """
     shown = list(islice(rows, MAXIMUM_ROWS))
     lines = [_line("td", row) for row in shown]

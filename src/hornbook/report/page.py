@@ -16,7 +16,7 @@ from hornbook.report.charts.lettering import escape, format_number, text_width
 from hornbook.report.stylesheet import LANGUAGES, stylesheet
 
 _TAGS = {"en": "en", "zh": "zh-Hans"}
-_ALIGN = {"l": "", "r": "right", "c": "centre"}
+_ALIGN = {"l": "", "r": "right", "c": "center"}
 _WHOLE = 150.0  # maximum width, in chart units, of a cell without line breaks
 _IMAGES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 
@@ -131,7 +131,7 @@ class Page:
                 f'<figure><img src="{source}" alt="{escape(caption)}">'
                 f"<figcaption>{escape(caption)}</figcaption></figure>"
             )
-        self._add(f'<div class="pictures">{"".join(figures)}</div>')
+        self._add(f'<div class="images">{"".join(figures)}</div>')
 
     def html(self) -> str:
         """Returns the whole page, to be written as UTF-8."""

@@ -1,8 +1,8 @@
-"""How a page looks: light, dark and on paper.
+"""The style of a page: light, dark and printed.
 
-The six series colours keep apart for the colour-blind and have at least 4.5:1 contrast on
-their ground, so that names may be written in them; the tests measure both.  The nine heat
-colours go from the ground to a strong blue.
+Color-blind people can distinguish the six series colors, which have a contrast of at least 4.5:1
+to the background, so that names can have them too; the tests measure both.  The nine heat colors
+go from the background to a strong blue.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ _LETTERS = {
 
 
 def _variables(theme: dict[str, str]) -> str:
-    """`--name: colour;` for all of a theme; lists become `--series-0` and so on."""
+    """Returns `--name: color;` for all of a theme; lists become `--series-0` and so on."""
     lines = []
-    for name, colours in theme.items():
-        parts = colours.split()
+    for name, colors in theme.items():
+        parts = colors.split()
         names = [name] if len(parts) == 1 else [f"{name}-{i}" for i in range(len(parts))]
-        lines += [f"--{key}: {colour};" for key, colour in zip(names, parts, strict=True)]
+        lines += [f"--{key}: {color};" for key, color in zip(names, parts, strict=True)]
     return " ".join(lines)
 
 
 def _numbered() -> str:
     series = "".join(
-        f".series-{i} {{ --colour: var(--series-{i}); fill: var(--colour); }}\n"
+        f".series-{i} {{ --color: var(--series-{i}); fill: var(--color); }}\n"
         for i in range(len(_LIGHT["series"].split()))
     )
     heat = "".join(
@@ -90,7 +90,7 @@ th { color: var(--quiet); font-weight: 600; border-bottom-color: var(--rule);
   overflow-wrap: normal; }
 td.whole { white-space: nowrap; }
 th.right, td.right { text-align: right; white-space: nowrap; }
-th.centre, td.centre { text-align: center; }
+th.center, td.center { text-align: center; }
 dl { display: grid; grid-template-columns: fit-content(45%) 1fr; gap: 0.3rem 1.4rem;
   margin: 1rem 0; font-size: 0.95rem; }
 dt { color: var(--quiet); overflow-wrap: normal; }
@@ -111,19 +111,19 @@ svg .label { font-weight: 600; }
 svg .number { fill: var(--ink); }
 svg text.on-pale { fill: var(--on-pale); }
 svg text.on-strong { fill: var(--on-strong); }
-svg text.name { fill: var(--colour); font-weight: 600; }
+svg text.name { fill: var(--color); font-weight: 600; }
 svg .halo { paint-order: stroke; stroke: var(--ground); stroke-width: 4px;
   stroke-linejoin: round; font-weight: 600; }
 .grid { stroke: var(--grid); stroke-width: 1; }
 .axis { stroke: var(--rule); stroke-width: 1; }
 .diagonal { stroke: var(--quiet); stroke-width: 1; stroke-dasharray: 4 4; }
-.line { fill: none; stroke: var(--colour); stroke-width: 1.75; stroke-linejoin: round;
+.line { fill: none; stroke: var(--color); stroke-width: 1.75; stroke-linejoin: round;
   stroke-linecap: round; }
 .line.dashed { stroke-dasharray: 6 4; }
 .line.dotted { stroke-dasharray: 1 4; }
-circle.dashed, circle.dotted { fill: none; stroke: var(--colour); stroke-width: 2; }
+circle.dashed, circle.dotted { fill: none; stroke: var(--color); stroke-width: 2; }
 circle.dotted { stroke-dasharray: 2 2; }
-.thin { stroke: var(--colour); stroke-width: 1; }
+.thin { stroke: var(--color); stroke-width: 1; }
 .mark { fill: var(--ground); stroke: var(--ink); stroke-width: 2; }
 .whisker { stroke: var(--ink); stroke-width: 1.5; }
 .column { fill: var(--heat-5); }
@@ -154,7 +154,7 @@ rect.ground { fill: var(--heat-0); }
 
 
 def stylesheet(language: str) -> str:
-    """The whole style of a page in `language`."""
+    """Returns the style of a page in `language`."""
     return (
         f":root {{ color-scheme: light dark; {_variables(_LIGHT)} }}\n"
         "@media screen and (prefers-color-scheme: dark) {"

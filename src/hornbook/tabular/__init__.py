@@ -1,15 +1,15 @@
-"""Text files of rows as people have them: the one reader that `data` and `mining` share.
+"""Reads text files of rows (CSV, TSV, lines), for `data` and `mining`.
 
-From the bytes up, one file per step:
+One file per step, starting from the bytes:
 
-* `opening`: a path or `-` as bytes, unpacked; UTF-16 and UTF-32 become UTF-8 here.
-* `other_formats`: names what is no text at all (Excel, images, HTML).
-* `encodings`: which encoding the bytes are in, found out or given.
-* `lines`: numbered lines of text, one at a time, or the text of a block.
-* `separators`: the sign between cells, Excel's `sep=` line.
-* `rows`, `tsv`: cells of lines, by the rules of CSV and of TSV.
-* `table`: rows under a header line.
+* `opening`: opens a path or `-` as bytes, decompressed; converts UTF-16 and UTF-32 to UTF-8.
+* `other_formats`: refuses files that are not text (Excel, images, HTML).
+* `encodings`: detects the encoding.
+* `lines`: reads numbered lines of text, one at a time, or the text of a block.
+* `separators`: finds the separator of cells, and reads Excel's `sep=` line.
+* `rows`, `tsv`: split lines into cells, by the rules of CSV and of TSV.
+* `table`: reads rows below a header line.
 
-Nothing here prints.  What was guessed goes to a function `say`, and what is wrong with a line to a
-function `report`, or up as a `DataError`.
+Nothing here prints.  Notes on guesses are passed to a function `say`, and problems of a line to a
+function `report`, or raised as `DataError`.
 """

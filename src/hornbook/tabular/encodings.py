@@ -1,10 +1,10 @@
-"""Detects the encoding of bytes: UTF-8, Chinese GB18030, Western Windows-1252, or not sure.
+"""Detects the encoding of bytes: UTF-8, Chinese GB18030, Western Windows-1252, or uncertain.
 
-Bytes that are valid UTF-8 are taken for it: other text is valid by chance only in a word or two.
-Everything else is decoded both as GB18030 and as Windows-1252, and each result is compared with
-how such text looks: Chinese consists of common characters, of two high bytes each; Western words
-are ASCII letters with a few accented ones between them, and capitals only where capitals may be.
-Where neither or both look right nothing is read: wrong letters are worse than an error.
+Bytes that are valid UTF-8 are considered UTF-8: other text is valid by chance only for a word or
+two.  Everything else is decoded both as GB18030 and as Windows-1252, and each result is compared
+with typical text: Chinese consists of common characters, of two high bytes each; Western words are
+ASCII letters with a few accented ones between them, and capitals only where capitals may be.
+If neither or both are plausible, nothing is read: wrong letters are worse than an error.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Guess:
     """A detected encoding.
 
     Attributes:
-        encoding: Python's name of it; None: nothing fits well enough.
+        encoding: Python's name of it; None if none is plausible enough.
         words: Some words that look different in another encoding.
     """
 
@@ -74,7 +74,7 @@ _CHOSEN: ContextVar[str | None] = ContextVar("encoding", default=None)
 
 @contextmanager
 def reading_as(encoding: str | None) -> Iterator[None]:
-    """Files whose encoding is not named are read as `encoding` in this block, unless it is None."""
+    """Sets the encoding of files that are opened without one in this block, unless it is None."""
     before = _CHOSEN.get()
     _CHOSEN.set(before if encoding is None else check_encoding(encoding))
     try:
@@ -84,10 +84,10 @@ def reading_as(encoding: str | None) -> Iterator[None]:
 
 
 def check_encoding(encoding: str | None) -> str | None:
-    """Python's name of the encoding that was chosen, here or with `reading_as`, or None.
+    """Returns Python's name of the encoding set here or with `reading_as`; None to detect it.
 
     Raises:
-        OptionError: there is none of that name.
+        OptionError: the encoding is unknown.
     """
     if encoding is None:
         return _CHOSEN.get()
@@ -104,7 +104,7 @@ def check_encoding(encoding: str | None) -> str | None:
 
 
 def sample_of(raw: bytes) -> bytes:
-    """The lines that decide: 256 KiB of them, from the first that is not ASCII."""
+    """Returns the lines to detect the encoding from: 256 KiB, from the first non-ASCII one on."""
     high = _HIGH.search(raw)
     if high is None:
         return b""
@@ -114,7 +114,7 @@ def sample_of(raw: bytes) -> bytes:
 
 def guess(sample: bytes) -> Guess:
     """Detects the encoding of a sample of lines; see the module."""
-    if len(sample) >= SAMPLE_BYTES:  # not half a character at the end
+    if len(sample) >= SAMPLE_BYTES:  # without a partial character at the end
         sample = sample[: sample.rfind(b"\n") + 1] or sample[: sample.rfind(b" ") + 1] or sample
     if sample.isascii():
         return Guess("utf-8")
@@ -136,29 +136,29 @@ def guess(sample: bytes) -> Guess:
 
 
 def unsure(name: str, raw: bytes, first_line: int = 1) -> str:
-    """The message about a file whose encoding could not be determined.
+    """Returns the message for a file whose encoding could not be determined.
 
     Args:
-        name: Of the file.
+        name: Name of the file.
         raw: Text that is not ASCII.
-        first_line: The number of its first line.
+        first_line: Number of its first line.
     """
     lines = raw.split(b"\n")
     not_ascii = [index for index, line in enumerate(lines) if not line.isascii()]
     index = next((index for index in not_ascii if not _is_utf8(lines[index])), not_ascii[0])
     return (
-        f"{name}:{first_line + index}: not text in UTF-8, and whether it is GB18030, Windows-1252 "
-        f"or another encoding is not sure.\nName it with --encoding (encoding=): "
+        f"{name}:{first_line + index}: not UTF-8 text, and it is uncertain whether it is GB18030, "
+        f"Windows-1252 or another encoding.\nName the encoding with --encoding (encoding=): "
         f"{', '.join(_USUAL[1:])} ..., or save the file as UTF-8."
     )
 
 
 def contradicts(line: bytes, encoding: str) -> bool:
-    """Whether a line of a file that was read as `encoding` so far is UTF-8, most surely."""
+    """Returns whether a line of a file read as `encoding` so far is almost surely UTF-8."""
     if encoding not in ("cp1252", "gb18030") or line.isascii() or not _is_utf8(line):
         return False
     if encoding == "cp1252":
-        return True  # `Ã` and a sign behind it stand in no text
+        return True  # no text has `Ã` followed by a symbol
     return max(line.decode("utf-8")) > "\u07ff" and chinese_faults(line) > 0.3
 
 
@@ -171,11 +171,11 @@ def _is_utf8(sample: bytes) -> bool:
 
 
 def _by_chance(sample: bytes) -> Guess:
-    """Decides about a few bytes that are both UTF-8 and common Chinese characters in GB18030.
+    """Decides between UTF-8 and GB18030 for a few bytes that are plausible in both.
 
-    The bytes of a cat, `猫`, in GB18030 are those of `è` in UTF-8, and `一些` are letters that only
-    Bashkir has.  Beside ASCII letters they are UTF-8; letters of rare scripts are Chinese; a cell
-    that holds one or two characters and nothing else may be either.
+    The bytes of `猫` in GB18030 are those of `è` in UTF-8, and those of `一些` are letters of
+    Bashkir.  Beside ASCII letters they are UTF-8; letters of rare scripts are Chinese; a cell of
+    only one or two characters may be either.
     """
     text = sample.decode("utf-8")
     cells = [cell.strip() for cell in re.split(r"[,;|\t\r\n\"]", text) if not cell.isascii()]
@@ -188,7 +188,7 @@ def _by_chance(sample: bytes) -> Guess:
 
 
 def _utf8_share(sample: bytes) -> float:
-    """The share of the bytes beyond ASCII that are part of whole UTF-8 characters."""
+    """Returns the share of the non-ASCII bytes that belong to complete UTF-8 characters."""
     text = sample.decode("utf-8", "surrogateescape")
     broken = sum("\udc80" <= character <= "\udcff" for character in text)
     return 1 - broken / len(_HIGH.findall(sample))
@@ -202,7 +202,7 @@ def _read(sample: bytes, encoding: str) -> str | None:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """Up to three words with letters that are not ASCII."""
+    """Returns up to three words with letters that are not ASCII."""
     words: dict[str, None] = {}
     for match in _WORD.finditer(text):
         words.setdefault(match.group()[:20])

@@ -1,7 +1,7 @@
 """Reads lines of text with their numbers, one at a time, or decodes a whole block of text.
 
-The encoding is detected at the first line that is not ASCII, from that line and those that follow
-(see `encodings`), and holds for the rest.  A line that does not fit it is damaged.
+The encoding is detected at the first line that is not ASCII, from that line and the next ones (see
+`encodings`), and applies to the rest.  A line that is not in this encoding is damaged.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ def numbered_lines(
     Only `\\n` ends a line.  Lines that are not text are reported and skipped.
 
     Args:
-        source: A path, packed or not, or `"-"` for standard input.
-        report: Receives the lines that are not text.
-        say: Receives a sentence about an encoding that was guessed.
-        encoding: Python's name of it; None detects it.
+        source: A path, compressed or not, or `"-"` for standard input.
+        report: Called with the lines that are not text.
+        say: Called with a sentence about a detected encoding.
+        encoding: Python's name of it.  Detected by default.
         max_line_bytes: A longer line is refused before it is read.
-        max_array_bytes: The maximum length of a first line that begins with `[`: a JSON array.
-        fallback: The encoding where none is sure.  Defaults to an error.
+        max_array_bytes: Maximum length of a first line that starts with `[`: a JSON array.
+        fallback: The encoding if none is certain.  Defaults to an error.
 
     Raises:
         DataError: the file cannot be opened or read, a line is too long, or the encoding is
-            not sure.
+            uncertain.
     """
     name = name_of(source)
     encoding = check_encoding(encoding)
@@ -72,7 +72,7 @@ def decode_block(raw: bytes, name: str, encoding: str, first_line: int = 1) -> s
     """Decodes whole lines in a known encoding.
 
     Raises:
-        DataError: a line is not in this encoding; with its number.
+        DataError: a line is not in this encoding; naming it.
     """
     if b"\0" in raw:
         line = first_line + raw.count(b"\n", 0, raw.index(b"\0"))
@@ -83,10 +83,10 @@ def decode_block(raw: bytes, name: str, encoding: str, first_line: int = 1) -> s
         text = raw.decode(encoding)
     except UnicodeDecodeError as error:
         line = first_line + raw.count(b"\n", 0, error.start)
-        raise DataError(f"{name}:{line}: {_wrong(raw, error, encoding)}.") from None
+        raise DataError(f"{name}:{line}: {_wrong_byte(raw, error, encoding)}.") from None
     if encoding in ("cp1252", "gb18030"):
-        for number, one in enumerate(raw.split(b"\n"), first_line):
-            if contradicts(one, encoding):
+        for number, raw_line in enumerate(raw.split(b"\n"), first_line):
+            if contradicts(raw_line, encoding):
                 raise DataError(f"{name}:{number}: {_contradiction(encoding)}.")
     return text
 
@@ -103,14 +103,14 @@ def find_encoding(
 
     Args:
         raw: Text, as `opening` returns it.
-        name: Of the file.
-        say: Receives a sentence about the guess.
-        encoding: The encoding that the user named; None detects it.
-        fallback: The encoding where none is sure.  Defaults to an error.
-        first_line: The number of the first line of `raw`, for the error.
+        name: Name of the file.
+        say: Called with a sentence about the detected encoding.
+        encoding: The encoding that the user named.  Detected by default.
+        fallback: The encoding if none is certain.  Defaults to an error.
+        first_line: Number of the first line of `raw`, for the error.
 
     Raises:
-        DataError: it is not sure; with the first line that is not UTF-8.
+        DataError: it is uncertain; naming the first line that is not UTF-8.
     """
     encoding = check_encoding(encoding)
     if encoding is not None:
@@ -140,7 +140,7 @@ def find_file_encoding(source: str | Path, say: Say, encoding: str | None = None
 
 
 def line_ends(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Ends lines at a lone `\\r` as well, as old Macs write them and CSV readers accept them."""
+    """Ends lines at a lone `\\r` too, as old Macs write them and CSV readers accept them."""
     added = 0
     for number, line in lines:
         if "\r" not in line or line.index("\r") >= len(line.rstrip("\r\n")):
@@ -154,25 +154,25 @@ def line_ends(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 
 def _narrow(encoding: str) -> str:
-    """The encoding of text once it is opened: wide ones become UTF-8."""
+    """Returns the encoding of opened text: UTF-16 and UTF-32 were converted to UTF-8."""
     return "utf-8" if encoding.startswith(("utf-16", "utf-32")) else encoding
 
 
 def _raw_lines(
-    file: IO[bytes], name: str, most: int, most_of_array: int
+    file: IO[bytes], name: str, max_line_bytes: int, max_array_bytes: int
 ) -> Iterator[tuple[int, bytes]]:
     number = 0
-    while line := file.readline(most + 1):
+    while line := file.readline(max_line_bytes + 1):
         number += 1
-        longest = most
+        limit = max_line_bytes
         if number == 1:
             line = line.removeprefix(codecs.BOM_UTF8)
-            if len(line) > most and line.lstrip()[:1] == b"[":
-                longest = max(most, most_of_array)
-                line += file.readline(longest - most)
-        if len(line) > longest:
+            if len(line) > max_line_bytes and line.lstrip()[:1] == b"[":
+                limit = max(max_line_bytes, max_array_bytes)
+                line += file.readline(limit - max_line_bytes)
+        if len(line) > limit:
             raise DataError(
-                f"{name}:{number}: the line is longer than {longest / 2**20:.3g} MiB.\n"
+                f"{name}:{number}: the line is longer than {limit / 2**20:.3g} MiB.\n"
                 "Expected one row per line.  Is this another kind of file?"
             )
         yield number, line
@@ -202,7 +202,7 @@ def _decoded(
         try:
             text = line.decode(encoding or "utf-8")
         except UnicodeDecodeError as error:
-            report(f"{name}:{number}", _wrong(line, error, encoding or "utf-8"))
+            report(f"{name}:{number}", _wrong_byte(line, error, encoding or "utf-8"))
             continue
         yield number, text
 
@@ -216,25 +216,25 @@ def _settle(
     ahead: bool,
     fallback: str | None,
 ) -> tuple[str, Iterator[tuple[int, bytes]]]:
-    """Detects the encoding from a line and those that follow; returns it and these lines."""
-    waiting: list[tuple[int, bytes]] = []
+    """Detects the encoding from a line and the next ones; returns it and the next lines."""
+    pending: list[tuple[int, bytes]] = []
     if ahead or guess(line).encoding != "utf-8":  # input from a terminal does not wait for more
         size = len(line)
         for numbered in lines:
-            waiting.append(numbered)
+            pending.append(numbered)
             size += len(numbered[1])
             if size >= SAMPLE_BYTES:
                 break
-    following = (b"\n" if b"\0" in raw else raw for _, raw in waiting)
+    following = (b"\n" if b"\0" in raw else raw for _, raw in pending)
     sample = b"".join([line, *following])
     detected = find_encoding(sample, name, say, fallback=fallback, first_line=number)
-    return detected, chain(waiting, lines)
+    return detected, chain(pending, lines)
 
 
-def _wrong(raw: bytes, error: UnicodeDecodeError, encoding: str) -> str:
+def _wrong_byte(raw: bytes, error: UnicodeDecodeError, encoding: str) -> str:
     place = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
     return f"byte {place} of the line is not {TITLES.get(encoding, encoding)}"
 
 
 def _contradiction(encoding: str) -> str:
-    return f"the line is UTF-8, and others of the file are {TITLES[encoding]}"
+    return f"the line is UTF-8, but others of the file are {TITLES[encoding]}"

@@ -1,7 +1,6 @@
-"""Files as bytes: standard input, packed files and wide encodings read like any other.
+"""Opens files as bytes: standard input, compressed files and UTF-16 or UTF-32 like any other.
 
-What comes out is in an encoding whose line ends are the byte 10: UTF-16 and UTF-32 text is
-converted to UTF-8 on the way.
+UTF-16 and UTF-32 text is converted to UTF-8, so that lines always end with the byte 10.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from hornbook.tabular.other_formats import refuse_other_formats
 
 STANDARD_INPUT = "-"
 _GZIP, _ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_WIDE_MARKS = {  # longest first: UTF-32's little-endian mark begins with UTF-16's
+_WIDE_MARKS = {  # longest first: UTF-32's little-endian mark starts with UTF-16's
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -32,7 +31,7 @@ _BLOCK = 1 << 16
 
 
 def name_of(source: str | Path) -> str:
-    """What to call a source in a message."""
+    """Returns the name of a source for messages."""
     return "standard input" if str(source) == STANDARD_INPUT else str(source)
 
 
@@ -41,25 +40,26 @@ def open_bytes(source: str | Path, encoding: str | None = None) -> Iterator[Any]
     """Opens a file for reading.
 
     Args:
-        source: A path, packed with gzip or Zstandard or not, or `"-"`: standard input.
-        encoding: As it was given; None: a wide one is recognized by its mark, or its zeros.
+        source: A path, possibly compressed with gzip or Zstandard, or `"-"` for standard input.
+        encoding: The encoding, if known.  UTF-16 and UTF-32 are otherwise recognized by their
+            byte order mark, or by their zeros.
 
     Raises:
-        DataError: it cannot be opened or unpacked, or is another kind of file.
+        DataError: it cannot be opened or decompressed, or is another kind of file.
     """
     name = name_of(source)
     with ExitStack() as stack:
         file = sys.stdin.buffer if str(source) == STANDARD_INPUT else _opened(source, name, stack)
-        file = _unpacked(file, source, name)
+        file = _decompressed(file, source, name)
         start = file.peek(4096)[:4096] if hasattr(file, "peek") else b""
         wide = _wide_encoding(start, encoding)
         if wide is None:
             refuse_other_formats(start, name)
-        yield file if wide is None else io.BufferedReader(_Narrowed(file, wide, name), _BLOCK)
+        yield file if wide is None else io.BufferedReader(_AsUtf8(file, wide, name), _BLOCK)
 
 
 def read_bytes(source: str | Path, encoding: str | None = None) -> bytes:
-    """The whole file without a mark of UTF-8; see `open_bytes`."""
+    """Returns the whole file without UTF-8's byte order mark; see `open_bytes`."""
     with open_bytes(source, encoding) as file:
         return _read(file, -1, source).removeprefix(codecs.BOM_UTF8)
 
@@ -67,9 +67,9 @@ def read_bytes(source: str | Path, encoding: str | None = None) -> bytes:
 def read_blocks(
     source: str | Path, size: int, encoding: str | None = None
 ) -> Iterator[tuple[bytes, int]]:
-    """The file in blocks of whole lines of about `size` bytes, with their first line numbers.
+    """Yields blocks of whole lines of about `size` bytes, with the numbers of their first lines.
 
-    A mark of UTF-8 is no part of the first; see `open_bytes`.
+    UTF-8's byte order mark is removed; see `open_bytes`.
     """
     line, rest, is_first = 1, b"", True
     with open_bytes(source, encoding) as file:
@@ -96,7 +96,7 @@ def _read(file: Any, size: int, source: str | Path) -> bytes:
 
 
 def unreadable(source: str | Path, error: OSError) -> DataError:
-    """What to say of a file that the system does not give."""
+    """Returns the error for a file that the system cannot open or read."""
     name = name_of(source)
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return DataError(f"There is no file {name}.")
@@ -114,21 +114,21 @@ def _opened(source: str | Path, name: str, stack: ExitStack) -> Any:
         raise DataError(f"Could not read {name!r}: this cannot be a file name.") from None
 
 
-def _unpacked(file: Any, source: str | Path, name: str) -> Any:
+def _decompressed(file: Any, source: str | Path, name: str) -> Any:
     start = file.peek(4)[:4] if hasattr(file, "peek") else b""
     suffix = Path(source).suffix.lower()
     if start.startswith(_GZIP) or suffix == ".gz":
-        return io.BufferedReader(_Unpacked(gzip.GzipFile(fileobj=file), name, ".gz"), _BLOCK)
+        return io.BufferedReader(_Decompressed(gzip.GzipFile(fileobj=file), name, ".gz"), _BLOCK)
     if start == _ZSTANDARD or suffix == ".zst":
-        # the package zstandard takes a file that was cut off for a whole one
+        # the package zstandard reads a truncated file without an error
         arrow = require("pyarrow", extra="tables")
         stream = arrow.CompressedInputStream(arrow.PythonFile(file, mode="r"), "zstd")
-        return io.BufferedReader(_Unpacked(stream, name, ".zst"), _BLOCK)
+        return io.BufferedReader(_Decompressed(stream, name, ".zst"), _BLOCK)
     return file
 
 
-class _Unpacked(io.RawIOBase):
-    """Says what is wrong with a packed file where it is read."""
+class _Decompressed(io.RawIOBase):
+    """A decompressed stream whose errors name the file."""
 
     def __init__(self, stream: Any, name: str, suffix: str) -> None:
         self._stream = stream
@@ -140,17 +140,17 @@ class _Unpacked(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         try:
-            found = self._stream.read(len(buffer))
+            block = self._stream.read(len(buffer))
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(
                 f"{self._name} is a damaged {self._suffix} file: {error}.\nCopy it again."
             ) from None
-        buffer[: len(found)] = found
-        return len(found)
+        buffer[: len(block)] = block
+        return len(block)
 
 
-class _Narrowed(io.RawIOBase):
-    """UTF-16 or UTF-32 text as UTF-8."""
+class _AsUtf8(io.RawIOBase):
+    """UTF-16 or UTF-32 text, converted to UTF-8."""
 
     def __init__(self, file: Any, encoding: str, name: str) -> None:
         self._file = file
@@ -170,7 +170,7 @@ class _Narrowed(io.RawIOBase):
                 self._ready = self._decoder.decode(block, final=not block).encode()
             except UnicodeError:
                 raise DataError(
-                    f"{self._name} is damaged: it is not {self._encoding.upper()} text as it says "
+                    f"{self._name} is damaged: it is not valid {self._encoding.upper()} text "
                     f"(after {self._done:,} bytes)."
                 ) from None
             self._done += len(block)
@@ -183,7 +183,7 @@ class _Narrowed(io.RawIOBase):
 
 
 def _wide_encoding(start: bytes, encoding: str | None) -> str | None:
-    """The wide encoding that a file is in, or None."""
+    """Returns the variant of UTF-16 or UTF-32 that a file is in, or None."""
     if encoding is not None:
         name = codecs.lookup(encoding).name
         if name not in _WIDE:
@@ -197,7 +197,7 @@ def _wide_encoding(start: bytes, encoding: str | None) -> str | None:
 
 
 def _unmarked(start: bytes) -> str | None:
-    """UTF-16 without a mark: every other byte of its ASCII characters is 0."""
+    """Detects UTF-16 without a byte order mark: every other byte of ASCII characters is 0."""
     zeros = (start[::2].count(0), start[1::2].count(0))
     if b"\0\0" in start or min(zeros) or max(zeros) < 0.15 * len(start) or not start:
         return None

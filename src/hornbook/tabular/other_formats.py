@@ -1,11 +1,11 @@
-"""Recognizes files that are no text of rows, whatever their name says."""
+"""Recognizes files that are not text, whatever their name is."""
 
 from __future__ import annotations
 
 from hornbook.errors import DataError
 
 _EXCEL = "Open it in Excel and save the sheet as CSV UTF-8."
-_UNPACK = "Unpack it first."
+_EXTRACT = "Extract it first."
 _AS_TEXT = "Expected a text file: CSV, TSV or JSON lines."
 # first bytes, what the file is, what to do
 _KINDS = (
@@ -19,10 +19,10 @@ _KINDS = (
     (b"\x89PNG", "a PNG image", _AS_TEXT),
     (b"\xff\xd8\xff", "a JPEG image", _AS_TEXT),
     (b"GIF8", "a GIF image", _AS_TEXT),
-    (b"BZh", "a bzip2 archive", _UNPACK),
-    (b"\xfd7zXZ", "an xz archive", _UNPACK),
-    (b"7z\xbc\xaf", "a 7-Zip archive", _UNPACK),
-    (b"Rar!", "a RAR archive", _UNPACK),
+    (b"BZh", "a bzip2 archive", _EXTRACT),
+    (b"\xfd7zXZ", "an xz archive", _EXTRACT),
+    (b"7z\xbc\xaf", "a 7-Zip archive", _EXTRACT),
+    (b"Rar!", "a RAR archive", _EXTRACT),
 )
 _PAGES = ("<!doctype html", "<html", "<head", "<?xml", "<!--")
 
@@ -39,13 +39,17 @@ def refuse_other_formats(start: bytes, name: str) -> None:
 
 
 def refuse_page(line: str, name: str) -> None:
-    """Refuses HTML or XML where rows were expected: most often an error page saved as the file.
+    """Refuses HTML or XML in place of rows, usually an error page that was saved as the file.
+
+    Args:
+        line: The first line that is not blank.
+        name: Name of the file.
 
     Raises:
-        DataError: the first line that is not blank begins as a page does.
+        DataError: the line starts like a web page.
     """
     if line.lstrip("\ufeff \t").lower().startswith(_PAGES):
         raise DataError(
-            f"{name} is a web page (HTML or XML), not rows: perhaps what a server said in place of "
-            "the file.\nDownload the file again."
+            f"{name} is a web page (HTML or XML), not rows: perhaps an error message of a server."
+            "\nDownload the file again."
         )

@@ -1,4 +1,4 @@
-"""Parquet files, with one message for whatever is wrong with one."""
+"""Reads Parquet files, with one message per problem."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ROWS_AT_ONCE = 256
 
 @contextmanager
 def parquet_errors(path: str | Path) -> Iterator[None]:
-    """Turns what pyarrow raises while a file is read or its values are taken into one message.
+    """Converts errors of pyarrow while a file is read or its values are converted.
 
     Raises:
-        DataError: the file is missing or damaged, has a type that Arrow cannot give, or a text
+        DataError: the file is missing or damaged, has a type that Arrow cannot convert, or a text
             that is not UTF-8.
         MissingExtraError: pyarrow is not installed.
     """
@@ -28,7 +28,7 @@ def parquet_errors(path: str | Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}: a text in it is not UTF-8 ({error.reason}).\n"
-            "Parquet holds texts as UTF-8: write the file again with texts that are."
+            "Parquet requires UTF-8: write the file again with valid texts."
         ) from None
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise unreadable(path, error) from None
@@ -38,7 +38,7 @@ def parquet_errors(path: str | Path) -> Iterator[None]:
 
 
 def read_parquet(path: str | Path) -> Any:
-    """The whole file as an Arrow table.
+    """Reads the whole file as an Arrow table.
 
     Raises:
         DataError: See `parquet_errors`.
@@ -46,14 +46,14 @@ def read_parquet(path: str | Path) -> Any:
     with parquet_errors(path):
         parquet = require("pyarrow.parquet", extra="tables", package="pyarrow")
         table = parquet.read_table(path)
-        table.validate(full=True)  # texts are UTF-8, offsets are inside
+        table.validate(full=True)  # texts are UTF-8, offsets are in range
         return table
 
 
 def parquet_column(path: str | Path, name: str) -> Iterator[tuple[int, Any]]:
-    """The values of one column with the numbers of their rows from 1, some rows in memory.
+    """Yields the values of one column with their row numbers from 1, with few rows in memory.
 
-    A text that is not UTF-8 is given as bytes.
+    A text that is not UTF-8 is yielded as bytes.
 
     Raises:
         DataError: there is no such column; or see `parquet_errors`.

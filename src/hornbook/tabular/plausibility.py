@@ -1,4 +1,4 @@
-"""How well bytes read as Chinese, Western or Russian text would look, from 0 (well) to 1."""
+"""How plausible bytes are as Chinese, Western or Russian text, from 0 (plausible) to 1."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 _CHINESE = re.compile(rb"[\x81-\xfe][\x30-\x39][\x81-\xfe][\x30-\x39]|[\x80-\xff][\x40-\xff]?")
 _WORD = re.compile(r"[^\W\d_]+(?:['’·][^\W\d_]+)*")
 _HIGH_LETTERS = re.compile(r"[\x80-\xff\u0100-\u2122]+")
-# Signs of Windows-1252 that may touch a word: in front of it, behind it, and beside other signs.
+# symbols of Windows-1252 that may be next to a word: before it, after it, beside other symbols
 _BEFORE = set("¿¡«‘“‚„‹€£¥©±…–—§")
 _AFTER = set("»’”›“‘®™°ºª²³¹€£¢…–—½¼¾‰´©")
 _QUOTES = set("¿¡«»‘’“”‚„‹›…–—")
-# Which accented letters stand together in words of one language.
+# accented letters that occur together in words of one language
 _LANGUAGES = tuple(
     set(letters)
     for letters in (
@@ -30,10 +30,10 @@ _LANGUAGES = tuple(
 
 
 def chinese_faults(sample: bytes) -> float:
-    """The share of characters that are uncommon in Chinese, read as GB18030.
+    """Returns the share of characters that are uncommon in Chinese, decoded as GB18030.
 
-    GB2312 has 3,755 common characters in its rows B0 to D7, sorted by sound, and the uncommon
-    ones in the rows behind; all other characters came later.
+    GB2312 has 3,755 common characters in its rows B0 to D7, sorted by pronunciation, and the
+    uncommon ones in the rows after; all other characters were added later.
     """
     common = faults = 0.0
     characters: set[bytes] = set()
@@ -60,7 +60,7 @@ def chinese_faults(sample: bytes) -> float:
 
 
 def _in_word(sample: bytes, matches: list[re.Match[bytes]], place: int) -> float:
-    """How much one character alone is inside of a word: `caf\u8305` is caf\xe9 in UTF-8."""
+    """Returns how much a single character is inside a word: `caf\u8305` is caf\xe9 in UTF-8."""
     start, end = matches[place].span()
     if place and matches[place - 1].end() == start:
         return 0.0
@@ -71,12 +71,12 @@ def _in_word(sample: bytes, matches: list[re.Match[bytes]], place: int) -> float
 
 
 def western_faults(text: str) -> float:
-    """The share of characters beyond ASCII that stand where Western text has no such one."""
+    """Returns the share of non-ASCII characters that are misplaced in Western text."""
     total = faults = 0
     for match in _HIGH_LETTERS.finditer(text):
         total += len(match.group())
         if not match.group().isalpha():
-            faults += _misplaced_signs(text, match.start(), match.end())
+            faults += _misplaced_symbols(text, match.start(), match.end())
     for match in _WORD.finditer(text):
         word = match.group().lstrip("µ")
         high = sum(not character.isascii() for character in word)
@@ -86,7 +86,7 @@ def western_faults(text: str) -> float:
 
 
 def _is_western_word(word: str, high: int) -> bool:
-    """Whether a word has few accented letters in a row, of one language, and its case in order."""
+    """Returns whether a word has normal case, and few accented letters in a row of one language."""
     if any(len(run) > 2 for run in _HIGH_LETTERS.findall(word)):
         return False
     if high == len(word) and len(word) > 1 and word.lower() != "öå":
@@ -98,41 +98,41 @@ def _is_western_word(word: str, high: int) -> bool:
 
 
 def _in_case(word: str) -> bool:
-    """Lower case, upper case, one capital in front, or capitals inside as in McDonald."""
+    """Returns whether a word is lower or upper case, capitalized, or like McDonald."""
     bare = re.sub("[ßªº]", "", word)
     if bare.islower() or bare.isupper() or bare[1:].islower() or not bare:
         return True
-    # an accented capital inside of a word in lower case comes from a wrong encoding
+    # an accented capital inside a lower-case word is a sign of a wrong encoding
     return all(letter.isascii() or letter.islower() for letter in bare[1:])
 
 
-def _misplaced_signs(text: str, start: int, end: int) -> int:
-    """How many signs from `start` to `end` touch what they may not touch."""
+def _misplaced_symbols(text: str, start: int, end: int) -> int:
+    """Counts the symbols from `start` to `end` that are next to characters where none belong."""
     wrong = 0
     for place in range(start, end):
-        sign = text[place]
-        if (sign.isalpha() and sign not in "ªºµ") or sign == "\xa0":
+        symbol = text[place]
+        if (symbol.isalpha() and symbol not in "ªºµ") or symbol == "\xa0":
             continue
         before = text[place - 1] if place else " "
         after = text[place + 1] if place + 1 < len(text) else " "
         in_word = start > 0 and text[start - 1].isascii() and text[start - 1].isalnum()
         if (
-            sign not in _QUOTES
+            symbol not in _QUOTES
             and not (before + after).isascii()
-            and not (sign in "®™" and in_word)
+            and not (symbol in "®™" and in_word)
         ):
             wrong += 1
         elif before.isalpha() and after.isalpha():
-            wrong += sign not in "’·—–…"
+            wrong += symbol not in "’·—–…"
         elif before.isalpha():
-            wrong += sign not in _AFTER
+            wrong += symbol not in _AFTER
         elif after.isalpha():
-            wrong += sign not in _BEFORE and sign not in "µ°×"
+            wrong += symbol not in _BEFORE and symbol not in "µ°×"
     return wrong
 
 
 def cyrillic_faults(sample: bytes) -> float:
-    """The share of words that could not be Russian, read as Windows-1251."""
+    """Returns the share of words that cannot be Russian, decoded as Windows-1251."""
     text = sample.decode("cp1251", "replace")
     words = [word for word in _WORD.findall(text) if not word.isascii()]
     if not words:

@@ -1,7 +1,7 @@
-"""Cells of lines, by the rules of CSV.
+"""Splits lines into cells, by the rules of CSV.
 
-A cell that begins with a quote ends with the next one that is not doubled, and may hold the
-separator and line breaks.  A quote elsewhere is a character like others: `3.5" floppy`.  Without
+A cell that starts with a quote ends with the next one that is not doubled, and may contain the
+separator and line breaks.  A quote elsewhere is an ordinary character: `3.5" floppy`.  Without
 quotes, a line is split at its separators.
 """
 
@@ -24,9 +24,9 @@ class Row(NamedTuple):
     """The cells of one row.
 
     Attributes:
-        line: The number of its first line.
-        cells: As they are, with blanks around them.
-        last: The number of its last line.
+        line: Number of its first line.
+        cells: The cells, not stripped.
+        last: Number of its last line.
     """
 
     line: int
@@ -38,8 +38,8 @@ class OpenQuote(DataError):
     """A quote that is never closed.
 
     Args:
-        name: Of the file.
-        line: Where the quote is.
+        name: Name of the file.
+        line: Number of the quote's line.
     """
 
     def __init__(self, name: str, line: int) -> None:
@@ -48,19 +48,19 @@ class OpenQuote(DataError):
 
 
 UNCLOSED = (
-    "a quote opens a cell here and is not closed to the end of the file.\n"
+    "a quote opens a cell here and is never closed.\n"
     'Close it, or write the cell as "..." with each quote in it doubled.'
 )
 
 
 @dataclass
 class Tally:
-    """Counts rows and their lines, so that a difference can be told.
+    """Counts rows and their lines, to report a difference.
 
     Attributes:
-        rows, lines: How many.
-        broken: Rows of more than one line.
-        first: The line where the first of these begins.
+        rows, lines: The numbers of both.
+        broken: Number of rows with more than one line.
+        first: Number of the first line of the first of these.
     """
 
     rows: int = 0
@@ -69,7 +69,7 @@ class Tally:
     first: int = 0
 
     def count(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Gives the rows, counting them."""
+        """Yields the rows and counts them."""
         for row in rows:
             self.rows += 1
             self.lines += row.last - row.line + 1
@@ -79,7 +79,7 @@ class Tally:
             yield row
 
     def add(self, other: Tally) -> None:
-        """Takes in what was counted in another part of the file."""
+        """Adds the counts of another part of the file."""
         self.rows += other.rows
         self.lines += other.lines
         self.broken += other.broken
@@ -87,7 +87,7 @@ class Tally:
 
     @property
     def note(self) -> str:
-        """`N rows from M lines ...`, or nothing when each row was a line."""
+        """`N rows from M lines ...`; empty if each row was a line."""
         if not self.broken:
             return ""
         hold = "1 row holds" if self.broken == 1 else f"{self.broken:,} rows hold"
@@ -98,30 +98,30 @@ class Tally:
 
 
 def csv_rows(
-    lines: Iterable[tuple[int, str]], sign: str | None, name: str, report: Report
+    lines: Iterable[tuple[int, str]], separator: str | None, name: str, report: Report
 ) -> Iterator[Row]:
-    """The rows of numbered lines that are not blank.
+    """Yields the rows of numbered lines, without blank ones.
 
     Args:
-        lines: With their line ends.
-        sign: Between cells; None for blanks.
-        name: Of the file.
-        report: Gets rows that cannot be cut into cells.
+        lines: Numbered lines with their line ends.
+        separator: The character between cells; None for white space.
+        name: Name of the file.
+        report: Called with rows that cannot be split into cells.
 
     Raises:
-        OpenQuote: the lines end inside of quotes.
+        OpenQuote: the lines end inside quotes.
     """
     lines = iter(lines)
     for number, line in lines:
         if not line.strip():
             continue
         if '"' not in line:
-            yield Row(number, line.rstrip("\r\n").split(sign), number)
+            yield Row(number, line.rstrip("\r\n").split(separator), number)
             continue
-        if sign is not None and (simple := _simple_cells(line, sign)) is not None:
+        if separator is not None and (simple := _simple_cells(line, separator)) is not None:
             yield Row(number, simple, number)
             continue
-        record = _Record(number, line, lines, sign, name)
+        record = _Record(number, line, lines, separator, name)
         try:
             cells = record.cells()
         except _Misplaced as error:
@@ -130,60 +130,60 @@ def csv_rows(
             yield Row(number, cells, record.number)
 
 
-def _simple_cells(line: str, sign: str) -> list[str] | None:
-    """The cells of a line by Python's fast reader, where it goes by the same rules."""
-    if ' "' in line or '\t"' in line or sign in '" ':
+def _simple_cells(line: str, separator: str) -> list[str] | None:
+    """Splits a line with Python's fast reader, if its rules are the same."""
+    if ' "' in line or '\t"' in line or separator in '" ':
         return None
     try:
-        return next(csv.reader((line.rstrip("\r\n"),), delimiter=sign, strict=True))
-    except csv.Error:  # a cell goes on in the next line, or is very long, or broken
+        return next(csv.reader((line.rstrip("\r\n"),), delimiter=separator, strict=True))
+    except csv.Error:  # a cell continues in the next line, or is very long, or invalid
         return None
 
 
 class _Misplaced(Exception):
-    """Something behind a quote that closes a cell."""
+    """Text after a quote that closes a cell."""
 
 
 class _Record:
-    """One row that has a quote in its first line; takes more lines where they belong to it."""
+    """One row with a quote in its first line; reads more lines if they belong to it."""
 
     def __init__(
         self,
         number: int,
         line: str,
         lines: Iterator[tuple[int, str]],
-        sign: str | None,
+        separator: str | None,
         name: str,
     ) -> None:
         self.number = number
         self._text = line
         self._lines = lines
-        self._sign = sign
+        self._separator = separator
         self._name = name
-        self._end = re.compile(r"[ \t]|$" if sign is None else re.escape(sign) + "|$")
+        self._end = re.compile(r"[ \t]|$" if separator is None else re.escape(separator) + "|$")
 
     def cells(self) -> list[str]:
-        """All cells of the row."""
-        found: list[str] = []
+        """Returns all cells of the row."""
+        cells: list[str] = []
         at = 0
         while True:
             opening = _BLANKS.match(self._text, at).end()  # type: ignore[union-attr]
-            if self._text[opening : opening + 1] == '"' and self._sign != '"':
+            if self._text[opening : opening + 1] == '"' and self._separator != '"':
                 cell, at = self._quoted(opening + 1)
-                found.append(cell)
+                cells.append(cell)
             else:
                 bare = self._text.rstrip("\r\n")
-                at = opening if self._sign is None else at
+                at = opening if self._separator is None else at
                 end = self._end.search(bare, at).start()  # type: ignore[union-attr]
-                if end > at or self._sign is not None:
-                    found.append(bare[at:end])
+                if end > at or self._separator is not None:
+                    cells.append(bare[at:end])
                 at = end
             if at >= len(self._text.rstrip("\r\n")):
-                return found
+                return cells
             at += 1
 
     def _quoted(self, at: int) -> tuple[str, int]:
-        """The cell whose text begins at `at`, and where its separator is."""
+        """Returns the quoted cell whose text starts at `at`, and the position of its separator."""
         first, pieces, size = self.number, [], 0
         while True:
             end = self._text.find('"', at)
@@ -203,12 +203,12 @@ class _Record:
                 break
         at = end + 1
         bare = self._text.rstrip("\r\n")
-        if self._sign is not None:
+        if self._separator is not None:
             at = re.compile("[ ]*").match(bare, at).end()  # type: ignore[union-attr]
         if at < len(bare) and not self._end.match(bare, at):
             opened = f" (opened in line {first})" if self.number > first else ""
             raise _Misplaced(
-                f"line {self.number}: {bare[at : at + 20]!r} behind a quote that closes a cell"
+                f"line {self.number}: {bare[at : at + 20]!r} after a quote that closes a cell"
                 f"{opened}; double a quote that belongs to the cell"
             )
         return "".join(pieces), at

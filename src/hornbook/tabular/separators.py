@@ -1,4 +1,4 @@
-"""The sign between the cells of a line: named, found out, or said by Excel's `sep=` line."""
+"""The separator between the cells of a line: named, detected, or from Excel's `sep=` line."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterable, Sequence
 
 from hornbook.errors import OptionError
 
-# None: blanks, any number of them.  What is found out first comes first: of two signs that are in
-# as many lines a tab or a bar is the separator, and the comma is in an item.
+# None stands for white space.  The order is that of detection: of two characters that are in
+# equally many lines, a tab or a bar is the separator, and a comma is part of an item.
 SEPARATORS = {"tab": "\t", "pipe": "|", "semicolon": ";", "comma": ",", "space": None}
-_SIGNS = [sign for sign in SEPARATORS.values() if sign is not None]
+_CHARACTERS = [character for character in SEPARATORS.values() if character is not None]
 _SEP_LINE = re.compile(r'\ufeff?"?sep=(.|\\t)"?[ ;,]*[\r\n]*', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"\n]*"')
 
 
-def sign_of(separator: str) -> str | None:
-    """The sign between items; None for blanks.
+def separator_named(separator: str) -> str | None:
+    """Returns the separating character; None for white space.
 
     Args:
-        separator: A name, or the sign itself.
+        separator: One of the names in `SEPARATORS`, or the character itself.
 
     Raises:
         OptionError: it is neither.
@@ -37,13 +37,14 @@ def sign_of(separator: str) -> str | None:
     )
 
 
-def name_of_sign(sign: str | None) -> str:
-    """What to call a separator in a message."""
-    return next((name for name, known in SEPARATORS.items() if known == sign), repr(sign))
+def name_of_separator(separator: str | None) -> str:
+    """Returns the name of a separator for messages."""
+    names = (name for name, known in SEPARATORS.items() if known == separator)
+    return next(names, repr(separator))
 
 
 def sep_line(line: str) -> str | None:
-    """The sign that the first line of a file names for Excel, as in `sep=;`; None: it does not."""
+    """Returns the separator of Excel's line `sep=;`; None if the line is another one."""
     match = _SEP_LINE.fullmatch(line)
     if match is None:
         return None
@@ -51,46 +52,56 @@ def sep_line(line: str) -> str | None:
 
 
 def find_separator(lines: Iterable[str]) -> str | None:
-    """The sign that most lines use outside of quotes; blanks (None) only when there is no other."""
-    used = Counter(dict.fromkeys(_SIGNS, 0))
+    """Returns the separator in most lines, outside quotes; white space (None) without any."""
+    counts = Counter(dict.fromkeys(_CHARACTERS, 0))
     for line in lines:
         bare = _QUOTED.sub("", line)
-        used.update(sign for sign in _SIGNS if sign in bare)
-    best = max(_SIGNS, key=lambda sign: used[sign])
-    return best if used[best] else None
-
-
-def rival_of(sign: str | None, lines: Sequence[str]) -> str | None:
-    """Another sign that is in most lines beside the separator, and might be it."""
-    bare = [_QUOTED.sub("", line) for line in lines]
-    most = [s for s in _SIGNS if s != sign and sum(s in line for line in bare) * 2 > len(bare)]
-    return most[0] if most and sign is not None else None
-
-
-def find_table_separator(header: str, columns: Sequence[str] = ()) -> str | None:
-    """The sign between the cells of a header line; blanks (None) when there is no other.
-
-    Args:
-        header: The line.
-        columns: Names that must be in it: the sign that finds all of them is right.
-    """
-    bare = _QUOTED.sub("", header)
-    counts = {sign: bare.count(sign) for sign in _SIGNS}
-    best = max(_SIGNS, key=lambda sign: counts[sign])
-    if columns:
-        for sign in sorted(_SIGNS, key=lambda sign: -counts[sign]):
-            names = {cell.strip().strip('"') for cell in header.split(sign)}
-            if names >= set(columns) and counts[sign]:
-                return sign
+        counts.update(character for character in _CHARACTERS if character in bare)
+    best = max(_CHARACTERS, key=lambda character: counts[character])
     return best if counts[best] else None
 
 
-def unusual_sign(lines: Sequence[str]) -> str | None:
-    """A sign that is between letters or digits in every line, and that no name needs."""
+def other_candidate(separator: str | None, lines: Sequence[str]) -> str | None:
+    """Returns another character that might be the separator, because most lines contain it."""
+    if separator is None:
+        return None
+    bare = [_QUOTED.sub("", line) for line in lines]
+    candidates = (
+        character
+        for character in _CHARACTERS
+        if character != separator and sum(character in line for line in bare) * 2 > len(bare)
+    )
+    return next(candidates, None)
+
+
+def find_table_separator(header: str, columns: Sequence[str] = ()) -> str | None:
+    """Returns the separator of a header line; white space (None) if there is no other.
+
+    Args:
+        header: The line.
+        columns: Required names: a separator that gives all of them is preferred.
+    """
+    bare = _QUOTED.sub("", header)
+    counts = {character: bare.count(character) for character in _CHARACTERS}
+    best = max(_CHARACTERS, key=lambda character: counts[character])
+    if columns:
+        for character in sorted(_CHARACTERS, key=lambda character: -counts[character]):
+            names = {cell.strip().strip('"') for cell in header.split(character)}
+            if names >= set(columns) and counts[character]:
+                return character
+    return best if counts[best] else None
+
+
+def unusual_separator(lines: Sequence[str]) -> str | None:
+    """Returns an uncommon character inside every line that may separate items, if there is one."""
     common = set.intersection(*(set(line.strip()) for line in lines)) if lines else set()
-    odd = [sign for sign in common if not sign.isalnum() and sign not in " \t\"'-.()_"]
+    symbols = [symbol for symbol in common if not symbol.isalnum() and symbol not in " \t\"'-.()_"]
     return max(
-        (sign for sign in odd if all(sign in line.strip().strip(sign) for line in lines)),
-        key=lambda sign: sum(line.count(sign) for line in lines),
+        (
+            symbol
+            for symbol in symbols
+            if all(symbol in line.strip().strip(symbol) for line in lines)
+        ),
+        key=lambda symbol: sum(line.count(symbol) for line in lines),
         default=None,
     )

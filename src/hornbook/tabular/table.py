@@ -1,4 +1,4 @@
-"""Tables of text: a header line, and rows that have as many cells."""
+"""Tables of text: a header line, and rows with the same number of cells."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hornbook.errors import DataError, did_you_mean
 from hornbook.tabular.lines import Report, line_ends
 from hornbook.tabular.other_formats import refuse_page
 from hornbook.tabular.rows import Row, Tally, csv_rows
-from hornbook.tabular.separators import find_table_separator, sep_line, sign_of
+from hornbook.tabular.separators import find_table_separator, sep_line, separator_named
 from hornbook.tabular.tsv import is_wrapped, tsv_rows
 
 
@@ -20,16 +20,16 @@ class Table:
     """A table whose header was read.
 
     Attributes:
-        columns: Their names, without blanks around them.
-        rows: All others, one by one; what does not fit was reported.
-        sign: Between cells; None: blanks.
-        line: The number of the header line.
-        tally: What was counted so far.
+        columns: Names of the columns, stripped.
+        rows: The other rows, one by one; those of another width are reported.
+        separator: The character between cells; None for white space.
+        line: Number of the header line.
+        tally: Counts so far.
     """
 
     columns: list[str]
     rows: Iterator[Row]
-    sign: str | None
+    separator: str | None
     line: int
     tally: Tally = field(default_factory=Tally)
 
@@ -46,53 +46,54 @@ def open_table(
     """Reads the header of numbered lines.
 
     Args:
-        lines: With their line ends.
-        name: Of the file.
-        report: Gets the rows that do not fit.
-        columns: Those that must be there.
-        separator: A name or a sign; None: that of a `sep=` line, or the one of tab, comma,
-            semicolon and bar that the header has most of.
-        blanks: Whether blanks separate where no sign does; else there is one column.
+        lines: Numbered lines with their line ends.
+        name: Name of the file.
+        report: Called with the rows of another width.
+        columns: Required columns.
+        separator: A name or a character.  Defaults to that of a `sep=` line, else to the most
+            frequent of tab, comma, semicolon and bar in the header.
+        blanks: Whether white space separates cells if nothing else does; otherwise there is one
+            column.
 
     Raises:
-        DataError: there is no header, or a column is missing or there twice.
-        OptionError: there is no such separator.
+        DataError: there is no header, or a column is missing or occurs twice.
+        OptionError: the separator is unknown.
     """
-    given = None if separator is None else (sign_of(separator),)
+    declared = None if separator is None else (separator_named(separator),)
     lines = line_ends(lines)
     number, line = _first(lines, name)
-    if (said := sep_line(line)) is not None:
-        given = given or (said,)
+    if (excel_separator := sep_line(line)) is not None:
+        declared = declared or (excel_separator,)
         number, line = _first(lines, name)
     refuse_page(line, name)
-    if given:
-        sign = given[0]
+    if declared:
+        character = declared[0]
     else:
-        sign = find_table_separator(line, columns)
-        sign = "," if sign is None and not blanks else sign
-    rows = cell_rows(chain([(number, line)], lines), sign, name, report)
+        character = find_table_separator(line, columns)
+        character = "," if character is None and not blanks else character
+    rows = cell_rows(chain([(number, line)], lines), character, name, report)
     header = next(rows, None)
     if header is None:
         raise DataError(f"{name}:{number}: the header cannot be read.")
-    width, wrapped = len(header.cells), sign == "\t" and is_wrapped(header.cells)
+    width, wrapped = len(header.cells), character == "\t" and is_wrapped(header.cells)
     names = [_name(cell, wrapped) for cell in header.cells]
     _check_names(names, f"{name}:{number}", columns)
-    table = Table(names, iter(()), sign, number)
-    if sign == "\t":
+    table = Table(names, iter(()), character, number)
+    if character == "\t":
         rows = tsv_rows(lines, width, wrapped=wrapped)
     table.rows = table.tally.count(of_width(rows, width, name, report))
     return table
 
 
 def cell_rows(
-    lines: Iterable[tuple[int, str]], sign: str | None, name: str, report: Report
+    lines: Iterable[tuple[int, str]], separator: str | None, name: str, report: Report
 ) -> Iterator[Row]:
-    """The rows of lines by the rules that go with a separator: those of TSV, or of CSV."""
-    return tsv_rows(lines) if sign == "\t" else csv_rows(lines, sign, name, report)
+    """Yields the rows of lines, by the rules of TSV for tabs and of CSV otherwise."""
+    return tsv_rows(lines) if separator == "\t" else csv_rows(lines, separator, name, report)
 
 
 def of_width(rows: Iterable[Row], width: int, name: str, report: Report) -> Iterator[Row]:
-    """The rows with as many cells as the header; others are reported."""
+    """Yields the rows with as many cells as the header, and reports the others."""
     for row in rows:
         if len(row.cells) == width:
             yield row
@@ -102,7 +103,7 @@ def of_width(rows: Iterable[Row], width: int, name: str, report: Report) -> Iter
         shown = repr(shown[:40]) + (" ..." if len(shown) > 40 else "")
         more = ""
         if row.last > row.line:
-            more = f", and goes on to line {row.last} in quotes"
+            more = f", and continues to line {row.last} in quotes"
         report(f"{name}:{row.line}", f"{cells}, but the header has {width}: {shown}{more}")
 
 
@@ -119,10 +120,10 @@ def _name(cell: str, wrapped: bool) -> str:
 
 
 def _check_names(names: Sequence[str], where: str, columns: Sequence[str]) -> None:
-    twice = sorted(name for name, times in Counter(names).items() if times > 1)
-    if twice:
-        shown = ", ".join(map(repr, twice[:5]))
-        raise DataError(f"{where}: the column {shown} is there twice.")
+    duplicates = sorted(name for name, count in Counter(names).items() if count > 1)
+    if duplicates:
+        shown = ", ".join(map(repr, duplicates[:5]))
+        raise DataError(f"{where}: the column {shown} occurs twice.")
     missing = [column for column in columns if column not in names]
     if missing:
         lines = [f"  {column!r}.  {did_you_mean(column, names)}" for column in missing]

@@ -1,9 +1,9 @@
-"""Cells of lines, by the rules of TSV: each line is a row, and a quote is a character.
+"""Splits lines into cells, by the rules of TSV: each line is a row, and a quote is a character.
 
-Excel and pandas write some cells of a TSV in quotes all the same, with the quotes inside doubled.
-Such a cell is known by being so from end to end, and by having a reason: a tab, comma or quote in
-it, or a header or file that is in quotes everywhere.  Only a line that does *not* have the cells
-of the header can be more than that: a tab, or the beginning of a line break, in quotes.
+Excel and pandas nevertheless write some cells of a TSV in quotes, with the quotes inside doubled.
+Such a cell is recognized if it is quoted from end to end for a reason: a tab, comma or quote in
+it, or a header or file that is quoted everywhere.  Only if a line does *not* have as many cells as
+the header can quotes contain a tab or a line break.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _CELL = re.compile(r'"(?:[^"]|"")*"(?=\t|$)|[^\t]*', re.DOTALL)
 def tsv_rows(
     lines: Iterable[tuple[int, str]], width: int | None = None, *, wrapped: bool = False
 ) -> Iterator[Row]:
-    """The rows of numbered lines that are not blank.
+    """Yields the rows of numbered lines, without blank ones.
 
     Args:
-        lines: With their line ends.
-        width: The cells of a row, where a header tells; None where rows differ.
-        wrapped: Whether quotes around a cell are no part of it in any case.
+        lines: Numbered lines with their line ends.
+        width: Cells per row, that of the header; None if rows may differ.
+        wrapped: Whether all quotes around cells are removed.
     """
     source = iter(lines)
-    waiting: deque[tuple[int, str]] = deque()  # read, and not used yet
-    while (numbered := waiting.popleft() if waiting else next(source, None)) is not None:
+    pending: deque[tuple[int, str]] = deque()  # lines that were read ahead
+    while (numbered := pending.popleft() if pending else next(source, None)) is not None:
         number, line = numbered
         if not line.strip():
             continue
@@ -42,30 +42,30 @@ def tsv_rows(
             continue
         last = number
         if len(cells) != width and any(cell.startswith('"') for cell in cells):
-            closed = _cells(bare)
-            if width is None or len(closed) == width:
-                cells = closed
+            quoted_cells = _cells(bare)
+            if width is None or len(quoted_cells) == width:
+                cells = quoted_cells
             elif len(cells) < width and _opens(cells[-1]):
-                taken = [(number, line)]
-                joined = _joined(taken, waiting, source, width)
+                row_lines = [(number, line)]
+                joined = _joined(row_lines, pending, source, width)
                 if joined is not None:
-                    cells, last = joined, taken[-1][0]
+                    cells, last = joined, row_lines[-1][0]
                 else:
-                    waiting.extendleft(reversed(taken[1:]))
+                    pending.extendleft(reversed(row_lines[1:]))
         yield Row(number, [_unwrapped(cell, wrapped) for cell in cells], last)
 
 
 def is_wrapped(cells: Iterable[str]) -> bool:
-    """Whether all cells are in quotes, as some programs write every line."""
+    """Returns whether all cells are in quotes, as some programs write every line."""
     return all(_WRAPPED.fullmatch(cell.strip()) for cell in cells)
 
 
 def _cells(line: str) -> list[str]:
-    """The cells of a line in which a tab may stand in quotes."""
+    """Splits a line in which quotes may contain a tab."""
     cells, at = [], 0
     while True:
         match = _CELL.match(line, at)
-        assert match is not None  # it matches nothing as well
+        assert match is not None  # it also matches the empty string
         cells.append(match.group())
         if match.end() >= len(line):
             return cells
@@ -77,27 +77,27 @@ def _opens(cell: str) -> bool:
 
 
 def _joined(
-    taken: list[tuple[int, str]],
-    waiting: deque[tuple[int, str]],
+    row_lines: list[tuple[int, str]],
+    pending: deque[tuple[int, str]],
     source: Iterator[tuple[int, str]],
     width: int,
 ) -> list[str] | None:
-    """The cells of a line that opens a quote and of those up to the one that closes it.
+    """Returns the cells of a row from a line that opens a quote to the one that closes it.
 
-    Lines between them that are rows by themselves, or a cell count that does not fit in the end,
-    show that the quote was a character: None.
+    Lines between them that are rows by themselves, or a wrong number of cells at the end, show
+    that the quote is an ordinary character: then the result is None.
 
     Args:
-        taken: The line; gets the others.
-        waiting, source: Where these come from.
-        width: The cells of a row.
+        row_lines: The first line; the next ones are appended.
+        pending, source: The next lines.
+        width: Cells per row.
     """
-    text = taken[0][1]
-    while len(taken) < MAX_JOINED and len(text) < MAX_CHARACTERS:
-        numbered = waiting.popleft() if waiting else next(source, None)
+    text = row_lines[0][1]
+    while len(row_lines) < MAX_JOINED and len(text) < MAX_CHARACTERS:
+        numbered = pending.popleft() if pending else next(source, None)
         if numbered is None:
             return None
-        taken.append(numbered)
+        row_lines.append(numbered)
         text += numbered[1]
         cells = _cells(text.rstrip("\r\n"))
         if len(cells) == width and not any(map(_opens, cells)):
@@ -108,7 +108,7 @@ def _joined(
 
 
 def _unwrapped(cell: str, wrapped: bool) -> str:
-    """A cell without the quotes around it, where they are no part of it."""
+    """Returns a cell without the quotes around it, unless they belong to it."""
     bare = cell.strip(" ")
     if len(bare) < 2 or bare[0] != '"' or not _WRAPPED.fullmatch(bare):
         return cell

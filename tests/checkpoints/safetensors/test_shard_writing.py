@@ -19,7 +19,7 @@ def test_a_small_model_is_one_file(tmp_path):
     assert write_shards(tmp_path, TENSORS) == [tmp_path / "model.safetensors"]
 
 
-def test_a_large_model_is_cut_between_neighbours_and_read_as_one(tmp_path):
+def test_a_large_model_is_split_in_order_and_read_as_one(tmp_path):
     index, *files = write_shards(tmp_path, TENSORS, shard_size=24)
     assert [file.name for file in files] == [
         f"model-0000{n}-of-00003.safetensors" for n in (1, 2, 3)

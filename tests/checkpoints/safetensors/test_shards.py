@@ -68,7 +68,7 @@ def test_names_that_are_not_in_their_file_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["../x.safetensors", "/etc/passwd", "", "..", "a\\b", "a\0b"])
-def test_files_elsewhere_are_not_touched(tmp_path, file):
+def test_files_in_other_folders_are_refused(tmp_path, file):
     with pytest.raises(CheckpointError, match="not a file next to it"):
         ShardedCheckpoint(write(tmp_path, {"a": file}))
 

@@ -1,4 +1,4 @@
-"""Our safetensors files against the library's."""
+"""Our safetensors files, compared with the library's."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_we_read_what_the_library_writes(tmp_path):
         assert file.dtype(name) == array.dtype
 
 
-def test_every_tensor_stands_at_a_multiple_of_its_size(tmp_path):
+def test_every_tensor_is_aligned_to_its_item_size(tmp_path):
     path = write_safetensors(tmp_path / "x.safetensors", samples())
     data = path.read_bytes()
     length = int.from_bytes(data[:8], "little")
@@ -76,7 +76,7 @@ def test_every_tensor_stands_at_a_multiple_of_its_size(tmp_path):
         assert (8 + length + header[name]["data_offsets"][0]) % array.dtype.itemsize == 0
 
 
-def test_the_layout_is_hornbooks_own_when_the_file_says_so(tmp_path):
+def test_the_layout_is_hornbooks_own_if_the_metadata_says_so(tmp_path):
     theirs = write_safetensors(tmp_path / "a.safetensors", {})
     ours = write_safetensors(tmp_path / "b.safetensors", {}, metadata={"format": "keras"})
     assert SafetensorsFile(theirs).layout == "huggingface"
@@ -135,19 +135,19 @@ def entry(dtype="F32", shape=(2,), begin=0, end=8):
         ({"a": entry(shape=(1 << 40, 1 << 40, 0), end=0)}, "properly"),
         ({"a": entry(shape=(2.0,))}, "properly"),
         ({"a": [1]}, "properly"),
-        ([1], "not a list of tensors"),
-        (b'{"a": 1, "a": 1}', "stands twice"),
+        ([1], "not a JSON object"),
+        (b'{"a": 1, "a": 1}', "has a name twice"),
         (b"[" * 5000, "."),
         (b"\xff", "decode"),
         (b'{"a": ' + b"9" * 5000 + b"}", "."),
     ],
 )
-def test_headers_that_cannot_be_are_refused(tmp_path, header, reason):
+def test_invalid_headers_are_refused(tmp_path, header, reason):
     with pytest.raises(CheckpointError, match=reason):
         SafetensorsFile(write_raw(tmp_path, header, bytes(8)))
 
 
-def test_a_file_cut_off_anywhere_is_refused(tmp_path):
+def test_a_file_truncated_anywhere_is_refused(tmp_path):
     path = write_safetensors(tmp_path / "x.safetensors", {"a": np.ones((2, 3)), "b": np.ones(1)})
     whole = path.read_bytes()
     for size in range(len(whole)):
@@ -156,7 +156,7 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path):
             SafetensorsFile(path)
 
 
-def test_a_header_length_is_not_believed(tmp_path):
+def test_a_header_longer_than_the_file_is_refused(tmp_path):
     path = tmp_path / "x.safetensors"
     path.write_bytes((1 << 62).to_bytes(8, "little") + b"{}")
     with pytest.raises(CheckpointError, match="header would have 4611686018427387904 bytes"):

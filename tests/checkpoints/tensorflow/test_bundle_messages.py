@@ -1,4 +1,4 @@
-"""Our messages against the ones TensorFlow's own protocol buffers make."""
+"""Our messages, compared with TensorFlow's own protocol buffers."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_type_numbers_are_tensorflows(tensorflow):
     assert dtype_of(bundle_messages.STRING) is None
 
 
-def test_other_types_are_refused_with_those_there_are():
+def test_other_types_are_refused_with_a_list_of_the_supported_ones():
     with pytest.raises(TypeError, match=r"cannot hold datetime64.*float32"):
         type_number_of(np.dtype("datetime64[s]"))
 
@@ -80,8 +80,8 @@ def test_other_types_are_refused_with_those_there_are():
         (b"\x08\x01\x12\x02\x18\x01", "unknown number of axes"),
         (b"\x08\x01\x12\x0d\x12\x0b\x08" + b"\xff" * 9 + b"\x01", "impossible shape"),
         (b"\x08\x01\x12" + bytes([33 * 2]) + b"\x12\x00" * 33, "33 axes"),
-        (b"\x0a\x01x", "bytes where a number"),
-        (b"\x08\x01\x10\x01", "number where bytes"),
+        (b"\x0a\x01x", "bytes in place of a number"),
+        (b"\x08\x01\x10\x01", "number in place of bytes"),
         (b"\x08\x01\x3a\x0d\x0a\x0b\x08" + b"\xff" * 9 + b"\x01", "a part of a variable"),
     ],
 )
@@ -96,7 +96,7 @@ def test_impossible_entries_are_refused(message, reason):
         (b"", "0 data files"),
         (b"\x08\xff\xff\xff\x07", "data files"),
         (b"\x08\x01\x10\x02", "byte order"),
-        (b"\x08\x01\x1a\x02\x10\x09", "newer format"),
+        (b"\x08\x01\x1a\x02\x10\x09", "newer than the supported"),
     ],
 )
 def test_impossible_headers_are_refused(message, reason):
@@ -104,7 +104,7 @@ def test_impossible_headers_are_refused(message, reason):
         decode_header(message)
 
 
-def test_keys_of_parts_sort_as_their_numbers():
+def test_keys_of_parts_sort_like_their_numbers():
     values = [-1, 0, 1, 63, 64, 8191, 8192, 1 << 20, 1 << 34, 1 << 55, 1 << 62, (1 << 63) - 1]
     encoded = [bundle_messages._ordered(value) for value in values]
     assert encoded == sorted(encoded)

@@ -1,4 +1,4 @@
-"""TensorFlow's own reader on what we write."""
+"""Our checkpoints, read by TensorFlow's own reader."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_tensorflow_restores_a_google_bert(tensorflow, tmp_path, google_bert_sha
         np.testing.assert_array_equal(tensor.numpy(), array)
 
 
-def test_arrays_of_any_memory_order_are_written_as_they_read(tmp_path):
+def test_arrays_of_any_memory_order_are_written_by_value(tmp_path):
     array = np.arange(24, dtype="float32").reshape(4, 6)
     tensors = {"turned": array.T, "every other": array[:, ::2], "big": array.astype(">f4")}
     write_tensor_bundle(tmp_path / "x", tensors)
@@ -96,6 +96,6 @@ def test_the_same_tensors_give_the_same_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["", "\0a"])
-def test_names_that_mean_something_else_are_refused(tmp_path, name):
+def test_reserved_names_are_refused(tmp_path, name):
     with pytest.raises(ValueError, match="cannot be called"):
         write_tensor_bundle(tmp_path / "x", {name: np.zeros(1)})

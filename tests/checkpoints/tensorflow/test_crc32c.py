@@ -1,4 +1,4 @@
-"""CRC-32C against its definition: the remainder of a division of polynomials over GF(2)."""
+"""CRC-32C, compared with its definition: the remainder of a polynomial division over GF(2)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ POLYNOMIAL = 0x11EDC6F41
 
 @pytest.fixture(autouse=True, params=["numpy", "google_crc32c"])
 def implementation(request, monkeypatch):
-    """Every test runs with both; the package is optional."""
+    """Runs every test with both; the package is optional."""
     compiled = None
     if request.param != "numpy":
         package = pytest.importorskip(request.param, reason="needs google-crc32c")
@@ -27,14 +27,14 @@ def implementation(request, monkeypatch):
 
 
 def remainder(value: int) -> int:
-    """`value` modulo the polynomial, one bit after another."""
+    """Returns `value` modulo the polynomial, bit by bit."""
     while value.bit_length() > 32:
         value ^= POLYNOMIAL << (value.bit_length() - 33)
     return value
 
 
 def by_definition(data: bytes) -> int:
-    """The checksum as RFC 3720 describes it, with whole numbers as polynomials."""
+    """Returns the checksum as RFC 3720 describes it, with integers as polynomials."""
     reflected = int("".join(f"{octet:08b}"[::-1] for octet in data) or "0", 2)
     start = 0xFFFFFFFF << (8 * len(data))
     result = remainder((reflected << 32) ^ start) ^ 0xFFFFFFFF
@@ -52,7 +52,7 @@ def by_definition(data: bytes) -> int:
         (bytes(range(31, -1, -1)), 0x113FDB5C),
     ],
 )
-def test_the_published_values_come_out(data, expected):
+def test_checksums_equal_the_published_ones(data, expected):
     assert crc32c(data) == expected
     assert by_definition(data) == expected
 
@@ -70,18 +70,18 @@ SPAN, FILLING = 8 * module._SPAN, 8 * module._BATCH * module._BATCHES
     "size",
     [SPAN - 1, SPAN, SPAN + 1, SPAN + 8, SPAN + FILLING - 3, SPAN + FILLING, SPAN + FILLING + 9],
 )
-def test_long_messages_agree_with_the_plain_way(size):
+def test_long_messages_agree_with_the_byte_by_byte_algorithm(size):
     data = np.random.default_rng(size).integers(0, 256, size + 1, dtype=np.uint8)[1:]
     assert crc32c(data) == module._byte_by_byte(data, 0)
 
 
-def test_pieces_give_the_checksum_of_the_whole():
+def test_checksums_of_parts_can_be_chained():
     data = np.random.default_rng(0).integers(0, 256, 700_000, dtype=np.uint8)
     for cut in (0, 1, 5, 300, 54_217, 300_001, 699_999):
         assert crc32c(data[cut:], crc32c(data[:cut])) == crc32c(data)
 
 
-def test_the_sparse_polynomial_is_a_multiple():
+def test_the_sparse_polynomial_is_a_multiple_of_the_crc_polynomial():
     powers = [64 * (module._SPAN - step) for step in module._STEPS] + [64 * module._SPAN]
     assert remainder(sum(1 << power for power in powers)) == 0
 

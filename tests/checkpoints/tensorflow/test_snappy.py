@@ -20,16 +20,16 @@ def samples():
     yield b"\n".join(words)
 
 
-def test_what_the_reference_compressed_comes_back():
+def test_output_of_the_reference_is_decompressed():
     pyarrow = pytest.importorskip("pyarrow")
     codec = pyarrow.Codec("snappy")
     for data in samples():
         assert decompress(codec.compress(data).to_pybytes(), LIMIT) == data
 
 
-def test_each_kind_of_piece_is_understood():
+def test_every_kind_of_element_is_decompressed():
     # literal "abcd"; copy of 4 from 4 back; copy of 3 from 2 back with two bytes for the
-    # distance; copy of 2 from 1 back with four, which repeats what it writes
+    # distance; copy of 2 from 1 back with four, which overlaps its own output
     data = b"\x0d\x0cabcd\x01\x04\x0a\x02\x00\x07\x01\x00\x00\x00"
     assert decompress(data, LIMIT) == b"abcdabcdcdcc" + b"c"
 
@@ -42,12 +42,12 @@ def test_a_bomb_is_refused_before_it_grows():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"\x04\x0cabc", "cut off"),
-        (b"\x04\x01\x04", "before its beginning"),
-        (b"\x08\x00a\x01\x00", "before its beginning"),
-        (b"\x02\x0cabcd", "longer than it says"),
-        (b"\x09\x0cabcd", "shorter than it says"),
-        (b"\x04\x02\x01", "cut off"),
+        (b"\x04\x0cabc", "truncated"),
+        (b"\x04\x01\x04", "before its start"),
+        (b"\x08\x00a\x01\x00", "before its start"),
+        (b"\x02\x0cabcd", "longer than its declared size"),
+        (b"\x09\x0cabcd", "shorter than its declared size"),
+        (b"\x04\x02\x01", "truncated"),
     ],
 )
 def test_damaged_blocks_are_refused(data, message):

@@ -12,12 +12,12 @@ def many_entries(count):
 
 
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 20_000])
-def test_what_was_written_is_read(count):
+def test_reading_returns_the_written_entries(count):
     entries = many_entries(count)
     assert list(read_table(write_table(entries))) == entries
 
 
-def test_large_tables_have_several_blocks_and_share_beginnings():
+def test_large_tables_have_several_blocks_and_share_prefixes():
     entries = many_entries(20_000)
     data = write_table(entries)
     footer = data[-sstable.FOOTER_SIZE :]
@@ -43,7 +43,7 @@ def test_every_bit_of_a_table_counts():
             list(read_table(bytes(damaged)))
 
 
-def test_a_table_cut_off_anywhere_is_refused():
+def test_a_table_truncated_anywhere_is_refused():
     data = write_table(many_entries(5))
     for size in range(len(data)):
         with pytest.raises(ValueError, match=r"."):
@@ -57,8 +57,8 @@ def test_bytes_between_the_blocks_are_refused():
         list(read_table(body + b"x" + footer))
 
 
-def sealed(blocks):
-    """A table of these data blocks, as they are, with checksums that are right."""
+def with_checksums(blocks):
+    """Returns a table of these data blocks with correct checksums."""
     file, index = bytearray(), []
     for number, block in enumerate(blocks):
         index.append((b"%06d" % number, sstable.varint(len(file)) + sstable.varint(len(block))))
@@ -71,12 +71,12 @@ def sealed(blocks):
 RESTARTS = bytes(4) + (1).to_bytes(4, "little")
 
 
-def test_a_key_repeated_without_end_is_refused():
+def test_keys_that_grow_far_beyond_the_file_are_refused():
     # every entry shares 4,000 bytes with the one before it and adds one
     first = b"\x00" + sstable.varint(4000) + b"\x00" + b"k" * 4000
     more = b"".join(sstable.varint(4000) + b"\x01\x00" + bytes([n]) for n in range(1, 255))
-    with pytest.raises(ValueError, match="grow far beyond its size"):
-        list(read_table(sealed([first + more + RESTARTS])))
+    with pytest.raises(ValueError, match="far more memory than its size"):
+        list(read_table(with_checksums([first + more + RESTARTS])))
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,6 @@ def test_a_key_repeated_without_end_is_refused():
         (b"\x09\x00\x00\x00", "too short for its restart points"),
     ],
 )
-def test_blocks_with_right_checksums_and_wrong_contents_are_refused(block, message):
+def test_blocks_with_correct_checksums_and_invalid_contents_are_refused(block, message):
     with pytest.raises(ValueError, match=message):
-        list(read_table(sealed([block])))
+        list(read_table(with_checksums([block])))

@@ -1,4 +1,4 @@
-"""Our reader against what TensorFlow writes."""
+"""Checkpoints that TensorFlow wrote, read by our reader."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DTYPES = [
 
 
 def random_array(random, dtype=None, shape=None):
-    """An array of a random type and shape, scalars and empty ones among them."""
+    """Returns an array of a random type and shape, sometimes a scalar or empty."""
     dtype = np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype or random.choice(DTYPES))
     shape = tuple(random.integers(0, 6, random.integers(0, 5))) if shape is None else shape
     return (100 * random.normal(size=shape)).astype(dtype)
@@ -49,7 +49,7 @@ def save(tensorflow, prefix, tensors, slices=None):
 
 
 def random_partition(random, array):
-    """`array` cut along two axes: TensorFlow's description of each part, and the part."""
+    """Yields TensorFlow's description of each part of `array`, cut along two axes, and the part."""
     cuts = []
     for size in array.shape:
         inner = random.choice(np.arange(1, size), random.integers(0, min(3, size)), replace=False)
@@ -61,7 +61,7 @@ def random_partition(random, array):
             yield f"{sizes} {top},{bottom - top}:{columns}", array[top:bottom, left:right]
 
 
-def test_random_checkpoints_of_tensorflow_are_read_as_tensorflow_reads_them(tensorflow, tmp_path):
+def test_random_checkpoints_are_read_as_tensorflow_reads_them(tensorflow, tmp_path):
     for seed in range(120):
         random = np.random.default_rng(seed)
         expected = {f"layer_{n}/{seed}": random_array(random) for n in range(random.integers(1, 9))}
@@ -73,11 +73,11 @@ def test_random_checkpoints_of_tensorflow_are_read_as_tensorflow_reads_them(tens
         num_shards = random.integers(1, 4)
         prefixes = []
         for shard in range(num_shards):
-            mine = tensors[shard::num_shards]
-            if mine:
+            part = tensors[shard::num_shards]
+            if part:
                 prefixes.append(str(tmp_path / f"{seed}-{shard}"))
-                pairs = [(name, array) for name, array, _ in mine]
-                save(tensorflow, prefixes[-1], pairs, [place for *_, place in mine])
+                pairs = [(name, array) for name, array, _ in part]
+                save(tensorflow, prefixes[-1], pairs, [place for *_, place in part])
         merged = str(tmp_path / f"model.ckpt-{seed}")
         tensorflow.raw_ops.MergeV2Checkpoints(
             checkpoint_prefixes=prefixes, destination_prefix=merged
@@ -134,7 +134,7 @@ def test_a_compressed_index_is_read_as_tensorflow_reads_it(tensorflow, tmp_path,
         assert same(theirs.get_tensor(name), array)
 
 
-def test_numbers_with_their_bytes_the_other_way_round_are_turned(tensorflow, tmp_path):
+def test_big_endian_numbers_are_converted(tensorflow, tmp_path):
     random = np.random.default_rng(0)
     arrays = {name: random_array(random, name, (3, 4)) for name in DTYPES}
     data, entries = b"", {b"": encode_header(Header(1, big_endian=True))}
@@ -155,7 +155,7 @@ def test_numbers_with_their_bytes_the_other_way_round_are_turned(tensorflow, tmp
     assert same(theirs.get_tensor("float32"), arrays["float32"])
 
 
-def test_a_checkpoint_of_python_objects_lists_its_names_and_refuses_strings(tensorflow, tmp_path):
+def test_an_object_based_checkpoint_lists_its_names_and_refuses_strings(tensorflow, tmp_path):
     graph = tensorflow.train.Checkpoint(weight=tensorflow.Variable([1.0, 2.0]))
     bundle = TensorBundle(graph.write(str(tmp_path / "objects")))
     assert bundle.layout == "keras"
@@ -183,18 +183,18 @@ def small_bundle(folder):
 def test_every_flipped_bit_of_index_and_data_is_noticed(tmp_path):
     prefix = small_bundle(tmp_path)
     for path in TensorBundle(prefix).files:
-        sound = path.read_bytes()
-        for position in range(8 * len(sound)):
-            damaged = bytearray(sound)
+        valid = path.read_bytes()
+        for position in range(8 * len(valid)):
+            damaged = bytearray(valid)
             damaged[position // 8] ^= 1 << position % 8
             path.write_bytes(damaged)
             with pytest.raises(CheckpointError):
                 TensorBundle(prefix).verify()
-        path.write_bytes(sound)
+        path.write_bytes(valid)
     TensorBundle(prefix).verify()
 
 
-def test_reading_a_damaged_tensor_names_it_and_its_place(tmp_path):
+def test_reading_a_damaged_tensor_names_it_and_its_bytes(tmp_path):
     prefix = small_bundle(tmp_path)
     data = prefix.with_name("small.data-00000-of-00001")
     octets = bytearray(data.read_bytes())
@@ -209,15 +209,15 @@ def test_reading_a_damaged_tensor_names_it_and_its_place(tmp_path):
         bundle.verify()
 
 
-def test_files_cut_off_are_refused_before_anything_is_read(tmp_path):
+def test_truncated_files_are_refused_before_anything_is_read(tmp_path):
     prefix = small_bundle(tmp_path)
     for path in TensorBundle(prefix).files:
-        sound = path.read_bytes()
-        for size in range(len(sound)):
-            path.write_bytes(sound[:size])
+        valid = path.read_bytes()
+        for size in range(len(valid)):
+            path.write_bytes(valid[:size])
             with pytest.raises(CheckpointError, match=r"again"):
                 TensorBundle(prefix)
-        path.write_bytes(sound)
+        path.write_bytes(valid)
 
 
 def test_missing_data_files_are_all_named(tmp_path):
@@ -235,7 +235,7 @@ def test_an_unknown_name_suggests_the_nearest(tmp_path):
 
 
 def bundle_of(folder, entries, data=bytes(64), header=None):
-    """A bundle with entries as given, right or wrong, under right checksums of the index."""
+    """Writes a bundle with these entries, valid or not, with correct checksums of the index."""
     messages = {b"": encode_header(header or Header())}
     for key, entry in entries.items():
         messages[key] = encode_entry(entry)
@@ -249,7 +249,7 @@ def key(part):
 
 
 LEFT, RIGHT = ((0, -1), (0, 2)), ((0, -1), (2, 2))
-PIECE = Entry(1, (2, 2), 0, 0, 16, mask(crc32c(bytes(16))))
+PART = Entry(1, (2, 2), 0, 0, 16, mask(crc32c(bytes(16))))
 
 
 @pytest.mark.parametrize(
@@ -258,17 +258,17 @@ PIECE = Entry(1, (2, 2), 0, 0, 16, mask(crc32c(bytes(16))))
         ({b"v": Entry(1, (2,), 0, 60, 8, 0)}, "bytes 60 to 68"),
         ({b"v": Entry(1, (2,), 1, 0, 8, 0)}, "data file 1 of 1"),
         ({b"v": Entry(1, (3,), 0, 0, 8, 0)}, "8 bytes for the shape"),
-        ({b"v": Entry(1, (2, 4), 0, 0, 0, 0, (LEFT, RIGHT)), key(LEFT): PIECE}, "is missing"),
-        ({b"v": Entry(1, (2, 4), 0, 0, 0, 0, (LEFT,)), key(LEFT): PIECE}, "do not make up"),
-        ({b"v": Entry(1, (2, 4), 0, 0, 0, 0, (LEFT, LEFT)), key(LEFT): PIECE}, "overlap"),
-        ({b"v": Entry(1, (2, 3), 0, 0, 0, 0, (RIGHT,)), key(RIGHT): PIECE}, "reaches beyond"),
-        ({b"v": Entry(1, (3, 4), 0, 0, 0, 0, (LEFT,)), key(LEFT): PIECE}, "another shape"),
-        ({b"v": Entry(2, (2, 2), 0, 0, 0, 0, (LEFT,)), key(LEFT): PIECE}, "another type"),
-        ({b"v": Entry(1, (2,), 0, 0, 0, 0, (LEFT,)), key(LEFT): PIECE}, "axes"),
-        ({b"v": Entry(1, (2, 4), 0, 0, 8, 0, (LEFT,)), key(LEFT): PIECE}, "data of its own"),
+        ({b"v": Entry(1, (2, 4), 0, 0, 0, 0, (LEFT, RIGHT)), key(LEFT): PART}, "is missing"),
+        ({b"v": Entry(1, (2, 4), 0, 0, 0, 0, (LEFT,)), key(LEFT): PART}, "do not cover"),
+        ({b"v": Entry(1, (2, 4), 0, 0, 0, 0, (LEFT, LEFT)), key(LEFT): PART}, "overlap"),
+        ({b"v": Entry(1, (2, 3), 0, 0, 0, 0, (RIGHT,)), key(RIGHT): PART}, "exceeds the variable"),
+        ({b"v": Entry(1, (3, 4), 0, 0, 0, 0, (LEFT,)), key(LEFT): PART}, "another shape"),
+        ({b"v": Entry(2, (2, 2), 0, 0, 0, 0, (LEFT,)), key(LEFT): PART}, "another type"),
+        ({b"v": Entry(1, (2,), 0, 0, 0, 0, (LEFT,)), key(LEFT): PART}, "axes"),
+        ({b"v": Entry(1, (2, 4), 0, 0, 8, 0, (LEFT,)), key(LEFT): PART}, "data of its own"),
         ({b"v": Entry(1, (1 << 20, 1 << 20), 0, 0, 0, 0, (LEFT,))}, "larger than the data"),
     ],
 )
-def test_places_that_cannot_be_are_refused(tmp_path, entries, reason):
+def test_invalid_entries_are_refused(tmp_path, entries, reason):
     with pytest.raises(CheckpointError, match=reason):
         TensorBundle(bundle_of(tmp_path, entries))

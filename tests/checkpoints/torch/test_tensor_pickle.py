@@ -1,4 +1,4 @@
-"""Pickles that hold tensors are understood; those that ask for anything else are refused."""
+"""Pickles of tensors are read; those that refer to anything else are refused."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from hornbook.checkpoints.torch.tensor_pickle import Storage, StoredTensor, read
 
 
 class FloatStorage:
-    """Takes torch's place in a pickle made here."""
+    """Replaces torch's class in a pickle."""
 
 
 FloatStorage.__module__ = "torch"
 
 
 class Pickler(pickle._Pickler):
-    """Writes the names of torch without having it."""
+    """Writes torch's names without torch."""
 
     def persistent_id(self, value):
         return ("storage", FloatStorage, *value[1:]) if type(value) is Stored else None
@@ -42,7 +42,7 @@ class Stored(tuple):
 
 
 def rebuild():
-    """Takes the place of torch's function of that name."""
+    """Replaces torch's function of that name."""
 
 
 class Tensor:
@@ -65,7 +65,7 @@ def tensor(key="0", count=6, offset=0, shape=(2, 3), strides=(3, 1)):
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-def test_a_dict_of_tensors_is_understood(protocol):
+def test_a_dict_of_tensors_is_read(protocol):
     table = collections.OrderedDict(a=tensor(), b=tensor("1", 9, 4, (5,), (1,)), note="x", step=3)
     table._metadata = collections.OrderedDict(version=1)
     assert read_tensor_pickle(pickled(table, protocol)) == {
@@ -83,13 +83,13 @@ class Evil:
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_nothing_is_run(tmp_path, protocol):
+def test_nothing_is_executed(tmp_path, protocol):
     marker = tmp_path / "ran"
     data = pickle.dumps({"a": Evil(os.mkdir, str(marker))}, protocol)
     with pytest.raises(ValueError, match=r"posix\.mkdir|nt\.mkdir|instruction"):
         read_tensor_pickle(data)
     assert not marker.exists()
-    pickle.loads(data)  # the trap is real
+    pickle.loads(data)  # the pickle does execute code
     assert marker.exists()
 
 
@@ -99,21 +99,21 @@ def test_nothing_is_run(tmp_path, protocol):
         (b"cos\nsystem\n(S'true'\ntR.", "os.system"),
         (b"\x80\x04\x8c\x08builtins\x8c\x04eval\x93\x8c\x011\x85R.", "builtins.eval"),
         (b"ctorch.nn.modules.linear\nLinear\n.", "torch.nn.modules.linear.Linear"),
-        (b"ccollections\nOrderedDict.__init__.__globals__\n.", "asks for collections.Ordered"),
+        (b"ccollections\nOrderedDict.__init__.__globals__\n.", "refers to collections.Ordered"),
         (b"(S'true'\nios\nsystem\n.", "instruction"),
         (b"(ccollections\nOrderedDict\no.", "instruction OBJ"),
         (b"\x80\x02ccollections\nOrderedDict\n)\x81.", "instruction NEWOBJ"),
         (b"\x80\x04\x82\x01.", "instruction EXT1"),
         (b"Pstorage\n.", "instruction PERSID"),
-        (b"ccollections\nOrderedDict\n(K\x01tR.", "builds no tensor"),
-        (b"ctorch\nFloatStorage\n)R.", "builds no tensor"),
-        (b"K\x01}b.", "int where a dict"),
+        (b"ccollections\nOrderedDict\n(K\x01tR.", "does not create a tensor"),
+        (b"ctorch\nFloatStorage\n)R.", "does not create a tensor"),
+        (b"K\x01}b.", "int in place of a dict"),
         (b"}(K\x01K\x02K\x03u.", "has no value"),
         (b"}(}K\x02u.", "not a string"),
-        (b"h\x00.", "not there"),
-        (b"u.", "mark that is not there"),
+        (b"h\x00.", "value that does not exist"),
+        (b"u.", "mark that does not exist"),
         (b"(K\x01\x85.", "dict of tensors"),
-        (b"(\x85.", "more values than there are"),
+        (b"(\x85.", "more values from the stack than there are"),
         (b"K\x01.", "dict of tensors"),
         (b"}", "."),
         (b"", "."),
@@ -126,7 +126,7 @@ def test_programs_for_anything_else_are_refused(program, reason):
         read_tensor_pickle(program)
 
 
-def test_far_places_in_the_memo_cost_nothing():
+def test_large_memo_indices_need_no_memory():
     tracemalloc.start()
     assert read_tensor_pickle(b"}r\xff\xff\xff\x7f.") == {}
     _, peak = tracemalloc.get_traced_memory()
@@ -134,13 +134,13 @@ def test_far_places_in_the_memo_cost_nothing():
     assert peak < 100_000
 
 
-def test_depth_does_not_overflow_the_stack():
+def test_nesting_does_not_overflow_the_stack():
     depth = 200_000
     assert read_tensor_pickle(b"}\x8c\x01a)" + b"\x85" * depth + b"s.") == {}
     with pytest.raises(ValueError, match="not a string"):
         read_tensor_pickle(b"})" + b"\x85" * depth + b"K\x01s.")
 
 
-def test_an_endless_program_is_given_up():
+def test_an_endless_program_is_refused():
     with pytest.raises(ValueError, match="too many instructions"):
         read_tensor_pickle(b"N" * 1_000_001 + b".")

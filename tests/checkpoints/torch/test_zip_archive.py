@@ -1,4 +1,4 @@
-"""Files that `torch.save` wrote, read without torch, against torch."""
+"""Files that `torch.save` wrote, read without torch and compared with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DTYPES = ["float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "
 
 @pytest.fixture
 def state(torch):
-    """A state dict with everything that may come up: views, scalars, empty ones, parameters."""
+    """Returns a state dict with views, scalars, empty tensors, parameters, and all types."""
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.BatchNorm1d(5))
     state = model.state_dict()
@@ -50,10 +50,10 @@ def test_every_flipped_bit_of_the_numbers_is_noticed(torch, tmp_path):
     torch.save({"a": torch.arange(5.0), "b": torch.arange(3)}, path)
     file = TorchFile(path)
     start = {key: file._start_of(f"data/{key}") for key in ("0", "1")}
-    sound = path.read_bytes()
+    valid = path.read_bytes()
     for begin, size, name in ((start["0"], 20, "a"), (start["1"], 24, "b")):
         for position in range(8 * begin, 8 * (begin + size)):
-            damaged = bytearray(sound)
+            damaged = bytearray(valid)
             damaged[position // 8] ^= 1 << position % 8
             path.write_bytes(damaged)
             with pytest.raises(CheckpointError, match=f"checksums of these are wrong:\n  {name}"):
@@ -63,7 +63,7 @@ def test_every_flipped_bit_of_the_numbers_is_noticed(torch, tmp_path):
     assert TorchFile(path).read("a").tolist() == [0, 1, 2, 3, 4]
 
 
-def test_the_format_before_zip_is_refused_with_the_way_out(torch, state, tmp_path):
+def test_the_format_before_zip_is_refused_with_a_way_to_convert_it(torch, state, tmp_path):
     torch.save(state, tmp_path / "old.bin", _use_new_zipfile_serialization=False)
     with pytest.raises(CheckpointError, match=r"before version 1\.6.*\n.*\n.*weights_only=True"):
         TorchFile(tmp_path / "old.bin")
@@ -71,18 +71,18 @@ def test_the_format_before_zip_is_refused_with_the_way_out(torch, state, tmp_pat
 
 def test_a_pickled_model_is_refused_by_name(torch, tmp_path):
     torch.save(torch.nn.Linear(2, 2), tmp_path / "model.bin")
-    with pytest.raises(CheckpointError, match=r"asks for torch\.nn\.modules\.linear\.Linear"):
+    with pytest.raises(CheckpointError, match=r"refers to torch\.nn\.modules\.linear\.Linear"):
         TorchFile(tmp_path / "model.bin")
 
 
 def test_a_tensor_of_one_number_repeated_is_refused(torch, tmp_path):
     torch.save({"a": torch.zeros(1).expand(1 << 40)}, tmp_path / "x.bin")
-    with pytest.raises(CheckpointError, match="reaches beyond its storage"):
+    with pytest.raises(CheckpointError, match="exceeds its storage"):
         TorchFile(tmp_path / "x.bin")
 
 
 def rewritten(torch, path, change=lambda data: data, compression=zipfile.ZIP_STORED, **tensors):
-    """A saved file, its archive written anew with another pickle or compression."""
+    """Saves a file, and rewrites its archive with another pickle or compression."""
     torch.save({"a": torch.arange(6.0)} | tensors, path)
     with zipfile.ZipFile(path) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
@@ -92,11 +92,11 @@ def rewritten(torch, path, change=lambda data: data, compression=zipfile.ZIP_STO
     return path
 
 
-def test_an_archive_written_by_others_is_read(torch, tmp_path):
+def test_a_rewritten_archive_is_read(torch, tmp_path):
     assert TorchFile(rewritten(torch, tmp_path / "x.bin")).read("a").sum() == 15
 
 
-def test_numbers_with_their_bytes_the_other_way_round_are_turned(torch, tmp_path):
+def test_big_endian_numbers_are_converted(torch, tmp_path):
     path = tmp_path / "x.bin"
     torch.save({"a": torch.arange(6.0)}, path)
     with zipfile.ZipFile(path) as archive:
@@ -111,7 +111,7 @@ def test_numbers_with_their_bytes_the_other_way_round_are_turned(torch, tmp_path
     np.testing.assert_array_equal(TorchFile(path).read("a"), np.arange(6, dtype="float32"))
 
 
-def test_compressed_archives_are_refused_unread(torch, tmp_path):
+def test_compressed_archives_are_refused(torch, tmp_path):
     path = rewritten(torch, tmp_path / "x.bin", compression=zipfile.ZIP_DEFLATED)
     with pytest.raises(CheckpointError, match="compressed or encrypted"):
         TorchFile(path)
@@ -120,11 +120,11 @@ def test_compressed_archives_are_refused_unread(torch, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        (b"K\x00K\x06\x85", b"K\x00K\x07\x85", "reaches beyond its storage"),
-        (b"K\x00K\x06\x85", b"K\x01K\x06\x85", "reaches beyond its storage"),
+        (b"K\x00K\x06\x85", b"K\x00K\x07\x85", "exceeds its storage"),
+        (b"K\x00K\x06\x85", b"K\x01K\x06\x85", "exceeds its storage"),
         (b"cpuq\x06K\x06", b"cpuq\x06K\x07", "has 24 bytes, not 7 numbers"),
         (b"FloatStorage", b"DoubleStorage", "has 24 bytes, not 6 numbers"),
-        (b"FloatStorage", b"QInt8Storage", "asks for torch.QInt8Storage"),
+        (b"FloatStorage", b"QInt8Storage", "torch.QInt8Storage"),
     ],
 )
 def test_tensors_that_do_not_fit_their_storage_are_refused(torch, tmp_path, old, new, reason):
@@ -136,7 +136,7 @@ def test_tensors_that_do_not_fit_their_storage_are_refused(torch, tmp_path, old,
         TorchFile(rewritten(torch, tmp_path / "x.bin", change))
 
 
-def test_a_file_cut_off_anywhere_is_refused(torch, tmp_path):
+def test_a_file_truncated_anywhere_is_refused(torch, tmp_path):
     path = tmp_path / "x.bin"
     torch.save({"a": torch.arange(6.0)}, path)
     whole = path.read_bytes()

@@ -231,7 +231,7 @@ def test_the_report_is_one_page_with_charts_and_sentences(shop, tmp_path, capsys
         (SHOP, ["--max-length", "0"], "--max-length is 0; it must be an integer of at least 1"),
         (SHOP, ["--contains", "brad"], "Did you mean 'bread'?"),
         ("a,b\n1,x\nnan,y\n", ["--table"], "Column 'a' has 1 missing values (rows 2)"),
-        ("a,a\n1,0\n", ["--table"], "file.csv:1: the column 'a' is there twice"),
+        ("a,a\n1,0\n", ["--table"], "file.csv:1: the column 'a' occurs twice"),
         ("a,b\n", ["--table"], "no rows"),
         ("order,product\n1,a\n2,b\n", ["--basket", "ordr", "--item", "product"], "'order'"),
         ("order,product\n1,a\n2\n", ["--table"], "file.csv:3: 1 cell, but the header has 2"),

@@ -56,11 +56,11 @@ def test_a_missing_column_is_answered_with_the_nearest(tmp_path):
     [
         ("", "is empty"),
         ("\n \n", "is empty"),
-        ("a,b,a\n1,2,3\n", ":1: the column 'a' is there twice"),
+        ("a,b,a\n1,2,3\n", ":1: the column 'a' occurs twice"),
         ("a,b\n1,2\n1\n1,2,3\n", "2 problems"),
         ("a,b\n1,2\n\n1\n", ":4: 1 cell, but the header has 2: '1'"),
-        ('a,b\n"1" x,2\n', ":2: line 2: 'x,2' behind a quote that closes a cell"),
-        ('a,b\n1,2\n3,"4\n5,6\n', ":3: a quote opens a cell here and is not closed"),
+        ('a,b\n"1" x,2\n', ":2: line 2: 'x,2' after a quote that closes a cell"),
+        ('a,b\n1,2\n3,"4\n5,6\n', ":3: a quote opens a cell here and is never closed"),
         ("a,b\n1,\x002\n", ":2: has NUL bytes"),
     ],
 )

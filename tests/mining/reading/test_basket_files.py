@@ -109,7 +109,7 @@ def test_repetitions_are_dropped_and_noted(tmp_path):
 
 
 def test_a_quote_that_is_never_closed_is_named_by_line(tmp_path):
-    with pytest.raises(DataError, match=":2: a quote opens a cell here and is not closed"):
+    with pytest.raises(DataError, match=":2: a quote opens a cell here and is never closed"):
         read_baskets(write(tmp_path, 'a,b\n"a,c\nb,c\n'))
 
 

@@ -155,7 +155,7 @@ def test_rows_of_several_lines_are_counted_in_a_note(tmp_path):
         ("a,b\n", {"header": "maybe"}, "Unknown header 'maybe'"),
         ("a,b\n", {"first_field": "x"}, "Unknown first_field 'x'"),
         ("a,b\n", {"encoding": "klingon"}, "Unknown encoding 'klingon'"),
-        ('a,b\n"c" d,e\n', {}, ":2: line 2: 'd,e' behind a quote"),
+        ('a,b\n"c" d,e\n', {}, ":2: line 2: 'd,e' after a quote"),
     ],
 )
 def test_invalid_input_is_one_message(tmp_path, text, options, message):

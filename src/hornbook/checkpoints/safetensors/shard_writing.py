@@ -1,4 +1,4 @@
-"""Writing a large model as Hugging Face does: several files, and an index of the names."""
+"""Writes a large model in Hugging Face's layout: several files, and an index of the names."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ def write_shards(
     """Writes `model.safetensors`, or numbered files and `model.safetensors.index.json`.
 
     Args:
-        folder: Where to.
-        tensors: See `write_safetensors`.  Neighbours stay together.
-        shard_size: Bytes of the tensors in a file at most; a tensor that is larger than that
-            has a file of its own.
+        folder: The folder to write into.
+        tensors: See `write_safetensors`.  Their order is kept.
+        shard_size: Maximum size of the tensors per file, in bytes; a larger tensor gets a file
+            of its own.
 
     Returns:
-        The paths of all files, the index first when there is one.
+        The paths of all files, first the index if there is one.
 
     Raises:
-        HornbookError: the disk is full, or the place may not be written to.
+        HornbookError: the disk is full, or the folder may not be written to.
     """
     folder = Path(folder)
     sizes = {name: math.prod(t.shape) * np.dtype(t.dtype).itemsize for name, t in tensors.items()}
     shards: list[dict[str, Any]] = [{}]
-    filled = 0
+    size = 0
     for name, tensor in tensors.items():
-        if shards[-1] and filled + sizes[name] > shard_size:
+        if shards[-1] and size + sizes[name] > shard_size:
             shards.append({})
-            filled = 0
+            size = 0
         shards[-1][name] = tensor
-        filled += sizes[name]
+        size += sizes[name]
     if len(shards) == 1:
         return [write_safetensors(folder / "model.safetensors", tensors)]
     files = [

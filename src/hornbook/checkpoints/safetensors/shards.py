@@ -14,17 +14,17 @@ from hornbook.checkpoints.torch.zip_archive import TorchFile
 from hornbook.errors import CheckpointError, did_you_mean
 from hornbook.files import bounded_text
 
-_LARGEST_INDEX = 16_000_000
+_MAXIMUM_INDEX = 16_000_000  # bytes
 
 
 class ShardedCheckpoint:
-    """The tensors of the files that an index names.
+    """The tensors of the files in an index.
 
     Args:
         index_path: `model.safetensors.index.json` or `pytorch_model.bin.index.json`.
 
     Raises:
-        CheckpointError: a file is missing or damaged, or does not hold what the index says.
+        CheckpointError: a file is missing or damaged, or lacks a tensor of the index.
     """
 
     def __init__(self, index_path: str | Path):
@@ -43,13 +43,13 @@ class ShardedCheckpoint:
         self._files: dict[str, TorchFile | SafetensorsFile] = {
             name: open_file(folder / name) for name in names
         }
-        there = {name: set(file.names()) for name, file in self._files.items()}
-        absent = [tensor for tensor, file in file_of.items() if tensor not in there[file]]
-        if absent:
+        stored = {name: set(file.names()) for name, file in self._files.items()}
+        missing = [tensor for tensor, file in file_of.items() if tensor not in stored[file]]
+        if missing:
             raise CheckpointError(
-                f"{self.index_path} names {len(absent)} tensors that are not in their files:\n"
-                + "\n".join(f"  {tensor} in {file_of[tensor]}" for tensor in absent[:20])
-                + "\nThe files are not of one checkpoint: get them again."
+                f"{self.index_path} names {len(missing)} tensors that are not in their files:\n"
+                + "\n".join(f"  {tensor} in {file_of[tensor]}" for tensor in missing[:20])
+                + "\nThe files belong to different checkpoints: get them again."
             )
         self._file_of = file_of
 
@@ -64,19 +64,19 @@ class ShardedCheckpoint:
         return [self.index_path, *(file.path for file in self._files.values())]
 
     def names(self) -> list[str]:
-        """The names of all tensors, sorted."""
+        """Returns the names of all tensors, sorted."""
         return sorted(self._file_of)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor."""
+        """Returns the shape of a tensor."""
         return self._file(name).shape(name)
 
     def dtype(self, name: str) -> np.dtype:
-        """The type of a tensor; `object` for one that NumPy does not have."""
+        """Returns the type of a tensor; `object` for one that NumPy does not have."""
         return self._file(name).dtype(name)
 
     def unreadable_types(self) -> dict[str, int]:
-        """The types that NumPy does not have, and how many tensors are of each."""
+        """Returns the types that NumPy does not have, with their numbers of tensors."""
         types: dict[str, int] = {}
         for file in self._files.values():
             if isinstance(file, SafetensorsFile):
@@ -85,11 +85,11 @@ class ShardedCheckpoint:
         return types
 
     def read(self, name: str) -> np.ndarray:
-        """Reads one tensor.  CheckpointError when it is damaged."""
+        """Reads one tensor.  Raises CheckpointError if it is damaged."""
         return self._file(name).read(name)
 
     def verify(self, names: Iterable[str] | None = None) -> None:
-        """Checks what checksums there are of these tensors, or of all, file by file."""
+        """Verifies the checksums of these tensors, or of all, file by file."""
         tensors_of: dict[str, list[str]] = {}
         for tensor in self.names() if names is None else names:
             self._file(tensor)
@@ -108,7 +108,7 @@ class ShardedCheckpoint:
     def _read_index(self) -> dict[str, str]:
         refuse_placeholder(self.index_path)
         try:
-            index = bounded_text(self.index_path, _LARGEST_INDEX, CheckpointError)
+            index = bounded_text(self.index_path, _MAXIMUM_INDEX, CheckpointError)
             file_of: dict[str, str] = json.loads(index)["weight_map"]
             if not all(type(file) is str for file in file_of.values()):
                 raise ValueError
@@ -116,7 +116,7 @@ class ShardedCheckpoint:
             raise CheckpointError(f"Cannot read {self.index_path}: {error.strerror}.") from None
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise CheckpointError(
-                f"{self.index_path} is damaged: it has no table from names to files.\n"
+                f"{self.index_path} is damaged: it has no weight_map from names to files.\n"
                 "Get the file again."
             ) from None
         for file in file_of.values():

@@ -1,8 +1,8 @@
-"""One `.safetensors` file: a JSON header that says where each tensor is, and the tensors.
+"""One `.safetensors` file: a JSON header with the location of each tensor, and the tensors.
 
-The header is read here rather than by the library so that every size in it is held against
+It is read here rather than by the library so that every size in the header is checked against
 the file before anything is allocated, and so that one tensor is in memory at a time: the
-library maps the whole file for reading and wants all arrays at once for writing.
+library maps the whole file for reading and needs all arrays at once for writing.
 
 Reference: https://github.com/huggingface/safetensors#format
 """
@@ -24,8 +24,8 @@ from hornbook.checkpoints.placeholders import refuse_placeholder
 from hornbook.errors import CheckpointError, did_you_mean
 from hornbook.files import atomic_file
 
-_LARGEST_HEADER = 16_000_000  # bytes; 100 describe a tensor
-_LARGEST_RANK = 32
+_MAXIMUM_HEADER = 16_000_000  # bytes; about 100 per tensor
+_MAXIMUM_RANK = 32
 _TYPES = {
     "BOOL": "bool",
     "U8": "uint8",
@@ -45,7 +45,7 @@ _CODES = {name: code for code, name in _TYPES.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Location:
     code: str
     shape: tuple[int, ...]
     begin: int
@@ -56,7 +56,7 @@ class SafetensorsFile:
     """The tensors of one safetensors file.
 
     Raises:
-        CheckpointError: the file is missing, cut off, or its header is damaged.
+        CheckpointError: the file is missing or truncated, or its header is damaged.
     """
 
     def __init__(self, path: str | Path):
@@ -69,94 +69,95 @@ class SafetensorsFile:
             if size < 8:
                 raise ValueError("it has less than 8 bytes")
             length = int.from_bytes(read_range(self.path, 0, 8).tobytes(), "little")
-            if length > min(size - 8, _LARGEST_HEADER):
+            if length > min(size - 8, _MAXIMUM_HEADER):
                 raise ValueError(f"its header would have {length} bytes")
             header = read_range(self.path, 8, length).tobytes()
             self._start = 8 + length
-            self._places = self._read_header(header, size - self._start)
+            self._locations = self._read_header(header, size - self._start)
         except (ValueError, RecursionError) as error:
             reason = str(error) if isinstance(error, ValueError) else "its header is nested"
             raise CheckpointError(
-                f"{self.path} is not a sound safetensors file: {reason}.\n"
+                f"{self.path} is not a valid safetensors file: {reason}.\n"
                 "It was damaged, or not copied or downloaded completely: get it again."
             ) from None
 
     @property
     def layout(self) -> str:
-        """`"keras"` when the file says it was written with hornbook's own names."""
+        """`"keras"` if the metadata says that it has hornbook's own names, else `"huggingface"`."""
         return "keras" if self.metadata.get("format") == "keras" else "huggingface"
 
     def names(self) -> list[str]:
-        """The names of all tensors, sorted."""
-        return sorted(self._places)
+        """Returns the names of all tensors, sorted."""
+        return sorted(self._locations)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor."""
-        return self._place(name).shape
+        """Returns the shape of a tensor."""
+        return self._location(name).shape
 
     def dtype(self, name: str) -> np.dtype:
-        """The type of a tensor; `object` for one that NumPy does not have."""
-        code = self._place(name).code
+        """Returns the type of a tensor; `object` for one that NumPy does not have."""
+        code = self._location(name).code
         return numpy_dtype(_TYPES[code]) if code in _TYPES else np.dtype(object)
 
     def unreadable_types(self) -> dict[str, int]:
-        """The types that NumPy does not have, and how many tensors are of each."""
-        codes = [place.code for place in self._places.values() if place.code not in _TYPES]
+        """Returns the types that NumPy does not have, with their numbers of tensors."""
+        codes = [each.code for each in self._locations.values() if each.code not in _TYPES]
         return {code: codes.count(code) for code in set(codes)}
 
     def read(self, name: str) -> np.ndarray:
         """Reads one tensor.
 
         Raises:
-            CheckpointError: it is of a type that NumPy does not have, or the file has
-                become shorter.
+            CheckpointError: it has a type that NumPy does not have, or the file was truncated.
         """
-        place = self._place(name)
-        if place.code not in _TYPES:
+        location = self._location(name)
+        if location.code not in _TYPES:
             raise CheckpointError(
-                f"{name!r} in {self.path} is of type {place.code}. {did_you_mean('', _TYPES)}"
+                f"{name!r} in {self.path} is of type {location.code}. {did_you_mean('', _TYPES)}"
             )
-        octets = read_range(self.path, self._start + place.begin, place.end - place.begin)
-        dtype = numpy_dtype(_TYPES[place.code])
-        return octets.view(dtype.newbyteorder("<")).astype(dtype, copy=False).reshape(place.shape)
+        size = location.end - location.begin
+        octets = read_range(self.path, self._start + location.begin, size)
+        dtype = numpy_dtype(_TYPES[location.code])
+        numbers = octets.view(dtype.newbyteorder("<")).astype(dtype, copy=False)
+        return numbers.reshape(location.shape)
 
     def verify(self, names: Iterable[str] | None = None) -> None:
-        """The format has no checksums: a manifest next to the file may have one."""
+        """Does nothing: the format has no checksums, but a manifest of the folder may."""
 
-    def _place(self, name: str) -> _Place:
+    def _location(self, name: str) -> _Location:
         try:
-            return self._places[name]
+            return self._locations[name]
         except KeyError:
             raise KeyError(
-                f"{self.path} has no {name!r}. {did_you_mean(name, self._places)}"
+                f"{self.path} has no {name!r}. {did_you_mean(name, self._locations)}"
             ) from None
 
-    def _read_header(self, header: bytes, available: int) -> dict[str, _Place]:
-        entries = json.loads(header.decode(), object_pairs_hook=_without_repetition)
+    def _read_header(self, header: bytes, available: int) -> dict[str, _Location]:
+        entries = json.loads(header.decode(), object_pairs_hook=_without_duplicates)
         if not isinstance(entries, dict):
-            raise ValueError("its header is not a list of tensors")
+            raise ValueError("its header is not a JSON object")
         metadata = entries.pop("__metadata__", {})
         if isinstance(metadata, dict):
             self.metadata = {str(key): str(value) for key, value in metadata.items()}
-        places = {name: _as_place(name, entry) for name, entry in entries.items()}
+        locations = {name: _as_location(name, entry) for name, entry in entries.items()}
         end = 0
-        for place in sorted(places.values(), key=lambda place: (place.begin, place.end)):
-            if place.begin != end:
+        for location in sorted(locations.values(), key=lambda each: (each.begin, each.end)):
+            if location.begin != end:
                 raise ValueError(f"its tensors overlap or leave a gap at byte {end}")
-            end = place.end
+            end = location.end
         if end != available:
             raise ValueError(f"its tensors need {end} bytes and it has {available} for them")
-        return places
+        return locations
 
 
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise ValueError("a name stands twice in its header")
+        raise ValueError("its header has a name twice")
     return result
 
 
-def _as_place(name: str, entry: Any) -> _Place:
+def _as_location(name: str, entry: Any) -> _Location:
     shape = entry.get("shape") if isinstance(entry, dict) else None
     offsets = entry.get("data_offsets") if isinstance(entry, dict) else None
     if not (
@@ -164,18 +165,19 @@ def _as_place(name: str, entry: Any) -> _Place:
         and isinstance(offsets, list)
         and isinstance(entry.get("dtype"), str)
         and len(offsets) == 2
-        and len(shape) <= _LARGEST_RANK
+        and len(shape) <= _MAXIMUM_RANK
         and all(type(number) is int and 0 <= number < 1 << 60 for number in (*shape, *offsets))
         and math.prod(max(size, 1) for size in shape) < 1 << 60
         and offsets[0] <= offsets[1]
     ):
         raise ValueError(f"its header does not describe the tensor {name!r} properly")
-    place = _Place(entry["dtype"], tuple(shape), *offsets)
-    if place.code in _TYPES:
-        size = math.prod(shape) * numpy_dtype(_TYPES[place.code]).itemsize
-        if size != place.end - place.begin:
-            raise ValueError(f"{name!r} has {place.end - place.begin} bytes instead of {size}")
-    return place
+    location = _Location(entry["dtype"], tuple(shape), *offsets)
+    if location.code in _TYPES:
+        size = math.prod(shape) * numpy_dtype(_TYPES[location.code]).itemsize
+        if size != location.end - location.begin:
+            stored = location.end - location.begin
+            raise ValueError(f"{name!r} has {stored} bytes instead of {size}")
+    return location
 
 
 def write_safetensors(
@@ -189,13 +191,13 @@ def write_safetensors(
     Args:
         path: The file to write or replace.
         tensors: Name to array, or to anything with `shape` and `dtype` that `numpy.asarray`
-            turns into one (it is asked for one at a time).
-        metadata: What the header says about the file.  By default `{"format": "pt"}`,
-            without which transformers does not open it.
+            converts to one, one at a time.
+        metadata: Metadata of the header.  Defaults to `{"format": "pt"}`, without which
+            transformers does not load the file.
 
     Raises:
         TypeError: the format has no such number type.
-        HornbookError: the disk is full, or the place may not be written to.
+        HornbookError: the disk is full, or the file may not be written.
     """
     path = Path(path)
     dtypes = {name: np.dtype(tensor.dtype) for name, tensor in tensors.items()}
@@ -203,7 +205,7 @@ def write_safetensors(
         if dtype.name not in _CODES:
             known = ", ".join(_CODES)
             raise TypeError(f"{name!r}: a safetensors file cannot hold {dtype.name}, only {known}")
-    # Wide numbers first, so that each stands at a multiple of its size.
+    # the widest types first, so that every number is aligned to its size
     order = sorted(tensors, key=lambda name: (-dtypes[name].itemsize, name))
     header: dict[str, Any] = {"__metadata__": dict(metadata or {"format": "pt"})}
     end = 0

@@ -1,4 +1,4 @@
-"""The messages in the index of a TensorFlow checkpoint: its header and one entry a tensor.
+"""The messages in the index of a TensorFlow checkpoint: its header and one entry per tensor.
 
 Reference: tensorflow/core/protobuf/tensor_bundle.proto, tensorflow/core/framework/types.proto,
 tensor_shape.proto and tensor_slice.proto; tensorflow/core/lib/strings/ordered_code.cc.
@@ -17,8 +17,8 @@ from hornbook.files import protobuf
 
 HEADER_KEY = b""
 STRING = 7  # TensorFlow's number for tensors of strings
-_LARGEST_RANK = 32
-_LARGEST_SIZE = 1 << 60
+_MAXIMUM_RANK = 32
+_MAXIMUM_SIZE = 1 << 60
 _OUR_VERSION = 1
 _NUMBER_OF_TYPE = {
     "float32": 1,
@@ -42,7 +42,7 @@ _TYPE_OF_NUMBER = {number: name for name, number in _NUMBER_OF_TYPE.items()}
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """How many data files there are, and in which order the bytes of a number stand."""
+    """The number of data files, and the byte order of their numbers."""
 
     num_shards: int = 1
     big_endian: bool = False
@@ -50,10 +50,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a tensor is and what it looks like.
+    """Type, shape and location of a tensor.
 
-    `slices` is not empty for a variable stored in parts: then each of them has an entry of
-    its own, and this one has no data.  A slice is a begin and a length for each axis.
+    `slices` is not empty for a variable stored in parts: then each part has an entry of its own,
+    and this one has no data.  A slice is a begin and a length per axis.
     """
 
     type_number: int
@@ -66,16 +66,16 @@ class Entry:
 
 
 def dtype_of(type_number: int) -> np.dtype | None:
-    """The NumPy type for one of TensorFlow's, or None when there is none (strings, handles)."""
+    """Returns the NumPy type for one of TensorFlow's; None if there is none (strings, handles)."""
     name = _TYPE_OF_NUMBER.get(type_number)
     return None if name is None else numpy_dtype(name)
 
 
 def type_number_of(dtype: np.dtype) -> int:
-    """TensorFlow's number for a NumPy type.
+    """Returns TensorFlow's number for a NumPy type.
 
     Raises:
-        TypeError: it has none.
+        TypeError: TensorFlow has no such type.
     """
     try:
         return _NUMBER_OF_TYPE[dtype.name]
@@ -88,7 +88,7 @@ def decode_header(message: bytes) -> Header:
     """Reads a BundleHeaderProto.
 
     Raises:
-        ValueError: it is damaged or of a version not known here.
+        ValueError: it is damaged or of an unknown version.
     """
     num_shards, endianness = 0, 0
     for number, value in protobuf.fields(message):
@@ -99,9 +99,9 @@ def decode_header(message: bytes) -> Header:
         elif number == 3:
             version = dict(protobuf.fields(_bytes(value)))
             if _number(version.get(2, 0)) > _OUR_VERSION:
-                raise ValueError("it was written for a newer format than is known here")
+                raise ValueError("its format is newer than the supported one")
     if not 0 < num_shards <= 10_000:
-        raise ValueError(f"it speaks of {num_shards} data files")
+        raise ValueError(f"it names {num_shards} data files")
     if endianness not in (0, 1):
         raise ValueError(f"the byte order {endianness} is unknown")
     return Header(num_shards, endianness == 1)
@@ -136,7 +136,7 @@ def decode_entry(message: bytes) -> Entry:
     if numbers[1] == 0:
         raise ValueError("a tensor has no type")
     if min(numbers.values()) < 0:
-        raise ValueError("a place or size is negative")
+        raise ValueError("an offset or size is negative")
     return Entry(numbers[1], shape, numbers[3], numbers[4], numbers[5], numbers[6], tuple(slices))
 
 
@@ -159,7 +159,7 @@ def encode_entry(entry: Entry) -> bytes:
 
 
 def slice_key(name: str, part: tuple[tuple[int, int], ...]) -> bytes:
-    """The key of one part of a variable: sorts before every name, since it begins with 0."""
+    """Returns the key of one part of a variable; it starts with 0 and sorts before every name."""
     escaped = name.encode().replace(b"\xff", b"\xff\0").replace(b"\0", b"\0\xff")
     numbers = b"".join(_ordered(begin) + _ordered(length) for begin, length in part)
     rank = bytes([1, len(part)]) if part else b"\0"
@@ -167,8 +167,8 @@ def slice_key(name: str, part: tuple[tuple[int, int], ...]) -> bytes:
 
 
 def _ordered(value: int) -> bytes:
-    """A signed number as bytes that sort like it: the first 1 bits say how many there are."""
-    if value == -1:  # the length that stands for the whole axis
+    """Encodes a signed number as bytes of the same order; leading 1 bits count the bytes."""
+    if value == -1:  # the length that means the whole axis
         return b"\x7f"
     count = value.bit_length() // 7 + 1
     marker = ((1 << count) - 1) << (7 * count)
@@ -183,9 +183,9 @@ def _decode_shape(message: bytes) -> tuple[int, ...]:
             shape.append(_number(sizes.get(1, 0)))
         elif number == 3 and value:
             raise ValueError("a tensor has an unknown number of axes")
-    if len(shape) > _LARGEST_RANK:
-        raise ValueError(f"a tensor has {len(shape)} axes; the limit is {_LARGEST_RANK}")
-    if any(size < 0 for size in shape) or math.prod(max(s, 1) for s in shape) > _LARGEST_SIZE:
+    if len(shape) > _MAXIMUM_RANK:
+        raise ValueError(f"a tensor has {len(shape)} axes; the limit is {_MAXIMUM_RANK}")
+    if any(size < 0 for size in shape) or math.prod(max(s, 1) for s in shape) > _MAXIMUM_SIZE:
         raise ValueError(f"a tensor has the impossible shape {tuple(shape)}")
     return tuple(shape)
 
@@ -196,7 +196,7 @@ def _decode_slice(message: bytes) -> Iterator[tuple[int, int]]:
             extent = dict(protobuf.fields(_bytes(value)))
             begin, length = _number(extent.get(1, 0)), _number(extent.get(2, -1))
             if begin < 0 or length < -1:
-                raise ValueError(f"a part of a variable begins at {begin} and has length {length}")
+                raise ValueError(f"a part of a variable starts at {begin} and has length {length}")
             yield begin, length
 
 
@@ -209,11 +209,11 @@ def _encode_extent(begin: int, length: int) -> bytes:
 
 def _number(value: int | bytes) -> int:
     if isinstance(value, bytes):
-        raise ValueError("there are bytes where a number should be")
+        raise ValueError("it has bytes in place of a number")
     return protobuf.signed(value)
 
 
 def _bytes(value: int | bytes) -> bytes:
     if isinstance(value, int):
-        raise ValueError("there is a number where bytes should be")
+        raise ValueError("it has a number in place of bytes")
     return value

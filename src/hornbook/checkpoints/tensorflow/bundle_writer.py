@@ -1,4 +1,4 @@
-"""Writing a checkpoint that TensorFlow reads: one index file, one data file."""
+"""Writes a checkpoint that TensorFlow reads: one index file, one data file."""
 
 from __future__ import annotations
 
@@ -25,21 +25,20 @@ from hornbook.files import atomic_file
 def write_tensor_bundle(prefix: str | Path, tensors: Mapping[str, Any]) -> list[Path]:
     """Writes `PREFIX.index` and `PREFIX.data-00000-of-00001`.
 
-    Each file appears whole or not at all, the index last: a new checkpoint is there only
-    when it is complete.  When an old one of the same name is replaced, a kill between the
-    two leaves a pair that does not fit together, which the checksums tell on reading.
+    Each file is written atomically, the index last, so a new checkpoint exists only when it is
+    complete.  When an old one of the same name is replaced, a kill between the two leaves files
+    that do not match; reading then fails, because of the checksums.
 
     Args:
         prefix: The path without `.index`.
-        tensors: Name to array, or to anything `numpy.asarray` turns into one (it is asked
-            for one at a time).
+        tensors: Name to array, or to anything `numpy.asarray` converts to one, one at a time.
 
     Returns:
         The paths of the two files.
 
     Raises:
         TypeError: TensorFlow has no such type.
-        HornbookError: the disk is full, or the place may not be written to.
+        HornbookError: the disk is full, or the folder may not be written to.
     """
     prefix = Path(prefix)
     index_path = prefix.with_name(prefix.name + ".index")
@@ -56,7 +55,7 @@ def write_tensor_bundle(prefix: str | Path, tensors: Mapping[str, Any]) -> list[
 
 
 def _append(file: IO[bytes], array: np.ndarray) -> Entry:
-    """Writes an array at the end of the data file and describes its place."""
+    """Appends an array to the data file and returns its entry."""
     type_number = type_number_of(array.dtype)
     little = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
     octets = little.reshape(-1).view(np.uint8)

@@ -1,19 +1,19 @@
-"""CRC-32C, the checksum of TensorFlow's files, at gigabytes a second.
+"""CRC-32C, the checksum of TensorFlow's files, at gigabytes per second.
 
-The package google-crc32c computes it where it is installed; this is how NumPy does it.
+The package google-crc32c computes it if it is installed; this is how NumPy does it.
 The checksum of a message is the message, read as a polynomial over GF(2), modulo
 `P = 0x11EDC6F41` (bits reflected).  Read the message as 64-bit words and let `y` stand for a
 shift by one word.  `P` divides the sparse polynomial
 
     y^6777 + y^484 + y^100 + 1                                  (y = x^64)
 
-so a word may be erased when it is added (XOR) to the words 6293, 6677 and 6777 places
-after it: the remainder stays the same.  6293 words are erased by three vector XORs, until
-6777 are left.  Those are halved again and again: the first half, multiplied by its distance
-modulo P through tables, is added to the second.
+so a word may be erased if it is added (XOR) to the words 6293, 6677 and 6777 positions after it:
+the remainder stays the same.  Three vector XORs erase 6293 words at a time, until 6777 are left.
+Those are halved repeatedly: the first half, multiplied by its distance modulo P with tables, is
+added to the second.
 
 References: RFC 3720 appendix B.4 (the checksum and its test values); Kadatch and Jenkins,
-"Everything we know about CRC but afraid to forget" (multiplying through tables).
+"Everything we know about CRC but afraid to forget" (multiplication with tables).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ import numpy as np
 _POLYNOMIAL = 0x82F63B78  # reflected: the lowest bit is the highest power
 _SPAN = 6777  # words; the exponents of the sparse multiple of P above
 _STEPS = (6777 - 484, 6777 - 100, 6777)
-_BATCH = _STEPS[0]  # words that can be erased at once: no later one is touched before its turn
-_BATCHES = 8  # erased per filling of the buffer, which then is still small enough for the cache
+_BATCH = _STEPS[0]  # words that can be erased at once, because they do not change each other
+_BATCHES = 8  # erased per refill of the buffer, so that it fits the CPU cache
 _MASK_DELTA = 0xA282EAD8
 
 
@@ -51,7 +51,7 @@ def _compiled() -> Callable[[int, np.ndarray], int] | None:
     """`google_crc32c.extend`, if the package is installed with its C library."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # without its C library, it says that it is slow
+            warnings.simplefilter("ignore")  # it warns that it is slow without its C library
             package = importlib.import_module("google_crc32c")
     except ImportError:
         return None
@@ -62,7 +62,7 @@ def _in_numpy(octets: np.ndarray, previous: int) -> int:
     if len(octets) < 256:
         return _byte_by_byte(octets, previous)
     words = (len(octets) + 7) // 8
-    padding = 8 * words - len(octets)  # zeros in front change nothing when the register is zero
+    padding = 8 * words - len(octets)  # leading zeros change nothing while the register is zero
     if words <= _SPAN:
         rest = np.zeros(8 * words, np.uint8)
         rest[padding:] = octets
@@ -72,21 +72,21 @@ def _in_numpy(octets: np.ndarray, previous: int) -> int:
 
 
 def mask(crc: int) -> int:
-    """`crc` as TensorFlow stores it: rotated and shifted, lest it be summed as data."""
+    """Returns `crc` as TensorFlow stores it: masked, as CRCs of data with CRCs in it are weak."""
     return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
 
 
 def _start(octets: np.ndarray, position: int, previous: int) -> None:
-    """Puts the register's first value into the first four bytes, where it has its effect."""
+    """Applies the register's initial value, which only affects the first four bytes."""
     first = np.frombuffer((previous ^ 0xFFFFFFFF).to_bytes(4, "little"), np.uint8)
     octets[position : position + 4] ^= first
 
 
 def _erase(octets: np.ndarray, words: int, padding: int, previous: int) -> np.ndarray:
-    """The last `_SPAN` words, after all before them were added to later ones; as bytes."""
+    """Adds all words but the last `_SPAN` to later ones; returns the latter as bytes."""
     buffer = np.zeros(_SPAN + _BATCH * _BATCHES, np.uint64)
     as_bytes = buffer.view(np.uint8)
-    # The first filling takes the words that do not make a full one.
+    # the first refill is the partial one
     filled = (words - _SPAN) % (_BATCH * _BATCHES)
     position = 8 * (_SPAN + filled) - padding
     as_bytes[padding : padding + position] = octets[:position]
@@ -94,10 +94,10 @@ def _erase(octets: np.ndarray, words: int, padding: int, previous: int) -> np.nd
     while True:
         for begin in range(0, filled, _BATCH):
             end = min(begin + _BATCH, filled)
-            erased = buffer[begin:end]
+            words_to_erase = buffer[begin:end]
             for step in _STEPS:
                 later = buffer[begin + step : end + step]
-                np.bitwise_xor(later, erased, out=later)
+                np.bitwise_xor(later, words_to_erase, out=later)
         buffer[:_SPAN] = buffer[filled : filled + _SPAN].copy()
         if position == len(octets):
             return as_bytes[: 8 * _SPAN]
@@ -107,7 +107,7 @@ def _erase(octets: np.ndarray, words: int, padding: int, previous: int) -> np.nd
 
 
 def _by_halves(octets: np.ndarray) -> int:
-    """The register after all of `octets` (a multiple of 4), from zero."""
+    """Returns the register after `octets` (a multiple of 4 bytes), starting from zero."""
     words = octets.view("<u4")
     size = 1 << (len(words) - 1).bit_length()
     values = np.zeros(size, "<u4")
@@ -117,13 +117,13 @@ def _by_halves(octets: np.ndarray) -> int:
         first, values = values[:size].view(np.uint8).reshape(size, 4), values[size:]
         for place, table in enumerate(_multiplication(size.bit_length() - 1)):
             values ^= table[first[:, place]]
-    # What is left stands in front of the register: four more zero bytes push it through.
+    # four zero bytes shift the remaining word through the register
     return _byte_by_byte(np.zeros(4, np.uint8), int(values[0]) ^ 0xFFFFFFFF) ^ 0xFFFFFFFF
 
 
 @functools.cache
 def _multiplication(power: int) -> np.ndarray:
-    """Tables for the product with `x^(32 * 2^power)`: `(4, 256)`, one for each byte of a word."""
+    """Returns tables of products with `x^(32 * 2^power)`: `(4, 256)`, one per byte of a word."""
     if power == 0:
         values = [
             _byte_by_byte(np.zeros(4, np.uint8), (1 << bit) ^ 0xFFFFFFFF) ^ 0xFFFFFFFF
@@ -142,9 +142,9 @@ def _multiplication(power: int) -> np.ndarray:
             )
     tables = np.zeros((4, 256), np.uint32)
     for place in range(4):
-        for bit in range(8):  # an index with this bit set: the one without it, plus its column
-            known = tables[place, : 1 << bit]
-            tables[place, 1 << bit : 2 << bit] = known ^ columns[8 * place + bit]
+        for bit in range(8):  # entries with this bit: those without it, plus the bit's column
+            lower = tables[place, : 1 << bit]
+            tables[place, 1 << bit : 2 << bit] = lower ^ columns[8 * place + bit]
     return tables
 
 

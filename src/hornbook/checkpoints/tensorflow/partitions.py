@@ -1,4 +1,4 @@
-"""Variables that a TensorFlow checkpoint holds in parts (partitioned variables)."""
+"""Partitioned variables: those that a TensorFlow checkpoint stores in parts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from hornbook.checkpoints.tensorflow.bundle_messages import Entry, dtype_of, slice_key
 
-_MOST_PARTS = 10_000  # each is held against each other
+_MAXIMUM_PARTS = 10_000  # each is compared with each other
 
 
-def place_of(part: tuple[tuple[int, int], ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Where in a variable of this shape a part belongs; a negative length is the whole axis."""
+def slices_of(part: tuple[tuple[int, int], ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Returns the slices of a part in a variable; a negative length means the whole axis."""
     return tuple(
         slice(begin, begin + length) if length >= 0 else slice(0, size)
         for (begin, length), size in zip(part, shape, strict=True)
@@ -21,12 +21,12 @@ def place_of(part: tuple[tuple[int, int], ...], shape: tuple[int, ...]) -> tuple
 
 
 def problem_of_parts(key: bytes, entries: Mapping[bytes, Entry], available: int) -> str | None:
-    """What is wrong with the parts of a variable, if it has any.
+    """Returns what is wrong with the parts of a variable, if anything.
 
     Args:
         key: The variable's key in `entries`.
-        entries: The whole index.
-        available: The size of the data files in bytes.
+        entries: All entries of the index.
+        available: Total size of the data files, in bytes.
     """
     entry = entries[key]
     if not entry.slices:
@@ -36,12 +36,12 @@ def problem_of_parts(key: bytes, entries: Mapping[bytes, Entry], available: int)
     dtype = dtype_of(entry.type_number)
     if dtype and math.prod(entry.shape) * dtype.itemsize > available:
         return "it is larger than the data files"
-    if len(entry.slices) > _MOST_PARTS:
-        return f"it has {len(entry.slices)} parts; the limit is {_MOST_PARTS}"
+    if len(entry.slices) > _MAXIMUM_PARTS:
+        return f"it has {len(entry.slices)} parts; the limit is {_MAXIMUM_PARTS}"
     boxes = []
     for part in entry.slices:
         if len(part) != len(entry.shape):
-            return f"a part has {len(part)} axes of {len(entry.shape)}"
+            return f"a part has {len(part)} axes instead of {len(entry.shape)}"
         stored = entries.get(slice_key(key.decode(), part))
         if stored is None:
             return "a part is missing"
@@ -50,23 +50,23 @@ def problem_of_parts(key: bytes, entries: Mapping[bytes, Entry], available: int)
             for (begin, length), size in zip(part, entry.shape, strict=True)
         ]
         if any(not 0 <= a <= b <= size for (a, b), size in zip(box, entry.shape, strict=True)):
-            return "a part reaches beyond the variable"
+            return "a part exceeds the variable"
         if stored.slices or stored.type_number != entry.type_number:
-            return "a part is of another type"
+            return "a part has another type"
         if stored.shape != tuple(b - a for a, b in box):
-            return "a part has another shape than its place"
+            return "a part has another shape than its slices"
         boxes.append(box)
     return _problem_of_cover(boxes, entry.shape)
 
 
 def _problem_of_cover(boxes: list[list[tuple[int, int]]], shape: tuple[int, ...]) -> str | None:
-    """Whether `boxes`, all inside `shape`, cover it exactly once."""
+    """Returns a problem unless `boxes`, all inside `shape`, cover it exactly once."""
     if sum(math.prod(b - a for a, b in box) for box in boxes) != math.prod(shape):
-        return "its parts do not make up the whole variable"
+        return "its parts do not cover the whole variable"
     corners = np.array(boxes, np.int64).reshape(len(boxes), len(shape), 2)
-    for number in range(len(boxes) - 1):
-        begin = np.maximum(corners[number, :, 0], corners[number + 1 :, :, 0])
-        end = np.minimum(corners[number, :, 1], corners[number + 1 :, :, 1])
+    for index in range(len(boxes) - 1):
+        begin = np.maximum(corners[index, :, 0], corners[index + 1 :, :, 0])
+        end = np.minimum(corners[index, :, 1], corners[index + 1 :, :, 1])
         if (begin < end).all(axis=1).any():
             return "its parts overlap"
     return None

@@ -1,4 +1,4 @@
-"""Snappy decompression: some TensorFlow index files are compressed with it.
+"""Snappy decompression, for TensorFlow's index files.
 
 Reference: https://github.com/google/snappy/blob/main/format_description.txt
 """
@@ -9,11 +9,11 @@ from hornbook.files.protobuf import read_varint
 
 
 def decompress(data: bytes, limit: int) -> bytes:
-    """The bytes that `data` stands for.
+    """Decompresses a block.
 
     Args:
         data: One compressed block.
-        limit: The most bytes the result may have.
+        limit: Maximum size of the result, in bytes.
 
     Raises:
         ValueError: the block is damaged, or is larger than `limit` when decompressed.
@@ -34,7 +34,7 @@ def decompress(data: bytes, limit: int) -> bytes:
             length += 1
             result += _take(data, position, length)
             position += length
-        else:  # a copy of earlier output: a length and how far back it begins
+        else:  # a copy of earlier output: its length, and its distance from the end
             extra = (0, 1, 2, 4)[tag & 3]
             distance = int.from_bytes(_take(data, position, extra), "little")
             position += extra
@@ -44,19 +44,19 @@ def decompress(data: bytes, limit: int) -> bytes:
             else:
                 length = (tag >> 2) + 1
             if not 0 < distance <= len(result):
-                raise ValueError("a compressed block refers to bytes before its beginning")
+                raise ValueError("a compressed block refers to bytes before its start")
             begin = len(result) - distance
             repeated = bytes(result[begin : begin + length])
-            # A copy may reach into what it is writing: then it repeats.
+            # a copy may overlap its own output, which it then repeats
             result += (repeated * (length // len(repeated) + 1))[:length]
         if len(result) > size:
-            raise ValueError("a compressed block is longer than it says")
+            raise ValueError("a compressed block is longer than its declared size")
     if len(result) != size:
-        raise ValueError("a compressed block is shorter than it says")
+        raise ValueError("a compressed block is shorter than its declared size")
     return bytes(result)
 
 
 def _take(data: bytes, position: int, size: int) -> bytes:
     if size > len(data) - position:
-        raise ValueError("a compressed block is cut off")
+        raise ValueError("a compressed block is truncated")
     return data[position : position + size]

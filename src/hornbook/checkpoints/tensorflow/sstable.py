@@ -1,10 +1,10 @@
-"""Sorted string tables: the file format of LevelDB, in which TensorFlow keeps its indexes.
+"""Sorted string tables: LevelDB's file format, which TensorFlow uses for its index files.
 
-A table is a row of blocks, each followed by a byte for its compression and a checksum:
-data blocks with the keys and values, a block about the file (empty here), and an index
-block with the place of each data block.  The last 48 bytes say where the latter two are.
+A table is a sequence of blocks, each followed by a byte for its compression and a checksum:
+data blocks with keys and values, a metadata block (empty here), and an index block with the
+location of each data block.  The last 48 bytes locate the latter two.
 
-A key is stored as the length of what it shares with the key before it, and the rest.
+A key is stored as the length of the prefix that it shares with the key before it, and the rest.
 
 Reference: https://github.com/google/leveldb/blob/main/doc/table_format.md
 """
@@ -22,48 +22,46 @@ FOOTER_SIZE = 48
 _TRAILER_SIZE = 5  # compression, checksum
 _PLAIN, _SNAPPY = 0, 1
 _RESTART_INTERVAL = 16  # every 16th key is stored whole
-_BLOCK_SIZE = 256 * 1024  # as TensorFlow has it
-_LARGEST_KEY = 4096
-_LARGEST_GROWTH = 16  # keys, or decompressed blocks, against the file
+_BLOCK_SIZE = 256 * 1024  # TensorFlow's
+_MAXIMUM_KEY = 4096  # bytes
+_MAXIMUM_GROWTH = 16  # of keys or decompressed blocks, relative to the file
 
 
 def read_table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Each key and value, in order.
+    """Yields each key and value, in order.
 
     Raises:
-        ValueError: the table is damaged.  Every byte of it is covered by a checksum or
-            checked itself.
+        ValueError: the table is damaged.  Every byte is covered by a checksum or checked itself.
     """
     if len(data) < FOOTER_SIZE or data[-8:] != MAGIC:
-        raise ValueError("it does not end as an index file does: it is cut off or something else")
+        raise ValueError("it does not end like an index file: it is truncated or another file")
     footer = data[-FOOTER_SIZE:-8]
-    about, position = _handle(footer, 0)
+    metadata, position = _handle(footer, 0)
     index, _ = _handle(footer, position)
-    # No checksum covers these bytes: they must be exactly what these numbers are written as.
-    if footer != _footer(*about, *index):
+    # no checksum covers the footer, so its encoding must be the canonical one
+    if footer != _footer(*metadata, *index):
         raise ValueError("its last 48 bytes are damaged")
-    budget = _Budget(_LARGEST_GROWTH * len(data) + 65536)
+    budget = _Budget(_MAXIMUM_GROWTH * len(data) + 65536)
     end = 0
     last_key = None
     for _, handle in _entries(_block(data, *index, budget), budget):
         offset, size = _whole_handle(handle)
         if offset != end:
-            raise ValueError(f"the block at byte {offset} should begin at byte {end}")
+            raise ValueError(f"the block at byte {offset} should start at byte {end}")
         end = offset + size + _TRAILER_SIZE
         for key, value in _entries(_block(data, offset, size, budget), budget):
             if last_key is not None and key <= last_key:
                 raise ValueError("its keys are not in order")
             last_key = key
             yield key, value
-    for _ in _entries(_block(data, *about, budget), budget):
-        pass  # nothing in it is needed, but it must be sound
-    expected = sorted([about, index])
-    for offset, size in expected:
+    for _ in _entries(_block(data, *metadata, budget), budget):
+        pass  # its contents are not needed, but it must not be damaged
+    for offset, size in sorted([metadata, index]):
         if offset != end:
-            raise ValueError(f"the block at byte {offset} should begin at byte {end}")
+            raise ValueError(f"the block at byte {offset} should start at byte {end}")
         end = offset + size + _TRAILER_SIZE
     if end != len(data) - FOOTER_SIZE:
-        raise ValueError("there are bytes in it that belong to no block")
+        raise ValueError("it has bytes that belong to no block")
 
 
 def _footer(*numbers: int) -> bytes:
@@ -71,7 +69,7 @@ def _footer(*numbers: int) -> bytes:
 
 
 class _Budget:
-    """What may still be allocated, so that a small file cannot ask for much memory."""
+    """The memory that may still be allocated, so that a small file cannot demand a lot."""
 
     def __init__(self, size: int):
         self.left = size
@@ -79,7 +77,7 @@ class _Budget:
     def spend(self, size: int) -> None:
         self.left -= size
         if self.left < 0:
-            raise ValueError("it would grow far beyond its size when read")
+            raise ValueError("it would need far more memory than its size")
 
 
 def _handle(data: bytes, position: int) -> tuple[tuple[int, int], int]:
@@ -91,15 +89,15 @@ def _handle(data: bytes, position: int) -> tuple[tuple[int, int], int]:
 def _whole_handle(data: bytes) -> tuple[int, int]:
     handle, position = _handle(data, 0)
     if position != len(data):
-        raise ValueError("the place of a block is damaged")
+        raise ValueError("the location of a block is damaged")
     return handle
 
 
 def _block(data: bytes, offset: int, size: int, budget: _Budget) -> bytes:
-    """The checked, decompressed contents of a block."""
+    """Returns the verified, decompressed contents of a block."""
     end = offset + size + _TRAILER_SIZE
     if end > len(data) - FOOTER_SIZE:
-        raise ValueError(f"the block at byte {offset} reaches beyond the file: it is cut off")
+        raise ValueError(f"the block at byte {offset} exceeds the file, which is truncated")
     stored = int.from_bytes(data[end - 4 : end], "little")
     if mask(crc32c(data[offset : end - 4])) != stored:
         raise ValueError(f"the checksum of the block at byte {offset} is wrong")
@@ -116,7 +114,7 @@ def _entries(block: bytes, budget: _Budget) -> Iterator[tuple[bytes, bytes]]:
     if len(block) < 4:
         raise ValueError("a block is too short")
     restarts = int.from_bytes(block[-4:], "little")
-    end = len(block) - 4 - 4 * restarts  # the restart points are for searching: not needed here
+    end = len(block) - 4 - 4 * restarts  # restart points serve binary search, not needed here
     if end < 0:
         raise ValueError("a block is too short for its restart points")
     position = 0
@@ -127,8 +125,8 @@ def _entries(block: bytes, budget: _Budget) -> Iterator[tuple[bytes, bytes]]:
         size, position = read_varint(block, position)
         if shared > len(key) or rest + size > end - position:
             raise ValueError("an entry does not fit its block")
-        if shared + rest > _LARGEST_KEY:
-            raise ValueError(f"a key has {shared + rest} bytes; the limit is {_LARGEST_KEY}")
+        if shared + rest > _MAXIMUM_KEY:
+            raise ValueError(f"a key has {shared + rest} bytes; the limit is {_MAXIMUM_KEY}")
         budget.spend(shared + rest)
         key = key[:shared] + block[position : position + rest]
         position += rest
@@ -137,36 +135,36 @@ def _entries(block: bytes, budget: _Budget) -> Iterator[tuple[bytes, bytes]]:
 
 
 def write_table(entries: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """A table of `entries`, whose keys must be distinct and in order; not compressed."""
+    """Returns an uncompressed table of `entries`, whose keys must be distinct and sorted."""
     file = bytearray()
     index: list[tuple[bytes, bytes]] = []
-    waiting: list[tuple[bytes, bytes]] = []
-    waiting_size = 0
+    pending: list[tuple[bytes, bytes]] = []
+    pending_size = 0
 
     def flush() -> None:
-        nonlocal waiting, waiting_size
-        # Any key from this block's last up to the next block's first would do.
-        index.append((waiting[-1][0], _append_block(file, waiting)))
-        waiting, waiting_size = [], 0
+        nonlocal pending, pending_size
+        # any key from this block's last up to the next block's first would do
+        index.append((pending[-1][0], _append_block(file, pending)))
+        pending, pending_size = [], 0
 
     previous = None
     for key, value in entries:
         if previous is not None and key <= previous:
             raise ValueError(f"{key!r} does not come after {previous!r}")
         previous = key
-        waiting.append((key, value))
-        waiting_size += len(key) + len(value)
-        if waiting_size >= _BLOCK_SIZE:
+        pending.append((key, value))
+        pending_size += len(key) + len(value)
+        if pending_size >= _BLOCK_SIZE:
             flush()
-    if waiting:
+    if pending:
         flush()
-    about = _append_block(file, [])
-    places = about + _append_block(file, index)
-    return bytes(file) + places.ljust(FOOTER_SIZE - len(MAGIC), b"\0") + MAGIC
+    metadata = _append_block(file, [])
+    handles = metadata + _append_block(file, index)
+    return bytes(file) + handles.ljust(FOOTER_SIZE - len(MAGIC), b"\0") + MAGIC
 
 
 def _append_block(file: bytearray, entries: list[tuple[bytes, bytes]]) -> bytes:
-    """Appends a block and returns its place."""
+    """Appends a block and returns its handle: offset and size."""
     block = bytearray()
     restarts = []
     previous = b""
@@ -175,8 +173,8 @@ def _append_block(file: bytearray, entries: list[tuple[bytes, bytes]]) -> bytes:
         if number % _RESTART_INTERVAL == 0:
             restarts.append(len(block))
         else:
-            longest = min(len(key), len(previous))
-            while shared < longest and key[shared] == previous[shared]:
+            maximum = min(len(key), len(previous))
+            while shared < maximum and key[shared] == previous[shared]:
                 shared += 1
         block += varint(shared) + varint(len(key) - shared) + varint(len(value))
         block += key[shared:] + value
@@ -184,7 +182,7 @@ def _append_block(file: bytearray, entries: list[tuple[bytes, bytes]]) -> bytes:
     for restart in restarts or [0]:
         block += restart.to_bytes(4, "little")
     block += len(restarts or [0]).to_bytes(4, "little")
-    place = varint(len(file)) + varint(len(block))
+    handle = varint(len(file)) + varint(len(block))
     block.append(_PLAIN)
     file += block + mask(crc32c(block)).to_bytes(4, "little")
-    return place
+    return handle

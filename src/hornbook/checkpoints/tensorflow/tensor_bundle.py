@@ -1,7 +1,7 @@
 """TensorFlow's checkpoint files, format V2 ("tensor bundle"), read without TensorFlow.
 
-`PREFIX.index` is a sorted table from names to places; `PREFIX.data-00000-of-00002` ... hold
-the numbers.  Every block of the index and every tensor has a CRC-32C, which is checked.
+`PREFIX.index` is a sorted table from names to locations; `PREFIX.data-00000-of-00002` ... hold
+the numbers.  Every block of the index and every tensor has a CRC-32C, which is verified.
 
 Reference: tensorflow/core/util/tensor_bundle/tensor_bundle.h
 """
@@ -28,14 +28,14 @@ from hornbook.checkpoints.tensorflow.bundle_messages import (
     slice_key,
 )
 from hornbook.checkpoints.tensorflow.crc32c import crc32c, mask
-from hornbook.checkpoints.tensorflow.partitions import place_of, problem_of_parts
+from hornbook.checkpoints.tensorflow.partitions import problem_of_parts, slices_of
 from hornbook.errors import CheckpointError, did_you_mean
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 
 def data_path(prefix: Path, shard: int, num_shards: int) -> Path:
-    """The path of one data file."""
+    """Returns the path of one data file."""
     return prefix.with_name(f"{prefix.name}.data-{shard:05d}-of-{num_shards:05d}")
 
 
@@ -43,10 +43,10 @@ class TensorBundle:
     """The tensors of one TensorFlow checkpoint.
 
     Args:
-        prefix: The path without `.index`; the path of the index file is understood too.
+        prefix: The path without `.index`, or the path of the index file.
 
     Raises:
-        CheckpointError: a file is missing, cut off or damaged.
+        CheckpointError: a file is missing, truncated or damaged.
     """
 
     def __init__(self, prefix: str | Path):
@@ -69,7 +69,7 @@ class TensorBundle:
         for path in self._data_paths:
             refuse_placeholder(path, may_be_empty=True)
         self._sizes = [file_size(path) for path in self._data_paths]
-        self._check_places()
+        self._check_locations()
 
     @property
     def files(self) -> list[Path]:
@@ -78,26 +78,26 @@ class TensorBundle:
 
     @property
     def layout(self) -> str:
-        """`"google"`, or `"keras"` for a TensorFlow 2 checkpoint of Python objects."""
+        """`"google"`, or `"keras"` for an object-based checkpoint of TensorFlow 2."""
         return "keras" if OBJECT_GRAPH.encode() in self._entries else "google"
 
     def names(self) -> list[str]:
-        """The names of all tensors, sorted, those that hold strings included."""
+        """Returns the names of all tensors, sorted, including those of strings."""
         return [key.decode() for key in self._entries if key[:1] != b"\0"]
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor."""
+        """Returns the shape of a tensor."""
         return self._entry(name).shape
 
     def dtype(self, name: str) -> np.dtype:
-        """The type of a tensor; `object` for strings and others that `read` refuses."""
+        """Returns the type of a tensor; `object` for strings and others that `read` refuses."""
         return dtype_of(self._entry(name).type_number) or np.dtype(object)
 
     def read(self, name: str) -> np.ndarray:
-        """Reads one tensor and checks it.
+        """Reads one tensor and verifies its checksum.
 
         Raises:
-            CheckpointError: its checksum is wrong, or it holds no numbers.
+            CheckpointError: its checksum is wrong, or it does not hold numbers.
         """
         entry = self._entry(name)
         dtype = dtype_of(entry.type_number)
@@ -110,16 +110,16 @@ class TensorBundle:
             return self._read_entry(name, entry, dtype)
         result = np.empty(entry.shape, dtype)
         for part in entry.slices:
-            result[place_of(part, entry.shape)] = self._read_entry(
+            result[slices_of(part, entry.shape)] = self._read_entry(
                 name, self._entries[slice_key(name, part)], dtype
             )
         return result
 
     def verify(self, names: Iterable[str] | None = None) -> None:
-        """Checks the checksums of the tensors called `names`, or of all that hold numbers.
+        """Verifies the checksums of the tensors called `names`, or of all that hold numbers.
 
         Raises:
-            CheckpointError: naming all the damaged ones.
+            CheckpointError: naming all damaged tensors.
         """
         damaged = []
         for name in self.names() if names is None else names:
@@ -146,7 +146,7 @@ class TensorBundle:
         if mask(crc32c(octets)) != entry.masked_crc:
             raise self._damaged([(name, entry)])
         if self._header.big_endian:
-            # The two halves of a complex number are swapped each for itself.
+            # the real and the imaginary part are byte-swapped separately
             width = dtype.itemsize // (2 if dtype.kind == "c" else 1)
             octets = octets.reshape(-1, width)[:, ::-1].reshape(-1)
         return octets.view(dtype).reshape(entry.shape)
@@ -166,7 +166,7 @@ class TensorBundle:
         return CheckpointError(
             f"The checksums of {len(lines)} tensors of {self.prefix} are wrong:\n"
             + "\n".join(lines)
-            + "\nThe files were damaged when they were copied, or are not of one checkpoint: "
+            + "\nThe files were damaged while copying, or belong to different checkpoints: "
             "get them again."
         )
 
@@ -189,31 +189,31 @@ class TensorBundle:
                 raise ValueError("it has no header")
         except ValueError as error:
             raise CheckpointError(
-                f"{self.index_path} is not a sound index of a TensorFlow checkpoint: {error}.\n"
+                f"{self.index_path} is not a valid index of a TensorFlow checkpoint: {error}.\n"
                 "Get the file again."
             ) from None
         return header, entries
 
-    def _check_places(self) -> None:
-        """Holds every entry against its data file, before anything of it is read."""
+    def _check_locations(self) -> None:
+        """Checks every entry against its data file, before any is read."""
         problems = []
         for key, entry in self._entries.items():
             problem = problem_of_parts(
                 key, self._entries, sum(self._sizes)
-            ) or self._problem_of_place(entry)
+            ) or self._problem_of_location(entry)
             if problem:
                 name = key.decode("utf-8", "backslashreplace")
                 problems.append(f"  {name}: {problem}")
         if problems:
             raise CheckpointError(
-                f"{self.index_path} and its data files do not fit together:\n"
+                f"{self.index_path} and its data files do not match:\n"
                 + "\n".join(problems[:20])
                 + (f"\n  ... and {len(problems) - 20} more" if len(problems) > 20 else "")
-                + "\nA file was not copied or downloaded completely, or they are not of one "
-                "checkpoint: get them again."
+                + "\nA file was not copied or downloaded completely, or they belong to different "
+                "checkpoints: get them again."
             )
 
-    def _problem_of_place(self, entry: Entry) -> str | None:
+    def _problem_of_location(self, entry: Entry) -> str | None:
         if entry.slices:
             return None
         if entry.shard >= self._header.num_shards:

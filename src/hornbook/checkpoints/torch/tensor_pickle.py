@@ -1,9 +1,9 @@
-"""The one pickle that an old `pytorch_model.bin` holds, read without running anything.
+"""Reads the pickle of an old `pytorch_model.bin` without executing anything.
 
 A pickle is a program for a small stack machine, and some of its instructions call functions
-by name.  Here the instructions that a table of tensors is made of are followed, three names
-are understood by what they mean, and everything else is refused.  Nothing is imported,
-called or built but lists, tuples, dicts and the descriptions below.
+by name.  Here only the instructions of a dict of tensors are supported, three function names
+are interpreted, and everything else is refused.  Nothing is imported or called, and only lists,
+tuples, dicts and the descriptions below are created.
 
 Reference: the standard library's `pickletools`; `torch/_utils.py` for the three names.
 """
@@ -15,9 +15,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-# what trainers call the weights in what they save, beside the state of the optimizer
+# keys under which trainers store the weights, beside the state of the optimizer
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "weights", "net", "network")
-_MOST_INSTRUCTIONS = 1_000_000  # some 30 make up a tensor
+_MAXIMUM_INSTRUCTIONS = 1_000_000  # about 30 per tensor
 _STORAGE_TYPES = {
     "DoubleStorage": "float64",
     "FloatStorage": "float32",
@@ -34,7 +34,7 @@ _STORAGE_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """A row of `count` numbers, in a file of the archive called `key`."""
+    """An array of `count` numbers, in a file of the archive called `key`."""
 
     key: str
     dtype: str
@@ -43,7 +43,7 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class StoredTensor:
-    """Where in a storage the numbers of a tensor are."""
+    """The location of a tensor in a storage; offset and strides are in numbers."""
 
     storage: Storage
     offset: int
@@ -53,7 +53,7 @@ class StoredTensor:
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """A class or function that the pickle asks for."""
+    """A class or function that the pickle refers to."""
 
     module: str
     name: str
@@ -62,25 +62,28 @@ class _Name:
 _ORDERED_DICT = _Name("collections", "OrderedDict")
 _REBUILD_TENSOR = _Name("torch._utils", "_rebuild_tensor_v2")
 _REBUILD_PARAMETER = _Name("torch._utils", "_rebuild_parameter")
-_UNDERSTOOD = {_ORDERED_DICT, _REBUILD_TENSOR, _REBUILD_PARAMETER} | {
+_SUPPORTED = {_ORDERED_DICT, _REBUILD_TENSOR, _REBUILD_PARAMETER} | {
     _Name("torch", storage) for storage in _STORAGE_TYPES
 }
 
 
 def read_tensor_pickle(data: bytes) -> dict[str, StoredTensor]:
-    """The tensors of the dict that `data` holds; what else is in it is left out.
+    """Returns the tensors of the dict in `data`; other values are ignored.
 
     Raises:
-        ValueError: it is damaged, or holds or asks for something other than tensors.
+        ValueError: it is damaged, or refers to anything other than tensors.
     """
     return read_nested_pickle(data)[0]
 
 
 def read_nested_pickle(data: bytes) -> tuple[dict[str, StoredTensor], str]:
-    """The same, and the key that led to them: trainers save more than weights, in a dict of dicts.
+    """Returns the tensors of a dict, or of a dict in it, such as the `state_dict` of a trainer.
+
+    Returns:
+        The tensors by name, and the key of their dict; "" for the outer one.
 
     Raises:
-        ValueError: as of `read_tensor_pickle`.
+        ValueError: as for `read_tensor_pickle`.
     """
     result = _Machine().run(data)
     if not isinstance(result, dict):
@@ -103,7 +106,7 @@ def _tensors_in(table: Any) -> dict[str, StoredTensor]:
 
 
 class _Machine:
-    """The stack machine: a stack, marks in it, and a memo of values that come up again."""
+    """The stack machine: a stack, marks in it, and a memo of values that are used again."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -112,7 +115,7 @@ class _Machine:
 
     def run(self, data: bytes) -> Any:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-            if count > _MOST_INSTRUCTIONS:
+            if count > _MAXIMUM_INSTRUCTIONS:
                 raise ValueError("it has too many instructions")
             if opcode.name == "STOP":
                 return self.pop()
@@ -132,16 +135,16 @@ class _Machine:
             self.memo[len(self.memo)] = self.top()
         elif name in ("BINGET", "LONG_BINGET"):
             if argument not in self.memo:
-                raise ValueError("it refers to something that is not there")
+                raise ValueError("it refers to a value that does not exist")
             self.stack.append(self.memo[argument])
         elif name in _INSTRUCTIONS:
             _INSTRUCTIONS[name](self, argument)
         elif name not in ("PROTO", "FRAME"):
-            raise ValueError(f"it has the instruction {name}, which no table of tensors needs")
+            raise ValueError(f"it has the instruction {name}, which no dict of tensors needs")
 
     def pop(self) -> Any:
         if len(self.stack) <= (self.marks[-1] if self.marks else 0):
-            raise ValueError("it takes more values than there are")
+            raise ValueError("it takes more values from the stack than there are")
         return self.stack.pop()
 
     def top(self) -> Any:
@@ -151,7 +154,7 @@ class _Machine:
 
     def pop_to_mark(self) -> list[Any]:
         if not self.marks:
-            raise ValueError("it goes back to a mark that is not there")
+            raise ValueError("it refers to a mark that does not exist")
         mark = self.marks.pop()
         values = self.stack[mark:]
         del self.stack[mark:]
@@ -173,10 +176,10 @@ class _Machine:
     def set_items(self, values: list[Any]) -> None:
         target = _expect(self.top(), dict)
         if len(values) % 2:
-            raise ValueError("a name has no value")
+            raise ValueError("a key has no value")
         for key, value in zip(values[::2], values[1::2], strict=True):
             if type(key) not in (str, int):
-                raise ValueError("a name is not a string")
+                raise ValueError("a key is not a string")
             target[key] = value
 
     def set_item(self, _: Any) -> None:
@@ -184,35 +187,35 @@ class _Machine:
         self.set_items([self.pop(), value])
 
     def find(self, module: Any, name: Any) -> None:
-        wanted = _Name(_expect(module, str), _expect(name, str))
+        reference = _Name(_expect(module, str), _expect(name, str))
         if re.search("float8|qtensor|QInt|QUInt", f"{module}.{name}", re.IGNORECASE):
             raise ValueError(
-                f"it holds weights in 8 or fewer bits ({module}.{name}), which are not read: "
+                f"it holds weights in 8 or fewer bits ({module}.{name}), which are not supported: "
                 "convert them to bfloat16 first"
             )
-        if wanted not in _UNDERSTOOD:
+        if reference not in _SUPPORTED:
             raise ValueError(
-                f"it asks for {module}.{name}; only tensors are read, and nothing is run"
+                f"it refers to {module}.{name}; only tensors are read, and nothing is executed"
             )
-        self.stack.append(wanted)
+        self.stack.append(reference)
 
     def find_on_stack(self, _: Any) -> None:
         name = self.pop()
         self.find(self.pop(), name)
 
     def persistent(self, _: Any) -> None:
-        """`('storage', type, key, device, count)` stands for a storage."""
+        """Replaces `('storage', type, key, device, count)` by a storage."""
         reference = self.pop()
         if not isinstance(reference, tuple) or len(reference) != 5 or reference[0] != "storage":
-            raise ValueError("a storage is not described as torch does it")
+            raise ValueError("a storage is not described in torch's format")
         kind = _expect(reference[1], _Name).name
         if kind not in _STORAGE_TYPES:
-            raise ValueError(f"a storage is said to be a {kind}")
+            raise ValueError(f"a storage has the unknown type {kind}")
         key, count = _expect(reference[2], str), _expect(reference[4], int)
         self.stack.append(Storage(key, _STORAGE_TYPES[kind], count))
 
     def call(self, _: Any) -> None:
-        """Does what the three functions would do, to descriptions."""
+        """Applies the three functions to descriptions instead of tensors."""
         arguments = _expect(self.pop(), tuple)
         function = self.pop()
         if function == _ORDERED_DICT and not arguments:
@@ -230,10 +233,10 @@ class _Machine:
                 )
             )
         else:
-            raise ValueError("it calls something in a way that builds no tensor")
+            raise ValueError("it has a call that does not create a tensor")
 
     def set_state(self, _: Any) -> None:
-        """Attributes of a dict (`_metadata`): nothing of them is needed."""
+        """Ignores the attributes of a dict (`_metadata`)."""
         self.pop()
         _expect(self.top(), dict)
 
@@ -264,5 +267,5 @@ _INSTRUCTIONS = {
 
 def _expect(value: Any, kind: type) -> Any:
     if type(value) is not kind:
-        raise ValueError(f"there is a {type(value).__name__} where a {kind.__name__} should be")
+        raise ValueError(f"it has a {type(value).__name__} in place of a {kind.__name__}")
     return value

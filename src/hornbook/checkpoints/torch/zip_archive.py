@@ -1,6 +1,6 @@
-"""An old `pytorch_model.bin`: a zip archive of one pickle and the numbers of each storage.
+"""Reads an old `pytorch_model.bin`: a zip archive of a pickle and the numbers of each storage.
 
-Neither torch nor `pickle` is needed: see `tensor_pickle`.
+Neither torch nor `pickle` is used: see `tensor_pickle`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from hornbook.checkpoints.placeholders import refuse_placeholder
 from hornbook.checkpoints.torch.tensor_pickle import StoredTensor, read_nested_pickle
 from hornbook.errors import CheckpointError, did_you_mean
 
-_LARGEST_PICKLE = 16_000_000
-_LARGEST_RANK = 32
+_MAXIMUM_PICKLE = 16_000_000  # bytes
+_MAXIMUM_RANK = 32
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # before each file of a zip archive
 
 
@@ -29,10 +29,10 @@ class TorchFile:
     """The tensors of one file that `torch.save` wrote.
 
     Attributes:
-        key: Of the dict in the file that they are in, `"state_dict"`; "" for the whole.
+        key: Key of the dict that holds them, such as `"state_dict"`; "" for the outer dict.
 
     Raises:
-        CheckpointError: the file is missing, cut off, damaged, of the format before torch
+        CheckpointError: the file is missing, truncated, damaged, of the format before torch
             1.6, or holds something other than tensors.
     """
 
@@ -47,28 +47,28 @@ class TorchFile:
             self._size = file_size(self.path)
             self._archive = self._list_archive()
             self._root = self._find_root()
-            pickle = self._read_small("data.pkl", _LARGEST_PICKLE)
+            pickle = self._read_small("data.pkl", _MAXIMUM_PICKLE)
             self._tensors, self.key = read_nested_pickle(pickle)
             self._big_endian = self._is_big_endian()
             for name, tensor in self._tensors.items():
                 self._check(name, tensor)
         except ValueError as error:
-            raise self._unsound(str(error)) from None
+            raise self._invalid(str(error)) from None
 
     def names(self) -> list[str]:
-        """The names of all tensors, sorted."""
+        """Returns the names of all tensors, sorted."""
         return sorted(self._tensors)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor."""
+        """Returns the shape of a tensor."""
         return self._tensor(name).shape
 
     def dtype(self, name: str) -> np.dtype:
-        """The type of a tensor."""
+        """Returns the type of a tensor."""
         return numpy_dtype(self._tensor(name).storage.dtype)
 
     def read(self, name: str) -> np.ndarray:
-        """Reads one tensor, after its storage was checked once.
+        """Reads one tensor; the checksum of its storage is verified once.
 
         Raises:
             CheckpointError: the checksum is wrong.
@@ -88,10 +88,10 @@ class TorchFile:
         return np.lib.stride_tricks.as_strided(numbers, tensor.shape, strides).copy()
 
     def verify(self, names: Iterable[str] | None = None) -> None:
-        """Checks the archive's checksums of the storages of these tensors, or of all.
+        """Verifies the archive's checksums of the storages of these tensors, or of all.
 
         Raises:
-            CheckpointError: naming all the damaged ones.
+            CheckpointError: naming all damaged tensors.
         """
         damaged = []
         for name in self.names() if names is None else names:
@@ -104,9 +104,9 @@ class TorchFile:
                 else:
                     damaged.append(name)
             except ValueError as error:
-                raise self._unsound(str(error)) from None
+                raise self._invalid(str(error)) from None
         if damaged:
-            raise self._unsound("the checksums of these are wrong:\n  " + "\n  ".join(damaged))
+            raise self._invalid("the checksums of these are wrong:\n  " + "\n  ".join(damaged))
 
     def _tensor(self, name: str) -> StoredTensor:
         try:
@@ -121,7 +121,7 @@ class TorchFile:
         if beginning[:1] == b"\x80":
             raise CheckpointError(
                 f"{self.path} is in the format that torch wrote before version 1.6, which is "
-                "not read here.\nConvert it where torch is installed:\n"
+                "not supported.\nConvert it where torch is installed:\n"
                 f"  torch.save(torch.load({self.path.name!r}, weights_only=True), 'new.bin')"
             )
         try:
@@ -130,7 +130,7 @@ class TorchFile:
         except OSError as error:
             raise CheckpointError(f"Cannot read {self.path}: {error}.") from None
         except (zipfile.BadZipFile, NotImplementedError, struct.error, EOFError) as error:
-            raise ValueError(f"as a zip archive: {error}") from None
+            raise ValueError(f"it cannot be read as a zip archive ({error})") from None
         for info in infos:
             if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
                 raise ValueError(f"{info.filename!r} in it is compressed or encrypted")
@@ -141,7 +141,7 @@ class TorchFile:
     def _find_root(self) -> str:
         roots = [name[: -len("data.pkl")] for name in self._archive if name.endswith("/data.pkl")]
         if len(roots) != 1:
-            raise ValueError("there is no data.pkl in it, as torch.save writes it")
+            raise ValueError("it has no data.pkl, which torch.save writes")
         return roots[0]
 
     def _info(self, name: str) -> zipfile.ZipInfo:
@@ -151,22 +151,22 @@ class TorchFile:
             raise ValueError(f"{name!r} is not in it") from None
 
     def _start_of(self, name: str) -> int:
-        """Where the contents of a file in the archive begin."""
+        """Returns the offset of the contents of a file in the archive."""
         info = self._info(name)
         if not 0 <= info.header_offset <= self._size - _LOCAL_HEADER.size:
-            raise ValueError(f"{name!r} in it is cut off")
+            raise ValueError(f"{name!r} in it is truncated")
         header = read_range(self.path, info.header_offset, _LOCAL_HEADER.size).tobytes()
         signature, name_size, extra_size = _LOCAL_HEADER.unpack(header)
         start: int = info.header_offset + _LOCAL_HEADER.size + name_size + extra_size
         if signature != b"PK\x03\x04" or start + info.file_size > self._size:
-            raise ValueError(f"{name!r} in it is cut off")
+            raise ValueError(f"{name!r} in it is truncated")
         return start
 
     def _start(self, key: str) -> int:
         try:
             return self._start_of(f"data/{key}")
         except ValueError as error:
-            raise self._unsound(str(error)) from None
+            raise self._invalid(str(error)) from None
 
     def _read_small(self, name: str, limit: int) -> bytes:
         info = self._info(name)
@@ -193,7 +193,7 @@ class TorchFile:
         return crc
 
     def _check(self, name: str, tensor: StoredTensor) -> None:
-        """Holds a tensor's shape and strides against its storage."""
+        """Checks a tensor's shape and strides against its storage."""
         storage = tensor.storage
         size = self._info(f"data/{storage.key}").file_size
         if storage.count < 0 or storage.count * numpy_dtype(storage.dtype).itemsize != size:
@@ -201,26 +201,26 @@ class TorchFile:
                 f"the storage of {name!r} has {size} bytes, not {storage.count} numbers"
             )
         shape, strides = tensor.shape, tensor.strides
-        if len(shape) != len(strides) or len(shape) > _LARGEST_RANK:
+        if len(shape) != len(strides) or len(shape) > _MAXIMUM_RANK:
             raise ValueError(f"{name!r} has the shape {shape} and the strides {strides}")
         if min((*shape, *strides, tensor.offset), default=0) < 0:
             raise ValueError(f"{name!r} has a negative size")
         if max(strides, default=0) >= 1 << 60 or math.prod(max(n, 1) for n in shape) >= 1 << 60:
             raise ValueError(f"{name!r} has an impossible size")
-        # A tensor of fewer numbers than elements would cost memory the file never had.
+        # a tensor with more elements than stored numbers would need more memory than the file
         if max(math.prod(shape), tensor.offset + _extent(tensor)) > storage.count:
-            raise ValueError(f"{name!r} reaches beyond its storage")
+            raise ValueError(f"{name!r} exceeds its storage")
 
-    def _unsound(self, reason: str) -> CheckpointError:
+    def _invalid(self, reason: str) -> CheckpointError:
         return CheckpointError(
-            f"{self.path} is not a sound file of tensors: {reason}.\n"
+            f"{self.path} is not a valid file of tensors: {reason}.\n"
             "It was damaged, or not copied or downloaded completely, or holds more than "
             "weights: get it again, or a model.safetensors instead."
         )
 
 
 def _extent(tensor: StoredTensor) -> int:
-    """How many numbers lie from the tensor's first to its last."""
+    """Returns the count of numbers from the tensor's first to its last."""
     if 0 in tensor.shape:
         return 0
     return 1 + sum(

@@ -23,7 +23,7 @@ from hornbook.mining.reading.survey import Survey
 from hornbook.mining.sources.question import Question
 from hornbook.mining.support import minimum_count
 from hornbook.tabular.encodings import check_encoding
-from hornbook.tabular.separators import find_table_separator, sep_line, sign_of
+from hornbook.tabular.separators import find_table_separator, sep_line, separator_named
 
 
 def mine_spark(
@@ -173,7 +173,7 @@ def _table_sign(head: Sequence[str], path: str, separator: str | None) -> str | 
     """Returns the separator of a table."""
     _refuse_unsupported(head, path)
     first = next((line for line in head if line.strip()), "")
-    return sign_of(separator) if separator else find_table_separator(first)
+    return separator_named(separator) if separator else find_table_separator(first)
 
 
 def _line_sign(

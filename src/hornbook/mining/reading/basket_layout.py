@@ -18,11 +18,11 @@ from hornbook.tabular.other_formats import refuse_page
 from hornbook.tabular.rows import OpenQuote
 from hornbook.tabular.separators import (
     find_separator,
-    name_of_sign,
-    rival_of,
+    name_of_separator,
+    other_candidate,
     sep_line,
-    sign_of,
-    unusual_sign,
+    separator_named,
+    unusual_separator,
 )
 from hornbook.tabular.table import cell_rows
 
@@ -98,7 +98,7 @@ def find_layout(
         OptionError: `header` or `first_field` is unknown.
     """
     check_choices(header, first_field)
-    sign = None if separator is None else sign_of(separator)
+    sign = None if separator is None else separator_named(separator)
     numbered = [
         (number, line)
         for number, line in enumerate(re.split(r"\r\n|\r|\n", head), 1)
@@ -241,13 +241,13 @@ def without_first(
 
 def _doubts(sign: str | None, lines: Sequence[str]) -> list[str]:
     """Returns notes on other possible separators."""
-    rival = rival_of(sign, lines)
+    rival = other_candidate(sign, lines)
     if rival is not None:
         return [
-            f"Items are separated by {name_of_sign(sign)}, but {name_of_sign(rival)} is in most "
-            f"lines too; --separator {name_of_sign(rival)} chooses it."
+            f"Items are separated by {name_of_separator(sign)}, but {name_of_separator(rival)} is "
+            f"in most lines too; --separator {name_of_separator(rival)} chooses it."
         ]
-    if sign is None and len(lines) > 1 and (odd := unusual_sign(lines)) is not None:
+    if sign is None and len(lines) > 1 and (odd := unusual_separator(lines)) is not None:
         return [
             f"Every line has {odd!r}: if it separates the items, add "
             f"--separator {shlex.quote(odd)}."

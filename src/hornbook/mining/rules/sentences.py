@@ -121,8 +121,8 @@ def _scatter(rules: Rules) -> str:
         first.measure("confidence"),
         x_label="support",
         y_label="confidence",
-        colour=first.measure("lift"),
-        colour_label="lift",
+        color=first.measure("lift"),
+        color_label="lift",
         tips=[f"{names(a)} → {names(c)}" for a, c in first],
         x_scale="log",
     )

@@ -184,7 +184,7 @@ def _add_confusions(page: Page, recipe: Any, split: ClassSplit, probabilities: n
             columns=classes,
             row_label="class",
             column_label="answer",
-            colour_by="row",
+            color_by="row",
         ),
         "Classes (rows) and answers (columns)",
     )

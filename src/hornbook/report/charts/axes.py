@@ -107,10 +107,9 @@ def widen(low: float, high: float) -> tuple[float, float]:
 
 
 class Frame:
-    """A canvas with a grid, two labelled axes, and optional margins.
+    """A canvas with a grid, two labeled axes, and optional margins.
 
-    The name of the vertical axis stands above it, where it can be read without turning
-    the head and where Chinese stays upright.
+    The label of the vertical axis is above it, so that it is horizontal, and Chinese is upright.
     """
 
     def __init__(

@@ -24,13 +24,13 @@ def bar_chart(
     """Draws a horizontal bar for each value, with its name before and its number after it.
 
     Args:
-        values: Name to value; not finite ones get no bar but their name and `NaN`.
-        x_label: What the numbers are.
+        values: Name to value; those that are not finite get no bar, but their name and `NaN`.
+        x_label: Label of the horizontal axis.
         intervals: Name to `(low, high)`, drawn as a whisker.
         title: Accessible name, for screen readers.
 
     Returns:
-        SVG, as high as it needs.
+        SVG, as high as needed.
     """
     title = title or f"{x_label}: {', '.join(values)}"
     if not values:
@@ -81,10 +81,11 @@ def histogram(
     """Draws a histogram of `values` with bins of equal width.
 
     Args:
-        values: `(samples,)`; not finite ones are counted beside `x_label`.
-        x_label: What is measured, with its unit.
-        y_label: What is counted.
-        bins: How many parts; None: as many as the data bears, whole numbers kept together.
+        values: `(samples,)`; those that are not finite are counted beside `x_label`.
+        x_label: The quantity, with its unit.
+        y_label: The name of the counts.
+        bins: Number of bins.  Defaults to one that suits the data, without splitting whole
+            numbers.
         title: Accessible name, for screen readers.
 
     Returns:

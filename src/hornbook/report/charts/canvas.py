@@ -8,8 +8,8 @@ import numpy as np
 
 from hornbook.report.charts.lettering import LINE_HEIGHT, escape
 
-SERIES_COLOURS = 6  # `series-0` to `series-5` in the stylesheet
-HEAT_COLOURS = 9  # `heat-0` to `heat-8`
+SERIES_COLORS = 6  # `series-0` to `series-5` in the stylesheet
+HEAT_COLORS = 9  # `heat-0` to `heat-8`
 FIRST_STRONG = 6  # from this heat color on, text needs the inverse color
 
 
@@ -86,13 +86,13 @@ class Canvas:
 
 def series_class(number: int) -> str:
     """Returns the class of series `number`; if colors repeat, lines are dashed or dotted."""
-    again = min(number // SERIES_COLOURS, 2)
-    return f"series-{number % SERIES_COLOURS}" + ("", " dashed", " dotted")[again]
+    again = min(number // SERIES_COLORS, 2)
+    return f"series-{number % SERIES_COLORS}" + ("", " dashed", " dotted")[again]
 
 
 def heat_class(share: float) -> str:
     """Returns the class of a cell whose value is `share`, 0 to 1, of the maximum."""
-    return f"heat-{round(min(max(share, 0.0), 1.0) * (HEAT_COLOURS - 1))}"
+    return f"heat-{round(min(max(share, 0.0), 1.0) * (HEAT_COLORS - 1))}"
 
 
 def ink_class(share: float) -> str:

@@ -20,11 +20,11 @@ def place_nodes(
     Args:
         boxes: `(nodes, 2)` widths and heights.
         edges: `(edges, 2)` indices of the connected nodes.
-        widest: How wide the whole should at most be; many boxes need more.
-        gap: Between two boxes.
+        widest: Preferred maximum width; many boxes need more.
+        gap: Minimum distance between two boxes.
 
     Returns:
-        `(nodes, 2)` centres; the upper left corner of everything is `(0, 0)`.
+        `(nodes, 2)` centers; the upper left corner of everything is `(0, 0)`.
     """
     count = len(boxes)
     turn = np.arange(count) * _GOLDEN_ANGLE

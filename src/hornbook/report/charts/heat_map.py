@@ -23,29 +23,29 @@ def heat_map(
     columns: Sequence[str],
     row_label: str = "",
     column_label: str = "",
-    colour_by: str = "matrix",
+    color_by: str = "matrix",
     title: str = "",
 ) -> str:
     """Draws a cell per value, darker for larger ones, with its number if it fits.
 
     Args:
-        matrix: `(rows, columns)`; what is not finite stays empty.
+        matrix: `(rows, columns)`; cells that are not finite stay empty.
         rows: Names; for a confusion matrix the labels.
         columns: Names; for a confusion matrix the predictions.
-        row_label: What the rows are.
-        column_label: What the columns are.
-        colour_by: `"matrix"`: the strongest colour is the largest value; `"row"`: the sum of
-            the row, so that a rare class is as easy to read as a common one.
+        row_label: Label of the rows.
+        column_label: Label of the columns.
+        color_by: The value of the strongest color: `"matrix"` for the largest value, `"row"` for
+            the sum of the row, so that a rare class is as easy to read as a common one.
         title: Accessible name, for screen readers.
 
     Returns:
-        SVG, as high as it needs.
+        SVG, as high as needed.
     """
     values = drawable(matrix)
     if values.shape != (len(rows), len(columns)):
         raise ValueError(f"{len(rows)} rows and {len(columns)} columns for {values.shape}")
-    if colour_by not in _SHARES:
-        raise ValueError(f"colour_by must be one of {', '.join(_SHARES)}, not {colour_by!r}")
+    if color_by not in _SHARES:
+        raise ValueError(f"color_by must be one of {', '.join(_SHARES)}, not {color_by!r}")
     title = title or f"{row_label} × {column_label}"
     if not values.size:
         return empty_chart(title, WIDTH, HEIGHT)
@@ -59,7 +59,7 @@ def heat_map(
     canvas = Canvas(width, top + tall * len(rows) + 6, title)
     _draw_labels(canvas, row_label, column_label)
     _draw_names(canvas, rows, columns, left, top, cell, tall, turned)
-    shares = _shares(values, colour_by)
+    shares = _shares(values, color_by)
     with_numbers = number_width + 4 <= cell and tall >= LINE_HEIGHT
     for i, j in zip(*np.nonzero(np.isfinite(values)), strict=True):
         if not values[i, j] and values.size > 400:
@@ -76,9 +76,9 @@ def heat_map(
     return canvas.svg()
 
 
-def _shares(values: np.ndarray, colour_by: str) -> np.ndarray:
+def _shares(values: np.ndarray, color_by: str) -> np.ndarray:
     size = np.abs(np.where(np.isfinite(values), values, 0.0))
-    whole = size.sum(axis=1, keepdims=True) if colour_by == "row" else size.max()
+    whole = size.sum(axis=1, keepdims=True) if color_by == "row" else size.max()
     return size / np.where(whole > 0, whole, 1.0)
 
 
@@ -119,7 +119,7 @@ def _draw_names(
     tall: float,
     turned: bool,
 ) -> None:
-    """Returns every name, or every second, third ... if cells are smaller than a letter."""
+    """Draws every name, or every second, third ... if cells are smaller than a letter."""
     width, height = cell * len(columns), tall * len(rows)
     canvas.add("rect", "ground", x=left, y=top, width=width, height=height)
     every = max(1, int(np.ceil(LINE_HEIGHT / tall)))

@@ -20,16 +20,16 @@ _CLOSING = set(_OPENING.values())
 
 
 def escape(text: object) -> str:
-    """`text` for HTML and SVG, without what neither may contain.
+    """Escapes `text` for HTML and SVG, and replaces characters that neither may contain.
 
-    Text that runs from right to left, or that holds marks of direction, is isolated, so that it
-    turns nothing around that stands beside it.
+    Text that runs from right to left, or has bidirectional controls, is isolated, so that it does
+    not reverse the text beside it.
     """
     return html.escape(_isolated("".join(map(_allowed, str(text)))), quote=True)
 
 
 def text_width(text: str, size: float = FONT_SIZE) -> float:
-    """Estimates the width of `text` in a sans-serif font, rather too wide than too narrow."""
+    """Estimates the width of `text` in a sans-serif font, erring on the wide side."""
     return size * sum(map(_letter_width, text))
 
 
@@ -75,7 +75,7 @@ def minus(text: str) -> str:
 
 
 def _isolated(text: str) -> str:
-    """Isolates `text` that has letters or marks of another direction."""
+    """Isolates `text` that has right-to-left letters or bidirectional controls."""
     if text.isascii() or not any(_turns(letter) for letter in text):
         return text
     letters: list[str] = []
@@ -116,7 +116,7 @@ def _letter_width(letter: str) -> float:
 
 
 def _words(text: str) -> list[str]:
-    """`text` cut after each space and around each wide letter, where a line may break."""
+    """Splits `text` where a line may break: after each space and around each wide letter."""
     words = [""]
     for letter in text:
         if unicodedata.east_asian_width(letter) in "WF":

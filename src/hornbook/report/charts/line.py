@@ -28,7 +28,7 @@ def line_chart(
     """Draws a line per series, named at its end, or above if there is no room.
 
     Values that are not finite (or not positive on a log scale) leave a gap and are counted
-    beside `x_label`.  Of very many points the extremes in each column of dots are drawn.
+    beside `x_label`.  If there are very many points, the extremes per pixel column are drawn.
 
     Args:
         series: Name to `(x, y)`, each `(points,)`, in the order they are drawn.
@@ -36,7 +36,7 @@ def line_chart(
         y_label: Above the axis.
         x_scale: `"linear"` or `"log"`.
         y_scale: `"linear"` or `"log"`.
-        include: Values that the vertical axis shows in any case: `(0, 1)` for shares.
+        include: Values that are always in the range of the vertical axis: `(0, 1)` for shares.
         marks: Points to name: `(x, y, "best 0.87")`.
         title: Accessible name, for screen readers.  Defaults to the labels.
 
@@ -112,7 +112,7 @@ def _extremes(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _name_ends(frame: Frame, ends: list[tuple[float, int, str]]) -> None:
-    """Writes each name at the end of its line, pushed apart where they would overlap."""
+    """Draws each name at the end of its line, moved apart where they would overlap."""
     ends = sorted(ends)
     heights = spread([height for height, _, _ in ends], LINE_HEIGHT, frame.top, frame.bottom)
     for height, (end, number, name) in zip(heights, ends, strict=True):
@@ -141,6 +141,6 @@ def _draw_mark(frame: Frame, x_value: float, y_value: float, words: str) -> None
     tip = f"{words} ({format_number(x_value)}, {format_number(y_value)})"
     frame.canvas.add("circle", "mark", cx=x, cy=y, r=4, tip=tip)
     half = text_width(words) / 2
-    centre = min(max(x, frame.left + half + 2), frame.right - half - 2)
+    center = min(max(x, frame.left + half + 2), frame.right - half - 2)
     above = y - 9 if y - 9 - FONT_SIZE >= frame.top else y + 9 + FONT_SIZE * 0.8
-    frame.canvas.text(centre, above, words, "halo", anchor="middle")
+    frame.canvas.text(center, above, words, "halo", anchor="middle")

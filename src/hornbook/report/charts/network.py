@@ -24,13 +24,13 @@ def network_chart(
     """Draws names in boxes, and arrows between them, thicker for larger weights.
 
     Args:
-        nodes: Names, or name to weight; the heavier the stronger the box.
+        nodes: Names, or name to weight; heavier nodes have a stronger color.
         edges: `(source, target, weight)` or `(source, target, weight, tip)`.
         directed: Whether edges have arrow heads.
         title: Accessible name, for screen readers.
 
     Returns:
-        SVG, as large as the network needs.
+        SVG, as large as needed.
 
     Raises:
         ValueError: an edge names a node that is not in `nodes`.
@@ -42,35 +42,35 @@ def network_chart(
     number = {name: i for i, name in enumerate(weights)}
     unknown = sorted({end for edge in edges for end in edge[:2]} - set(number))
     if unknown:
-        raise ValueError(f"edges name what is not among the nodes: {unknown}")
+        raise ValueError(f"edges name unknown nodes: {unknown}")
     pairs = np.array([(number[edge[0]], number[edge[1]]) for edge in edges], dtype=int)
     names = [wrap(name, _NAME_WIDTH) for name in weights]
     boxes = np.array([(max(map(text_width, n)) + 18, len(n) * LINE_HEIGHT + 10) for n in names])
-    centres = place_nodes(boxes, pairs.reshape(-1, 2), widest=WIDE - 20) + 10
-    width, height = (centres + boxes / 2).max(axis=0) + 10
+    centers = place_nodes(boxes, pairs.reshape(-1, 2), widest=WIDE - 20) + 10
+    width, height = (centers + boxes / 2).max(axis=0) + 10
     # a few standard widths, so that text is as large as in other charts
     canvas = Canvas(max(float(width), WIDTH if width <= WIDTH else WIDE), float(height), title)
-    centres[:, 0] += (canvas.width - width) / 2
+    centers[:, 0] += (canvas.width - width) / 2
     heaviest = max((edge[2] for edge in edges if np.isfinite(edge[2])), default=0.0)
     for edge, (source, target) in zip(edges, pairs.tolist(), strict=True):
         share = edge[2] / heaviest if heaviest > 0 and np.isfinite(edge[2]) else 0.0
         tip = edge[3] if len(edge) == 4 else f"{edge[0]} → {edge[1]}: {format_number(edge[2])}"
         if source != target:
-            _draw_edge(canvas, centres, boxes, source, target, max(share, 0.0), tip, directed)
+            _draw_edge(canvas, centers, boxes, source, target, max(share, 0.0), tip, directed)
     heaviest = max((w for w in weights.values() if np.isfinite(w)), default=0.0)
-    for lines, (name, weight), centre, box in zip(
-        names, weights.items(), centres, boxes, strict=True
+    for lines, (name, weight), center, box in zip(
+        names, weights.items(), centers, boxes, strict=True
     ):
         share = weight / heaviest if heaviest > 0 and np.isfinite(weight) else 0.0
         tip = f"{name}: {format_number(weight)}" if weight else name
-        _draw_node(canvas, lines, centre, box, max(share, 0.0), tip)
+        _draw_node(canvas, lines, center, box, max(share, 0.0), tip)
     return canvas.svg()
 
 
 def _draw_node(
-    canvas: Canvas, lines: list[str], centre: np.ndarray, box: np.ndarray, share: float, tip: str
+    canvas: Canvas, lines: list[str], center: np.ndarray, box: np.ndarray, share: float, tip: str
 ) -> None:
-    (x, y), (width, height) = centre.tolist(), box.tolist()
+    (x, y), (width, height) = center.tolist(), box.tolist()
     places = {"x": x - width / 2, "y": y - height / 2, "width": width, "height": height, "rx": 9}
     # only the lighter half of the colors, on which text is legible
     canvas.add("rect", f"node {heat_class(share * 0.4)}", tip=tip, **places)
@@ -80,7 +80,7 @@ def _draw_node(
 
 def _draw_edge(
     canvas: Canvas,
-    centres: np.ndarray,
+    centers: np.ndarray,
     boxes: np.ndarray,
     source: int,
     target: int,
@@ -89,7 +89,7 @@ def _draw_edge(
     directed: bool,
 ) -> None:
     """Draws a slightly curved line from border to border, so that both directions show."""
-    start, stop = centres[source], centres[target]
+    start, stop = centers[source], centers[target]
     along = stop - start
     bend = (start + stop) / 2 + np.array([-along[1], along[0]]) * (0.12 if directed else 0.0)
     thick = 1 + 3 * share
@@ -108,10 +108,10 @@ def _draw_edge(
         canvas.add("polygon", "arrow", points=points)
 
 
-def _border(centre: np.ndarray, box: np.ndarray, toward: np.ndarray) -> np.ndarray:
-    """Returns where the line from `centre` to `toward` leaves the box."""
-    away = toward - centre
+def _border(center: np.ndarray, box: np.ndarray, toward: np.ndarray) -> np.ndarray:
+    """Returns where the line from `center` to `toward` leaves the box."""
+    away = toward - center
     with np.errstate(divide="ignore"):
         share = np.min((box / 2 + 1.5) / np.abs(away))
-    border: np.ndarray = centre + away * min(float(share), 1.0)
+    border: np.ndarray = center + away * min(float(share), 1.0)
     return border

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hornbook.report.charts.axes import HEIGHT, WIDTH, Frame, drawable, fit_axis
-from hornbook.report.charts.canvas import HEAT_COLOURS, Canvas, empty_chart, heat_class
+from hornbook.report.charts.canvas import HEAT_COLORS, Canvas, empty_chart, heat_class
 from hornbook.report.charts.lettering import FONT_SIZE, LINE_HEIGHT, format_number, text_width
 
 
@@ -18,8 +18,8 @@ def scatter_chart(
     *,
     x_label: str = "",
     y_label: str = "",
-    colour: ArrayLike | None = None,
-    colour_label: str = "",
+    color: ArrayLike | None = None,
+    color_label: str = "",
     size: ArrayLike | None = None,
     tips: Sequence[str] | None = None,
     x_scale: str = "linear",
@@ -29,13 +29,13 @@ def scatter_chart(
     """Draws a point per pair, with a tooltip.
 
     Args:
-        x: `(points,)`; what an axis cannot show is counted beside `x_label`.
+        x: `(points,)`; values that an axis cannot show are counted beside `x_label`.
         y: `(points,)`.
         x_label: Below the axis.
         y_label: Above the axis.
-        colour: `(points,)` numbers, pale to strong, with a scale above.
-        colour_label: What the colour means.
-        size: `(points,)`; the area of a point follows it.
+        color: `(points,)` numbers, pale to strong, with a scale above.
+        color_label: Label of the color scale.
+        size: `(points,)`; the area of a point is proportional to it.
         tips: `(points,)` texts.
         x_scale: `"linear"` or `"log"`.
         y_scale: `"linear"` or `"log"`.
@@ -45,9 +45,9 @@ def scatter_chart(
         SVG.
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    colours = None if colour is None else drawable(colour)
+    colors = None if color is None else drawable(color)
     sizes = None if size is None else drawable(size)
-    for name, values in (("y", y), ("colour", colours), ("size", sizes)):
+    for name, values in (("y", y), ("color", colors), ("size", sizes)):
         if values is not None and (values.shape != x.shape or x.ndim != 1):
             raise ValueError(f"x and {name} must be (points,), not {x.shape} and {values.shape}")
     if tips is not None and len(tips) != len(x):
@@ -66,12 +66,12 @@ def scatter_chart(
         title=title,
         x_label=x_label,
         y_label=y_label,
-        top=0 if colours is None else LINE_HEIGHT + 8,
+        top=0 if colors is None else LINE_HEIGHT + 8,
         missing=int((~shown).sum()),
     )
-    shares = None if colours is None else _shares(colours)
-    if colours is not None and np.isfinite(colours).any():
-        _draw_scale(frame.canvas, colours, colour_label)
+    shares = None if colors is None else _shares(colors)
+    if colors is not None and np.isfinite(colors).any():
+        _draw_scale(frame.canvas, colors, color_label)
     radii = _radii(sizes, len(x))
     left, top = frame.x.place(x), frame.y.place(y)
     for i in np.argsort(-radii, kind="stable"):  # small points on top of large ones
@@ -110,8 +110,8 @@ def _draw_scale(canvas: Canvas, values: np.ndarray, label: str) -> None:
         if words:
             canvas.text(left, baseline, words, classes)
             left += text_width(words) + 8
-    for step in range(2, HEAT_COLOURS):
-        share = step / (HEAT_COLOURS - 1)
+    for step in range(2, HEAT_COLORS):
+        share = step / (HEAT_COLORS - 1)
         canvas.add("rect", heat_class(share), x=left, y=baseline - 10, width=12, height=11)
         left += 12
     canvas.text(left + 6, baseline, high, "tick")
