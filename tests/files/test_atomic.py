@@ -1,4 +1,4 @@
-"""What was there before stays until what is new is whole, whatever happens in between."""
+"""An old file or folder stays until the new one is complete, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def fill(folder, word):
     (folder / "inner" / "two").write_text(word)
 
 
-def test_a_folder_is_replaced_whole_with_its_manifest(tmp_path):
+def test_a_folder_is_replaced_with_its_manifest(tmp_path):
     path = tmp_path / "model"
     for word in ("first", "second"):
         with atomic_folder(path) as folder:
@@ -88,14 +88,14 @@ def test_a_folder_may_be_named_by_dots(tmp_path, monkeypatch, name):
     assert verify_manifest(tmp_path / "here")
 
 
-def test_a_folder_that_fails_leaves_none_that_were_made_for_it(tmp_path):
+def test_a_failure_removes_the_parent_folders_it_created(tmp_path):
     (tmp_path / "kept").mkdir()
     with pytest.raises(ValueError, match="no"), atomic_folder(tmp_path / "kept" / "a" / "b"):
         raise ValueError("no")
     assert list(tmp_path.rglob("*")) == [tmp_path / "kept"]
 
 
-def test_a_users_own_copies_beside_a_folder_are_left_alone(tmp_path):
+def test_a_users_own_copies_beside_a_folder_are_unchanged(tmp_path):
     for name in ("model.old", "model.bak", "model.tmp", "model.tmp-mine"):
         (tmp_path / name).mkdir()
     settle(tmp_path / "model")
@@ -106,7 +106,7 @@ def test_a_users_own_copies_beside_a_folder_are_left_alone(tmp_path):
     assert names_in(tmp_path) == ["model", "model.bak", "model.old", "model.tmp", "model.tmp-mine"]
 
 
-def test_a_kill_between_the_two_renames_is_put_right(tmp_path):
+def test_a_kill_between_the_two_renames_is_repaired(tmp_path):
     path, aside = tmp_path / "model", tmp_path / f"model{REPLACED}"
     with atomic_folder(aside) as folder:
         fill(folder, "old")
@@ -145,15 +145,15 @@ while True:
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_after_a_kill_the_old_or_the_new_is_there_and_whole(tmp_path, kind):
+def test_after_a_kill_the_old_or_the_new_version_is_complete(tmp_path, kind):
     path = tmp_path / "target"
     chance = random.Random(0)
-    seen = set()
+    versions = set()
     for _ in range(20):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, kind, str(path)], stdout=subprocess.PIPE
         )
-        for _ in range(chance.randint(2, 20)):  # those before the last number are written
+        for _ in range(chance.randint(2, 20)):  # all versions before the last number are written
             writer.stdout.readline()
         time.sleep(chance.uniform(0, 0.002))
         writer.send_signal(signal.SIGKILL)
@@ -162,15 +162,15 @@ def test_after_a_kill_the_old_or_the_new_is_there_and_whole(tmp_path, kind):
         settle(path)
         files = [path] if kind == "file" else [path / name for name in "abc"]
         texts = {file.read_text() for file in files}
-        (text,) = texts  # of one and the same writing
+        (text,) = texts  # all of the same version
         assert text.endswith("end")
         number = text.removesuffix("end")
         assert number == number[: len(number) // 3000] * 3000
         if kind == "folder":
             assert verify_manifest(path)
-        seen.add(number)
-    assert len(seen) > 1  # the kills came at different moments
-    assert len(names_in(tmp_path)) <= 3  # what earlier kills left behind is cleared away
+        versions.add(number)
+    assert len(versions) > 1  # the kills came at different moments
+    assert len(names_in(tmp_path)) <= 3  # temporary files of earlier kills are removed
 
 
 SMALL_DISK = """
@@ -197,19 +197,19 @@ except HornbookError as error:
 
 @pytest.mark.skipif(os.name == "nt", reason="needs RLIMIT_FSIZE")
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_a_full_disk_leaves_what_was_there(tmp_path, kind):
+def test_a_full_disk_leaves_the_old_version(tmp_path, kind):
     path = tmp_path / "target"
     if kind == "file":
         path.write_text("old")
     else:
         with atomic_folder(path) as folder:
             fill(folder, "old")
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", SMALL_DISK, kind, str(path)], capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
-    assert "there is no space left on the disk" in done.stdout
-    assert "What was there before is unchanged" in done.stdout
+    assert process.returncode == 0, process.stderr
+    assert "there is no space left on the disk" in process.stdout
+    assert "Existing files are unchanged" in process.stdout
     assert (path if kind == "file" else path / "one").read_text() == "old"
     assert names_in(tmp_path) == ["target"]
 
@@ -223,7 +223,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, kind):
         (errno.EACCES, "may not be written to"),
     ],
 )
-def test_what_the_system_says_becomes_a_sentence(tmp_path, monkeypatch, number, words):
+def test_errors_of_the_system_become_sentences(tmp_path, monkeypatch, number, words):
     def refuse(*names):
         raise OSError(number, "no")
 
@@ -259,33 +259,33 @@ def test_a_device_is_written_to_and_never_replaced(tmp_path):
         "Can't write data (file write failed: errno = 28, error message = 'No space left')",
     ],
 )
-def test_a_full_disk_is_seen_through_the_error_of_a_library(tmp_path, text):
+def test_a_full_disk_is_recognized_in_the_error_of_a_library(tmp_path, text):
     from safetensors import SafetensorError
 
     for kind in (SafetensorError, OSError, RuntimeError):
         with (
-            pytest.raises(WriteError, match="no space left") as found,
+            pytest.raises(WriteError, match="no space left") as caught,
             atomic_folder(tmp_path / "x"),
         ):
             raise kind(text)
-        assert found.value.path == tmp_path / "x"
+        assert caught.value.path == tmp_path / "x"
 
 
-def test_the_target_is_named_and_not_what_is_made_on_the_way(tmp_path, monkeypatch):
+def test_the_target_is_named_and_not_its_temporary_file(tmp_path, monkeypatch):
     def full(*names):
         raise OSError(errno.ENOSPC, "no")
 
-    with pytest.raises(WriteError) as found, atomic_folder(tmp_path / "x") as folder:  # noqa: PT012
+    with pytest.raises(WriteError) as caught, atomic_folder(tmp_path / "x") as folder:  # noqa: PT012
         monkeypatch.setattr(os, "replace", full)
         write_json(folder / "inner.json", {})
-    assert str(found.value).startswith(f"Could not write {tmp_path / 'x'}: ")
+    assert str(caught.value).startswith(f"Could not write {tmp_path / 'x'}: ")
 
 
-def test_what_cannot_be_read_on_the_way_is_no_fault_of_the_target(tmp_path):
+def test_errors_of_reading_other_files_are_raised_unchanged(tmp_path):
     for error in (
         PermissionError(errno.EACCES, "no", "/elsewhere/image.png"),
         DataError("x cannot be read: [Errno 13] Permission denied"),
     ):
-        with pytest.raises(type(error)) as found, atomic_file(tmp_path / "x.csv"):
+        with pytest.raises(type(error)) as caught, atomic_file(tmp_path / "x.csv"):
             raise error
-        assert found.value is error
+        assert caught.value is error

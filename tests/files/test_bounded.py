@@ -1,4 +1,4 @@
-"""Files that are read whole are read up to a stated length."""
+"""Files are read completely, up to a maximum length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hornbook.files import bounded_bytes, bounded_text, read_rows
 from hornbook.pretrained.opening.model_folder import read_config_file
 
 
-def test_a_file_of_the_greatest_length_is_read_and_a_longer_one_refused(tmp_path):
+def test_a_file_of_maximum_length_is_read_and_a_longer_one_refused(tmp_path):
     path = tmp_path / "a.json"
     path.write_bytes(b"\xef\xbb\xbf{}")
     assert bounded_text(path, 5) == "{}"
@@ -20,16 +20,16 @@ def test_a_file_of_the_greatest_length_is_read_and_a_longer_one_refused(tmp_path
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs /dev/zero")
-def test_a_device_without_an_end_is_refused_too(tmp_path):
+def test_an_endless_device_is_refused(tmp_path):
     (tmp_path / "config.json").symlink_to("/dev/zero")
-    with pytest.raises(CheckpointError):  # no regular file, or too long: never read to the end
+    with pytest.raises(CheckpointError):  # no regular file, or too long
         read_config_file(tmp_path)
 
 
 def test_a_configuration_that_is_too_long_is_refused_before_it_is_parsed(tmp_path):
     with open(tmp_path / "config.json", "wb") as file:
         file.truncate(2**40)  # a hole: no disk is needed
-    with pytest.raises(CheckpointError, match="too long: such a file has at most 16 MiB"):
+    with pytest.raises(CheckpointError, match="too long: the maximum is 16 MiB"):
         read_config_file(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Two writers of one place: the second is told of the first, and never harms it."""
+"""Two writers of the same place: the second gets an error, and never harms the first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from hornbook.files.writing import TEMPORARY
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills processes")
 
-# writes half of it, says so, and goes on when it is told to
+# writes half, prints its process ID, and continues after a line of input
 WRITER = """
 import os, sys
 from hornbook.errors import HornbookError
@@ -59,8 +59,8 @@ except HornbookError as error:
 
 @pytest.fixture
 def writer():
-    """Starts a writer that waits in the middle, in another process namespace if it is asked to."""
-    started = []
+    """Returns a function that starts a writer, possibly in another process namespace."""
+    children = []
 
     def start(kind, path, word="first", *, before=()):
         child = subprocess.Popen(
@@ -69,19 +69,19 @@ def writer():
             stdout=subprocess.PIPE,
             text=True,
         )
-        started.append(child)
+        children.append(child)
         child.number = child.stdout.readline().strip()
         assert child.number.isdecimal()
         return child
 
     yield start
-    for child in started:
+    for child in children:
         child.kill()
         child.communicate()
 
 
 def end(child):
-    """Lets a writer go on to its end, and returns what it says."""
+    """Lets a writer finish, and returns its output."""
     return child.communicate("\n", timeout=60)[0].strip()
 
 
@@ -89,7 +89,7 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_the_second_writer_of_a_folder_is_told_of_the_first_which_ends_well(tmp_path, writer):
+def test_the_second_writer_of_a_folder_gets_an_error_and_the_first_succeeds(tmp_path, writer):
     path = tmp_path / "model"
     first = writer("folder", path)
     with pytest.raises(LockedError) as caught, atomic_folder(path):
@@ -114,7 +114,7 @@ def test_two_writers_of_a_file_do_not_harm_each_other(tmp_path, writer):
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_a_killed_writer_is_in_nobodys_way_and_its_rest_is_removed(tmp_path, writer, kind):
+def test_a_killed_writer_blocks_nobody_and_its_temporary_files_are_removed(tmp_path, writer, kind):
     path = tmp_path / "target"
     first = writer(kind, path)
     first.send_signal(signal.SIGKILL)
@@ -125,7 +125,7 @@ def test_a_killed_writer_is_in_nobodys_way_and_its_rest_is_removed(tmp_path, wri
     assert names_in(tmp_path) == ["target"]
 
 
-def test_a_lock_is_gone_with_its_killed_holder(tmp_path, writer):
+def test_a_lock_ends_when_its_holder_is_killed(tmp_path, writer):
     first = writer("lock", tmp_path / "run")
     with (
         pytest.raises(LockedError, match=f"process {first.number}"),
@@ -144,7 +144,7 @@ def test_a_lock_is_gone_with_its_killed_holder(tmp_path, writer):
     reason="needs the right to make a process namespace",
 )
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_a_writer_in_another_container_lives_too(tmp_path, writer, kind):
+def test_a_writer_in_another_container_holds_its_lock(tmp_path, writer, kind):
     path = tmp_path / "target"
     first = writer(kind, path, before=["unshare", "-p", "-f", "--mount-proc"])
     assert int(first.number) < 10  # a number that means nothing here
@@ -159,7 +159,7 @@ def test_a_writer_in_another_container_lives_too(tmp_path, writer, kind):
     assert names_in(tmp_path) == ["target"]
 
 
-def test_what_a_living_process_replaces_is_not_put_back_by_a_reader(tmp_path, writer, monkeypatch):
+def test_a_reader_does_not_restore_a_folder_that_is_being_replaced(tmp_path, writer, monkeypatch):
     monkeypatch.setattr("hornbook.files.atomic_folders._PATIENCE", 0.1)
     first = writer("lock", tmp_path / "run")
     aside = tmp_path / "run" / "model.replaced-by-hornbook"
@@ -171,7 +171,7 @@ def test_what_a_living_process_replaces_is_not_put_back_by_a_reader(tmp_path, wr
     assert names_in(tmp_path / "run") == ["model"]
 
 
-def test_only_what_killed_writers_left_is_removed(tmp_path, writer):
+def test_only_temporary_files_of_killed_writers_are_removed(tmp_path, writer):
     dead, alive = writer("folder", tmp_path / "step-1"), writer("folder", tmp_path / "step-2")
     (tmp_path / "step-3.tmp-mine").mkdir()
     dead.send_signal(signal.SIGKILL)
@@ -182,7 +182,7 @@ def test_only_what_killed_writers_left_is_removed(tmp_path, writer):
     assert names_in(tmp_path) == ["step-2", "step-3.tmp-mine"]
 
 
-def test_what_lies_in_a_locked_folder_needs_no_lock_of_its_own(tmp_path):
+def test_files_in_a_locked_folder_need_no_lock_of_their_own(tmp_path):
     with locked_folder(tmp_path / "run"), atomic_folder(tmp_path / "run" / "model") as folder:
         (folder / "a").write_text("a")
         assert not any(name.endswith(f"model{LOCK}") for name in names_in(tmp_path / "run"))
@@ -197,20 +197,20 @@ def test_a_file_system_without_locks_is_named_once_and_used(tmp_path, monkeypatc
         raise OSError(number, "no locks")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    monkeypatch.setattr(module, "_told", set())
-    left = tmp_path / f"x{TEMPORARY}0123456789ab"
-    left.write_text("of a writer that perhaps lives")
+    monkeypatch.setattr(module, "_notified", set())
+    temporary = tmp_path / f"x{TEMPORARY}0123456789ab"
+    temporary.write_text("of a writer that may be running")
     for _ in range(2):
         with atomic_folder(tmp_path / "model") as folder:
             (folder / "a").write_text("a")
         with locked_folder(tmp_path), atomic_file(tmp_path / "x", "w") as file:
             file.write("x")
     assert capsys.readouterr().err.count("has no locks") == 1
-    assert left.exists()
+    assert temporary.exists()
     assert verify_manifest(tmp_path / "model")
 
 
-def test_a_damaged_note_of_who_holds_it_does_not_hide_that_it_is_held(tmp_path, writer):
+def test_a_lock_with_a_damaged_file_is_still_held(tmp_path, writer):
     writer("lock", tmp_path)
     (tmp_path / LOCK).write_text('{"pid": ')
     with pytest.raises(LockedError, match="in use by another process"), locked_folder(tmp_path):

@@ -1,4 +1,4 @@
-"""A manifest notices what is damaged, missing, or not listed in it."""
+"""A manifest detects damaged, missing and unlisted files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def fill(folder, word):
     (folder / "inner" / "two").write_text(word)
 
 
-def test_the_manifest_notices_every_changed_bit(tmp_path):
+def test_the_manifest_detects_every_changed_bit(tmp_path):
     fill(tmp_path, "some text")
     write_manifest(tmp_path)
     assert verify_manifest(tmp_path)
@@ -45,7 +45,7 @@ def test_a_damaged_manifest_is_refused_or_still_true(tmp_path):
     write_manifest(tmp_path)
     manifest = tmp_path / MANIFEST
     whole = manifest.read_bytes()
-    refused = 0
+    refusals = 0
     for bit in range(8 * len(whole)):
         damaged = bytearray(whole)
         damaged[bit // 8] ^= 1 << bit % 8
@@ -53,8 +53,8 @@ def test_a_damaged_manifest_is_refused_or_still_true(tmp_path):
         try:
             verify_manifest(tmp_path)
         except CheckpointError:
-            refused += 1
-    assert refused > 0.9 * 8 * len(whole)  # the rest is white space
+            refusals += 1
+    assert refusals > 0.9 * 8 * len(whole)  # the rest is white space
 
 
 def test_everything_wrong_in_a_folder_is_named_at_once(tmp_path):
@@ -92,26 +92,26 @@ def test_everything_wrong_in_a_folder_is_named_at_once(tmp_path):
         "[" * 100_000,
     ],
 )
-def test_what_is_no_manifest_is_refused(tmp_path, text):
+def test_an_invalid_manifest_is_refused(tmp_path, text):
     (tmp_path / MANIFEST).write_text(text)
     with pytest.raises(CheckpointError, match="not a list of checksums"):
         verify_manifest(tmp_path)
 
 
-def test_a_missing_manifest_is_an_error_only_where_it_is_needed(tmp_path):
+def test_a_missing_manifest_is_an_error_only_if_it_is_required(tmp_path):
     assert verify_manifest(tmp_path, required=False) is False
     with pytest.raises(CheckpointError, match=r"has no manifest\.json"):
         verify_manifest(Path(tmp_path))
 
 
-def test_a_list_of_nothing_is_no_manifest(tmp_path):
+def test_an_empty_manifest_is_refused(tmp_path):
     (tmp_path / "one").write_text("text")
     (tmp_path / MANIFEST).write_text("{}")
     with pytest.raises(CheckpointError, match="lists no file"):
         verify_manifest(tmp_path)
 
 
-def test_what_is_read_and_not_listed_is_an_error_and_all_else_is_named(tmp_path, capsys):
+def test_unlisted_files_are_an_error_if_they_are_read_and_noted_otherwise(tmp_path, capsys):
     (tmp_path / "weights").write_text("text")
     write_manifest(tmp_path)
     for name in ("state.json", "README.md", ".DS_Store", "LICENSE"):
@@ -159,7 +159,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, name):
 def test_at_most_ten_names_are_in_a_message(tmp_path):
     entry = {"bytes": 1, "sha256": ""}
     (tmp_path / MANIFEST).write_text(json.dumps({f"file-{n}": entry for n in range(1000)}))
-    with pytest.raises(CheckpointError) as found:
+    with pytest.raises(CheckpointError) as caught:
         verify_manifest(tmp_path)
-    assert str(found.value).count("missing") == 10
-    assert "... and 990 more" in str(found.value)
+    assert str(caught.value).count("missing") == 10
+    assert "... and 990 more" in str(caught.value)

@@ -109,7 +109,7 @@ def _by_sample(path):
 def test_a_bad_byte_among_ascii_is_named_with_its_line(tmp_path, read, line):
     path = tmp_path / "corpus.txt"
     path.write_bytes(b"plain text\n" * (line - 1) + b"a bad \x81 byte\n" + b"plain text\n" * 5)
-    with pytest.raises(DataError, match=rf"corpus\.txt:{line}: not text in UTF-8"):
+    with pytest.raises(DataError, match=rf"corpus\.txt:{line}: not UTF-8 text"):
         read(path)
 
 

@@ -1,10 +1,10 @@
-"""Files that are either wholly there or not there at all, and are noticed when damaged.
+"""Atomic files and folders, checksums and locks.
 
 Keras, safetensors and most tools open the target and write into it: a kill or a full disk
-in that moment leaves nothing readable.  Here everything is written under a temporary name,
-flushed to the disk, and renamed.  A folder also gets `manifest.json` with the SHA-256 of
-each of its files, which is checked when the folder is read.  Two processes that write to one
-place find out by a lock of the operating system, which ends with its process.
+meanwhile leaves an unreadable file.  Here everything is written under a temporary name, flushed
+to the disk, and renamed.  A folder also gets a `manifest.json` with the SHA-256 of each of its
+files, which is verified when the folder is read.  Two processes that write to the same place
+notice each other by a lock of the operating system, which ends with its process.
 """
 
 from hornbook.files.atomic_files import atomic_file, write_json

@@ -1,4 +1,4 @@
-"""A folder that is written whole or not at all, with its checksums."""
+"""Writes a folder atomically, completely or not at all, with its checksums."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from hornbook.files.locks import LOCK, covered, is_held, lock
 from hornbook.files.manifest import files_of, write_manifest
 from hornbook.files.writing import TEMPORARY, sync_files, sync_folder, writing
 
-REPLACED = ".replaced-by-hornbook"  # behind the name of a folder that is being replaced
+REPLACED = ".replaced-by-hornbook"  # suffix of a folder that is being replaced
 _PATIENCE = 2.0  # seconds: longer than two renames take
 
 
 @contextlib.contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """Gives an empty temporary folder, which becomes `path` when the block succeeds.
+    """Yields an empty temporary folder, which becomes `path` when the block succeeds.
 
     Each file is flushed to the disk and listed with its SHA-256 in `manifest.json`.  An
-    existing folder at `path` is replaced.  When the block fails, folders that were made to hold
-    it are removed again.  A kill between the two renames leaves the old
-    folder under its name with `REPLACED` behind it; `settle` puts it back.
+    existing folder at `path` is replaced.  If the block fails, parent folders that were created
+    are removed again.  A kill between the two renames leaves the old folder under its name with
+    the suffix `REPLACED`; `settle` restores it.
 
     Raises:
-        LockedError: another process is writing it.
-        WriteError: the disk is full or may not be written to; `path` is as before.
+        LockedError: another process is writing the folder.
+        WriteError: the disk is full or may not be written to; `path` is unchanged.
     """
     path = _absolute(path)
     temporary, old = temporary_name(path), _old(path)
     with contextlib.ExitStack() as stack:
         with writing(path):
-            made = [folder for folder in path.parents if not folder.exists()]
+            new_parents = [folder for folder in path.parents if not folder.exists()]
             path.parent.mkdir(parents=True, exist_ok=True)
-        stack.callback(_remove_empty, path, made)
-        alone = stack.enter_context(_lock_of(path))
+        stack.callback(_remove_empty, path, new_parents)
+        has_lock = stack.enter_context(_lock_of(path))
         with writing(path):
-            _put_back(path)
-            if alone:
+            _restore(path)
+            if has_lock:
                 _remove(temporaries(path))
             temporary.mkdir()
             try:
@@ -51,13 +51,13 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
                 sync_files(files_of(temporary))
                 for folder in {file.parent for file in files_of(temporary)}:
                     sync_folder(folder)
-                shutil.rmtree(old, ignore_errors=True)  # a kill after the renames left it
+                shutil.rmtree(old, ignore_errors=True)  # left by a kill after the renames
                 if path.exists():
                     os.rename(path, old)
                 try:
                     os.rename(temporary, path)
                 except BaseException:
-                    _put_back(path)
+                    _restore(path)
                     raise
                 sync_folder(path.parent)
             finally:
@@ -66,16 +66,16 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 def settle(path: str | Path) -> None:
-    """Puts back the folder that a kill in the middle of `atomic_folder` had moved aside.
+    """Restores the folder that `atomic_folder` had renamed when it was killed.
 
-    A process that is just replacing the folder is waited for, and never disturbed.
+    Waits for a process that is replacing the folder right now, and does not disturb it.
     """
     path = _absolute(path)
     end = time.monotonic() + _PATIENCE
     while _old(path).is_dir() and not path.exists():
         if not _is_being_written(path):
-            with contextlib.suppress(FileNotFoundError):  # its writer did it at last
-                _put_back(path)
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
+                _restore(path)
         elif time.monotonic() > end:
             return
         else:
@@ -83,18 +83,18 @@ def settle(path: str | Path) -> None:
 
 
 def remove_abandoned(folder: str | Path, pattern: str) -> None:
-    """Removes what killed processes left half-written in a folder, and nothing of living ones.
+    """Removes the temporary files of killed processes in a folder, but not those of running ones.
 
     Args:
-        folder: Where folders were written with `atomic_folder`.
-        pattern: Of their names, as for `Path.glob`.
+        folder: The folder in which `atomic_folder` wrote.
+        pattern: Pattern of the names, as for `Path.glob`.
     """
     folder = _absolute(folder)
-    names = {left.name.rpartition(TEMPORARY)[0] for left in folder.glob(pattern + TEMPORARY + "*")}
-    names |= {left.name.removesuffix(LOCK) for left in folder.glob(pattern + LOCK)}
+    names = {path.name.rpartition(TEMPORARY)[0] for path in folder.glob(f"{pattern}{TEMPORARY}*")}
+    names |= {path.name.removesuffix(LOCK) for path in folder.glob(pattern + LOCK)}
     for path in (folder / name for name in names):
-        with contextlib.suppress(LockedError), _lock_of(path) as alone:
-            if alone:
+        with contextlib.suppress(LockedError), _lock_of(path) as has_lock:
+            if has_lock:
                 _remove(temporaries(path))
                 if not is_held(lock_file := path.with_name(path.name + LOCK)):
                     lock_file.unlink(missing_ok=True)
@@ -102,23 +102,23 @@ def remove_abandoned(folder: str | Path, pattern: str) -> None:
 
 @contextlib.contextmanager
 def _lock_of(path: Path) -> Iterator[bool]:
-    """Keeps others from writing `path`; False where the file system has no locks."""
+    """Keeps other processes from writing `path`; yields False if the file system has no locks."""
     if covered(path):
         yield True
         return
-    with lock(path.with_name(path.name + LOCK), str(path)) as alone:
-        yield alone
+    with lock(path.with_name(path.name + LOCK), str(path)) as has_lock:
+        yield has_lock
 
 
 def _is_being_written(path: Path) -> bool:
-    """Whether another process holds the lock of `path`, or of a run it is in."""
+    """Returns whether another process holds the lock of `path`, or of its run."""
     if covered(path):
         return False
-    locks = [path.with_name(path.name + LOCK), *(one / LOCK for one in [*path.parents][:3])]
-    return any(is_held(one) for one in locks)
+    locks = [path.with_name(path.name + LOCK), *(parent / LOCK for parent in [*path.parents][:3])]
+    return any(is_held(file) for file in locks)
 
 
-def _put_back(path: Path) -> None:
+def _restore(path: Path) -> None:
     old = _old(path)
     if old.is_dir() and not path.exists():
         os.rename(old, path)
@@ -130,15 +130,15 @@ def _remove(folders: list[Path]) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _remove_empty(path: Path, made: list[Path]) -> None:
+def _remove_empty(path: Path, folders: list[Path]) -> None:
     if not path.exists():
-        with contextlib.suppress(OSError):  # somebody else has put something there
-            for folder in made:
+        with contextlib.suppress(OSError):  # another process wrote into it
+            for folder in folders:
                 folder.rmdir()
 
 
 def _absolute(path: str | Path) -> Path:
-    return Path(os.path.abspath(path))  # "." and ".." have no name to put anything behind
+    return Path(os.path.abspath(path))  # "." and ".." have no name for a suffix
 
 
 def _old(path: Path) -> Path:

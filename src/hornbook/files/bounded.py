@@ -1,7 +1,7 @@
-"""Small files that are read whole: never more of them than was expected.
+"""Reads small files completely, up to a maximum size.
 
-A `config.json` of gigabytes, or one that is a pipe without an end, is refused after a stated
-number of bytes, before it fills the memory.
+A `config.json` of gigabytes, or one that is an endless pipe, is refused after a maximum number of
+bytes, before it fills the memory.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from typing import Any
 
 from hornbook.errors import CheckpointError, HornbookError
 
-MAX_JSON_BYTES = 16 * 2**20  # of a configuration, a manifest, an index
-MAX_ROWS_BYTES = 256 * 2**20  # of JSON lines, a row per epoch or image
-MAX_VOCABULARY_BYTES = 512 * 2**20  # of a vocabulary or a tokenizer, the largest files of words
+MAX_JSON_BYTES = 16 * 2**20  # configurations, manifests, indexes
+MAX_ROWS_BYTES = 256 * 2**20  # JSON lines, one per epoch or image
+MAX_VOCABULARY_BYTES = 512 * 2**20  # vocabularies and tokenizers
 _BLOCK = 2**20
 
 
 def bounded_bytes(
-    path: Path, most: int = MAX_JSON_BYTES, error: type[HornbookError] = HornbookError
+    path: Path, limit: int = MAX_JSON_BYTES, error: type[HornbookError] = HornbookError
 ) -> bytes:
-    """The bytes of a file of at most `most`.
+    """Reads a file of at most `limit` bytes.
 
     Args:
-        path: The file; of a special file no more than `most` is read either.
-        most: Bytes.
-        error: What to raise.
+        path: The file; a pipe or device is not read further than `limit` either.
+        limit: Maximum number of bytes.
+        error: Class of the error for a longer file.
 
     Raises:
         OSError: it cannot be opened or read.
@@ -34,37 +34,37 @@ def bounded_bytes(
     """
     content = bytearray()
     with open(path, "rb") as file:
-        while block := file.read(_BLOCK):  # to read `most` at once would ask for as much memory
+        while block := file.read(_BLOCK):  # reading `limit` at once would allocate as much memory
             content += block
-            if len(content) > most:
+            if len(content) > limit:
                 raise error(
-                    f"{path} is too long: such a file has at most {most / 2**20:.4g} MiB here.\n"
+                    f"{path} is too long: the maximum is {limit / 2**20:.4g} MiB.\n"
                     "Is this another kind of file?"
                 )
     return bytes(content)
 
 
 def bounded_text(
-    path: Path, most: int = MAX_JSON_BYTES, error: type[HornbookError] = HornbookError
+    path: Path, limit: int = MAX_JSON_BYTES, error: type[HornbookError] = HornbookError
 ) -> str:
-    """The text of a UTF-8 file of at most `most` bytes, without a byte order mark.
+    """Reads a UTF-8 file of at most `limit` bytes, without a byte order mark.
 
     Raises:
         OSError: it cannot be opened or read.
         UnicodeDecodeError: it is not UTF-8.
         HornbookError: an `error`, if the file is longer.
     """
-    return bounded_bytes(path, most, error).decode("utf-8-sig")
+    return bounded_bytes(path, limit, error).decode("utf-8-sig")
 
 
-def read_rows(path: Path, most: int = MAX_ROWS_BYTES) -> list[dict[str, Any]]:
-    """The objects of a file of JSON lines that hornbook wrote, such as `metrics.jsonl`.
+def read_rows(path: Path, limit: int = MAX_ROWS_BYTES) -> list[dict[str, Any]]:
+    """Reads the objects of a file of JSON lines that hornbook wrote, such as `metrics.jsonl`.
 
     Raises:
-        CheckpointError: it cannot be read, or a line holds no JSON object, with its number.
+        CheckpointError: it cannot be read, or a line is no JSON object; naming the line.
     """
     try:
-        lines = bounded_text(path, most, CheckpointError).splitlines()
+        lines = bounded_text(path, limit, CheckpointError).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from None
     rows = []

@@ -1,8 +1,8 @@
-"""Locks of the operating system: they end with the process that holds them, however it ended.
+"""Locks of the operating system, which end with the process that holds them, even if it is killed.
 
-Whether a writer still lives is never asked by its process number, which means nothing in another
-container or on another host; only the lock is asked.  The file that is locked says for a person
-who holds it.  It is removed afterwards; one that a killed process left is locked by nobody.
+Whether a writer is still running is never decided by its process ID, which means nothing in
+another container or on another host, but only by the lock.  The locked file names its holder for
+messages.  It is removed afterwards; the file of a killed process is not locked.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from hornbook.errors import LockedError
 from hornbook.files.writing import writing
 from hornbook.progress import note
 
-LOCK = ".locked-by-hornbook"  # in a folder that is worked in; behind the name of another target
-# what a file system without locks says
+LOCK = ".locked-by-hornbook"  # name in a locked folder; suffix beside any other target
+# errors of a file system without locks
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
-_TAKEN = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK)
-_FAR = 2**30  # Windows forbids to read what is locked, so a byte behind all that is written is
-_LONGEST = 4096  # bytes that are read of who holds a lock
+_HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK)
+_FAR = 2**30  # offset of the locked byte: beyond the contents, because Windows forbids reading it
+_MAXIMUM_HOLDER = 4096  # bytes read from a lock file
 
-_folders: dict[Path, int] = {}  # those this process holds the lock of, and which thread
-_told: set[str] = set()
+_folders: dict[Path, int] = {}  # folders locked by this process -> thread
+_notified: set[str] = set()
 
 
 class NoLocksError(Exception):
@@ -42,24 +42,24 @@ class NoLocksError(Exception):
 
 @contextlib.contextmanager
 def locked_folder(folder: str | Path, *, what: str = "") -> Iterator[None]:
-    """Keeps other processes from working in a folder, which is made if it is not there.
+    """Keeps other processes from using a folder, which is created if it does not exist.
 
-    A folder that is still empty at the end, and was made here, is removed again.
+    A folder that was created here and is still empty at the end is removed again.
 
     Args:
-        folder: Of a run, say.
-        what: What it is called in a message; without it, its path.
+        folder: The folder, for example of a run.
+        what: Its name in messages.  Defaults to its path.
 
     Raises:
-        LockedError: another process works in it, which is named.
-        WriteError: it cannot be made.
+        LockedError: another process uses it; naming the process.
+        WriteError: it cannot be created.
     """
     folder = Path(os.path.abspath(folder))
     if covered(folder):
         yield
         return
     with writing(folder):
-        made = [one for one in (folder, *folder.parents) if not one.exists()]
+        new_folders = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     try:
         with lock(folder / LOCK, what or str(folder)):
@@ -69,54 +69,54 @@ def locked_folder(folder: str | Path, *, what: str = "") -> Iterator[None]:
             finally:
                 del _folders[folder]
     finally:
-        with contextlib.suppress(OSError):  # something is in it
-            for one in made:
-                one.rmdir()
+        with contextlib.suppress(OSError):  # it is not empty
+            for each in new_folders:
+                each.rmdir()
 
 
 def covered(path: Path) -> bool:
-    """Whether this thread holds the lock of a folder that `path` is in, or is."""
-    me = threading.get_ident()
-    return any(_folders.get(one) == me for one in (path, *path.parents))
+    """Returns whether this thread holds the lock of `path` or of a folder above it."""
+    thread = threading.get_ident()
+    return any(_folders.get(folder) == thread for folder in (path, *path.parents))
 
 
 @contextlib.contextmanager
 def lock(file: Path, what: str) -> Iterator[bool]:
-    """Holds a lock; False is given where the file system has none, which is said once.
+    """Holds a lock; yields False, with a note the first time, if the file system has none.
 
     Raises:
         LockedError: another process holds it.
     """
     with writing(file):
         try:
-            handle = _acquired(file)
+            handle = _acquire(file)
         except NoLocksError:
             handle = None
     if handle is None:
-        _tell_once(file.parent)
+        _notify_once(file.parent)
         yield False
         return
     if handle < 0:
         raise LockedError(
             f"{what} is in use{_holder(file)}\n"
-            "Wait until that process has ended, or name another place."
+            "Wait until that process has ended, or name another folder."
         )
     try:
-        _say_who(handle)
+        _write_holder(handle)
         yield True
     finally:
         _release(handle, file)
 
 
-def _acquired(file: Path) -> int | None:
-    """The handle of a lock, or -1 where another process holds it."""
-    for patience in (0.05, 0.1, 0.2, 0):  # who only asks whether it is held holds it for a moment
+def _acquire(file: Path) -> int | None:
+    """Returns the handle of a lock, or -1 if another process holds it."""
+    for patience in (0.05, 0.1, 0.2, 0):  # a process that checks a lock holds it for a moment
         handle = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         try:
             if lock_handle(handle):
                 if is_same(handle, file):
                     return handle
-                patience = 0.001  # its last holder removed it just now
+                patience = 0.001  # the last holder has just removed it
         except BaseException:
             os.close(handle)
             with contextlib.suppress(OSError):
@@ -128,13 +128,13 @@ def _acquired(file: Path) -> int | None:
 
 
 def is_held(file: Path) -> bool:
-    """Whether a process holds the lock of a file."""
+    """Returns whether a process holds the lock of a file."""
     try:
         handle = os.open(file, os.O_RDWR)
     except FileNotFoundError:
         return False
     except OSError:
-        return True  # it is another user's, say
+        return True  # for example, another user's
     try:
         return not lock_handle(handle)
     except NoLocksError:
@@ -144,7 +144,7 @@ def is_held(file: Path) -> bool:
 
 
 def lock_handle(handle: int) -> bool:
-    """Locks an open file until it is closed, and returns whether nobody else had.
+    """Locks an open file until it is closed; returns False if another process holds the lock.
 
     Raises:
         NoLocksError: the file system has no locks.
@@ -161,7 +161,7 @@ def lock_handle(handle: int) -> bool:
 
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno in _TAKEN:
+        if error.errno in _HELD:
             return False
         if error.errno in _NO_LOCKS:
             raise NoLocksError from None
@@ -170,9 +170,9 @@ def lock_handle(handle: int) -> bool:
 
 
 def is_same(handle: int, file: Path) -> bool:
-    """Whether an open file still has its name: another process may have removed it."""
+    """Returns whether an open file still has its name, or another process has removed it."""
     if os.name == "nt":
-        return True  # there an open file cannot be removed
+        return True  # Windows cannot remove an open file
     try:
         return os.path.samestat(os.fstat(handle), os.stat(file))
     except OSError:
@@ -183,36 +183,36 @@ def _release(handle: int, file: Path) -> None:
     if os.name == "nt":
         os.close(handle)
     with contextlib.suppress(OSError):
-        file.unlink()  # while the lock is held, else it could be the next one's
+        file.unlink()  # while the lock is held; later the file could be that of the next holder
     if os.name != "nt":
         os.close(handle)
 
 
-def _say_who(handle: int) -> None:
+def _write_holder(handle: int) -> None:
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     command = shlex.join([os.path.basename(sys.argv[0] or "python"), *sys.argv[1:]])[:1000]
-    who = {"host": socket.gethostname(), "pid": os.getpid(), "since": now, "command": command}
-    with contextlib.suppress(OSError):  # the disk is full: the lock is held all the same
+    holder = {"host": socket.gethostname(), "pid": os.getpid(), "since": now, "command": command}
+    with contextlib.suppress(OSError):  # on a full disk the lock is held nevertheless
         os.ftruncate(handle, 0)
-        os.write(handle, json.dumps(who, ensure_ascii=False).encode("utf-8", "replace"))
+        os.write(handle, json.dumps(holder, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _holder(file: Path) -> str:
-    """Who holds a lock, as far as the file says."""
+    """Describes the holder of a lock, as far as it is known."""
     try:
         with open(file, "rb") as content:
-            who: Any = json.loads(content.read(_LONGEST))
-        words = [str(who[name])[:500] for name in ("pid", "host", "since", "command")]
+            holder: Any = json.loads(content.read(_MAXIMUM_HOLDER))
+        words = [str(holder[name])[:500] for name in ("pid", "host", "since", "command")]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return " by another process."
     number, host, since, command = ("".join(c for c in word if c.isprintable()) for word in words)
     return f" by process {number} on {host}, since {since}:\n  {command}"
 
 
-def _tell_once(folder: Path) -> None:
-    if "no locks" not in _told:
-        _told.add("no locks")
+def _notify_once(folder: Path) -> None:
+    if "no locks" not in _notified:
+        _notified.add("no locks")
         note(
-            f"The file system of {folder} has no locks: make sure yourself that no two processes "
-            "write to one place.  What a killed one left half-written stays there."
+            f"The file system of {folder} has no locks: make sure that no two processes write to "
+            "the same place.  Temporary files of killed processes are not removed."
         )

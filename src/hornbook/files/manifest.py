@@ -1,4 +1,4 @@
-"""`manifest.json`: the size and the SHA-256 of each file of a folder."""
+"""`manifest.json`: size and SHA-256 of each file of a folder."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from hornbook.progress import note
 
 MANIFEST = "manifest.json"
 SHOWN = 10  # names in a message
-# nobody computes with these: they may be added to a folder later
+# files without effect on results, which may be added to a folder later
 _DOCUMENTS = (".md", ".rst", ".png", ".jpg", ".svg", ".html", ".pdf")
 _NOTICES = ("README", "LICENSE", "LICENCE", "NOTICE", "USE_POLICY")
 
 
 def write_manifest(folder: str | Path) -> None:
-    """Writes `manifest.json`: for each file below `folder` its size and SHA-256."""
+    """Writes `manifest.json`, with size and SHA-256 of each file below `folder`."""
     folder = Path(folder)
     entries = {
         file.relative_to(folder).as_posix(): {
@@ -43,17 +43,17 @@ def verify_manifest(
     """Checks each file of `folder` against its manifest, and names those it does not list.
 
     Args:
-        folder: That `write_manifest` wrote it for.
+        folder: A folder with a manifest.
         required: Whether there must be a manifest.
         reads: Names of files that are about to be read and must be listed.
-        quiet: Whether to say nothing of other files it does not list; see `note`.
+        quiet: Whether to suppress the note on other unlisted files; see `note`.
 
     Returns:
-        True when there is a manifest and everything agrees; False when there is none and
-        it is not `required`.
+        True if there is a manifest and everything matches; False if there is none and it is not
+        `required`.
 
     Raises:
-        CheckpointError: naming damaged, missing and unlisted files, ten at most.
+        CheckpointError: naming damaged, missing and unlisted files, at most ten.
     """
     folder = Path(folder)
     if not (folder / MANIFEST).is_file():
@@ -75,7 +75,7 @@ def verify_manifest(
         raise CheckpointError(
             f"{folder} is not as it was written:\n"
             + "\n".join(shortened(problems))
-            + "\nTake the folder from its source again, or use an older checkpoint."
+            + "\nCopy the folder again, or use an older checkpoint."
         )
     if extra := unlisted(folder, expected):
         note(f"{folder}: not in {MANIFEST}, so not checked: {some(extra)}", quiet=quiet)
@@ -83,11 +83,11 @@ def verify_manifest(
 
 
 def unlisted(folder: Path, listed: Collection[str] | None = None) -> list[str]:
-    """Names of files that a manifest does not list, and that something could read.
+    """Returns the names of files that a manifest does not list, without documentation.
 
     Args:
-        folder: With a manifest.
-        listed: The names in it, if they are known.
+        folder: A folder with a manifest.
+        listed: The names in the manifest, if known.
     """
     listed = _entries(folder / MANIFEST) if listed is None else listed
     names = [PurePosixPath(file.relative_to(folder).as_posix()) for file in files_of(folder)]
@@ -102,32 +102,32 @@ def unlisted(folder: Path, listed: Collection[str] | None = None) -> list[str]:
 
 
 def some(names: list[str]) -> str:
-    """Ten names at most, and how many more there are."""
+    """Lists at most ten names, and counts the others."""
     more = len(names) - SHOWN
     return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def shortened(lines: list[str]) -> list[str]:
-    """Ten lines at most, and how many more there are."""
+    """Returns at most ten lines, and a line that counts the others."""
     more = len(lines) - SHOWN
     return lines if more <= 0 else [*lines[:SHOWN], f"  ... and {more:,} more"]
 
 
 def sha256_of(path: str | Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Returns the SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The files below a folder that belong into its manifest."""
+    """Returns the files below a folder that belong in its manifest."""
     return sorted(
         file for file in folder.rglob("*") if file.is_file() and file != folder / MANIFEST
     )
 
 
 def _entries(manifest: Path) -> dict[str, tuple[int, str]]:
-    """Size and SHA-256 by name."""
+    """Reads size and SHA-256 of each name."""
     try:
         entries: Any = json.loads(bounded_text(manifest, error=CheckpointError))
         expected = {name: (entry["bytes"], entry["sha256"]) for name, entry in entries.items()}
@@ -140,21 +140,21 @@ def _entries(manifest: Path) -> dict[str, tuple[int, str]]:
     if not expected:
         raise CheckpointError(
             f"{manifest} lists no file, so nothing can be checked.\n"
-            "Take the folder from its source again; it is opened unchecked without that file."
+            "Copy the folder again; without that file it is opened unchecked."
         )
     return expected
 
 
 def _problem(folder: Path, name: str, size: int, digest: str) -> str | None:
-    """What is wrong with one file.  A link, into a cache say, is followed wherever it leads."""
+    """Returns what is wrong with one file, if anything.  Links (to a cache) are followed."""
     if not _is_inside(name):
         return f"  outside   {name!r}"
     file = folder / name
     try:
         if not file.is_file():
             return f"  missing   {name}"
-        if (there := file.stat().st_size) != size:
-            return f"  size      {name}: {size} bytes expected, {there} found"
+        if (actual := file.stat().st_size) != size:
+            return f"  size      {name}: {size} bytes expected, {actual} found"
         if sha256_of(file) != digest:
             return f"  damaged   {name}: its SHA-256 is not the one in {MANIFEST}"
     except (OSError, ValueError) as error:
@@ -163,7 +163,7 @@ def _problem(folder: Path, name: str, size: int, digest: str) -> str | None:
 
 
 def _is_inside(name: str) -> bool:
-    """Whether a name in a manifest stays in its folder, on any system."""
+    """Returns whether a name in a manifest stays in its folder, on any system."""
     paths = (PurePosixPath(name), PureWindowsPath(name))
     return (
         bool(name)

@@ -1,7 +1,7 @@
-"""The wire format of protocol buffers, as TensorFlow's index files and SentencePiece use it.
+"""The wire format of protocol buffers, for TensorFlow's index files and SentencePiece.
 
 A message is a sequence of fields, each a varint `number << 3 | kind` and a value.  Malformed
-input raises `ValueError`, which the caller turns into a message naming the file.
+input raises `ValueError`, which the caller converts to a message with the file's name.
 
 Reference: https://protobuf.dev/programming-guides/encoding/
 """
@@ -15,11 +15,11 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
 def read_varint(data: bytes, position: int) -> tuple[int, int]:
-    """Returns the number at `position`, of at most 64 bits, and the position after it."""
+    """Returns the number at `position`, which has at most 64 bits, and the position after it."""
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(data):
-            raise ValueError("a number is cut off")
+            raise ValueError("a number is truncated")
         octet = data[position]
         position += 1
         value |= (octet & 0x7F) << shift
@@ -31,7 +31,7 @@ def read_varint(data: bytes, position: int) -> tuple[int, int]:
 
 
 def varint(value: int) -> bytes:
-    """Encodes `value` in groups of seven bits, lowest first; a negative one as its complement."""
+    """Encodes `value` in groups of seven bits, lowest first; negative ones as two's complement."""
     value &= (1 << 64) - 1
     octets = bytearray()
     while value >= 0x80:
@@ -42,7 +42,7 @@ def varint(value: int) -> bytes:
 
 
 class Field(NamedTuple):
-    """A field of a message, and where it is: `message[start:end]`."""
+    """A field of a message, and its location: `message[start:end]`."""
 
     number: int
     value: int | bytes
@@ -51,12 +51,12 @@ class Field(NamedTuple):
 
 
 def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Each field's number and value: an int for numbers, bytes for everything else."""
+    """Yields each field's number and value: an int for numbers, bytes for everything else."""
     return ((field.number, field.value) for field in fields_in_place(message))
 
 
 def fields_in_place(message: bytes) -> Iterator[Field]:
-    """Each field with its place, for messages that are changed and not decoded as a whole."""
+    """Yields each field with its location, for editing a message without decoding all of it."""
     start = 0
     while start < len(message):
         key, position = read_varint(message, start)
@@ -72,7 +72,7 @@ def fields_in_place(message: bytes) -> Iterator[Field]:
             else:
                 raise ValueError(f"field {number} is of the unknown kind {kind}")
             if size > len(message) - position:
-                raise ValueError(f"field {number} is cut off")
+                raise ValueError(f"field {number} is truncated")
             value = message[position : position + size]
             position += size
             if kind != BYTES:
@@ -82,20 +82,20 @@ def fields_in_place(message: bytes) -> Iterator[Field]:
 
 
 def signed(value: int) -> int:
-    """A varint as the signed 64-bit number it stands for."""
+    """Converts a varint to the signed 64-bit number that it represents."""
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
 def number_field(number: int, value: int) -> bytes:
-    """A varint field; nothing for 0, the default, as protobuf version 3 has it."""
+    """Encodes a varint field; nothing for the default 0, as in protobuf version 3."""
     return varint(number << 3 | VARINT) + varint(value) if value else b""
 
 
 def fixed32_field(number: int, value: int) -> bytes:
-    """A field of four bytes."""
+    """Encodes a field of four bytes."""
     return varint(number << 3 | FIXED32) + value.to_bytes(4, "little") if value else b""
 
 
 def bytes_field(number: int, value: bytes) -> bytes:
-    """A field holding a message or a string."""
+    """Encodes a field with a message or a string."""
     return varint(number << 3 | BYTES) + varint(len(value)) + value

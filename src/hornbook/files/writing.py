@@ -1,4 +1,4 @@
-"""What the operating system says of a failed write, as a message for a person."""
+"""Converts the operating system's errors of a failed write to messages, and flushes files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hornbook.errors import WriteError
 
-TEMPORARY = ".tmp-hornbook-"  # behind the name of what is being written; then some letters
+TEMPORARY = ".tmp-hornbook-"  # suffix of files and folders being written; then 12 letters
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -21,28 +21,28 @@ MANY = 500  # files
 IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR)
 
 _REASONS = {
-    FULL: ("there is no space left on the disk", "Free some space, or name another place."),
-    FORBIDDEN: ("it may not be written to", "Name a place you may write to."),
-    BROKEN: ("the disk reports an error", "Check the disk, or name another place."),
-    IN_THE_WAY: ("a file is where a folder is needed", "Move it away, or name another place."),
+    FULL: ("there is no space left on the disk", "Free some space, or name another path."),
+    FORBIDDEN: ("it may not be written to", "Name a path you may write to."),
+    BROKEN: ("the disk reports an error", "Check the disk, or name another path."),
+    IN_THE_WAY: ("a file is where a folder is needed", "Move it away, or name another path."),
 }
-# safetensors (Rust), HDF5 and Arrow raise errors of their own, with the number in their text
+# safetensors (Rust), HDF5 and Arrow raise their own errors, with the error number in the text
 _WRAPPERS = ("SafetensorError", "ArrowException", "ArrowInvalid")
 _NUMBER = re.compile(r"\(os error (\d+)\)|\berrno\s*=?\s*(\d+)", re.IGNORECASE)
 
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns a failed write of `path` into a `WriteError`, whatever library wrote.
+    """Converts the error of a failed write of `path` to a `WriteError`, for any library.
 
-    An error about another file, one that is read in the block say, is passed on as it is.
+    An error about another file, for example one that is read in the block, is raised unchanged.
     """
     try:
         yield
     except WriteError as error:
         if not os.path.abspath(error.path).startswith(os.path.abspath(path) + TEMPORARY):
             raise
-        raise _failed(path, error.reason, error.remedy) from None  # a person knows this name
+        raise _failed(path, error.reason, error.remedy) from None  # under the name users know
     except Exception as error:
         name = getattr(error, "filename", None)
         reason = _reason(error)
@@ -53,7 +53,7 @@ def writing(path: Path) -> Iterator[None]:
 
 def _failed(path: Path, reason: str, remedy: str) -> WriteError:
     return WriteError(
-        f"Could not write {path}: {reason}.  What was there before is unchanged.\n{remedy}",
+        f"Could not write {path}: {reason}.  Existing files are unchanged.\n{remedy}",
         path=path,
         reason=reason,
         remedy=remedy,
@@ -61,7 +61,7 @@ def _failed(path: Path, reason: str, remedy: str) -> WriteError:
 
 
 def system_message(error: BaseException) -> str | None:
-    """What an error of the operating system says, in a sentence; None for any other error."""
+    """Returns a sentence for an error of the operating system; None for any other error."""
     number, reason = number_of(error), _reason(error)
     if number is None:
         return None
@@ -75,29 +75,29 @@ def system_message(error: BaseException) -> str | None:
 
 
 def number_of(error: BaseException) -> int | None:
-    """The system's number of what went wrong, also where a library hides it in a text."""
+    """Returns the system's error number, even if a library only has it in its message."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
     wraps = isinstance(error, OSError | RuntimeError) or type(error).__name__ in _WRAPPERS
-    found = _NUMBER.search(str(error)) if wraps else None
-    return int(found[1] or found[2]) if found else None
+    match = _NUMBER.search(str(error)) if wraps else None
+    return int(match[1] or match[2]) if match else None
 
 
 def _reason(error: BaseException) -> tuple[str, str] | None:
     number = number_of(error)
-    return next((said for numbers, said in _REASONS.items() if number in numbers), None)
+    return next((reason for numbers, reason in _REASONS.items() if number in numbers), None)
 
 
 def _is_of(name: Path, path: Path) -> bool:
-    """Whether `name` is `path`, its temporary neighbour, something in it, or a folder above it."""
-    named, target = os.path.abspath(name), os.path.abspath(path)
-    return named.startswith(target) or os.path.join(target, "").startswith(os.path.join(named, ""))
+    """Returns whether `name` is `path`, its temporary file, inside it, or a folder above it."""
+    other, target = os.path.abspath(name), os.path.abspath(path)
+    return other.startswith(target) or os.path.join(target, "").startswith(os.path.join(other, ""))
 
 
 def sync_files(paths: Sequence[Path]) -> None:
-    """Has files written to the disk itself.
+    """Flushes files to the disk.
 
-    Of thousands of small ones the system is asked once, which takes a second and not a minute.
+    Thousands of small files are flushed with one call, which takes a second instead of a minute.
     """
     if len(paths) > MANY and sys.platform == "linux":  # elsewhere `sync` does not wait for the disk
         os.sync()
@@ -107,15 +107,15 @@ def sync_files(paths: Sequence[Path]) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Has a file written to the disk itself."""
+    """Flushes a file to the disk."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
 
 
 def sync_folder(path: Path) -> None:
-    """Has the names in a folder written to the disk itself."""
+    """Flushes the names in a folder to the disk."""
     if os.name == "nt":
-        return  # Windows has no handle on a folder to flush
+        return  # Windows cannot flush a folder
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

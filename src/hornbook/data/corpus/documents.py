@@ -211,7 +211,7 @@ def _no_text(row: Mapping[str, Any], text_field: str) -> str:
         return f"there is no {text_field!r}.  {did_you_mean(text_field, row)}"
     value = row[text_field]
     if isinstance(value, bytes):
-        return f"{text_field!r} is not text in UTF-8."
+        return f"{text_field!r} is not UTF-8 text."
     kind = "empty" if value is None else type(value).__name__
     return f"{text_field!r} must be a text, but is {kind}."
 
