@@ -1,4 +1,4 @@
-"""Sessions without a model: a function says what comes next after each prefix."""
+"""Sessions without a model: a function gives the logits after each prefix."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ToySession:
         self._features = features
         self._positions = positions
         self.rows = [tuple(int(token) for token in prompt) for prompt in prompts]
-        self.calls = []  # what was asked of it
+        self.calls = []
         self._rewound = False
         self.logits = self._all_logits()
         if features is not None:
@@ -38,15 +38,15 @@ class ToySession:
         columns = token_ids[:, None] if token_ids.ndim == 1 else token_ids
         assert self.positions_left >= columns.shape[1]
         self.calls.append(("advance", token_ids.shape))
-        found = []
+        outputs = []
         for column in columns.T:
             self.rows = [(*row, int(token)) for row, token in zip(self.rows, column, strict=True)]
-            found.append(self._all_logits())
-        self.logits = found[-1]
+            outputs.append(self._all_logits())
+        self.logits = outputs[-1]
         self._rewound = False
         if self._features is not None:
             self.hidden = self._all_hidden()
-        return self.logits if token_ids.ndim == 1 else np.stack(found, axis=1)
+        return self.logits if token_ids.ndim == 1 else np.stack(outputs, axis=1)
 
     def reorder(self, rows):
         assert not self._rewound
@@ -75,7 +75,7 @@ class ToySession:
 
 
 class RandomModel:
-    """Logits, and hidden states, that are random but always the same for the same prefix."""
+    """Random logits and hidden states, always the same for the same prefix."""
 
     def __init__(self, vocabulary_size, seed=0, spread=2.0, memory=None):
         self.vocabulary_size = vocabulary_size
@@ -103,7 +103,7 @@ class RandomModel:
 
 
 class TableModel(RandomModel):
-    """Probabilities by what is written behind the prompt of one token."""
+    """Probabilities by the new tokens after a prompt of one token."""
 
     def __init__(self, table, default):
         super().__init__(len(default))
@@ -116,17 +116,17 @@ class TableModel(RandomModel):
 
 @pytest.fixture(scope="session")
 def random_model():
-    """Makes a `RandomModel`."""
+    """Returns a function that makes a `RandomModel`."""
     return RandomModel
 
 
 @pytest.fixture(scope="session")
 def table_model():
-    """Makes a `TableModel`."""
+    """Returns a function that makes a `TableModel`."""
     return TableModel
 
 
 @pytest.fixture(scope="session")
 def toy_session():
-    """Makes a `ToySession`."""
+    """Returns a function that makes a `ToySession`."""
     return ToySession

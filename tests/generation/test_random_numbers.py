@@ -1,4 +1,4 @@
-"""Random numbers that go by the text they are for."""
+"""Random numbers that belong to a text."""
 
 from itertools import product
 
@@ -6,17 +6,17 @@ from hornbook.generation import random_numbers
 
 
 def test_a_text_has_its_own_random_numbers():
-    seen = {
+    streams = {
         tuple(random_numbers.stream(seed, prompt, sample, purpose).random(4))
         for seed, prompt, sample, purpose in product(
             (0, 1, 2**64 - 1), (0, 1, 7), (0, 1), (0, 1, 2)
         )
     }
-    assert len(seen) == 3 * 3 * 2 * 3
-    assert len({number for numbers in seen for number in numbers}) == 4 * len(seen)
+    assert len(streams) == 3 * 3 * 2 * 3
+    assert len({number for numbers in streams for number in numbers}) == 4 * len(streams)
 
 
-def test_the_same_text_has_the_same_random_numbers_however_many_are_taken_at_once():
+def test_random_numbers_do_not_depend_on_how_many_are_drawn_at_once():
     at_once = random_numbers.stream(3, 1, 4).random(100)
     one_by_one = random_numbers.stream(3, 1, 4)
     assert [one_by_one.random() for _ in range(100)] == at_once.tolist()

@@ -1,4 +1,4 @@
-"""What can be asked, and what is said of what cannot."""
+"""Options of a request, and the messages for those that cannot work."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from hornbook.errors import OptionError
 from hornbook.generation import Request
 
 
-def request(**options):
+def make_request(**options):
     return Request(**{"prompts": [[1, 2], [3]], "vocabulary_size": 10, **options})
 
 
@@ -27,8 +27,8 @@ def request(**options):
         ({"degeneration_penalty": 0.6, "top_k": 4}, "contrastive search"),
     ],
 )
-def test_what_is_given_decides_the_strategy(options, strategy):
-    assert request(**options).strategy == strategy
+def test_options_decide_the_strategy(options, strategy):
+    assert make_request(**options).strategy == strategy
 
 
 @pytest.mark.parametrize(
@@ -122,13 +122,13 @@ def test_what_is_given_decides_the_strategy(options, strategy):
         ({"best_of": 3, "n": 4, "top_k": 2}, "best_of is 3; it must be at least n, 4."),
     ],
 )
-def test_what_cannot_work_is_said_in_one_line(options, message):
+def test_contradictions_are_one_line(options, message):
     with pytest.raises(OptionError) as e:
-        request(**options)
+        make_request(**options)
     assert str(e.value) == message
 
 
-def test_an_option_that_does_not_exist_gets_the_nearest_name():
+def test_an_unknown_option_suggests_the_nearest_name():
     with pytest.raises(OptionError, match=r"Unknown option 'top-p'\.  Did you mean 'top_p'"):
         Request.from_options([[1]], 10, {"top-p": 0.9})
     assert Request.from_options([[1]], 10, {"top_p": 0.9}).top_p == 0.9
@@ -136,10 +136,10 @@ def test_an_option_that_does_not_exist_gets_the_nearest_name():
 
 def test_a_request_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        request().n = 2
+        make_request().n = 2
 
 
 def test_token_ids_may_be_arrays_of_any_integers():
-    asked = request(prompts=np.array([[1, 2], [3, 4]], np.uint16), stop_ids=np.array([5, 6]))
-    assert [prompt.tolist() for prompt in asked.prompts] == [[1, 2], [3, 4]]
-    assert asked.stop_ids == {5, 6}
+    request = make_request(prompts=np.array([[1, 2], [3, 4]], np.uint16), stop_ids=np.array([5, 6]))
+    assert [prompt.tolist() for prompt in request.prompts] == [[1, 2], [3, 4]]
+    assert request.stop_ids == {5, 6}

@@ -1,4 +1,4 @@
-"""Filters against sorting everything, draws against their probabilities."""
+"""Filters, compared with full sorting, and draws, compared with their probabilities."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def softmax(logits):
 
 
 def by_sorting(logits, temperature=1.0, top_k=None, top_p=None, min_p=None, typical_p=None):
-    """Probabilities of all tokens, with every filter as its paper words it."""
+    """Returns the probabilities of all tokens, with every filter as in its paper."""
     logits = logits.astype(np.float64) / temperature
     if top_k is not None:
         worst = np.sort(logits)[::-1][: min(top_k, len(logits))][-1]
@@ -48,9 +48,9 @@ def by_sorting(logits, temperature=1.0, top_k=None, top_p=None, min_p=None, typi
     return softmax(logits)
 
 
-def in_full(found, size):
+def in_full(result, size):
     whole = np.zeros(size)
-    whole[found.token_ids] = found.probabilities
+    whole[result.token_ids] = result.probabilities
     return whole
 
 
@@ -70,12 +70,12 @@ def in_full(found, size):
         {"temperature": 1.7, "top_k": 40, "top_p": 0.8, "min_p": 0.1, "typical_p": 0.7},
     ],
 )
-def test_filters_keep_what_sorting_everything_keeps(size, filters):
+def test_filters_keep_the_same_tokens_as_sorting_everything(size, filters):
     for seed in range(5):
         random = np.random.default_rng(seed)
         logits = random.normal(0, 3, size).astype(np.float32)
-        found = in_full(distribution(logits, **filters), size)
-        np.testing.assert_allclose(found, by_sorting(logits, **filters), rtol=1e-4, atol=1e-9)
+        result = in_full(distribution(logits, **filters), size)
+        np.testing.assert_allclose(result, by_sorting(logits, **filters), rtol=1e-4, atol=1e-9)
 
 
 def test_the_token_that_crosses_top_p_is_kept():
@@ -85,7 +85,7 @@ def test_the_token_that_crosses_top_p_is_kept():
     assert distribution(logits, top_p=0.01).token_ids.tolist() == [0]
 
 
-def test_tokens_as_good_as_the_last_of_top_k_are_kept():
+def test_tokens_that_tie_with_the_last_of_top_k_are_kept():
     logits = np.array([1, 3, 2, 2, 0], np.float32)
     assert distribution(logits, top_k=2).token_ids.tolist() == [1, 2, 3]
 
@@ -128,10 +128,10 @@ def test_forbidden_tokens_are_not_among_the_top():
 
 
 @pytest.mark.parametrize("temperature", [0, 1e-60, 1e-40, 1e-6])
-def test_without_temperature_only_the_best_is_left(temperature):
-    found = distribution(np.array([1, 5, 4.9, 5, -np.inf], np.float32), temperature=temperature)
-    assert found.token_ids[0] == 1
-    assert found.draw(0.0) == 1
+def test_at_temperature_0_only_the_best_token_is_kept(temperature):
+    result = distribution(np.array([1, 5, 4.9, 5, -np.inf], np.float32), temperature=temperature)
+    assert result.token_ids[0] == 1
+    assert result.draw(0.0) == 1
 
 
 @given(SOME_LOGITS, st.floats(0, 1, exclude_max=True), st.data())
@@ -149,20 +149,20 @@ def test_a_draw_inverts_the_cumulative_distribution(logits, uniform, data):
 def test_no_token_of_probability_zero_is_drawn_at_any_border():
     weights = np.zeros(2000, np.float32)
     weights[[3, 511, 512, 1300]] = 0.25
-    found = Distribution(np.arange(2000), weights)
+    result = Distribution(np.arange(2000), weights)
     borders = [0, 0.25, 0.5, 0.75, 1 - 2**-53]
     around = [np.nextafter(b, to) for b in borders for to in (0, 1)]
-    drawn = {found.draw(min(max(u, 0.0), 1 - 2**-53)) for u in (*borders, *around)}
+    drawn = {result.draw(min(max(u, 0.0), 1 - 2**-53)) for u in (*borders, *around)}
     assert drawn == {3, 511, 512, 1300}
 
 
 def test_draws_have_the_frequencies_of_the_distribution():
     logits = np.random.default_rng(0).normal(0, 1.5, 1200).astype(np.float32)
-    found = distribution(logits, top_k=30)
+    result = distribution(logits, top_k=30)
     draws = 20_000
     uniforms = (np.arange(draws) + 0.5) / draws  # evenly, so that the error is below 1 / draws
-    counts = np.bincount([found.draw(uniform) for uniform in uniforms], minlength=1200)
-    np.testing.assert_allclose(counts / draws, in_full(found, 1200), atol=1.01 / draws)
+    counts = np.bincount([result.draw(uniform) for uniform in uniforms], minlength=1200)
+    np.testing.assert_allclose(counts / draws, in_full(result, 1200), atol=1.01 / draws)
 
 
 @given(SOME_LOGITS, st.integers(1, 60))
@@ -172,7 +172,7 @@ def test_largest_has_the_largest(values, count):
     assert (np.diff(places) > 0).all()
 
 
-def test_largest_leaves_most_of_a_large_array_out():
+def test_largest_excludes_most_of_a_large_array():
     values = np.random.default_rng(0).normal(size=100_003).astype(np.float32)
     places = largest(values, 50)
     assert 50 <= len(places) < 200
@@ -189,14 +189,14 @@ def test_logits_that_are_no_numbers_are_refused(broken):
 
 @given(SOME_LOGITS, SOME_LOGITS)
 @example(np.array([0.0], np.float32), np.array([0.0, -0.0], np.float32))
-def test_what_one_distribution_has_more_than_another(first, second):
+def test_without_is_the_positive_part_of_the_difference(first, second):
     one, other = distribution(first, top_k=4), distribution(second, top_p=0.7)
     size = max(len(first), len(second))
     expected = np.maximum(in_full(one, size) - in_full(other, size), 0)
     if expected.sum() == 0:
         expected = in_full(one, size)
-    left = one.without(other)
-    np.testing.assert_allclose(in_full(left, size), expected / expected.sum(), atol=1e-9)
+    rest = one.without(other)
+    np.testing.assert_allclose(in_full(rest, size), expected / expected.sum(), atol=1e-9)
     assert other.probability(int(second.argmax())) == pytest.approx(
         in_full(other, size)[second.argmax()]
     )

@@ -1,4 +1,4 @@
-"""Filters and constraints against those of transformers, on the same logits."""
+"""Filters and constraints, compared with those of transformers on the same logits."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def logits():
         ("TemperatureLogitsWarper", (0.7,), {"temperature": 0.7}),
     ],
 )
-def test_a_filter_keeps_what_that_of_transformers_keeps(torch, logits, name, arguments, filters):
+def test_a_filter_keeps_the_same_tokens_as_in_transformers(torch, logits, name, arguments, filters):
     from transformers.generation import logits_process
 
     warper = getattr(logits_process, name)(*arguments)
@@ -41,7 +41,7 @@ def test_a_filter_keeps_what_that_of_transformers_keeps(torch, logits, name, arg
     assert_same(logits, expected, filters)
 
 
-def test_filters_follow_each_other_as_in_transformers(torch, logits):
+def test_filters_apply_in_the_order_of_transformers(torch, logits):
     from transformers.generation import logits_process as lp
 
     warpers = lp.LogitsProcessorList(
@@ -60,15 +60,15 @@ def test_filters_follow_each_other_as_in_transformers(torch, logits):
 
 def assert_same(logits, expected, filters):
     for row, row_logits in enumerate(logits):
-        found = distribution(row_logits, **filters)
-        assert found.token_ids.tolist() == np.flatnonzero(expected[row]).tolist()
+        result = distribution(row_logits, **filters)
+        assert result.token_ids.tolist() == np.flatnonzero(expected[row]).tolist()
         np.testing.assert_allclose(
-            found.probabilities, expected[row][found.token_ids], rtol=1e-4, atol=1e-8
+            result.probabilities, expected[row][result.token_ids], rtol=1e-4, atol=1e-8
         )
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_constraints_change_logits_as_those_of_transformers(torch, seed):
+def test_constraints_change_logits_as_in_transformers(torch, seed):
     from transformers.generation import logits_process as lp
 
     random = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Scores of long texts against the model asked token by token."""
+"""Scores of long texts, compared with the model token by token."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from hornbook.generation.scoring import Score, perplexity, windows
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=4), st.integers(2, 12), st.data())
-def test_each_token_but_the_first_counts_once_with_context_enough(lengths, window, data):
+def test_each_token_but_the_first_is_scored_once_with_enough_context(lengths, window, data):
     stride = data.draw(st.integers(1, window - 1))
     counted = [{} for _ in lengths]
     for text, start, first, end in windows(lengths, window=window, stride=stride):
@@ -19,12 +19,12 @@ def test_each_token_but_the_first_counts_once_with_context_enough(lengths, windo
         for place in range(first, end):
             assert place not in counted[text]
             counted[text][place] = start
-    for length, found in zip(lengths, counted, strict=True):
-        assert found == {place: context_of(place, window, stride) for place in range(1, length)}
+    for length, contexts in zip(lengths, counted, strict=True):
+        assert contexts == {place: context_of(place, window, stride) for place in range(1, length)}
 
 
 def context_of(place, window, stride):
-    """Where the first window begins that has a place."""
+    """Returns the start of the first window that contains a position."""
     start = 0
     while place >= start + window:
         start += stride
@@ -50,7 +50,7 @@ def test_perplexity_is_that_of_all_tokens():
         ({"window": 8, "lengths": [1, 0]}, "Text 2 is empty: give at least one token."),
     ],
 )
-def test_what_cannot_be_scored_is_said_in_one_line(options, message):
+def test_texts_that_cannot_be_scored_are_one_line(options, message):
     with pytest.raises(OptionError) as e:
         windows(**{"lengths": [2], **options})
     assert str(e.value) == message

@@ -1,4 +1,4 @@
-"""When texts end, and what is kept of them."""
+"""When texts end, and where they are cut."""
 
 import numpy as np
 import pytest
@@ -19,14 +19,14 @@ def stopping(positions=100, **options):
     return Stopping(Request(prompts=[[1]], vocabulary_size=5, **options), positions)
 
 
-def reason(found, text):
-    return found.reason(np.array([LETTERS.index(letter) for letter in text], np.int32))
+def reason(rule, text):
+    return rule.reason(np.array([LETTERS.index(letter) for letter in text], np.int32))
 
 
-def first_end(found, text):
-    """The beginning of a text at which it ends, and why."""
+def first_end(rule, text):
+    """Returns the part of a text at which it ends, and the reason."""
     for end in range(1, len(text) + 1):
-        if why := reason(found, text[:end]):
+        if why := reason(rule, text[:end]):
             return text[:end], why
     return None
 
@@ -36,12 +36,12 @@ def test_a_text_ends_with_its_stop_token():
     assert first_end(stopping(stop_ids=[2, 3]), "abab.c.") == ("abab.", "stop_id")
 
 
-def test_a_text_ends_with_the_so_many_th_end_mark():
+def test_a_text_ends_with_the_n_th_stop_token():
     assert first_end(stopping(stop_ids=[3], min_ends=2), "ab.c.a") == ("ab.c.", "stop_id")
     assert first_end(stopping(stop_ids=[2, 3], min_ends=3), "c.ac.a") == ("c.ac", "stop_id")
 
 
-def test_early_end_marks_may_be_passed_over():
+def test_early_stop_tokens_can_be_ignored():
     assert first_end(stopping(stop_ids=[3], ignore_ends_before=3), "ab.ab.a") == (
         "ab.ab.",
         "stop_id",
@@ -49,29 +49,29 @@ def test_early_end_marks_may_be_passed_over():
     assert first_end(stopping(stop_ids=[3], ignore_ends_before=2), "ab.ab.a") == ("ab.", "stop_id")
 
 
-def test_a_text_ends_at_its_longest():
+def test_a_text_ends_at_its_maximum_length():
     assert first_end(stopping(max_new_tokens=4), "abcabc") == ("abca", "max_new_tokens")
     assert first_end(stopping(3, max_new_tokens=4), "abcabc") == ("abc", "positions")
     assert first_end(stopping(4, max_new_tokens=4), "abcabc") == ("abca", "max_new_tokens")
 
 
-def test_a_stop_token_at_the_longest_is_a_stop_token():
+def test_a_stop_token_at_the_maximum_length_is_a_stop_token():
     assert first_end(stopping(max_new_tokens=3, stop_ids=[3]), "ab.") == ("ab.", "stop_id")
 
 
 def test_a_stop_string_is_found_across_tokens_and_cut():
-    found = stopping(stop_strings=["b c", "cc"], decode=decode)
-    assert first_end(found, "a ab cab") == ("a ab c", "stop_string")
-    assert found.text(np.array([0, 4, 0, 1, 4, 2], np.int32)) == "a a"
-    assert first_end(found, "ab ab ba") is None
+    rule = stopping(stop_strings=["b c", "cc"], decode=decode)
+    assert first_end(rule, "a ab cab") == ("a ab c", "stop_string")
+    assert rule.text(np.array([0, 4, 0, 1, 4, 2], np.int32)) == "a a"
+    assert first_end(rule, "ab ab ba") is None
 
 
 def test_a_text_is_cut_before_the_first_of_its_stop_strings():
-    found = stopping(stop_strings=["c.", "bc."], decode=decode)
-    assert found.text(np.array([0, 1, 2, 3], np.int32)) == "a"
+    rule = stopping(stop_strings=["c.", "bc."], decode=decode)
+    assert rule.text(np.array([0, 1, 2, 3], np.int32)) == "a"
 
 
-def test_a_stop_string_may_begin_and_end_inside_tokens(random_model):
+def test_a_stop_string_may_start_and_end_inside_tokens(random_model):
     words = ["un", "stop", "pable", "top", "xs", "s"]
 
     def decode_words(token_ids):
@@ -80,7 +80,7 @@ def test_a_stop_string_may_begin_and_end_inside_tokens(random_model):
     model = random_model(6)
     ended = 0
     for seed in range(20):
-        asked = Request(
+        request = Request(
             prompts=[[1]],
             vocabulary_size=6,
             temperature=1.5,
@@ -89,7 +89,7 @@ def test_a_stop_string_may_begin_and_end_inside_tokens(random_model):
             decode=decode_words,
             max_new_tokens=20,
         )
-        (result,) = generate(model.session([[1]]), asked)
+        (result,) = generate(model.session([[1]]), request)
         whole = decode_words(result.token_ids)
         assert result.text == whole.split("stopp")[0]
         assert "stopp" not in decode_words(result.token_ids[:-1])
@@ -105,9 +105,9 @@ def test_only_the_end_of_a_long_text_is_decoded_to_look_for_stop_strings():
         decoded.append(len(token_ids))
         return decode(token_ids)
 
-    found = stopping(1000, max_new_tokens=999, stop_strings=["bc"], decode=decode_and_count)
+    rule = stopping(1000, max_new_tokens=999, stop_strings=["bc"], decode=decode_and_count)
     text = "ab." * 200
-    assert first_end(found, text + "bca") == (text + "bc", "stop_string")
+    assert first_end(rule, text + "bca") == (text + "bc", "stop_string")
     assert max(decoded[:-1]) <= 16
     assert decoded[-1] == len(text) + 2
 
@@ -127,7 +127,7 @@ def test_a_stop_string_that_never_comes_changes_nothing(random_model):
 @pytest.mark.parametrize("beams", [1, 3])
 def test_stop_strings_end_beams_too(random_model, beams):
     model = random_model(5, seed=2)
-    asked = Request(
+    request = Request(
         prompts=[[1]],
         vocabulary_size=5,
         beams=beams,
@@ -136,7 +136,7 @@ def test_stop_strings_end_beams_too(random_model, beams):
         decode=decode,
         max_new_tokens=12,
     )
-    for result in generate(model.session([[1]]), asked):
+    for result in generate(model.session([[1]]), request):
         whole = decode(result.token_ids)
         stopped = whole.endswith(("ab", "b."))
         assert (result.finish_reason == "stop_string") == stopped
@@ -148,7 +148,7 @@ def test_stop_strings_end_beams_too(random_model, beams):
     st.lists(st.text("ab.", min_size=1, max_size=4), min_size=1, max_size=3),
     st.data(),
 )
-def test_text_before_a_stop_is_shown_whole_and_no_more(text, stop_strings, data):
+def test_exactly_the_text_before_a_stop_string_is_streamed(text, stop_strings, data):
     shown = TextBeforeStop(stop_strings)
     at, parts = 0, []
     given_so_far = ""

@@ -22,7 +22,7 @@ def texts(count: int = 60, classes: int = 3):
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_it_learns_and_judges_texts_it_has_not_seen(classes):
+def test_it_classifies_texts_that_it_was_not_fitted_to(classes):
     learned, truth = texts(classes=classes)
     classifier, unseen = NgramTraining(learned, truth, classes).best()
     assert unseen.shape == (60, classes)
@@ -30,14 +30,14 @@ def test_it_learns_and_judges_texts_it_has_not_seen(classes):
     assert (unseen.argmax(axis=1) == truth).mean() > 0.9
 
 
-def test_labels_that_say_nothing_are_not_known_of_texts_that_were_not_seen():
+def test_random_labels_are_not_predicted_out_of_fold():
     random = np.random.default_rng(1)
     learned, truth = [f"w{number} and" for number in range(200)], random.integers(0, 2, 200)
     _, unseen = NgramTraining(learned, truth, 2).best()
     assert abs((unseen.argmax(axis=1) == truth).mean() - 0.5) < 0.15
 
 
-def test_several_labels_a_text():
+def test_several_labels_per_text():
     truth = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 0]] * 10, "float32")
     names = list(WORDS)
     learned = [" ".join(["and", *(names[one] for one in np.flatnonzero(row))]) for row in truth]
@@ -46,7 +46,7 @@ def test_several_labels_a_text():
     np.testing.assert_array_equal(unseen > 0, truth == 1)
 
 
-def test_of_very_many_texts_a_part_is_learned_from(monkeypatch):
+def test_only_a_part_of_very_many_texts_is_used(monkeypatch):
     monkeypatch.setattr(module, "MOST_TEXTS", 30)
     learned, truth = texts()
     classifier, unseen = NgramTraining(learned, truth, 3).best()
@@ -57,7 +57,7 @@ def test_of_very_many_texts_a_part_is_learned_from(monkeypatch):
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
-def test_a_handful_of_texts_is_enough(count):
+def test_a_few_texts_are_enough(count):
     learned, truth = texts(count, classes=2)
     classifier, unseen = NgramTraining(learned, truth, 2).best()
     assert np.isfinite(unseen).all()
@@ -74,7 +74,7 @@ def test_saving_and_loading_changes_no_logit(tmp_path):
     assert loaded.strength == classifier.strength
 
 
-def test_files_that_are_gone_or_do_not_fit_together_are_an_error(tmp_path):
+def test_missing_or_inconsistent_files_are_an_error(tmp_path):
     with pytest.raises(CheckpointError, match="cannot be read"):
         NgramClassifier.load(tmp_path)
     classifier, _ = NgramTraining(*texts(), 3).best()
@@ -87,7 +87,7 @@ def test_files_that_are_gone_or_do_not_fit_together_are_an_error(tmp_path):
         NgramClassifier.load(tmp_path)
 
 
-def test_an_ngram_that_one_class_has_more_often_weighs_more():
+def test_an_ngram_that_is_more_frequent_in_one_class_weighs_more():
     training = NgramTraining(["good and", "bad and"] * 10, np.array([1, 0] * 10), 2)
     classifier, _ = training.best()
     plain, weighted = training.plain().tf_idf, classifier.tf_idf

@@ -6,7 +6,7 @@ from hornbook.linear.ngram_matcher import fit_ngram_matcher
 from hornbook.metrics import roc_auc
 
 
-def test_pairs_that_share_words_are_told_from_others():
+def test_pairs_that_share_words_are_matches():
     random = np.random.default_rng(0)
     words = [f"w{number}" for number in range(40)]
 
@@ -21,8 +21,8 @@ def test_pairs_that_share_words_are_told_from_others():
         return rows, labels
 
     train, labels = pairs(200)
-    asked, truth = pairs(60)
-    found = fit_ngram_matcher(train, labels, asked)
-    assert found.shape == (60,)
-    assert ((found > 0) & (found < 1)).all()
-    assert roc_auc(np.array(truth), found) > 0.95
+    queries, truth = pairs(60)
+    probabilities = fit_ngram_matcher(train, labels, queries)
+    assert probabilities.shape == (60,)
+    assert ((probabilities > 0) & (probabilities < 1)).all()
+    assert roc_auc(np.array(truth), probabilities) > 0.95

@@ -5,7 +5,7 @@ import numpy as np
 from hornbook.linear.ngrams import keys_of, longest_ngram, unit_numbers, units_of
 
 
-def test_units_are_words_characters_without_spaces_and_marks():
+def test_units_are_words_spaceless_characters_and_punctuation():
     assert units_of("It's WARM，书iPhone8很好!") == [
         *("it", "'", "s", "warm", "，", "书", "iphone8", "很", "好", "!")
     ]
@@ -33,7 +33,7 @@ def test_an_ngram_lies_within_one_text_and_has_no_unknown_unit():
     assert keys_of(units, rows, 8, 10)[0].size == 0
 
 
-def test_unknown_units_get_numbers_where_they_may():
+def test_unknown_units_are_added_if_allowed():
     numbers: dict[str, int] = {}
     units, _, _ = unit_numbers(["b a b"], numbers, grow=True)
     assert numbers == {"b": 1, "a": 2}

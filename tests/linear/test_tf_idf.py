@@ -16,7 +16,7 @@ def sentences(count: int, words=WORDS, join=" "):
 
 
 def reference(texts, longest, least):
-    """scikit-learn's on the same n-grams."""
+    """Returns scikit-learn's features of the same n-grams."""
     text = pytest.importorskip("sklearn.feature_extraction.text")
 
     def ngrams(one):
@@ -72,7 +72,7 @@ def test_no_texts_are_no_rows_and_no_units_no_features():
     assert TfIdf.fit(["", " "])[0].transform(["a", ""]).shape == (2, 0)
 
 
-def test_ngrams_whose_keys_would_not_fit_are_left_out(monkeypatch):
+def test_ngrams_whose_keys_would_overflow_are_left_out(monkeypatch):
     text = "很快书也好"
     assert len(TfIdf.fit([text, text])[0].keys) == 3
     monkeypatch.setattr(module, "LARGEST_KEY", (len(text) + 1) ** 2)

@@ -1,4 +1,4 @@
-"""What every chart must hold, and for each kind that the shapes are where the numbers say."""
+"""Properties of every chart, and the positions of the shapes of each kind."""
 
 import re
 import xml.etree.ElementTree as ElementTree
@@ -48,7 +48,7 @@ def texts(svg):
 
 
 def box(words, element):
-    """Left, top, right, bottom of a text that is not turned."""
+    """Returns left, top, right and bottom of a text that is not rotated."""
     width = text_width(words)
     x, y = float(element.get("x")), float(element.get("y"))
     left = x - {"middle": width / 2, "end": width}.get(element.get("text-anchor"), 0)
@@ -60,7 +60,7 @@ def shapes(svg, tag, word):
 
 
 def scale_of(svg, name):
-    """From place to value along an axis, as a reader would: from two of its tick labels."""
+    """Returns a function from positions to values of an axis, using two of its tick labels."""
     anchor = "middle" if name == "x" else "end"
     ticks = [
         (float(e.get(name)), float(words.replace("−", "-").replace(",", "")))
@@ -74,7 +74,7 @@ def scale_of(svg, name):
 
 
 @pytest.mark.parametrize("svg", EXAMPLES.values(), ids=EXAMPLES)
-def test_a_chart_is_sound_named_and_has_no_place_that_is_not_a_number(svg):
+def test_a_chart_is_valid_has_a_name_and_only_finite_positions(svg):
     root = read(svg)
     assert root.get("role") == "img"
     assert root.get("aria-label")
@@ -87,7 +87,7 @@ def test_a_chart_is_sound_named_and_has_no_place_that_is_not_a_number(svg):
 
 
 @pytest.mark.parametrize("svg", EXAMPLES.values(), ids=EXAMPLES)
-def test_no_text_is_cut_or_lies_on_another(svg):
+def test_no_text_is_clipped_or_overlaps_another(svg):
     _, _, width, height = map(float, read(svg).get("viewBox").split())
     level = [(w, e) for w, e in texts(svg) if not e.get("transform")]
     boxes = [(words, box(words, element)) for words, element in level]
@@ -103,7 +103,7 @@ def test_no_text_is_cut_or_lies_on_another(svg):
 
 
 @pytest.mark.parametrize("svg", EXAMPLES.values(), ids=EXAMPLES)
-def test_turned_names_stay_inside_the_picture(svg):
+def test_rotated_names_stay_inside_the_chart(svg):
     _, _, width, _ = map(float, read(svg).get("viewBox").split())
     for words, element in texts(svg):
         if element.get("transform"):
@@ -113,12 +113,12 @@ def test_turned_names_stay_inside_the_picture(svg):
             assert float(element.get("y")) + reach * np.sin(turn) >= 0
 
 
-def test_all_of_a_long_name_is_written():
+def test_long_names_are_drawn_completely():
     for name in ("many lines", "long bars", "network"):
         assert LONG in "".join(words for words, _ in texts(EXAMPLES[name]))
 
 
-def test_lines_pass_where_the_axes_say():
+def test_lines_match_the_axes():
     x, y = np.array([0.0, 3.0, 7.0, 10.0]), np.array([5.0, -2.0, 0.5, 20.0])
     svg = line_chart({"a": (x, y)}, x_label="x", y_label="y")
     (path,) = shapes(svg, "path", "line")
@@ -127,7 +127,7 @@ def test_lines_pass_where_the_axes_say():
     np.testing.assert_allclose([scale_of(svg, "y")(p) for p in points[:, 1]], y, atol=0.1)
 
 
-def test_points_lie_where_the_axes_say_with_areas_like_their_sizes():
+def test_points_match_the_axes_with_areas_proportional_to_their_sizes():
     x, y = np.array([1.0, 4.0, 9.0]), np.array([0.1, 0.7, 0.3])
     svg = scatter_chart(x, y, size=[1, 1, 1], tips=["a<b", "b", "c"])
     points = shapes(svg, "circle", "point")
@@ -181,7 +181,7 @@ def test_a_heat_map_is_strongest_where_the_value_is_largest():
     assert {"8", "2", "1"} <= {words for words, _ in texts(svg)}
 
 
-def test_calibrated_points_lie_on_the_diagonal():
+def test_calibrated_points_are_on_the_diagonal():
     values = np.array([0.1, 0.35, 0.8])
     svg = calibration_chart(values, values, [5, 1, 10])
     (line,) = shapes(svg, "line", "diagonal")
@@ -193,14 +193,14 @@ def test_calibrated_points_lie_on_the_diagonal():
     assert heights[2] / heights[0] == pytest.approx(2, abs=0.02)
 
 
-def test_a_gap_in_the_data_is_a_gap_in_the_line_and_is_told():
+def test_missing_values_are_a_gap_in_the_line_and_counted():
     svg = line_chart({"loss": (range(6), [1, 2, np.nan, 3, np.inf, 4])}, x_label="step")
     (path,) = shapes(svg, "path", "line")
     assert path.get("d").count("M") == 3
     assert "step  (2 × NaN/∞)" in [words for words, _ in texts(svg)]
 
 
-def test_a_long_series_keeps_its_extremes_in_a_small_picture():
+def test_a_long_series_keeps_its_extremes_in_a_small_chart():
     y = np.zeros(200_000)
     y[123_456], y[50_000] = 7.0, -7.0
     svg = line_chart({"a": (np.arange(len(y)), y)})
@@ -261,7 +261,7 @@ scales = st.sampled_from(["linear", "log"])
 
 @given(st.lists(st.tuples(numbers, numbers), max_size=12), scales, scales)
 @settings(max_examples=150)
-def test_any_numbers_give_a_sound_picture(points, x_scale, y_scale):
+def test_any_numbers_give_a_valid_chart(points, x_scale, y_scale):
     x, y = np.array(points).reshape(-1, 2).T
     options = {"x_scale": x_scale, "y_scale": y_scale}
     for svg in (
@@ -278,7 +278,7 @@ def test_any_numbers_give_a_sound_picture(points, x_scale, y_scale):
                     assert not re.search(r"nan|inf", value), (name, value)
 
 
-def test_what_does_not_fit_together_is_a_value_error():
+def test_inconsistent_arguments_are_a_value_error():
     with pytest.raises(ValueError, match="series 'a'"):
         line_chart({"a": ([1, 2], [1])})
     with pytest.raises(ValueError, match="linear, log"):

@@ -1,4 +1,4 @@
-"""Small tokenizers of every kind, trained here and written as they are published."""
+"""Small tokenizers of every kind, trained here and saved as they are published."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def write_sentencepiece(folder, kind):
 
 @pytest.fixture(scope="session")
 def tokenizer_folder(tmp_path_factory):
-    """Gives the folder of a kind; nobody writes into it."""
+    """Returns a function that returns the folder of a kind, which tests do not change."""
     folders = {}
 
     def make(kind):
@@ -250,7 +250,7 @@ def tokenizer_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def opened(tokenizer_folder):
-    """Gives the tokenizer of a kind."""
+    """Returns a function that returns the tokenizer of a kind."""
     from hornbook.text.tokenizer_folder import tokenizer_from_folder
 
     tokenizers = {}

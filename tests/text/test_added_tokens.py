@@ -34,18 +34,18 @@ def written(folder, **files):
 
 
 def library():
-    """What the `tokenizers` library itself does with the same tokens."""
+    """Returns a tokenizer of the `tokenizers` library with the same tokens."""
     from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-    made = Tokenizer(models.WordPiece(dict(zip(VOCABULARY, range(SIZE), strict=True))))
-    made.normalizer = normalizers.BertNormalizer(lowercase=True)
-    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    library = Tokenizer(models.WordPiece(dict(zip(VOCABULARY, range(SIZE), strict=True))))
+    library.normalizer = normalizers.BertNormalizer(lowercase=True)
+    library.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     for one in ADDED.values():
-        made.add_tokens([AddedToken(one.token, **one.options)])
-    return made
+        library.add_tokens([AddedToken(one.token, **one.options)])
+    return library
 
 
-def test_added_tokens_are_found_beside_letters_and_at_both_ends(tmp_path):
+def test_added_tokens_are_matched_beside_letters_and_at_both_ends(tmp_path):
     files = {"added_tokens": {"[E1]": SIZE, "<user>": SIZE + 1}}
     tokenizer = tokenizer_from_folder(written(tmp_path, **files))
     assert tokenizer.encode("[E1] ab").tokens == ["[CLS]", "[E1]", "a", "##b", "[SEP]"]
@@ -67,21 +67,21 @@ TEXTS = st.lists(st.sampled_from(WORDS), max_size=10).map("".join)
 def test_wordpieces_and_added_tokens_are_those_of_the_library(text):
     tokenizer = WordPieceTokenizer(VOCABULARY, added=ADDED)
     reference = library().encode(text.replace("\ud800", "\ufffd"), add_special_tokens=False)
-    found = tokenizer.encode(text, add_special_tokens=False)
-    assert found.token_ids == reference.ids
-    assert found.offsets == [tuple(span) for span in reference.offsets]
+    encoding = tokenizer.encode(text, add_special_tokens=False)
+    assert encoding.token_ids == reference.ids
+    assert encoding.offsets == [tuple(span) for span in reference.offsets]
     arrays = tokenizer.arrays([text, text])
     assert arrays.token_ids.tolist() == 2 * reference.ids
     assert arrays.spans.tolist() == 2 * [list(span) for span in reference.offsets]
 
 
 @given(text=TEXTS)
-def test_words_are_cut_between_added_tokens(text):
+def test_words_are_split_between_added_tokens(text):
     tokenizer = WordPieceTokenizer(VOCABULARY, added=ADDED, pre_tokenize=lambda text: [text])
     assert tokenizer.encode(text) == WordPieceTokenizer(VOCABULARY, added=ADDED).encode(text)
 
 
-def test_a_word_of_a_cutter_is_never_an_added_token_within_a_word():
+def test_a_segmenters_word_is_never_an_added_token_within_a_word():
     def cutter(text):
         return [text[:3], text[3:]]
 
@@ -90,7 +90,7 @@ def test_a_word_of_a_cutter_is_never_an_added_token_within_a_word():
     assert tokens == ["a", "##b", "##c", "d"]
 
 
-def test_saving_keeps_them_with_all_that_is_known_of_them(tmp_path):
+def test_saving_keeps_added_tokens_with_their_options(tmp_path):
     tokenizer = WordPieceTokenizer(VOCABULARY, added=ADDED, settings={"chat_template": "x"})
     tokenizer.save(tmp_path)
     again = tokenizer_from_folder(tmp_path)
@@ -104,7 +104,7 @@ def test_saving_keeps_them_with_all_that_is_known_of_them(tmp_path):
     assert config["chat_template"] == "x"
 
 
-def test_decoding_gives_them_back_and_leaves_special_ones_out():
+def test_decoding_restores_added_tokens_and_skips_special_ones():
     tokenizer = WordPieceTokenizer(VOCABULARY, added=ADDED)
     ids = tokenizer.encode("a [E1] b <Ab>").token_ids
     assert tokenizer.decode(ids) == "a b<Ab>"
@@ -112,7 +112,7 @@ def test_decoding_gives_them_back_and_leaves_special_ones_out():
     assert tokenizer.tokens([SIZE]) == ["[E1]"]
 
 
-def test_a_tokenizer_with_them_goes_to_another_process():
+def test_a_tokenizer_with_added_tokens_can_be_pickled():
     tokenizer = WordPieceTokenizer(VOCABULARY, added=ADDED)
     again = pickle.loads(pickle.dumps(tokenizer))
     assert again.encode("a[E1]<ab>") == tokenizer.encode("a[E1]<ab>")
@@ -126,7 +126,7 @@ def test_a_token_of_the_vocabulary_may_be_an_added_one(tmp_path):
     assert tokenizer.decode(ids) == "a"
 
 
-def test_those_of_a_tokenizer_json_count(tmp_path):
+def test_added_tokens_of_a_tokenizer_json_are_read(tmp_path):
     library().save(str(tmp_path / "tokenizer.json"))
     tokenizer = tokenizer_from_folder(tmp_path)
     assert isinstance(tokenizer, WordPieceTokenizer)
@@ -143,41 +143,41 @@ def test_kept_tokens_may_be_added_ones():
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         ({"added_tokens": {"<x>": SIZE + 1}}, f"id {SIZE + 1}, but its place behind .* {SIZE}"),
         ({"added_tokens": {"a": SIZE}}, "'a' has the id"),
-        ({"added_tokens": {"": SIZE}}, "is no token"),
-        ({"added_tokens": {"<x>": -1}}, "is no token"),
-        ({"added_tokens": {"<x>": True}}, "is no token"),
+        ({"added_tokens": {"": SIZE}}, "is not a token"),
+        ({"added_tokens": {"<x>": -1}}, "is not a token"),
+        ({"added_tokens": {"<x>": True}}, "is not a token"),
         ({"added_tokens": {"<x>": SIZE, "<y>": SIZE}}, "'<x>' and '<y>' both have"),
         ({"tokenizer_config": {"added_tokens_decoder": {"9" * 5000: "<x>"}}}, r"of 5,000 char"),
-        ({"tokenizer_config": {"added_tokens_decoder": {"٣": "<x>"}}}, "is no token"),
-        ({"tokenizer_config": {"added_tokens_decoder": {str(SIZE): 3}}}, "is no token"),
+        ({"tokenizer_config": {"added_tokens_decoder": {"٣": "<x>"}}}, "is not a token"),
+        ({"tokenizer_config": {"added_tokens_decoder": {str(SIZE): 3}}}, "is not a token"),
         (
             {"tokenizer_config": {"added_tokens_decoder": [{"id": SIZE, "content": "<x>"}]}},
             r"tokenizer_config\.json: added_tokens_decoder is a list; expected an object",
         ),
         ({"tokenizer_config": {"additional_special_tokens": "<x>"}}, "expected a list"),
-        ({"tokenizer_config": {"additional_special_tokens": [3]}}, "is no token"),
+        ({"tokenizer_config": {"additional_special_tokens": [3]}}, "is not a token"),
     ],
 )
-def test_what_is_no_added_token_is_named(tmp_path, files, said):
-    with pytest.raises(VocabularyError, match=said):
+def test_an_invalid_added_token_is_named(tmp_path, files, message):
+    with pytest.raises(VocabularyError, match=message):
         tokenizer_from_folder(written(tmp_path, **files))
 
 
-def test_t5_has_no_more_marks_than_can_be(tokenizer_folder, tmp_path):
+def test_t5_has_a_maximum_number_of_sentinels(tokenizer_folder, tmp_path):
     for path in tokenizer_folder("t5").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     for token in ("<extra_id_999999999>", f"<extra_id_{'9' * 5000}>"):
         config = {"tokenizer_class": "T5Tokenizer", "added_tokens_decoder": {"5": token}}
         (tmp_path / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
-        with pytest.raises(VocabularyError, match="beyond the 10,000 marks"):
+        with pytest.raises(VocabularyError, match="exceeds the 10,000 supported"):
             tokenizer_from_folder(tmp_path)
 
 
-def test_cpm_cuts_words_between_added_tokens(tokenizer_folder, opened, tmp_path):
+def test_cpm_splits_words_between_added_tokens(tokenizer_folder, opened, tmp_path):
     plain = opened("cpm")
     size = plain.vocabulary_size
     for path in tokenizer_folder("cpm").iterdir():
@@ -189,7 +189,7 @@ def test_cpm_cuts_words_between_added_tokens(tokenizer_folder, opened, tmp_path)
     assert tokenizer.decode([*parts[0], size, *parts[1]]) == "今天天气<人> 很好"
 
 
-def test_llama_puts_a_space_in_front_of_the_whole_text_only(tokenizer_folder, tmp_path):
+def test_llama_adds_a_space_before_the_whole_text_only(tokenizer_folder, tmp_path):
     for path in tokenizer_folder("llama").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     size = tokenizer_from_folder(tmp_path).vocabulary_size

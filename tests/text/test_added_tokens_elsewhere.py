@@ -1,4 +1,4 @@
-"""Added tokens of every kind of vocabulary, held against Hugging Face's transformers."""
+"""Added tokens of every kind of vocabulary, compared with Hugging Face's transformers."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def assert_same(mine, other):
     for text in TEXTS:
         if mine.kind == "SentencePiece" and mine.style.tokenizer_class == "LlamaTokenizer":
             text = text.lstrip()  # of spaces in front, ours keeps one more, as SentencePiece does
-        found = mine.encode(text)
-        assert found.token_ids == other(text)["input_ids"], text
+        encoding = mine.encode(text)
+        assert encoding.token_ids == other(text)["input_ids"], text
         for (start, end), token in zip(
-            [span for span in found.offsets if span], found.tokens, strict=False
+            [span for span in encoding.offsets if span], encoding.tokens, strict=False
         ):
             assert 0 <= start <= end <= len(text), token
 
@@ -92,7 +92,7 @@ def with_decoder(folder):
 
 
 @every_kind
-def test_tokens_of_added_tokens_decoder_are_found(folder, theirs):
+def test_tokens_of_added_tokens_decoder_are_matched(folder, theirs):
     size = with_decoder(folder)
     mine, other = tokenizer_from_folder(folder), theirs(str(folder))
     assert mine.vocabulary_size == size + len(TOKENS) == len(other)
@@ -100,7 +100,7 @@ def test_tokens_of_added_tokens_decoder_are_found(folder, theirs):
 
 
 @every_kind
-def test_tokens_of_added_tokens_json_and_of_the_map_are_found(folder, theirs):
+def test_tokens_of_added_tokens_json_and_of_the_map_are_matched(folder, theirs):
     size = tokenizer_from_folder(folder).vocabulary_size
     added = {token["content"]: size + number for number, token in enumerate(TOKENS)}
     (folder / "added_tokens.json").write_text(json.dumps(added), "utf-8")
@@ -133,7 +133,9 @@ def test_a_folder_that_transformers_saved_has_them(folder, theirs, tmp_path_fact
 
 
 @every_kind
-def test_decoding_gives_added_tokens_back_and_leaves_special_ones_out(folder, theirs, kind):
+def test_decoding_keeps_added_tokens_and_skips_special_ones_as_transformers_does(
+    folder, theirs, kind
+):
     with_decoder(folder)
     mine, other = tokenizer_from_folder(folder), theirs(str(folder))
     for text in ["hello [E1] world <User> the", "a<User>b Zq word<l>", "[E1]hello"]:
@@ -161,19 +163,19 @@ def test_a_tokenizer_of_kept_tokens_is_opened_by_transformers(folder, theirs, tm
     whole = tokenizer_from_folder(folder)
     middle = whole.vocabulary_size // 2
     left_out = {*range(middle, middle + 5)} - {*whole.special_ids.values()}
-    kept = [number for number in range(whole.vocabulary_size) if number not in left_out]
-    small = whole.keep(kept)
+    old_ids = [number for number in range(whole.vocabulary_size) if number not in left_out]
+    small = whole.keep(old_ids)
     small.save(again := tmp_path_factory.mktemp("again"))
     assert_same(small, theirs(str(again)))
     assert_same(tokenizer_from_folder(again), theirs(str(again)))
     for text in TEXTS:
         ids = whole.encode(text).token_ids
         if not left_out & {*ids}:
-            assert [kept[new] for new in small.encode(text).token_ids] == ids
+            assert [old_ids[new] for new in small.encode(text).token_ids] == ids
 
 
 @pytest.mark.parametrize("kind", ["xlm-roberta"])
-def test_fairseq_s_numbers_need_their_first_and_last_tokens(folder):
+def test_fairseqs_ids_need_their_first_and_last_tokens(folder):
     tokenizer = tokenizer_from_folder(folder)
     mask = tokenizer.mask_token_id
     assert tokenizer.keep([0, 1, 2, 3, 7, mask]).mask_token_id == 5

@@ -18,7 +18,7 @@ HARD = [
 
 
 @pytest.mark.parametrize(("text", "words"), HARD)
-def test_tokens_find_their_characters_whatever_normalisation_did(text, words):
+def test_tokens_map_to_their_characters_whatever_the_normalization(text, words):
     tokenizer = WordPieceTokenizer(learn_wordpiece([text] * 3, 200))
     offsets = tokenizer.encode(text).offsets
     joined = []
@@ -34,7 +34,7 @@ def test_tokens_find_their_characters_whatever_normalisation_did(text, words):
         assert len(text[end : span[1]].encode("utf-8")) <= 2
 
 
-def test_each_token_shows_the_characters_it_was_made_of():
+def test_each_token_is_aligned_with_its_characters():
     tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "и", "e", "##x", "天"])
     text = "ЙÉX天"
     offsets = tokenizer.encode(text).offsets
@@ -45,7 +45,7 @@ def test_each_token_shows_the_characters_it_was_made_of():
         align("ab", offsets)
 
 
-def test_spans_find_the_tokens_that_touch_them():
+def test_spans_map_to_the_tokens_that_overlap_them():
     offsets = [None, (0, 3), (3, 5), (6, 7), None]
     spans = [(0, 3), (2, 4), (5, 6), (6, 7), (0, 7), (7, 9), (1, 1)]
     assert spans_to_tokens(offsets, spans) == [(1, 1), (1, 2), None, (3, 3), (1, 3), None, None]

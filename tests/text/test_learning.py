@@ -51,7 +51,7 @@ def test_the_same_texts_give_the_same_bytes(way, tmp_path):
 
 
 @pytest.mark.parametrize("lowercase", [True, False])
-def test_the_case_of_letters_is_kept_or_forgotten(way, tmp_path, lowercase):
+def test_lowercasing_is_optional(way, tmp_path, lowercase):
     if way == "bpe" and lowercase:
         with pytest.raises(OptionError, match="Byte pairs keep the case"):
             learn_vocabulary(TEXTS, 300, tmp_path / "v", kind=way, lowercase=True)
@@ -87,7 +87,7 @@ def test_unknown_characters_are_not_covered(tmp_path):
     assert measure_fit(tokenizer, ["今天龘 x\x01"]).covered == 0.6
 
 
-def test_what_cannot_be_learned_is_said(way, tmp_path):
+def test_vocabularies_that_cannot_be_learned_are_named(way, tmp_path):
     with pytest.raises(VocabularyError, match=r"hold no words|cannot learn"):
         learn_vocabulary([" ", ""], SIZES[way], tmp_path / "v", kind=way)
     with pytest.raises(OptionError, match=r"size is 3; .* at least \d+\."):
@@ -100,14 +100,14 @@ def test_what_cannot_be_learned_is_said(way, tmp_path):
         learn_vocabulary(TEXTS, 300, tmp_path / "v", kind="bpee")
 
 
-def test_sentencepiece_says_why_it_cannot(tmp_path):
+def test_sentencepieces_reason_is_in_the_message(tmp_path):
     pytest.importorskip("sentencepiece", reason="sentencepiece is not installed")
     with pytest.raises(VocabularyError, match="SentencePiece cannot learn from these texts"):
         learn_vocabulary(TEXTS, 10, tmp_path / "v", kind="unigram")
     assert not (tmp_path / "v").exists()
 
 
-def test_a_vocabulary_that_is_too_small_is_called_as_the_user_called_it(tmp_path):
+def test_too_small_a_size_names_the_users_option(tmp_path):
     message = "--vocabulary-size is 120; byte pairs need at least 259."
     with pytest.raises(OptionError, match=message):
         learn_vocabulary(TEXTS, 120, tmp_path / "v", kind="bpe", named="--vocabulary-size")

@@ -11,17 +11,17 @@ def of_bytes(ids):
 
 
 def of_words(ids):
-    """A decoder that drops the spaces at the beginning, as SentencePiece's does."""
+    """A decoder that drops the spaces at the start, as SentencePiece's does."""
     return "".join(" ab中"[number] for number in ids).lstrip()
 
 
-def test_a_character_comes_out_whole():
+def test_a_character_is_returned_complete():
     stream = WindowStream(of_bytes)
     assert [stream.add(byte) for byte in "a中b".encode()] == ["a", "", "", "中", "b"]
     assert stream.finish() == ""
 
 
-def test_half_a_character_comes_out_at_the_end():
+def test_half_a_character_is_returned_at_the_end():
     stream = WindowStream(of_bytes)
     assert [stream.add(byte) for byte in "中".encode()[:2]] == ["", ""]
     assert stream.finish() == "\ufffd"
@@ -35,7 +35,7 @@ def test_bytes_that_never_become_a_character_do_not_stop_the_stream():
 
 
 @given(st.lists(st.integers(0, 255), max_size=30))
-def test_any_bytes_come_out_as_decoded_at_once(ids):
+def test_any_bytes_are_streamed_as_decoded_at_once(ids):
     stream = WindowStream(of_bytes)
     assert "".join([*map(stream.add, ids), stream.finish()]) == of_bytes(ids)
 
@@ -47,13 +47,13 @@ def test_spaces_are_those_of_the_whole_text(ids):
 
 
 def test_the_window_stays_small():
-    seen = []
+    lengths = []
 
     def decode(ids):
-        seen.append(len(ids))
+        lengths.append(len(ids))
         return of_bytes(ids)
 
     stream = WindowStream(decode)
     for _ in range(100):
         stream.add(ord("a"))
-    assert max(seen) <= 2
+    assert max(lengths) <= 2

@@ -9,7 +9,7 @@ FIRST = ([11, 12, 13], [(0, 1), (1, 2), (2, 3)])
 SECOND = ([21, 22], [(0, 4), (4, 5)])
 
 
-def test_a_written_template_says_where_tokens_and_texts_stand():
+def test_a_template_gives_the_positions_of_tokens_and_texts():
     ids = {"[CLS]": 1, "[SEP]": 2}
     template = Template.written("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", ids)
     assert template.arrange([FIRST], None) == (
@@ -31,7 +31,7 @@ def test_a_special_token_without_an_id_is_named():
 
 
 @pytest.mark.parametrize("kind", ["bert", "roberta", "template", "sequence"])
-def test_every_processor_of_the_library_is_read_as_the_library_does_it(kind):
+def test_every_post_processor_is_applied_as_in_the_library(kind):
     import json
 
     from tokenizers import Tokenizer, models, processors

@@ -1,4 +1,4 @@
-"""What every kind of tokenizer does; `kind` runs over all of them (conftest.py)."""
+"""Behavior of all kinds of tokenizers; `kind` runs over all of them (conftest.py)."""
 
 from __future__ import annotations
 
@@ -38,26 +38,26 @@ def test_all_lists_of_an_encoding_have_the_same_length(opened, kind):
         assert tokenizer.tokens(encoding.token_ids) == encoding.tokens
 
 
-def test_offsets_lie_in_the_text_and_name_what_the_tokens_are_of(opened, kind):
+def test_offsets_are_in_the_text_and_locate_the_tokens(opened, kind):
     tokenizer = opened(kind)
     for text in TEXTS:
         spans = [span for span in tokenizer.encode(text).offsets if span is not None]
         assert all(0 <= start <= end <= len(text) for start, end in spans)
         assert [start for start, _ in spans] == sorted(start for start, _ in spans)
     encoding = tokenizer.encode("我 hello 今天")
-    found = {  # of words that are one token or more: the characters of all of them
+    positions = {  # of words that are one token or more: the characters of all of them
         character for span in encoding.offsets if span is not None for character in range(*span)
     }
-    assert found >= {0, 2, 3, 4, 5, 6, 8, 9}
+    assert positions >= {0, 2, 3, 4, 5, 6, 8, 9}
 
 
-def test_a_batch_is_what_each_text_is_alone(opened, kind):
+def test_a_batch_equals_each_text_alone(opened, kind):
     tokenizer = opened(kind)
     assert tokenizer.encode_batch(TEXTS) == [tokenizer.encode(text) for text in TEXTS]
     assert tokenizer.encode_batch([]) == []
 
 
-def test_without_special_tokens_only_the_text_is_left(opened, kind):
+def test_without_special_tokens_only_the_text_is_encoded(opened, kind):
     tokenizer = opened(kind)
     whole = tokenizer.encode("hello world")
     bare = tokenizer.encode("hello world", add_special_tokens=False)
@@ -68,7 +68,7 @@ def test_without_special_tokens_only_the_text_is_left(opened, kind):
     assert both.segment_ids == [0] * len(inner) + [1] * len(inner)
 
 
-def test_a_folder_can_be_opened_to_leave_the_special_tokens_out(tokenizer_folder, opened, kind):
+def test_a_folder_can_be_opened_without_special_tokens(tokenizer_folder, opened, kind):
     opened(kind)
     tokenizer = tokenizer_from_folder(
         tokenizer_folder(kind), add_special_tokens=False, max_length=2
@@ -78,7 +78,7 @@ def test_a_folder_can_be_opened_to_leave_the_special_tokens_out(tokenizer_folder
     assert len(encoding.token_ids) == 2
 
 
-def test_cutting_keeps_the_special_tokens(opened, kind):
+def test_truncation_keeps_the_special_tokens(opened, kind):
     tokenizer = opened(kind)
     for texts in [("今天天气很好",), ("今天天气很好", "hello")]:
         if len(texts) == 2 and kind in CANNOT_JOIN:
@@ -86,10 +86,12 @@ def test_cutting_keeps_the_special_tokens(opened, kind):
         whole = tokenizer.encode(*texts)
         specials = [i for i, o in zip(whole.token_ids, whole.offsets, strict=True) if o is None]
         for length in range(len(specials), len(whole.token_ids) + 2):
-            cut = tokenizer.encode(*texts, max_length=length)
-            assert len(cut.token_ids) == min(length, len(whole.token_ids))
-            kept = [i for i, o in zip(cut.token_ids, cut.offsets, strict=True) if o is None]
-            assert kept == specials
+            encoding = tokenizer.encode(*texts, max_length=length)
+            assert len(encoding.token_ids) == min(length, len(whole.token_ids))
+            special_ids = [
+                i for i, o in zip(encoding.token_ids, encoding.offsets, strict=True) if o is None
+            ]
+            assert special_ids == specials
         if specials:
             with pytest.raises(ValueError, match="no room"):
                 tokenizer.encode(*texts, max_length=len(specials) - 1)
@@ -103,7 +105,7 @@ def test_two_texts_need_something_between_them(opened, kind):
         opened(kind).encode("hello", "world")
 
 
-def test_a_saved_tokenizer_opens_as_it_was(tokenizer_folder, opened, kind, tmp_path):
+def test_a_saved_tokenizer_is_unchanged(tokenizer_folder, opened, kind, tmp_path):
     tokenizer = opened(kind)
     tokenizer.save(tmp_path)
     again = tokenizer_from_folder(tmp_path)
@@ -114,7 +116,7 @@ def test_a_saved_tokenizer_opens_as_it_was(tokenizer_folder, opened, kind, tmp_p
     assert {path.read_bytes() for path in tmp_path.iterdir()} == published
 
 
-def test_a_tokenizer_can_be_sent_to_another_process(opened, kind):
+def test_a_tokenizer_can_be_pickled(opened, kind):
     sent = pickle.loads(pickle.dumps(opened(kind)))
     assert sent.encode(TEXTS[0]) == opened(kind).encode(TEXTS[0])
     assert sent.pieces(TEXTS) == opened(kind).pieces(TEXTS)
@@ -124,7 +126,7 @@ def test_half_a_character_breaks_nothing(opened, kind):
     assert opened(kind).encode("a\ud83d b").token_ids
 
 
-def test_what_is_no_text_is_a_mistake(opened, kind):
+def test_anything_but_a_text_is_a_type_error(opened, kind):
     for wrong in ([3], [None], [("a", "b", "c")], [("a", 3)]):
         with pytest.raises(TypeError, match="str"):
             opened(kind).encode_batch(wrong)
@@ -149,7 +151,7 @@ def test_special_tokens_are_decoded_when_asked_for(opened, kind):
     assert not any(token in tokenizer.decode(encoding.token_ids) for token in specials)
 
 
-def test_a_special_token_that_is_not_there_is_named(opened, kind):
+def test_a_missing_special_token_is_named(opened, kind):
     tokenizer = opened(kind)
     for purpose in ("pad", "bos", "eos", "cls", "sep", "mask"):
         if purpose in tokenizer.special_ids:
@@ -160,7 +162,7 @@ def test_a_special_token_that_is_not_there_is_named(opened, kind):
 
 
 @pytest.mark.parametrize("skip", [True, False])
-def test_a_stream_gives_what_decoding_all_at_once_gives(opened, kind, skip):
+def test_a_stream_equals_decoding_all_at_once(opened, kind, skip):
     tokenizer = opened(kind)
     for text in [*TEXTS, 'He said "a b" and "c" 3.14 今天😀𠀀 x']:
         ids = tokenizer.encode(text).token_ids
@@ -173,7 +175,7 @@ def test_a_stream_gives_what_decoding_all_at_once_gives(opened, kind, skip):
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_stream_of_any_text_gives_what_decoding_all_at_once_gives(opened, kind, data):
+def test_a_stream_of_any_text_equals_decoding_all_at_once(opened, kind, data):
     tokenizer = opened(kind)
     ids = tokenizer.encode(data.draw(WIDE)).token_ids
     stream = tokenizer.text_stream()

@@ -18,7 +18,7 @@ CLASSES = {
 }
 
 
-def test_every_folder_is_opened_as_what_it_is(opened, tokenizer_folder, kind):
+def test_every_folder_is_opened_as_its_kind(opened, tokenizer_folder, kind):
     assert type(opened(kind)).__name__ == CLASSES[kind]
     assert has_another_tokenizer(tokenizer_folder(kind)) == (kind != "bert")
 
@@ -30,7 +30,7 @@ def test_a_folder_without_a_tokenizer_has_none(tmp_path):
     assert not has_another_tokenizer(tmp_path)
 
 
-def test_tokenizer_json_comes_before_what_it_was_made_of(tokenizer_folder, tmp_path):
+def test_tokenizer_json_takes_precedence_over_its_sources(tokenizer_folder, tmp_path):
     for kind in ("gpt2", "qwen", "t5"):
         for path in tokenizer_folder(kind).iterdir():
             (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -53,18 +53,18 @@ def test_gpt2_ml_is_wordpiece_without_special_tokens(tokenizer_folder):
     assert tokenizer.encode("今天", add_special_tokens=True).tokens[0] == "[CLS]"
 
 
-def test_words_of_a_wordpiece_folder_are_cut_as_told(tokenizer_folder):
-    seen = []
+def test_pre_tokenize_splits_the_words_of_a_wordpiece_folder(tokenizer_folder):
+    calls = []
 
     def words(text):
-        seen.append(text)
+        calls.append(text)
         return [text]
 
     tokenizer_from_folder(tokenizer_folder("bert"), pre_tokenize=words).encode("今天")
-    assert seen == ["今天"]
+    assert calls == ["今天"]
 
 
-def test_kept_wordpieces_are_numbered_anew(opened):
+def test_kept_wordpieces_have_new_ids(opened):
     tokenizer = opened("bert")
     ids = [0, 1, 2, 3, *sorted({*tokenizer.encode("hello 今天").token_ids} - {0, 1, 2, 3})]
     small = tokenizer.keep(ids)
@@ -74,7 +74,7 @@ def test_kept_wordpieces_are_numbered_anew(opened):
 
 
 @pytest.mark.parametrize("name", ["vocab.json", "encoder.json"])
-def test_a_vocabulary_without_its_merges_is_half_a_tokenizer(tmp_path, name):
+def test_a_vocabulary_without_its_merges_is_refused(tmp_path, name):
     (tmp_path / name).write_text("{}", "utf-8")
     with pytest.raises(VocabularyError, match=f"has {name}, but not its"):
         tokenizer_from_folder(tmp_path)

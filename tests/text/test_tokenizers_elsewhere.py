@@ -65,8 +65,8 @@ def theirs(tokenizer_folder):
 def assert_same(mine, other, with_offsets):
     assert mine.token_ids == other["input_ids"]
     assert mine.segment_ids == other["token_type_ids"]
-    found = zip(mine.tokens, mine.offsets, other["offset_mapping"], strict=True)
-    for token, span, expected in found if with_offsets else ():
+    triples = zip(mine.tokens, mine.offsets, other["offset_mapping"], strict=True)
+    for token, span, expected in triples if with_offsets else ():
         if span is None:
             assert expected == (0, 0)
         elif token != "▁":  # a lone space: SentencePiece's is as wide as a text's
@@ -82,7 +82,7 @@ def assert_same_text(mine, other, ids, skip):
 
 
 def without_space(span, token):
-    """Llama's offsets have the space in front, ours never do."""
+    """Removes the leading space of Llama's offsets, which ours do not have."""
     return (span[0] + 1, span[1]) if token.startswith("▁") else None
 
 
@@ -112,7 +112,7 @@ def test_ids_of_any_words_are_those_of_transformers(opened, theirs, kind, text):
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_transformers_knows_the_same_special_tokens(opened, theirs, kind):
+def test_transformers_has_the_same_special_tokens(opened, theirs, kind):
     for purpose, token_id in opened(kind).special_ids.items():
         other = getattr(theirs(kind), f"{purpose}_token_id")
         # where no file says it, ours is the usual name and theirs nothing
@@ -158,7 +158,7 @@ def test_cpm_is_sentencepiece_on_words_of_jieba(opened, tokenizer_folder):
         assert tokenizer.decode(mine.token_ids) == text
 
 
-def test_gpt2_may_begin_with_its_first_token(tokenizer_folder, tmp_path):
+def test_gpt2_may_start_with_its_bos_token(tokenizer_folder, tmp_path):
     from hornbook.text.tokenizer_folder import tokenizer_from_folder
 
     for path in tokenizer_folder("gpt2").iterdir():

@@ -45,7 +45,7 @@ def test_specials_come_first_then_characters_then_merged_pieces():
     WordPieceTokenizer(tokens)
 
 
-def test_every_character_of_the_text_can_be_written():
+def test_every_character_of_the_text_is_a_token():
     tokenizer = WordPieceTokenizer(learn_wordpiece(TEXTS, 150))
     for text in TEXTS:
         assert tokenizer.unknown_token_id not in tokenizer.encode(text).token_ids
@@ -56,7 +56,7 @@ def test_the_most_frequent_pair_is_merged_first():
     assert tokens[5:] == ["##b", "##c", "##x", "a", "b", "c", "x", "ab", "xc"]
 
 
-def test_too_small_a_size_leaves_out_the_rarest_characters():
+def test_too_small_a_size_drops_the_rarest_characters():
     text = "eeee ddd cc b"
     assert learn_wordpiece([text], 8, min_frequency=100)[5:] == ["##e", "e"]
     assert learn_wordpiece([text], 9, min_frequency=100)[5:] == ["##d", "##e", "d", "e"]
@@ -64,7 +64,7 @@ def test_too_small_a_size_leaves_out_the_rarest_characters():
         learn_wordpiece([text], 5)
 
 
-def test_words_can_be_learned_as_they_are_written():
+def test_words_can_be_learned_with_their_case():
     assert "A" in learn_wordpiece(["A a"], 20, lowercase=False)
     assert "A" not in learn_wordpiece(["A a"], 20)
 
@@ -75,7 +75,7 @@ def test_no_words_give_no_vocabulary():
             learn_wordpiece(texts, 100)
 
 
-def test_simplifying_leaves_out_what_chinese_text_never_makes():
+def test_simplifying_drops_tokens_that_chinese_text_never_produces():
     vocabulary = [
         *("[PAD]", "[unused1]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
         *(
@@ -95,19 +95,19 @@ def test_simplifying_leaves_out_what_chinese_text_never_makes():
             "é",
         ),
     ]
-    kept, rows = simplify(vocabulary)
-    assert kept == [
+    tokens, rows = simplify(vocabulary)
+    assert tokens == [
         *("[PAD]", "[UNK]", "[CLS]", "[SEP]"),
         *("天", "a", "##a", "ab", "##", "#", "。", "##ab", "é"),
     ]
-    assert [vocabulary[row] for row in rows] == kept
+    assert [vocabulary[row] for row in rows] == tokens
     with_mask, _ = simplify(vocabulary, keep_prefix=["[PAD]", "[MASK]"])
     assert with_mask[:3] == ["[PAD]", "[MASK]", "天"]
     with pytest.raises(VocabularyError, match=r"no \[none\]"):
         simplify(vocabulary, keep_prefix=["[none]"])
 
 
-def test_added_words_are_made_of_what_they_were():
+def test_added_words_average_their_old_tokens():
     vocabulary = [*SPECIAL_TOKENS, "今", "天", "b", "##e", "##r", "##t"]
     tokenizer = WordPieceTokenizer(vocabulary)
     longer, compounds = extend(vocabulary, ["今天", "BERT", "天", "##be", "今天"], tokenizer)

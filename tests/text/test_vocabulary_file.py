@@ -29,7 +29,7 @@ def test_a_line_number_is_an_id_whatever_the_tokens_hold(tmp_path):
 @pytest.mark.parametrize("end", [b"\n", b""])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_marks_and_line_ends_of_windows_change_no_id(tmp_path, mark, line_end, end):
+def test_byte_order_marks_and_windows_line_ends_change_no_id(tmp_path, mark, line_end, end):
     content = mark + line_end.join(GOOD).encode() + (line_end.encode() if end else b"")
     assert read_vocabulary(write(tmp_path / "vocab.txt", content)) == GOOD
 
@@ -48,7 +48,7 @@ def test_every_problem_is_named_with_its_line(tmp_path):
     assert isinstance(caught.value, DataError)
 
 
-def test_a_hundred_problems_are_counted_and_what_is_missing_is_still_said():
+def test_a_hundred_problems_are_counted_and_missing_tokens_still_named():
     with pytest.raises(VocabularyError) as caught:
         check_vocabulary(["a"] * 100)
     message = str(caught.value)
@@ -58,25 +58,25 @@ def test_a_hundred_problems_are_counted_and_what_is_missing_is_still_said():
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "is empty"),
         ("[PAD]\n天气\n".encode("gb18030"), ":2: this vocabulary is not UTF-8"),
         ("[PAD]\n".encode("utf-16"), ":1: this vocabulary is not UTF-8"),
     ],
 )
-def test_files_that_are_no_vocabulary(tmp_path, content, said):
-    with pytest.raises(VocabularyError, match=said):
+def test_files_that_are_no_vocabulary(tmp_path, content, message):
+    with pytest.raises(VocabularyError, match=message):
         read_vocabulary(write(tmp_path / "vocab.txt", content))
 
 
-def test_a_missing_file_and_a_folder_are_said_to_be_so(tmp_path):
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
     for path in (tmp_path / "none.txt", tmp_path):
         with pytest.raises(VocabularyError, match="Could not read"):
             read_vocabulary(path)
 
 
-def test_capital_letters_tell_a_cased_vocabulary():
+def test_capital_letters_mean_a_cased_vocabulary():
     assert is_lowercase([*GOOD, "<S>", "[unused1]", "É天"])
     assert not is_lowercase([*GOOD, "##ING"])
     assert not is_lowercase([*GOOD, "A"])

@@ -94,8 +94,8 @@ def added_tokens(
             place, next_id = next_id, next_id + 1
         if place != token_id:
             raise VocabularyError(
-                f"{folder}: the added token {one.token!r} has the id {token_id}, but its place "
-                f"behind the vocabulary is {place}."
+                f"{folder}: the added token {one.token!r} has the id {token_id}, but its position "
+                f"after the vocabulary is {place}."
             )
     known = {one.token: token_id for token_id, one in added.items()}
     for one in listed:
@@ -110,9 +110,9 @@ def added_tokens(
 
 
 def _made_special(folder: Path) -> set[str]:
-    """Returns tokens that a list makes special, if `added_tokens.json` has their ids.
+    """Returns the tokens that a list makes special, if `added_tokens.json` has their ids.
 
-    Those in the `additional_special_tokens` of `special_tokens_map.json` stay ordinary ones, as in
+    Tokens in the `additional_special_tokens` of `special_tokens_map.json` are ordinary ones, as in
     transformers 5; up to version 4 they were special.
     """
     special: set[str] = set()
@@ -162,7 +162,7 @@ def _checked(
         shown = str(token_id if written is None else written)
         shown = shown if len(shown) < 30 else f"{shown[:20]}... of {len(shown):,} characters"
         raise VocabularyError(
-            f"{folder}: the added token {token!r} with the id {shown!r} is no token.\n"
+            f"{folder}: the added token {token!r} with the id {shown!r} is not a token.\n"
             "Expected a non-empty text and an integer from 0 to 2,147,483,647."
         )
     return token_id, Added(str(token), _flags(details))
@@ -224,8 +224,8 @@ def add_to_library(library: Library, tokens: Mapping[int, Added], where: str) ->
         library.add_tokens([AddedToken(token, **options)])
         if library.token_to_id(token) != token_id:
             raise VocabularyError(
-                f"{where}: the added token {token!r} has the id {token_id}, but its place "
-                f"behind the vocabulary is {library.token_to_id(token)}."
+                f"{where}: the added token {token!r} has the id {token_id}, but its position "
+                f"after the vocabulary is {library.token_to_id(token)}."
             )
 
 
@@ -251,8 +251,7 @@ class AddedTokens:
         for number, one in enumerate(tokens.values()):
             self._library.add_tokens([AddedToken(one.token, **one.options)])
             assert self._library.token_to_id(one.token) == number
-        as_they_are = [one.token for one in tokens.values() if not one.options["normalized"]]
-        is_plain = normalizer is None or len(as_they_are) == len(tokens)
+        is_plain = normalizer is None or not any(t.options["normalized"] for t in tokens.values())
         contents = [one.token for one in tokens.values()]
         self._quick = re.compile("|".join(map(re.escape, contents))) if is_plain else None
 

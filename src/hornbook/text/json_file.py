@@ -45,14 +45,14 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def _refuse_half_characters(content: dict[str, Any], path: Path) -> None:
-    """JSON can write half of a surrogate pair, which is no text: no tokenizer has such a token."""
+    """Raises an error for half of a surrogate pair, which JSON can contain but no text can."""
     try:
         json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         half = f"\\u{ord(error.object[error.start]):04x}"
         raise VocabularyError(
             f"{path}: {half} is half of a character (a surrogate without its pair).  "
-            "Write the file again with the program that made it."
+            "Write the file again with the program that created it."
         ) from None
 
 

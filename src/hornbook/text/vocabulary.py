@@ -117,7 +117,7 @@ def simplify(
     """
     ids = {token: token_id for token_id, token in enumerate(vocabulary)}
     if missing := [token for token in keep_prefix if token not in ids]:
-        raise VocabularyError(f"The vocabulary has no {', '.join(missing)} to put first.")
+        raise VocabularyError(f"The vocabulary has no {', '.join(missing)}, to be kept first.")
     first = set(keep_prefix)
     tokens = [*keep_prefix, *(t for t in vocabulary if t not in first and not _is_redundant(t))]
     return tokens, [ids[token] for token in tokens]

@@ -23,7 +23,7 @@ _BRACKETED = re.compile(r"\[.+\]|<.+>")
 
 
 class VocabularyError(DataError):
-    """A vocabulary that cannot be used as it is."""
+    """A vocabulary that cannot be used."""
 
 
 def read_vocabulary(path: str | Path) -> list[str]:
@@ -43,7 +43,7 @@ def read_vocabulary(path: str | Path) -> list[str]:
         line = content.count(b"\n", 0, error.start) + 1
         raise VocabularyError(
             f"{path}:{line}: this vocabulary is not UTF-8 text (byte {error.start + 1}).\n"
-            "Take the file from its source again, or convert it:  "
+            "Get the file again, or convert it:  "
             f"iconv -f GB18030 -t UTF-8 {path.name} > converted.txt"
         ) from None
     tokens = text.removesuffix("\n").split("\n") if text else []
@@ -81,8 +81,8 @@ def check_vocabulary(tokens: Sequence[str], *, where: str = "the vocabulary") ->
             f"{where} cannot be used as a vocabulary:\n"
             + "\n".join(f"  {problem}" for problem in shown)
             + (f"\n  and {more} more" if more > 0 else "")
-            + "\nEach line holds one token, none twice, and "
-            + f"{', '.join(REQUIRED_TOKENS)} are among them."
+            + "\nExpected one token per line, without duplicates, including "
+            + f"{', '.join(REQUIRED_TOKENS)}."
         )
 
 
@@ -94,9 +94,9 @@ def write_vocabulary(path: str | Path, tokens: Sequence[str]) -> None:
 
 
 def is_lowercase(tokens: Iterable[str]) -> bool:
-    """Whether a vocabulary was made from lower-cased text: no A to Z in any ordinary token.
+    """Returns whether a vocabulary is of lowercased text: no ordinary token has A to Z.
 
-    Marks in brackets, such as `[CLS]`, `[unused1]` or `<S>`, do not count.
+    Tokens in brackets, such as `[CLS]`, `[unused1]` or `<S>`, do not count.
     """
     return not any(
         re.search("[A-Z]", token) and not _BRACKETED.fullmatch(token) for token in tokens

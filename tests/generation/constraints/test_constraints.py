@@ -1,4 +1,4 @@
-"""Every constraint against the words that describe it."""
+"""Every constraint, compared with its definition."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def logits_for(rows):
 
 
 def allowed(constraint, rows):
-    """The tokens that are still possible, for each row; the others must be as they were."""
+    """Returns the tokens that a constraint allows in each row; their logits must be unchanged."""
     logits = logits_for(rows)
     changed = constraint(logits.copy(), texts_of(rows))
     assert ((changed == logits) | (changed == -np.inf)).all()
@@ -74,20 +74,20 @@ def test_a_frequency_penalty_counts_each_time_in_the_text(rows, frequency, prese
 
 @given(ROWS, st.integers(1, 4))
 def test_no_ngram_is_completed_twice(rows, n):
-    found = allowed(NoRepeatedNgrams(n), rows)
-    for (prompt, written), possible in zip(rows, found, strict=True):
+    choices = allowed(NoRepeatedNgrams(n), rows)
+    for (prompt, written), possible in zip(rows, choices, strict=True):
         whole = prompt + written
-        there = {tuple(whole[i : i + n]) for i in range(len(whole) - n + 1)}
+        ngrams = {tuple(whole[i : i + n]) for i in range(len(whole) - n + 1)}
         begun = tuple(whole[len(whole) - n + 1 :]) if len(whole) >= n - 1 else None
         assert possible == {
-            token_id for token_id in EVERY if begun is None or (*begun, token_id) not in there
+            token_id for token_id in EVERY if begun is None or (*begun, token_id) not in ngrams
         }
 
 
 @given(ROWS, st.lists(TOKENS.filter(bool), min_size=1, max_size=4))
 def test_banned_sequences_are_never_completed(rows, sequences):
-    found = allowed(BannedSequences(sequences), rows)
-    for (prompt, written), possible in zip(rows, found, strict=True):
+    choices = allowed(BannedSequences(sequences), rows)
+    for (prompt, written), possible in zip(rows, choices, strict=True):
         whole = prompt + written
         assert possible == {
             token_id
@@ -97,8 +97,8 @@ def test_banned_sequences_are_never_completed(rows, sequences):
 
 
 def test_stop_tokens_wait_for_the_minimum_length():
-    found = allowed(MinimumLength(2, [0, 3]), [([3], []), ([3], [1]), ([3], [1, 1])])
-    assert found == [{1, 2, 4, 5}, {1, 2, 4, 5}, EVERY]
+    choices = allowed(MinimumLength(2, [0, 3]), [([3], []), ([3], [1]), ([3], [1, 1])])
+    assert choices == [{1, 2, 4, 5}, {1, 2, 4, 5}, EVERY]
 
 
 def test_a_bias_is_added():
@@ -108,7 +108,7 @@ def test_a_bias_is_added():
     assert changed.tolist() == [[0, 0, 1.5, 0, -np.inf, 0]] * 2
 
 
-def test_a_forced_prefix_is_written_whatever_the_model_says():
+def test_a_forced_prefix_is_generated_whatever_the_logits():
     logits = np.full((3, SIZE), 5, np.float32)
     logits[:, 2] = -np.inf
     changed = ForcedPrefix([2, 4])(logits, texts_of([([1], []), ([1], [2]), ([1], [2, 4])]))
@@ -118,9 +118,9 @@ def test_a_forced_prefix_is_written_whatever_the_model_says():
 
 
 @given(st.lists(TOKENS, min_size=1, max_size=5), ROWS)
-def test_one_of_some_sequences_is_written_and_then_a_stop_token(sequences, rows):
-    found = allowed(OneOf(sequences, stop_ids=[5]), rows)
-    for (_, written), possible in zip(rows, found, strict=True):
+def test_one_of_the_sequences_is_generated_and_then_a_stop_token(sequences, rows):
+    choices = allowed(OneOf(sequences, stop_ids=[5]), rows)
+    for (_, written), possible in zip(rows, choices, strict=True):
         n = len(written)
         following = {s[n] for s in sequences if len(s) > n and s[:n] == written}
         ends = {5} if written in sequences else set()
@@ -129,8 +129,8 @@ def test_one_of_some_sequences_is_written_and_then_a_stop_token(sequences, rows)
 
 @given(st.lists(TOKENS, max_size=3), ROWS, st.integers(1, 4))
 def test_each_run_of_n_tokens_is_one_of_the_passages(passages, rows, n):
-    found = allowed(OnlyFrom(passages, n, stop_ids=[0]), rows)
-    for (_, written), possible in zip(rows, found, strict=True):
+    choices = allowed(OnlyFrom(passages, n, stop_ids=[0]), rows)
+    for (_, written), possible in zip(rows, choices, strict=True):
         begun = written[-(n - 1) :] if n > 1 else []
         assert possible == {0} | {
             passage[i + len(begun)]
@@ -140,10 +140,10 @@ def test_each_run_of_n_tokens_is_one_of_the_passages(passages, rows, n):
         }
 
 
-def test_only_parts_of_the_passages_of_the_own_prompt_are_written(random_model):
+def test_only_parts_of_the_prompts_own_passages_are_generated(random_model):
     model = random_model(30)
     passages = [[[7, 8, 9, 7, 5], [6, 7, 9]], [[20, 21, 22]]]
-    asked = Request(
+    request = Request(
         prompts=[[1], [2]],
         vocabulary_size=30,
         stop_ids=[0],
@@ -152,7 +152,7 @@ def test_only_parts_of_the_passages_of_the_own_prompt_are_written(random_model):
         constraints=[OnlyFrom(passages, stop_ids=[0], per_prompt=True)],
     )
     written = set()
-    for result in generate(model.session([[1], [2]]), asked):
+    for result in generate(model.session([[1], [2]]), request):
         answer = result.token_ids.tolist()
         assert answer.pop() == 0
         written.add(tuple(answer))
@@ -167,23 +167,23 @@ def test_only_parts_of_the_passages_of_the_own_prompt_are_written(random_model):
 
 def test_a_text_ends_where_constraints_allow_nothing(random_model):
     model = random_model(30)
-    asked = Request(
+    request = Request(
         prompts=[[1], [2]], vocabulary_size=30, constraints=[OneOf([[4, 5], [4, 6, 7]])]
     )
-    for result in generate(model.session([[1], [2]]), asked):
+    for result in generate(model.session([[1], [2]]), request):
         assert result.token_ids.tolist() in ([4, 5], [4, 6, 7])
         assert result.finish_reason == "constraints"
 
 
-def test_all_constraints_of_a_request_apply_and_the_model_sees_none_of_it(random_model):
+def test_all_constraints_of_a_request_apply_and_the_session_is_unchanged(random_model):
     model = random_model(SIZE)
-    seen = []
+    calls = []
 
     def own(logits, texts):
-        seen.append(logits.copy())
+        calls.append(logits.copy())
         return np.where(np.arange(SIZE) == 3, -np.inf, logits)
 
-    asked = Request(
+    request = Request(
         prompts=[[1]],
         vocabulary_size=SIZE,
         logit_bias={2: 1.0},
@@ -196,19 +196,19 @@ def test_all_constraints_of_a_request_apply_and_the_model_sees_none_of_it(random
         forced_prefix=[5],
         constraints=[own],
     )
-    assert len(constraints_of(asked)) == 8
-    (result,) = generate(model.session([[1]]), asked)
+    assert len(constraints_of(request)) == 8
+    (result,) = generate(model.session([[1]]), request)
     assert result.token_ids[0] == 5
     assert not {3, 4} & set(result.token_ids.tolist())
     assert len(result.token_ids) >= 2
-    assert np.isfinite(seen[0]).sum() == 1  # the forced token was all that was left
+    assert np.isfinite(calls[0]).sum() == 1  # only the forced token was allowed
     # likelihoods are the model's own, whatever was forced
     assert result.log_probabilities[0] == pytest.approx(model.log_probabilities((1,))[5])
 
 
-def test_nothing_asked_is_nothing_applied():
-    asked = Request(prompts=[[1]], vocabulary_size=SIZE)
-    assert constraints_of(asked) == []
+def test_a_request_without_options_has_no_constraints():
+    request = Request(prompts=[[1]], vocabulary_size=SIZE)
+    assert constraints_of(request) == []
     logits = np.zeros((1, SIZE), np.float32)
     assert constrained(logits, texts_of([([1], [])]), []) is logits
 

@@ -1,4 +1,4 @@
-"""Beam search against looking at every text there is."""
+"""Beam search, compared with an exhaustive search."""
 
 from itertools import pairwise, product
 
@@ -10,14 +10,14 @@ from hornbook.generation import Request, generate
 STOP = 0
 
 
-def request(model, prompts=((1,),), **options):
+def make_request(model, prompts=((1,),), **options):
     return Request(
         prompts=prompts, vocabulary_size=model.vocabulary_size, stop_ids=[STOP], **options
     )
 
 
 def every_text(model, prompt, longest, length_penalty):
-    """All texts that end with the stop token or are as long as possible: score by text."""
+    """Returns text -> score of all texts that end with the stop token or have maximum length."""
     scores = {}
     size = model.vocabulary_size
     for length in range(1, longest + 1):
@@ -34,10 +34,10 @@ def every_text(model, prompt, longest, length_penalty):
 
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0, 2.5, -1.0])
 @pytest.mark.parametrize("seed", range(4))
-def test_with_enough_beams_the_best_texts_of_all_are_found(random_model, length_penalty, seed):
+def test_with_enough_beams_the_search_is_exhaustive(random_model, length_penalty, seed):
     model = random_model(3, seed)
     prompts = [[1], [2, 1]]
-    asked = request(
+    request = make_request(
         model,
         prompts,
         beams=30,
@@ -46,13 +46,13 @@ def test_with_enough_beams_the_best_texts_of_all_are_found(random_model, length_
         length_penalty=length_penalty,
         early_stopping="never",
     )
-    results = generate(model.session(prompts), asked)
+    results = generate(model.session(prompts), request)
     for number, prompt in enumerate(prompts):
         scores = every_text(model, prompt, 4, length_penalty)
         best = sorted(scores, key=scores.get, reverse=True)[:6]
-        found = [result for result in results if result.prompt == number]
-        assert [tuple(result.token_ids) for result in found] == best
-        for result in found:
+        own = [result for result in results if result.prompt == number]
+        assert [tuple(result.token_ids) for result in own] == best
+        for result in own:
             assert result.score == pytest.approx(scores[tuple(result.token_ids)], abs=1e-5)
             total = result.log_probabilities.sum()
             assert result.score == pytest.approx(total / len(result.token_ids) ** length_penalty)
@@ -60,14 +60,14 @@ def test_with_enough_beams_the_best_texts_of_all_are_found(random_model, length_
             assert result.finish_reason == ("stop_id" if ended else "max_new_tokens")
 
 
-def test_a_finished_text_that_is_not_the_best_beginning_survives(table_model):
+def test_a_finished_text_is_kept_even_if_a_beam_is_better(table_model):
     # the likeliest first token leads nowhere good: ending at once, with 0.45, is best
     model = table_model(
         {(): [0.45, 0.55, 0.0], (1,): [0.42, 0.3, 0.28]},
         [0.34, 0.33, 0.33],
     )
-    asked = request(model, beams=2, n=2, length_penalty=0.0, max_new_tokens=5)
-    best, second = generate(model.session([[1]]), asked)
+    request = make_request(model, beams=2, n=2, length_penalty=0.0, max_new_tokens=5)
+    best, second = generate(model.session([[1]]), request)
     assert best.token_ids.tolist() == [STOP]
     assert np.exp(best.score) == pytest.approx(0.45)
     assert np.exp(second.score) == pytest.approx(0.55 * 0.42)
@@ -76,7 +76,7 @@ def test_a_finished_text_that_is_not_the_best_beginning_survives(table_model):
 
 @pytest.mark.parametrize("early_stopping", [True, False, "never"])
 @pytest.mark.parametrize("length_penalty", [1.0, 0.0, -0.5, 3.0])
-def test_a_text_does_not_depend_on_its_neighbours(random_model, early_stopping, length_penalty):
+def test_a_text_does_not_depend_on_the_batch(random_model, early_stopping, length_penalty):
     model = random_model(12, spread=1.0)
     prompts = [[1], [2, 3], [4, 5, 6]]
     options = {
@@ -86,12 +86,12 @@ def test_a_text_does_not_depend_on_its_neighbours(random_model, early_stopping, 
         "early_stopping": early_stopping,
         "length_penalty": length_penalty,
     }
-    together = generate(model.session(prompts), request(model, prompts, **options))
+    together = generate(model.session(prompts), make_request(model, prompts, **options))
     alone = [
         result
         for number, prompt in enumerate(prompts)
         for result in generate(
-            model.session([prompt]), request(model, [prompt], first_prompt=number, **options)
+            model.session([prompt]), make_request(model, [prompt], first_prompt=number, **options)
         )
     ]
     assert len(together) == 9
@@ -101,31 +101,31 @@ def test_a_text_does_not_depend_on_its_neighbours(random_model, early_stopping, 
         assert one.score == other.score
 
 
-def test_the_search_ends_earlier_or_later(random_model):
+def test_early_stopping_decides_when_the_search_ends(random_model):
     model = random_model(8, seed=3, spread=1.0)
     steps, scores = {}, {}
     for early_stopping in (True, False, "never"):
         session = model.session([[1]])
-        asked = request(
+        request = make_request(
             model, beams=3, max_new_tokens=30, early_stopping=early_stopping, length_penalty=1.0
         )
-        scores[early_stopping] = generate(session, asked)[0].score
+        scores[early_stopping] = generate(session, request)[0].score
         steps[early_stopping] = len([call for call in session.calls if call[0] == "advance"])
     assert steps[True] <= steps[False] <= steps["never"]
     assert steps[True] < steps["never"]
     assert scores[True] <= scores[False] <= scores["never"]
 
 
-def test_never_stopping_early_finds_what_searching_to_the_end_finds(random_model):
+def test_never_stopping_early_equals_searching_to_the_end(random_model):
     for seed in range(10):
         model = random_model(5, seed, spread=1.5)
         for length_penalty in (0.0, 1.0, -1.0):
             options = {"beams": 3, "n": 3, "max_new_tokens": 8, "length_penalty": length_penalty}
-            found = generate(
-                model.session([[1]]), request(model, early_stopping="never", **options)
+            results = generate(
+                model.session([[1]]), make_request(model, early_stopping="never", **options)
             )
             whole = by_hand(model, (1,), beams=3, longest=8, length_penalty=length_penalty)
-            assert [tuple(result.token_ids) for result in found] == whole
+            assert [tuple(result.token_ids) for result in results] == whole
 
 
 def by_hand(model, prompt, beams, longest, length_penalty):
@@ -153,7 +153,7 @@ def by_hand(model, prompt, beams, longest, length_penalty):
 
 def test_several_stop_tokens_and_counts_of_them_end_a_text(random_model):
     model = random_model(6, spread=1.0)
-    asked = Request(
+    request = Request(
         prompts=[[1]],
         vocabulary_size=6,
         stop_ids=[0, 5],
@@ -162,7 +162,7 @@ def test_several_stop_tokens_and_counts_of_them_end_a_text(random_model):
         n=4,
         max_new_tokens=12,
     )
-    for result in generate(model.session([[1]]), asked):
+    for result in generate(model.session([[1]]), request):
         ends = np.isin(result.token_ids, [0, 5])
         if result.finish_reason == "stop_id":
             assert ends.sum() == 2
@@ -173,8 +173,10 @@ def test_several_stop_tokens_and_counts_of_them_end_a_text(random_model):
 
 def test_constraints_hold_in_every_beam(random_model):
     model = random_model(6)
-    asked = request(model, beams=4, n=4, max_new_tokens=10, no_repeat_ngram=2, bad_words=[[3]])
-    results = generate(model.session([[1]]), asked)
+    request = make_request(
+        model, beams=4, n=4, max_new_tokens=10, no_repeat_ngram=2, bad_words=[[3]]
+    )
+    results = generate(model.session([[1]]), request)
     assert len(results) == 4
     for result in results:
         whole = [1, *result.token_ids.tolist()]
@@ -183,7 +185,7 @@ def test_constraints_hold_in_every_beam(random_model):
         assert 3 not in result.token_ids
 
 
-def test_where_nothing_may_follow_a_text_is_finished(random_model):
+def test_a_beam_without_continuation_is_finished(random_model):
     model = random_model(6)
 
     def only_rising(logits, texts):
@@ -191,17 +193,17 @@ def test_where_nothing_may_follow_a_text_is_finished(random_model):
             row_logits[: texts.whole(row)[-1] + 1] = -np.inf
         return logits
 
-    asked = Request(prompts=[[2]], vocabulary_size=6, beams=8, n=8, constraints=[only_rising])
-    results = generate(model.session([[2]]), asked)
+    request = Request(prompts=[[2]], vocabulary_size=6, beams=8, n=8, constraints=[only_rising])
+    results = generate(model.session([[2]]), request)
     # each rising text ends with 5
-    found = {tuple(result.token_ids) for result in results}
-    assert found == {(3, 4, 5), (3, 5), (4, 5), (5,)}
+    texts = {tuple(result.token_ids) for result in results}
+    assert texts == {(3, 4, 5), (3, 5), (4, 5), (5,)}
     assert {result.finish_reason for result in results} == {"constraints"}
 
 
 def test_a_session_without_room_gives_an_empty_text(random_model):
     model = random_model(6)
-    (result,) = generate(model.session([[2]], positions=1), request(model, [[2]], beams=3))
+    (result,) = generate(model.session([[2]], positions=1), make_request(model, [[2]], beams=3))
     assert result.token_ids.tolist() == []
     assert result.finish_reason == "positions"
 
@@ -223,9 +225,9 @@ def diverse_by_hand(model, prompt, groups, size, longest, penalty):
     return {text: total for group in beginnings for text, total in group}
 
 
-def test_groups_of_beams_avoid_what_those_before_them_chose(random_model):
+def test_groups_of_beams_avoid_tokens_of_previous_groups(random_model):
     model = random_model(9, spread=1.0)
-    asked = Request(
+    request = Request(
         prompts=[[1], [2]],
         vocabulary_size=9,
         beams=6,
@@ -235,28 +237,28 @@ def test_groups_of_beams_avoid_what_those_before_them_chose(random_model):
         max_new_tokens=4,
         length_penalty=0.0,
     )
-    results = generate(model.session([[1], [2]]), asked)
+    results = generate(model.session([[1], [2]]), request)
     for number, prompt in enumerate([(1,), (2,)]):
         expected = diverse_by_hand(model, prompt, groups=3, size=2, longest=4, penalty=1.5)
-        found = [result for result in results if result.prompt == number]
-        assert {tuple(result.token_ids) for result in found} == set(expected)
-        for result in found:
+        own = [result for result in results if result.prompt == number]
+        assert {tuple(result.token_ids) for result in own} == set(expected)
+        for result in own:
             assert result.score == pytest.approx(expected[tuple(result.token_ids)], abs=1e-4)
-        assert [result.score for result in found] == sorted(
-            (result.score for result in found), reverse=True
+        assert [result.score for result in own] == sorted(
+            (result.score for result in own), reverse=True
         )
 
 
-def test_groups_without_penalty_are_the_same_search_several_times(random_model):
+def test_groups_without_penalty_repeat_the_same_search(random_model):
     model = random_model(9)
-    single = generate(model.session([[1]]), request(model, beams=2, n=2))
-    groups = generate(model.session([[1]]), request(model, beams=4, beam_groups=2, n=4))
+    single = generate(model.session([[1]]), make_request(model, beams=2, n=2))
+    groups = generate(model.session([[1]]), make_request(model, beams=4, beam_groups=2, n=4))
     texts = [tuple(result.token_ids) for result in groups]
     assert texts[::2] == texts[1::2] == [tuple(result.token_ids) for result in single]
 
 
-def test_a_cache_moves_only_when_beams_change_places(table_model):
+def test_the_session_is_reordered_only_if_beams_change_rows(table_model):
     model = table_model({(): [0.0, 0.6, 0.4]}, [0.0, 1.0, 0.0])
     session = model.session([[1]])
-    generate(session, request(model, beams=2, max_new_tokens=6))
+    generate(session, make_request(model, beams=2, max_new_tokens=6))
     assert session.calls.count(("reorder", 2)) == 2  # to begin, and when both came from one

@@ -1,4 +1,4 @@
-"""Whole texts against those of transformers' generate, from a small model with random weights."""
+"""Texts of a small random model, compared with those of `generate` of transformers."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def gpt2():
 
 
 class WholeModel:
-    """Logits of the whole prefix, computed anew; every test asks for much the same ones."""
+    """Returns logits computed from the whole prefix; cached, because tests need the same ones."""
 
     def __init__(self, model):
         self._model = model
@@ -51,7 +51,7 @@ class WholeModel:
 def ours_and_theirs(gpt2, toy_session, n, their_options, **our_options):
     import torch
 
-    # without a configuration of its own, so that nothing else is asked
+    # without a configuration of its own, so that no other options apply
     whole = gpt2.generate(
         torch.tensor(PROMPTS),
         attention_mask=torch.ones(3, 3, dtype=torch.int64),

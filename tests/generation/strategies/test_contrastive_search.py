@@ -1,4 +1,4 @@
-"""Contrastive search against its formula, computed anew for every prefix."""
+"""Contrastive search, compared with its formula computed for every prefix."""
 
 import numpy as np
 import pytest
@@ -28,16 +28,18 @@ def by_hand(model, prompt, top_k, weight, longest, stop_id):
     return list(prefix[len(prompt) :])
 
 
-def request(model, **options):
+def make_request(model, **options):
     return Request(prompts=PROMPTS, vocabulary_size=model.vocabulary_size, **options)
 
 
 @pytest.mark.parametrize("weight", [0.3, 0.6, 1.0])
 def test_texts_follow_the_formula(random_model, weight):
     model = random_model(15)
-    asked = request(model, top_k=4, degeneration_penalty=weight, max_new_tokens=12, stop_ids=[0])
+    request = make_request(
+        model, top_k=4, degeneration_penalty=weight, max_new_tokens=12, stop_ids=[0]
+    )
     session = model.session(PROMPTS, features=model.features)
-    results = generate(session, asked)
+    results = generate(session, request)
     for prompt, result in zip(PROMPTS, results, strict=True):
         assert result.token_ids.tolist() == by_hand(model, prompt, 4, weight, 12, 0)
         prefix = (*prompt, *result.token_ids.tolist())
@@ -48,19 +50,19 @@ def test_texts_follow_the_formula(random_model, weight):
 
 def test_constraints_may_leave_fewer_candidates_or_none(random_model):
     model = random_model(15)
-    asked = request(
+    request = make_request(
         model,
         top_k=4,
         degeneration_penalty=0.6,
         constraints=[OneOf([[5, 6], [7, 8, 9], [7, 9]])],
     )
-    for result in generate(model.session(PROMPTS, features=model.features), asked):
+    for result in generate(model.session(PROMPTS, features=model.features), request):
         assert result.token_ids.tolist() in ([5, 6], [7, 8, 9], [7, 9])
         assert result.finish_reason == "constraints"
 
 
 def test_a_session_without_hidden_states_is_refused(random_model):
     model = random_model(15)
-    asked = request(model, top_k=4, degeneration_penalty=0.6)
+    request = make_request(model, top_k=4, degeneration_penalty=0.6)
     with pytest.raises(TypeError, match="hidden and prompt_hidden"):
-        generate(model.session(PROMPTS), asked)
+        generate(model.session(PROMPTS), request)

@@ -26,7 +26,7 @@ def test_ticks_are_round():
 
 
 @given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9), st.integers(2, 8))
-def test_ticks_lie_in_the_range_at_equal_distances_with_labels_of_their_own(low, width, count):
+def test_ticks_are_in_the_range_equidistant_and_have_distinct_labels(low, width, count):
     axis = Axis(low, low + width)
     if axis.high - axis.low < 1e-6 * max(1.0, abs(low)):
         return  # narrower than fit_axis makes them for such numbers
@@ -41,7 +41,7 @@ def test_ticks_lie_in_the_range_at_equal_distances_with_labels_of_their_own(low,
 
 
 @given(st.lists(st.floats(-1e12, 1e12), min_size=1), st.sampled_from(["linear", "log"]))
-def test_an_axis_shows_all_it_was_fitted_to(values, scale):
+def test_an_axis_shows_all_values_it_was_fitted_to(values, scale):
     axis = fit_axis([np.array(values)], scale, round_ends=True)
     shown = [value for value in values if scale == "linear" or value > SMALLEST]
     if axis is None:

@@ -27,7 +27,7 @@ def test_the_same_network_always_looks_the_same():
     np.testing.assert_array_equal(first, second)
 
 
-def test_everything_begins_at_the_upper_left_corner():
+def test_the_layout_starts_at_the_upper_left_corner():
     boxes, pairs = random_network(9, 12, seed=2)
     places = place_nodes(boxes, pairs, widest=880)
     np.testing.assert_allclose((places - boxes / 2).min(axis=0), 0, atol=1e-9)

@@ -10,7 +10,7 @@ from hornbook.text.vocabulary_file import VocabularyError
 
 @pytest.fixture
 def copied(tokenizer_folder, tmp_path):
-    """Gives a folder of one's own with the files of a kind."""
+    """Returns a function that copies the folder of a kind."""
 
     def copy(kind):
         for path in tokenizer_folder(kind).iterdir():
@@ -24,7 +24,7 @@ def write(path, value):
     path.write_text(json.dumps(value), "utf-8")
 
 
-def test_the_vocabulary_tells_whose_way_it_is(opened):
+def test_the_vocabulary_tells_the_family(opened):
     assert opened("gpt2").special_ids.keys() == {"bos", "eos", "unk"}
     assert opened("roberta").encode("a").tokens == ["<s>", "a", "</s>"]
     assert opened("roberta").encode("a", "b").tokens == ["<s>", "a", "</s>", "</s>", "b", "</s>"]
@@ -33,17 +33,17 @@ def test_the_vocabulary_tells_whose_way_it_is(opened):
     assert opened("openai-gpt2").encode("今天").tokens == opened("gpt2").encode("今天").tokens
 
 
-def test_openai_s_files_are_written_under_hugging_face_s_names(opened, tmp_path):
+def test_openais_files_are_saved_under_hugging_faces_names(opened, tmp_path):
     opened("openai-gpt2").save(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"vocab.json", "merges.txt"}
 
 
-def test_the_mask_takes_the_space_before_it_and_is_found_in_a_text(opened):
+def test_the_mask_includes_the_space_before_it_and_is_matched_in_a_text(opened):
     tokens = opened("roberta").encode("a <mask> b").tokens
     assert tokens == ["<s>", "a", "<mask>", "Ġ", "b", "</s>"]
 
 
-def test_added_tokens_stand_behind_the_vocabulary(copied):
+def test_added_tokens_follow_the_vocabulary(copied):
     folder = copied("gpt2")
     size = len(json.loads((folder / "vocab.json").read_text("utf-8")))
     write(folder / "added_tokens.json", {"<speaker>": size, "word": size + 1})
@@ -60,13 +60,13 @@ def test_added_tokens_stand_behind_the_vocabulary(copied):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("vocab.json", "{", "vocab.json:1: not JSON"),
         ("vocab.json", "{}", "has no tokens"),
         ("vocab.json", '{"a": "0"}', "the id of 'a' is '0'"),
         ("vocab.json", '{"a": 4294967296}', "the id of 'a'"),
-        ("vocab.json", '{"a": 0, "b": 0}', "an id is there twice"),
+        ("vocab.json", '{"a": 0, "b": 0}', "an id occurs twice"),
         ("vocab.json", '{"a": 0}', "does not fit the vocabulary"),
         ("merges.txt", "x y\n", "'x', 'y'"),
         ("merges.txt", "x\n", "merges.txt:1: expected two pieces"),
@@ -75,14 +75,14 @@ def test_added_tokens_stand_behind_the_vocabulary(copied):
         ("tokenizer_config.json", '{"eos_token": 3}', "eos_token is 3, not a text"),
         ("tokenizer_config.json", '{"add_bos_token": true, "eos_token": "a"}', "'bos'"),
         ("tokenizer_config.json", '{"tokenizer_class": "RobertaTokenizer"}', "no '"),
-        ("added_tokens.json", '{"<x>": "1"}', "is no token"),
+        ("added_tokens.json", '{"<x>": "1"}', "is not a token"),
         ("special_tokens_map.json", "[]", "must hold a JSON object"),
     ],
 )
-def test_broken_files_are_named(copied, name, content, said):
+def test_broken_files_are_named(copied, name, content, message):
     folder = copied("gpt2")
     (folder / name).write_text(content, "utf-8")
-    with pytest.raises(VocabularyError, match=said):
+    with pytest.raises(VocabularyError, match=message):
         tokenizer_from_folder(folder)
 
 

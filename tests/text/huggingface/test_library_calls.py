@@ -12,12 +12,12 @@ from hornbook.text.vocabulary_file import VocabularyError
 
 
 class PanicException(BaseException):
-    """As Rust's: it is no `Exception`."""
+    """Like Rust's: it is not an `Exception`."""
 
 
 @pytest.fixture
 def endless(tokenizer_folder, tmp_path):
-    """A tokenizer whose regular expression tries every way to cut a row of letters."""
+    """Returns a tokenizer whose regular expression tries every way to split a run of letters."""
     [path] = tokenizer_folder("modernbert").glob("tokenizer.json")
     content = json.loads(path.read_text("utf-8"))
     split = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated"}
@@ -29,16 +29,16 @@ def endless(tokenizer_folder, tmp_path):
     return tokenizer_from_folder(tmp_path)
 
 
-def test_a_regular_expression_without_end_is_one_message(endless, capfd):
+def test_a_runaway_regular_expression_is_one_message(endless, capfd):
     assert "a" in endless.encode("aab").tokens
-    with pytest.raises(VocabularyError, match=r"a regular expression of its .* finds no end"):
+    with pytest.raises(VocabularyError, match=r"a regular expression of its .* does not finish"):
         endless.encode("a" * 40 + "b")
     os.write(2, b"said afterwards\n")
     assert capfd.readouterr().err == "said afterwards\n"
     assert endless.encode("aab").token_ids  # it works as before
 
 
-def test_what_is_printed_meanwhile_is_not_lost(capfd):
+def test_other_output_is_not_lost(capfd):
     with quiet_panics(), quiet_panics():
         os.write(2, b"first\n")
         assert capfd.readouterr().err == ""
@@ -51,13 +51,13 @@ def test_what_is_printed_meanwhile_is_not_lost(capfd):
 
 @pytest.mark.parametrize("error", [PanicException("Onig: broken\nmore"), Exception("Onig: broken")])
 def test_a_panic_is_an_error_of_the_vocabulary(error):
-    said = pytest.raises(VocabularyError, match=r"^no tokenizer: Onig: broken\.$")
-    with said, library_errors("no tokenizer"):
+    raises = pytest.raises(VocabularyError, match=r"^no tokenizer: Onig: broken\.$")
+    with raises, library_errors("no tokenizer"):
         raise error
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError, TypeError])
-def test_other_ends_are_passed_on(error):
+def test_other_exceptions_are_raised_unchanged(error):
     with pytest.raises(error), library_errors("no tokenizer", passed_on=(TypeError,)):
         raise error
 

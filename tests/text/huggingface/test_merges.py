@@ -21,7 +21,7 @@ def test_a_line_that_is_no_merge_is_named(tmp_path, line):
         read_merges(tmp_path / "merges.txt")
 
 
-def test_merges_make_tokens_of_tokens():
+def test_merges_combine_tokens_to_tokens():
     vocabulary = {"a": 0, "b": 1, "ab": 2, "##b": 3}
     check_merges(["a b", ("a", "b"), ["a", "b"]], vocabulary, "here")
     check_merges([("a", "##b")], vocabulary, "here", prefix="##")

@@ -12,13 +12,13 @@ from hornbook.text.vocabulary_file import VocabularyError
 def library():
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    made = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1, "b": 2, "</s>": 3}, "[UNK]"))
-    made.pre_tokenizer = pre_tokenizers.Whitespace()
-    made.add_special_tokens(["</s>", "<pad>"])
-    return made
+    library = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1, "b": 2, "</s>": 3}, "[UNK]"))
+    library.pre_tokenizer = pre_tokenizers.Whitespace()
+    library.add_special_tokens(["</s>", "<pad>"])
+    return library
 
 
-def test_special_tokens_in_a_text_are_found_unless_told_otherwise():
+def test_special_tokens_in_a_text_are_matched_by_default():
     assert LibraryTokenizer(library()).encode("a</s> b").tokens == ["a", "</s>", "b"]
     tokenizer = LibraryTokenizer(library(), split_special_tokens=True)
     assert "</s>" not in tokenizer.encode("a</s> b").tokens
@@ -48,7 +48,7 @@ def test_segments_are_those_of_the_post_processor(opened):
     assert set(opened("mpnet").encode("a", "b").segment_ids) == {0}
 
 
-def test_a_tokenizer_made_in_python_is_saved_as_tokenizer_json(tmp_path):
+def test_a_tokenizer_built_in_python_is_saved_as_tokenizer_json(tmp_path):
     tokenizer = LibraryTokenizer(library())
     tokenizer.save(tmp_path)
     again = tokenizer_from_folder(tmp_path)
@@ -60,27 +60,27 @@ LIBRARY_KINDS = ["gpt", "gpt2", "roberta", "qwen", "modernbert", "t5-json", "lla
 
 
 @pytest.mark.parametrize("kind", LIBRARY_KINDS)
-def test_kept_tokens_are_numbered_anew_and_cut_texts_as_before(opened, kind, tmp_path):
+def test_kept_tokens_have_new_ids_and_split_texts_as_before(opened, kind, tmp_path):
     whole = opened(kind)
     # nothing is merged from the last tokens that were learned, nor do texts need them
     last = [i for i in range(whole.vocabulary_size) if i not in whole.special_ids.values()][-3:]
-    kept = [i for i in reversed(range(whole.vocabulary_size)) if i not in last]
-    small = whole.keep(kept)
-    assert small.vocabulary_size == len(kept)
+    old_ids = [i for i in reversed(range(whole.vocabulary_size)) if i not in last]
+    small = whole.keep(old_ids)
+    assert small.vocabulary_size == len(old_ids)
     small.save(tmp_path)
     again = tokenizer_from_folder(tmp_path)
     for text in ["hello world", "the <mask> lazy <|im_end|> dog", "今天天气", "a <extra_id_0> b"]:
         ids = whole.encode(text).token_ids
-        found = small.encode(text)
-        assert again.encode(text) == found
+        encoding = small.encode(text)
+        assert again.encode(text) == encoding
         if not {*last} & {*ids}:
-            assert [kept[new] for new in found.token_ids] == ids
-            assert small.decode(found.token_ids) == whole.decode(ids)
-    assert small.special_ids == {p: kept.index(i) for p, i in whole.special_ids.items()}
+            assert [old_ids[new] for new in encoding.token_ids] == ids
+            assert small.decode(encoding.token_ids) == whole.decode(ids)
+    assert small.special_ids == {p: old_ids.index(i) for p, i in whole.special_ids.items()}
     assert again.special_ids == small.special_ids
 
 
-def test_what_texts_could_not_be_cut_into_is_refused(opened):
+def test_tokens_that_texts_cannot_be_split_into_are_refused(opened):
     whole = opened("gpt2")
     tokens = whole.tokens(range(whole.vocabulary_size))
     everything = range(whole.vocabulary_size)
@@ -90,11 +90,11 @@ def test_what_texts_could_not_be_cut_into_is_refused(opened):
     part = tokens.index("he")  # of "hello"
     with pytest.raises(VocabularyError, match="a step of these tokens is missing"):
         whole.keep([i for i in everything if i != part])
-    with pytest.raises(VocabularyError, match="for what is unknown, must be kept"):
+    with pytest.raises(VocabularyError, match="the unknown token, must be kept"):
         opened("mpnet").keep([0, 1, 2])
     with pytest.raises(VocabularyError, match="is added around texts, must be kept"):
         opened("mpnet").keep([0, 3, 7])
-    with pytest.raises(VocabularyError, match="no tokens made of others"):
+    with pytest.raises(VocabularyError, match="cannot have compound tokens"):
         whole.keep(everything, [[5, 6]])
 
 
@@ -106,7 +106,7 @@ def test_an_unknown_word_without_a_token_for_it_is_an_error_of_the_vocabulary():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"model": {"type": "Other"}}, "is no tokenizer"),
         ({"model": None}, "is no tokenizer"),
@@ -127,15 +127,15 @@ def test_an_unknown_word_without_a_token_for_it_is_an_error_of_the_vocabulary():
         ({"model": {"type": "BPE", "vocab": {"a": 2**40}, "merges": []}}, "is no tokenizer"),
     ],
 )
-def test_a_broken_file_is_named(tmp_path, change, said):
+def test_a_broken_file_is_named(tmp_path, change, message):
     content = json.loads(library().to_str()) | change
     (tmp_path / "tokenizer.json").write_text(json.dumps(content), "utf-8")
-    with pytest.raises(VocabularyError, match=said):
+    with pytest.raises(VocabularyError, match=message):
         tokenizer_from_folder(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff\xfe", b"[" * 100_000, b"{}"])
-def test_what_is_no_tokenizer_is_said_to_be_none(tmp_path, content):
+def test_an_invalid_tokenizer_is_named(tmp_path, content):
     (tmp_path / "tokenizer.json").write_bytes(content)
     with pytest.raises(VocabularyError, match=r"tokenizer\.json"):
         tokenizer_from_folder(tmp_path)

@@ -17,12 +17,12 @@ def tokenizer(tokenizer_folder):
     return tokenizer_from_folder(tokenizer_folder("cpm"), pre_tokenize=characters)
 
 
-def test_its_folder_is_known_by_its_pieces(tokenizer):
+def test_its_folder_is_recognized_by_its_pieces(tokenizer):
     assert isinstance(tokenizer, CpmTokenizer)
     assert tokenizer.tokens([tokenizer.eos_token_id]) == ["<eod>"]
 
 
-def test_spaces_and_new_lines_are_signs_and_come_back(tokenizer):
+def test_spaces_and_line_feeds_are_symbols_and_are_restored(tokenizer):
     text = "今天 天气\n\nhello"
     encoding = tokenizer.encode(text)
     assert [t for t in encoding.tokens if t in "▂▃"] == ["▂", "▃", "▃"]
@@ -40,12 +40,12 @@ def test_offsets_are_those_of_the_text_without_the_spaces_between_words(tokenize
     ]
 
 
-def test_nothing_is_around_a_text(tokenizer):
+def test_texts_have_no_special_tokens(tokenizer):
     assert tokenizer.encode("").token_ids == []
     assert None not in tokenizer.encode("今天").offsets
 
 
-def test_pieces_can_be_left_out_and_the_words_stay(tokenizer):
+def test_pieces_can_be_dropped_and_words_stay_the_same(tokenizer):
     small = tokenizer.keep(range(tokenizer.vocabulary_size - 1, -1, -1))
     assert isinstance(small, CpmTokenizer)
     assert small.encode("今天 a").tokens == tokenizer.encode("今天 a").tokens

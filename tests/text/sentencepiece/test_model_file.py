@@ -31,13 +31,13 @@ def pieces_of(model):
     return [processor.id_to_piece(number) for number in range(processor.get_piece_size())]
 
 
-def test_a_model_put_together_again_is_the_same(model):
+def test_a_model_split_and_joined_is_unchanged(model):
     pieces, rest = split_pieces(model)
     assert len(pieces) == open_model(model, "here").get_piece_size()
     assert pieces_of(with_pieces(rest, pieces)) == pieces_of(model)
 
 
-def test_new_pieces_stand_at_the_end(model):
+def test_new_pieces_are_at_the_end(model):
     long = "长" * 100  # more than 127 bytes: the length takes two
     more = with_pieces(model, [new_piece("<new>", CONTROL), new_piece(long, USER_DEFINED)])
     assert pieces_of(more) == [*pieces_of(model), "<new>", long]
@@ -49,7 +49,7 @@ def test_new_pieces_stand_at_the_end(model):
     assert not has_piece(processor, "<none>")
 
 
-def test_kept_pieces_stand_in_their_new_order(model):
+def test_kept_pieces_are_in_their_new_order(model):
     names = pieces_of(model)
     order = [2, 0, 1, *range(len(names) - 1, 5, -1)]
     assert pieces_of(kept_pieces(model, order)) == [names[number] for number in order]
@@ -61,7 +61,7 @@ def test_kept_pieces_stand_in_their_new_order(model):
         open_model(kept_pieces(model, [0, 1]), "here")  # without <unk>
 
 
-def test_fairseq_s_order_begins_with_four_special_tokens(tokenizer_folder):
+def test_fairseqs_order_starts_with_four_special_tokens(tokenizer_folder):
     model = (tokenizer_folder("xlm-roberta") / "sentencepiece.bpe.model").read_bytes()
     first = ["<s>", "<pad>", "</s>", "<unk>"]
     assert pieces_of(in_fairseq_order(model)) == [*first, *pieces_of(model)[3:], "<mask>"]
@@ -79,7 +79,7 @@ def test_fairseq_s_order_begins_with_four_special_tokens(tokenizer_folder):
         bytes(99),
     ],
 )
-def test_what_is_no_model_is_said_to_be_none(damaged, tmp_path):
+def test_an_invalid_model_is_named(damaged, tmp_path):
     with pytest.raises(VocabularyError, match="here"):
         open_model(damaged, "here")
     (tmp_path / "spiece.model").write_bytes(damaged)
@@ -91,7 +91,7 @@ def test_what_is_no_model_is_said_to_be_none(damaged, tmp_path):
     "damaged",
     [b"\x0a\xff\xff\xff\xff\x07", b"\x0a\x05ab", b"\x0b", b"\xff" * 30, b"\x08", b"\x0d\x01"],
 )
-def test_a_field_that_leaves_the_file_is_noticed(damaged):
+def test_a_field_beyond_the_file_is_an_error(damaged):
     with pytest.raises(VocabularyError, match="damaged at byte"):
         split_pieces(damaged)
 
@@ -110,6 +110,6 @@ def test_a_damaged_model_is_an_error_or_works(model):
         assert tokenizer.decode(tokenizer.encode("hello 今天").token_ids) is not None
 
 
-def test_a_missing_file_is_said_to_be_missing(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(VocabularyError, match="Could not read"):
         SentencePieceTokenizer(tmp_path / "none.model")

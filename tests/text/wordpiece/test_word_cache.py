@@ -29,22 +29,22 @@ def tokenizer(request):
 
 @given(TEXTS)
 @example(["中\u0301文", "a\u0301", "ab\x1ccd", "", "a\u200d中\u200db", "!\u0301", "\ud83d中"])
-def test_words_looked_up_are_the_text_cut_at_once(tokenizer, texts):
-    found, expected = tokenizer.arrays(texts), Tokenizer.arrays(tokenizer, texts)
-    assert found.token_ids.tolist() == expected.token_ids.tolist()
-    assert found.spans.tolist() == expected.spans.tolist()
-    assert found.counts.tolist() == expected.counts.tolist()
+def test_cached_words_equal_the_text_tokenized_at_once(tokenizer, texts):
+    arrays, expected = tokenizer.arrays(texts), Tokenizer.arrays(tokenizer, texts)
+    assert arrays.token_ids.tolist() == expected.token_ids.tolist()
+    assert arrays.spans.tolist() == expected.spans.tolist()
+    assert arrays.counts.tolist() == expected.counts.tolist()
 
 
-def test_a_word_is_cut_once_and_memory_has_an_end(tokenizer, monkeypatch):
-    monkeypatch.setattr(word_cache, "_MOST", 4)
-    asked = []
-    cache = word_cache.WordCache(lambda texts: asked.extend(texts) or tokenizer.pieces(texts))
+def test_a_word_is_tokenized_once_and_the_cache_is_bounded(tokenizer, monkeypatch):
+    monkeypatch.setattr(word_cache, "_MAXIMUM_WORDS", 4)
+    calls = []
+    cache = word_cache.WordCache(lambda texts: calls.extend(texts) or tokenizer.pieces(texts))
     ids, spans = cache.cut("ab 中ab ab")
-    assert asked == ["ab", " ", "中"]
+    assert calls == ["ab", " ", "中"]
     assert spans.tolist() == [[0, 2], [3, 4], [4, 6], [7, 9]]
     assert (cache.cut("中ab")[0] == ids[1:3]).all()
-    assert asked == ["ab", " ", "中"]
+    assert calls == ["ab", " ", "中"]
     cache.cut("a b")
     assert len(cache._known) <= 4
     assert np.array_equal(cache.cut("ab 中ab ab")[0], ids)

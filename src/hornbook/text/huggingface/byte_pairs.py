@@ -120,7 +120,7 @@ def _checked_ids(content: dict[str, Any], path: Path) -> dict[str, int]:
     if not content:
         raise VocabularyError(f"{path} has no tokens.")
     if len(set(content.values())) < len(content):
-        raise VocabularyError(f"{path}: an id is there twice; each must have one token.")
+        raise VocabularyError(f"{path}: an id occurs twice; each must have one token.")
     return content
 
 
@@ -188,7 +188,7 @@ def _enclose(
         token = special_tokens.get(purpose, purpose)
         token_id = library.token_to_id(token)
         if token_id is None:
-            raise VocabularyError(f"{folder}: the vocabulary has no {token!r} to put at an end.")
+            raise VocabularyError(f"{folder}: the vocabulary has no {token!r}, which texts need.")
         return token, token_id
 
     if way.encloses:

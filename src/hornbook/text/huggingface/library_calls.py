@@ -16,7 +16,7 @@ from typing import IO
 
 from hornbook.text.vocabulary_file import VocabularyError
 
-_LONGEST = 200  # characters of the library's message
+_MAXIMUM_LENGTH = 200  # characters of the library's message
 
 
 @contextlib.contextmanager
@@ -24,7 +24,7 @@ def library_errors(what: str, *, passed_on: tuple[type[Exception], ...] = ()) ->
     """Converts errors of the library to a `VocabularyError`.
 
     Args:
-        what: What failed, the beginning of the message.
+        what: What failed, the start of the message.
         passed_on: Errors that the caller handles.
     """
     try:
@@ -36,8 +36,8 @@ def library_errors(what: str, *, passed_on: tuple[type[Exception], ...] = ()) ->
             raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         if "retry-limit" in reason or "match-stack" in reason:
-            reason = "a regular expression of its tokenizer.json finds no end in this text"
-        raise VocabularyError(f"{what}: {reason[:_LONGEST]}.") from None
+            reason = "a regular expression of its tokenizer.json does not finish on this text"
+        raise VocabularyError(f"{what}: {reason[:_MAXIMUM_LENGTH]}.") from None
 
 
 class _Quiet:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer as Library
 
 _SHOWN = 5
-_UNLIKELY = 100.0  # below the score of the least likely piece, for added tokens among the pieces
+_UNLIKELY = 100.0  # how far the scores of added tokens are below that of the least likely piece
 
 
 def cut_library(
@@ -38,7 +38,7 @@ def cut_library(
     cut["truncation"] = cut["padding"] = None
     added = {one["content"] for one in cut.get("added_tokens") or ()}
     in_model = set(_texts_of(cut["model"]))
-    # added tokens at the end stay behind the vocabulary
+    # added tokens at the end stay after the vocabulary
     count = len(tokens)
     while count and tokens[count - 1] in added and tokens[count - 1] not in in_model:
         count -= 1
@@ -51,7 +51,7 @@ def cut_library(
     with library_errors("The pruned tokenizer is invalid"):
         pruned = Library.from_str(json.dumps(cut))
     if [pruned.id_to_token(new) for new in range(len(tokens))] != tokens:
-        raise VocabularyError("The tokens that are kept cannot have these ids in a tokenizer.json.")
+        raise VocabularyError("The tokens to keep cannot have these ids in a tokenizer.json.")
     _check_all_bytes(cut, tokens)
     _check_reached(library, pruned, tokens[:count])
     return pruned, cut
@@ -76,7 +76,7 @@ def _cut_model(model: dict[str, Any], tokens: Sequence[str], new_ids: Mapping[in
     else:
         model["vocab"] = {token: new for new, token in enumerate(tokens)}
     if unknown is not None and unknown not in tokens:
-        raise VocabularyError(f"{unknown!r}, for what is unknown, must be kept.")
+        raise VocabularyError(f"{unknown!r}, the unknown token, must be kept.")
     if "merges" in model:
         prefix = model.get("continuing_subword_prefix") or ""
         pairs = [one.split(" ") if isinstance(one, str) else one for one in model["merges"]]

@@ -137,11 +137,11 @@ class LibraryTokenizer(Tokenizer):
         Byte pairs need the parts that a token is merged from, and all bytes.
         """
         if list(compounds):
-            raise VocabularyError("This kind of vocabulary has no tokens made of others.")
+            raise VocabularyError("This kind of vocabulary cannot have compound tokens.")
         ids = checked_ids(token_ids)
         content = json.loads(self._library.to_str())
-        if nameless := [i for i in ids if self._library.id_to_token(i) is None]:
-            raise VocabularyError(f"The vocabulary has no token {nameless[0]}.")
+        if unknown := [i for i in ids if self._library.id_to_token(i) is None]:
+            raise VocabularyError(f"The vocabulary has no token {unknown[0]}.")
         library, _ = cut_library(self._library, content, ids)
         names = dict(zip(ids, self.tokens(ids), strict=True))
         purposes = {p: names[i] for p, i in self.special_ids.items() if i in names}

@@ -106,7 +106,7 @@ STYLES = {
 }
 
 SPACE, NEWLINE = "▂", "▃"  # as CPM writes them
-_SIGNS = [  # pieces by which a model without settings is known
+_SIGNATURES = [  # pieces that identify a model without settings
     (("[CLS]", "[SEP]"), ALBERT),
     (("<eod>", SPACE, NEWLINE), CPM),
     (("<cls>", "<sep>"), XLNET),
@@ -115,7 +115,7 @@ _SIGNS = [  # pieces by which a model without settings is known
 ]
 
 
-MOST_SENTINELS = 10_000
+MAXIMUM_SENTINELS = 10_000
 _SENTINEL = re.compile("<extra_id_([0-9]+)>")
 
 
@@ -128,10 +128,10 @@ def sentinels_in(tokens: Iterable[str]) -> int:
     count = 0
     for token in tokens:
         if match := _SENTINEL.fullmatch(token):
-            if len(match[1]) > 5 or int(match[1]) >= MOST_SENTINELS:
+            if len(match[1]) > 5 or int(match[1]) >= MAXIMUM_SENTINELS:
                 raise VocabularyError(
-                    f"The added token {token[:40]!r} is beyond the {MOST_SENTINELS:,} marks that "
-                    "can be read."
+                    f"The added token {token[:40]!r} exceeds the {MAXIMUM_SENTINELS:,} supported "
+                    "sentinels."
                 )
             count = max(count, int(match[1]) + 1)
     return count
@@ -143,7 +143,7 @@ def style_of(has: Callable[[str], bool], where: str) -> Style:
     Raises:
         VocabularyError: no style matches.
     """
-    for pieces, style in _SIGNS:
+    for pieces, style in _SIGNATURES:
         if all(has(piece) for piece in pieces):
             return style
     raise VocabularyError(

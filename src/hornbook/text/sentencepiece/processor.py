@@ -14,7 +14,7 @@ from typing import Any
 
 from hornbook.files import MAX_VOCABULARY_BYTES, atomic_file, bounded_bytes, write_json
 from hornbook.text.added_tokens import FLAGS, Added, AddedTokens, added_settings
-from hornbook.text.sentencepiece.family_styles import LLAMA, MOST_SENTINELS, Style, style_of
+from hornbook.text.sentencepiece.family_styles import LLAMA, MAXIMUM_SENTINELS, Style, style_of
 from hornbook.text.sentencepiece.model_file import (
     CONTROL,
     has_piece,
@@ -90,7 +90,7 @@ class SentencePieceTokenizer(Tokenizer):
         purposes = {f"{{{purpose}}}": token_id for purpose, token_id in ids.items()}
         if missing := [names.get(p, p) for p in self.style.purposes() if p not in ids]:
             raise VocabularyError(
-                f"{where}: the vocabulary has no {', '.join(missing)}, to put around each text."
+                f"{where}: the vocabulary has no {', '.join(missing)}, which texts are enclosed in."
             )
         marks = {i: one for i, one in self._verbatim.items() if i not in ids.values()}
         super().__init__(
@@ -113,7 +113,7 @@ class SentencePieceTokenizer(Tokenizer):
         model = self._model
         if self.style.fairseq and not self._has("<mask>"):
             if [self._processor.id_to_piece(i) for i in range(3)] != ["<unk>", "<s>", "</s>"]:
-                raise VocabularyError(f"{where} does not begin with <unk>, <s> and </s>.")
+                raise VocabularyError(f"{where} does not start with <unk>, <s> and </s>.")
             model = in_fairseq_order(model)
             self._processor = open_model(model, where)
         if not self._sentinels() and not self._has(f"{WORD_START}<extra_id_0>"):
@@ -133,8 +133,8 @@ class SentencePieceTokenizer(Tokenizer):
         for token_id, (token, _) in added.items():
             if self._processor.piece_to_id(token) != token_id:
                 raise VocabularyError(
-                    f"{where}: the added token {token!r} has the id {token_id}, but its place "
-                    f"behind the pieces is {self._processor.piece_to_id(token)}."
+                    f"{where}: the added token {token!r} has the id {token_id}, but its position "
+                    f"after the pieces is {self._processor.piece_to_id(token)}."
                 )
         return dict(added)
 
@@ -143,7 +143,7 @@ class SentencePieceTokenizer(Tokenizer):
 
     def _sentinels(self) -> dict[int, Added]:
         """Returns T5's `<extra_id_...>` among the pieces, which are matched like added tokens."""
-        names = [f"<extra_id_{number}>" for number in range(MOST_SENTINELS)]
+        names = [f"<extra_id_{number}>" for number in range(MAXIMUM_SENTINELS)]
         ids = self._processor.piece_to_id(names)
         options = {name: name == "special" for name in FLAGS}
         unknown = self._processor.unk_id()
@@ -169,7 +169,7 @@ class SentencePieceTokenizer(Tokenizer):
         Texts are tokenized into the remaining pieces, so few become unknown.
         """
         if list(compounds):
-            raise VocabularyError("A SentencePiece vocabulary has no pieces made of others.")
+            raise VocabularyError("A SentencePiece vocabulary cannot have compound tokens.")
         style = self.style._replace(extra_ids=0)  # the remaining ones are pieces now
         old = checked_ids(token_ids)
         count = len(old)
@@ -182,10 +182,10 @@ class SentencePieceTokenizer(Tokenizer):
         return type(self)(model, style=style, name=self._name, added=added, **self._options())
 
     def _in_file_order(self, old: list[int]) -> list[int]:
-        """Returns the pieces of the file behind fairseq's ids, without those that it adds."""
+        """Returns the ids in the file for fairseq's ids, without those of the tokens it adds."""
         if old[:4] != [0, 1, 2, 3] or old[-1] != self.special_ids["mask"]:
             raise VocabularyError(
-                "XLM-RoBERTa's vocabulary begins with the ids 0 to 3 and ends with "
+                "XLM-RoBERTa's vocabulary starts with the ids 0 to 3 and ends with "
                 f"{self.special_ids['mask']}, <mask>: keep them there."
             )
         return [3, 0, 2, *old[4:-1]]
@@ -320,7 +320,7 @@ def normalizer_of(style: Style, model: bytes) -> Any:
 def _original(
     text: str, spans: list[tuple[int, int]] | None, offsets: Iterable[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    """Offsets in the text as the user has it, without white space in front of anything else."""
+    """Returns offsets in the user's text, without white space before other characters."""
     if spans is not None:
         nothing = [*((start, start) for start, _ in spans), (len(text), len(text))]
         offsets = [

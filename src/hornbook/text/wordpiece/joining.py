@@ -1,11 +1,11 @@
-"""Joins WordPieces into text that reads well, Chinese and English alike."""
+"""Joins WordPieces to natural text, in Chinese and English."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
 
-CHINESE_BLOCKS = (  # those that BERT sets apart
+CHINESE_BLOCKS = (  # whose characters BERT tokenizes one by one
     (0x4E00, 0x9FFF),
     (0x3400, 0x4DBF),
     (0x20000, 0x2A6DF),
@@ -13,26 +13,26 @@ CHINESE_BLOCKS = (  # those that BERT sets apart
     (0xF900, 0xFAFF),
     (0x2F800, 0x2FA1F),
 )
-_CLINGS_LEFT = set(",.!?;:%)]}'…")  # no space before these
-_CLINGS_RIGHT = set("([{$#'@")  # no space after these
-_JOINS = set("-/_~+=*&^|\\<>")  # no space on either side
+_NO_SPACE_BEFORE = set(",.!?;:%)]}'…")
+_NO_SPACE_AFTER = set("([{$#'@")
+_NO_SPACE_AROUND = set("-/_~+=*&^|\\<>")
 
 
 def is_chinese(character: str) -> bool:
-    """Whether BERT treats this as a Chinese character, a word of its own."""
+    """Returns whether BERT treats this as a Chinese character, a word of its own."""
     code = ord(character)
     return any(first <= code <= last for first, last in CHINESE_BLOCKS)
 
 
 class JoinedTokens:
-    """A growing text: `##` pieces join their word, Chinese has no spaces, English has."""
+    """A text in generation: `##` pieces continue words, and Chinese characters have no spaces."""
 
     def __init__(self) -> None:
         self._end = ""  # the last two characters
-        self._quoted = self._opening = False  # inside "...", and right after the first of the two
+        self._quoted = self._opening = False  # inside "...", and right after the opening quote
 
     def add(self, token: str) -> str:
-        """Returns what `token` adds to the text: itself, perhaps after a space."""
+        """Appends a token, and returns the added text: the token, possibly after a space."""
         if token.startswith("##") and len(token) > 2:
             self._opening = False
             return self._appended(token[2:])
@@ -54,9 +54,9 @@ def join_tokens(tokens: Iterable[str]) -> str:
 
 def _space_between(text: str, token: str) -> bool:
     left, right = text[-1], token[0]
-    if _is_wide(left) or _is_wide(right) or left in _JOINS or right in _JOINS:
+    if _is_wide(left) or _is_wide(right) or left in _NO_SPACE_AROUND or right in _NO_SPACE_AROUND:
         return False
-    if right in _CLINGS_LEFT or left in _CLINGS_RIGHT:
+    if right in _NO_SPACE_BEFORE or left in _NO_SPACE_AFTER:
         return False
     if not (text[-2:-1].isdigit() and token.isdigit()):
         return True
@@ -64,5 +64,5 @@ def _space_between(text: str, token: str) -> bool:
 
 
 def _is_wide(character: str) -> bool:
-    """Whether a character (Chinese, kana, full-width, emoji) takes no spaces around it."""
+    """Returns whether a character (Chinese, kana, full-width, emoji) has no spaces around it."""
     return unicodedata.east_asian_width(character) in "WF" or is_chinese(character)

@@ -58,7 +58,7 @@ _OWN = (  # settings of tokenizer_config.json that `save` writes itself
     "name_or_path",
 )
 LONGEST_WORD = 100  # BERT: a longer word is [UNK]
-_MARK = re.compile(r"\[.+\]$|##.")
+_RESERVED = re.compile(r"\[.+\]$|##.")
 
 
 class WordPieceTokenizer(Tokenizer):
@@ -72,17 +72,16 @@ class WordPieceTokenizer(Tokenizer):
         lowercase: Whether to lowercase and strip accents, as uncased BERT does.
         strip_accents: Whether to strip accents.  Defaults to `lowercase`.
         pre_tokenize: Splits a text into words, as RoFormer and WoBERT need
-            (`hornbook.text.words.chinese_words()`).  A word that the vocabulary has stays
-            whole, any other becomes WordPieces.
-        max_length: What `encode` cuts to when it is not told otherwise; None: never.
-        add_special_tokens: Whether `encode` puts [CLS] and [SEP] around a text when it is not
-            told otherwise.  GPT2_ML is used without.
-        added: Id -> token, for those that are found in a text as they are.  Ids behind the
-            vocabulary follow it without a hole.
-        settings: What else the folder's `tokenizer_config.json` says, which `save` writes back.
+            (`hornbook.text.words.chinese_words()`).  Words in the vocabulary are one token, others
+            become WordPieces.
+        max_length: Default of `encode`.  Defaults to no truncation.
+        add_special_tokens: Default of `encode`: whether to add [CLS] and [SEP].  GPT2_ML is used
+            without.
+        added: Id -> added token.  Ids after the vocabulary must follow it without a gap.
+        settings: Other settings of `tokenizer_config.json`, which `save` writes back.
 
     Raises:
-        VocabularyError: a special token is missing, a token is empty or there twice, the file
+        VocabularyError: a special token is missing, a token is empty or occurs twice, or the file
             cannot be read.
     """
 
@@ -105,8 +104,8 @@ class WordPieceTokenizer(Tokenizer):
         self._base = list(vocabulary)
         self._added = dict(added or {})
         self._settings = dict(settings or {})
-        behind = [one.token for number, one in self._added.items() if number >= len(self._base)]
-        self.vocabulary = [*self._base, *behind]
+        more = [added.token for i, added in self._added.items() if i >= len(self._base)]
+        self.vocabulary = [*self._base, *more]
         self.lowercase = lowercase
         self.strip_accents = strip_accents
         self.pre_tokenize = pre_tokenize
@@ -130,13 +129,13 @@ class WordPieceTokenizer(Tokenizer):
         self._library = Library(
             models.WordPiece(self._ids, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD)
         )
-        # The special tokens are not registered there, else they would be found inside text.
+        # special tokens are not registered there, or they would be matched in texts
         self._library.normalizer = self._normalizer(chinese=True)
         self._library.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         self._word_normalizer = self._normalizer(chinese=False)
-        self._begin_caches()
+        self._init_caches()
 
-    def _begin_caches(self) -> None:
+    def _init_caches(self) -> None:
         self._pieces_of_word = lru_cache(maxsize=100_000)(self._cut_word)
         self._words = WordCache(self.pieces)
 
@@ -155,7 +154,7 @@ class WordPieceTokenizer(Tokenizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._begin_caches()
+        self._init_caches()
 
     @classmethod
     def from_folder(
@@ -209,9 +208,10 @@ class WordPieceTokenizer(Tokenizer):
         specials = {token_id: self.vocabulary[token_id] for token_id in self.special_ids.values()}
         added = added_settings(self._added, specials)
         write_json(folder / "tokenizer_config.json", {**others, **config, **added})
-        behind = {t: len(self._base) + n for n, t in enumerate(self.vocabulary[len(self._base) :])}
-        if behind:  # for tools that do not read added_tokens_decoder
-            write_json(folder / ADDED_TOKENS, behind)
+        size = len(self._base)
+        more = {token: size + index for index, token in enumerate(self.vocabulary[size:])}
+        if more:  # for tools that do not read added_tokens_decoder
+            write_json(folder / ADDED_TOKENS, more)
 
     def arrays(self, texts: list[str]) -> Arrays:
         text = "\n".join(texts)
@@ -242,10 +242,10 @@ class WordPieceTokenizer(Tokenizer):
     def _cut_word(self, word: str) -> Pieces:
         encoding = self._library.encode(word, add_special_tokens=False)
         offsets = encoding.offsets
-        looked_up = self._word_normalizer.normalize_str(word)
-        # User input must not become a special token or a word continuation.
-        if offsets and looked_up in self._ids and not _MARK.match(looked_up):
-            return [self._ids[looked_up]], [(offsets[0][0], offsets[-1][1])]
+        normalized = self._word_normalizer.normalize_str(word)
+        # user input must not become a special token or a word continuation
+        if offsets and normalized in self._ids and not _RESERVED.match(normalized):
+            return [self._ids[normalized]], [(offsets[0][0], offsets[-1][1])]
         return encoding.ids, offsets
 
     def tokens(self, token_ids: Iterable[int]) -> list[str]:
@@ -257,9 +257,9 @@ class WordPieceTokenizer(Tokenizer):
         return "".join(map(stream.add, checked_ids(token_ids)))
 
     def text_stream(self, *, skip_special_tokens: bool = True) -> TextStream:
-        left_out = {*SPECIAL_TOKENS, *(self.vocabulary[i] for i in self.special_ids.values())}
-        left_out |= {one.token for one in self._added.values() if one.options["special"]}
-        return _WordStream(self.vocabulary, left_out if skip_special_tokens else ())
+        skipped = {*SPECIAL_TOKENS, *(self.vocabulary[i] for i in self.special_ids.values())}
+        skipped |= {added.token for added in self._added.values() if added.options["special"]}
+        return _WordStream(self.vocabulary, skipped if skip_special_tokens else ())
 
     def keep(
         self, token_ids: Iterable[int], compounds: Iterable[Sequence[int]] = ()
@@ -271,7 +271,7 @@ class WordPieceTokenizer(Tokenizer):
         old = checked_ids(token_ids)
         new = [self._compound(ids) for ids in compounds]
         tokens = [self.vocabulary[token_id] for token_id in old]
-        # added tokens at the end stay behind the vocabulary
+        # added tokens at the end stay after the vocabulary
         count = len(old)
         while not new and count and old[count - 1] >= len(self._base):
             count -= 1
@@ -301,18 +301,18 @@ class WordPieceTokenizer(Tokenizer):
 
 
 class _WordStream:
-    """A stream of WordPieces, whose text never changes by later tokens."""
+    """A stream of WordPieces, whose text is never changed by later tokens."""
 
-    def __init__(self, vocabulary: Sequence[str], left_out: Collection[str]) -> None:
+    def __init__(self, vocabulary: Sequence[str], skipped: Collection[str]) -> None:
         self._vocabulary = vocabulary
-        self._left_out = left_out
+        self._skipped = skipped
         self._text = JoinedTokens()
 
     def add(self, token_id: int) -> str:
         if token_id >= len(self._vocabulary):
             return ""
         token = self._vocabulary[token_id]
-        return "" if token in self._left_out else self._text.add(token)
+        return "" if token in self._skipped else self._text.add(token)
 
     def finish(self) -> str:
         return ""

@@ -15,9 +15,9 @@ import numpy as np
 
 from hornbook.text.template import Pieces
 
-_MOST = 200_000  # words in the cache
-_SPACE, _CHINESE, _SIGNS = " \t\n\r\u3000", "\u4e00-\u9fff", "!-/:-@\\[-`{-~"
-_PARTS = re.compile(f"[{_SPACE}]+|[{_CHINESE}]|[{_SIGNS}]|[^{_SPACE}{_CHINESE}{_SIGNS}]+")
+_MAXIMUM_WORDS = 200_000  # in the cache
+_SPACE, _CHINESE, _SYMBOLS = " \t\n\r\u3000", "\u4e00-\u9fff", "!-/:-@\\[-`{-~"
+_PARTS = re.compile(f"[{_SPACE}]+|[{_CHINESE}]|[{_SYMBOLS}]|[^{_SPACE}{_CHINESE}{_SYMBOLS}]+")
 
 
 class WordCache:
@@ -53,7 +53,7 @@ class WordCache:
     def _pieces_of(self, parts: list[str]) -> list[Pieces]:
         known = self._known
         new = [part for part in parts if part not in known]
-        if len(known) + len(new) > _MOST:
+        if len(known) + len(new) > _MAXIMUM_WORDS:
             known.clear()
             new = parts
         known.update(zip(new, self._pieces(new), strict=True))
