@@ -295,7 +295,7 @@ def test_inconsistent_arguments_are_a_value_error():
         calibration_chart([0.1], [0.1, 0.2], [1])
     with pytest.raises(ValueError, match="between 0 and 1"):
         calibration_chart([0.1], [1.2], [1])
-    with pytest.raises(ValueError, match=r"not among the nodes: \['c'\]"):
+    with pytest.raises(ValueError, match=r"unknown nodes: \['c'\]"):
         network_chart(["a", "b"], [("a", "c", 1)])
 
 
