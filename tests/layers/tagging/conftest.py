@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 import pytest
 from keras import ops
 
@@ -33,3 +34,15 @@ def gradients():
         return [x.numpy() for x in compiled(*map(tensorflow.constant, arrays))]
 
     return of
+
+
+@pytest.fixture(scope="session")
+def alternating():
+    """Texts whose tags follow from each other alone: 0, 1, 0, 1, whatever the tokens.
+
+    Token ids `(24, 8)`, with 0 for padding, and tags.
+    """
+    random = np.random.default_rng(0)
+    ids = random.integers(1, 3, (24, 8))
+    ids[np.arange(8) >= random.integers(3, 9, (24, 1))] = 0
+    return ids, np.tile([0, 1], (24, 4))

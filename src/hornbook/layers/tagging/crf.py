@@ -16,6 +16,7 @@ from hornbook.layers.tagging.chain import (
     path_score,
     tag_probabilities,
 )
+from hornbook.layers.tagging.tag_loss import TagLoss
 from hornbook.layers.tagging.viterbi import viterbi
 from hornbook.layers.tensors import Initializer, Shape, Tensor
 
@@ -36,10 +37,10 @@ class CRF(keras.layers.Layer):
 
     The layer passes the emissions on, for its methods and for a loss:
 
-        tags = crf(keras.layers.Dense(num_tags)(x))
-        model = keras.Model(inputs, tags)
+        crf = CRF(num_tags)
+        model = keras.Model(inputs, crf(keras.layers.Dense(num_tags)(x)))
         model.compile("adam", loss=crf.loss)
-        crf.decode(model.predict(texts))
+        tags = crf.decode(model.predict(texts))
 
     Neighbours are the real tokens next to each other: masked positions between them are skipped.
 
@@ -175,14 +176,11 @@ class CRF(keras.layers.Layer):
         )
         return transitions, start, end
 
-    def loss(self, tags: Tensor, emissions: Tensor, padding_mask: Tensor = None) -> Tensor:
-        """Returns the negative log-likelihood of each text, `(batch,)`; `compile` takes it as loss.
-
-        Args:
-            tags: Integers `(batch, length)`.  Where they are negative is no token.
-            emissions, padding_mask: See `log_likelihood`.
-        """
-        return -self.log_likelihood(emissions, tags, padding_mask)
+    @property
+    def loss(self) -> TagLoss:
+        """`loss(tags, emissions, padding_mask=None)`: the negative log-likelihood of each text,
+        `(batch,)`, for `compile`."""
+        return TagLoss(self)
 
     def log_likelihood(
         self, emissions: Tensor, tags: Tensor, padding_mask: Tensor = None
