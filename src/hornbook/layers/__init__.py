@@ -9,15 +9,24 @@ from hornbook.layers.positions.buckets import RelativePositionBuckets
 from hornbook.layers.positions.relative import RelativePositions
 from hornbook.layers.positions.rotary import RotaryPositions
 from hornbook.layers.tagging.crf import CRF
+from hornbook.layers.tagging.global_pointer import EfficientGlobalPointer, GlobalPointer
+from hornbook.layers.tagging.multilabel_crossentropy import (
+    multilabel_crossentropy,
+    span_crossentropy,
+)
 
 __all__ = [
     "CRF",
     "ConditionalLayerNormalization",
+    "EfficientGlobalPointer",
     "FeedForward",
     "GatedAttentionUnit",
+    "GlobalPointer",
     "MaskedAveragePooling",
     "MultiHeadAttention",
     "RelativePositionBuckets",
     "RelativePositions",
     "RotaryPositions",
+    "multilabel_crossentropy",
+    "span_crossentropy",
 ]

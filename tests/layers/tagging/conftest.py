@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -46,3 +49,19 @@ def alternating():
     ids = random.integers(1, 3, (24, 8))
     ids[np.arange(8) >= random.integers(3, 9, (24, 1))] = 0
     return ids, np.tile([0, 1], (24, 4))
+
+
+@pytest.fixture(scope="session")
+def bert4keras():
+    """What the layers of bert4keras 0.11.5 returned on tf_keras 2.21, by name; None is infinite.
+
+    For `numbers(seed, shape)`, the first four tokens of the second text, and as tags
+    `RandomState(2).randint(3, size=(2, 6))`.
+    """
+    return json.loads((Path(__file__).parent / "bert4keras.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="session")
+def numbers():
+    """Normal random numbers of a seed, the same on every machine."""
+    return lambda seed, *shape: np.random.RandomState(seed).normal(size=shape).astype("float32")

@@ -16,6 +16,7 @@ from hornbook.layers.tagging.chain import (
     path_score,
     tag_probabilities,
 )
+from hornbook.layers.tagging.masked_scores import MASKED, is_masked
 from hornbook.layers.tagging.tag_loss import TagLoss
 from hornbook.layers.tagging.viterbi import viterbi
 from hornbook.layers.tensors import Initializer, Shape, Tensor
@@ -23,8 +24,6 @@ from hornbook.layers.tensors import Initializer, Shape, Tensor
 # What an illegal transition costs, in training as in decoding.  Finite: the loss of a text whose
 # labels break the rules is large, and neither infinite nor negative.
 ILLEGAL = -1e4
-# All emissions of a masked position: what the layer returns says by itself where the tokens are.
-MASKED = -1e9
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -244,7 +243,7 @@ class CRF(keras.layers.Layer):
         """
         if isinstance(emissions, np.ndarray):
             transitions, start, end = (ops.convert_to_numpy(each) for each in self.scores())
-            real = np.any(emissions > MASKED / 2, axis=-1)
+            real = ~is_masked(emissions).all(axis=-1)
             if padding_mask is not None:
                 real = real & ops.convert_to_numpy(padding_mask).astype(bool)
             return viterbi(emissions.astype(self._dtype), transitions, start, end, real)[0]
@@ -254,7 +253,7 @@ class CRF(keras.layers.Layer):
     def _tokens(self, emissions: Tensor, padding_mask: Tensor) -> tuple[Tensor, Tensor]:
         """The emissions, 0 where there is no token, and where there are tokens."""
         emissions = ops.cast(emissions, self._dtype)
-        real = ops.any(emissions > MASKED / 2, axis=-1)
+        real = ops.logical_not(ops.all(is_masked(emissions), axis=-1))
         if padding_mask is not None:
             real = ops.logical_and(real, ops.cast(padding_mask, "bool"))
         return at_real(real, emissions, 0.0), real
