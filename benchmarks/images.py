@@ -3,7 +3,7 @@
     python benchmarks/images.py FLOWERS17 MOBILENET.weights.h5 --out results.jsonl [--seeds 3]
 
 Of each class so many images are learned from; the others of the training folder are the
-unlabelled ones.  Validation images of which the training folder has a near duplicate are left
+unlabeled ones.  Validation images of which the training folder has a near duplicate are left
 out.  Each finished training is a line of --out, and a benchmark that was cut off goes on behind
 the last one.  All contenders start from the same weights, see the same images equally often and
 are given their best epoch.
@@ -55,7 +55,7 @@ IDEAS = {
 
 
 def arrange(data: Path, folder: Path, per_class: int, seed: int) -> Path:
-    """Links the images into `train`, `valid` and `unlabelled` folders."""
+    """Links the images into `train`, `valid` and `unlabeled` folders."""
     found = read_image_classes(data)
     leaked = set(found.leaked)
     for label, name in enumerate(found.classes):
@@ -63,7 +63,7 @@ def arrange(data: Path, folder: Path, per_class: int, seed: int) -> Path:
         order = random_of(seed, label).permutation(len(train))
         sides = {
             f"train/{name}": [train[n] for n in order[:per_class]],
-            "unlabelled": [train[n] for n in order[per_class:]],
+            "unlabeled": [train[n] for n in order[per_class:]],
             f"valid/{name}": [
                 path
                 for n in np.flatnonzero(found.valid.labels == label)
@@ -93,9 +93,9 @@ def first_stage(options: argparse.Namespace, folder: Path) -> list[dict]:
     for seed in range(options.seeds):
         data = arrange(options.data, folder / f"first-{seed}", options.per_class, seed)
         split = read_image_classes(data)
-        unlabelled = sorted((data / "unlabelled").iterdir())
-        remember_features(options.weights, found, split, unlabelled)
-        for name, chances in first_stage_chances(seed, split, unlabelled, found).items():
+        unlabeled = sorted((data / "unlabeled").iterdir())
+        remember_features(options.weights, found, split, unlabeled)
+        for name, chances in first_stage_chances(seed, split, unlabeled, found).items():
             row = {"name": name, "seed": seed}
             row |= {f"top{k}": top_k_accuracy(split.valid.labels, chances, k) for k in (1, 5)}
             rows.append(row)
@@ -103,19 +103,19 @@ def first_stage(options: argparse.Namespace, folder: Path) -> list[dict]:
     return rows
 
 
-def remember_features(weights: Path, found: dict, split, unlabelled: list[Path]) -> None:
+def remember_features(weights: Path, found: dict, split, unlabeled: list[Path]) -> None:
     """Computes what of the images' features, `(2 views, channels)` by name, is not there yet."""
     recipe = Images(weights=str(weights), **FIELDS)
     recipe.classes = split.classes
     recipe.model = recipe.build(recipe.weights)
-    paths = [*split.train.paths, *split.valid.paths, *unlabelled]
+    paths = [*split.train.paths, *split.valid.paths, *unlabeled]
     new = [path for path in paths if path.name not in found]
     if new:
         pooled = np.concatenate([outputs["pooled"] for _, outputs in recipe.outputs(new, 2)])
         found.update({path.name: pooled[2 * n : 2 * n + 2] for n, path in enumerate(new)})
 
 
-def first_stage_chances(seed: int, split, unlabelled: list[Path], found: dict) -> dict:
+def first_stage_chances(seed: int, split, unlabeled: list[Path], found: dict) -> dict:
     """Of each contender the probabilities of the validation images, `(images, classes)`."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -128,11 +128,11 @@ def first_stage_chances(seed: int, split, unlabelled: list[Path], found: dict) -
         return trained_head(split.classes, features(paths), labels, seed, **fields)
 
     gated_head, plain_head = head(), head(gated=False)
-    sure = gated_head(features(unlabelled)).mean(axis=1)
+    sure = gated_head(features(unlabeled)).mean(axis=1)
     taken = np.flatnonzero(sure.max(axis=1) >= 0.9)
     more = {
         "labels": np.concatenate([split.train.labels, sure[taken].argmax(axis=1)]),
-        "paths": [*split.train.paths, *(unlabelled[n] for n in taken)],
+        "paths": [*split.train.paths, *(unlabeled[n] for n in taken)],
     }
     heads = {
         "the head alone (first stage)": gated_head,
@@ -337,8 +337,8 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
             options.weights,
             seed,
             out,
-            teacher=str(teacher),
-            unlabelled=str(data / "unlabelled"),
+            teacher_run=str(teacher),
+            unlabeled=str(data / "unlabeled"),
         )
         if options.contenders:
             jobs = {name: jobs[name] for name in options.contenders.split("; ")}

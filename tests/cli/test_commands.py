@@ -156,7 +156,7 @@ def test_an_invalid_option_is_refused_before_anything_is_written(
 ):
     words = train_words(matching_data, tmp_path / "run", tiny_fields, epochs=0, hidden_size=100)
     message = refused(*words, "--dropout", "1.5")
-    assert message.startswith("These options cannot be used:\n")
+    assert message.startswith("Invalid options:\n")
     assert "--hidden-size is 100, expected at least 64 and a multiple of 64" in message
     assert all(name in message for name in ("--epochs is 0", "--dropout is 1.5"))
     assert names(tmp_path) == []

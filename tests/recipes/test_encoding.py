@@ -12,9 +12,9 @@ TEXTS = ["сегодня", "завтра", "вчера", "хорошо"]
 
 
 class Reader:
-    """The verbs of a recipe that only reads."""
+    """A recipe that only reads its data."""
 
-    cut_off = False
+    interrupted = False
     several_sources = False
     model = None
 
@@ -45,18 +45,18 @@ def file(tmp_path):
     return path
 
 
-def test_every_verb_that_reads_files_takes_their_encoding(file):
+def test_every_verb_that_reads_files_has_an_encoding(file):
     recipe = Reader().fit(file, "run", encoding="cp1251")
     assert recipe.texts <= set(TEXTS)
     assert recipe.evaluate(file, encoding="cp1251")["texts"] > 0
     answers = recipe.predict_files([file], encoding="windows-1251")
     assert next(answers) == {"text": TEXTS[0]}
     with pytest.raises(Exception, match="whether it is GB18030, Windows-1252 or another"):
-        recipe.evaluate(file)  # between two answers nothing is chosen
+        recipe.evaluate(file)  # not while a generator of answers is paused
     assert [answer["text"] for answer in answers][-1] == TEXTS[-1]
 
 
-def test_an_encoding_holds_for_its_block_only(file):
+def test_an_encoding_applies_to_its_block_only(file):
     with reading_as("utf-8"):
         with reading_as("cp1251"), reading_as(None):
             assert next(read_texts_to_predict(file)).text == TEXTS[0]
@@ -66,7 +66,7 @@ def test_an_encoding_holds_for_its_block_only(file):
         pass
 
 
-def test_the_command_line_answers_an_unknown_encoding(tmp_path, capsys):
+def test_an_unknown_encoding_is_answered_with_the_nearest(tmp_path, capsys):
     words = ["train", "text-classification", "data", "--out", str(tmp_path / "run")]
     assert main([*words, "--encoding", "cp1225"]) == 2
     assert "Unknown encoding 'cp1225'.  Did you mean 'cp125" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What `fit` does for every recipe: alone in its folder, begun once, resumed, and finished once."""
+"""What `fit` does for every recipe: its folder is locked, a run starts, resumes and finishes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from hornbook.recipes.recipe import Recipe
 
 @dataclass(kw_only=True)
 class Counting(Recipe):
-    """Counts the letters of a text; `stops_at` is where a fit is cut off."""
+    """Counts the letters of a text; `stops_at` is where `fit` is interrupted."""
 
     name: ClassVar[str] = "counting"
     purpose: ClassVar[str] = "count letters"
     stops_at: ClassVar[str] = ""
     fits: ClassVar[int] = 0
 
-    factor: int = option(1, "what is counted for a letter", at_least=1)
+    factor: int = option(1, "the count of one letter", at_least=1)
 
     letters: int = learned(int)
 
@@ -70,7 +70,7 @@ class Counting(Recipe):
 
 
 @pytest.fixture(autouse=True)
-def _count_from_zero(monkeypatch):
+def _reset_count(monkeypatch):
     monkeypatch.setattr(Counting, "fits", 0)
 
 
@@ -78,19 +78,19 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_one_command_begins_and_is_a_success_when_all_is_done(tmp_path, capsys):
+def test_resume_starts_a_new_run_and_does_nothing_for_a_finished_one(tmp_path, capsys):
     for _ in range(3):
         fitted = Counting().fit("abc", tmp_path / "run", resume=True)
         assert fitted.letters == 3
         assert fitted.model == "model"
     assert Counting.fits == 1
-    said = capsys.readouterr().err
-    assert said.count("holds no run yet, so a new one starts") == 1
-    assert said.count("is finished; there is nothing to resume") == 2
+    messages = capsys.readouterr().err
+    assert messages.count("has no run yet: starting a new one.") == 1
+    assert messages.count("is finished; there is nothing to resume") == 2
     assert LOCK not in names_in(tmp_path / "run")
 
 
-def test_a_run_that_was_cut_off_goes_on(tmp_path, monkeypatch):
+def test_an_interrupted_run_is_resumed(tmp_path, monkeypatch):
     monkeypatch.setattr(Counting, "stops_at", "training")
     with pytest.raises(KeyboardInterrupt):
         Counting().fit("abc", tmp_path / "run")
@@ -99,7 +99,7 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path, monkeypatch):
     assert Counting().fit("abc", tmp_path / "run", resume=True).letters == 3
 
 
-def test_what_a_kill_behind_the_report_left_is_removed(tmp_path, monkeypatch):
+def test_checkpoints_left_by_a_kill_after_the_report_are_removed(tmp_path, monkeypatch):
     monkeypatch.setattr(Counting, "stops_at", "cleaning")
     Counting().fit("abc", tmp_path / "run")
     assert "checkpoints" in names_in(tmp_path / "run")
@@ -107,53 +107,53 @@ def test_what_a_kill_behind_the_report_left_is_removed(tmp_path, monkeypatch):
     assert "checkpoints" not in names_in(tmp_path / "run")
 
 
-def test_a_finished_run_with_other_fields_is_another_one(tmp_path):
+def test_resuming_a_finished_run_with_other_fields_is_refused(tmp_path):
     Counting().fit("abc", tmp_path / "run")
     with pytest.raises(HornbookError, match="factor: 1 then, 2 now"):
         Counting(factor=2).fit("abc", tmp_path / "run", resume=True)
 
 
-def test_resume_begins_nothing_in_a_folder_of_something_else(tmp_path):
+def test_resume_refuses_a_folder_with_other_files(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(HornbookError, match="never written over"):
         Counting().fit("abc", tmp_path, resume=True)
     assert names_in(tmp_path) == ["thesis.txt"]
 
 
-def test_bad_data_leaves_no_folder(tmp_path, monkeypatch):
+def test_invalid_data_leaves_no_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(Counting, "stops_at", "data")
     with pytest.raises(DataError):
         Counting().fit("abc", tmp_path / "deep" / "run")
     assert names_in(tmp_path) == []
 
 
-def test_nobody_else_fits_into_a_folder_that_is_used(tmp_path, monkeypatch):
-    begin = Counting._fit
+def test_a_second_fit_in_the_same_folder_is_refused(tmp_path, monkeypatch):
+    fit = Counting._fit
 
-    def then_another(self, data, out, *, resume):
-        with ThreadPoolExecutor() as other, pytest.raises(LockedError) as found:
-            other.submit(lambda: Counting().fit("x", out, resume=True)).result()
-        assert f"The run {out} is in use by process {os.getpid()}" in str(found.value)
-        begin(self, data, out, resume=resume)
+    def fit_twice(self, data, out, *, resume):
+        with ThreadPoolExecutor() as executor, pytest.raises(LockedError) as error:
+            executor.submit(lambda: Counting().fit("x", out, resume=True)).result()
+        assert f"The run {out} is in use by process {os.getpid()}" in str(error.value)
+        fit(self, data, out, resume=resume)
 
-    monkeypatch.setattr(Counting, "_fit", then_another)
+    monkeypatch.setattr(Counting, "_fit", fit_twice)
     assert Counting().fit("abc", tmp_path / "run").letters == 3
     assert Counting.fits == 1
 
 
-def test_what_could_not_be_written_is_named_itself(tmp_path, monkeypatch):
+def test_a_write_error_names_the_final_path(tmp_path, monkeypatch):
     def full(self, folder):
         with atomic_file(folder / "weights"):
             raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(Counting, "write_parts", full)
-    with pytest.raises(WriteError) as found:
+    with pytest.raises(WriteError) as error:
         Counting().fit("abc", tmp_path / "run")
-    assert str(found.value).startswith(f"Could not write {tmp_path / 'run' / 'model'}: ")
+    assert str(error.value).startswith(f"Could not write {tmp_path / 'run' / 'model'}: ")
 
 
 @pytest.mark.parametrize("kind", ["disk", "system"])
-def test_a_full_disk_says_that_resume_goes_on(tmp_path, monkeypatch, kind):
+def test_a_full_disk_is_answered_with_resume(tmp_path, monkeypatch, kind):
     monkeypatch.setattr(Counting, "stops_at", kind)
     with pytest.raises(WriteError, match=r"Free some space.*\n.*--resume"):
         Counting().fit("abc", tmp_path / "run")

@@ -1,4 +1,4 @@
-"""All that a new text recipe has to say, and that it works: here, how many stars a review gives."""
+"""The least a new text recipe has to define: here, one that predicts the stars of a review."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class StarsReport(TextReport):
 @dataclass(kw_only=True)
 class Stars(TextRecipe):
     name: ClassVar[str] = "stars"
-    purpose: ClassVar[str] = "say how many stars a review gives"
+    purpose: ClassVar[str] = "predict the stars of a review"
     reading = READING
     report = StarsReport
     monitor = "accuracy"
@@ -102,7 +102,7 @@ class Stars(TextRecipe):
             yield {"text": text.text, "stars": int(row.argmax()) + 1}
 
 
-def test_a_recipe_that_says_only_what_is_its_own_fits_rows_in_memory(tmp_path):
+def test_a_minimal_text_recipe_fits_rows_in_memory(tmp_path):
     rows = [{"text": f"good {n} " * (n % 2 + 1), "label": n % 2 + 1} for n in range(32)]
     data = pandas.DataFrame(rows)
     options = {"num_hidden_layers": 1, "vocabulary_size": 100, "max_length": 8, "epochs": 1}

@@ -1,4 +1,4 @@
-"""What every recipe for texts says of its data before it trains."""
+"""The summary of the data that every text recipe prints before training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def write(folder, **splits):
     return read_training_texts(folder)
 
 
-def test_the_summary_counts_tokens_as_they_are_read_and_what_is_cut(tmp_path, described):
+def test_the_summary_counts_tokens_unknown_tokens_and_truncated_texts(tmp_path, described):
     texts = ["warm", "colder and warmer", "cold and cold and cold and cold", "so warm"]
     splits = write(
         tmp_path, train=[(x, "ab"[n % 2]) for n, x in enumerate(texts)], dev=[("x", "a")]
@@ -52,7 +52,7 @@ def test_the_summary_counts_tokens_as_they_are_read_and_what_is_cut(tmp_path, de
     ]
 
 
-def test_pairs_are_counted_as_pairs():
+def test_the_length_of_a_pair_is_that_of_both_texts():
     pairs = [("warm", "cold"), ("warmer", "colder and")]
     recipe = TextMatching(max_length=5)
     recipe.tokenizer = tokenizer = WordPieceTokenizer(TOKENS)
@@ -62,7 +62,7 @@ def test_pairs_are_counted_as_pairs():
     assert (lengths.limit, lengths.unknown) == (5, 0)
 
 
-def test_validation_texts_that_are_training_texts_are_said_before_training(tmp_path, described):
+def test_validation_texts_that_are_training_texts_are_reported(tmp_path, described):
     rows = [(f"warm and {n}", "ab"[n % 2]) for n in range(12)]
     splits = write(tmp_path, train=rows * 2, valid=rows)
     lines = described(TextClassification(), splits, [text for text, _ in rows])

@@ -60,13 +60,14 @@ def read_config(file: Path, recipe: Any) -> dict[str, Any]:
     if name != recipe.name:
         raise OptionError(f"{file} is for the recipe {name!r}, not for {recipe.name}.")
     if isinstance(values.get("fields"), dict):  # recipe.json, of a run or of its model
-        values = recipe.canonical_fields(values["fields"])
+        values = values["fields"]
+    values = recipe.canonical_fields({key.replace("-", "_"): x for key, x in values.items()})
     options = {item.name: item for item in options_of(recipe)}
     if MODEL_CONFIG in options and values.keys() & MODEL_KEYS:
         return {MODEL_CONFIG: str(file)}
     canonical, problems = {}, []
     for key, value in values.items():
-        item = options.get(key.replace("-", "_"))
+        item = options.get(key)
         if item is None:
             problems.append(f"  {key}: unknown option.  {did_you_mean(key, options)}")
             continue

@@ -1,4 +1,4 @@
-"""Recipes: from data to answers, a folder each."""
+"""Recipes: from data to predictions, a folder each."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ RECIPES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a recipe's class when it is first used."""
+    """Imports the class of a recipe on first use."""
     for target in RECIPES.values():
         module, _, attribute = target.partition(":")
         if attribute == name:
@@ -51,10 +51,10 @@ def recipe_named(name: str) -> Any:
     """Returns the class of the recipe called `name`.
 
     Raises:
-        OptionError: there is none; the message names the nearest one.
+        OptionError: there is no such recipe; the message names the closest one.
     """
     if name not in RECIPES:
-        raise OptionError(f"There is no recipe {name!r}. {did_you_mean(name, RECIPES)}")
+        raise OptionError(f"Unknown recipe {name!r}. {did_you_mean(name, RECIPES)}")
     module, _, attribute = RECIPES[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
 
@@ -63,7 +63,7 @@ def open_runs(folders: Sequence[str | Path]) -> Any:
     """Opens one trained run, or several as an ensemble.
 
     Raises:
-        HornbookError: one of them is no run or damaged, or they do not fit together.
+        HornbookError: one of them is not a run, or is damaged, or they do not fit together.
     """
     first, *others = (open_run(folder) for folder in folders)
     if others:
@@ -75,7 +75,7 @@ def open_run(folder: str | Path) -> Any:
     """Opens a trained run of any recipe.
 
     Raises:
-        HornbookError: this is no run, or it is damaged.
+        HornbookError: it is not a run, or is damaged.
     """
     from hornbook.recipes.recipe import read_description
 
@@ -86,6 +86,6 @@ def open_run(folder: str | Path) -> Any:
     except FileNotFoundError:
         raise HornbookError(
             f"{folder} is not a run: it has no recipe.json.\n"
-            "A run folder is what `hornbook train RECIPE DATA --out RUN` makes."
+            "`hornbook train RECIPE DATA --out RUN` makes run folders."
         ) from None
     return recipe_named(name).load(folder)

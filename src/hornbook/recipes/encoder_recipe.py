@@ -1,6 +1,6 @@
-"""A recipe with a Transformer encoder: its options, how it starts, computes and is saved.
+"""The base class of recipes with a Transformer encoder: its options, initialization and saving.
 
-The encoder is a pretrained one, or small and new, with a vocabulary learned from the texts.
+The encoder is pretrained, or small and new, with a vocabulary learned from the texts.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class EncoderRecipe(Recipe):
 
     Attributes:
         tokenizer, encoder: Pretrained or new.
-        others: The layers beside the encoder, by the names their weights are saved under.
+        others: The layers on top of the encoder, by the names of their saved weights.
     """
 
     pretrained: str | None = option(
-        None, "model to start from: a folder, or hornbook-tiny; without it, train from scratch"
+        None, "model to start from: a folder, or hornbook-tiny; defaults to random weights"
     )
     ignore_config: str | None = option(
         None, "keys of its config.json that may be ignored, separated by commas"
@@ -75,7 +75,7 @@ class EncoderRecipe(Recipe):
     epochs: int = option(5, "number of epochs", at_least=1)
     batch_size: int = option(32, "texts per step", at_least=1)
     learning_rate: float | None = option(
-        None, "peak learning rate; without it 1e-3 from scratch, 3e-5 pretrained", above=0
+        None, "peak learning rate; defaults to 1e-3 from scratch and 3e-5 pretrained", above=0
     )
     layer_decay: float = option(
         1.0, "factor on the learning rate from each layer to the one below", above=0, at_most=1
@@ -140,8 +140,8 @@ class EncoderRecipe(Recipe):
 
         of_new = {"hidden_size", "num_hidden_layers", "vocabulary_size"}
         idle = {"positions"} if self.pretrained is None else of_new
-        used = () if self.attention == "full" else KINDS[self.attention].options
-        return idle | ({"num_landmarks", "window"} - set(used))
+        own_options = () if self.attention == "full" else KINDS[self.attention].options
+        return idle | ({"num_landmarks", "window"} - set(own_options))
 
     @abstractmethod
     def build(self) -> keras.Model:
@@ -207,13 +207,13 @@ class EncoderRecipe(Recipe):
         limit = self.encoder.config.max_length
         return predicted_logits(self.model, columns, rows=rows, max_length=limit)
 
-    # Saving: a model folder in Hugging Face's layout that holds the other layers' weights too.
+    # Saving: a model folder in Hugging Face's layout, with the weights of the other layers.
 
     def build_for(self, folder: Path) -> None:
         from hornbook.pretrained import open_folder
 
         self.encoder, tokenizer, _ = open_folder(folder, heads=(), compute_dtype=self.compute_dtype)
-        assert tokenizer is not None  # the manifest has just vouched for every file
+        assert tokenizer is not None  # the manifest has just been verified
         self.tokenizer = tokenizer
         super().build_for(folder)
 

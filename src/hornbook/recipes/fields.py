@@ -1,4 +1,4 @@
-"""The fields of a recipe: options that the user chooses, and what fitting learns.
+"""The fields of a recipe: options, which the user chooses, and learned fields, which `fit` sets.
 
     epochs: int = option(5, "number of epochs", at_least=1)
     classes: list[str] = learned(list)
@@ -30,18 +30,18 @@ class FieldError(OptionError):
 
     Args:
         recipe: The name of its class.
-        problems: What is wrong, by the name of the field: `is 3.5, expected a whole number`.
+        problems: Field name -> what is wrong, such as `is 3.5, expected an integer`.
     """
 
     def __init__(self, recipe: str, problems: Mapping[str, str]):
         self.problems = problems
         lines = [f"  {name} {problem}" for name, problem in problems.items()]
-        super().__init__("\n".join([f"{recipe} cannot be made:", *lines]))
+        super().__init__("\n".join([f"Invalid options of {recipe}:", *lines]))
 
     def of_flags(self) -> OptionError:
-        """Returns the same error with the names of flags."""
+        """Returns the error with flags in place of field names."""
         lines = [f"  {flag_of(name)} {problem}" for name, problem in self.problems.items()]
-        return OptionError("\n".join(["These options cannot be used:", *lines]))
+        return OptionError("\n".join(["Invalid options:", *lines]))
 
 
 def flag_of(name: str) -> str:
@@ -49,7 +49,7 @@ def flag_of(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-# limits of a number: name -> (test, words)
+# limit of a number -> its test, and its name in messages
 LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "at_least": (operator.ge, "at least"),
     "above": (operator.gt, "above"),
@@ -64,20 +64,29 @@ def option(
     meaning: str,
     choices: tuple[str, ...] | None = None,
     aliases: Mapping[str, str] | None = None,
+    *,
+    old_name: str | None = None,
     **limits: float,
 ) -> Any:
-    """Declares a field that the user chooses.
+    """Declares an option.
 
     Args:
-        default: Its default; None if it may be left out.
-        meaning: The line of `--help`.
+        default: The default; None if the option is optional.
+        meaning: Its line in `--help`.
         choices: The allowed values of a string.
         aliases: Old spellings of choices, which are still accepted.
-        limits: Limits of a number, by the names of `LIMITS`: `at_least=1`.
+        old_name: Old name of the option, which is still accepted on the command line and in files.
+        limits: Limits of a number, by the names in `LIMITS`: `at_least=1`.
     """
     if unknown := set(limits) - set(LIMITS):
         raise ValueError(f"Limits are {', '.join(LIMITS)}, not {', '.join(unknown)}.")
-    metadata = {"help": meaning, "choices": choices, "aliases": aliases or {}, "limits": limits}
+    metadata = {
+        "help": meaning,
+        "choices": choices,
+        "aliases": aliases or {},
+        "old_name": old_name,
+        "limits": limits,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -87,38 +96,38 @@ def learned(
     *,
     shown: bool = True,
 ) -> Any:
-    """Declares a field that fitting learns.
+    """Declares a learned field.
 
     Args:
-        start: Makes its value before fitting.
-        read: Makes its value from JSON.
-        shown: Whether it is part of the recipe's `repr`.
+        start: Returns its value before fitting.
+        read: Converts its value from JSON.
+        shown: Whether it is in the `repr` of the recipe.
     """
     metadata = {"read": read}
     return dataclasses.field(default_factory=start, init=False, repr=shown, metadata=metadata)
 
 
 def part() -> Any:
-    """Declares a field that is not saved as JSON, such as the network: it has files of its own."""
+    """Declares a field that is saved in its own files rather than as JSON, such as the network."""
     return dataclasses.field(init=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Option:
-    """An option, as checks and the command line need it."""
+    """An option, for checks and the command line."""
 
     name: str
     kind: type  # int, float, str or bool
-    optional: bool  # may be None
+    optional: bool  # whether it may be None
     default: Any
     help: str
     choices: tuple[str, ...] | None
     aliases: Mapping[str, str]
+    old_name: str | None
     limits: Mapping[str, float]
 
     def canonical(self, value: Any) -> Any:
-        """Returns a value in today's spelling: choices are Python identifiers, and were not
-        always."""
+        """Returns a value in its current spelling; older versions spelled choices with hyphens."""
         if self.choices is None or not isinstance(value, str) or value in self.choices:
             return value
         value = self.aliases.get(value, value)
@@ -126,7 +135,7 @@ class Option:
         return renamed if renamed in self.choices else value
 
     def problem(self, value: Any) -> str:
-        """Returns what is wrong with a value, to follow it in a message; "" if it is allowed."""
+        """Returns what is wrong with a value, as the end of a sentence; "" if it is valid."""
         if value is None and self.optional:
             return ""
         if type(value) is not self.kind or (isinstance(value, float) and not math.isfinite(value)):
@@ -140,7 +149,7 @@ class Option:
         )
 
 
-_NAMES = {bool: "True or False", float: "a number", int: "a whole number", str: "a text"}
+_NAMES = {bool: "True or False", float: "a number", int: "an integer", str: "a string"}
 _KINDS: dict[str, type] = {"bool": bool, "float": float, "int": int, "str": str}
 
 
@@ -149,7 +158,7 @@ def options_of(recipe: Any) -> list[Option]:
     options = []
     for item in dataclasses.fields(recipe):
         if "help" not in item.metadata:
-            continue  # state, not an option
+            continue  # a learned field or a part
         kind, _, none = str(item.type).partition(" | ")
         options.append(
             Option(
@@ -160,6 +169,7 @@ def options_of(recipe: Any) -> list[Option]:
                 item.metadata["help"],
                 item.metadata["choices"],
                 item.metadata["aliases"],
+                item.metadata["old_name"],
                 item.metadata["limits"],
             )
         )
@@ -167,7 +177,7 @@ def options_of(recipe: Any) -> list[Option]:
 
 
 def plain_value(value: Any, kind: type) -> Any:
-    """Converts to Python's own types: scalars of NumPy, integers for floats, paths for strings."""
+    """Converts NumPy scalars, integers in place of floats, and paths in place of strings."""
     if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
         value = value.item()
     if kind is float and type(value) is int:
@@ -197,8 +207,8 @@ def take_learned(recipe: Any, values: Mapping[str, Any]) -> None:
             continue
         if item.name not in values:
             raise HornbookError(
-                f"This run does not say {item.name}: it was made with another version.\n"
-                "Open it with the hornbook it was made with, or train again."
+                f"{item.name} is missing: this run was made with another version of hornbook.\n"
+                "Open it with that version, or train again."
             )
         value = values[item.name]
         hint = _hint(type(recipe), item.name)
@@ -209,14 +219,14 @@ def take_learned(recipe: Any, values: Mapping[str, Any]) -> None:
             problems.append(f"  {item.name} is {text}, expected {item.type}")
     if problems:
         raise HornbookError(
-            "What this run learned is damaged:\n" + "\n".join(problems) + "\nTrain it again."
+            "The learned fields are damaged:\n" + "\n".join(problems) + "\nTrain the run again."
         )
     for name, value in restored.items():
         setattr(recipe, name, value)
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a JSON value can become a type: lists stand for tuples too, objects for dataclasses.
+    """Whether a JSON value can be converted to a type; tuples are lists, dataclasses are objects.
 
     Args:
         value: The value.
@@ -256,7 +266,7 @@ def fits(value: Any, hint: Any) -> bool:
 def _hint(owner: Any, name: str) -> Any:
     """Returns the type of a field, whose annotation is a string.
 
-    Only this annotation is evaluated: others may name types that only a type checker imports.
+    Only this annotation is evaluated: others may name types imported only for type checking.
     """
     for kind in owner.__mro__:
         annotation = inspect.get_annotations(kind).get(name)
@@ -277,29 +287,29 @@ def _plain(value: Any) -> Any:
 
 
 def check_choices(recipe: Any, verb: str, choices: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the choices that were made, all of which the recipe's `verb` must accept.
+    """Returns the choices that were made, after checking that the recipe's `verb` accepts them.
 
     Args:
         recipe: A trained recipe.
-        verb: The name of the method they are for.
-        choices: Values by name; None where no choice was made.
+        verb: Name of the method they are for.
+        choices: Values by name; None if no choice was made.
 
     Raises:
-        OptionError: naming the first one it does not accept.
+        OptionError: the method does not accept a choice; names the first.
     """
     arguments = {name: value for name, value in choices.items() if value is not None}
     known = inspect.signature(getattr(recipe, verb)).parameters
     for name in arguments:
         if name not in known:
-            raise OptionError(f"{recipe.name} runs do not support --{name}: leave it out.")
+            raise OptionError(f"{recipe.name} runs do not support --{name}.")
     return arguments
 
 
 def recipe_of_flags(recipe: Any, options: argparse.Namespace) -> Any:
-    """Makes the recipe that flags describe.
+    """Makes a recipe from the flags of the command line.
 
     Raises:
-        OptionError: naming each flag with an invalid value.
+        OptionError: names each flag with an invalid value.
     """
     try:
         return recipe(**{name: getattr(options, name) for name in recipe.field_names()})
@@ -308,12 +318,12 @@ def recipe_of_flags(recipe: Any, options: argparse.Namespace) -> Any:
 
 
 def add_flags(parser: argparse.ArgumentParser, recipe: Any) -> None:
-    """Gives `parser` a flag for each option of the recipe."""
+    """Adds a flag for each option of the recipe."""
     group = parser.add_argument_group("options of the recipe")
     for item in options_of(recipe):
         flag = flag_of(item.name)
         default = "" if item.default is None else f" (default: {item.default})"
-        allowed = f"; one of {', '.join(item.choices)}" if item.choices else ""
+        choices = f"; one of {', '.join(item.choices)}" if item.choices else ""
         if item.kind is bool:
             group.add_argument(
                 flag,
@@ -321,12 +331,22 @@ def add_flags(parser: argparse.ArgumentParser, recipe: Any) -> None:
                 default=item.default,
                 help=item.help + (" (default: yes)" if item.default else ""),
             )
-        else:
+            continue
+        kind: Any = item.canonical if item.kind is str else item.kind
+        group.add_argument(
+            flag,
+            metavar=item.kind.__name__.upper(),
+            type=kind,
+            default=item.default,
+            choices=item.choices,
+            help=item.help + choices + default,
+        )
+        if item.old_name is not None:
             group.add_argument(
-                flag,
-                metavar=item.kind.__name__.upper(),
-                type=item.canonical if item.kind is str else item.kind,
-                default=item.default,
+                flag_of(item.old_name),
+                dest=item.name,
+                type=kind,
+                default=argparse.SUPPRESS,
                 choices=item.choices,
-                help=item.help + allowed + default,
+                help=argparse.SUPPRESS,
             )

@@ -1,11 +1,11 @@
-"""What every recipe is: a dataclass with five verbs.
+"""The base class of recipes: a dataclass with five verbs.
 
     recipe = TextMatching(epochs=3).fit("data", out="runs/first")
     recipe.evaluate("data");  recipe.predict(pairs);  recipe.save("elsewhere")
     TextMatching.load("runs/first")
 
-A recipe says in `_fit` what happens between the data and the report.  How a run starts, trains, is
-saved and opened again is the same for all recipes, and is here.
+Each recipe implements `_fit`, from the data to the report.  How a run starts, trains, is saved and
+opened again is the same for all recipes, and is here.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Recipe(ABC):
-    """A task from a data folder to an answer.
+    """A task, from a data folder to predictions.
 
     Raises:
-        OptionError: naming each field with an invalid value.
+        OptionError: names each field with an invalid value.
     """
 
     name: ClassVar[str]  # on the command line
@@ -69,7 +69,7 @@ class Recipe(ABC):
         checked(cls)
 
     def __post_init__(self) -> None:
-        self.cut_off = False  # whether training was interrupted
+        self.interrupted = False  # whether training was interrupted
         problems = {}
         for item in options_of(self):
             value = item.canonical(plain_value(getattr(self, item.name), item.kind))
@@ -85,19 +85,20 @@ class Recipe(ABC):
         """Trains and writes everything to a run folder, which is locked meanwhile.
 
         With `resume` the same call starts a run, continues it after an interruption, and does
-        nothing when it is finished, so a scheduler may repeat it.
+        nothing if it is finished, so a scheduler can repeat it.
 
         Args:
             data: Training data: a folder or a file; for pretraining a list of them too; for text
                 recipes also rows in memory (lists of dictionaries, pandas, Polars and Arrow
                 tables, Hugging Face datasets), or a dictionary of rows per split.
             out: The run folder: a new one, or with `resume` the one to continue.
-            resume: Continue a run that was interrupted.
+            resume: Whether to continue an interrupted run.
 
         Raises:
-            HornbookError: the data, a field, or the run folder is not as expected.
+            HornbookError: the data, a field, or the run folder is invalid.
             LockedError: another process uses the run folder.
-            WriteError: a file cannot be written, as on a full disk; what existed is unchanged.
+            WriteError: a file cannot be written, for example on a full disk; existing files are
+                unchanged.
         """
         backend.announce()  # before Keras is imported, which fails without one
         from hornbook.training.run_folder import RunFolder
@@ -115,7 +116,7 @@ class Recipe(ABC):
                 return self
             elif not run.is_begun():
                 run.check_new()
-                note(f"{run.path} holds no run yet, so a new one starts.")
+                note(f"{run.path} has no run yet: starting a new one.")
                 resume = False
             try:
                 with writing(run.path):
@@ -128,12 +129,12 @@ class Recipe(ABC):
 
     @abstractmethod
     def _fit(self, data: Any, out: str | Path, *, resume: bool) -> None:
-        """Does the work of `fit`, from the data to the report, in a locked folder."""
+        """Implements `fit`, from the data to the report, in a locked folder."""
 
     @abstractmethod
     def evaluate(self, data: Any) -> dict[str, Any]:
-        """Measures the trained model on the validation split of `data`; recipes with several splits
-        accept another one as `split`."""
+        """Evaluates the trained model on the validation split of `data`; recipes with several
+        splits accept another one as `split`."""
 
     @abstractmethod
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
@@ -153,18 +154,18 @@ class Recipe(ABC):
 
     @abstractmethod
     def predict_files(self, sources: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
-        """Answers for the contents of files, as they come: what `hornbook predict` writes."""
+        """Answers for the contents of files, as `hornbook predict` writes them."""
 
     def example(self, data: str | Path) -> list[str]:
-        """Returns arguments for `hornbook predict RUN` that try it on the training data.
+        """Returns arguments for `hornbook predict RUN` to try it on the training data.
 
         Args:
-            data: What the recipe was trained on.
+            data: The data that the recipe was trained on.
         """
         return [str(data)]
 
     def save(self, folder: str | Path) -> None:
-        """Writes what `load` needs, atomically, with checksums."""
+        """Writes the folder that `load` opens, atomically, with checksums."""
         with atomic_folder(folder) as temporary:
             self.write_parts(temporary)
             saved = {"recipe": self.name, "fields": self.fields(), "learned": learned_by(self)}
@@ -187,7 +188,9 @@ class Recipe(ABC):
     def _open(self, saved: dict[str, Any], folder: Path) -> None:
         """Restores what was saved into this recipe, which has its fields already."""
         if saved["recipe"] != self.name:
-            raise HornbookError(f"{folder} is of a {saved['recipe']} run, not of {self.name}.")
+            raise HornbookError(
+                f"{folder} is a run of the recipe {saved['recipe']}, not of {self.name}."
+            )
         with naming(folder / "recipe.json"):
             take_learned(self, saved["learned"])
         try:
@@ -195,7 +198,7 @@ class Recipe(ABC):
             self.read_parts(folder)
         except (ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
             raise CheckpointError(
-                f"{folder} cannot be opened: what its recipe.json says does not fit together: "
+                f"{folder} cannot be opened: the values in its recipe.json do not fit together: "
                 f"{error}"
             ) from error
 
@@ -205,7 +208,7 @@ class Recipe(ABC):
         Raises:
             OptionError: the recipe has no ensembles, or these runs do not fit together.
         """
-        raise OptionError(f"{self.name} runs cannot answer as an ensemble: name one run.")
+        raise OptionError(f"{self.name} runs do not support ensembles: name one run.")
 
     def exported(self) -> tuple[Any, dict[str, str]]:
         """Returns the Keras model that `hornbook export` writes, and the metadata its users need.
@@ -221,7 +224,7 @@ class Recipe(ABC):
     # The parts of `fit`.
 
     def open_run(self, out: str | Path, data: Mapping[str, str], *, resume: bool) -> RunFolder:
-        """Makes the run folder, or opens it to resume; called when the data is known to be good.
+        """Makes the run folder, or opens it to resume; called after the data was checked.
 
         Args:
             out: See `fit`.
@@ -249,8 +252,8 @@ class Recipe(ABC):
 
         Args:
             run: The run folder.
-            resume: Continue from the newest snapshot.
-            first: Called before the first epoch; the model is then measured as epoch 0.
+            resume: Whether to continue from the newest snapshot.
+            first: Called before the first epoch; the model is then evaluated as epoch 0.
             settings: Further arguments of `Loop`.
 
         Returns:
@@ -269,14 +272,14 @@ class Recipe(ABC):
         self.read_parts(folder)
         return rows
 
-    # What is saved besides `recipe.json`; by default the weights of one Keras model.
+    # Files beside `recipe.json`; by default the weights of one Keras model.
 
     @abstractmethod
     def build(self) -> Any:
         """Builds the network from the options and the learned fields."""
 
     def build_for(self, folder: Path) -> None:
-        """Builds the model whose weights a folder holds."""
+        """Builds the model for the weights in a folder."""
         self.model = self.build()
 
     @property
@@ -301,7 +304,7 @@ class Recipe(ABC):
         return {item.name: getattr(self, item.name) for item in options_of(self)}
 
     def _repr_html_(self) -> str:
-        """The name and the options that were chosen, for notebooks."""
+        """Returns the name and the options that differ from their defaults, for notebooks."""
         from hornbook.report.notebook_table import html_table
 
         defaults = {one.name: one.default for one in options_of(self)}
@@ -309,10 +312,10 @@ class Recipe(ABC):
         return f"<p>{type(self).__name__}</p>" + html_table(("option", "value"), rows, len(rows))
 
     def settings(self) -> dict[str, Any]:
-        """Returns the options that took part in the run, with their values, for the report."""
+        """Returns the options that had an effect on the run, with their values, for the report."""
         idle = self.idle_options()
-        chosen = {name: x for name, x in self.fields().items() if x is not None}
-        values = {**self.values_used(), **chosen}
+        values = {name: x for name, x in self.fields().items() if x is not None}
+        values = {**self.values_used(), **values}
         return {name: values[name] for name in self.fields() if name in values and name not in idle}
 
     def values_used(self) -> dict[str, Any]:
@@ -330,34 +333,36 @@ class Recipe(ABC):
 
     @classmethod
     def canonical_fields(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns saved fields in today's spelling."""
+        """Returns saved fields with the current names and spellings."""
         options = {item.name: item for item in options_of(cls)}
+        new_names = {item.old_name: item.name for item in options.values()}
+        renamed = {new_names.get(name, name): value for name, value in fields.items()}
         return {
             name: options[name].canonical(value) if name in options else value
-            for name, value in fields.items()
+            for name, value in renamed.items()
         }
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Makes a recipe from what `fields` returned.
+        """Makes a recipe from saved fields.
 
         Raises:
-            HornbookError: this version does not have one of the fields.
+            HornbookError: this version lacks one of the fields.
         """
         fields = cls.canonical_fields(fields)
         if unknown := sorted(set(fields) - set(cls.field_names())):
             raise HornbookError(
                 f"This run was made with fields that {cls.name} does not have: "
-                f"{', '.join(unknown)}.\nOpen it with the hornbook it was made with."
+                f"{', '.join(unknown)}.\nOpen it with the version of hornbook it was made with."
             )
         return cls(**fields)
 
 
-checked(Recipe)  # what it defines itself
+checked(Recipe)  # its own methods
 
 
 def read_saved(folder: str | Path) -> tuple[dict[str, Any], Path]:
-    """Reads what `Recipe.save` wrote; returns it with the model folder it is in.
+    """Reads what `Recipe.save` wrote; returns it with its model folder.
 
     Args:
         folder: A run folder, or the model folder itself.
@@ -372,17 +377,17 @@ def read_saved(folder: str | Path) -> tuple[dict[str, Any], Path]:
             verify_manifest(path, reads=["recipe.json"])
             return read_description(path / "recipe.json", learned=True), path
     raise HornbookError(
-        f"{folder} holds no trained model yet.\n"
-        "If its training was cut off, the same `hornbook train` with --resume continues it."
+        f"{folder} has no trained model yet.\n"
+        "If its training was interrupted, the same `hornbook train` with --resume continues it."
     )
 
 
 def read_description(file: Path, *, learned: bool = False) -> dict[str, Any]:
-    """Reads a `recipe.json`: which recipe, its fields, and what it learned.
+    """Reads a `recipe.json`: the name of the recipe, its fields, and its learned fields.
 
     Args:
         file: The file.
-        learned: Whether the learned fields must be there; a run folder's file has none.
+        learned: Whether the learned fields are required; those of run folders have none.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -401,14 +406,14 @@ def read_description(file: Path, *, learned: bool = False) -> dict[str, Any]:
         if not isinstance(saved.get(name), kind):
             raise CheckpointError(
                 f"{file} is damaged: {name!r} is {_short(saved.get(name))}, expected "
-                f"{'a text' if kind is str else 'a JSON object'}."
+                f"{'a string' if kind is str else 'a JSON object'}."
             )
     return saved
 
 
 @contextlib.contextmanager
 def naming(file: Path) -> Iterator[None]:
-    """Puts the name of the file in front of errors about its fields."""
+    """Adds the name of the file to errors about its fields."""
     try:
         yield
     except HornbookError as error:

@@ -1,8 +1,8 @@
-"""Checks in front of the verbs of every recipe: it must be trained to answer, it learns from data
-of a kind it reads, and it answers for several samples at once.
+"""Checks before the verbs of every recipe: that it is trained, that it can read data of this type,
+and that samples are in a list.
 
-Each verb that reads files takes `encoding=` besides its own arguments: Python's name of the
-encoding of text files, which is detected without it.
+Each verb that reads files also takes `encoding=`, the Python name of the encoding of text files,
+which defaults to detecting it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ANSWERS = ("evaluate", "predict", "predict_stream", "predict_files", "save", "ex
 
 
 def checked(recipe_class: type) -> None:
-    """Puts the checks in front of the verbs that a recipe class defines."""
+    """Adds the checks to the verbs that a recipe class defines."""
     for name in ("fit", *ANSWERS):
         verb = recipe_class.__dict__.get(name)
         if verb is not None:
@@ -34,16 +34,16 @@ def _fit(verb: Callable[..., Any]) -> Callable[..., Any]:
         self: Any, data: Any, *arguments: Any, encoding: str | None = None, **choices: Any
     ) -> Any:
         _check_data(self, data)
-        before, was_cut_off = vars(self).get("model"), self.cut_off
-        self.cut_off = False  # training saves the recipe, which must count as trained then
+        before, was_interrupted = vars(self).get("model"), self.interrupted
+        self.interrupted = False  # training saves the recipe, which counts as trained then
         try:
             with reading_as(encoding):
-                fitted = verb(self, data, *arguments, **choices)
+                result = verb(self, data, *arguments, **choices)
         except BaseException:
-            # the network is half trained: neither what it was nor a result
-            self.cut_off = was_cut_off or vars(self).get("model") is not before
+            # the network is partly trained: neither the previous model nor a result
+            self.interrupted = was_interrupted or vars(self).get("model") is not before
             raise
-        return fitted
+        return result
 
     return fit
 
@@ -80,19 +80,19 @@ def _reading(encoding: str, answers: Iterator[Any]) -> Iterator[Any]:
 
 
 def _check_trained(recipe: Any) -> None:
-    """Raises OptionError when the recipe cannot answer."""
+    """Raises OptionError if the recipe is not trained."""
     kind = type(recipe).__name__
-    if recipe.cut_off:
+    if recipe.interrupted:
         raise OptionError(
-            f"The training of this {kind} was cut off: fit(..., resume=True) continues it, and "
-            f"{kind}.load(run) opens what it saved."
+            f"The training of this {kind} was interrupted: fit(..., resume=True) continues it, and "
+            f"{kind}.load(run) opens its best weights so far."
         )
     if "model" not in vars(recipe):
         raise OptionError(f"This {kind} is not trained. Call fit(data, out) or {kind}.load(run).")
 
 
 def _check_data(recipe: Any, data: Any) -> None:
-    """Raises OptionError for data of a kind that the recipe does not read."""
+    """Raises OptionError for data of a type that the recipe cannot read."""
     if isinstance(data, str | PathLike) or (recipe.takes_rows and is_rows(data)):
         return
     if recipe.several_sources and isinstance(data, list | tuple):
@@ -112,13 +112,12 @@ def _check_data(recipe: Any, data: Any) -> None:
 
 
 def _check_several(verb: str, samples: Any) -> None:
-    """Raises OptionError for one sample where several are expected: a text would be taken for its
-    letters."""
+    """Raises OptionError for a single sample in place of a list: a text is a list of letters."""
     if isinstance(samples, str | bytes | PathLike):
-        raise OptionError(f"{verb} expects a list; for one sample write {verb}([{samples!r:.40}]).")
+        raise OptionError(f"{verb} expects a list; for one sample use {verb}([{samples!r:.40}]).")
 
 
 def _kind(data: Any) -> str:
-    """Returns what kind of object it is, in words."""
+    """Returns the type of data, in words."""
     name = type(data).__name__
     return f"a {name} of {len(data):,}" if isinstance(data, list | tuple) else f"a {name}"

@@ -1,4 +1,4 @@
-"""What the reports of all runs share: header, curves, settings, usage."""
+"""The common parts of the reports of all runs: header, curves, settings, usage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from hornbook.report import Page, line_chart
 
-FULL_RANGE = (0.0, 1.0)  # of an axis of shares, so that the curves of two runs can be compared
+FULL_RANGE = (0.0, 1.0)  # of axes of shares, so that the curves of two runs are comparable
 SHOWN_PACKAGES = ("hornbook", "keras", "jax", "torch", "tensorflow")
 
 
@@ -23,7 +23,7 @@ def run_page(
         recipe: The fitted recipe.
         result: The main metrics, in one line.
         data: Number of samples by split: `{"training": 900, "validation": 100}`.
-        unit: What a sample is: `"texts"`.
+        unit: Name of the samples: `"texts"`.
     """
     page = Page(title, subtitle=f"{run.path.name} · {result}")
     environment = run.environment()
@@ -77,7 +77,7 @@ def add_curves(
         shares_caption: Caption of their chart.
     """
     epochs = [row["epoch"] for row in rows]
-    trained = [row for row in rows if row["loss"] is not None]  # epoch 0 is only measured
+    trained_rows = [row for row in rows if row["loss"] is not None]  # epoch 0 is only evaluated
     curves = {}
     for name, key in losses.items():
         points = [(row["epoch"], row[key]) for row in rows if row[key] is not None]
@@ -91,11 +91,11 @@ def add_curves(
         ),
         shares_caption,
     )
-    rates = [row["learning_rate"] for row in trained]
+    rates = [row["learning_rate"] for row in trained_rows]
     if rates:
         page.add_chart(
             line_chart(
-                {"learning rate": ([row["epoch"] for row in trained], rates)},
+                {"learning rate": ([row["epoch"] for row in trained_rows], rates)},
                 x_label="epoch",
                 include=(0.0,),
             ),
@@ -104,7 +104,7 @@ def add_curves(
 
 
 def add_settings(page: Page, recipe: Any, **more: Any) -> None:
-    """Adds the options that took part in the run.
+    """Adds the options that had an effect on the run.
 
     Args:
         page: The page.

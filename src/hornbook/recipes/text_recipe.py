@@ -1,9 +1,9 @@
-"""What recipes for rows of texts share: everything between the data and the report.
+"""The base class of recipes for rows of texts: everything between the data and the report.
 
-A recipe says what its labels are (`learn_labels`), what the network puts on the encoder (`head`),
-what it reads of a sample (`columns`), how good its probabilities are (`metrics`) and how it answers
-(`answers`); its report says what to show of that.  The rest is here: data, vocabulary, summary,
-run folder, linear baseline, training with the best epoch kept, report, `evaluate`, `predict`.
+A recipe defines its labels (`learn_labels`), the head on the encoder (`head`), the inputs of a
+sample (`columns`), the metrics of its probabilities (`metrics`) and its answers (`answers`); its
+report shows them.  The rest is here: data, vocabulary, summary, run folder, linear baseline,
+training with the weights of the best epoch, report, `evaluate`, `predict`.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class TextRecipe(EncoderRecipe):
     takes_rows: ClassVar[bool] = True
     reading: ClassVar[Reading[Any]]
     report: ClassVar[type[TextReport]]
-    monitor: ClassVar[str]  # the metric whose best epoch is kept
-    chunk: ClassVar[int] = 1024  # samples that predict holds at a time
+    monitor: ClassVar[str]  # the metric that determines the best epoch
+    chunk: ClassVar[int] = 1024  # samples that are predicted at a time
     trained_on = ""  # a learned field of each recipe: fingerprint of the training samples
 
-    # What a recipe says.
+    # What a recipe must define.
 
     @abstractmethod
     def open_data(self, data: Any) -> TextData[Any]:
@@ -89,7 +89,7 @@ class TextRecipe(EncoderRecipe):
 
     @abstractmethod
     def as_sample(self, sample: Any, number: int) -> Any:
-        """Checks what `predict` was given, the `number`-th of it, and returns a sample."""
+        """Checks the `number`-th sample passed to `predict`; returns it in the recipe's type."""
 
     @abstractmethod
     def read_to_predict(self, source: str | Path) -> Iterator[Any]:
@@ -99,7 +99,7 @@ class TextRecipe(EncoderRecipe):
     def answers(self, samples: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Returns an answer per sample."""
 
-    # What a recipe may say.
+    # What a recipe may define.
 
     def encoder_options(self) -> dict[str, Any]:
         """Returns further arguments of `start`."""
@@ -121,19 +121,19 @@ class TextRecipe(EncoderRecipe):
 
     @property
     def starts_from_baseline(self) -> bool:
-        """Whether the untrained network answers as the baseline; it is then measured as epoch 0."""
+        """Whether the untrained network equals the baseline; it is then evaluated as epoch 0."""
         return False
 
     def fit_baseline(self, train: Sequence[Any], valid: Sequence[Any]) -> Columns:
-        """Fits and measures a linear model; returns columns of `train` that come from it."""
+        """Fits and evaluates a linear model; returns columns of `train` derived from it."""
         return {}
 
     def choose_thresholds(self, samples: Sequence[Any], probabilities: np.ndarray) -> None:
-        """Sets the thresholds that suit these samples best, where the recipe has any."""
+        """Sets the best thresholds for these samples, if the recipe has any."""
         return
 
     def label_lines(self, splits: TextSplits[Any]) -> Sequence[str] | None:
-        """Returns what the summary says of the labels; None counts them."""
+        """Returns lines about the labels for the summary; None for their counts."""
         return None
 
     def data_to_measure(self, data: Any) -> TextData[Any]:
@@ -141,23 +141,23 @@ class TextRecipe(EncoderRecipe):
         return self.open_data(data)
 
     def checked(self, samples: list[Any]) -> list[Any]:
-        """Returns the samples; raises DataError where one is of no use to the trained recipe."""
+        """Returns the samples; raises DataError if the trained recipe cannot use one of them."""
         return samples
 
-    # What follows from it.
+    # What follows from them.
 
     def _fit(self, data: Any, out: str | Path, *, resume: bool) -> None:
         source = self.open_data(data)
         splits = self.learn_labels(source.training())
         train, valid = splits.train, splits.valid
-        known = {"train": source.fingerprint(train), "valid": source.fingerprint(valid)}
-        self.trained_on = known["train"]
+        fingerprints = {"train": source.fingerprint(train), "valid": source.fingerprint(valid)}
+        self.trained_on = fingerprints["train"]
         backend.set_random_seed(self.seed)
         texts = [self.text_of(sample) for sample in train]
         self.start(_flat(texts), **self.encoder_options())
         self.describe(splits, texts)
         self.model = self.build()
-        run = self.open_run(out, known, resume=resume)
+        run = self.open_run(out, fingerprints, resume=resume)
 
         samples = self.columns(train, self.fit_baseline(train, valid))
         held_out = self.columns(valid, {})
@@ -184,7 +184,7 @@ class TextRecipe(EncoderRecipe):
         run.snapshots.clear()
 
     def describe(self, splits: TextSplits[Any], texts: Sequence[str | tuple[str, str]]) -> None:
-        """Prints before training what the data holds: see `hornbook.data.texts.summary`.
+        """Prints a summary of the data before training: see `hornbook.data.texts.summary`.
 
         Args:
             splits: The samples.
@@ -208,8 +208,8 @@ class TextRecipe(EncoderRecipe):
         return keras.Model(inputs, self.head(inputs, x))
 
     def classifier(self, features: Any, outputs: int, initializer: str = "glorot_uniform") -> Any:
-        """Applies a dense layer, saved as `classifier`, in float32 whatever the rest computes in,
-        for the softmax."""
+        """Applies a dense layer, saved as `classifier`, in float32 for the softmax, whatever the
+        compute dtype."""
         import keras
 
         self.others["classifier"] = keras.layers.Dense(
@@ -218,7 +218,7 @@ class TextRecipe(EncoderRecipe):
         return self.others["classifier"](features)
 
     def token_columns(self, samples: Sequence[Any]) -> Columns:
-        """Returns the encoder's inputs of samples, and where these come from."""
+        """Returns the encoder's inputs of samples, and their places in the data."""
         from hornbook.training.text_batches import token_columns
 
         encodings = self.encoded([self.text_of(sample) for sample in samples])
@@ -230,7 +230,7 @@ class TextRecipe(EncoderRecipe):
         return self.to_probabilities(self.predicted(columns))
 
     def evaluate(self, data: Any, *, split: str | None = None) -> dict[str, Any]:
-        """Measures on the validation split of `data`; on all of a file it was not trained on.
+        """Evaluates on the validation split of `data`, or on all of other data.
 
         Args:
             data: A folder, a file, or rows in memory, as for `fit`.
@@ -240,7 +240,7 @@ class TextRecipe(EncoderRecipe):
         return self.metrics(samples, self.probabilities(self.columns(samples, {})))
 
     def predict_stream(self, samples: Iterable[Any]) -> Iterator[dict[str, Any]]:
-        """Answers for each sample as it comes, in order, holding some at a time."""
+        """Answers for each sample as it comes, in order, some at a time."""
         numbered = enumerate(each_sample(samples), 1)
         yield from self.answered(self.as_sample(sample, number) for number, sample in numbered)
 

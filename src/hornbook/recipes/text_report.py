@@ -1,4 +1,4 @@
-"""What the reports of text recipes share: results, training, worst mistakes, settings, usage."""
+"""The common parts of the reports of text recipes: results, training, mistakes, settings, usage."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class TextReport(ABC):
     """
 
     title: ClassVar[str]
-    variable: ClassVar[str]  # what the example in Python calls the opened recipe
-    rising: ClassVar[str]  # what should rise in training, in words
+    variable: ClassVar[str]  # name of the opened recipe in the Python example
+    rising: ClassVar[str]  # the metrics that should rise in training, in words
     shares_caption: ClassVar[str]  # of the chart of `shares`
 
     def __init__(self, recipe: Any, samples: Sequence[Any], probabilities: np.ndarray):
@@ -32,11 +32,11 @@ class TextReport(ABC):
 
     @abstractmethod
     def result(self) -> str:
-        """Returns the figures that matter most, in one line."""
+        """Returns the main metrics, in one line."""
 
     @abstractmethod
     def explanation(self) -> str:
-        """Returns what the figures mean."""
+        """Explains the metrics."""
 
     @abstractmethod
     def shares(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
@@ -56,17 +56,17 @@ class TextReport(ABC):
         return columns, rows
 
     def comparisons(self) -> list[str]:
-        """Returns what other models reach, a line each."""
+        """Returns the metrics of other models, one line each."""
         comparison = self.recipe.comparison(self.metrics)
         return [comparison] if comparison else []
 
     def remark(self, rows: Sequence[Mapping[str, Any]]) -> str:
-        """Returns what else to say of the curves."""
+        """Returns a remark on the curves, or ""."""
         return ""
 
     @abstractmethod
     def add_charts(self, page: Page) -> None:
-        """Adds charts of the answers, behind the training curves."""
+        """Adds charts of the answers, after the training curves."""
 
     def write(self, run: Any, rows: Sequence[Mapping[str, Any]], num_training: int) -> None:
         """Writes `report.html` of a run.
@@ -108,8 +108,8 @@ class TextReport(ABC):
         best = max(rows, key=lambda row: row[self.recipe.monitor])
         page.add_text(
             f"Both losses should fall, {self.rising} should rise. Where the training loss falls "
-            f"and the validation loss rises, the model learns its training {unit} by heart. The "
-            f"best epoch is the one kept: here epoch {best['epoch']}.{self.remark(rows)}"
+            f"and the validation loss rises, the model overfits its training {unit}. The weights "
+            f"are those of the best epoch: here epoch {best['epoch']}.{self.remark(rows)}"
         )
         add_curves(
             page,

@@ -1,4 +1,4 @@
-"""Options of every training: one meaning, and one default unless a recipe needs another."""
+"""Training options that recipes share, with their usual defaults."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from hornbook.data.captchas.labelled_images import fingerprint, read_captchas
 from hornbook.recipes.captcha import labelled_data
 
 
-def test_training_data_is_read_and_split_once(tmp_path, monkeypatch):
+def test_training_images_are_read_and_split_once(tmp_path, monkeypatch):
     random = np.random.default_rng(0)
     for _ in range(20):
         pixels = random.integers(0, 255, (8, 16, 3), dtype=np.uint8)
@@ -16,17 +16,17 @@ def test_training_data_is_read_and_split_once(tmp_path, monkeypatch):
     calls = []
 
     def count(module, name):
-        call = getattr(module, name)
+        function = getattr(module, name)
 
         def counted(*arguments, **options):
             calls.append(name)
-            return call(*arguments, **options)
+            return function(*arguments, **options)
 
         monkeypatch.setattr(module, name, counted)
 
     count(labelled_data, "read_captcha_folder")
     count(labelled_images, "split_off")
-    data = labelled_data.images_to_learn_from(tmp_path, seed=0)
+    data = labelled_data.training_images(tmp_path, seed=0)
     assert calls == ["read_captcha_folder", "split_off"]
     monkeypatch.undo()
     assert data.train == read_captchas(tmp_path, "train")

@@ -14,7 +14,7 @@ from hornbook.errors import DataError, OptionError
 from hornbook.recipes.captcha import CaptchaReading
 from hornbook.recipes.captcha.readings import Readings, read
 from hornbook.recipes.captcha.report import NOTHING, aligned
-from hornbook.recipes.captcha.suspect_labels import read_otherwise, texts_of, write_labels_to_check
+from hornbook.recipes.captcha.suspect_labels import misread_images, texts_of, write_labels_to_check
 
 pytestmark = pytest.mark.backend
 
@@ -24,25 +24,25 @@ def reader(captcha_run):
     return CaptchaReading.load(captcha_run)
 
 
-def test_a_run_has_metrics_weights_and_a_report_with_a_sheet_of_errors(captcha_run):
+def test_a_run_has_metrics_weights_and_a_report_with_its_errors(captcha_run):
     rows = [json.loads(line) for line in (captcha_run / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2]
     assert rows[1]["loss"] < rows[0]["loss"]
     report = (captcha_run / "report.html").read_text()
     assert "data:image/png;base64," in report
-    assert "Characters taken for others" in report
+    assert "Confused characters" in report
 
 
-def test_what_was_saved_reads_as_what_was_trained(captcha_run, captcha_data, reader):
+def test_the_saved_model_has_the_metrics_of_the_best_epoch(captcha_run, captcha_data, reader):
     rows = [json.loads(line) for line in (captcha_run / "metrics.jsonl").read_text().splitlines()]
     best = max(rows, key=lambda row: row["probability"])
-    found = reader.evaluate(captcha_data)
-    assert found["pictures"] == 4  # a tenth of 40; the one that cannot be read counts in nothing
-    assert found["whole"] == best["whole"]
-    assert found["characters"] == best["characters"]
+    metrics = reader.evaluate(captcha_data)
+    assert metrics["images"] == 4  # a tenth of 40; the unreadable one is not counted
+    assert metrics["whole"] == best["whole"]
+    assert metrics["characters"] == best["characters"]
 
 
-def test_an_image_reads_the_same_alone_among_others_and_in_another_format(captcha_data, reader):
+def test_an_image_reads_the_same_alone_in_a_batch_and_in_another_format(captcha_data, reader):
     paths = find_images(captcha_data)
     together = reader.predict(paths)
     path = paths[3]
@@ -58,7 +58,7 @@ def test_an_image_reads_the_same_alone_among_others_and_in_another_format(captch
     assert as_bmp[1]["file"] is None
 
 
-def test_an_image_that_cannot_be_read_is_an_error_of_its_row_only(captcha_data, reader):
+def test_an_unreadable_image_is_an_error_in_its_row_only(captcha_data, reader):
     answers = reader.predict(find_images(captcha_data))
     broken = [answer for answer in answers if answer["error"]]
     assert len(answers) == 41
@@ -75,15 +75,13 @@ def test_a_few_images_are_read_without_threads(captcha_data, reader, monkeypatch
     assert reader.predict([]) == []
 
 
-def test_other_images_are_evaluated_whole_and_those_of_the_training_never(
-    captcha_data, reader, tmp_path
-):
+def test_evaluation_on_other_data_uses_all_images(captcha_data, reader, tmp_path):
     for path in find_images(captcha_data)[:9]:
         read_image(path).save(tmp_path / path.name)
-    assert reader.evaluate(tmp_path)["pictures"] == 9
+    assert reader.evaluate(tmp_path)["images"] == 9
 
 
-def test_label_renames_and_takes_it_back(captcha_run, captcha_data, tmp_path, capsys):
+def test_label_renames_files_and_undoes_it(captcha_run, captcha_data, tmp_path, capsys):
     for number, path in enumerate(find_images(captcha_data)[:3]):
         read_image(path).save(tmp_path / f"{number}.png")
     command = ["label", captcha_run, tmp_path, "--min-confidence", "0"]
@@ -109,7 +107,7 @@ def test_predict_writes_a_table_of_a_folder(captcha_run, captcha_data, tmp_path,
     capsys.readouterr()
 
 
-def test_info_says_what_a_run_reads(captcha_run, capsys):
+def test_info_lists_the_learned_characters(captcha_run, capsys):
     assert main(["info", captcha_run]) == 0
     out = capsys.readouterr().out
     assert "PROBLEM" not in out
@@ -135,20 +133,20 @@ def test_a_length_that_the_labels_do_not_have_is_one_message(captcha_data, tmp_p
             CaptchaReading(**field)
 
 
-def test_labels_that_are_surely_read_otherwise_are_written_down(reader, captcha_data, tmp_path):
+def test_labels_that_disagree_with_a_confident_reading_are_listed(reader, captcha_data, tmp_path):
     captchas = [one for one in read_captchas(captcha_data) if "broken" not in one.path.name][:3]
     numbers = reader._numbers(captchas)
     other = np.where(numbers == 1, 2, 1) * (numbers > 0)
     candidates = np.stack([numbers, other], axis=1)
-    # the first is read as its label says, the second otherwise but not surely
+    # the first is read as its label, the second differently but with low confidence
     probabilities = np.array([[0.9, 0.1], [0.3, 0.7], [0.05, 0.95]])
     readings = Readings(candidates, probabilities)
-    assert len(read_otherwise(captchas, readings, reader.alphabet)) == 2
-    (row,) = rows = read_otherwise(captchas, readings, reader.alphabet, sure=0.8)
+    assert len(misread_images(captchas, readings, reader.alphabet)) == 2
+    (row,) = rows = misread_images(captchas, readings, reader.alphabet, min_confidence=0.8)
     read_as = "".join("1" if one != "1" else "2" for one in captchas[2].label)
     assert (row["label"], row["read"]) == (captchas[2].label, read_as)
-    told = write_labels_to_check(tmp_path, rows, 3)
-    assert "1 of 3 images" in told
+    message = write_labels_to_check(tmp_path, rows, 3)
+    assert "1 of 3 images" in message
     lines = (tmp_path / "labels_to_check.csv").read_text("utf-8").splitlines()
     assert lines == [
         "file,label,read,confidence",
@@ -158,13 +156,13 @@ def test_labels_that_are_surely_read_otherwise_are_written_down(reader, captcha_
     assert not (tmp_path / "none").exists()
 
 
-def test_characters_left_out_and_added_are_found():
+def test_deleted_and_inserted_characters_are_aligned_with_nothing():
     assert aligned("abcd", "abd") == [("a", "a"), ("b", "b"), ("c", NOTHING), ("d", "d")]
     assert aligned("ab", "xab") == [(NOTHING, "x"), ("a", "a"), ("b", "b")]
     assert aligned("ab", "ax") == [("a", "a"), ("b", "x")]
 
 
-def test_the_exported_network_is_the_one_that_reads(reader):
+def test_the_exported_model_has_the_characters_as_metadata(reader):
     model, metadata = reader.exported()
     assert metadata == {"characters": "12ABab", "slots": "2"}
     pixels = np.zeros((1, 16, 40, 3), "float32")
@@ -187,7 +185,7 @@ def test_the_onnx_file_has_the_logits_of_the_run(captcha_run, captcha_data, read
     assert texts_of(readings, reader.alphabet) == [one["text"] for one in reader.predict(paths)]
 
 
-def test_upper_and_lower_case_and_all_lengths_are_told_apart(captcha_data, reader):
+def test_case_and_lengths_are_learned_from_the_labels(captcha_data, reader):
     assert reader.alphabet.case == "distinguished"
     assert reader.alphabet.length == "1 to 2"
     paths = [path for path in find_images(captcha_data) if "broken" not in path.name]

@@ -1,4 +1,4 @@
-"""Images by class from end to end: trained, resumed, asked, joined, exported, and refused."""
+"""Image classification from end to end: training, resuming, predicting, ensembles, exporting."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def digests(run):
     return {name: hashlib.sha256((run / name).read_bytes()).hexdigest() for name in COMPARED}
 
 
-def test_a_run_has_the_head_alone_as_epoch_0_and_a_report_with_its_images(image_run):
+def test_a_run_has_the_head_as_epoch_0_and_a_report_with_its_images(image_run):
     rows = RunFolder(image_run).metrics()
     assert [row["epoch"] for row in rows] == [0, 1, 2]
     assert rows[0]["loss"] is None
     assert all(np.isfinite(row["loss"]) for row in rows[1:])
     page = (image_run / "report.html").read_text("utf-8")
-    for heading in ("What is taken for what", "What the network looks at", "Training"):
+    for heading in ("Confusion matrix", "Grad-CAM", "Training"):
         assert heading in page
-    assert page.count("data:image/jpeg") >= 3  # what it looks at, in each of three classes
+    assert page.count("data:image/jpeg") >= 3  # a heat map of each of the three classes
     assert not (image_run / "checkpoints").exists()
 
 
@@ -66,9 +66,9 @@ def test_a_run_killed_in_either_stage_ends_with_the_same_bytes(
 
         return then_die
 
-    moments = [(TwoStages, "train_head", die), (Loop, "_step", die_at(3)), (None, "", None)]
+    deaths = [(TwoStages, "train_head", die), (Loop, "_step", die_at(3)), (None, "", None)]
     monkeypatch.setattr(Images, "snapshot_seconds", 0)
-    for number, (owner, name, replacement) in enumerate(moments):
+    for number, (owner, name, replacement) in enumerate(deaths):
         with monkeypatch.context() as patch:
             if owner is None:
                 Images(**image_fields).fit(image_data, run, resume=number > 0)
@@ -87,10 +87,10 @@ def test_answers_are_sorted_and_an_unreadable_image_is_an_error_in_its_row(
     good = image_data / "circle" / "0.png"
     answers = images.predict([good, broken, good.read_bytes()], top=3, views=2)
     assert [answer["file"] for answer in answers] == [str(good), str(broken), None]
-    chances = [answers[0][f"probability{behind}"] for behind in ("", "_2", "_3")]
-    assert chances == sorted(chances, reverse=True)
-    assert sum(chances) == pytest.approx(1, abs=1e-5)
-    assert {answers[0][f"label{behind}"] for behind in ("", "_2", "_3")} == set(images.classes)
+    probabilities = [answers[0][f"probability{suffix}"] for suffix in ("", "_2", "_3")]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert sum(probabilities) == pytest.approx(1, abs=1e-5)
+    assert {answers[0][f"label{suffix}"] for suffix in ("", "_2", "_3")} == set(images.classes)
     assert answers[1]["label"] is None
     assert "broken.jpg" in answers[1]["error"]
     assert answers[2]["probability"] == answers[0]["probability"]
@@ -108,7 +108,7 @@ def test_views_are_averaged(images, image_data):
             images.predict([file], **wrong)
 
 
-def test_the_commands_say_the_same_as_python(image_run, images, image_data, tmp_path, capsys):
+def test_the_commands_give_the_answers_of_python(image_run, images, image_data, tmp_path, capsys):
     out = tmp_path / "answers.csv"
     words = [str(image_run), str(image_data / "circle"), "--top", "2", "--out", str(out)]
     assert main(["predict", *words]) == 0
@@ -120,14 +120,14 @@ def test_the_commands_say_the_same_as_python(image_run, images, image_data, tmp_
     words = [str(image_run), str(image_data), "--json", "--report", str(page)]
     capsys.readouterr()
     assert main(["evaluate", *words]) == 0
-    found = json.loads(capsys.readouterr().out)
-    last = RunFolder(image_run).metrics()
-    assert found["top1"] == max(row["top1"] for row in last)
-    assert sum(found["pictures"].values()) == 6  # those that were held out
-    assert "What the network looks at" in page.read_text("utf-8")
+    metrics = json.loads(capsys.readouterr().out)
+    epochs = RunFolder(image_run).metrics()
+    assert metrics["top1"] == max(row["top1"] for row in epochs)
+    assert sum(metrics["images"].values()) == 6  # those that were held out
+    assert "Grad-CAM" in page.read_text("utf-8")
 
 
-def test_runs_answer_together_with_the_mean(
+def test_an_ensemble_answers_with_the_mean(
     image_run, images, image_data, tmp_path, capsys, monkeypatch
 ):
     other = tmp_path / "other"
@@ -147,28 +147,25 @@ def test_runs_answer_together_with_the_mean(
         images.join([second])
 
 
-def test_a_teacher_labels_the_images_that_it_is_sure_of(
+def test_a_teacher_labels_the_images_it_is_confident_about(
     image_run, image_data, image_fields, tmp_path
 ):
     stripes = image_data / "stripes"
     answers = Images.load(image_run).predict(sorted(stripes.iterdir()), top=1, views=2)
-    sure = sorted(answer["probability"] for answer in answers)[len(answers) // 2]
-    fields = {**image_fields, "epochs": 0, "mixing": "none", "sure": sure}
-    fields |= {"teacher": str(image_run), "unlabelled": str(stripes)}
+    median = sorted(answer["probability"] for answer in answers)[len(answers) // 2]
+    fields = {**image_fields, "epochs": 0, "mixing": "none", "min_confidence": median}
+    fields |= {"teacher_run": str(image_run), "unlabeled": str(stripes)}
     images = Images(**fields).fit(image_data, tmp_path / "run")
     file = tmp_path / "run" / "pseudo_labels.jsonl"
     rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    assert rows == [answer for answer in answers if answer["probability"] >= sure]
-    assert (
-        sum(images.evaluate(image_data)["pictures"].values()) == 6
-    )  # none of them pseudo-labelled
-    with pytest.raises(OptionError, match="belong together"):
-        Images(teacher=str(image_run))
+    assert rows == [answer for answer in answers if answer["probability"] >= median]
+    metrics = images.evaluate(image_data)
+    assert sum(metrics["images"].values()) == 6  # none of them pseudo-labeled
+    with pytest.raises(OptionError, match="must be used together"):
+        Images(teacher_run=str(image_run))
 
 
-def test_random_weights_and_growing_images_train_as_well(
-    image_data, image_fields, tmp_path, monkeypatch
-):
+def test_random_weights_and_progressive_resizing(image_data, image_fields, tmp_path, monkeypatch):
     fields = {**image_fields, "weights": "none", "progressive": True, "size": 64}
     fields |= {
         "epochs": 3,
@@ -190,7 +187,7 @@ def test_random_weights_and_growing_images_train_as_well(
 @pytest.mark.skipif(
     keras.config.backend() == "jax", reason="JAX compiles its eleven operations for a minute"
 )
-def test_rand_augment_trains(image_data, image_fields, tmp_path):
+def test_training_with_rand_augment(image_data, image_fields, tmp_path):
     fields = {**image_fields, "weights": "none", "rand_augment": 0.5, "epochs": 1}
     Images(**fields).fit(image_data, tmp_path / "run")
     (row,) = RunFolder(tmp_path / "run").metrics()
@@ -203,15 +200,17 @@ def test_the_exported_model_gives_the_probabilities_of_the_recipe(images, image_
 
     file = image_data / "square" / "2.png"
     model, metadata = images.exported()
-    found = model.predict_on_batch(fixed_views(read_image(file), size=32).astype("float32"))
-    np.testing.assert_allclose(found, images.probabilities([file]), atol=1e-5)
+    exported = model.predict_on_batch(fixed_views(read_image(file), size=32).astype("float32"))
+    np.testing.assert_allclose(exported, images.probabilities([file]), atol=1e-5)
     assert json.loads(metadata["classes"]) == images.classes
 
 
 @pytest.mark.skipif(
     keras.config.backend() == "jax", reason="it would be opened in a process on another backend"
 )
-def test_the_onnx_file_answers_as_the_run_does(image_run, images, image_data, tmp_path, capsys):
+def test_the_onnx_file_gives_the_answers_of_the_run(
+    image_run, images, image_data, tmp_path, capsys
+):
     import onnxruntime
 
     from hornbook.data.images.crops import fixed_views
@@ -224,13 +223,13 @@ def test_the_onnx_file_answers_as_the_run_does(image_run, images, image_data, tm
     classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
     files = sorted((image_data / "stripes").iterdir())[:3]
     pixels = [fixed_views(read_image(path), size=32)[0] for path in files]
-    (found,) = session.run(None, {"pictures": np.stack(pixels).astype("float32")})
+    (probabilities,) = session.run(None, {"pictures": np.stack(pixels).astype("float32")})
     labels = [answer["label"] for answer in images.predict(files)]
-    assert [classes[number] for number in found.argmax(axis=1)] == labels
-    np.testing.assert_allclose(found, images.probabilities(files), atol=1e-4)
+    assert [classes[number] for number in probabilities.argmax(axis=1)] == labels
+    np.testing.assert_allclose(probabilities, images.probabilities(files), atol=1e-4)
 
 
-def test_images_that_cannot_be_read_are_counted_before_training(
+def test_unreadable_images_are_reported_before_training(
     image_data, image_fields, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.delenv("HORNBOOK_QUIET", raising=False)
@@ -239,13 +238,13 @@ def test_images_that_cannot_be_read_are_counted_before_training(
     (data / "circle" / "broken.jpg").write_bytes(b"\xff\xd8\xff this is no image")
     fields = {**image_fields, "epochs": 0, "head_epochs": 1}
     Images(**fields).fit(data, tmp_path / "run")
-    told = capsys.readouterr().err
-    assert "Left out    1:" in told
-    assert "broken.jpg" in told
+    summary = capsys.readouterr().err
+    assert "Left out    1:" in summary
+    assert "broken.jpg" in summary
     assert "broken.jpg" in (tmp_path / "run" / "report.html").read_text("utf-8")
 
 
-def test_what_cannot_work_is_refused_before_anything_is_written(
+def test_invalid_options_are_refused_before_anything_is_written(
     image_data, image_fields, image_run, tmp_path, capsys
 ):
     with pytest.raises(OptionError, match="there is nothing to train"):

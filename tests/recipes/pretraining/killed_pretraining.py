@@ -1,9 +1,9 @@
-"""Pretrainings that are killed at chosen moments; `test_pretraining.py` runs it in a child process.
+"""Pretraining that is killed at given points; `test_recipe.py` runs it in a child process.
 
-    python killed_pretraining.py WORDS MOMENT...
+    python killed_pretraining.py WORDS POINT...
 
-WORDS is a JSON list: the command without `hornbook`.  Each moment has a process of its own, which
-goes on where the last one was killed: `step:3`, `prepared`, `stop:5` or `never`.
+WORDS is a JSON list: the command without `hornbook`.  Each point (`step:3`, `prepared`, `stop:5` or
+`never`) has a process of its own, which resumes where the last one was killed.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from hornbook.recipes.pretraining import Pretraining
 from hornbook.training.loop import Loop
 
 
-def arrange(moment: str) -> None:
-    """Sees to it that this process dies then."""
-    kind, _, detail = moment.partition(":")
+def kill_at(point: str) -> None:
+    """Makes this process die at the point."""
+    kind, _, detail = point.partition(":")
     if kind == "prepared":
         Pretraining.open_run = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
     elif kind in ("step", "stop"):
@@ -38,17 +38,17 @@ def arrange(moment: str) -> None:
         assert kind == "never", kind
 
 
-def main(words: str, *moments: str) -> None:
-    # once for all processes: they begin with what this one has imported; nothing has run in it
+def main(words: str, *points: str) -> None:
+    # once for all processes: they are forked from this one, which runs nothing
     import keras  # noqa: F401
 
-    for number, moment in enumerate(moments):
+    for number, point in enumerate(points):
         process = os.fork()
         if process == 0:
-            arrange(moment)
+            kill_at(point)
             os._exit(hornbook.cli.main(json.loads(words) + ["--resume"] * (number > 0)))
         status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-        print(f"{moment} {status}", flush=True)
+        print(f"{point} {status}", flush=True)
 
 
 main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""From raw text to a model folder, as a person runs it."""
+"""From raw text to a model folder, on the command line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SIZES = {
 
 @pytest.fixture(scope="module")
 def fields(tmp_path_factory, little_vocabulary):
-    """Of a pretraining that takes seconds."""
+    """The fields of a pretraining that takes seconds."""
     config = tmp_path_factory.mktemp("config") / "config.json"
     config.write_text(json.dumps(SIZES), "utf-8")
     return {
@@ -56,14 +56,14 @@ def words_of(fields, corpus, out, *more):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, fields, little_corpus):
-    """The folder of a finished run; nobody writes into it."""
+    """The folder of a finished run, which no test changes."""
     out = tmp_path_factory.mktemp("runs") / "mlm"
     assert main(words_of(fields, little_corpus, out, "--tensorboard")) == 0
     return out
 
 
 @pytest.mark.backend
-def test_the_result_is_a_model_folder_that_fills_gaps_and_is_converted(run, tmp_path, capsys):
+def test_the_result_is_a_model_folder_that_can_be_converted(run, tmp_path, capsys):
     assert verify_manifest(run / "model")
     model = hornbook.load(run / "model")
     assert model.config.heads == ("mlm",)
@@ -76,7 +76,7 @@ def test_the_result_is_a_model_folder_that_fills_gaps_and_is_converted(run, tmp_
     np.testing.assert_allclose(again.encode(["bao beo"]), model.encode(["bao beo"]), rtol=1e-5)
 
 
-def test_the_log_has_every_step_and_the_losses_fall(run):
+def test_the_log_has_every_step_and_the_loss_falls(run):
     with open(run / "log.csv", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     assert [int(line["step"]) for line in lines] == [1, 2, 3, 4, 5, 6]
@@ -89,17 +89,17 @@ def test_the_log_has_every_step_and_the_losses_fall(run):
     assert not (run / "checkpoints").exists()
 
 
-def test_the_card_and_the_report_say_how_it_was_made(run):
+def test_the_model_card_and_the_report_describe_the_training(run):
     card = (run / "model" / "README.md").read_text("utf-8")
     assert "hornbook pretrain" in card
-    assert "| licence of the text | not stated |" in card
+    assert "| license of the text | not stated |" in card
     assert "| steps | 6 |" in card
     report = (run / "report.html").read_text("utf-8")
     for words in ("Accuracy on held-out rows", "Tokens per second", "hornbook convert"):
         assert words in report
 
 
-def test_a_run_is_opened_asked_and_measured_on_other_text(run, little_corpus, capsys):
+def test_a_run_predicts_and_is_evaluated_on_other_text(run, little_corpus, capsys):
     opened = open_run(run)
     [answer] = opened.predict(["bao [MASK] bio."])
     assert answer["text"] == "bao [MASK] bio."
@@ -108,9 +108,7 @@ def test_a_run_is_opened_asked_and_measured_on_other_text(run, little_corpus, ca
     assert "perplexity" in capsys.readouterr().out
 
 
-def test_the_model_of_a_run_is_measured_as_any_other_and_the_run_is_told_from_it(
-    run, tmp_path, capsys
-):
+def test_the_model_of_a_run_is_evaluated_and_a_run_in_its_place_is_refused(run, tmp_path, capsys):
     (tmp_path / "text.txt").write_text("bao beo.\nbio bao.\n", "utf-8")
     text = str(tmp_path / "text.txt")
     assert main(["evaluate", str(run / "model"), text, "--dtype", "int8"]) == 0
@@ -126,15 +124,15 @@ def test_a_run_killed_twice_and_stopped_once_ends_with_the_same_bytes(
 ):
     out = tmp_path / "run"
     words = words_of(fields, little_corpus, out, "--tensorboard")
-    moments = ("prepared", "step:4", "stop:5", "never")
+    points = ("prepared", "step:4", "stop:5", "never")
     child = subprocess.run(
-        [sys.executable, SCRIPT, json.dumps(words), *moments],
+        [sys.executable, SCRIPT, json.dumps(words), *points],
         capture_output=True,
         text=True,
         env={
             **os.environ,
             "HORNBOOK_QUIET": "1",
-            # what one process has compiled the next ones need not
+            # a program compiled by one process is reused by the next
             "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
@@ -142,28 +140,29 @@ def test_a_run_killed_twice_and_stopped_once_ends_with_the_same_bytes(
     )
     assert child.returncode == 0, child.stderr
     lines = [line.split(" ") for line in child.stdout.splitlines()]
-    ends = {line[0]: int(line[1]) for line in lines if line[0] in moments}
+    statuses = {line[0]: int(line[1]) for line in lines if line[0] in points}
     expected = {"prepared": -signal.SIGKILL, "step:4": -signal.SIGKILL, "stop:5": 143, "never": 0}
-    assert ends == expected, child.stderr
+    assert statuses == expected, child.stderr
     for name in ("model/model.safetensors", "metrics.jsonl"):
         assert (out / name).read_bytes() == (run / name).read_bytes()
     assert child.stderr.count("Continue with:  hornbook pretrain") == 1
 
 
-def test_hours_become_steps_once_and_trying_them_leaves_no_trace(
+def test_training_hours_are_converted_to_steps_once(
     run, fields, little_corpus, tmp_path, monkeypatch
 ):
     from hornbook.recipes.pretraining import time_budget
 
-    out, tries = tmp_path / "run", []
-    timed = time_budget._seconds_per_step
+    out, measurements = tmp_path / "run", []
+    seconds_per_step = time_budget._seconds_per_step
 
-    def measured(*given):
-        tries.append(timed(*given))
-        return 0.55  # six of them, with what is left for measuring, are 0.001 hours
+    def measure(*arguments):
+        measurements.append(seconds_per_step(*arguments))
+        return 0.55  # six of them, with the time of the evaluations, are 0.001 hours
 
-    monkeypatch.setattr(time_budget, "_seconds_per_step", measured)
-    hours = {name: value for name, value in fields.items() if name != "steps"} | {"hours": 0.001}
+    monkeypatch.setattr(time_budget, "_seconds_per_step", measure)
+    budget = {name: value for name, value in fields.items() if name != "steps"}
+    budget["training_hours"] = 0.001
     with monkeypatch.context() as patch:
 
         def dies(*_):
@@ -171,10 +170,10 @@ def test_hours_become_steps_once_and_trying_them_leaves_no_trace(
 
         patch.setattr("hornbook.recipes.pretraining.log.TrainingLog.story", dies)
         with pytest.raises(RuntimeError, match="killed"):
-            main(words_of(hours, little_corpus, out))
-    assert main(words_of(hours, little_corpus, out, "--resume")) == 0
-    assert len(tries) == 1
-    assert tries[0] > 0
+            main(words_of(budget, little_corpus, out))
+    assert main(words_of(budget, little_corpus, out, "--resume")) == 0
+    assert len(measurements) == 1
+    assert measurements[0] > 0
     for name in ("model/model.safetensors", "metrics.jsonl"):
         assert (out / name).read_bytes() == (run / name).read_bytes()
 
@@ -190,21 +189,21 @@ def test_tensorboard_opens_the_log(run):
 
 
 @pytest.mark.parametrize(
-    "moment",
+    "function",
     ["pretraining.log.TrainingLog.story", "pretraining.report.write_report"],
     ids=["measurement", "report"],
 )
-def test_a_run_killed_when_no_step_is_left_goes_on(
-    run, fields, little_corpus, tmp_path, monkeypatch, moment
+def test_a_run_killed_after_its_last_step_is_resumed(
+    run, fields, little_corpus, tmp_path, monkeypatch, function
 ):
-    """After the last step before a measurement, or when only the report is missing."""
+    """Before the last evaluation, or when only the report is missing."""
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
 
         def dies(*_):
             raise RuntimeError("killed")
 
-        patch.setattr(f"hornbook.recipes.{moment}", dies)
+        patch.setattr(f"hornbook.recipes.{function}", dies)
         with pytest.raises(RuntimeError, match="killed"):
             main(words_of(fields, little_corpus, out))
     assert not (out / "report.html").exists()
@@ -215,9 +214,7 @@ def test_a_run_killed_when_no_step_is_left_goes_on(
 
 
 @pytest.mark.parametrize("objective", ["causal_lm", "prefix_lm", "span", "electra"])
-def test_each_objective_ends_with_a_model_that_does_what_it_learned(
-    fields, little_corpus, tmp_path, objective
-):
+def test_each_objective_gives_a_usable_model(fields, little_corpus, tmp_path, objective):
     changes = {"steps": 2, "measure_steps": 2, "objective": objective}
     if objective == "span":  # its own kind of vocabulary, which has no mask
         changes |= {"vocabulary": None, "vocabulary_size": 200}
@@ -231,7 +228,9 @@ def test_each_objective_ends_with_a_model_that_does_what_it_learned(
         assert isinstance(model.generate("bao beo", max_new_tokens=3), str)
 
 
-def test_one_goes_on_from_a_model_in_parts_and_half_precision(run, fields, little_corpus, tmp_path):
+def test_pretraining_continues_from_a_model_with_accumulation_and_half_precision(
+    run, fields, little_corpus, tmp_path
+):
     changes = {name: value for name, value in fields.items() if name != "model_config"}
     changes |= {"steps": 2, "measure_steps": 2, "accumulate": 2, "rematerialize": True}
     changes |= {"pretrained": str(run / "model"), "compute_dtype": "bfloat16", "dropout": 0.1}
@@ -252,10 +251,10 @@ def refused(match, corpus, out, **fields):
     assert not (out / "recipe.json").exists()
 
 
-def test_what_cannot_be_trained_is_refused_before_a_run_begins(fields, little_corpus, tmp_path):
+def test_invalid_options_are_refused_before_a_run_is_made(fields, little_corpus, tmp_path):
     out = tmp_path / "run"
     refused(
-        "--sentence-order goes with", little_corpus, out, objective="causal_lm", sentence_order=True
+        "--sentence-order needs", little_corpus, out, objective="causal_lm", sentence_order=True
     )
     refused("less than a row of 64 tokens", little_corpus, out, batch_tokens=32, length=64)
     refused("There is no folder nowhere", little_corpus, out, vocabulary="nowhere")
@@ -270,22 +269,20 @@ def test_what_cannot_be_trained_is_refused_before_a_run_begins(fields, little_co
     )
 
 
-def test_bad_text_is_one_line_with_status_2_and_the_next_try_uses_what_was_done(
-    fields, tmp_path, capsys
-):
+def test_text_that_cannot_be_read_is_an_error_with_status_2(fields, tmp_path, capsys):
     bad = tmp_path / "bad.txt"
     bad.write_bytes(b"good words\n\nbad \xff\n")
     assert main(words_of(fields, bad, tmp_path / "run")) == 2
-    said = capsys.readouterr().err
-    assert "bad.txt" in said
-    assert "Traceback" not in said
+    message = capsys.readouterr().err
+    assert "bad.txt" in message
+    assert "Traceback" not in message
     assert not (tmp_path / "run" / "recipe.json").exists()
     assert main(words_of(fields, tmp_path / "nowhere.txt", tmp_path / "other")) == 2
     assert "There is no" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
 
 
-def test_a_loss_that_is_no_number_stops_the_run(fields, little_corpus, tmp_path, capsys):
+def test_a_loss_that_is_not_finite_stops_the_run(fields, little_corpus, tmp_path, capsys):
     changes = {**fields, "learning_rate": 1e30, "steps": 6}
     assert main(words_of(changes, little_corpus, tmp_path / "run")) == 2
     assert "smaller" in capsys.readouterr().err

@@ -21,12 +21,12 @@ pytestmark = pytest.mark.backend
 
 WORDS = {"warm": ["sun", "fire", "tea"], "cold": ["ice", "snow", "frost"], "wet": ["rain", "sea"]}
 FIELDS = {"num_hidden_layers": 1, "vocabulary_size": 200, "max_length": 12, "batch_size": 16}
-# the network without n-grams
+# of a network without n-grams
 ALONE = {**FIELDS, "ngrams": "none", "epochs": 10, "learning_rate": 1e-2, "ema": 0.5}
 
 
 def texts(several: bool, count: int = 96):
-    """Which word stands among others says what a text is."""
+    """One word among others determines each label of a text."""
     random = np.random.default_rng(0)
     rows = []
     for number in range(count):
@@ -62,7 +62,7 @@ def run(tmp_path_factory, data):
 
 @pytest.fixture(scope="module")
 def little_run(tmp_path_factory, data):
-    """One epoch at a rate that learns nothing: what is left is the linear model."""
+    """One epoch with a learning rate of almost 0, so that only the linear model has learned."""
     out = tmp_path_factory.mktemp("runs") / "little"
     return TextClassification(**FIELDS, epochs=1, learning_rate=1e-9).fit(data, out), out
 
@@ -72,7 +72,7 @@ def classifier(run):
     return TextClassification.load(run)
 
 
-def test_it_learns_and_its_figures_are_those_of_its_best_epoch(classifier, run, data):
+def test_it_learns_and_keeps_its_best_epoch(classifier, run, data):
     metrics = classifier.evaluate(data)
     assert metrics["accuracy"] > 0.9
     best = max(RunFolder(run).metrics(), key=lambda row: row["macro_f1"])
@@ -83,7 +83,7 @@ def test_it_learns_and_its_figures_are_those_of_its_best_epoch(classifier, run, 
     assert (run / "report.html").read_text("utf-8").count("<svg") >= 3
 
 
-def test_saving_and_loading_changes_no_answer(classifier, data, tmp_path):
+def test_a_saved_model_gives_the_same_answers(classifier, data, tmp_path):
     classifier.save(tmp_path / "saved")
     loaded = open_run(tmp_path / "saved")
     samples = read_labelled_texts(data, "valid")
@@ -91,7 +91,7 @@ def test_saving_and_loading_changes_no_answer(classifier, data, tmp_path):
     assert loaded.classes == ["cold", "warm", "wet"]
 
 
-def test_answers_come_in_order_with_what_a_row_says_besides(classifier, data):
+def test_answers_come_in_order_with_the_other_fields_of_their_rows(classifier, data):
     answers = list(classifier.predict_files([data / "valid.jsonl"]))
     assert [answer["id"] for answer in answers] == list(range(64, 96))
     right = [answer["predicted"] == answer["label"] for answer in answers]
@@ -102,30 +102,32 @@ def test_answers_come_in_order_with_what_a_row_says_besides(classifier, data):
     assert classifier.predict([]) == []
 
 
-def test_a_file_that_it_was_not_trained_on_is_measured_whole(classifier, data, tmp_path):
+def test_evaluation_on_another_file_uses_all_of_it(classifier, data, tmp_path):
     shutil.copy(data / "valid.jsonl", tmp_path / "other.jsonl")
     assert classifier.evaluate(tmp_path / "other.jsonl") == classifier.evaluate(data)
 
 
-def test_a_run_that_does_not_say_what_is_needed_is_of_another_version(classifier, tmp_path):
+def test_a_run_without_a_learned_field_is_refused(classifier, tmp_path):
     classifier.save(tmp_path / "model")
     path = tmp_path / "model" / "recipe.json"
     saved = json.loads(path.read_text("utf-8"))
     del saved["learned"]["trained_on"]
     path.write_text(json.dumps(saved), "utf-8")
     write_manifest(tmp_path / "model")
-    with pytest.raises(HornbookError, match=r"trained_on: it was made with another version"):
+    with pytest.raises(
+        HornbookError, match=r"trained_on is missing: this run was made with another version"
+    ):
         TextClassification.load(tmp_path / "model")
 
 
 def test_a_short_training_does_not_average_its_random_start(little_run):
-    """Of four steps 0.99 of the start would be left."""
+    """After four steps the average would still be mostly the random start."""
     fitted, _ = little_run
     assert fitted.ema == 0.99
     assert not fitted.model.optimizer.use_ema
 
 
-def test_a_label_of_other_data_is_answered_with_the_nearest(classifier, tmp_path):
+def test_an_unknown_label_is_answered_with_the_nearest(classifier, tmp_path):
     write(tmp_path / "data", [{"text": "x", "label": "wett"}] * 70)
     with pytest.raises(DataError, match=r"valid\.jsonl:1: the label 'wett'. Did you mean 'wet'"):
         classifier.evaluate(tmp_path / "data")
@@ -165,7 +167,7 @@ def test_a_killed_run_ends_with_the_same_bytes(data, tmp_path, monkeypatch):
         assert killed.read_bytes() == whole.read_bytes(), name
 
 
-def test_several_labels_and_another_kind_of_attention(tmp_path):
+def test_several_labels_and_nystrom_attention(tmp_path):
     data = write(tmp_path / "data", texts(several=True))
     fields = {**FIELDS, "attention": "nystrom", "num_landmarks": 4, "learning_rate": 1e-2}
     fitted = TextClassification(**fields, epochs=10, ema=0.5).fit(data, tmp_path / "run")
@@ -179,18 +181,16 @@ def test_several_labels_and_another_kind_of_attention(tmp_path):
     assert loaded.thresholds == fitted.thresholds
 
 
-def test_a_pretrained_encoder_reads_longer_texts_than_it_has_positions_for(
-    data, tiny_transformer, tmp_path
-):
+def test_the_positions_of_a_pretrained_encoder_are_extended(data, tiny_transformer, tmp_path):
     words = learn_wordpiece([text.text for text in read_labelled_texts(data)], 100)
     encoder = tiny_transformer(vocab_size=len(words), max_position_embeddings=8, heads=())
     Pretrained(encoder, WordPieceTokenizer(words)).save(tmp_path / "pretrained")
     fields = {"pretrained": str(tmp_path / "pretrained"), "max_length": 12}
-    for positions, found in (("hierarchical", (0.4, False)), ("tiled", (None, True))):
+    for positions, expected in (("hierarchical", (0.4, False)), ("tiled", (None, True))):
         recipe = TextClassification(**fields, positions=positions, attention="window", window=2)
         recipe.start([])
         config = recipe.encoder.config
-        assert (config.hierarchical_positions, config.tiled_positions) == found
+        assert (config.hierarchical_positions, config.tiled_positions) == expected
         assert (config.max_length, config.attention, config.window) == (64, "window", 2)
         assert recipe.tokenizer.vocabulary_size == len(words)
         kernel = recipe.encoder.blocks[0].attention.query.kernel
@@ -199,7 +199,7 @@ def test_a_pretrained_encoder_reads_longer_texts_than_it_has_positions_for(
         )
 
 
-def test_attention_that_a_family_cannot_have_is_refused_with_what_it_can(
+def test_attention_unsupported_by_a_family_is_refused_with_the_supported_ones(
     tiny_transformer, tmp_path
 ):
     encoder = tiny_transformer(family="nezha", position_kind="relative", heads=())
@@ -211,32 +211,32 @@ def test_attention_that_a_family_cannot_have_is_refused_with_what_it_can(
         recipe.start([])
 
 
-def test_from_scratch_it_begins_with_the_linear_model(little_run, data):
+def test_training_from_random_weights_starts_with_the_linear_model(little_run, data):
     fitted, out = little_run
     first, second = RunFolder(out).metrics()
     assert (first["epoch"], first["loss"]) == (0, None)
     assert first["accuracy"] == second["accuracy"] > 0.9
     valid = read_labelled_texts(data, "valid")
-    alone = fitted.linear.logits([text.text for text in valid], 3).argmax(axis=1)
-    assert [fitted.classes[number] for number in alone] == [
+    linear = fitted.linear.logits([text.text for text in valid], 3).argmax(axis=1)
+    assert [fitted.classes[number] for number in linear] == [
         answer["predicted"] for answer in fitted.predict(valid)
     ]
 
 
-def test_the_report_and_the_last_line_say_what_the_linear_model_reaches(little_run, data):
+def test_the_report_and_the_last_line_compare_with_the_linear_model(little_run, data):
     fitted, out = little_run
     line = fitted.comparison(fitted.evaluate(data))
     assert line.startswith("TF-IDF and logistic regression alone: accuracy 1.000, F1 1.000; ")
     assert line in (out / "report.html").read_text("utf-8")
 
 
-def test_without_ngrams_the_network_answers_alone(run, classifier):
+def test_without_ngrams_there_is_no_linear_model(run, classifier):
     assert min(row["epoch"] for row in RunFolder(run).metrics()) == 1
     assert not (run / "model" / "ngrams.safetensors").exists()
     assert classifier.linear is None
 
 
-def test_a_run_of_before_there_were_ngrams_opens_without_them(classifier, tmp_path):
+def test_a_run_older_than_ngrams_opens_without_them(classifier, tmp_path):
     classifier.save(tmp_path / "model")
     path = tmp_path / "model" / "recipe.json"
     saved = json.loads(path.read_text("utf-8"))

@@ -47,7 +47,7 @@ def one_criterion(tmp_path_factory):
 
 
 def test_it_learns(tmp_path, tiny_fields):
-    """Which of the same few words stand on the other side is what has to be found out."""
+    """Half of the pairs are the same words in another order, half differ in one word."""
     random = np.random.default_rng(0)
     words = ["red", "blue", "green", "cold", "warm", "small", "large", "early", "late", "quiet"]
     rows = []
@@ -68,17 +68,15 @@ def test_it_learns(tmp_path, tiny_fields):
     assert metrics["roc_auc"]["data"] > 0.9
 
 
-def test_the_figures_of_a_loaded_run_are_those_of_its_best_epoch(
-    matching, matching_data, matching_run
-):
+def test_a_loaded_run_has_the_metrics_of_its_best_epoch(matching, matching_data, matching_run):
     rows = RunFolder(matching_run).metrics()
     best = max(rows, key=lambda row: row["mean_f1"])
-    found = matching.evaluate(matching_data)
-    assert found["mean_f1"] == best["mean_f1"]
-    assert found["f1"] == best["f1"]
+    metrics = matching.evaluate(matching_data)
+    assert metrics["mean_f1"] == best["mean_f1"]
+    assert metrics["f1"] == best["f1"]
 
 
-def test_saving_and_loading_changes_no_answer(matching, pairs, tmp_path):
+def test_a_saved_model_gives_the_same_answers(matching, pairs, tmp_path):
     matching.save(tmp_path / "saved")
     loaded = TextMatching.load(tmp_path / "saved")
     assert loaded.fields() == matching.fields()
@@ -86,7 +84,7 @@ def test_saving_and_loading_changes_no_answer(matching, pairs, tmp_path):
     assert open_run(tmp_path / "saved").criteria == matching.criteria
 
 
-def test_answers_come_in_order_and_do_not_depend_on_their_neighbours(matching, pairs):
+def test_answers_come_in_order_and_do_not_depend_on_the_batch(matching, pairs):
     together = matching.predict(pairs)
     assert [(row["source"], row["target"]) for row in together] == [
         (pair.source, pair.target) for pair in pairs
@@ -94,12 +92,12 @@ def test_answers_come_in_order_and_do_not_depend_on_their_neighbours(matching, p
     for number in (0, 25, len(pairs) - 1):
         [alone] = matching.predict([pairs[number]])
         assert alone["probability"] == pytest.approx(together[number]["probability"], abs=2e-6)
-    backwards = matching.predict(pairs[::-1])[::-1]
-    for one, other in zip(together, backwards, strict=True):
+    reversed_order = matching.predict(pairs[::-1])[::-1]
+    for one, other in zip(together, reversed_order, strict=True):
         assert one["probability"] == pytest.approx(other["probability"], abs=2e-6)
 
 
-def test_the_answer_is_yes_from_the_criterions_threshold_on(matching, pairs):
+def test_a_probability_from_the_threshold_of_the_criterion_is_a_match(matching, pairs):
     for row in matching.predict(pairs):
         threshold = matching.thresholds[row["criterion"]]
         assert row["label"] == int(row["probability"] >= threshold) or row[
@@ -108,33 +106,33 @@ def test_the_answer_is_yes_from_the_criterions_threshold_on(matching, pairs):
 
 
 def test_the_criterion_changes_the_answer(matching):
-    found = {
+    probabilities = {
         matching.predict([("天气很好", "今天天气不错")], criterion=name)[0]["probability"]
         for name in matching.criteria
     }
-    assert len(found) > 1
+    assert len(probabilities) > 1
 
 
-def test_answers_to_an_endless_stream_come_as_they_are_asked_for(matching, monkeypatch):
+def test_an_endless_stream_is_answered_lazily(matching, monkeypatch):
     monkeypatch.setattr(TextMatching, "chunk", 8)
-    asked = []
+    drawn = []
 
     def endless():
         for number in itertools.count():
-            asked.append(number)
+            drawn.append(number)
             yield f"text {number}", "text"
 
     stream = matching.predict_stream(endless(), criterion=matching.criteria[0])
-    found = list(itertools.islice(stream, 11))
-    assert [row["source"] for row in found] == [f"text {number}" for number in range(11)]
-    assert len(asked) == 16
+    answers = list(itertools.islice(stream, 11))
+    assert [row["source"] for row in answers] == [f"text {number}" for number in range(11)]
+    assert len(drawn) == 16
 
 
 def test_no_pairs_have_no_answers(matching):
     assert matching.predict([]) == []
 
 
-def test_what_a_row_says_besides_is_in_its_answer(matching):
+def test_other_fields_of_a_row_are_in_its_answer(matching):
     pair = Pair("a b", "b c", None, matching.criteria[0], "here:1", {"id": 17})
     assert matching.predict([pair])[0]["id"] == 17
 
@@ -145,11 +143,11 @@ def test_an_unknown_criterion_is_answered_with_the_nearest(matching):
         matching.predict([("a", "b")], criterion=name + "x")
 
 
-def test_of_several_criteria_one_has_to_be_named(matching):
-    with pytest.raises(DataError, match="pair 1: no criterion") as found:
+def test_a_criterion_is_required_when_there_are_several(matching):
+    with pytest.raises(DataError, match="pair 1: no criterion") as error:
         matching.predict([("a", "b")])
-    assert all(name in str(found.value) for name in matching.criteria)
-    assert "--criterion" in str(found.value)
+    assert all(name in str(error.value) for name in matching.criteria)
+    assert "--criterion" in str(error.value)
 
 
 def test_resuming_with_other_fields_or_data_is_refused(
@@ -171,7 +169,7 @@ def test_resuming_with_other_fields_or_data_is_refused(
     assert [file.name for file in run.iterdir()] == ["recipe.json"]
 
 
-def test_a_single_criterion_need_not_be_named_and_needs_no_condition(
+def test_a_single_criterion_is_the_default_and_needs_no_condition(
     one_criterion, tiny_fields, tmp_path
 ):
     fields = {**tiny_fields, "epochs": 1, "conditional": False, "compute_dtype": "bfloat16"}
@@ -187,7 +185,7 @@ def test_a_single_criterion_need_not_be_named_and_needs_no_condition(
     assert all(0 <= row["probability"] <= 1 for row in answers)
 
 
-def test_a_pretrained_encoder_is_where_training_begins(
+def test_training_starts_from_a_pretrained_encoder(
     one_criterion, tiny_fields, tiny_transformer, tmp_path
 ):
     pairs = read_pairs(one_criterion).pairs
@@ -200,7 +198,7 @@ def test_a_pretrained_encoder_is_where_training_begins(
         **tiny_fields,
         "pretrained": str(tmp_path / "pretrained"),
         "epochs": 1,
-        "learning_rate": 1e-9,  # nothing to speak of is learned
+        "learning_rate": 1e-9,  # the weights hardly change
         "layer_decay": 0.5,
     }
     fitted = TextMatching(**fields).fit(one_criterion, tmp_path / "run")
@@ -211,20 +209,20 @@ def test_a_pretrained_encoder_is_where_training_begins(
     np.testing.assert_allclose(kernel.numpy(), expected.numpy(), atol=1e-6)
 
 
-def test_what_a_run_begins_with_is_found_before_its_folder_is_made(one_criterion, tmp_path):
+def test_a_missing_pretrained_model_is_refused_before_the_run_is_made(one_criterion, tmp_path):
     with pytest.raises(HornbookError, match="nowhere"):
         TextMatching(pretrained=str(tmp_path / "nowhere")).fit(one_criterion, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_segments_say_which_tokens_the_other_text_has():
+def test_segments_mark_the_tokens_of_the_other_text():
     tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c"])
     encoding = tokenizer.encode_batch([("a b", "b c c")], 32)[0]
     #        [CLS] a  b [SEP] b  c  c [SEP]
     assert marked_segments(encoding) == [0, 0, 2, 0, 3, 1, 1, 1]
 
 
-def test_a_notebook_shows_the_options_that_were_chosen():
+def test_a_notebook_shows_the_options_that_are_not_defaults():
     table = TextMatching(epochs=7)._repr_html_()
     assert "<p>TextMatching</p>" in table
     assert "<td>epochs</td><td>7</td>" in table

@@ -44,7 +44,7 @@ class Run:
 
 @pytest.fixture
 def recipe():
-    """As much of a fitted `TextMatching` as a report asks for."""
+    """A `TextMatching` with all that a report needs."""
     recipe = TextMatching(epochs=2)
     recipe.thresholds = THRESHOLDS
     recipe.references = {"From random weights": 0.512}
@@ -53,7 +53,7 @@ def recipe():
     return recipe
 
 
-def test_figures_are_by_criterion_and_their_mean_is_over_the_groups():
+def test_metrics_are_per_criterion_and_their_mean_is_over_the_groups():
     metrics = matching_metrics(PAIRS, PROBABILITIES, THRESHOLDS)
     assert metrics["f1"] == {"短A": 0.5, "长B": 1.0}
     assert metrics["accuracy"] == {"短A": pytest.approx(1 / 3), "长B": 1.0}
@@ -63,7 +63,7 @@ def test_figures_are_by_criterion_and_their_mean_is_over_the_groups():
     assert metrics["mean_f1"] == 0.75
 
 
-def test_the_table_has_a_row_a_criterion_a_group_and_their_mean():
+def test_the_table_has_a_row_per_criterion_and_group_and_for_their_mean():
     columns, rows = metrics_table(matching_metrics(PAIRS, PROBABILITIES, THRESHOLDS))
     assert [row[0] for row in rows] == [
         "短A", "长B", "mean of group A", "mean of group B", "mean of the groups"
@@ -72,24 +72,24 @@ def test_the_table_has_a_row_a_criterion_a_group_and_their_mean():
     assert rows[-1][columns.index("F1")] == 0.75
 
 
-def test_a_line_says_what_linear_models_reach():
-    found, linear = (
+def test_the_comparison_with_linear_models_is_one_line():
+    network, linear = (
         matching_metrics(PAIRS, probabilities, THRESHOLDS)
         for probabilities in (PROBABILITIES, np.array([1.0, 0, 1, 0, 0, 1]))
     )
-    assert compared(found, linear) == (
+    assert compared(network, linear) == (
         "TF-IDF and logistic regression alone: mean F1 0.500; this model: mean F1 0.750 "
         "(短A 1.000 / 0.500, 长B 0.000 / 1.000)"
     )
 
 
 def test_a_threshold_is_chosen_for_each_criterion():
-    found = best_thresholds(PAIRS, PROBABILITIES)
-    assert found["短A"] <= 0.3  # saying yes to all three is best here: F1 is 0.8
-    assert 0.2 < found["长B"] <= 0.6
+    thresholds = best_thresholds(PAIRS, PROBABILITIES)
+    assert thresholds["短A"] <= 0.3  # answering yes to all three is best here: F1 is 0.8
+    assert 0.2 < thresholds["长B"] <= 0.6
 
 
-def test_the_page_shows_figures_mistakes_settings_and_how_to_use_it(recipe):
+def test_the_page_shows_metrics_mistakes_options_and_usage(recipe):
     rows = [
         {"epoch": 1, "loss": 0.7, "mean_f1": 0.8, "f1": {"短A": 0.6, "长B": 1.0}},
         {"epoch": 2, "loss": 0.5, "mean_f1": 0.75, "f1": {"短A": 0.5, "长B": 1.0}},
@@ -113,7 +113,8 @@ def test_the_page_shows_figures_mistakes_settings_and_how_to_use_it(recipe):
     assert "短A: 2 wrong" in run.html
     assert "长B: 0 wrong" in run.html
     mistakes = run.html.partition("Worst mistakes")[2]
-    assert mistakes.index("source 1") < mistakes.index("source 2")  # 0.3 over it, 0.2 under it
+    # off the threshold by 0.3 and by 0.2
+    assert mistakes.index("source 1") < mistakes.index("source 2")
     assert "source 0" not in mistakes
     assert "&lt;b&gt;target&lt;/b&gt; 1" in mistakes
     assert "<b>target" not in run.html

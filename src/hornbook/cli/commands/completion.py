@@ -29,6 +29,8 @@ def words_of(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> lis
     words = CommandWords(path)
     inner: list[CommandWords] = []
     for action in parser._actions:
+        if action.help == argparse.SUPPRESS:  # an old name
+            continue
         if isinstance(action, argparse._SubParsersAction):
             helps = {choice.dest: choice.help or "" for choice in action._choices_actions}
             for name, command in action.choices.items():

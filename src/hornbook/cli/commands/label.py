@@ -64,7 +64,9 @@ def _label(options: argparse.Namespace) -> None:
         )
     recipe = open_run(options.run_folder)
     if recipe.name != "captcha":
-        raise OptionError(f"{options.run_folder} is a {recipe.name} run, not a captcha run.")
+        raise OptionError(
+            f"{options.run_folder} is a run of the recipe {recipe.name}, not of captcha."
+        )
     images = find_images(options.folder)
     renamed = mend(options.folder)
     paths = [path for path in images if path not in renamed and is_inside(path, options.folder)]

@@ -1,4 +1,4 @@
-"""Reads captchas: an image in, its characters out."""
+"""Reads captchas: from an image to its text."""
 
 from hornbook.recipes.captcha.recipe import CaptchaReading
 

@@ -1,4 +1,4 @@
-"""Which labelled images a captcha reader learns from, and which ones it is measured on."""
+"""Selects the labeled images that a captcha reader is trained and evaluated on."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from hornbook.data.images.decoding import Readable, readable
 from hornbook.errors import DataError
 from hornbook.progress import note
 
-_SET_ASIDE = "those set aside in the training"
+_HELD_OUT = "those held out in training"
 
 
 @dataclass(frozen=True)
 class CaptchaData:
-    """What a captcha reader learns from.
+    """The training and validation data of a captcha reader.
 
     Attributes:
         train, valid: The readable images of both splits.
-        sizes: Of those to learn from.
-        held_out: Fingerprint of all images that are set aside.
-        lines: Where the labels come from, and what is not used.
+        sizes: Sizes of the training images.
+        held_out: Fingerprint of the validation images.
+        lines: The sources of the labels, and the files that are not used.
     """
 
     train: list[Captcha]
@@ -40,58 +40,57 @@ class CaptchaData:
     lines: list[str]
 
 
-def images_to_learn_from(data: str | Path, seed: int) -> CaptchaData:
-    """Reads the labels of both splits, and looks which images can be used.
+def training_images(data: str | Path, seed: int) -> CaptchaData:
+    """Reads the labels of both splits, and checks which images are readable.
 
     Raises:
-        DataError: no images to learn from, or what is wrong with the labels.
+        DataError: there are no training images, or the labels are invalid.
     """
     folder = read_captcha_folder(data)
     if "train" not in folder.splits:
         raise DataError(
-            f"{data} has no images to learn from, only {folder.names()}.\n"
-            "Add a folder train, or measure a trained run on it with hornbook evaluate."
+            f"{data} has no training images, only {folder.names()}.\n"
+            "Add a folder train, or evaluate a trained run on it with hornbook evaluate."
         )
     splits = train_and_valid(folder, seed=seed)
-    found = _readable([captcha for split in splits for captcha in split], data)
-    train, valid = ([one for one in split if one.path in found.sizes] for split in splits)
+    images = _readable([captcha for split in splits for captcha in split], data)
+    train, valid = ([one for one in split if one.path in images.sizes] for split in splits)
     if not train or not valid:
-        raise DataError(f"{data}: too few of the images can be read to learn from them.")
+        raise DataError(f"{data} has too few readable images for training.")
     lines = folder.lines()
-    if "valid" in folder.splits and (both := leaked(train, valid)):
+    if "valid" in folder.splits and (paths := leaked(train, valid)):
         lines.append(
-            f"Leaked      {len(both):,} validation images are learned from too, so the figures "
-            f"flatter: {', '.join(path.name for path in both[:3])}"
+            f"Leaked      {len(paths):,} validation images are training images too, so the scores "
+            f"are too high: {', '.join(path.name for path in paths[:3])}"
         )
-    sizes = [found.sizes[captcha.path] for captcha in train]
+    sizes = [images.sizes[captcha.path] for captcha in train]
     return CaptchaData(train, valid, sizes, fingerprint(splits[1]), lines)
 
 
 def images_to_evaluate(
     data: str | Path, seed: int, held_out: str, split: str | None = None
 ) -> list[Captcha]:
-    """The labelled images to measure on; what they are is said.
+    """Returns the labeled images to evaluate on, and prints which ones they are.
 
     Args:
         data: See `hornbook.data.captchas.sources`.
-        seed: Of the split.
-        held_out: Fingerprint of the images that were set aside when it was trained.
-        split: `"train"`, `"valid"`, `"test"`; None: those to validate with, which are those that
-            were set aside when the folder is that of the training; else those of the test split,
-            else all.
+        seed: Seed of the split.
+        held_out: Fingerprint of the validation images in training.
+        split: `"train"`, `"valid"` or `"test"`.  Defaults to the validation images (those held out
+            in training if `data` is the training folder), else the test split, else all images.
     """
     folder = read_captcha_folder(data)
-    captchas, named = _chosen(folder, seed, held_out, split)
-    told = [] if named == _SET_ASIDE else folder.lines()  # the training has said them
-    note("\n".join([*told, f"Measured    on {len(captchas):,} images: {named}"]))
-    found = _readable(captchas, data)
-    return [captcha for captcha in captchas if captcha.path in found.sizes]
+    captchas, description = _selected(folder, seed, held_out, split)
+    lines = [] if description == _HELD_OUT else folder.lines()  # `fit` has printed them
+    note("\n".join([*lines, f"Evaluated   on {len(captchas):,} images: {description}"]))
+    images = _readable(captchas, data)
+    return [captcha for captcha in captchas if captcha.path in images.sizes]
 
 
-def _chosen(
+def _selected(
     folder: CaptchaFolder, seed: int, held_out: str, split: str | None
 ) -> tuple[list[Captcha], str]:
-    """The images, and which they are."""
+    """Returns the images, and a description of which they are."""
     if split is None and "valid" in folder.splits:
         split = "valid"
     if split in folder.splits and (split != "train" or "valid" in folder.splits):
@@ -99,38 +98,38 @@ def _chosen(
     if split == "test" or "train" not in folder.splits:
         if split is None:
             return folder.captchas("test"), "the test split"
-        raise DataError(f"{folder.path} holds no {split} images, only {folder.names()}.")
-    everything = folder.captchas("train")
-    sides = split_off(everything, seed=seed)  # perhaps the folder of the training
+        raise DataError(f"{folder.path} has no {split} images, only {folder.names()}.")
+    captchas = folder.captchas("train")
+    sides = split_off(captchas, seed=seed)  # perhaps this is the training folder
     if fingerprint(sides[1]) == held_out:
         if split == "train":
-            return sides[0], "those it learned from"
-        return sides[1], _SET_ASIDE
+            return sides[0], "the training images"
+        return sides[1], _HELD_OUT
     if split == "valid":
         raise DataError(
-            f"{folder.path} holds no valid images, and it is not the folder of the training, of "
-            "which some were set aside."
+            f"{folder.path} has no valid images, and it is not the folder the model was trained "
+            "on, of which some were held out."
         )
     if split is None and "test" in folder.splits:
         return folder.captchas("test"), "the test split"
-    return everything, "all"
+    return captchas, "all"
 
 
 def _readable(captchas: Sequence[Captcha], data: str | Path) -> Readable:
-    found = readable(captcha.path for captcha in captchas)
-    if found.problems:
-        note(found.summary())
-    found.raise_if_none(str(data))
-    return found
+    images = readable(captcha.path for captcha in captchas)
+    if images.problems:
+        note(images.summary())
+    images.raise_if_none(str(data))
+    return images
 
 
 def summary(data: CaptchaData, alphabet: Alphabet, size: tuple[int, int]) -> str:
-    """What was found out about the data, for the person to check.
+    """Describes the data, for the user to check.
 
     Args:
         data: The images.
-        alphabet: Of all labels.
-        size: `(width, height)` that images are read in.
+        alphabet: Alphabet of all labels.
+        size: `(width, height)` that images are resized to.
     """
     train = data.train
     kinds = sorted(set(data.sizes))
@@ -138,16 +137,16 @@ def summary(data: CaptchaData, alphabet: Alphabet, size: tuple[int, int]) -> str
     if len(kinds) == 1:
         pixels = "{} x {}".format(*kinds[0])
     sets = sorted({captcha.set_name for captcha in train} - {""})
-    seen = set("".join(alphabet.text(captcha.label) for captcha in train))
-    unseen = "".join(sorted(set(alphabet.characters) - seen))
+    characters = set("".join(alphabet.text(captcha.label) for captcha in train))
+    unseen = "".join(sorted(set(alphabet.characters) - characters))
     lines = [
         f"Images      {len(train):,} for training, {len(data.valid):,} for validation",
         *data.lines,
         f"Characters  {len(alphabet.characters)}: {alphabet.characters}",
         f"Case        {alphabet.case}",
         f"Length      {alphabet.length}",
-        f"Size        {pixels}, read as {size[0]} x {size[1]}",
+        f"Size        {pixels}, resized to {size[0]} x {size[1]}",
         *([f"Sets        {', '.join(sets)}"] if sets else []),
-        *([f"Never seen  {unseen}: no image to learn from has it"] if unseen else []),
+        *([f"Never seen  {unseen}: not in any training image"] if unseen else []),
     ]
     return "\n".join(lines)

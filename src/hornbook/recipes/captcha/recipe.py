@@ -1,9 +1,9 @@
-"""Reads captchas, end to end: an image in, its characters out, learned from labelled images.
+"""Reads captchas end to end, trained on labeled images.
 
-The original (https://kexue.fm/archives/4503) put four softmaxes on a pretrained Xception and
-learned from a hundred thousand images.  Here a small network of four convolutions is enough
-for a processor and a few hundred images: they are changed a little each time they are seen,
-and two heads on one trunk, a softmax for each character and CTC, must agree on a string.
+The original (https://kexue.fm/archives/4503) put four softmaxes on a pretrained Xception and was
+trained on a hundred thousand images.  Here a small network of four convolutions is enough for a CPU
+and a few hundred images: training images are randomly distorted, and two heads on one trunk, a
+softmax per character and CTC, score the strings together.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from hornbook.data.seeding import random_of
 from hornbook.errors import OptionError
 from hornbook.recipes.captcha.labelled_data import (
     images_to_evaluate,
-    images_to_learn_from,
     summary,
+    training_images,
 )
 from hornbook.recipes.captcha.readings import Readings, fit_temperature, read
 from hornbook.recipes.captcha.report import captcha_metrics, metrics_table, write_report
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 
     from hornbook.training.images.outputs import Outputs
 
-SHOWN = 60_000  # images that a training reads over all epochs, unless epochs are given
-EPOCHS = (3, 300)  # minimum and maximum epochs then
+SHOWN = 60_000  # training images over all epochs, if `epochs` is None
+EPOCHS = (3, 300)  # minimum and maximum number of epochs then
 
 
 @dataclass(kw_only=True)
@@ -62,21 +62,21 @@ class CaptchaReading(Recipe):
     """
 
     name: ClassVar[str] = "captcha"
-    purpose: ClassVar[str] = "read captchas of your own site, learned from labelled images"
+    purpose: ClassVar[str] = "read the captchas of your own site, after training on labeled images"
     answers_have_errors: ClassVar[bool] = True
 
     length: str = option("auto", "characters per image: a number, or auto")
     characters: str = option(
         "auto", "characters that occur: auto, a list such as 0123abc, or digits+lower+upper"
     )
-    case: str = option("auto", "ignored: labels are lower-cased", ("auto", "ignored"))
+    case: str = option("auto", "treatment of case; ignored: lowercase labels", ("auto", "ignored"))
     size: str = option("auto", "WIDTHxHEIGHT that images are resized to, such as 160x64; or auto")
     backbone: str = option("compact", "compact, or a keras.applications name such as Xception")
     weights: str | None = option(
-        None, "weights of such a backbone: imagenet (the default), none, or a file"
+        None, "weights of a keras.applications backbone: imagenet (the default), none, or a file"
     )
     epochs: int | None = option(
-        None, f"number of epochs; defaults to {SHOWN:,} images in all", at_least=1
+        None, f"number of epochs; defaults to {SHOWN:,} training images in total", at_least=1
     )
     batch_size: int = option(32, "images per step", at_least=1)
     learning_rate: float | None = option(
@@ -90,7 +90,9 @@ class CaptchaReading(Recipe):
     patience: int = patience_option()
     seed: int = seed_option("weights, data order and distortion")
 
-    alphabet: Alphabet = learned(lambda: Alphabet("", 0, 0, False), lambda kept: Alphabet(**kept))
+    alphabet: Alphabet = learned(
+        lambda: Alphabet("", 0, 0, False), lambda fields: Alphabet(**fields)
+    )
     image_size: tuple[int, int] = learned(lambda: (0, 0), tuple)
     temperature: float = learned(lambda: 1.0)
     held_out: str = learned(str, shown=False)  # fingerprint of the validation images
@@ -104,8 +106,8 @@ class CaptchaReading(Recipe):
             raise OptionError(f"length is {self.length!r}, expected auto or a number up to 64.")
         if self.backbone == "compact" and self.weights not in (None, "none"):
             raise OptionError(
-                f"weights is {self.weights!r}, but the compact network starts untrained.\n"
-                "Leave it out, or name a backbone of keras.applications."
+                f"weights is {self.weights!r}, but the compact network has no pretrained weights.\n"
+                "Omit it, or choose a backbone of keras.applications."
             )
         check_size(self.size)
 
@@ -119,10 +121,10 @@ class CaptchaReading(Recipe):
         return {"weights"} if self.backbone == "compact" else set()
 
     def _fit(self, data: str | Path, out: str | Path, *, resume: bool) -> None:
-        """Trains on labelled images: see `hornbook.data.captchas`, and `Recipe.fit`."""
+        """Trains on labeled images: see `hornbook.data.captchas`, and `Recipe.fit`."""
         from hornbook.progress import note
 
-        captchas = images_to_learn_from(data, self.seed)
+        captchas = training_images(data, self.seed)
         train, valid = captchas.train, captchas.valid
         self.alphabet = find_alphabet(
             [*train, *valid], length=self.length, characters=self.characters, case=self.case
@@ -132,8 +134,8 @@ class CaptchaReading(Recipe):
         self.held_out = captchas.held_out
         backend.set_random_seed(self.seed)
         self.model = self.build(self.weights)
-        known = {"train": fingerprint(train), "valid": fingerprint(valid)}
-        run = self.open_run(out, known, resume=resume)
+        fingerprints = {"train": fingerprint(train), "valid": fingerprint(valid)}
+        run = self.open_run(out, fingerprints, resume=resume)
 
         epochs = self.epochs or min(max(round(SHOWN / len(train)), EPOCHS[0]), EPOCHS[1])
         pixels = Pixels([captcha.path for captcha in train], self._prepared)
@@ -151,19 +153,19 @@ class CaptchaReading(Recipe):
             evaluate=lambda: self._validate(valid, held_out),
             monitor="probability",
             unit="images",
-            workers=None,  # changing an image takes about a fifth of what learning from it does
+            workers=None,  # distorting an image takes about a fifth of the time of training on it
         )
         logits = np.concatenate([outputs["logits"] for _, outputs in self._outputs(held_out)])
         self.temperature = fit_temperature(logits, self.alphabet.longest, self._numbers(valid))
         self.save(run.model)
         readings = read(logits, self.alphabet.longest, self.temperature)
-        learned = train, self._readings([captcha.path for captcha in train])
-        if doubts := write_report(run, self, rows, valid, readings, learned):
-            note(doubts)
+        training = train, self._readings([captcha.path for captcha in train])
+        if message := write_report(run, self, rows, valid, readings, training):
+            note(message)
         run.snapshots.clear()
 
     def build(self, weights: str | None = "none") -> keras.Model:
-        """The network; `weights` are those a backbone of `keras.applications` starts from."""
+        """Builds the network, with `weights` for a backbone of `keras.applications`."""
         from hornbook.models.vision.captcha_reader import captcha_reader
 
         return captcha_reader(
@@ -184,11 +186,11 @@ class CaptchaReading(Recipe):
         self.model.compile(optimizer, ReadingLoss(self.alphabet.longest, label_smoothing=0.05))
 
     def _prepared(self, image: Any) -> np.ndarray:
-        """What the network reads of an image; the same for training and prediction."""
+        """Returns the network's input for an image, the same for training and prediction."""
         return resized(image, self.image_size)
 
     def _numbers(self, captchas: Sequence[Captcha]) -> np.ndarray:
-        """The labels as numbers from 1, zeros behind: `(captchas, longest)`."""
+        """Returns the labels as character indices from 1, padded with 0: `(captchas, longest)`."""
         numbers = np.zeros((len(captchas), self.alphabet.longest), np.int32)
         for row, captcha in zip(numbers, captchas, strict=True):
             text = self.alphabet.text(captcha.label)
@@ -198,12 +200,12 @@ class CaptchaReading(Recipe):
     def _batches(
         self, captchas: Sequence[Captcha], pixels: Pixels, labels: np.ndarray, epoch: int
     ) -> list[Any]:
-        """The batches of an epoch: a pure function of the seed and the epoch."""
+        """Returns the batches of an epoch: a pure function of the seed and the epoch."""
         from hornbook.training.loop import Batch
 
         def batch(numbers: np.ndarray) -> Batch:
             def arrays() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-                # one shape for all: what fills up the last batch weighs nothing
+                # one shape for all batches: rows that fill up the last one have weight 0
                 rows = np.resize(numbers, self.batch_size)
                 images = [
                     distorted(pixels[row], random_of(self.seed, epoch, row), self.distortion)
@@ -221,7 +223,7 @@ class CaptchaReading(Recipe):
         return [batch(numbers) for numbers in order]
 
     def _outputs(self, sources: Iterable[Source]) -> Outputs:
-        """Problems and logits of the images, some hundred at a time: see `image_outputs`."""
+        """Yields problems and logits of the images, batch by batch: see `image_outputs`."""
         from hornbook.training.images.outputs import image_outputs
 
         width, height = self.image_size
@@ -230,11 +232,11 @@ class CaptchaReading(Recipe):
             sources,
             lambda image, random: self._prepared(image)[None],
             shape=(1, height, width, 3),
-            rows=4 * self.batch_size,  # nothing is kept for gradients
+            rows=4 * self.batch_size,  # no memory is needed for gradients
         )
 
     def _validate(self, captchas: Sequence[Captcha], sources: Sequence[Path]) -> dict[str, Any]:
-        """The metrics of an epoch, and the loss of the training on these images."""
+        """Returns the metrics of an epoch, and the training loss on these images."""
         import keras
 
         logits = np.concatenate([outputs["logits"] for _, outputs in self._outputs(sources)])
@@ -250,16 +252,16 @@ class CaptchaReading(Recipe):
         return read(logits, self.alphabet.longest, self.temperature)
 
     def evaluate(self, data: str | Path, *, split: str | None = None) -> dict[str, Any]:
-        """Measures on the folder `valid` of `data`; on the images set aside, if these are the
-        images of the training; else on the folder `test`, or on all.
+        """Evaluates on labeled images.
 
         Args:
             data: See `hornbook.data.captchas.sources`.
-            split: `"train"`, `"valid"` or `"test"`: this one.
+            split: `"train"`, `"valid"` or `"test"`.  Defaults to the folder `valid`, or the images
+                held out in training if `data` is the training folder, else `test`, else all.
 
         Returns:
-            `whole` and `characters`, the shares of strings and characters read rightly, also by
-            `sets`; `probability`, which the true strings got on average; and `confused`.
+            `whole` and `characters`, the shares of strings and characters read correctly, also by
+            `sets`; `probability`, the mean probability of the true strings; and `confused`.
         """
         captchas = images_to_evaluate(data, self.seed, self.held_out, split)
         readings = self._readings([captcha.path for captcha in captchas])
@@ -272,17 +274,17 @@ class CaptchaReading(Recipe):
         """Reads images as they come, in order.
 
         Args:
-            samples: Files, or what is in them.
+            samples: Files, or their contents.
 
         Yields:
-            `file`, `text`, `confidence` of the whole, `character_confidence` of each character,
-            and `error`, which is None, or says why an image could not be read.
+            `file`, `text`, `confidence` of the text, `character_confidence` of each character, and
+            `error`: None, or why the image cannot be read.
         """
-        waiting, sources = itertools.tee(samples)
+        names, sources = itertools.tee(samples)
         for problems, outputs in self._outputs(sources):
             readings = read(outputs["logits"], self.alphabet.longest, self.temperature)
-            strings, whole, each = readings.best()
-            rows = zip(strings, whole, each, itertools.islice(waiting, len(strings)), strict=True)
+            strings, *confidences = readings.best()
+            rows = zip(strings, *confidences, itertools.islice(names, len(strings)), strict=True)
             for number, (string, confidence, characters, source) in enumerate(rows):
                 name = None if isinstance(source, bytes) else str(source)
                 if number in problems:
@@ -292,11 +294,11 @@ class CaptchaReading(Recipe):
                 yield _answer(name, text, float(confidence), characters[: len(text)].tolist())
 
     def predict_files(self, sources: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
-        """Reads images, all of those in folders, or those whose names come from `"-"`."""
+        """Reads images: files, all images in folders, or those named on standard input (`"-"`)."""
         yield from self.predict_stream(named_images(sources))
 
     def exported(self) -> tuple[keras.Model, dict[str, str]]:
-        """The network, and what reads with it must know: see `examples/read_captcha_onnx.py`."""
+        """Returns the network and its metadata: see `examples/read_captcha_onnx.py`."""
         return self.model, {
             "characters": self.alphabet.characters,
             "slots": str(self.alphabet.longest),

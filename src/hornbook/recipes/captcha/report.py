@@ -1,4 +1,4 @@
-"""What a captcha reader gets right and wrong: figures, and the page of a run."""
+"""Evaluates a captcha reader: metrics, and the report of a run."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hornbook.data.captchas.sources import Captcha
 from hornbook.recipes.captcha.readings import Readings
 from hornbook.recipes.captcha.suspect_labels import (
     LABELS_TO_CHECK,
+    MIN_CONFIDENCE,
     NOTHING,
-    SURE,
-    read_otherwise,
-    shown_readings,
+    images_with_captions,
+    misread_images,
     texts_of,
     write_labels_to_check,
 )
@@ -26,52 +26,52 @@ from hornbook.report import Page, heat_map
 if TYPE_CHECKING:
     from hornbook.training.run_folder import RunFolder
 
-PASSED = (0.5, 0.9, 0.95, 0.99, 0.999)  # confidences from which an answer could be let through
+LIMITS = (0.5, 0.9, 0.95, 0.99, 0.999)  # minimum confidences in the table of accepted answers
 
 
 def captcha_metrics(
     captchas: Sequence[Captcha], readings: Readings, alphabet: Alphabet
 ) -> dict[str, Any]:
-    """Shares of strings and characters read rightly, and what was taken for what.
+    """Computes the metrics of readings.
 
     Args:
-        captchas: Labelled.
-        readings: Of them, in their order.
-        alphabet: Of the reader.
+        captchas: Labeled images.
+        readings: Their readings, in the same order.
+        alphabet: Alphabet of the reader.
 
     Returns:
-        `pictures`; `whole`: share of strings read without an error; `characters`: 1 minus the
-        edit distance per character; `probability`: what the true strings got on average;
-        `sets`: name -> `pictures` and `whole`; `confused`: `[true, read, times]`, most often
-        first, `∅` being nothing.
+        `images`, their number; `whole`: share of strings read without an error; `characters`: 1
+        minus the edit distance per character; `probability`: mean probability of the true strings;
+        `sets`: name -> `images` and `whole`; `confused`: `[true, read, count]`, most frequent
+        first, with `∅` for no character.
     """
     truths = [alphabet.text(captcha.label) for captcha in captchas]
     texts = texts_of(readings, alphabet)
-    confused: Counter[tuple[str, str]] = Counter()
+    confusions: Counter[tuple[str, str]] = Counter()
     errors = 0
     for truth, text in zip(truths, texts, strict=True):
-        wrong = [pair for pair in aligned(truth, text) if pair[0] != pair[1]]
-        errors += len(wrong)
-        confused.update(wrong)
+        own_errors = [pair for pair in aligned(truth, text) if pair[0] != pair[1]]
+        errors += len(own_errors)
+        confusions.update(own_errors)
     sets: dict[str, list[bool]] = defaultdict(list)
     for captcha, truth, text in zip(captchas, truths, texts, strict=True):
         sets[captcha.set_name].append(truth == text)
     return {
-        "pictures": len(captchas),
+        "images": len(captchas),
         "whole": float(np.mean([truth == text for truth, text in zip(truths, texts, strict=True)])),
         "characters": max(0.0, 1 - errors / max(sum(map(len, truths)), 1)),
         "probability": float(np.mean(readings.of(label_numbers(truths, readings, alphabet)))),
         "sets": {
-            name: {"pictures": len(right), "whole": float(np.mean(right))}
-            for name, right in sorted(sets.items())
+            name: {"images": len(is_right), "whole": float(np.mean(is_right))}
+            for name, is_right in sorted(sets.items())
             if len(sets) > 1
         },
-        "confused": [[*pair, times] for pair, times in confused.most_common()],
+        "confused": [[*pair, count] for pair, count in confusions.most_common()],
     }
 
 
 def label_numbers(truths: Sequence[str], readings: Readings, alphabet: Alphabet) -> np.ndarray:
-    """Labels as the numbers that candidates have; -1 for what the reader cannot read."""
+    """Returns labels as character indices like those of candidates; -1 for unknown characters."""
     slots = readings.candidates.shape[2]
     numbers = np.zeros((len(truths), slots), np.int64)
     for row, truth in zip(numbers, truths, strict=True):
@@ -82,13 +82,13 @@ def label_numbers(truths: Sequence[str], readings: Readings, alphabet: Alphabet)
 
 
 def aligned(truth: str, text: str) -> list[tuple[str, str]]:
-    """Pairs of a true character and what was read for it, with the fewest errors."""
+    """Aligns a text with the truth with the fewest errors; returns pairs of characters."""
     costs = np.zeros((len(truth) + 1, len(text) + 1), int)
     costs[:, 0], costs[0] = np.arange(len(truth) + 1), np.arange(len(text) + 1)
-    for i, wanted in enumerate(truth, 1):
-        for j, found in enumerate(text, 1):
+    for i, true in enumerate(truth, 1):
+        for j, read in enumerate(text, 1):
             costs[i, j] = min(
-                costs[i - 1, j - 1] + (wanted != found), costs[i - 1, j] + 1, costs[i, j - 1] + 1
+                costs[i - 1, j - 1] + (true != read), costs[i - 1, j] + 1, costs[i, j - 1] + 1
             )
     pairs, i, j = [], len(truth), len(text)
     while i or j:
@@ -105,17 +105,17 @@ def aligned(truth: str, text: str) -> list[tuple[str, str]]:
 
 
 def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
-    """The figures as columns and rows to print."""
+    """Returns the metrics as columns and rows to print."""
     columns = ["", "images", "whole strings", "characters"]
     rows: list[list[Any]] = [
-        [name or "(in no folder)", found["pictures"], f"{found['whole']:.2%}", None]
-        for name, found in metrics["sets"].items()
+        [name or "(in no folder)", own["images"], f"{own['whole']:.2%}", None]
+        for name, own in metrics["sets"].items()
     ]
-    total = [metrics["pictures"], f"{metrics['whole']:.2%}", f"{metrics['characters']:.2%}"]
+    total = [metrics["images"], f"{metrics['whole']:.2%}", f"{metrics['characters']:.2%}"]
     rows.append(["all", *total])
     if metrics["confused"]:
-        most = ", ".join(f"{a} as {b} ({n})" for a, b, n in metrics["confused"][:5])
-        rows.append([f"most often read wrongly: {most}", None, None, None])
+        examples = ", ".join(f"{a} as {b} ({n})" for a, b, n in metrics["confused"][:5])
+        rows.append([f"most frequent errors: {examples}", None, None, None])
     return columns, rows
 
 
@@ -125,26 +125,26 @@ def write_report(
     rows: Sequence[Mapping[str, Any]],
     captchas: Sequence[Captcha],
     readings: Readings,
-    learned: tuple[Sequence[Captcha], Readings],
+    training: tuple[Sequence[Captcha], Readings],
 ) -> str:
-    """Writes `report.html`, the whole story of a run on one page, and the labels to check.
+    """Writes `report.html` of a run, and the labels to check.
 
     Args:
         run: The `RunFolder`.
         recipe: The fitted recipe.
         rows: One per epoch, from the training loop.
         captchas: The validation images.
-        readings: Of the best epoch, of them.
-        learned: The training images, unchanged, and the readings of them.
+        readings: Their readings in the best epoch.
+        training: The training images, and their readings without distortion.
 
     Returns:
-        What to tell the person about the labels, if anything.
+        A message about the labels for the user, or "".
     """
     alphabet = recipe.alphabet
     metrics = captcha_metrics(captchas, readings, alphabet)
     doubts = [
-        *read_otherwise(captchas, readings, alphabet, sure=SURE),
-        *read_otherwise(*learned, alphabet, sure=SURE),
+        *misread_images(captchas, readings, alphabet, min_confidence=MIN_CONFIDENCE),
+        *misread_images(*training, alphabet, min_confidence=MIN_CONFIDENCE),
     ]
     doubts.sort(key=lambda row: -row["confidence"])
     page = run_page(
@@ -152,14 +152,14 @@ def write_report(
         run,
         recipe,
         result=f"{metrics['whole']:.2%} of the validation strings right",
-        data={"training": len(learned[0]), "validation": len(captchas)},
+        data={"training": len(training[0]), "validation": len(captchas)},
         unit="images",
     )
     page.add_heading("Results on the validation images")
     columns, table = metrics_table({**metrics, "confused": []})
     page.add_table(table, columns, "lrrr")
     _add_training(page, rows)
-    _add_certainty(page, captchas, readings, alphabet)
+    _add_confidence(page, captchas, readings, alphabet)
     _add_errors(page, captchas, readings, alphabet, metrics["confused"])
     _add_doubts(page, doubts)
     width, height = recipe.image_size
@@ -169,7 +169,7 @@ def write_report(
         **{
             "characters in the labels": alphabet.characters,
             "length of the labels": alphabet.length,
-            "read as": f"{width} x {height} pixels",
+            "resized to": f"{width} x {height} pixels",
         },
     )
     add_usage(
@@ -177,7 +177,7 @@ def write_report(
         [
             f"hornbook predict {run.path} IMAGES --out answers.csv",
             f"hornbook evaluate {run.path} FOLDER",
-            f"hornbook label {run.path} UNLABELLED",
+            f"hornbook label {run.path} UNLABELED",
             f"hornbook export {run.path} --to onnx",
         ],
         [
@@ -186,18 +186,18 @@ def write_report(
             'reader.predict(["new.png"])',
         ],
     )
-    said = write_labels_to_check(run.path, doubts, len(captchas) + len(learned[0]))
-    run.write_report(page.html())  # the last: with it a run is finished
-    return said
+    message = write_labels_to_check(run.path, doubts, len(captchas) + len(training[0]))
+    run.write_report(page.html())  # last, since it marks the run as finished
+    return message
 
 
 def _add_training(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     page.add_heading("Training")
     best = max(rows, key=lambda row: row["probability"])["epoch"]
     page.add_text(
-        "The training loss is measured on images that are distorted a little each time and are "
-        "therefore harder than the validation images. The epoch kept is the one that gave the "
-        f"true strings the highest probability: epoch {best}."
+        "The training loss is that of randomly distorted images, which are harder than the "
+        "validation images. The weights are those of the epoch with the highest probability of "
+        f"the true strings: epoch {best}."
     )
     add_curves(
         page,
@@ -211,23 +211,23 @@ def _add_training(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-def _add_certainty(
+def _add_confidence(
     page: Page, captchas: Sequence[Captcha], readings: Readings, alphabet: Alphabet
 ) -> None:
-    """How many answers could be let through at which confidence, and how many would be right."""
-    page.add_heading("How sure it is")
+    """Adds the share of answers above each confidence, and how many of them are right."""
+    page.add_heading("Confidence")
     texts = texts_of(readings, alphabet)
-    right = np.array(
+    is_right = np.array(
         [alphabet.text(one.label) == text for one, text in zip(captchas, texts, strict=True)]
     )
     confidence = readings.best()[1]
     rows = []
-    for limit in PASSED:
-        passed = confidence >= limit
-        share = f"{right[passed].mean():.2%}" if passed.any() else None
-        rows.append([f"{limit:g}", f"{passed.mean():.2%}", share])
-    page.add_table(rows, ["confidence of at least", "of the images", "of them right"], "rrr")
-    page.add_text("Images below the limit you choose can be passed to a person.")
+    for limit in LIMITS:
+        is_above = confidence >= limit
+        share = f"{is_right[is_above].mean():.2%}" if is_above.any() else None
+        rows.append([f"{limit:g}", f"{is_above.mean():.2%}", share])
+    page.add_table(rows, ["minimum confidence", "share of images", "right"], "rrr")
+    page.add_text("Images below the confidence you choose can be read by a person.")
 
 
 def _add_errors(
@@ -241,30 +241,29 @@ def _add_errors(
     if not confused:
         page.add_text("There are none on the validation images.")
         return
-    used = sorted({one for true, read, _ in confused for one in (true, read)})
-    matrix = np.zeros((len(used), len(used)))
-    for true, read, times in confused:
-        matrix[used.index(true), used.index(read)] = times
+    names = sorted({one for true, read, _ in confused for one in (true, read)})
+    matrix = np.zeros((len(names), len(names)))
+    for true, read, count in confused:
+        matrix[names.index(true), names.index(read)] = count
     page.add_chart(
-        heat_map(matrix, rows=used, columns=used, row_label="true", column_label="read"),
-        f"Characters taken for others ({NOTHING}: nothing)",
+        heat_map(matrix, rows=names, columns=names, row_label="true", column_label="read"),
+        f"Confused characters ({NOTHING}: none)",
     )
     page.add_text(
-        "The errors it was surest of. Below each: the true text, what was read, the confidence."
+        "The most confident errors. Below each: the true text, the text read, the confidence."
     )
-    page.add_images(shown_readings(read_otherwise(captchas, readings, alphabet)))
+    page.add_images(images_with_captions(misread_images(captchas, readings, alphabet)))
 
 
 def _add_doubts(page: Page, doubts: Sequence[dict[str, Any]]) -> None:
-    page.add_heading("Labels to look at")
+    page.add_heading("Labels to check")
     if not doubts:
-        page.add_text("Of no image is it sure that the label is wrong.")
+        page.add_text("There are no labels that are probably wrong.")
         return
     page.add_text(
-        f"{len(doubts):,} images, also of those it learned from, are read otherwise than their "
-        f"labels say with a confidence of {SURE} or more: {LABELS_TO_CHECK} names them. Where the "
-        "labels are wrong, rename the files and train again; the share of errors above counts "
-        "such labels as errors of the reader. Below each: the label, what was read, the "
-        "confidence."
+        f"{len(doubts):,} images, training images included, are read differently from their "
+        f"labels with a confidence of {MIN_CONFIDENCE} or more: {LABELS_TO_CHECK} lists them. "
+        "Where labels are wrong, rename the files and train again; the scores above count wrong "
+        "labels as errors of the reader. Below each: the label, the text read, the confidence."
     )
-    page.add_images(shown_readings(doubts))
+    page.add_images(images_with_captions(doubts))

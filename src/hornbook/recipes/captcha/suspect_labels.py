@@ -1,8 +1,8 @@
-"""Labels that may be wrong: images that a finished reader surely reads otherwise.
+"""Finds labels that may be wrong: images that a trained reader confidently reads differently.
 
-People mistype, and a file is soon named after the wrong image.  The reader is small and never
-sees an image twice as it is, so it does not learn such labels by heart; of a set with a twentieth
-of its labels wrong, it reads these images as they are, also the ones it learned from.
+People mistype, and files get the names of other images.  The reader is small and never sees the
+same image twice, so it does not memorize such labels: if a twentieth of the labels are wrong, it
+still reads these images correctly, training images included.
 """
 
 from __future__ import annotations
@@ -18,29 +18,33 @@ from hornbook.data.images.decoding import read_image
 from hornbook.data.readers.answer_files import write_answers
 from hornbook.recipes.captcha.readings import Readings
 
-SURE = 0.8  # confidence from which on it is the label that is doubted
+MIN_CONFIDENCE = 0.8  # of a reading that casts doubt on a label
 LABELS_TO_CHECK = "labels_to_check.csv"
 WORST = 40  # images on the page
-WIDTH = 208  # pixels of one of them on the page
-NOTHING = "∅"  # a character that was left out, or read where there is none
+WIDTH = 208  # pixels of an image on the page
+NOTHING = "∅"  # in place of a character that was missed, or read where there is none
 
 
 def texts_of(readings: Readings, alphabet: Alphabet) -> list[str]:
-    """What was read."""
+    """Returns the most probable texts."""
     strings, _, _ = readings.best()
     return ["".join(alphabet.characters[one - 1] for one in row if one) for row in strings]
 
 
-def read_otherwise(
-    captchas: Sequence[Captcha], readings: Readings, alphabet: Alphabet, *, sure: float = 0.0
+def misread_images(
+    captchas: Sequence[Captcha],
+    readings: Readings,
+    alphabet: Alphabet,
+    *,
+    min_confidence: float = 0.0,
 ) -> list[dict[str, Any]]:
-    """The images that are read otherwise than their labels say, the surest first.
+    """Returns the images that are read differently from their labels, most confident first.
 
     Args:
-        captchas: Labelled.
-        readings: Of them, in their order.
-        alphabet: Of the reader.
-        sure: Confidence from which on one counts.
+        captchas: Labeled images.
+        readings: Their readings, in the same order.
+        alphabet: Alphabet of the reader.
+        min_confidence: Minimum confidence of a reading.
 
     Returns:
         Rows of `file`, `label`, `read` and `confidence`.
@@ -54,7 +58,7 @@ def read_otherwise(
             "confidence": round(confidence, 6),
         }
         for captcha, text, confidence in zip(captchas, texts, confidences, strict=True)
-        if alphabet.text(captcha.label) != text and confidence >= sure
+        if alphabet.text(captcha.label) != text and confidence >= min_confidence
     ]
     return sorted(rows, key=lambda row: (-row["confidence"], row["file"]))
 
@@ -63,36 +67,36 @@ def write_labels_to_check(folder: Path, rows: Sequence[dict[str, Any]], images: 
     """Writes `labels_to_check.csv` into a run folder.
 
     Args:
-        folder: Of the run.
-        rows: From `read_otherwise`.
-        images: How many were read.
+        folder: The run folder.
+        rows: From `misread_images`.
+        images: Number of images that were read.
 
     Returns:
-        What to tell the person; nothing, and nothing is written, where no label is doubted.
+        A message for the user; "" if there are no rows, in which case nothing is written.
     """
     if not rows:
         return ""
     write_answers(folder / LABELS_TO_CHECK, rows)
     return (
-        f"{len(rows):,} of {images:,} images are surely read otherwise than their labels say. "
-        f"Look whether the labels are right: {folder / LABELS_TO_CHECK}"
+        f"{len(rows):,} of {images:,} images are confidently read differently from their labels. "
+        f"Check these labels: {folder / LABELS_TO_CHECK}"
     )
 
 
-def shown_readings(
-    rows: Sequence[dict[str, Any]], most: int = WORST
+def images_with_captions(
+    rows: Sequence[dict[str, Any]], maximum: int = WORST
 ) -> Iterator[tuple[bytes, str]]:
-    """The first images of `read_otherwise` as PNG files, each with both texts and the confidence.
+    """Yields images as PNG files, each with a caption of both texts and the confidence.
 
     Args:
-        rows: From `read_otherwise`.
-        most: Number of images.
+        rows: From `misread_images`.
+        maximum: Maximum number of images.
     """
     from PIL import Image
 
-    for row in rows[:most]:
+    for row in rows[:maximum]:
         image = read_image(row["file"])
-        scale = max(1, WIDTH // image.width)  # small images would be hard to read
+        scale = max(1, WIDTH // image.width)  # small images are hard to read
         if image.width > WIDTH:
             image.thumbnail((WIDTH, WIDTH))
         elif scale > 1:
@@ -100,5 +104,5 @@ def shown_readings(
             image = image.resize(size, Image.Resampling.NEAREST)
         file = io.BytesIO()
         image.save(file, "PNG", optimize=True)
-        shown = f"{row['label']} → {row['read'] or NOTHING} ({row['confidence']:.2f})"
-        yield file.getvalue(), shown
+        caption = f"{row['label']} → {row['read'] or NOTHING} ({row['confidence']:.2f})"
+        yield file.getvalue(), caption

@@ -1,4 +1,4 @@
-"""Answers of one `images` run, or of an ensemble, batch by batch."""
+"""Predictions of an `images` run, or of an ensemble, batch by batch."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from hornbook.data.images.decoding import Source
     from hornbook.training.images.outputs import Outputs
 
-    # why some images cannot be read, by their index; and `(images, classes)`
-    Judged = Iterator[tuple[dict[int, str], np.ndarray]]
+    # why some images cannot be read, by index; and probabilities, `(images, classes)`
+    Predictions = Iterator[tuple[dict[int, str], np.ndarray]]
 
 
 def answers(
     recipes: Sequence[Any], samples: Iterable[Source], *, top: int, views: int
 ) -> Iterator[dict[str, Any]]:
-    """Names the most probable classes of each image: see `Images.predict_stream`."""
+    """Yields the most probable classes of each image: see `Images.predict_stream`."""
     classes = recipes[0].classes
-    waiting, sources = itertools.tee(samples)
-    for problems, probabilities in judged(recipes, sources, views):
-        rows = zip(itertools.islice(waiting, len(probabilities)), probabilities, strict=True)
+    names, sources = itertools.tee(samples)
+    for problems, probabilities in predictions(recipes, sources, views):
+        rows = zip(itertools.islice(names, len(probabilities)), probabilities, strict=True)
         for number, (source, row) in enumerate(rows):
             answer: dict[str, Any] = {"file": None if isinstance(source, bytes) else str(source)}
             error = problems.get(number)
@@ -37,7 +37,7 @@ def answers(
             yield {**answer, "error": error}
 
 
-def judged(recipes: Sequence[Any], sources: Iterable[Source], views: int) -> Judged:
+def predictions(recipes: Sequence[Any], sources: Iterable[Source], views: int) -> Predictions:
     """Yields the probabilities of each class, averaged over the views and the recipes.
 
     Args:
@@ -46,15 +46,15 @@ def judged(recipes: Sequence[Any], sources: Iterable[Source], views: int) -> Jud
         views: Views per image, one of `VIEWS`.
     """
     streams = itertools.tee(sources, len(recipes))
-    each = [
+    members = [
         _mean_of_views(recipe.outputs(stream, views), views)
         for recipe, stream in zip(recipes, streams, strict=True)
     ]
-    for batch in zip(*each, strict=True):
+    for batch in zip(*members, strict=True):
         yield batch[0][0], np.mean([probabilities for _, probabilities in batch], axis=0)
 
 
-def _mean_of_views(outputs: Outputs, views: int) -> Judged:
+def _mean_of_views(outputs: Outputs, views: int) -> Predictions:
     for problems, arrays in outputs:
         logits = arrays["logits"].astype("float64")
         logits -= logits.max(axis=-1, keepdims=True)
@@ -63,6 +63,6 @@ def _mean_of_views(outputs: Outputs, views: int) -> Judged:
 
 
 def check_views(views: int) -> None:
-    """Raises OptionError for a number of views that is not supported."""
+    """Raises OptionError for an unsupported number of views."""
     if views not in VIEWS:
         raise OptionError(f"views is {views}, expected one of {', '.join(map(str, VIEWS))}.")

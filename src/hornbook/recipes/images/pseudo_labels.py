@@ -1,4 +1,4 @@
-"""Pseudo-labels: a trained run, the teacher, labels images for the next one to learn from."""
+"""Pseudo-labels: a trained run, the teacher, labels training images for the next run."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ PSEUDO_LABELS = "pseudo_labels.jsonl"
 
 
 def open_teacher(recipe: Any) -> Any:
-    """Opens the `Images` run that labels; returns None if the recipe names none.
+    """Opens the teacher, an `Images` run; returns None if the recipe has none.
 
     Raises:
         OptionError: it has other classes.
     """
-    if recipe.teacher is None:
+    if recipe.teacher_run is None:
         return None
-    teacher = type(recipe).load(recipe.teacher)
+    teacher = type(recipe).load(recipe.teacher_run)
     if teacher.classes != recipe.classes:
-        raise OptionError(f"The teacher {recipe.teacher} has other classes than the data.")
+        raise OptionError(f"The run {recipe.teacher_run} has other classes than the data.")
     return teacher
 
 
 def with_pseudo_labels(
     recipe: Any, train: ClassSplit, teacher: Any, folder: Path
 ) -> tuple[list[Path], np.ndarray]:
-    """Returns the training images, and those with confident labels of the teacher.
+    """Returns the training images, and those that the teacher labels confidently.
 
     Args:
         recipe: The `Images`.
@@ -49,13 +49,14 @@ def with_pseudo_labels(
         return train.paths, train.labels
     file = folder / PSEUDO_LABELS
     if not file.is_file():
-        images = find_images(recipe.unlabelled)
+        images = find_images(recipe.unlabeled)
         with atomic_file(file, "w") as lines:
             for row in teacher.predict_stream(images, top=1, views=2):
-                if row["error"] is None and row["probability"] >= recipe.sure:
+                if row["error"] is None and row["probability"] >= recipe.min_confidence:
                     lines.write(json.dumps(row, ensure_ascii=False) + "\n")
     rows = read_rows(file)
-    note(f"Teacher     {len(rows):,} images labelled with at least {recipe.sure:.0%}")
-    added = [recipe.classes.index(row["label"]) for row in rows]
+    confidence = f"{recipe.min_confidence:.0%}"
+    note(f"Teacher     {len(rows):,} images labeled with a confidence of at least {confidence}")
+    labels = [recipe.classes.index(row["label"]) for row in rows]
     paths = [*train.paths, *(Path(row["file"]) for row in rows)]
-    return paths, np.concatenate([train.labels, np.array(added, np.int64)])
+    return paths, np.concatenate([train.labels, np.array(labels, np.int64)])

@@ -1,9 +1,9 @@
 """Classifies images into many similar classes, by fine-tuning a network pretrained on ImageNet.
 
-The design is that of a dog-breed contest of 2017 (100 breeds, Xception): first the head is trained
-on features of the frozen backbone, then everything together, the layers near the pixels more
-slowly.  Gated features, center loss and pseudo-labels are the contest's ideas; mixing, erasing and
-averaged weights have been added since.
+The design is that of a dog breed contest of 2017 (100 breeds, Xception): first the head is trained
+on features of the frozen backbone, then all layers, with lower learning rates near the input.
+Gated features, center loss and pseudo-labels are from the contest; mixing, erasing and averaged
+weights were added.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hornbook.data.images.formats import named_images
 from hornbook.data.images.held_out import read_to_evaluate
 from hornbook.errors import OptionError
 from hornbook.recipes.fields import learned, option
-from hornbook.recipes.images.answers import answers, check_views, judged
+from hornbook.recipes.images.answers import answers, check_views, predictions
 from hornbook.recipes.images.report import (
     class_metrics,
     evaluation_page,
@@ -91,9 +91,15 @@ class Images(Recipe):
     )
     ema: float = ema_option(0.95)
     patience: int = patience_option()
-    unlabelled: str | None = option(None, "folder of images for --teacher to label")
-    teacher: str | None = option(None, "run that labels the images of --unlabelled")
-    sure: float = option(0.9, "minimum probability of the teacher's label", above=0, at_most=1)
+    unlabeled: str | None = option(
+        None, "folder of images for --teacher-run to label", old_name="unlabelled"
+    )
+    teacher_run: str | None = option(
+        None, "trained run that labels the images of --unlabeled", old_name="teacher"
+    )
+    min_confidence: float = option(
+        0.9, "minimum probability of a pseudo-label", old_name="sure", above=0, at_most=1
+    )
     held_out: float = option(
         0.2, "share held out for validation, if there is no folder valid", above=0, below=1
     )
@@ -105,20 +111,20 @@ class Images(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if (self.unlabelled is None) != (self.teacher is None):
+        if (self.unlabeled is None) != (self.teacher_run is None):
             raise OptionError(
-                "unlabelled and teacher belong together: train a run first, then let it label "
-                "images for the next one.\nUse  --unlabelled FOLDER --teacher RUN."
+                "unlabeled and teacher_run must be used together: train a run first, then let it "
+                "label images for the next one.\nUse  --unlabeled FOLDER --teacher-run RUN."
             )
         if self.weights == "none" and self.epochs == 0:
             raise OptionError("With random weights and no epochs there is nothing to train.")
 
     def idle_options(self) -> set[str]:
         idle = set()
-        if self.weights == "none":  # no pretrained features for a first stage, no slow layers
+        if self.weights == "none":  # no pretrained features for a first stage
             idle |= {"head_epochs", "head_learning_rate", "layer_decay"}
-        if self.teacher is None:
-            idle |= {"unlabelled", "teacher", "sure"}
+        if self.teacher_run is None:
+            idle |= {"unlabeled", "teacher_run", "min_confidence"}
         if self.alpha is None:
             idle.add("alpha")
         return idle
@@ -129,19 +135,19 @@ class Images(Recipe):
         from hornbook.recipes.images.pseudo_labels import open_teacher, with_pseudo_labels
         from hornbook.recipes.images.stages import TwoStages
 
-        found = read_image_classes(data, seed=self.seed, share=self.held_out)
-        note(found.summary())
-        self.classes, self.learned_from = found.classes, found.train.fingerprint
+        dataset = read_image_classes(data, seed=self.seed, share=self.held_out)
+        note(dataset.summary())
+        self.classes, self.learned_from = dataset.classes, dataset.train.fingerprint
         backend.set_random_seed(self.seed)
         self.model = self.build(self.weights)
         teacher = open_teacher(self)
-        known = {"train": found.train.fingerprint, "valid": found.valid.fingerprint}
-        run = self.open_run(out, known, resume=resume)
-        stages = TwoStages(self, *with_pseudo_labels(self, found.train, teacher, run.path))
+        fingerprints = {"train": dataset.train.fingerprint, "valid": dataset.valid.fingerprint}
+        run = self.open_run(out, fingerprints, resume=resume)
+        stages = TwoStages(self, *with_pseudo_labels(self, dataset.train, teacher, run.path))
 
         def evaluate() -> dict[str, Any]:
-            probabilities = self.probabilities(found.valid.paths)
-            return class_metrics(found.valid.labels, probabilities, self.classes)
+            probabilities = self.probabilities(dataset.valid.paths)
+            return class_metrics(dataset.valid.labels, probabilities, self.classes)
 
         rows = self.train(
             run,
@@ -156,11 +162,11 @@ class Images(Recipe):
             unit="images",
             workers=None,
         )
-        write_report(run, self, rows, found)
+        write_report(run, self, rows, dataset)
         run.snapshots.clear()
 
     def build(self, weights: str | None = None) -> ImageClassifier:
-        """The network; `weights` are those its backbone starts from."""
+        """Builds the network, with `weights` for its backbone."""
         from hornbook.models.vision.image_classifier import ImageClassifier
 
         return ImageClassifier(
@@ -177,7 +183,7 @@ class Images(Recipe):
         return self.model.network
 
     def outputs(self, sources: Iterable[Source], views: int, **progress: Any) -> Outputs:
-        """All outputs of the network for `views` of each image: see `image_outputs`."""
+        """Yields all outputs of the network for `views` of each image: see `image_outputs`."""
         from hornbook.training.images.outputs import image_outputs
 
         size = self.size
@@ -186,48 +192,46 @@ class Images(Recipe):
             sources,
             lambda image, random: fixed_views(image, size=size, views=views),
             shape=(views, size, size, 3),
-            rows=2 * self.batch_size,  # nothing is kept for gradients
+            rows=2 * self.batch_size,  # no memory is needed for gradients
             near=(2 * size, 2 * size),
             **progress,
         )
 
     def probabilities(self, sources: Sequence[Source], views: int = 1) -> np.ndarray:
-        """Of each class, the mean over the views and over all runs of an ensemble.
+        """Returns the probabilities of the classes, averaged over views and runs of an ensemble.
 
         Args:
-            sources: Images that can be read.
-            views: Of each, 1, 2 or 10.
+            sources: Readable images.
+            views: Views per image: 1, 2 or 10.
 
         Returns:
             `(images, classes)`.
         """
         recipes = [self, *self.others]
-        return np.concatenate([found for _, found in judged(recipes, sources, views)])
+        return np.concatenate([rows for _, rows in predictions(recipes, sources, views)])
 
     def heat(self, sources: Sequence[Source], labels: np.ndarray) -> np.ndarray:
-        """Where in each image the network sees what speaks for a class (Grad-CAM).
+        """Returns which parts of each image are evidence for a class (Grad-CAM).
 
         Args:
-            sources: Images that can be read.
-            labels: `(images,)`, numbers of classes.
+            sources: Readable images.
+            labels: `(images,)`, class indices.
 
         Returns:
             `(images, rows, columns)`, 0 to 1.
         """
-        maps = np.concatenate([found["map"] for _, found in self.outputs(sources, 1)])
+        maps = np.concatenate([outputs["map"] for _, outputs in self.outputs(sources, 1)])
         return np.asarray(self.model.heat(maps, labels))
 
     def join(self, others: Sequence[Recipe]) -> None:
-        """Makes this run and others answer as an ensemble, with the mean of the probabilities.
+        """Makes this run and others an ensemble, which averages their probabilities.
 
         Raises:
-            OptionError: one of them is no run of this recipe, or has other classes.
+            OptionError: one of them is not a run of this recipe, or has other classes.
         """
         for other in others:
             if not isinstance(other, Images) or other.classes != self.classes:
-                raise OptionError(
-                    "Runs form an ensemble if all are images runs with the same classes."
-                )
+                raise OptionError("An ensemble needs images runs with the same classes.")
             other.batch_size = self.batch_size  # all runs read the same batches
             self.others.append(other)
 
@@ -239,22 +243,22 @@ class Images(Recipe):
         views: int = 1,
         report: str | Path | None = None,
     ) -> dict[str, Any]:
-        """Measures on the folder `valid` of `data`; on the images set aside, if these are the
-        images of the training; else on the folder `test`, or on all.
+        """Evaluates on a folder of images.
 
         Args:
             data: See `hornbook.data.images.classes`.
-            split: `"train"`, `"valid"` or `"test"`: this one.
-            views: Of each image, whose answers are averaged: 1, 2 or 10.
-            report: A page to write, with images of what is confused and looked at.
+            split: `"train"`, `"valid"` or `"test"`.  Defaults to the folder `valid`, or the images
+                held out in training if `data` is the training folder, else `test`, else all.
+            views: Views per image, which are averaged: 1, 2 or 10.
+            report: File for an HTML page with confusions and Grad-CAM images.
 
         Returns:
-            `top1`, `top5`, `log_loss`, and `recall`, `precision` and `pictures` by class.
+            `top1`, `top5`, `log_loss`, and `recall`, `precision` and `images` by class.
         """
         from hornbook.progress import note
 
         check_views(views)
-        measured, problems = read_to_evaluate(
+        images, problems = read_to_evaluate(
             data,
             self.classes,
             learned_from=self.learned_from,
@@ -264,13 +268,13 @@ class Images(Recipe):
         )
         if problems:
             note(f"Left out: {len(problems):,}\n  " + "\n  ".join(problems[:5]))
-        probabilities = self.probabilities(measured.paths, views)
+        probabilities = self.probabilities(images.paths, views)
         if report is not None:
             from hornbook.files import atomic_file
 
             with atomic_file(report, "w") as file:
-                file.write(evaluation_page(self, measured, probabilities, str(data)))
-        return class_metrics(measured.labels, probabilities, self.classes)
+                file.write(evaluation_page(self, images, probabilities, str(data)))
+        return class_metrics(images.labels, probabilities, self.classes)
 
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
         return metrics_table(metrics)
@@ -278,16 +282,16 @@ class Images(Recipe):
     def predict_stream(
         self, samples: Iterable[Source], *, top: int = 5, views: int = 1
     ) -> Iterator[dict[str, Any]]:
-        """Judges images as they come, in order.
+        """Classifies images as they come, in order.
 
         Args:
-            samples: Files, or what is in them.
-            top: Classes named, the most probable first.
-            views: Of each image, whose answers are averaged: 1, 2 or 10.
+            samples: Files, or their contents.
+            top: Number of classes per image, the most probable first.
+            views: Views per image, which are averaged: 1, 2 or 10.
 
         Yields:
-            `file`, `label`, `probability`, `label_2`, `probability_2` and so on, and `error`,
-            which is None, or says why an image could not be read.
+            `file`, `label`, `probability`, `label_2`, `probability_2` and so on, and `error`: None,
+            or why the image cannot be read.
         """
         check_views(views)
         if top < 1:
@@ -301,11 +305,11 @@ class Images(Recipe):
     def predict_files(
         self, sources: Sequence[str | Path], *, top: int = 5, views: int = 1
     ) -> Iterator[dict[str, Any]]:
-        """Judges images, all of those in folders, or those whose names come from `"-"`."""
+        """Classifies images: files, all images in folders, or those named on standard input."""
         yield from self.predict_stream(named_images(sources), top=top, views=views)
 
     def exported(self) -> tuple[keras.Model, dict[str, str]]:
-        """From images `(batch, size, size, 3)` to probabilities; and what a reader must know."""
+        """Returns a model from images `(batch, size, size, 3)` to probabilities, and metadata."""
         import keras
 
         images = keras.Input((self.size, self.size, 3), name="pictures")

@@ -24,7 +24,7 @@ STEP = 32  # every backbone halves its images five times
 
 
 class TwoStages:
-    """First trains the head alone, then everything together.
+    """Trains the head alone, then all layers.
 
     Args:
         recipe: The `Images`, with its model built.
@@ -77,7 +77,7 @@ class TwoStages:
         with Progress("head", total=steps, unit="steps") as bar:
             for epoch in range(recipe.head_epochs):
                 for rows in shuffled_batches(len(pooled), size, seed=recipe.seed, epoch=epoch):
-                    if len(rows) == size:  # one shape; the rest comes in another epoch
+                    if len(rows) == size:  # one shape; the rest is used in another epoch
                         batch = {"images": pooled[rows], "targets": targets[rows]}
                         bar.advance(1, loss=float(training.train_on_batch(batch)))
 
@@ -87,7 +87,7 @@ class TwoStages:
         size = min(recipe.batch_size, len(self.paths))
         pixels = self.size_of(epoch)
         if epoch and pixels != self.size_of(epoch - 1):
-            # else TensorFlow compiles the second size for any size, which not all layers support
+            # otherwise TensorFlow compiles for any size, which not all layers support
             self.training.make_train_function(force=True)
 
         def crop(image: Any, random: np.random.Generator) -> np.ndarray:
@@ -101,7 +101,7 @@ class TwoStages:
                 )
                 if crops.problems:
                     raise DataError(
-                        "\n".join(["Images changed during the training:", *crops.problems.values()])
+                        "\n".join(["Images changed during training:", *crops.problems.values()])
                     )
                 return {"images": crops.images, "targets": self.targets[numbers]}, None, None
 

@@ -1,4 +1,4 @@
-"""The vocabulary of a pretraining: an existing one, or one learned from the corpus and kept."""
+"""Opens the vocabulary of a pretraining run, or learns one from the corpus and saves it."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def open_vocabulary(folder: str) -> Tokenizer:
 def learned_vocabulary(
     texts: Iterable[str], size: int, prepared: Path, *, kind: str, sentinels: int
 ) -> Tokenizer:
-    """Returns a vocabulary of the corpus, learned the first time and then kept.
+    """Returns a vocabulary of the corpus, which is learned once and then reused.
 
     Args:
         texts: The corpus; only read to learn the vocabulary.
         size: Maximum number of tokens.
-        prepared: The folder to keep it in.
+        prepared: The folder to save it in.
         kind, sentinels: See `learn_vocabulary`.
     """
     from hornbook.files import MANIFEST, verify_manifest

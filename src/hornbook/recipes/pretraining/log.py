@@ -1,6 +1,6 @@
-"""The log of a pretraining: losses, speed, and samples of what the model generates.
+"""The log of a pretraining run: losses, speed, and samples of the model's outputs.
 
-All of it is in the state of the loop, and so in the snapshots: a resumed run logs no step twice.
+It is part of the state of the loop, and so of the snapshots: a resumed run logs no step twice.
 """
 
 from __future__ import annotations
@@ -48,33 +48,33 @@ class TrainingLog:
         self._every = max(total // POINTS, 1)
         self._model = recipe.pretrained_model()
         first = steps.objective.batch(steps.rows, 0, 0, steps.held_out[:1])
-        predicted = first["labels"].size / steps.rows.length
-        self.flops = flops_per_token(recipe.transformer, steps.rows.length, predicted)
+        predictions = first["labels"].size / steps.rows.length
+        self.flops = flops_per_token(recipe.transformer, steps.rows.length, predictions)
         peak, self.peak_source = peak_flops(recipe.compute_dtype)
         self.peak = peak * devices.count * recipe.model_parallel
 
     def begin(self, state: dict[str, Any]) -> None:
-        """Called with the state of the loop; a resumed run may have no step left."""
+        """Called with the state of the loop; a resumed run may have no steps left."""
         self.state = state
 
     def watch(self, state: dict[str, Any], loss: float) -> None:
         """Called after each step."""
         check_progress(state, loss, self.run)
-        waiting = state.setdefault("waiting", [])
-        waiting.append(loss)
+        losses = state.setdefault("waiting", [])
+        losses.append(loss)
         if state["step"] % self._every == 0 or state["step"] == self.total:
-            point = [state["step"], float(np.mean(waiting)), self._rate(), self.speed]
+            point = [state["step"], float(np.mean(losses)), self._rate(), self.speed]
             state.setdefault("curve", []).append(point)
             state["waiting"] = []
 
     @property
     def speed(self) -> float:
-        """Tokens per second since the last measurement, without the time it took."""
+        """Tokens per second since the last measurement, excluding its time."""
         return float(self.state.get("samples", 0) / max(self.state.get("seconds", 0.0), 1e-9))
 
     @property
-    def utilisation(self) -> float:
-        """The share of the devices' peak FLOP/s that the model used."""
+    def utilization(self) -> float:
+        """The share of the devices' peak FLOP/s that the model uses (MFU)."""
         return float(self.speed * self.flops / self.peak)
 
     def _rate(self) -> float:
@@ -83,13 +83,13 @@ class TrainingLog:
         return float(getattr(optimizer, "inner_optimizer", optimizer).learning_rate)
 
     def story(self, metrics: dict[str, float]) -> dict[str, Any]:
-        """Returns the facts of the model card, none of which depends on the machine."""
+        """Returns the facts for the model card, none of which depends on the machine."""
         shards = self.steps.rows.shards
         counts = {"documents": shards.num_documents, "tokens": shards.num_tokens}
         sources = self.run.recipe()["data"]["corpus"]
-        seen = {"step": self.state["step"], "seen": self.state["seen"]}
+        progress = {"step": self.state["step"], "seen": self.state["seen"]}
         loss = self.state["curve"][-1][1] if self.state.get("curve") else None
-        return {"corpus": sources, **counts, **seen, "loss": loss, **metrics}
+        return {"corpus": sources, **counts, **progress, "loss": loss, **metrics}
 
     def write(self, row: dict[str, Any]) -> None:
         """Called after each measurement."""
@@ -107,8 +107,8 @@ class TrainingLog:
                 write_scalars(self.run.path / "tensorboard", lines)
         words = (
             f"step {row['step']:,}/{self.total:,}  loss {row['loss']:.3f}, held out "
-            f"{row['held_out_loss']:.3f}, {row['accuracy']:.1%} right; {self.speed:,.0f} tokens/s, "
-            f"{self.utilisation:.0%} MFU"
+            f"{row['held_out_loss']:.3f}, accuracy {row['accuracy']:.1%}; "
+            f"{self.speed:,.0f} tokens/s, {self.utilization:.0%} MFU"
         )
         note(words if not texts else f"{words}\n  {texts[0]}")
         self._devices.wait()
@@ -120,8 +120,8 @@ class TrainingLog:
             point = {"loss": loss, "learning_rate": rate, "tokens_per_second": round(speed)}
             lines[step] = {"step": step, **point}
         for row in self.state["rows"]:
-            measured = {name: row[name] for name in ("held_out_loss", "accuracy", "perplexity")}
-            lines.setdefault(row["step"], {"step": row["step"]}).update(measured)
+            metrics = {name: row[name] for name in ("held_out_loss", "accuracy", "perplexity")}
+            lines.setdefault(row["step"], {"step": row["step"]}).update(metrics)
         return [lines[step] for step in sorted(lines)]
 
     def samples(self) -> list[str]:
@@ -135,33 +135,33 @@ class TrainingLog:
         return [self._continuation(arrays, row) for row in range(SAMPLES)]
 
     def _masks_filled(self, arrays: dict[str, np.ndarray], row: int) -> str:
-        """Returns the start of a row, each masked word as [guess], or [guess, not the word]."""
+        """Returns the start of a row, with masked words as [guess], or [guess, not word]."""
         tokenizer = self.recipe.tokenizer
         real = arrays["weights"][row] > 0
         places = arrays["masked_positions"][row][real]
         labels = dict(zip(places.tolist(), arrays["labels"][row][real].tolist(), strict=True))
         ids = arrays["token_ids"][row][:SHOWN].tolist()
-        masked = [labels.get(place, token) for place, token in enumerate(ids)]
+        tokens = [labels.get(place, token) for place, token in enumerate(ids)]
         masks = [place for place in labels if place < len(ids)]
-        if not masks:  # all of them are further on
-            return str(tokenizer.decode(masked))
+        if not masks:  # all of them are later in the row
+            return str(tokenizer.decode(tokens))
         for place in masks:
-            masked[place] = tokenizer.mask_token_id
-        [filled] = self._model.fill([masked], order="at once", details=True)
-        text, waiting = "", []
-        for place, token in enumerate(masked):
+            tokens[place] = tokenizer.mask_token_id
+        [result] = self._model.fill([tokens], order="at once", details=True)
+        text, run = "", []  # run: tokens since the last mask
+        for place, token in enumerate(tokens):
             if place not in labels:
-                waiting.append(token)
+                run.append(token)
                 continue
-            text += _joined(text, tokenizer.decode(waiting)) if waiting else ""
-            guess = tokenizer.decode([int(filled.token_ids[place])])
-            right = tokenizer.decode([labels[place]])
-            text += _joined(text, f"[{guess}]" if guess == right else f"[{guess}, not {right}]")
-            waiting = []
-        return text + (_joined(text, tokenizer.decode(waiting)) if waiting else "")
+            text += _joined(text, tokenizer.decode(run)) if run else ""
+            guess = tokenizer.decode([int(result.token_ids[place])])
+            word = tokenizer.decode([labels[place]])
+            text += _joined(text, f"[{guess}]" if guess == word else f"[{guess}, not {word}]")
+            run = []
+        return text + (_joined(text, tokenizer.decode(run)) if run else "")
 
     def _continuation(self, arrays: dict[str, np.ndarray], row: int) -> str:
-        """Returns a prompt, and after an arrow what the model generates."""
+        """Returns a prompt, an arrow, and the model's continuation."""
         ids = arrays["token_ids"][row][arrays["documents"][row] == 1]
         if "segment_ids" in arrays:
             prefix = arrays["segment_ids"][row][arrays["documents"][row] == 1] == 0
@@ -173,12 +173,12 @@ class TrainingLog:
             new = min(new, config.max_length - len(prompt))
         if new < 1:
             return ""
-        [generated] = self._model.generate([prompt], max_new_tokens=new)
+        [token_ids] = self._model.generate([prompt], max_new_tokens=new)
         tokenizer = self.recipe.tokenizer
-        return f"{tokenizer.decode(prompt)} → {tokenizer.decode(list(generated))}"
+        return f"{tokenizer.decode(prompt)} → {tokenizer.decode(list(token_ids))}"
 
 
 def _joined(before: str, part: str) -> str:
-    """Returns `part`, after a space where two Latin words would meet."""
+    """Returns `part`, with a space before it if two Latin words would meet."""
     meet = before[-1:].isascii() and part[:1].isascii() and before[-1:] not in (" ", "")
     return f" {part}" if meet else part

@@ -1,4 +1,4 @@
-"""The options of a pretraining: the model, the text, the training, and what is kept."""
+"""The options of pretraining: model, text, training and output."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ OLD_OBJECTIVES = {"lm": "causal_lm", "prefix-lm": "prefix_lm"}  # before 0.1.0
 
 @dataclass(kw_only=True)
 class PretrainingOptions(Recipe):
-    """The options of `Pretraining`, and which of them go together."""
+    """The options of `Pretraining`, and checks of their combinations."""
 
     may_change_on_resume: ClassVar[tuple[str, ...]] = (
         "checkpoint_minutes",
         "checkpoint_steps",
-        "keep",
+        "keep_checkpoints",
         "workers",
         "prepared",
         "tensorboard",
@@ -34,18 +34,20 @@ class PretrainingOptions(Recipe):
     size: str = option("mini", "size of a new model", tuple(SIZES))
     model_config: str | None = option(None, "config.json of a new model, instead of a size")
     family: str | None = option(
-        None, "family of a new model; defaults to that of the objective or config"
+        None, "family of a new model; defaults to that of the objective or of --model-config"
     )
     pretrained: str | None = option(
-        None, "model to continue from: a folder, or hornbook-tiny; without it, a new model"
+        None, "model to continue from: a folder, or hornbook-tiny; defaults to a new model"
     )
     ignore_config: str | None = option(
         None, "keys of its config.json that may be ignored, separated by commas"
     )
     vocabulary: str | None = option(
-        None, "folder with the vocabulary; without it one is learned from the corpus"
+        None, "folder with the vocabulary; by default one is learned from the corpus"
     )
-    vocabulary_size: int = option(8000, "maximum tokens of a learned vocabulary", at_least=100)
+    vocabulary_size: int = option(
+        8000, "maximum number of tokens in a learned vocabulary", at_least=100
+    )
     text_field: str = option("text", "name of the text in JSON lines and Parquet")
     lines: bool = option(False, "treat each line of a text file as a document")
     skip_bad: bool = option(False, "skip documents that cannot be read, and count them")
@@ -58,24 +60,22 @@ class PretrainingOptions(Recipe):
         True, "put several documents into a row; they never attend to each other"
     )
     mask_share: float = option(
-        0.15, "share of the tokens that are masked or cut out", above=0, below=1
+        0.15, "share of the tokens that are masked or replaced by sentinels", above=0, below=1
     )
-    mask_unit: str = option(
-        "words", "unit that is masked together", ("words", "tokens", "ngrams", "spans")
-    )
+    mask_unit: str = option("words", "unit of masking", ("words", "tokens", "ngrams", "spans"))
     sentence_order: bool = option(False, "with mlm: also predict which of two segments came first")
     steps: int = option(10_000, "number of optimizer steps", at_least=1)
-    hours: float | None = option(None, "run for this many hours instead of --steps", above=0)
+    training_hours: float | None = option(
+        None, "hours of training, instead of --steps", old_name="hours", above=0
+    )
     batch_tokens: int = option(8192, "tokens per optimizer step", at_least=8)
     accumulate: int = option(1, "batches whose gradients are accumulated per step", at_least=1)
     optimizer: str = option("adamw", "Keras optimizer", ("adamw", "lamb", "lion", "muon"))
     learning_rate: float | None = option(
         None, "peak learning rate; defaults to the optimizer's usual one", above=0
     )
-    schedule: str = option(
-        "linear", "learning rate schedule after the warm-up", ("linear", "cosine")
-    )
-    warmup: float = option(0.06, "share of the steps used for warm-up", at_least=0, below=1)
+    schedule: str = option("linear", "learning rate schedule after warmup", ("linear", "cosine"))
+    warmup: float = option(0.06, "share of the steps used for warmup", at_least=0, below=1)
     weight_decay: float = option(0.01, "weight decay of kernels and embeddings", at_least=0)
     dropout: float = option(0.0, "dropout rate of a new model", at_least=0, below=1)
     ema: float = ema_option(0.0)
@@ -83,15 +83,15 @@ class PretrainingOptions(Recipe):
         "float32", "dtype of the computation", ("float32", "bfloat16", "float16")
     )
     rematerialize: bool = option(False, "recompute blocks in the backward pass, which saves memory")
-    held_out: float = option(0.01, "share of the rows held out to measure on", above=0, below=0.5)
+    held_out: float = option(0.01, "share of the rows held out for evaluation", above=0, below=0.5)
     measure_steps: int | None = option(
-        None, "steps between measurements; defaults to a twentieth of all", at_least=1
+        None, "steps between evaluations; defaults to a twentieth of all", at_least=1
     )
     checkpoint_minutes: float = option(10.0, "minutes between checkpoints", above=0)
     checkpoint_steps: int | None = option(None, "steps between checkpoints", at_least=1)
-    keep: int = option(2, "number of checkpoints to keep", at_least=1)
+    keep_checkpoints: int = option(2, "number of checkpoints to keep", old_name="keep", at_least=1)
     devices: str = option("1", "number of devices, or all")
-    model_parallel: int = option(1, "devices that share one copy of the model (JAX)", at_least=1)
+    model_parallel: int = option(1, "devices per copy of the model (JAX)", at_least=1)
     workers: int | None = option(None, "number of tokenizing processes", at_least=0)
     prepared: str | None = option(
         None, "folder for the tokenized corpus and vocabulary; defaults to one in the run"
@@ -100,16 +100,18 @@ class PretrainingOptions(Recipe):
     saved_dtype: str = option(
         "float32", "dtype of the saved weights", ("float32", "bfloat16", "float16")
     )
-    licence: str | None = option(None, "licence of the text, for the model card")
+    license: str | None = option(
+        None, "license of the text, for the model card", old_name="licence"
+    )
     seed: int = seed_option("weights, data order and masks")
 
     def check(self) -> None:
-        """Raises OptionError when fields contradict each other."""
+        """Raises OptionError if options contradict each other."""
         if self.sentence_order and self.objective != "mlm":
-            raise OptionError("--sentence-order goes with --objective mlm.")
+            raise OptionError("--sentence-order needs --objective mlm.")
         if self.pretrained and (self.model_config or self.family):
             raise OptionError(
-                "--pretrained names a model; --model-config and --family are for a new one."
+                "--model-config and --family are for a new model, not for --pretrained."
             )
         if self.tensorboard:
             from hornbook.errors import require

@@ -1,8 +1,8 @@
 """Pretrains a language model on raw text: masked words, next tokens, spans, replaced tokens.
 
-The text is tokenized once and kept on disk; rows of several documents, which do not attend to each
-other, are masked anew each time they are read.  Training counts steps, may be killed at any moment,
-and ends with a model folder that `hornbook.load` and the other recipes open.
+The text is tokenized once and stored on disk; rows hold several documents, which do not attend to
+each other, and are masked anew in every epoch.  Training counts steps, can be killed at any moment,
+and produces a model folder that `hornbook.load` and the other recipes open.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Pretraining(PretrainingOptions):
 
     tokenizer: Tokenizer = part()
     transformer: Any = part()
-    writes = True  # False in processes that compute for another one
+    writes = True  # False in worker processes
 
     def fit(self, data: Any, out: str | Path, *, resume: bool = False) -> Self:
         backend.keep_memory()  # before there are threads
@@ -95,17 +95,17 @@ class Pretraining(PretrainingOptions):
     def rows_per_step(self, devices: Devices) -> int:
         """Returns the rows per optimizer step, a multiple of the parts and devices."""
         if self.accumulate > 1 and not devices.accumulates:
-            raise OptionError("On TensorFlow --accumulate is for one device only.")
-        least = self.accumulate * devices.count
-        rows = self.batch_tokens // (self.length * least) * least
+            raise OptionError("On TensorFlow, --accumulate supports only one device.")
+        parts = self.accumulate * devices.count
+        rows = self.batch_tokens // (self.length * parts) * parts
         if rows < 1:
             raise OptionError(
                 f"--batch-tokens {self.batch_tokens} is less than a row of {self.length} tokens "
-                f"for each of {least} parts.  Use {self.length * least} or more."
+                f"for each of {parts} parts.  Use {self.length * parts} or more."
             )
         return rows
 
-    # What is trained, and on what.
+    # Model and data.
 
     def start(self, sources: Sequence[str], prepared: Path) -> None:
         """Opens or makes the vocabulary and the Transformer."""
@@ -144,7 +144,7 @@ class Pretraining(PretrainingOptions):
         self.model = self.build()
 
     def _vocabulary(self, sources: Sequence[str], prepared: Path) -> Tokenizer:
-        """Opens the vocabulary that was named, or learns one from the corpus."""
+        """Opens the chosen vocabulary, or learns one from the corpus."""
         if self.vocabulary:
             return open_vocabulary(self.vocabulary)
         from hornbook.data.corpus.documents import documents
@@ -176,9 +176,9 @@ class Pretraining(PretrainingOptions):
 
         Args:
             sources: Files, folders, patterns.
-            prepared: The folder of its token ids, which are made if missing.
+            prepared: The folder of its token IDs, which are made if missing.
             rows_per_step: Rows per optimizer step.
-            all_held_out: Whether all rows are to measure on, and none to train on.
+            all_held_out: Whether all rows are for evaluation, and none for training.
         """
         from hornbook.training.language.steps import LanguageSteps, split_rows
 
@@ -193,7 +193,7 @@ class Pretraining(PretrainingOptions):
     # Training.
 
     def compile(self, total: int, devices: Devices) -> None:
-        """Compiles the model for a training of `total` steps."""
+        """Compiles the model for `total` training steps."""
         from hornbook.training.optimizer import pretraining_optimizer
 
         optimizer = pretraining_optimizer(
@@ -220,7 +220,7 @@ class Pretraining(PretrainingOptions):
         return Pretrained(self.transformer, self.tokenizer)
 
     def evaluate(self, data: str | Path | Sequence[str | Path]) -> dict[str, Any]:
-        """Measures the model on another corpus, all of it.
+        """Evaluates the model on all of another corpus.
 
         Returns:
             `held_out_loss`, `accuracy`, `perplexity`, and the number of `rows`.
@@ -260,7 +260,7 @@ class Pretraining(PretrainingOptions):
             yield from self.predict_stream(document.text for document in corpus)
 
     def save(self, folder: str | Path) -> None:
-        """Writes the model folder; among several processes only the first does."""
+        """Writes the model folder, in the first of several processes only."""
         if self.writes:
             super().save(folder)
 
@@ -276,7 +276,7 @@ class Pretraining(PretrainingOptions):
 
     @property
     def network(self) -> Any:
-        """The Transformer: the loss around it is not saved."""
+        """The Transformer, without the loss around it."""
         return self.transformer
 
     def write_parts(self, folder: Path) -> None:
@@ -296,8 +296,8 @@ class Pretraining(PretrainingOptions):
 
 
 def _fit_again(fields: dict[str, Any], sources: Sequence[str], out: str) -> None:
-    """Trains in one of several processes: the corpus is prepared and the run exists; the process
-    that started them holds its lock."""
+    """Trains in one of several processes: the corpus is prepared and the run exists; the parent
+    process holds its lock."""
     backend.keep_memory()
     Pretraining(**fields)._fit(sources, out, resume=True)
 

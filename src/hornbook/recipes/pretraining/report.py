@@ -1,4 +1,4 @@
-"""Writes `report.html` and the model card after a pretraining."""
+"""Writes `report.html` and the model card of a pretraining run."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ WHAT = {
     "mlm": "It learned to predict masked words",
     "causal_lm": "It learned to predict the next token",
     "prefix_lm": "It learned to continue texts after a prefix that is read in both directions",
-    "span": "It learned to generate the spans that were cut out of texts",
-    "electra": "It learned to tell the tokens of a generator from the original ones",
+    "span": "It learned to generate spans that were removed from texts",
+    "electra": "It learned to distinguish the tokens of a generator from the original ones",
 }
 
 
@@ -35,21 +35,21 @@ def command_of(recipe: Any, corpus: str) -> str:
 
 
 def model_card(recipe: Any) -> str:
-    """Returns the `README.md` of the model folder: data, licence, steps, losses, the command."""
+    """Returns the `README.md` of the model folder: data, license, steps, losses, the command."""
     story, config = recipe.story, recipe.transformer.config
-    measured = ""
+    table = ""
     if story:
-        measured = f"""
+        table = f"""
 | | |
 |---|---|
 | text | {story["corpus"]} |
-| licence of the text | {recipe.licence or "not stated"} |
+| license of the text | {recipe.license or "not stated"} |
 | documents, tokens | {story["documents"]:,}, {story["tokens"]:,} |
 | steps | {story["step"]:,} |
 | tokens seen in training | {story["seen"]:,} |
 | training loss | {_figure(story["loss"])} |
 | loss on held-out rows | {_figure(story["held_out_loss"])} |
-| accuracy there | {story["accuracy"]:.1%} |
+| accuracy on held-out rows | {story["accuracy"]:.1%} |
 
 Made by
 
@@ -57,18 +57,18 @@ Made by
 {command_of(recipe, story["corpus"])}
 ```
 """
-    return f"""# A {config.family} of {config.num_hidden_layers} layers, {config.hidden_size} wide
+    return f"""# {config.family}, {config.num_hidden_layers} layers, width {config.hidden_size}
 
 Pretrained from raw text with hornbook. {WHAT[recipe.objective]}.
-{measured}
+{table}
 ```python
 import hornbook
 
 model = hornbook.load("this folder")
 ```
 
-The model repeats what its training text said, right or wrong: check its outputs on your own texts
-before you rely on it.
+The model reproduces its training text, right or wrong: check its outputs on your own texts before
+you rely on it.
 """
 
 
@@ -88,26 +88,26 @@ def write_report(run: Any, recipe: Any, rows: Sequence[Mapping[str, Any]], log: 
         run,
         recipe,
         result=f"{recipe.objective} · {rows[-1]['step']:,} steps · "
-        f"held-out loss {best['held_out_loss']:.3f}, {best['accuracy']:.1%} right",
+        f"held-out loss {best['held_out_loss']:.3f}, accuracy {best['accuracy']:.1%}",
         data={"documents": story["documents"], "tokens": story["tokens"]},
         unit="corpus",
     )
     page.add_text(
         f"{WHAT[recipe.objective]}, in {story['documents']:,} documents of {story['tokens']:,} "
-        f"tokens; training read {log.state['seen']:,} tokens, so it saw the corpus "
-        f"{log.state['seen'] / story['tokens']:.2g} times. The weights that are kept are those "
-        f"of step {best['step']:,}, where the loss on held-out rows was lowest."
+        f"tokens; it was trained on {log.state['seen']:,} tokens, which are "
+        f"{log.state['seen'] / story['tokens']:.2g} epochs. The weights are those of step "
+        f"{best['step']:,}, where the loss on held-out rows was lowest."
     )
     _add_curves(page, rows, log)
     _add_samples(page, recipe, log)
     page.add_heading("Speed")
     speeds = sorted(point[3] for point in log.state["curve"])
-    speed = speeds[len(speeds) // 2]
+    median_speed = speeds[len(speeds) // 2]
     page.add_key_values(
         {
-            "tokens per second, median": f"{speed:,.0f}",
+            "tokens per second, median": f"{median_speed:,.0f}",
             "FLOP per token": f"{log.flops / 1e6:,.1f} million",
-            "share of the device's peak": f"{speed * log.flops / log.peak:.0%} "
+            "share of the device's peak": f"{median_speed * log.flops / log.peak:.0%} "
             f"of {log.peak / 1e9:,.0f} GFLOP/s ({log.peak_source})",
         }
     )
@@ -126,19 +126,19 @@ def write_report(run: Any, recipe: Any, rows: Sequence[Mapping[str, Any]], log: 
 def _add_curves(page: Page, rows: Sequence[Mapping[str, Any]], log: Any) -> None:
     page.add_heading("Training")
     page.add_text(
-        "Both losses should fall. If that on held-out rows rises while the other falls, the model "
-        "overfits the corpus: more text helps, or fewer steps."
+        "Both losses should fall. If the loss on held-out rows rises while the training loss "
+        "falls, the model overfits the corpus: more text or fewer steps help."
     )
     curve = log.state["curve"]
-    measured = [row["step"] for row in rows]
+    steps = [row["step"] for row in rows]
     losses = {
         "training": ([point[0] for point in curve], [point[1] for point in curve]),
-        "held out": (measured, [row["held_out_loss"] for row in rows]),
+        "held out": (steps, [row["held_out_loss"] for row in rows]),
     }
     page.add_chart(line_chart(losses, x_label="step", y_label="loss"), "Loss")
-    right = {"accuracy": (measured, [row["accuracy"] for row in rows])}
+    accuracy = {"accuracy": (steps, [row["accuracy"] for row in rows])}
     page.add_chart(
-        line_chart(right, x_label="step", y_label="share", include=FULL_RANGE),
+        line_chart(accuracy, x_label="step", y_label="share", include=FULL_RANGE),
         "Accuracy on held-out rows",
     )
     rates = {"learning rate": ([point[0] for point in curve], [point[2] for point in curve])}
@@ -153,19 +153,19 @@ def _add_samples(page: Page, recipe: Any, log: Any) -> None:
         return
     page.add_heading("Samples")
     page.add_text(
-        "Held-out rows; a masked word is in brackets, [guess] where the guess is right and [guess, "
-        "not the word] where it is wrong."
+        "Held-out rows; a masked word is in brackets, [guess] if the guess is right and [guess, "
+        "not the word] if it is wrong."
         if recipe.objective == "mlm"
-        else "Beginnings of held-out rows, and after the arrow what the model generates."
+        else "Beginnings of held-out rows, and the model's continuations after the arrow."
     )
-    shown = [texts[number] for number in sorted({0, len(texts) // 3, len(texts) - 1})]
-    table = [[f"{one['step']:,}", text] for one in shown for text in one["texts"]]
+    samples = [texts[number] for number in sorted({0, len(texts) // 3, len(texts) - 1})]
+    table = [[f"{one['step']:,}", text] for one in samples for text in one["texts"]]
     page.add_table(table, ["step", "text"], "rl")
 
 
 def _use(recipe: Any) -> str:
-    """Returns a line of Python that uses such a model."""
-    if recipe.objective == "mlm":  # only here must the vocabulary have a mask
+    """Returns a line of Python that uses the model."""
+    if recipe.objective == "mlm":  # other vocabularies may lack a mask
         mask = recipe.tokenizer.tokens([recipe.tokenizer.mask_token_id])[0]
         return f'model.fill("...{mask}...")'
     if recipe.objective == "electra":

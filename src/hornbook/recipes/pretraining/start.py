@@ -1,4 +1,4 @@
-"""Where a pretraining starts: a new Transformer or that of a checkpoint, and its objective."""
+"""The start of pretraining: a new Transformer or a checkpoint's, and its objective."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ SIZES = {
     "small": (6, 384, 6),
     "base": (12, 768, 12),
 }
-# objective -> the family of a new model, its application, its heads, and the kind of vocabulary
-# that is learned for it
+# objective -> family, application and heads of a new model, and the kind of a learned vocabulary
 TRAINED: dict[str, dict[str, Any]] = {
     "mlm": {"family": "bert", "application": "encoder", "heads": ("mlm",), "kind": "wordpiece"},
     "causal_lm": {"family": "gpt2", "application": "causal_lm", "heads": ("mlm",), "kind": "bpe"},
@@ -87,7 +86,7 @@ def new_config(
         family = TRAINED[objective]["family"]
     data = family_of(values, family)
     layers, features, num_heads = SIZES[size]
-    own: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "hidden_size": features,
         "num_hidden_layers": layers,
         "num_attention_heads": num_heads,
@@ -96,25 +95,25 @@ def new_config(
         "attention_probs_dropout_prob": dropout,
     }
     if data.choices.get("gated_feed_forward"):  # three matrices instead of two
-        own["intermediate_size"] = -(-features * 8 // (3 * 64)) * 64
+        fields["intermediate_size"] = -(-features * 8 // (3 * 64)) * 64
     if values:
-        read = data.read_config(
-            {"vocab_size": 1, **_in_their_words(data, own), **values}, str(file)
+        config = data.read_config(
+            {"vocab_size": 1, **_in_their_words(data, fields), **values}, str(file)
         )
     else:
-        read = data.configure(vocab_size=1, **own)
-    if read.vocab_size not in (1, tokenizer.vocabulary_size):
+        config = data.configure(vocab_size=1, **fields)
+    if config.vocab_size not in (1, tokenizer.vocabulary_size):
         raise OptionError(
-            f"{file} says vocab_size {read.vocab_size}, but the vocabulary has "
-            f"{tokenizer.vocabulary_size} tokens.\nLeave vocab_size out, or give its --vocabulary."
+            f"{file} has vocab_size {config.vocab_size}, but the vocabulary has "
+            f"{tokenizer.vocabulary_size} tokens.\nOmit vocab_size, or choose its --vocabulary."
         )
     application = TRAINED[objective]["application"]
     if application not in data.applications:
         raise OptionError(
-            f"--objective {objective} trains a model as {application}, and {data.name} can be "
-            f"{' or '.join(data.applications)}."
+            f"--objective {objective} trains a model as {application}, but {data.name} supports "
+            f"only {' and '.join(data.applications)}."
         )
-    return read.replace(
+    return config.replace(
         vocab_size=tokenizer.vocabulary_size,
         pad_token_id=tokenizer.special_ids.get("pad"),
         max_position_embeddings=length,
@@ -132,12 +131,12 @@ def _read(file: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise OptionError(f"{file} cannot be read as JSON: {error}") from None
     if not isinstance(values, dict):
-        raise OptionError(f"{file} should hold one JSON object.")
+        raise OptionError(f"{file}: expected one JSON object.")
     return values
 
 
 def _in_their_words(family: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns fields by the names they have in the family's config.json."""
+    """Returns fields by their names in the family's config.json."""
     back = {ours: theirs for theirs, ours in family.rename.items()}
     return {back.get(name, name): value for name, value in values.items()}
 
@@ -153,12 +152,12 @@ def new_model(config: Any, compute_dtype: str) -> Any:
 
 
 def check_vocabulary(tokenizer: Any, config: Any) -> None:
-    """Raises OptionError when a model has fewer rows than the vocabulary has tokens."""
+    """Raises OptionError if the vocabulary has more tokens than the model has embeddings."""
     if tokenizer.vocabulary_size > config.vocab_size:
         raise OptionError(
-            f"The vocabulary has {tokenizer.vocabulary_size:,} tokens, but the model only "
-            f"{config.vocab_size:,} rows for them.\nUse the one it was trained with, or load "
-            "the model with vocab_size=... and save it first (docs/models.md)."
+            f"The vocabulary has {tokenizer.vocabulary_size:,} tokens, but the model has only "
+            f"{config.vocab_size:,} token embeddings.\nUse the vocabulary it was trained with, or "
+            "load the model with vocab_size=... and save it first (docs/models.md)."
         )
 
 
@@ -211,7 +210,7 @@ def make_generator(discriminator: Any, compute_dtype: str) -> Any:
 
 
 def check_model(config: Any, objective: str, length: int, recompute: bool) -> None:
-    """Raises OptionError when a model cannot be trained with these options."""
+    """Raises OptionError if a model cannot be trained with these options."""
     if config.attention != "full":
         raise OptionError(
             f"This model has attention {config.attention!r}, which cannot keep the documents of a "

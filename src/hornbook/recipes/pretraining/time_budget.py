@@ -1,4 +1,4 @@
-"""Finds how many steps fit into `--hours`: a few steps are timed, and then undone."""
+"""Finds how many steps fit into `--training-hours`, by timing a few steps and undoing them."""
 
 from __future__ import annotations
 
@@ -12,36 +12,37 @@ from hornbook.errors import CheckpointError
 from hornbook.files import bounded_text, write_json
 from hornbook.progress import note
 
-COMPILING = 2  # first steps, not timed
+COMPILING = 2  # first steps, which are not timed
 TIMED = 8
-SPENT_ON_STEPS = 0.93  # share of the time; the rest is for measuring and saving
+SPENT_ON_STEPS = 0.93  # share of the time; the rest is for evaluating and saving
 
 
 def number_of_steps(recipe: Any, steps: Any, run: Any, devices: Any) -> int:
-    """Returns the recipe's `steps`, or what fits into its `hours`, measured once per run.
+    """Returns the recipe's `steps`, or what fits into its `training_hours`, timed once per run.
 
     Args:
         recipe: The recipe, with a model that is not compiled.
         steps: Its `LanguageSteps`.
-        run: The `RunFolder`, where the answer is kept.
+        run: The `RunFolder`, where the result is stored.
         devices: The devices to train on.
     """
-    if recipe.hours is None:
+    if recipe.training_hours is None:
         return int(recipe.steps)
     file = run.path / "steps.json"
     if not file.is_file():
         seconds = _seconds_per_step(recipe, steps, devices)
         if devices.is_first:
-            total = max(int(recipe.hours * 3600 * SPENT_ON_STEPS / seconds), 1)
+            total = max(int(recipe.training_hours * 3600 * SPENT_ON_STEPS / seconds), 1)
             write_json(file, {"steps": total, "seconds_per_step": seconds})
-            note(f"A step takes {seconds:.2f} s: {total:,} steps fit into {recipe.hours:g} hours.")
+            hours = f"{recipe.training_hours:g} hours"
+            note(f"A step takes {seconds:.2f} s: {total:,} steps fit into {hours}.")
         devices.wait()
     try:
         return int(json.loads(bounded_text(file))["steps"])
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         raise CheckpointError(
-            f"{file} is damaged: it does not say how many steps the training has.\n"
-            "Remove it and resume the run: the steps are then timed again."
+            f"{file} is damaged: the number of steps is missing.\n"
+            "Remove it and resume the run: steps are then timed again."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The training of a pretraining: steps between two measurements, samples, log and report."""
+"""Runs pretraining: steps between two evaluations, samples, log and report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from hornbook.training.language.steps import LanguageSteps
     from hornbook.training.run_folder import RunFolder
 
-MEASUREMENTS = 20  # of the held-out rows, over the whole training
+MEASUREMENTS = 20  # evaluations on the held-out rows over the whole training
 
 
 def train_to_the_end(
@@ -22,7 +22,7 @@ def train_to_the_end(
         steps: Its rows.
         run: Its run folder.
         devices: The devices to train on.
-        resume: Continue from the newest snapshot.
+        resume: Whether to continue from the newest snapshot.
     """
     from hornbook.models.decoding.compiling import keep_compiled_functions
     from hornbook.recipes.pretraining.log import TrainingLog
@@ -31,10 +31,10 @@ def train_to_the_end(
     from hornbook.training.language.steps import parts_of
 
     keep_compiled_functions()
-    run.snapshots.keep = recipe.keep
+    run.snapshots.keep = recipe.keep_checkpoints
     total = number_of_steps(recipe, steps, run, devices)
     recipe.compile(total, devices)
-    every = min(recipe.measure_steps or -(-total // MEASUREMENTS), total)
+    interval = min(recipe.measure_steps or -(-total // MEASUREMENTS), total)
     rows_at_once = steps.rows_per_step // recipe.accumulate
     log = TrainingLog(recipe, run, steps, total, devices)
 
@@ -51,8 +51,10 @@ def train_to_the_end(
         run,
         resume=resume,
         model=recipe.model,
-        batches=lambda number: steps.batches(number * every, min((number + 1) * every, total)),
-        epochs=-(-total // every),
+        batches=lambda number: steps.batches(
+            number * interval, min((number + 1) * interval, total)
+        ),
+        epochs=-(-total // interval),
         evaluate=evaluate,
         monitor="held_out_loss",
         best="lowest",

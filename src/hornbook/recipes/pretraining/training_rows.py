@@ -1,4 +1,4 @@
-"""The corpus of a pretraining: its rows, and the objective that makes batches of them."""
+"""The corpus of pretraining: its rows, and the objective that makes batches of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from hornbook.data.objectives.tasks import OBJECTIVES
 
-MEAN_SPAN = 3.0  # tokens per span that is cut out
+MEAN_SPAN = 3.0  # mean tokens per removed span
 
 
 def objective_of(recipe: Any) -> Any:
@@ -28,9 +28,9 @@ def rows_of(recipe: Any, objective: Any, sources: Sequence[str], prepared: Path)
 
     Args:
         recipe: The recipe, with a tokenizer.
-        objective: Of `objective_of`: it decides how documents are framed.
+        objective: From `objective_of`; it determines how documents are framed.
         sources: Files, folders, patterns.
-        prepared: The folder of the token ids.
+        prepared: The folder of the token IDs.
     """
     from hornbook.data.corpus.preparing import prepare_shards
     from hornbook.data.objectives.packing import pack

@@ -1,9 +1,9 @@
-"""What is a text?  One label of several, or as many as fit; short texts and long ones.
+"""Text classification: one label per text, or several; short and long texts.
 
-A Transformer reads the text, the average over its tokens goes to a classifier.  From scratch it
-adds to a linear model of n-grams, which learns more from a few thousand texts than a new
-Transformer.  Long texts are the reason for the option `attention`: full attention costs the square
-of the length, the others only the length (https://kexue.fm/archives/8180).
+A Transformer reads the text, and the average over its tokens goes to a classifier.  From scratch
+its logits are added to those of a linear model of n-grams, which learns more from a few thousand
+texts than a new Transformer.  The option `attention` is for long texts: the cost of full attention
+is quadratic in the length, that of other kinds linear (https://kexue.fm/archives/8180).
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ from hornbook.recipes.text_report import TextReport
 
 @dataclass(kw_only=True)
 class TextClassification(TextRecipe):
-    """Decides which labels a text has.
+    """Classifies texts.
 
     Learns from labelled texts, see `hornbook.data.texts.labelled`: a folder, a file, or rows in
     memory.  `evaluate` returns `f1`, `precision`, `recall` and `texts` by class, `macro_f1`, and
-    `accuracy`, of all labels of a text where it can have several.  `predict` takes texts, or rows
-    with a `text`, and returns the row, its `text`, `predicted`, a label or a list of them, and
+    `accuracy`, the share of texts with all labels right.  `predict` takes texts, or rows with a
+    `text`, and returns the row, its `text`, `predicted`, a label or a list of them, and the
     `probability` of that label or of each.
 
     Example:
@@ -57,7 +57,7 @@ class TextClassification(TextRecipe):
     """
 
     name: ClassVar[str] = "text-classification"
-    purpose: ClassVar[str] = "classify texts: one label of several, or as many as fit"
+    purpose: ClassVar[str] = "classify texts, with one label or several per text"
     reading: ClassVar[Reading[LabelledText]] = READING
     report: ClassVar[type[TextReport]] = ClassificationReport
     monitor: ClassVar[str] = "macro_f1"
@@ -68,7 +68,7 @@ class TextClassification(TextRecipe):
         ("auto", "add", "none"),
     )
 
-    linear: NgramClassifier | None = part()  # None: the network answers alone
+    linear: NgramClassifier | None = part()  # None if the network is used alone
     baseline: dict[str, Any] = part()  # metrics of plain TF-IDF, once fitted
     classes: list[Label] = learned(list)
     thresholds: list[float] | None = learned(lambda: None)  # None: one label per text
@@ -96,11 +96,11 @@ class TextClassification(TextRecipe):
         return self.linear is not None
 
     def fit_baseline(self, train: Sequence[LabelledText], valid: Sequence[LabelledText]) -> Columns:
-        """Fits the linear model that the network adds to, and measures plain TF-IDF.
+        """Fits the linear model that the network adds to, and evaluates plain TF-IDF.
 
         Returns:
-            Its logits of the training texts, each by a model that has not seen the text: it is
-            overconfident about the texts it was fitted to.
+            Its logits of the training texts, each by a model that was not fitted to the text, since
+            a model is overconfident about the texts it was fitted to.
         """
         texts, classes = [text.text for text in train], len(self.classes)
         training = NgramTraining(texts, self.truth(train), classes, seed=self.seed)
@@ -114,7 +114,7 @@ class TextClassification(TextRecipe):
     def head(self, inputs: dict[str, Any], features: Any) -> Any:
         import keras
 
-        # with zeros the untrained network answers as the linear model does
+        # with zeros the untrained network equals the linear model
         initializer = "zeros" if self.adds_to_ngrams else "glorot_uniform"
         logits = self.classifier(features, len(self.classes), initializer)
         if self.adds_to_ngrams:
@@ -186,7 +186,7 @@ class TextClassification(TextRecipe):
         if isinstance(sample, Mapping):
             return text_to_predict(sample, f"row {number}")
         if not isinstance(sample, str):
-            raise DataError(f"text {number} is {sample!r}; expected a text.")
+            raise DataError(f"text {number} is {sample!r}; expected a string.")
         return LabelledText(sample, None, False, f"text {number}")
 
     def read_to_predict(self, source: str | Path) -> Iterator[LabelledText]:
@@ -209,11 +209,11 @@ class TextClassification(TextRecipe):
             "probability": dict(zip(map(str, self.classes), figures, strict=True)),
         }
 
-    # What is saved beside the Transformer.
+    # Files beside the Transformer.
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        return super().from_fields({"ngrams": "none", **fields})  # of runs from before the option
+        return super().from_fields({"ngrams": "none", **fields})  # for runs older than the option
 
     def build_for(self, folder: Path) -> None:
         self.linear = NgramClassifier.load(folder) if self.adds_to_ngrams else None

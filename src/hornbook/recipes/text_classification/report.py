@@ -1,4 +1,4 @@
-"""How good a text classifier is: metrics, a table, and what is its own in `report.html`."""
+"""Evaluates a text classifier: metrics, a table, and its parts of `report.html`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from hornbook.report import Page, heat_map
 
 WORST = 10  # mistakes shown
 LONGEST = 200  # characters of a text shown
-MOST_CLASSES = 20  # in one confusion matrix
+MAX_CLASSES = 20  # in the confusion matrix
 
 
 def best_thresholds(truth: np.ndarray, probabilities: np.ndarray) -> list[float]:
-    """Returns for each label the threshold with the highest F1, which is not 0.5 for rare ones."""
+    """Returns the threshold with the highest F1 of each label, which is not 0.5 for rare ones."""
     return [
         best_f1_threshold(labels.astype(int), column)[0] if labels.any() else 0.5
         for labels, column in zip(truth.T, probabilities.T, strict=True)
@@ -60,12 +60,12 @@ def classification_metrics(
     predictions = predicted_classes(probabilities, thresholds)
     metrics: dict[str, Any] = {name: {} for name in ("precision", "recall", "f1", "texts")}
     for number, label in enumerate(map(str, classes)):
-        labels, predicted = (
+        labels, own_predictions = (
             (x == number if thresholds is None else x[:, number]).astype(int)
             for x in (truth, predictions)
         )
         metrics["texts"][label] = int(labels.sum())
-        figures = precision_recall_f1(labels, predicted)
+        figures = precision_recall_f1(labels, own_predictions)
         for name in ("precision", "recall", "f1"):
             metrics[name][label] = getattr(figures, name)
     metrics["log_loss"] = log_loss(truth.ravel(), _of_each(probabilities, thresholds))
@@ -120,14 +120,14 @@ class ClassificationReport(TextReport):
 
     def explanation(self) -> str:
         words = (
-            "Precision is the share of its answers of a label that are right, recall the share of "
-            "the texts of a label that it finds, F1 weighs both equally. Accuracy is the share of "
-            "texts it is entirely right about."
+            "Precision is the share of the answers with a label that are right, recall the share "
+            "of the texts with a label that are found, and F1 their harmonic mean. Accuracy is the "
+            "share of texts with all labels right."
         )
         if self.recipe.thresholds is not None:
             words += (
-                "\n\nEach label has a threshold, chosen for the best F1 on these same texts, so "
-                "the figures on new ones will be a little lower."
+                "\n\nEach label has a threshold, chosen for the best F1 on the same texts, so the "
+                "metrics on new texts will be slightly lower."
             )
         return words
 
@@ -141,13 +141,13 @@ class ClassificationReport(TextReport):
         return {name: [row[key] for row in rows] for name, key in names.items()}
 
     def add_charts(self, page: Page) -> None:
-        if self.recipe.thresholds is None and len(self.names) <= MOST_CLASSES:
+        if self.recipe.thresholds is None and len(self.names) <= MAX_CLASSES:
             counts = confusion_matrix(self.truth, self.predictions, list(range(len(self.names))))
             chart = heat_map(counts, rows=self.names, columns=self.names)
-            page.add_chart(chart, "Label (rows), and its answer (columns)")
+            page.add_chart(chart, "Label (rows) and answer (columns)")
 
     def add_mistakes(self, page: Page) -> None:
-        """Adds the texts for whose labels the probability was farthest off."""
+        """Adds the texts with the largest errors in probability."""
         truth, probabilities = self.truth, self.probabilities
         if self.recipe.thresholds is None:
             wrong = self.predictions != truth
@@ -159,12 +159,12 @@ class ClassificationReport(TextReport):
         total = len(self.samples)
         page.add_text(f"{int(wrong.sum()):,} of {total:,} texts are not entirely right.")
         if worst:
-            header = ["label", "its answer", "probability", "text"]
+            header = ["label", "answer", "probability", "text"]
             page.add_table([self._mistake(int(number)) for number in worst], header, "llrl")
 
     def _mistake(self, number: int) -> list[str]:
         truth, prediction = self.truth[number], self.predictions[number]
-        # of the answer; with several labels per text, of the label it is most wrong about
+        # of the answer; with several labels per text, of the label with the largest error
         row = self.probabilities[number]
         index = prediction if np.ndim(prediction) == 0 else np.abs(row - truth).argmax()
         text = shortened(self.samples[number].text, LONGEST)

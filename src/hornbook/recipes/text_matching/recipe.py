@@ -1,9 +1,9 @@
-"""Do two texts match?  One model for several criteria of what matching means.
+"""Text matching: decides whether two texts match, by several criteria with one model.
 
-The design is that of the baseline of Sohu's 2021 contest (https://kexue.fm/archives/8337):
-both texts go through one encoder as a pair, and the criterion's embedding is the condition
-of every layer normalization, so that a few thousand weights per criterion turn one network
-into several.  The average over the tokens goes to a softmax over "no" and "yes".
+The design is that of the baseline of Sohu's 2021 contest (https://kexue.fm/archives/8337): one
+encoder reads both texts as a pair, and the criterion's embedding is the condition of every layer
+normalization, so that a few thousand weights per criterion turn one network into several.  The
+average over the tokens goes to a softmax over "no" and "yes".
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ class TextMatching(TextRecipe):
         return sample.source, sample.target
 
     def segment_ids(self, encoding: Encoding) -> list[int]:
-        marked = self.encoder.config.type_vocab_size == MARKED_SEGMENTS
-        return marked_segments(encoding) if marked else encoding.segment_ids
+        has_marks = self.encoder.config.type_vocab_size == MARKED_SEGMENTS
+        return marked_segments(encoding) if has_marks else encoding.segment_ids
 
     def encoder_options(self) -> dict[str, Any]:
         return {
@@ -173,12 +173,12 @@ class TextMatching(TextRecipe):
     def predict_stream(
         self, samples: Iterable[Any], *, criterion: str | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Answers for each pair as it comes, in order, holding a few thousand at a time.
+        """Answers for each pair as it comes, in order, a few thousand at a time.
 
         Args:
-            samples: `(source, target)`, rows with `source` and `target`, or a `Pair`; a criterion
-                of their own goes first.
-            criterion: For the others; needed when the model knows several.
+            samples: `(source, target)`, rows with `source` and `target`, or `Pair` objects; their
+                own criterion takes precedence.
+            criterion: Criterion of the others; required if the model has several.
 
         Yields:
             The pair, `criterion`, `probability` and `label`.
@@ -214,8 +214,8 @@ class TextMatching(TextRecipe):
         return [file, "--criterion", self._criterion_of(file) or self.criteria[0]]
 
     def _criterion_of(self, data: Any) -> str | None:
-        """Returns the criterion of pairs that name none: the only one, or the one that their file
-        or its folder is named after."""
+        """Returns the criterion of pairs without one: the only one, or the one that their file or
+        its folder is named after."""
         if len(self.criteria) == 1:
             return self.criteria[0]
         if is_in_memory(data):
@@ -225,7 +225,7 @@ class TextMatching(TextRecipe):
         return next((name for name in names if name in self.criteria), None)
 
     def _known(self, pair: Pair, advice: str) -> Pair:
-        """Returns the pair; raises DataError when its criterion is not one of the training."""
+        """Returns the pair; raises DataError if its criterion was not in the training data."""
         if pair.criterion not in self.criteria:
             what = f"the criterion {pair.criterion!r}" if pair.criterion else "no criterion"
             raise DataError(

@@ -1,4 +1,4 @@
-"""How good a text matcher is: metrics, a table, and what is its own in `report.html`."""
+"""Evaluates a text matcher: metrics, a table, and its parts of `report.html`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONGEST = 120  # characters of a text shown
 
 
 def best_thresholds(pairs: Sequence[Pair], probabilities: np.ndarray) -> dict[str, float]:
-    """Returns for each criterion the threshold with the highest F1: not 0.5 where few match."""
+    """Returns each criterion's threshold with the highest F1; not 0.5 where few pairs match."""
     return {
         criterion: best_f1_threshold(labels, values)[0]
         for criterion, labels, values in _by_criterion(pairs, probabilities)
@@ -116,13 +116,13 @@ class MatchingReport(TextReport):
 
     def explanation(self) -> str:
         return (
-            "The model gives each pair a probability and answers yes from the threshold on. "
-            "F1 weighs two things equally: how many of its yes are right, and how many of the "
-            "pairs that match it finds. Accuracy is the share of right answers. ROC AUC is the "
-            "chance that a pair that matches gets a higher probability than one that does not: "
-            "0.5 is guessing, 1 is perfect.\n\n"
-            "The thresholds were chosen for the best F1 on these same pairs, so F1 and accuracy "
-            "on new ones will be a little lower; ROC AUC does not depend on a threshold."
+            "The model predicts a probability for each pair and answers yes if it reaches the "
+            "threshold. F1 is the harmonic mean of precision (the share of its yes answers that "
+            "are right) and recall (the share of the matching pairs that it finds). Accuracy is "
+            "the share of right answers. ROC AUC is the probability that a matching pair gets a "
+            "higher probability than one that does not match: 0.5 is random, 1 is perfect.\n\n"
+            "The thresholds were chosen for the best F1 on the same pairs, so F1 and accuracy on "
+            "new pairs will be slightly lower; ROC AUC does not depend on a threshold."
         )
 
     def comparisons(self) -> list[str]:
@@ -135,21 +135,21 @@ class MatchingReport(TextReport):
 
     def add_charts(self, page: Page) -> None:
         labels = np.array([pair.label for pair in self.samples])
-        page.add_heading("How sure it is")
+        page.add_heading("Calibration")
         error = expected_calibration_error(labels, self.probabilities)
         page.add_chart(
             calibration_chart(*calibration_curve(labels, self.probabilities)),
-            f"Of the pairs it gives 80 %, 80 % should match (mean distance: {error:.3f})",
+            f"Of the pairs with probability 80 %, 80 % should match (mean distance: {error:.3f})",
         )
         limits = np.array([self.thresholds[pair.criterion] for pair in self.samples])
         counts = confusion_matrix(labels, (self.probabilities >= limits).astype(int))
         page.add_chart(
             heat_map(counts, rows=["no", "yes"], columns=["no", "yes"]),
-            "Do they match (rows), and its answer (columns)",
+            "Label (rows) and answer (columns)",
         )
 
     def add_mistakes(self, page: Page) -> None:
-        """Adds the pairs farthest on the wrong side of the threshold of their criterion."""
+        """Adds the pairs farthest on the wrong side of their criterion's threshold."""
         answers = list(zip(self.samples, self.probabilities, strict=True))
         for criterion, threshold in sorted(self.thresholds.items()):
             wrong = [
