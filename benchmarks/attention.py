@@ -155,18 +155,18 @@ def full_attention() -> dict[str, Callable]:
 
     def made(options, limit):
         def attend(query, key, value):
-            kept, module.MOST_SCORES = module.MOST_SCORES, limit
+            kept, module.MAX_SCORES = module.MAX_SCORES, limit
             try:
                 return exact_attention(query, key, value, scale=SCALE, **options(query.shape[2]))
             finally:
-                module.MOST_SCORES = kept
+                module.MAX_SCORES = kept
 
         return attend
 
     found = {}
     for name, options in cases.items():
         found[f"{name}, all scores"] = made(options, 2**62)
-        found[f"{name}, in parts"] = made(options, module.MOST_SCORES)
+        found[f"{name}, in parts"] = made(options, module.MAX_SCORES)
     return found
 
 

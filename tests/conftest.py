@@ -28,6 +28,54 @@ ONE_OF_EACH_KIND = {
 }
 
 
+# The errors of float16 and bfloat16 in a tiny model of each family: the norm of the difference to
+# float32, divided by the norm, and the largest of all outputs and backends.  Measured on a CPU with
+# the models and inputs of `tests/models/families/test_families.py`, on JAX for every family, on
+# PyTorch and TensorFlow for those above.
+HALF_PRECISION_ERRORS = {
+    "bert": (0.0018, 0.012),
+    "roberta": (0.0008, 0.006),
+    "albert": (0.0025, 0.018),
+    "albert-unshared": (0.0012, 0.011),
+    "electra": (0.0013, 0.018),
+    "electra-generator": (0.0013, 0.009),
+    "nezha": (0.0012, 0.013),
+    "roformer": (0.0018, 0.011),
+    "roformer-v2": (0.001, 0.008),
+    "gau-alpha": (0.0005, 0.005),
+    "modernbert": (0.0008, 0.009),
+    "gpt": (0.0015, 0.008),
+    "gpt2": (0.001, 0.01),
+    "gpt2-ml": (0.0009, 0.007),
+    "nezha-gen": (0.0011, 0.01),
+    "llama": (0.0017, 0.014),
+    "mistral": (0.0011, 0.017),
+    "qwen2": (0.0018, 0.011),
+    "qwen3": (0.001, 0.01),
+    "t5": (0.0014, 0.009),
+    "t5.1.1": (0.0048, 0.023),
+    "mt5": (0.0048, 0.023),
+    "t5-pegasus": (0.0043, 0.023),
+    "bart": (0.0014, 0.01),
+}
+HALF_PRECISION_FACTOR = 3  # tolerance: other inputs, processors and versions round differently
+
+
+@pytest.fixture(scope="session")
+def assert_half_precision():
+    """Checks the outputs of a tiny model in half precision against those in float32."""
+    import numpy as np
+
+    def check(family, dtype, half, full):
+        half, full = (np.asarray(x).astype("float32") for x in (half, full))
+        error = np.linalg.norm(half - full) / np.linalg.norm(full)
+        float16, bfloat16 = HALF_PRECISION_ERRORS[family]
+        tolerance = HALF_PRECISION_FACTOR * {"float16": float16, "bfloat16": bfloat16}[dtype]
+        assert 0 < error <= tolerance, f"{family}, {dtype}"
+
+    return check
+
+
 def pytest_collection_modifyitems(config, items):
     """Leaves out tests that say the same of a layer for the tenth time on the third backend.
 
@@ -230,13 +278,13 @@ def tiny_family(tiny_transformer):
         of_family = {"family": family.name, **family.choices}
         heads = {head for one in layouts for head in family.heads_in(one)}
         of_family["heads"] = tuple(head for head in HEADS if head in heads)
-        if "embedding_size" in family.words and "language_head" not in family.choices:
+        if "embedding_size" in family.config_keys and "language_head" not in family.choices:
             of_family["embedding_size"] = 8
-        if "attention_window" in family.choices and "layer_types" in family.words:
+        if "attention_window" in family.choices and "layer_types" in family.config_keys:
             layers = changes.get("num_hidden_layers", 2)
             kinds = ("full_attention", "sliding_attention")
             of_family["layer_types"] = tuple(kinds[number % 2] for number in range(layers))
-        if "use_bias" in family.words:
+        if "use_bias" in family.config_keys:
             biased = [path for one in layouts for path in family.weights[one] if "bias" in path]
             everywhere = any("feed_forward" in path for path in biased)
             of_family["use_bias"] = True if everywhere else "attention"

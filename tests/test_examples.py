@@ -198,7 +198,7 @@ def test_captchas_are_read_with_onnxruntime_and_pillow_alone(
     logits = np.eye(3, dtype="float32")[best][None]
     logits = numpy_helper.from_array(logits, "value")
     node = helper.make_node("Constant", [], ["logits"], value=logits)
-    pixels = helper.make_tensor_value_info("pictures", TensorProto.FLOAT, ["batch", 16, 40, 3])
+    pixels = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", 16, 40, 3])
     out = helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 3 + columns, 3])
     graph = helper.make_graph([node], "reader", [pixels], [out])
     opsets = [helper.make_opsetid("", 17)]

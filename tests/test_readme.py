@@ -113,7 +113,7 @@ def test_the_commands_of_the_readme_run_one_after_the_other(here, capsys):
     for number, words in enumerate(commands("README.md")):
         assert words[0] in COMMANDS
         if words[0] == "train":
-            # runs are never written over, and the README names one twice
+            # runs are never overwritten, and the README names one twice
             if Path(words[words.index("--out") + 1]).exists():
                 words[words.index("--out") + 1] += f"-{number}"
             words += ["--epochs", "1"]

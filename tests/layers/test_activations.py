@@ -1,4 +1,4 @@
-"""A checkpoint's word for an activation means what its writer computed."""
+"""Each activation name of a checkpoint means the function it was trained with."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_two_gelus_differ():
     assert np.abs(EXACT_GELU - TANH_GELU).max() > 1e-4
 
 
-def test_an_unknown_name_is_refused_with_the_nearest():
+def test_an_unknown_name_is_refused_with_a_suggestion():
     assert activation(None) is None
     with pytest.raises(CheckpointError, match="Did you mean 'gelu'"):
         activation("gellu")

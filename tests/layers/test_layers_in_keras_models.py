@@ -1,4 +1,4 @@
-"""Every exported layer in a model of the user's own: masks, unknown dimensions, files."""
+"""Every exported layer in a user's own model: masks, unknown dimensions, files."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ CONFIG = keras.initializers.serialize(NORMAL)
 
 @pytest.fixture(scope="module")
 def model():
-    """One of each layer, the first argument by position and the initializer in several forms.
+    """One of each layer, with positional first arguments and initializers in several forms.
 
-    They get embedded ids and the mask of these; positions get the ids.
+    They take embeddings with their mask; the layers for positions take the IDs.
     """
     policy = keras.DTypePolicy("float32")
     ids = keras.Input((None,), dtype="int32")
@@ -64,7 +64,7 @@ def flat(outputs):
     return [ops.convert_to_numpy(y) for y in keras.tree.flatten(outputs)]
 
 
-def test_every_exported_layer_is_saved_and_cloned_with_its_initializer(model, tmp_path):
+def test_every_exported_layer_can_be_saved_and_cloned_with_its_initializer(model, tmp_path):
     assert {type(layer).__name__ for layer in model.layers} >= {
         name for name in hornbook.layers.__all__ if isinstance(getattr(hornbook.layers, name), type)
     }
@@ -73,8 +73,8 @@ def test_every_exported_layer_is_saved_and_cloned_with_its_initializer(model, tm
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
     for other in (loaded, clone):
-        for one, same in zip(flat(model(IDS)), flat(other(IDS)), strict=True):
-            np.testing.assert_array_equal(one, same)
+        for output, expected in zip(flat(other(IDS)), flat(model(IDS)), strict=True):
+            np.testing.assert_array_equal(output, expected)
     for name in ("multi_head_attention", "feed_forward", "gated_attention_unit"):
         layer = next(layer for layer in loaded.layers if layer.name.startswith(name))
         assert keras.initializers.serialize(layer.kernel_initializer)["config"]["stddev"] == 0.3
@@ -98,11 +98,11 @@ def test_the_mask_of_an_embedding_hides_its_padding_from_every_layer(model):
     before = flat(model(IDS))
     table = model.layers[1].embeddings
     values = ops.convert_to_numpy(table.value).copy()
-    values[0] += 3.0  # what stands in padding
+    values[0] += 3.0  # the vector of padding
     table.assign(values)
-    for one, other in zip(before, flat(model(IDS)), strict=True):
-        seen = np.s_[IDS > 0] if one.shape[:2] == IDS.shape else np.s_[:]
-        np.testing.assert_array_equal(one[seen], other[seen])
+    for output, expected in zip(flat(model(IDS)), before, strict=True):
+        tokens = np.s_[IDS > 0] if output.shape[:2] == IDS.shape else np.s_[:]
+        np.testing.assert_array_equal(output[tokens], expected[tokens])
 
 
 def test_a_frozen_matrix_is_saved_with_its_policy(tmp_path):
@@ -113,4 +113,4 @@ def test_a_frozen_matrix_is_saved_with_its_policy(tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.layers[-1].dtype_policy.matrices_in == "int8"
     x = np.ones((2, 6), "float32")
-    np.testing.assert_array_equal(*(ops.convert_to_numpy(one(x)) for one in (model, loaded)))
+    np.testing.assert_array_equal(*(ops.convert_to_numpy(m(x)) for m in (model, loaded)))

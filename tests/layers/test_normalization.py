@@ -1,4 +1,4 @@
-"""Layer normalization, with a condition and without."""
+"""Layer normalization, with and without a condition, against NumPy."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_it_computes_the_formula_with_a_condition():
     )
 
 
-def test_the_condition_can_go_through_a_layer_first():
+def test_the_condition_can_have_a_hidden_layer():
     layer = built(condition_size=5, condition_hidden_size=3, condition_hidden_act="tanh")
     kernel = ops.convert_to_numpy(layer.hidden_kernel.value)
     assert kernel.shape == (5, 3)
@@ -59,7 +59,7 @@ def test_the_condition_can_go_through_a_layer_first():
 
 
 @pytest.mark.parametrize("hidden", [None, 3])
-def test_a_fresh_condition_changes_nothing(hidden):
+def test_a_new_condition_changes_nothing(hidden):
     plain = built(random=False)
     conditional = built(random=False, condition_size=5, condition_hidden_size=hidden)
     np.testing.assert_array_equal(
@@ -67,7 +67,7 @@ def test_a_fresh_condition_changes_nothing(hidden):
     )
 
 
-def test_a_condition_is_given_exactly_when_it_is_expected():
+def test_a_missing_or_unexpected_condition_is_refused():
     with pytest.raises(ValueError, match="needs a condition"):
         built(condition_size=5)(X)
     with pytest.raises(ValueError, match="takes no condition"):
@@ -77,7 +77,7 @@ def test_a_condition_is_given_exactly_when_it_is_expected():
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
 def test_half_precision_keeps_the_variance_of_large_values(dtype):
     layer = built(random=False, dtype=dtype)
-    large = ops.cast(400 * X, layer.compute_dtype)  # the squares are beyond float16
+    large = ops.cast(400 * X, layer.compute_dtype)  # the squares overflow float16
     y = layer(large)
     assert layer.compute_dtype in str(y.dtype)
     np.testing.assert_allclose(
@@ -88,19 +88,19 @@ def test_half_precision_keeps_the_variance_of_large_values(dtype):
 @pytest.mark.parametrize("kind", ["layer", "rms"])
 @pytest.mark.parametrize("scale", [True, False])
 @pytest.mark.parametrize("offset", [True, False])
-def test_it_has_the_weights_it_was_told_to_have(kind, scale, offset):
+def test_scale_and_offset_are_optional(kind, scale, offset):
     layer = built(kind=kind, scale=scale, offset=offset, condition_size=5)
     weights = {v.name: ops.convert_to_numpy(v.value) for v in layer.weights}
     assert ("gamma" in weights, "beta" in weights) == (scale, offset)
     x = X - X.mean(-1, keepdims=True) if kind == "layer" else X
     x = x / np.sqrt((x**2).mean(-1, keepdims=True))
-    # a condition shifts 1 and 0 where there is nothing else to shift
+    # without gamma or beta the condition shifts 1 or 0
     gamma = weights.get("gamma", 1.0) + (CONDITION @ weights["gamma_kernel"])[:, None]
     beta = weights.get("beta", 0.0) + (CONDITION @ weights["beta_kernel"])[:, None]
     computed = ops.convert_to_numpy(layer(X, CONDITION))
     np.testing.assert_allclose(computed, x * gamma + beta, rtol=1e-4, atol=1e-5)
 
 
-def test_an_unknown_kind_is_a_programmers_mistake():
+def test_an_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="kind is 'batch'"):
         ConditionalLayerNormalization(kind="batch")

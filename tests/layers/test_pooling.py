@@ -1,4 +1,4 @@
-"""One vector a text."""
+"""Averages of tokens, without padding."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def pooled(x, mask=None):
 
 
 @pytest.mark.parametrize("dtype", ["int32", "bool", "float32"])
-def test_only_real_tokens_are_averaged(dtype):
+def test_padding_is_not_averaged(dtype):
     mask = np.array([[1, 1, 0], [1, 0, 0]], dtype)
     np.testing.assert_allclose(pooled(X, mask), [X[0, :2].mean(0), X[1, 0]])
     np.testing.assert_allclose(pooled(X), X.mean(1))
 
 
-def test_what_stands_in_padded_places_has_no_influence():
-    broken = X.copy()
-    broken[:, 2] = [np.nan, np.inf, -np.inf, 1e38]
+def test_the_vectors_of_padding_have_no_influence():
+    x = X.copy()
+    x[:, 2] = [np.nan, np.inf, -np.inf, 1e38]
     mask = np.array([[1, 1, 0], [1, 1, 0]])
-    np.testing.assert_array_equal(pooled(X, mask), pooled(broken, mask))
+    np.testing.assert_array_equal(pooled(X, mask), pooled(x, mask))
 
 
-def test_a_text_without_a_real_token_is_zeros():
+def test_the_average_of_a_text_of_padding_only_is_zero():
     assert not pooled(X, np.zeros((2, 3), "int32")).any()

@@ -1,4 +1,4 @@
-"""A config.json is understood wholly or refused."""
+"""A config.json is understood completely, or refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GOOGLE = {
 }
 
 
-def test_every_value_of_the_file_arrives():
+def test_every_value_of_the_file_is_in_the_configuration():
     config = BERT.read_config(GOOGLE, "bert_config.json")
     for name, value in GOOGLE.items():
         if name in FILE_FIELDS:
@@ -39,27 +39,27 @@ def test_every_value_of_the_file_arrives():
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-def test_what_is_written_reads_back_as_the_same(family):
-    of_file = {name: value for name, value in GOOGLE.items() if name in FILE_FIELDS}
-    able = family.applications
-    application = "prefix_lm" if "prefix_lm" in able else able[0]
+def test_a_written_configuration_reads_back_equal(family):
+    file_fields = {name: value for name, value in GOOGLE.items() if name in FILE_FIELDS}
+    names = family.applications
+    application = "prefix_lm" if "prefix_lm" in names else names[0]
     own = {"application": application, "heads": ("mlm",), "condition_size": 4}
-    words = {"embedding_size": 4, "num_hidden_groups": 3, "max_relative_position": 5}
-    words = {name: value for name, value in words.items() if name in family.words}
+    sizes = {"embedding_size": 4, "num_hidden_groups": 3, "max_relative_position": 5}
+    sizes = {name: value for name, value in sizes.items() if name in family.config_keys}
     if "language_head" in family.choices:
-        words = {}
+        sizes = {}
     config = TransformerConfig(
-        **{"family": family.name, **family.choices, **of_file, **words, **own}
+        **{"family": family.name, **family.choices, **file_fields, **sizes, **own}
     )
-    again = family.read_config(family.write_config(config), "config.json")
-    assert dataclasses.replace(again, extra={}) == config
+    reread = family.read_config(family.write_config(config), "config.json")
+    assert dataclasses.replace(reread, extra={}) == config
 
 
-def test_a_key_that_may_change_the_mathematics_is_refused_unless_passed_over():
+def test_an_unknown_key_is_refused_unless_it_is_ignored():
     values = GOOGLE | {"embedding_size": 4, "hiden_act": "relu"}
-    with pytest.raises(CheckpointError) as caught:
+    with pytest.raises(CheckpointError) as info:
         BERT.read_config(values, "some/config.json")
-    message = str(caught.value)
+    message = str(info.value)
     assert message.startswith("some/config.json does not describe a bert")
     assert "unknown key 'embedding_size'" in message
     assert "unknown key 'hiden_act'. Did you mean 'hidden_act'?" in message
@@ -78,37 +78,37 @@ def test_a_key_that_may_change_the_mathematics_is_refused_unless_passed_over():
         ("add_cross_attention", True, "False"),
     ],
 )
-def test_a_known_key_with_a_value_we_do_not_compute_is_refused(key, value, computed):
+def test_a_known_key_with_an_unsupported_value_is_refused(key, value, computed):
     with pytest.raises(CheckpointError, match=f"{key} is .*; bert computes {computed}"):
         BERT.read_config(GOOGLE | {key: value}, "")
 
 
 def test_missing_and_unknown_keys_are_listed_together():
     values = {name: value for name, value in GOOGLE.items() if name != "vocab_size"}
-    with pytest.raises(CheckpointError) as caught:
+    with pytest.raises(CheckpointError) as info:
         BERT.read_config(values | {"rope_theta": 1}, "")
-    assert "missing key 'vocab_size'" in str(caught.value)
-    assert "unknown key 'rope_theta'" in str(caught.value)
+    assert "missing key 'vocab_size'" in str(info.value)
+    assert "unknown key 'rope_theta'" in str(info.value)
 
 
 @pytest.mark.parametrize("own", [None, [], "x", {"extra": {}}, {"secret": 1}])
-def test_a_hornbook_key_that_we_did_not_write_is_refused(own):
+def test_an_invalid_hornbook_key_is_refused(own):
     with pytest.raises(CheckpointError, match="The key 'hornbook'"):
         BERT.read_config(GOOGLE | {"hornbook": own}, "")
 
 
 @pytest.mark.parametrize("heads", [None, "mlm", [["mlm"]], {"mlm": 1}, 3])
-def test_heads_that_are_no_list_of_names_are_refused(heads):
+def test_heads_that_are_not_a_list_of_names_are_refused(heads):
     with pytest.raises(CheckpointError, match="heads is"):
         BERT.read_config(GOOGLE | {"hornbook": {"heads": heads}}, "")
 
 
-def test_the_family_that_reads_is_the_family_of_the_configuration():
+def test_the_configuration_has_the_family_that_reads_it():
     config = BERT.read_config(GOOGLE | {"hornbook": {"family": "another"}}, "")
     assert config.family == "bert"
 
 
-def test_choices_and_other_words_are_a_familys_own():
+def test_a_family_has_its_own_choices_and_keys():
     family = Family(
         name="other",
         paper="",
@@ -125,12 +125,12 @@ def test_choices_and_other_words_are_a_familys_own():
     assert family.write_config(config)["n_embd"] == 8
 
 
-def test_the_type_of_the_numbers_read_is_not_said_of_those_written():
+def test_the_dtype_of_the_file_is_not_written():
     config = BERT.read_config(GOOGLE | {"torch_dtype": "float16", "dtype": "bfloat16"}, "")
     assert not {"dtype", "torch_dtype"} & set(BERT.write_config(config))
 
 
-def test_a_family_has_many_names():
+def test_aliases_are_unique_and_find_their_family():
     assert family_named("RoBERTa_wwm_ext") is BERT
     with pytest.raises(CheckpointError, match=r"Unknown model family .brt"):
         family_named("brt")

@@ -15,11 +15,11 @@ from hornbook.models.family_table import COLUMNS, family_rows, markdown
 PAGE = Path(__file__).parents[2] / "docs" / "families.md"
 
 
-def test_the_page_is_what_the_data_say():
+def test_the_page_is_up_to_date():
     assert PAGE.read_text("utf-8") == markdown(), "hornbook families --markdown > docs/families.md"
 
 
-def test_every_family_has_a_row_with_a_cell_for_each_column():
+def test_every_family_has_a_row_with_all_columns():
     rows = family_rows()
     assert [row[0] for row in rows] == list(FAMILIES)
     assert all(len(row) == len(COLUMNS) for row in rows)
@@ -34,11 +34,11 @@ def test_every_family_has_a_row_with_a_cell_for_each_column():
 @pytest.mark.parametrize("options", [[], ["--markdown"]])
 def test_the_command_prints_every_family(capsys, options):
     assert main(["families", *options]) == 0
-    printed = capsys.readouterr().out
-    assert all(name in printed for name in FAMILIES)
+    output = capsys.readouterr().out
+    assert all(name in output for name in FAMILIES)
 
 
-def test_the_command_needs_no_keras():
+def test_the_command_does_not_import_keras():
     code = "import sys; from hornbook.cli import main; main(['families']); "
     code += "print('keras' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

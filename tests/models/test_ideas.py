@@ -1,4 +1,4 @@
-"""Ideas that are one keyword away, with families of every kind: each works, or says why not."""
+"""Options that are one keyword away, with families of every kind: each works or is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hornbook.models.families import FAMILIES
 from hornbook.models.variables import named_variables
 
 IDS = np.array([[5, 6, 7, 8, 9], [10, 11, 12, 0, 0]])
-REAL = IDS > 0
+MASK = IDS > 0
 SEGMENTS = np.array([[0, 0, 1, 1, 1], [0, 1, 1, 0, 0]])
 IDEAS = {
     "condition": {"condition_size": 3},
@@ -24,19 +24,19 @@ IDEAS = {
     "squared ReLU": {"attention_normalization": "squared_relu"},
     "shared segment embedding": {"share_segment_embedding": True},
 }
-STARTS_WITHOUT_EFFECT = {"condition", "hidden layer in the condition", "hierarchical positions"}
-ELSEWHERE = ("bert", "roformer-v2", "t5", "gau-alpha")  # on other backends one of each kind will do
-# one of each kind of block, norm and positions: the others choose among the same parts
+INITIALLY_WITHOUT_EFFECT = {"condition", "hidden layer in the condition", "hierarchical positions"}
+BACKEND_FAMILIES = ("bert", "roformer-v2", "t5", "gau-alpha")  # for the other backends
+# one of each kind of block, norm and positions: the other families combine the same parts
 KINDS = ("bert", "albert", "nezha", "roformer-v2", "gau-alpha", "modernbert", "gpt2", "qwen3", "t5")
 PAIRS = [
-    pytest.param(name, idea, marks=[pytest.mark.backend] if name in ELSEWHERE else [])
+    pytest.param(name, idea, marks=[pytest.mark.backend] if name in BACKEND_FAMILIES else [])
     for name in KINDS
     for idea in IDEAS
 ]
 
 
 def refusal(family, idea):
-    """A part of the message when an idea has no meaning in a family; None when it has."""
+    """A part of the message if a family does not support an idea; else None."""
     positions = family.choices.get("position_kind", "learned")
     if idea == "hierarchical positions" and positions != "learned":
         return "hierarchical_positions is for learned positions"
@@ -51,21 +51,21 @@ def refusal(family, idea):
 
 def make(tiny_transformer, family, **changes):
     fields = {"family": family.name, **family.choices, "application": "encoder", "heads": ()}
-    if "attention_window" in family.choices and "layer_types" in family.words:
+    if "attention_window" in family.choices and "layer_types" in family.config_keys:
         fields["layer_types"] = ("full_attention", "sliding_attention")
     return tiny_transformer(**{**fields, **changes})
 
 
-def run(model, ids=IDS, segments=SEGMENTS, real=REAL):
+def run(model, ids=IDS, segments=SEGMENTS, mask=MASK):
     condition = None
     if model.config.condition_size is not None:
         condition = np.ones((len(ids), model.config.condition_size), "float32")
-    x = model(ids, segment_ids=segments, padding_mask=real, condition=condition)
+    x = model(ids, segment_ids=segments, padding_mask=mask, condition=condition)
     return ops.convert_to_numpy(x)
 
 
 @pytest.mark.parametrize(("name", "idea"), PAIRS)
-def test_every_idea_works_with_every_kind_of_family_or_says_why_not(tiny_transformer, name, idea):
+def test_every_idea_works_with_every_kind_of_family_or_is_refused(tiny_transformer, name, idea):
     family = FAMILIES[name]
     message = refusal(family, idea)
     if message is not None:
@@ -75,38 +75,38 @@ def test_every_idea_works_with_every_kind_of_family_or_says_why_not(tiny_transfo
     model = make(tiny_transformer, family, **IDEAS[idea])
     x = run(model)
     assert np.isfinite(x).all()
-    # what is padded has no influence
-    other = np.where(REAL, IDS, 33)
-    np.testing.assert_array_equal(run(model, other)[REAL], x[REAL])
+    # padding has no influence
+    other = np.where(MASK, IDS, 33)
+    np.testing.assert_array_equal(run(model, other)[MASK], x[MASK])
     plain = make(tiny_transformer, family)
     shared = named_variables(model)
-    has_it_already = model.config == plain.config
-    if shared.keys() >= named_variables(plain).keys() and not has_it_already:
+    is_default = model.config == plain.config
+    if shared.keys() >= named_variables(plain).keys() and not is_default:
         for path, variable in named_variables(plain).items():
             variable.assign(shared[path].value)
-        difference = np.abs(run(plain) - x)[REAL].max()
-        assert (difference < 1e-5) == (idea in STARTS_WITHOUT_EFFECT)
+        difference = np.abs(run(plain) - x)[MASK].max()
+        assert (difference < 1e-5) == (idea in INITIALLY_WITHOUT_EFFECT)
 
 
 @pytest.mark.backend
 @pytest.mark.parametrize(
     "name", [name for name in KINDS if "seq2seq" not in FAMILIES[name].applications]
 )
-def test_a_bias_from_outside_is_added_to_every_score(tiny_transformer, name):
+def test_an_attention_bias_is_added_to_every_score(tiny_transformer, name):
     model = make(tiny_transformer, FAMILIES[name])
-    hidden = np.zeros((1, 1, 1, 5), "float32")
-    hidden[..., 3:] = -1e9
-    by_bias = model(IDS[:1], segment_ids=SEGMENTS[:1], attention_bias=hidden)
+    bias = np.zeros((1, 1, 1, 5), "float32")
+    bias[..., 3:] = -1e9
+    by_bias = model(IDS[:1], segment_ids=SEGMENTS[:1], attention_bias=bias)
     by_mask = run(model, IDS[:1], SEGMENTS[:1], np.array([[1, 1, 1, 0, 0]]))
     if model.config.attention_normalization != "softmax":
-        return  # counts what a mask hides, and not what a bias does
+        return  # the others count the keys that a mask hides
     np.testing.assert_allclose(
         ops.convert_to_numpy(by_bias)[:, :3], by_mask[:, :3], atol=1e-5, rtol=1e-5
     )
 
 
 @pytest.mark.backend
-def test_hierarchical_positions_reach_the_square_of_the_table(tiny_transformer):
+def test_hierarchical_positions_square_the_length(tiny_transformer):
     model = tiny_transformer(max_position_embeddings=6, hierarchical_positions=0.4, heads=())
     assert model.config.max_length == 36
     x = ops.convert_to_numpy(model(np.full((1, 36), 5)))
@@ -115,14 +115,14 @@ def test_hierarchical_positions_reach_the_square_of_the_table(tiny_transformer):
 
 
 @pytest.mark.backend
-def test_scores_of_all_blocks_below_are_added_up(tiny_transformer):
-    """RealFormer's running sum: bert4keras added the scores of one block below only."""
+def test_scores_of_all_previous_blocks_are_summed(tiny_transformer):
+    """RealFormer's cumulative sum: bert4keras added only the scores of the previous block."""
     model = tiny_transformer(num_hidden_layers=3, residual_attention_scores=True, heads=())
-    nothing = {"scores": ops.zeros((1, 1, 1, 1))}
+    zeros = {"scores": ops.zeros((1, 1, 1, 1))}
     x = model.embed(IDS[:1], None, np.arange(5)[None], None, False)
-    memory, own = nothing, []
+    memory, own = zeros, []
     for block in model.blocks:
-        own.append(block(x, memory=nothing)[1]["scores"])  # as if nothing were below
+        own.append(block(x, memory=zeros)[1]["scores"])  # without previous blocks
         x, memory = block(x, memory=memory)
     np.testing.assert_allclose(
         ops.convert_to_numpy(memory["scores"]), ops.convert_to_numpy(sum(own)), atol=1e-5

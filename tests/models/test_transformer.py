@@ -1,4 +1,4 @@
-"""Who may look at whom, what a condition reaches, and what half precision leaves alone."""
+"""Attention masks, padding, conditions and half precision of the Transformer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def to_numpy(x):
 
 
 def changed_rows(transformer, **inputs):
-    """For each column the positions whose output changes when the token there does."""
+    """For each column, the positions whose output changes with the token in that column."""
     ids = np.repeat(IDS, LENGTH + 1, axis=0)
     ids[np.arange(LENGTH), np.arange(LENGTH)] = 20
     inputs = {
@@ -33,7 +33,7 @@ def changed_rows(transformer, **inputs):
     }
     *others, before = to_numpy(transformer(ids, **inputs))
     return [
-        # rows of a batch may be computed in another order, so they are equal but for rounding
+        # rows of a batch may be computed in another order, so they are equal up to rounding
         [row for row in range(LENGTH) if np.abs(before[row] - after[row]).max() > 1e-5]
         for after in others
     ]
@@ -41,12 +41,14 @@ def changed_rows(transformer, **inputs):
 
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("application", ["encoder", "causal_lm", "prefix_lm"])
-def test_a_token_changes_exactly_what_may_see_it(tiny_transformer, application, padded):
+def test_a_token_changes_exactly_the_outputs_that_attend_to_it(
+    tiny_transformer, application, padded
+):
     transformer = tiny_transformer(application=application)
-    real = np.ones((1, LENGTH), "int32")
+    mask = np.ones((1, LENGTH), "int32")
     if padded:
-        real[0, [2, 5]] = 0  # one inside the prefix, one at the end
-    may_see = {
+        mask[0, [2, 5]] = 0  # one in the prefix, one at the end
+    is_visible = {
         "encoder": lambda query, column: True,
         "causal_lm": lambda query, column: column <= query,
         "prefix_lm": lambda query, column: (
@@ -54,39 +56,39 @@ def test_a_token_changes_exactly_what_may_see_it(tiny_transformer, application, 
         ),
     }[application]
     expected = [
-        [  # it always sees its own input
+        [  # an output always depends on its own token
             query
             for query in range(LENGTH)
-            if query == column or (real[0, column] and may_see(query, column))
+            if query == column or (mask[0, column] and is_visible(query, column))
         ]
         for column in range(LENGTH)
     ]
-    inputs = {"segment_ids": SEGMENTS, "padding_mask": real if padded else None}
+    inputs = {"segment_ids": SEGMENTS, "padding_mask": mask if padded else None}
     assert changed_rows(transformer, **inputs) == expected
 
 
 @pytest.mark.parametrize("position_kind", ["relative", "buckets"])
-def test_a_long_text_is_read_the_same_when_distances_are_looked_up_in_parts(
+def test_distances_that_are_looked_up_in_parts_give_the_same_outputs(
     tiny_transformer, monkeypatch, position_kind
 ):
     transformer = tiny_transformer(
         position_kind=position_kind, num_attention_heads=3, hidden_size=12, heads=()
     )
-    ids, real = np.arange(22)[None] + 5, np.arange(22)[None] < 20
-    expected = to_numpy(transformer(ids, padding_mask=real))
-    asked = []
+    ids, mask = np.arange(22)[None] + 5, np.arange(22)[None] < 20
+    expected = to_numpy(transformer(ids, padding_mask=mask))
+    calls = []
     monkeypatch.setattr(distances, "SHORT", 1)
     monkeypatch.setattr(exact, "SHORT", 1)
-    monkeypatch.setattr(exact, "MOST_SCORES", 22 * 3 * 5)
+    monkeypatch.setattr(exact, "MAX_SCORES", 22 * 3 * 5)
     in_parts = exact.attention_in_parts
     monkeypatch.setattr(
         exact,
         "attention_in_parts",
-        lambda given, *x, **options: asked.append(given) or in_parts(given, *x, **options),
+        lambda inputs, *x, **options: calls.append(inputs) or in_parts(inputs, *x, **options),
     )
-    np.testing.assert_allclose(to_numpy(transformer(ids, padding_mask=real)), expected, atol=1e-5)
+    np.testing.assert_allclose(to_numpy(transformer(ids, padding_mask=mask)), expected, atol=1e-5)
     name = "relative" if position_kind == "relative" else "bias"
-    assert [isinstance(given[name], dict) for given in asked] == [True, True]
+    assert [isinstance(inputs[name], dict) for inputs in calls] == [True, True]
 
 
 def test_padding_changes_nothing_at_real_positions(tiny_transformer):
@@ -101,21 +103,21 @@ def test_padding_changes_nothing_at_real_positions(tiny_transformer):
     np.testing.assert_array_equal(first, second)
 
 
-def test_what_is_left_out_is_zeros_and_counting(tiny_transformer):
+def test_segments_default_to_zeros_and_positions_to_indices(tiny_transformer):
     transformer = tiny_transformer()
-    short = to_numpy(transformer(IDS))
-    spelled_out = transformer(
+    default = to_numpy(transformer(IDS))
+    explicit = transformer(
         IDS,
         segment_ids=np.zeros_like(IDS),
         position_ids=np.arange(LENGTH)[None],
         padding_mask=np.ones_like(IDS),
     )
-    np.testing.assert_allclose(short, to_numpy(spelled_out), atol=1e-6)
+    np.testing.assert_allclose(default, to_numpy(explicit), atol=1e-6)
     for name, value in {
         "segment_ids": np.ones_like(IDS),
         "position_ids": np.arange(LENGTH)[None] + 1,
     }.items():
-        assert np.abs(to_numpy(transformer(IDS, **{name: value})) - short).max() > 1e-3
+        assert np.abs(to_numpy(transformer(IDS, **{name: value})) - default).max() > 1e-3
 
 
 def test_a_prefix_language_model_needs_segments(tiny_transformer):
@@ -123,17 +125,17 @@ def test_a_prefix_language_model_needs_segments(tiny_transformer):
         tiny_transformer(application="prefix_lm")(IDS)
 
 
-def test_a_fresh_condition_changes_nothing(tiny_transformer):
+def test_a_new_condition_changes_nothing(tiny_transformer):
     plain = tiny_transformer()
     conditional = tiny_transformer(condition_size=5)
-    ours, theirs = named_variables(conditional), named_variables(plain)
-    for path, variable in theirs.items():
-        ours[path].assign(variable.value)
+    variables = named_variables(conditional)
+    for path, variable in named_variables(plain).items():
+        variables[path].assign(variable.value)
     condition = np.random.default_rng(0).normal(size=(1, 5)).astype("float32")
-    computed = conditional(IDS, condition=condition)
-    # scale and offset may be inside the norm's kernel or behind it, which rounds differently
-    np.testing.assert_allclose(to_numpy(computed), to_numpy(plain(IDS)), atol=1e-6)
-    logits = to_numpy(conditional.mlm(computed, condition))
+    x = conditional(IDS, condition=condition)
+    # scale and offset may be fused into the norm or not, which rounds differently
+    np.testing.assert_allclose(to_numpy(x), to_numpy(plain(IDS)), atol=1e-6)
+    logits = to_numpy(conditional.mlm(x, condition))
     np.testing.assert_allclose(logits, to_numpy(plain.mlm(plain(IDS))), rtol=1e-6, atol=2e-6)
 
 
@@ -162,11 +164,11 @@ def test_the_condition_reaches_every_norm(tiny_transformer):
 
 @pytest.mark.parametrize("compute_dtype", ["float16", "bfloat16"])
 def test_ids_stay_exact_in_half_precision(tiny_transformer, compute_dtype):
-    """float16 counts to 2048 and bfloat16 to 256 before it skips numbers."""
+    """float16 has all integers up to 2048, and bfloat16 up to 256."""
     transformer = tiny_transformer(
         vocab_size=5000, max_position_embeddings=2100, compute_dtype=compute_dtype
     )
-    # one id beside the next: what rounds to the same number would give the same vector
+    # consecutive IDs: if they rounded to the same number, they would have the same vector
     for name, values in {
         "token_ids": np.array([[4001, 4002, 4003, 2049, 257]]),
         "position_ids": np.array([[2051, 2052, 2053, 2049, 257]]),
@@ -180,7 +182,7 @@ def test_ids_stay_exact_in_half_precision(tiny_transformer, compute_dtype):
         for first in range(5):
             for second in range(first):
                 assert np.abs(rows[first] - rows[second]).max() > 1e-2
-    # and the same through a compiled model, whose inputs Keras casts
+    # the same in a compiled model, whose inputs Keras casts
     ids = keras.Input((None,), dtype="int32")
     model = keras.Model(ids, transformer(ids))
     rows = model.predict_on_batch(np.array([[4001], [4002], [4003]]))[:, 0].astype("float32")
@@ -188,14 +190,7 @@ def test_ids_stay_exact_in_half_precision(tiny_transformer, compute_dtype):
     assert np.abs(rows[1] - rows[2]).max() > 1e-2
 
 
-def test_half_precision_computes_nearly_the_same_with_weights_in_float32(tiny_transformer):
-    exact = to_numpy(tiny_transformer()(IDS))
-    transformer = tiny_transformer(compute_dtype="bfloat16")
-    np.testing.assert_allclose(to_numpy(transformer(IDS)), exact, atol=0.08)
-    assert {str(variable.dtype) for variable in transformer.weights} == {"float32"}
-
-
-def test_the_first_tokens_vector_goes_through_the_pooler(tiny_transformer):
+def test_the_pooler_is_applied_to_the_first_token(tiny_transformer):
     transformer = tiny_transformer()
     x = transformer(IDS)
     kernel, bias = (to_numpy(v.value) for v in transformer.pooler.weights)
@@ -203,11 +198,11 @@ def test_the_first_tokens_vector_goes_through_the_pooler(tiny_transformer):
     np.testing.assert_allclose(to_numpy(transformer.pool(x)), expected, atol=1e-5)
 
 
-def test_there_are_only_the_heads_that_were_asked_for(tiny_transformer):
+def test_only_the_configured_heads_exist(tiny_transformer):
     transformer = tiny_transformer(heads=())
     assert transformer.pooler is transformer.mlm is transformer.nsp is None
     transformer = tiny_transformer(heads=("nsp",))
-    assert transformer.pooler is not None  # what the next-sentence head reads
+    assert transformer.pooler is not None  # the input of the next-sentence head
     assert transformer.mlm is None
 
 
@@ -219,14 +214,14 @@ def test_a_model_without_segments_has_no_segment_embedding(tiny_transformer):
     )
 
 
-def test_dropout_works_in_training_only(tiny_transformer):
+def test_dropout_has_an_effect_in_training_only(tiny_transformer):
     transformer = tiny_transformer()
     np.testing.assert_array_equal(*(to_numpy(transformer(IDS)) for _ in range(2)))
     first, second = (to_numpy(transformer(IDS, training=True)) for _ in range(2))
     assert np.abs(first - second).max() > 1e-3
 
 
-def test_weights_start_by_width_and_depth_where_a_family_says_so():
+def test_initializers_can_depend_on_width_and_depth():
     config = FAMILIES["roformer-v2"].configure(
         vocab_size=300,
         hidden_size=64,

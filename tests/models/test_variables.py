@@ -1,4 +1,4 @@
-"""Every weight has one name, the path of attributes that leads to it."""
+"""Every weight has one name, its attribute path."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hornbook.models.variables import named_variables
 pytestmark = pytest.mark.backend
 
 
-def test_every_weight_is_named_once_by_the_attributes_that_lead_to_it(tiny_transformer):
+def test_every_weight_is_named_once_by_its_attribute_path(tiny_transformer):
     transformer = tiny_transformer(condition_size=3)
     variables = named_variables(transformer)
     assert {id(v) for v in variables.values()} == {id(v) for v in transformer.weights}
@@ -24,7 +24,7 @@ def test_every_weight_is_named_once_by_the_attributes_that_lead_to_it(tiny_trans
     assert variables["blocks.1.attention.query.kernel"] is block.attention.query.kernel
 
 
-def test_names_of_layers_and_where_they_are_used_do_not_matter(tiny_transformer):
+def test_names_do_not_depend_on_the_surrounding_model(tiny_transformer):
     transformer = tiny_transformer()
     before = named_variables(transformer)
     ids = keras.Input((None,), dtype="int32")
@@ -35,14 +35,14 @@ def test_names_of_layers_and_where_they_are_used_do_not_matter(tiny_transformer)
     assert len(model.weights) == len(before) + 2
 
 
-def test_random_states_are_no_weights(tiny_transformer):
+def test_random_states_are_not_weights(tiny_transformer):
     transformer = tiny_transformer()
     assert (
         len(transformer.variables) > len(transformer.weights) == len(named_variables(transformer))
     )
 
 
-def test_a_layer_of_its_own_is_named_too():
+def test_a_single_layer_is_named_too():
     dense = keras.layers.Dense(2)
     dense.build((None, 3))
     assert list(named_variables(dense)) == ["kernel", "bias"]

@@ -115,7 +115,7 @@ def test_resuming_a_finished_run_with_other_fields_is_refused(tmp_path):
 
 def test_resume_refuses_a_folder_with_other_files(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(HornbookError, match="never written over"):
+    with pytest.raises(HornbookError, match="never overwritten"):
         Counting().fit("abc", tmp_path, resume=True)
     assert names_in(tmp_path) == ["thesis.txt"]
 

@@ -2,7 +2,7 @@
 
     python killed_training.py DATA RUN FIELDS MOMENT...
 
-Each moment has a process of its own, which goes on where the last one was killed.  The last
+Each moment has a process of its own, which resumes where the last one was killed.  The last
 moment is `never`.
 """
 
@@ -30,63 +30,63 @@ def die() -> None:
 
 
 def arrange(moment: str) -> None:
-    """Sees to it that this process dies then."""
+    """Makes this process die at that moment."""
     kind, _, detail = moment.partition(":")
     if kind == "step":  # computed, but in no snapshot yet
         step = Loop._step
 
-        def then_die(loop, batch):
+        def step_and_die(loop, batch):
             step(loop, batch)
             if loop.state["step"] == int(detail):
                 die()
 
-        Loop._step = then_die
-    elif kind == "writing":  # a file of this snapshot is there in half
+        Loop._step = step_and_die
+    elif kind == "writing":  # a file of this snapshot is half-written
         save_file = snapshots.save_file
 
-        def half(values, path):
+        def save_half(values, path):
             save_file(values, path)
             if f"{int(detail):08d}" in str(path):
                 os.truncate(path, os.path.getsize(path) // 2)
                 die()
 
-        snapshots.save_file = half
-    elif kind == "replacing":  # the old folder is moved aside, and the new one not yet there
+        snapshots.save_file = save_half
+    elif kind == "replacing":  # the old folder is moved aside, the new one is not in place yet
         rename = os.rename
 
-        def then_die(source, target):
+        def rename_and_die(source, target):
             rename(source, target)
             if Path(source).name == detail and str(target).endswith(files.REPLACED):
                 die()
 
-        os.rename = then_die
+        os.rename = rename_and_die
     elif kind == "report":
         RunFolder.write_report = lambda run, html: die()
-    elif kind == "stop":  # asked to by the system
+    elif kind == "stop":  # on a signal of the system
         step = Loop._step
 
-        def then_ask(loop, batch):
+        def step_and_signal(loop, batch):
             step(loop, batch)
             if loop.state["step"] == int(detail):
                 signal.raise_signal(signal.SIGTERM)
 
-        Loop._step = then_ask
-    elif kind == "full":  # nothing more than a few bytes can be written
+        Loop._step = step_and_signal
+    elif kind == "full":  # the disk is full but for a few bytes
         step = Loop._step
 
-        def then_fill(loop, batch):
+        def fill_and_step(loop, batch):
             if loop.state["step"] == int(detail):
                 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
             return step(loop, batch)
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        Loop._step = then_fill
+        Loop._step = fill_and_step
     else:
         assert kind == "never", kind
 
 
 def main(data: str, run: str, fields: str, *moments: str) -> None:
-    # once for all processes: they begin with what this one has imported; nothing has run in it
+    # imported once: the forked processes inherit it; nothing has run in this one
     import keras  # noqa: F401
 
     flags = []

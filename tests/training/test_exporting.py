@@ -4,7 +4,7 @@ import pytest
 
 from hornbook.errors import HornbookError, MissingExtraError
 from hornbook.training import exporting
-from hornbook.training.exporting import export_onnx, largest_difference, route_here
+from hornbook.training.exporting import export_backend, export_onnx, largest_difference
 
 pytestmark = pytest.mark.backend
 
@@ -17,54 +17,54 @@ def model():
     return keras.Model(pixels, keras.layers.Dense(4)(keras.layers.Flatten()(x)))
 
 
-needs_a_way = pytest.mark.skipif(
+needs_export = pytest.mark.skipif(
     keras.config.backend() == "jax", reason="Keras writes ONNX well on PyTorch and TensorFlow"
 )
 
 
-@needs_a_way
-def test_onnx_runtime_computes_what_the_model_does_in_batches_of_any_size(model, tmp_path):
+@needs_export
+def test_onnx_runtime_computes_the_model_outputs_in_batches_of_any_size(model, tmp_path):
     import onnxruntime
 
     file = tmp_path / "model.onnx"
-    difference = export_onnx(model, file, metadata={"classes": "a"}, elsewhere=[])
+    difference = export_onnx(model, file, metadata={"classes": "a"}, command=[])
     session = onnxruntime.InferenceSession(file)
     assert session.get_modelmeta().custom_metadata_map["classes"] == "a"
     pixels = np.random.default_rng(1).uniform(0, 255, (7, 6, 6, 3)).astype("float32")
-    (found,) = session.run(None, {session.get_inputs()[0].name: pixels})
-    np.testing.assert_allclose(found, model.predict_on_batch(pixels), atol=1e-4)
+    (outputs,) = session.run(None, {session.get_inputs()[0].name: pixels})
+    np.testing.assert_allclose(outputs, model.predict_on_batch(pixels), atol=1e-4)
     assert difference < 1e-4
 
 
-@needs_a_way
-def test_a_file_that_computes_something_else_is_not_kept(model, tmp_path, monkeypatch):
-    data = exporting._written(model)
+@needs_export
+def test_a_file_with_different_outputs_is_not_written(model, tmp_path, monkeypatch):
+    data = exporting._exported(model)
     model.layers[-1].bias.assign(np.ones(4))
     with pytest.raises(HornbookError, match="differs from the model by 1"):
         largest_difference(model, data)
-    monkeypatch.setattr(exporting, "_written", lambda model: data)
+    monkeypatch.setattr(exporting, "_exported", lambda model: data)
     with pytest.raises(HornbookError, match="differs"):
-        export_onnx(model, tmp_path / "model.onnx", metadata={}, elsewhere=[])
+        export_onnx(model, tmp_path / "model.onnx", metadata={}, command=[])
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_cannot_be_run_is_one_line(model):
+def test_a_file_that_cannot_be_run_is_refused(model):
     with pytest.raises(HornbookError, match="ONNX Runtime cannot run"):
         largest_difference(model, b"no model")
 
 
-def test_the_way_is_this_backend_or_one_that_is_installed(monkeypatch):
+def test_the_export_backend_is_this_one_or_an_installed_one(monkeypatch):
     def only(*packages):
         monkeypatch.setattr(exporting, "_installed", lambda package: package in packages)
 
     only("torch", "onnxscript", "tensorflow", "tf2onnx", "jax")
-    assert [route_here(name) for name in ("jax", "torch", "tensorflow")] == [
+    assert [export_backend(name) for name in ("jax", "torch", "tensorflow")] == [
         "torch",
         "torch",
         "tensorflow",
     ]
     only("tensorflow", "tf2onnx", "torch", "jax", "jax2onnx")
-    assert route_here("torch") == "tensorflow"
+    assert export_backend("torch") == "tensorflow"
     only("jax", "torch")
     with pytest.raises(MissingExtraError, match=r"hornbook\[onnx,torch\]"):
-        route_here("jax")
+        export_backend("jax")

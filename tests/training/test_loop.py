@@ -1,4 +1,4 @@
-"""The loop on a model of one matrix, whose arithmetic NumPy can follow."""
+"""The loop on a model of one matrix, whose arithmetic NumPy can repeat."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.backend
 BATCHES, ROWS, EPOCHS = 3, 4, 3
 
 
-def make_batches(epoch, seen=None, nan_at=None):
-    """The batches of an epoch: different ones in each, the same ones each time."""
+def make_batches(epoch, requests=None, nan_at=None):
+    """The batches of an epoch, a function of the epoch."""
     random = np.random.default_rng(epoch)
-    found = []
+    batches = []
     for number in range(BATCHES):
         x = random.normal(size=(ROWS, 5)).astype("float32")
         y = x.sum(axis=1, keepdims=True)
@@ -31,13 +31,13 @@ def make_batches(epoch, seen=None, nan_at=None):
             x[:] = np.nan
 
         def arrays(x=x, y=y, number=number):
-            if seen is not None:
-                seen.append((epoch, number))
+            if requests is not None:
+                requests.append((epoch, number))
             return x, y, np.ones(ROWS, "float32")
 
         where = [f"data:{epoch}-{number}-{row}" for row in range(ROWS)]
-        found.append(Batch(size=ROWS, arrays=arrays, where=lambda where=where: where))
-    return found
+        batches.append(Batch(size=ROWS, arrays=arrays, where=lambda where=where: where))
+    return batches
 
 
 def make_model(ema=0.9, dropout=0.3):
@@ -45,13 +45,13 @@ def make_model(ema=0.9, dropout=0.3):
     model = keras.Sequential(
         [keras.Input((5,)), keras.layers.Dropout(dropout), keras.layers.Dense(1)]
     )
-    # with as few steps as are made `ema` would be limited
+    # with the actual number of steps `ema` would be limited
     model.compile(adamw(model, steps=100, learning_rate=0.1, ema=ema), "mse")
     return model
 
 
 def make_loop(path, model=None, scores=None, batches=make_batches, resume=False, **changes):
-    """A loop whose scores are given by epoch, and the list of epochs it saved."""
+    """A loop with given scores per epoch, and the list of epochs it saves."""
     fields = {"recipe": "none", "fields": {"a": 1}}
     run = RunFolder.resume(path, fields) if resume else RunFolder.create(path, fields)
     saved = []
@@ -77,38 +77,38 @@ def weights_of(model):
     return [np.array(keras.ops.convert_to_numpy(v.value)) for v in model.trainable_variables]
 
 
-def assert_equal_weights(found, expected):
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(one, other)
+def assert_equal_weights(weights, expected):
+    for value, expected_value in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(value, expected_value)
 
 
-def test_each_epoch_asks_for_its_own_batches_once(tmp_path):
-    seen = []
-    loop, _ = make_loop(tmp_path / "run", batches=lambda epoch: make_batches(epoch, seen))
+def test_every_batch_of_every_epoch_is_used_once(tmp_path):
+    requests = []
+    loop, _ = make_loop(tmp_path / "run", batches=lambda epoch: make_batches(epoch, requests))
     rows = loop.train()
-    assert seen == [(epoch, number) for epoch in range(EPOCHS) for number in range(BATCHES)]
+    assert requests == [(epoch, number) for epoch in range(EPOCHS) for number in range(BATCHES)]
     assert [row["step"] for row in rows] == [3, 6, 9]
     assert loop.run.metrics() == rows
 
 
-def test_batches_made_ahead_in_threads_change_nothing_and_a_first_score_is_epoch_0(tmp_path):
-    found = {}
+def test_batches_prepared_in_threads_change_nothing_and_an_initial_score_is_epoch_0(tmp_path):
+    weights = {}
     for workers in (0, 3):
         loop, saved = make_loop(tmp_path / str(workers), workers=workers)
         loop.begin({"score": 0.25})
         rows = loop.train()
         assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
         assert rows[0] == {"epoch": 0, "step": 0, "loss": None, "score": 0.25}
-        assert saved == [0, 3]  # the epochs between are worse than the beginning
-        found[workers] = weights_of(loop.model)
-    assert_equal_weights(found[3], found[0])
+        assert saved == [0, 3]  # the epochs between are worse than the initial score
+        weights[workers] = weights_of(loop.model)
+    assert_equal_weights(weights[3], weights[0])
 
 
 def test_the_loss_of_an_epoch_is_the_mean_over_its_rows(tmp_path):
     losses = []
 
     class Recorder:
-        """Stands for the model: only the loop's arithmetic is looked at."""
+        """The model, with a record of its losses."""
 
         def __init__(self, model):
             self.__dict__["model"] = model
@@ -124,20 +124,20 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_rows(tmp_path):
     assert loop.train()[0]["loss"] == pytest.approx(np.mean(losses))
 
 
-def test_the_best_epoch_is_what_is_saved(tmp_path):
+def test_only_improvements_are_saved(tmp_path):
     loop, saved = make_loop(tmp_path / "run", scores=[0.5, 0.9, 0.7])
     loop.train()
     assert saved == [1, 2]
     assert loop.state["best_epoch"] == 2
 
 
-def test_an_equal_score_is_no_better_one(tmp_path):
+def test_an_equal_score_is_no_improvement(tmp_path):
     loop, saved = make_loop(tmp_path / "run", scores=[0.5, 0.5, 0.5])
     loop.train()
     assert saved == [1]
 
 
-def test_training_stops_after_as_many_epochs_without_a_better_one_as_patience_says(tmp_path):
+def test_training_stops_after_patience_epochs_without_improvement(tmp_path):
     loop, saved = make_loop(
         tmp_path / "run", scores=[0.5, 0.9, 0.7, 0.8, 0.95], epochs=5, patience=2
     )
@@ -145,27 +145,27 @@ def test_training_stops_after_as_many_epochs_without_a_better_one_as_patience_sa
     assert saved == [1, 2]
 
 
-def test_a_run_cut_off_at_any_step_ends_as_if_it_had_not_been(tmp_path):
+def test_a_run_that_failed_at_any_step_resumes_to_the_same_result(tmp_path):
     whole, _ = make_loop(tmp_path / "whole")
     whole.train()
 
-    class Cut(Exception):
+    class Failure(Exception):
         pass
 
     for epoch, number in ((0, 0), (0, 2), (1, 0), (2, 1)):
 
-        def cut_batches(asked, place=(epoch, number)):
+        def failing_batches(current, failure=(epoch, number)):
             def fail():
-                raise Cut
+                raise Failure
 
-            batches = make_batches(asked)
-            if asked == place[0]:
-                batches[place[1]] = Batch(size=ROWS, arrays=fail, where=list)
+            batches = make_batches(current)
+            if current == failure[0]:
+                batches[failure[1]] = Batch(size=ROWS, arrays=fail, where=list)
             return batches
 
-        path = tmp_path / f"cut-{epoch}-{number}"
-        loop, _ = make_loop(path, batches=cut_batches)
-        with pytest.raises(Cut):
+        path = tmp_path / f"failed-{epoch}-{number}"
+        loop, _ = make_loop(path, batches=failing_batches)
+        with pytest.raises(Failure):
             loop.train()
         resumed, _ = make_loop(path, resume=True)
         assert resumed.state["step"] == epoch * BATCHES + number
@@ -174,8 +174,8 @@ def test_a_run_cut_off_at_any_step_ends_as_if_it_had_not_been(tmp_path):
         assert resumed.run.metrics_file.read_bytes() == whole.run.metrics_file.read_bytes()
 
 
-def test_with_another_random_state_dropout_leads_elsewhere(tmp_path):
-    ends = []
+def test_another_random_state_of_dropout_gives_other_weights(tmp_path):
+    weights = []
     for seed in (1, 2):
         loop, _ = make_loop(tmp_path / str(seed))
         keras.utils.set_random_seed(seed)  # torch draws from its own generator
@@ -183,19 +183,19 @@ def test_with_another_random_state_dropout_leads_elsewhere(tmp_path):
             if "seed" in variable.path:
                 variable.assign([seed, 0])
         loop.train()
-        ends.append(weights_of(loop.model))
-    assert not np.array_equal(ends[0][0], ends[1][0])
+        weights.append(weights_of(loop.model))
+    assert not np.array_equal(weights[0][0], weights[1][0])
 
 
-def test_evaluation_has_the_running_average_and_training_keeps_its_own(tmp_path):
-    own, averages = [], []
+def test_evaluation_uses_the_moving_average_and_training_its_own_weights(tmp_path):
+    weights, averages = [], []
     model = make_model(ema=0.9)
 
     def one_batch(epoch):
         first = make_batches(epoch)[0]
 
         def arrays():
-            own.append(weights_of(model))  # as the last step left them
+            weights.append(weights_of(model))  # after the last step
             return first.arrays()
 
         return [Batch(size=ROWS, arrays=arrays, where=first.where)]
@@ -206,30 +206,30 @@ def test_evaluation_has_the_running_average_and_training_keeps_its_own(tmp_path)
 
     loop, _ = make_loop(tmp_path / "run", model, batches=one_batch, epochs=5, evaluate=evaluate)
     loop.train()
-    own.append(weights_of(model))
-    for place in range(2):  # kernel and bias
-        expected = own[1][place]  # the average begins with the weights after the first step
-        for step, found in enumerate(averages, 1):
+    weights.append(weights_of(model))
+    for index in range(2):  # kernel and bias
+        expected = weights[1][index]  # the average begins with the weights after the first step
+        for step, average in enumerate(averages, 1):
             if step > 1:
-                expected = 0.9 * expected + 0.1 * own[step][place]
-            np.testing.assert_allclose(found[place], expected, rtol=1e-5, atol=1e-7)
-    assert not np.allclose(averages[-1][0], own[-1][0])
+                expected = 0.9 * expected + 0.1 * weights[step][index]
+            np.testing.assert_allclose(average[index], expected, rtol=1e-5, atol=1e-7)
+    assert not np.allclose(averages[-1][0], weights[-1][0])
 
 
-def test_looking_at_the_average_changes_no_step(tmp_path):
-    plain, looking = make_model(dropout=0), make_model(dropout=0)
+def test_using_the_average_between_steps_does_not_change_them(tmp_path):
+    plain, averaged = make_model(dropout=0), make_model(dropout=0)
     for number, batch in enumerate(make_batches(0)):
         x, y, weights = batch.arrays()
-        for model in (plain, looking):
+        for model in (plain, averaged):
             model.train_on_batch(x, y, sample_weight=weights)
-        with averaged_weights(looking):
-            looking.predict_on_batch(x)
+        with averaged_weights(averaged):
+            averaged.predict_on_batch(x)
             if number:
-                assert not np.array_equal(weights_of(looking)[0], weights_of(plain)[0])
-        assert_equal_weights(weights_of(looking), weights_of(plain))
+                assert not np.array_equal(weights_of(averaged)[0], weights_of(plain)[0])
+        assert_equal_weights(weights_of(averaged), weights_of(plain))
 
 
-def test_without_an_average_evaluation_has_the_weights_themselves(tmp_path):
+def test_without_an_average_evaluation_uses_the_weights_themselves(tmp_path):
     model = make_model(ema=0)
     batch = make_batches(0)[0]
     model.train_on_batch(*batch.arrays()[:2])
@@ -238,38 +238,38 @@ def test_without_an_average_evaluation_has_the_weights_themselves(tmp_path):
         assert_equal_weights(weights_of(model), before)
 
 
-def test_an_infinite_loss_names_its_rows_and_nothing_of_it_is_kept(tmp_path):
+def test_a_loss_that_is_not_finite_names_its_rows_and_its_step_is_not_saved(tmp_path):
     loop, _ = make_loop(tmp_path / "run", batches=lambda epoch: make_batches(epoch, nan_at=(1, 1)))
-    with pytest.raises(DataError, match=r"nan at step 5, on a batch with\sdata:1-1-0, ") as found:
+    with pytest.raises(DataError, match=r"nan at step 5, on a batch with\sdata:1-1-0, ") as info:
         loop.train()
-    assert "learning rate" in str(found.value)
+    assert "learning rate" in str(info.value)
     resumed, _ = make_loop(tmp_path / "run", resume=True)
     assert resumed.state["step"] == 4
     assert all(np.isfinite(value).all() for value in weights_of(resumed.model))
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_signal_ends_the_step_and_is_resumed_exactly(tmp_path, name):
+def test_a_signal_stops_after_the_step_and_the_run_resumes_exactly(tmp_path, name):
     before = signal.getsignal(getattr(signal, name))
     whole, _ = make_loop(tmp_path / "whole")
     whole.train()
 
-    def batches(epoch):
-        found = make_batches(epoch)
-        first = found[1]
+    def stopped_batches(epoch):
+        batches = make_batches(epoch)
+        second = batches[1]
 
         def arrays():
             signal.raise_signal(getattr(signal, name))
-            return first.arrays()
+            return second.arrays()
 
         if epoch == 1:
-            found[1] = Batch(size=ROWS, arrays=arrays, where=first.where)
-        return found
+            batches[1] = Batch(size=ROWS, arrays=arrays, where=second.where)
+        return batches
 
-    loop, _ = make_loop(tmp_path / "run", batches=batches, snapshot_seconds=1e9)
-    with pytest.raises(Stopped, match=f"stopped by {name} after step 5") as found:
+    loop, _ = make_loop(tmp_path / "run", batches=stopped_batches, snapshot_seconds=1e9)
+    with pytest.raises(Stopped, match=f"stopped by {name} after step 5") as info:
         loop.train()
-    assert found.value.exit_status == {"SIGINT": 130, "SIGTERM": 143}[name]
+    assert info.value.exit_status == {"SIGINT": 130, "SIGTERM": 143}[name]
     assert signal.getsignal(getattr(signal, name)) == before
     resumed, _ = make_loop(tmp_path / "run", resume=True)
     assert resumed.state["step"] == 5
@@ -282,7 +282,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path):
         def arrays():
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
-            raise AssertionError("the second one was not at once")
+            raise AssertionError("the second signal did not stop it")
 
         return [Batch(size=ROWS, arrays=arrays, where=list)]
 
@@ -291,7 +291,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path):
         loop.train()
 
 
-def test_a_damaged_snapshot_falls_back_to_the_one_before_and_says_so(tmp_path, capsys):
+def test_after_a_damaged_snapshot_the_previous_one_is_used_with_a_note(tmp_path, capsys):
     whole, _ = make_loop(tmp_path / "run")
     whole.train()
     newest, before = whole.run.snapshots._paths()
@@ -301,23 +301,23 @@ def test_a_damaged_snapshot_falls_back_to_the_one_before_and_says_so(tmp_path, c
     file.write_bytes(content)
     resumed, _ = make_loop(tmp_path / "run", resume=True)
     assert f"step-{resumed.state['step']:08d}" == before.name
-    said = capsys.readouterr().err
-    assert "variables.safetensors: its SHA-256" in said
-    assert f"resumes from the one before, {before.name}" in said
+    messages = capsys.readouterr().err
+    assert "variables.safetensors: its SHA-256" in messages
+    assert f"resumes from the one before, {before.name}" in messages
     resumed.train()
     assert_equal_weights(weights_of(resumed.model), weights_of(whole.model))
 
 
-def test_when_every_snapshot_is_damaged_each_is_named_with_what_to_do(tmp_path):
+def test_when_every_snapshot_is_damaged_the_error_names_each_and_the_way_out(tmp_path):
     loop, _ = make_loop(tmp_path / "run")
     loop.train()
     for path in loop.run.snapshots._paths():
         (path / "state.json").write_text("{")
-    with pytest.raises(HornbookError, match="Every snapshot") as found:
+    with pytest.raises(HornbookError, match="Every snapshot") as info:
         make_loop(tmp_path / "run", resume=True)
-    assert "step-00000009" in str(found.value)
-    assert "step-00000008" in str(found.value)
-    assert "Remove" in str(found.value)
+    assert "step-00000009" in str(info.value)
+    assert "step-00000008" in str(info.value)
+    assert "Remove" in str(info.value)
 
 
 def test_a_snapshot_of_another_model_changes_nothing(tmp_path):
@@ -340,7 +340,7 @@ def test_only_the_newest_snapshots_are_kept(tmp_path):
     assert not loop.run.snapshots.folder.exists()
 
 
-def test_as_many_snapshots_are_kept_as_asked_for_after_as_many_steps(tmp_path):
+def test_keep_and_snapshot_steps_decide_the_snapshots(tmp_path):
     loop, _ = make_loop(tmp_path / "run", snapshot_seconds=1e9, snapshot_steps=2)
     loop.run.snapshots.keep = 4
     loop.train()
@@ -348,23 +348,21 @@ def test_as_many_snapshots_are_kept_as_asked_for_after_as_many_steps(tmp_path):
     assert names == [f"step-{step:08d}" for step in (4, 6, 8, 9)]  # 3, 6, 9 end an epoch
 
 
-def test_a_full_disk_stops_the_training_and_leaves_the_snapshots_that_are_there(
-    tmp_path, monkeypatch
-):
+def test_a_full_disk_stops_training_and_leaves_earlier_snapshots_intact(tmp_path, monkeypatch):
     from hornbook.training import snapshots
 
     whole, _ = make_loop(tmp_path / "whole")
     whole.train()
     save_file = snapshots.save_file
 
-    def full(values, path):
+    def save_on_full_disk(values, path):
         save_file(values, path)
         if "step-00000005" in str(path):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     loop, _ = make_loop(tmp_path / "run")
     with monkeypatch.context() as patched:
-        patched.setattr(snapshots, "save_file", full)
+        patched.setattr(snapshots, "save_file", save_on_full_disk)
         with pytest.raises(HornbookError, match="no space left on the disk"):
             loop.train()
     assert sorted(path.name for path in loop.run.snapshots.folder.iterdir()) == [
@@ -377,7 +375,7 @@ def test_a_full_disk_stops_the_training_and_leaves_the_snapshots_that_are_there(
     assert_equal_weights(weights_of(resumed.model), weights_of(whole.model))
 
 
-def test_a_step_may_be_anothers_and_the_lowest_score_may_be_best(tmp_path):
+def test_the_step_can_be_replaced_and_the_lowest_score_can_be_best(tmp_path):
     rows, losses = [], iter([3.0, 1.0, 2.0, 6.0, 5.0, 4.0, 9.0, 9.0, 9.0])
     loop, saved = make_loop(
         tmp_path / "run",
@@ -395,19 +393,19 @@ def test_a_step_may_be_anothers_and_the_lowest_score_may_be_best(tmp_path):
     assert "part 1 " in (tmp_path / "run" / "log.txt").read_text("utf-8")
 
 
-def test_one_bar_over_the_whole_training_goes_on_where_it_was(tmp_path, capsys, monkeypatch):
+def test_a_progress_bar_over_the_whole_training_resumes_where_it_was(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("HORNBOOK_QUIET", raising=False)
-    whole = BATCHES * ROWS * EPOCHS
-    loop, _ = make_loop(tmp_path / "run", epochs=1, total=whole)
+    total = BATCHES * ROWS * EPOCHS
+    loop, _ = make_loop(tmp_path / "run", epochs=1, total=total)
     loop.train()
-    resumed, _ = make_loop(tmp_path / "run", resume=True, total=whole)
+    resumed, _ = make_loop(tmp_path / "run", resume=True, total=total)
     capsys.readouterr()
     resumed.train()
     [line] = [line for line in capsys.readouterr().err.splitlines() if "training" in line]
-    assert f"{whole}/{whole}" in line
+    assert f"{total}/{total}" in line
 
 
-def test_the_log_has_a_line_an_epoch(tmp_path):
+def test_the_log_has_one_line_per_epoch(tmp_path):
     loop, _ = make_loop(tmp_path / "run")
     loop.train()
     lines = (tmp_path / "run" / "log.txt").read_text("utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""One step of the optimizer, computed again with NumPy."""
+"""One step of the optimizer, against NumPy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def make_model():
 
 
 def stack_of(blocks, embeddings):
-    """What `layerwise_rates` looks at, without a Transformer around it."""
+    """What `layerwise_rates` needs of a Transformer."""
     config = SimpleNamespace(num_hidden_layers=len(blocks), encoder_decoder=False)
     return SimpleNamespace(config=config, blocks=blocks, embedding_layers=embeddings)
 
@@ -40,7 +40,7 @@ def expected_step(weight, gradient, rate, decay):
 
 
 @pytest.mark.parametrize("layer_decay", [1.0, 0.5])
-def test_a_step_is_that_of_adamw_with_a_rate_for_each_layer(layer_decay):
+def test_a_step_is_that_of_adamw_with_a_rate_per_layer(layer_decay):
     model, (first, norm, last) = make_model()
     rates = None
     if layer_decay != 1:
@@ -69,7 +69,7 @@ def test_a_step_is_that_of_adamw_with_a_rate_for_each_layer(layer_decay):
 
 
 @pytest.mark.parametrize("rates", [None, {"dense/kernel": 0.5}])
-def test_the_constants_of_fine_tuning(rates):
+def test_fine_tuning_has_its_documented_constants(rates):
     model, _ = make_model()
     optimizer = adamw(model, steps=10_000, learning_rate=RATE, rates=rates)
     assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.9, 0.999, EPSILON)
@@ -84,7 +84,7 @@ def test_the_constants_of_fine_tuning(rates):
         assert optimizer.decays == dict.fromkeys(kernels, 0.01)
 
 
-def test_rates_shrink_from_block_to_block_towards_the_input():
+def test_rates_shrink_per_block_towards_the_input():
     model, (first, norm, last) = make_model()
     rates = layerwise_rates(stack_of([norm, last], [first]), 0.8)
     by_layer = [{rates[v.path] for v in layer.trainable_variables} for layer in model.layers]
@@ -92,8 +92,8 @@ def test_rates_shrink_from_block_to_block_towards_the_input():
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_in_every_family_a_weight_learns_by_its_depth(tiny_family, name):
-    """Blocks by their number, embeddings below the first, heads and last norms at full rate."""
+def test_in_every_family_the_rate_of_a_weight_follows_its_depth(tiny_family, name):
+    """Blocks by their index, embeddings below the first, heads and last norms at the full rate."""
     transformer = tiny_family(FAMILIES[name], num_hidden_layers=3)
     rates = layerwise_rates(transformer, 0.5)
     shared = transformer.config.num_hidden_groups == 1
@@ -108,21 +108,21 @@ def test_in_every_family_a_weight_learns_by_its_depth(tiny_family, name):
         assert rates.get(variable.path, 1.0) == expected, path
 
 
-def test_the_rate_rises_to_the_highest_and_falls_to_zero():
+def test_the_rate_rises_to_the_peak_and_decays_to_zero():
     model, _ = make_model()
     schedule = adamw(model, steps=100, learning_rate=RATE, warmup=0.1)._learning_rate
     steps = [0, 5, 9, 10, 11, 40, 80, 100]
-    found = [float(schedule(step)) for step in steps]
-    assert found[0] == 0
-    assert found[3] == max(found) == pytest.approx(RATE)
-    assert found[:4] == sorted(found[:4])
-    assert found[3:] == sorted(found[3:], reverse=True)
-    assert found[-1] == pytest.approx(0, abs=1e-9)
+    rates = [float(schedule(step)) for step in steps]
+    assert rates[0] == 0
+    assert rates[3] == max(rates) == pytest.approx(RATE)
+    assert rates[:4] == sorted(rates[:4])
+    assert rates[3:] == sorted(rates[3:], reverse=True)
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize(("steps", "momentum"), [(8, None), (40, 0.75), (5000, 0.99)])
-def test_in_a_short_training_the_average_remembers_fewer_steps(steps, momentum):
-    """At the end at most `exp(-10)` of what it began with is left."""
+def test_in_a_short_training_the_moving_average_is_shorter(steps, momentum):
+    """At the end, the initial weights have at most a share of `exp(-10)`."""
     model, _ = make_model()
     optimizer = adamw(model, steps=steps, learning_rate=RATE, ema=0.99)
     assert optimizer.use_ema == (momentum is not None)

@@ -1,7 +1,7 @@
-"""Two steps of each optimizer of pretraining, computed again with NumPy.
+"""Two steps of each pretraining optimizer, against NumPy.
 
 The first gradients are clipped, the second are not; those of one variable are so small that epsilon
-counts.  So every constant that decides a step is held by its value.
+matters.  So every constant that decides a step is pinned by its value.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hornbook.training.optimizer import (
-    NOT_BY_MUON,
+    EXCLUDED_FROM_MUON,
     OPTIMIZERS,
     SCHEDULES,
     WarmUp,
@@ -55,7 +55,7 @@ def lion(weight, gradients, rates, decay):
 
 
 def muon(weight, gradients, rates, decay):
-    """Keras's Muon: Nesterov's momentum made nearly orthogonal; Adam for all but matrices."""
+    """Keras's Muon: nearly orthogonalized Nesterov momentum; Adam for all but matrices."""
     if weight.ndim != 2:
         return adamw(weight, gradients, rates, decay, beta_2=0.999, epsilon=1e-7)
     m = np.zeros_like(weight)
@@ -101,7 +101,7 @@ def test_two_steps_are_those_of_the_formula(name):
     gradients = []
     for norm in (3.0, 0.5):
         step = [random.normal(size=value.shape) for value in before]
-        step[-1] *= 1e-6  # epsilon counts here
+        step[-1] *= 1e-6  # epsilon matters here
         length = np.sqrt(sum((gradient**2).sum() for gradient in step[:-1]))
         step[:-1] = [gradient * norm / length for gradient in step[:-1]]
         arrays = [keras.ops.convert_to_tensor(gradient.astype("float32")) for gradient in step]
@@ -110,12 +110,12 @@ def test_two_steps_are_those_of_the_formula(name):
     rates = [RATE, RATE * (STEPS - 1) / STEPS]
     for number, (variable, new) in enumerate(zip(variables, values(variables), strict=True)):
         decay = DECAY if variable.name == "kernel" else 0.0
-        own = [step[number] for step in gradients]
-        expected = FORMULAS[name](before[number], own, rates, decay)
+        variable_gradients = [step[number] for step in gradients]
+        expected = FORMULAS[name](before[number], variable_gradients, rates, decay)
         np.testing.assert_allclose(new, expected, rtol=2e-4, atol=2e-6, err_msg=variable.path)
 
 
-def test_every_optimizer_has_a_formula_and_its_usual_rate():
+def test_every_optimizer_has_a_formula_and_its_documented_rate():
     assert OPTIMIZERS == {"adamw": 1e-3, "lamb": 4e-3, "lion": 2e-4, "muon": 2e-3}
     assert OPTIMIZERS.keys() == FORMULAS.keys()
 
@@ -124,28 +124,28 @@ def test_muon_leaves_embeddings_and_heads_to_adam():
     ids = keras.Input((3,), dtype="int32")
     x = keras.layers.Embedding(5, 4, name="token_embedding")(ids)
     x = keras.layers.Dense(4, name="block")(x)
-    outputs = [keras.layers.Dense(2, name=name)(x) for name in NOT_BY_MUON]
+    outputs = [keras.layers.Dense(2, name=name)(x) for name in EXCLUDED_FROM_MUON]
     model = keras.Model(ids, outputs)
     optimizer = pretraining_optimizer("muon", model, steps=4, learning_rate=RATE)
     optimizer.build(model.trainable_variables)
     matrices = [variable for variable in model.trainable_variables if len(variable.shape) == 2]
     by_muon = [v.path for v in matrices if not optimizer._should_use_adamw(v)]
     assert by_muon == ["block/kernel"]
-    assert set(NOT_BY_MUON) == {"mlm", "nsp", "discriminator"}
+    assert set(EXCLUDED_FROM_MUON) == {"mlm", "nsp", "discriminator"}
 
 
-def test_the_warm_up_rises_by_equal_steps_and_falls_to_zero():
+def test_warmup_is_linear_and_the_rate_decays_to_zero():
     schedule = WarmUp(1.0, 4, 12)
     rates = [float(schedule(step)) for step in range(13)]
-    rising = [0.25, 0.5, 0.75, 1.0]
-    falling = [1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0.0]
-    np.testing.assert_allclose(rates, rising + falling, rtol=1e-6)
+    warmup = [0.25, 0.5, 0.75, 1.0]
+    decay = [1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0.0]
+    np.testing.assert_allclose(rates, warmup + decay, rtol=1e-6)
     assert WarmUp(**schedule.get_config()).get_config() == schedule.get_config()
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_a_schedule_reaches_the_peak_after_the_warm_up_and_zero_at_the_end(name, accumulate):
+def test_a_schedule_reaches_the_peak_after_warmup_and_zero_at_the_end(name, accumulate):
     optimizer = pretraining_optimizer(
         "adamw",
         make_model(),
@@ -160,7 +160,7 @@ def test_a_schedule_reaches_the_peak_after_the_warm_up_and_zero_at_the_end(name,
     assert max(rates) == pytest.approx(RATE)
     assert 4 * accumulate <= int(np.argmax(rates)) <= 5 * accumulate
     assert rates[-1] == pytest.approx(0, abs=1e-9)
-    middle = rates[int(27.5 * accumulate)] / RATE  # half of what is left of the steps
+    middle = rates[int(27.5 * accumulate)] / RATE  # half of the steps after warmup
     assert middle == pytest.approx(0.5, abs=0.02)
     assert optimizer.use_ema
     assert optimizer.ema_momentum == 0.9

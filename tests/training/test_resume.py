@@ -1,4 +1,4 @@
-"""A run that is killed again and again ends with the very bytes of one that was left alone."""
+"""A run that is killed repeatedly ends with the same bytes as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMPARED = ("model/model.safetensors", "model/recipe.json", "model/vocab.txt", "
 
 
 def train(data, run, fields, *moments, hash_seed):
-    """Runs the script and returns what it printed, with the exit status at each moment."""
+    """Runs the script; returns the exit status at each moment, and the finished process."""
     child = subprocess.run(
         [sys.executable, SCRIPT, data, run, json.dumps(fields), *moments],
         capture_output=True,
@@ -32,15 +32,17 @@ def train(data, run, fields, *moments, hash_seed):
             **os.environ,
             "PYTHONHASHSEED": str(hash_seed),
             "HORNBOOK_QUIET": "1",
-            # what one process has compiled the next ones need not
+            # each process reuses what the earlier ones compiled
             "JAX_COMPILATION_CACHE_DIR": str(run.parent / "compiled"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         },
     )
     assert child.returncode == 0, child.stderr
-    ends = [line.split(" ") for line in child.stdout.splitlines() if line.split(" ")[0] in moments]
-    return {moment: int(status) for moment, status in ends}, child
+    statuses = [
+        line.split(" ") for line in child.stdout.splitlines() if line.split(" ")[0] in moments
+    ]
+    return {moment: int(status) for moment, status in statuses}, child
 
 
 def digests(run):
@@ -50,26 +52,26 @@ def digests(run):
 def test_the_same_seed_gives_the_same_bytes_whatever_the_hash_seed(
     matching_data, matching_run, tiny_fields, tmp_path
 ):
-    ends, _ = train(matching_data, tmp_path / "run", tiny_fields, "never", hash_seed=1)
-    assert ends == {"never": 0}
+    statuses, _ = train(matching_data, tmp_path / "run", tiny_fields, "never", hash_seed=1)
+    assert statuses == {"never": 0}
     assert digests(tmp_path / "run") == digests(matching_run)
 
 
-def test_a_run_killed_at_six_moments_stopped_and_out_of_disk_ends_with_the_same_bytes(
+def test_a_run_killed_six_times_stopped_and_out_of_disk_ends_with_the_same_bytes(
     matching_data, matching_run, tiny_fields, tmp_path
 ):
     run = tmp_path / "run"
-    deadly = (
+    killed = (
         "step:2",  # in the first epoch
         "writing:3",  # in the middle of a snapshot
         "replacing:step-00000004",  # the first epoch's end: its snapshot replaces the last step's
         "replacing:model",  # between two epochs: the best model is saved again
         "step:7",  # in a later epoch
     )
-    moments = (*deadly, "full:8", "stop:9", "report", "never")
-    ends, child = train(matching_data, run, tiny_fields, *moments, hash_seed=2)
-    stopped = {"full:8": 2, "stop:9": 143, "report": KILLED, "never": 0}
-    assert ends == {**dict.fromkeys(deadly, KILLED), **stopped}
+    moments = (*killed, "full:8", "stop:9", "report", "never")
+    statuses, child = train(matching_data, run, tiny_fields, *moments, hash_seed=2)
+    others = {"full:8": 2, "stop:9": 143, "report": KILLED, "never": 0}
+    assert statuses == {**dict.fromkeys(killed, KILLED), **others}
     assert digests(run) == digests(matching_run)
     assert sorted(path.name for path in run.iterdir()) == sorted(
         path.name for path in matching_run.iterdir()

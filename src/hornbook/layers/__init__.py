@@ -1,4 +1,4 @@
-"""Layers, one idea a file."""
+"""The layers of Transformers, for use in any Keras model."""
 
 from hornbook.layers.attention.gated_unit import GatedAttentionUnit
 from hornbook.layers.attention.multi_head import MultiHeadAttention

@@ -1,4 +1,4 @@
-"""Activations by the names that checkpoints use."""
+"""Activations by their names in checkpoints."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from keras import ops
 from hornbook.errors import CheckpointError, did_you_mean
 from hornbook.layers.tensors import Tensor
 
-# one name, two functions: Google's and Hugging Face's "gelu" is the exact one,
-# "gelu_new" and its other names the tanh approximation
+# Google's and Hugging Face's "gelu" is the exact function; "gelu_new" and its other names are the
+# tanh approximation
 ACTIVATIONS = {
     "gelu": functools.partial(ops.gelu, approximate=False),
     "gelu_new": functools.partial(ops.gelu, approximate=True),
@@ -27,14 +27,14 @@ ACTIVATIONS = {
 
 
 def activation(name: str | None) -> Callable[[Tensor], Tensor] | None:
-    """The function behind a checkpoint's name for it; None for no activation.
+    """Returns the activation function of that name; None for no activation.
 
     Raises:
-        CheckpointError: for a name nobody knows.
+        CheckpointError: the name is unknown.
     """
     if name is None:
         return None
     if not isinstance(name, str) or name not in ACTIVATIONS:
-        near = did_you_mean(str(name), ACTIVATIONS)
-        raise CheckpointError(f"Unknown activation {name!r}. {near}")
+        suggestion = did_you_mean(str(name), ACTIVATIONS)
+        raise CheckpointError(f"Unknown activation {name!r}. {suggestion}")
     return ACTIVATIONS[name]

@@ -1,4 +1,4 @@
-"""Features of one class kept together: the center loss."""
+"""The center loss, which pulls the features of a class together."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from hornbook.layers.tensors import Shape, Tensor
 
 @keras.saving.register_keras_serializable("hornbook")
 class CenterLoss(keras.layers.Layer):
-    """Half the squared distance of features to the center of their class, which is learned too.
+    """Half the squared distance of features to the learned center of their class.
 
-    A picture mixed of two classes is drawn to both centers, as much as it is of each.
+    An image mixed from two classes is pulled to both centers, in proportion to its labels.
 
     Args:
-        classes: How many.
+        classes: Number of classes.
 
     Call arguments:
         features: `(batch, features)`.

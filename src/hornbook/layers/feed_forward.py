@@ -13,15 +13,15 @@ from hornbook.layers.tensors import Initializer, Shape, Tensor
 
 @keras.saving.register_keras_serializable("hornbook")
 class FeedForward(keras.layers.Layer):
-    """Widens each position, applies an activation, and narrows it again.
+    """Projects each position to `intermediate_size`, applies an activation, and projects it back.
 
     Args:
-        intermediate_size: Features in between.
+        intermediate_size: Features between the projections.
         activation: Name of the activation, see `activation`.
-        gated: Whether a second widening, the `gate`, is activated instead, and multiplies the
-            first (GLU, https://arxiv.org/abs/2002.05202).
+        gated: Whether the activation is applied to a second projection, the `gate`, which
+            multiplies the first (GLU, https://arxiv.org/abs/2002.05202).
         use_bias: Whether the projections have a bias.
-        kernel_initializer: Of the projections.
+        kernel_initializer: Initializer of the projections.
 
     Call arguments:
         x: `(batch, length, features)`.
@@ -59,11 +59,11 @@ class FeedForward(keras.layers.Layer):
         }
 
     def build(self, x_shape: Shape) -> None:
-        wide, activated = self.intermediate_size, self.activation
-        self.intermediate = self._dense("intermediate", wide, None if self.gated else activated)
+        size, name = self.intermediate_size, self.activation
+        self.intermediate = self._dense("intermediate", size, None if self.gated else name)
         self.intermediate.build(x_shape)
         if self.gated:
-            self.gate = self._dense("gate", wide, activated)
+            self.gate = self._dense("gate", size, name)
             self.gate.build(x_shape)
         self.output_dense = self._dense("output_dense", x_shape[-1], None)
         self.output_dense.build((*x_shape[:-1], self.intermediate_size))
@@ -73,14 +73,14 @@ class FeedForward(keras.layers.Layer):
             units,
             activation=activation(activation_name),
             use_bias=self.use_bias,
-            kernel_initializer=self.kernel_initializer.clone(),  # else equal kernels
+            kernel_initializer=self.kernel_initializer.clone(),  # or the kernels would be equal
             dtype=self.dtype_policy,
             name=name,
         )
 
     def call(self, x: Tensor) -> Tensor:
-        wide = self.intermediate(x)
-        return self.output_dense(self.gate(x) * wide if self.gated else wide)
+        hidden = self.intermediate(x)
+        return self.output_dense(self.gate(x) * hidden if self.gated else hidden)
 
     def compute_output_shape(self, x_shape: Shape) -> Shape:
         return x_shape

@@ -1,4 +1,4 @@
-"""Features that decide themselves how much of each of them counts."""
+"""The gated linear unit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class GatedLinearUnit(keras.layers.Layer):
     """A linear layer times the sigmoid of another: `(W x + b) * sigmoid(V x + c)`.
 
     Args:
-        units: Features of the result.
+        units: Number of output features.
 
     Call arguments:
         x: `(batch, features)`.

@@ -1,4 +1,4 @@
-"""Layer normalization that can listen to a condition."""
+"""Layer normalization, optionally conditional."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class ConditionalLayerNormalization(keras.layers.Layer):
 
     `y = norm(x) * (gamma + W c) + (beta + V c)`.  `W` and `V` start at zero, so a
     pretrained model computes exactly what it did before the condition was added.
-    Without a `gamma` or a `beta` of its own, a norm shifts 1 and 0 instead.
+    Without `gamma` or `beta`, the condition shifts 1 or 0 instead.
 
     Args:
         epsilon: Added to the variance.  Google checkpoints use `1e-12`.
-        condition_size: Features of the condition; None for plain layer normalization.
-        condition_hidden_size: Features of a layer that the condition goes through first, in each
-            norm its own; None for none.
-        condition_hidden_act: What that layer ends with.
-        kind: `"layer"`, or `"rms"`, which divides by the root of the mean square and subtracts
-            no mean.
+        condition_size: Features of the condition.  Defaults to plain layer normalization.
+        condition_hidden_size: Features of a hidden layer for the condition, one per norm.
+            Defaults to no hidden layer.
+        condition_hidden_act: Activation of the hidden layer.
+        kind: `"layer"`, or `"rms"`, which divides by the root mean square and does not subtract the
+            mean.
         scale: Whether there is a `gamma`.
         offset: Whether there is a `beta`.
 
@@ -101,7 +101,7 @@ class ConditionalLayerNormalization(keras.layers.Layer):
                 f"{self.name} was built with condition_size={self.condition_size}, so it "
                 f"{'needs a' if condition is None else 'takes no'} condition."
             )
-        # half precision loses the variance of long vectors, and 1e-12 with it
+        # in half precision the variance of long vectors overflows, and 1e-12 underflows
         dtype = "float64" if self.compute_dtype == "float64" else "float32"
         x = ops.cast(x, dtype)
         gamma = ops.cast(self.gamma, dtype) if self.scale else None

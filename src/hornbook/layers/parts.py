@@ -1,8 +1,9 @@
 """Layers that belong to another layer and are also called by themselves: a Transformer's heads.
 
-Keras saves and clones the layers of a model one after another, each by its own configuration, so a
-head that stands behind its Transformer would be made a second time, with weights of its own.
-Therefore a part names its owner, and is taken from the owner that was rebuilt before it.
+Keras saves and clones the layers of a model one by one, each from its own configuration, so a head
+after its Transformer would be created a second time, with weights of its own.  Therefore the
+configuration of a part names its owner, and the part is taken from the owner that was rebuilt
+before it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _NAMES: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
 class _Rebuilt(threading.local):
-    """Parts by name that nobody has asked for yet; two threads may load the same file."""
+    """Rebuilt parts by name, until they are taken; per thread, as two may load the same file."""
 
     def __init__(self) -> None:
         self.parts: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
@@ -31,7 +32,7 @@ _REBUILT = _Rebuilt()
 
 
 def name_parts(owner: keras.layers.Layer, attributes: Iterable[str]) -> str:
-    """Names those attributes of a new layer that are layers, and returns its id.
+    """Names the parts of a new layer, and returns the ID of the layer.
 
     Args:
         owner: The layer.
@@ -46,7 +47,7 @@ def name_parts(owner: keras.layers.Layer, attributes: Iterable[str]) -> str:
 
 
 def offer_parts(owner: keras.layers.Layer, attributes: Iterable[str], identity: str) -> None:
-    """Makes the parts of a rebuilt layer those of the layer that had the id `identity`."""
+    """Registers the parts of a rebuilt layer, which was saved with the ID `identity`."""
     for attribute in attributes:
         part = getattr(owner, attribute, None)
         if part is not None:
@@ -54,7 +55,7 @@ def offer_parts(owner: keras.layers.Layer, attributes: Iterable[str], identity: 
 
 
 class Part(keras.layers.Layer):
-    """A layer that may belong to another one; comes first among the bases."""
+    """A layer that may belong to another one; must be the first base class."""
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -68,19 +69,19 @@ class Part(keras.layers.Layer):
 
     @classmethod
     def from_own_config(cls, config: dict[str, Any]) -> Self:
-        """The layer by itself."""
+        """Creates the layer if it belongs to no other one."""
         return super().from_config(config)
 
 
 def rebuild_shared(config: dict[str, Any], user: str) -> Any:
-    """The layer that another one shares and does not own.
+    """Returns a layer that another one shares but does not own.
 
     Args:
         config: From `keras.saving.serialize_keras_object`.
-        user: Class of the layer that shares it.
+        user: Name of the class that shares it.
 
     Raises:
-        ValueError: it belongs to a layer that was not rebuilt, so its weights are not there.
+        ValueError: its owner was not rebuilt, so its weights are missing.
     """
     name = config["config"].get("part_of")
     if name is not None and name not in _REBUILT.parts:

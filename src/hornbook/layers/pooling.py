@@ -1,4 +1,4 @@
-"""From one vector a token to one vector a text."""
+"""Pooling: from one vector per token to one vector per text."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from hornbook.layers.tensors import Shape, Tensor
 
 @keras.saving.register_keras_serializable("hornbook")
 class MaskedAveragePooling(keras.layers.Layer):
-    """Averages the real tokens.
+    """Averages the vectors of all tokens but padding.
 
     Call arguments:
         x: `(batch, length, features)`.
-        padding_mask: `(batch, length)`, True or 1 at real tokens.  Defaults to the mask that Keras
+        padding_mask: `(batch, length)`, True or 1 at tokens.  Defaults to the mask that Keras
             carries with `x`, and without one to all tokens.
         mask: Filled in by Keras.
 
     Returns:
-        `(batch, features)`; zeros for a text without a real token.
+        `(batch, features)`; zeros for a text of padding only.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -30,19 +30,21 @@ class MaskedAveragePooling(keras.layers.Layer):
         self.supports_masking = True
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config()  # of its own: Keras's records no `dtype` that is a policy
+        return (
+            super().get_config()
+        )  # defined, because Keras's automatic config has no `dtype` that is a policy
 
     def call(self, x: Tensor, padding_mask: Tensor = None, mask: Tensor = None) -> Tensor:
         padding_mask = first_mask(padding_mask, mask)
         if padding_mask is None:
             return ops.mean(x, axis=1)
         weights = ops.cast(padding_mask, x.dtype)[:, :, None]
-        # where, not a product: 0 * inf in a padded position would be NaN
+        # not a product: 0 * inf at a padded position would be NaN
         total = ops.sum(ops.where(weights > 0, x, ops.zeros_like(x)), axis=1)
         return total / ops.maximum(ops.sum(weights, axis=1), 1)
 
     def compute_mask(self, x: Tensor, previous_mask: Tensor) -> None:
-        """The vectors of texts have no mask."""
+        """Vectors of texts have no mask."""
 
     def compute_output_shape(
         self, x_shape: Shape, padding_mask_shape: Shape | None = None

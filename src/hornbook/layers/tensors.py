@@ -1,10 +1,10 @@
-"""The types that annotations of layers use."""
+"""Type aliases for the annotations of layers."""
 
 from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-# Keras has no common type: an array of NumPy or JAX, a tensor of PyTorch or TensorFlow, or a
+# an array of NumPy or JAX, a tensor of PyTorch or TensorFlow (Keras has no common type), or a
 # symbolic `keras.KerasTensor`
 Tensor: TypeAlias = Any
 # None is a dimension that is not known yet

@@ -1,4 +1,4 @@
-"""The blocks that a Transformer is a stack of: the same layers, normalized in other places."""
+"""The blocks of a Transformer: the same layers, with norms in different places."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from hornbook.models.configuration.transformer_config import TransformerConfig
 
 @keras.saving.register_keras_serializable("hornbook")
 class Block(ConfiguredLayer):
-    """Attention, then feed-forward, each added to its input and normalized after (post-norm).
+    """Attention, then feed-forward, each added to its input and then normalized (post-norm).
 
-    A decoder block of an encoder-decoder model attends to the encoder's output in between.
+    A decoder block of an encoder-decoder model has cross-attention in between.
 
     Call arguments:
         x: `(batch, length, hidden_size)`.
-        encoded: `(batch, keys, hidden_size)`, what `cross_attention` looks at.
+        encoded: `(batch, keys, hidden_size)`, the output of the encoder.
         encoded_attention_mask: Boolean, broadcasts to `(batch, heads, length, keys)`.
         condition: `(batch, condition_size)` or None.
         memory: See `MultiHeadAttention`; `cross_key` and `cross_value` are those of `encoded`.
-        attention: What else `MultiHeadAttention` takes: `attention_mask`, `attention_bias`,
+        attention: Other arguments of `MultiHeadAttention`: `attention_mask`, `attention_bias`,
             `rotary`, `relative`, `padding_mask`.
 
     Returns:
-        `(batch, length, hidden_size)`; with `memory` also what it holds now.
+        `(batch, length, hidden_size)`; with `memory` also the updated memory.
     """
 
     def __init__(
@@ -114,21 +114,21 @@ class Block(ConfiguredLayer):
         training: bool | None = None,
         **attention: Any,
     ) -> Tensor:
-        attended, memory = self.self_attend(x, memory, training, attention)
-        x = self.attention_norm(x + attended, condition)
+        y, memory = self.self_attend(x, memory, training, attention)
+        x = self.attention_norm(x + y, condition)
         if self.config.cross_attention:
-            seen = self.cross_attend(encoded, encoded_attention_mask, x, memory, training)
-            x = self.cross_attention_norm(x + seen, condition)
+            y = self.cross_attend(encoded, encoded_attention_mask, x, memory, training)
+            x = self.cross_attention_norm(x + y, condition)
         x = self.feed_forward_norm(x + self.apply_feed_forward(x, training), condition)
         return x if memory is None else (x, memory)
 
     def self_attend(
         self, x: Tensor, memory: dict[str, Tensor] | None, training: bool | None, attention: Any
     ) -> tuple[Tensor, Tensor]:
-        """What the tokens learn of each other, to be added to `x`, and the memory after it."""
-        attended = self.attention(x, memory=memory, training=training, **attention)
-        attended, memory = (attended, None) if memory is None else attended
-        return self.dropout(attended, training=training), memory
+        """Returns the self-attention that is added to `x`, and the updated memory."""
+        y = self.attention(x, memory=memory, training=training, **attention)
+        y, memory = (y, None) if memory is None else y
+        return self.dropout(y, training=training), memory
 
     def cross_attend(
         self,
@@ -138,17 +138,17 @@ class Block(ConfiguredLayer):
         memory: dict[str, Tensor] | None,
         training: bool | None,
     ) -> Tensor:
-        """What the tokens learn of the encoder's output, to be added to `x`."""
-        kept = None
+        """Returns the cross-attention that is added to `x`."""
+        keys = None
         if memory is not None and "cross_key" in memory:
-            kept = {"key": memory["cross_key"], "value": memory["cross_value"]}
-        seen = self.cross_attention(
-            x, encoded, attention_mask=encoded_attention_mask, memory=kept, training=training
+            keys = {"key": memory["cross_key"], "value": memory["cross_value"]}
+        y = self.cross_attention(
+            x, encoded, attention_mask=encoded_attention_mask, memory=keys, training=training
         )
-        return self.dropout(seen if kept is None else seen[0], training=training)
+        return self.dropout(y if keys is None else y[0], training=training)
 
     def apply_feed_forward(self, x: Tensor, training: bool | None) -> Tensor:
-        """What each token makes of it, to be added to `x`."""
+        """Returns the output of the feed-forward network that is added to `x`."""
         return self.dropout(self.feed_forward(x), training=training)
 
     def compute_output_shape(self, x_shape: Shape, **other_shapes: Any) -> Shape:
@@ -157,9 +157,9 @@ class Block(ConfiguredLayer):
 
 @keras.saving.register_keras_serializable("hornbook")
 class PreNormBlock(Block):
-    """Each part gets the normalized `x` and is added to the `x` that is not (GPT-2, Llama, T5).
+    """Each part takes the normalized `x`, and its output is added to `x` itself (GPT-2, Llama, T5).
 
-    With `attention_norm=False` its attention gets `x` itself, which is normalized already.
+    With `attention_norm=False` attention takes `x` itself, which is normalized already.
     """
 
     def call(
@@ -173,8 +173,8 @@ class PreNormBlock(Block):
         **attention: Any,
     ) -> Tensor:
         normalized = x if self.attention_norm is None else self.attention_norm(x, condition)
-        attended, memory = self.self_attend(normalized, memory, training, attention)
-        x = x + attended
+        y, memory = self.self_attend(normalized, memory, training, attention)
+        x = x + y
         if self.config.cross_attention:
             normalized = self.cross_attention_norm(x, condition)
             x = x + self.cross_attend(encoded, encoded_attention_mask, normalized, memory, training)
@@ -184,7 +184,7 @@ class PreNormBlock(Block):
 
 @keras.saving.register_keras_serializable("hornbook")
 class GroverBlock(Block):
-    """The two norms stand before and after the feed-forward network, none at the attention.
+    """The two norms are before and after the feed-forward network; attention has none.
 
     Reference: https://github.com/rowanz/grover
     """
@@ -199,8 +199,8 @@ class GroverBlock(Block):
         training: bool | None = None,
         **attention: Any,
     ) -> Tensor:
-        attended, memory = self.self_attend(x, memory, training, attention)
-        x = x + attended
+        y, memory = self.self_attend(x, memory, training, attention)
+        x = x + y
         x = x + self.apply_feed_forward(self.attention_norm(x, condition), training)
         x = self.feed_forward_norm(x, condition)
         return x if memory is None else (x, memory)
@@ -208,9 +208,9 @@ class GroverBlock(Block):
 
 @keras.saving.register_keras_serializable("hornbook")
 class GatedAttentionBlock(ConfiguredLayer):
-    """One gated attention unit in place of attention and feed-forward, normalized after.
+    """One gated attention unit in place of attention and feed-forward, then a norm.
 
-    Takes and returns what `Block` does, less what belongs to an encoder.
+    The arguments are those of `Block`, without those for cross-attention.
 
     Reference: https://kexue.fm/archives/9052
     """
@@ -250,9 +250,9 @@ class GatedAttentionBlock(ConfiguredLayer):
         training: bool | None = None,
         **attention: Any,
     ) -> Tensor:
-        attended = self.attention(x, memory=memory, training=training, **attention)
-        attended, memory = (attended, None) if memory is None else attended
-        x = self.attention_norm(x + self.dropout(attended, training=training), condition)
+        y = self.attention(x, memory=memory, training=training, **attention)
+        y, memory = (y, None) if memory is None else y
+        x = self.attention_norm(x + self.dropout(y, training=training), condition)
         return x if memory is None else (x, memory)
 
     def compute_output_shape(self, x_shape: Shape, **other_shapes: Any) -> Shape:
@@ -269,25 +269,26 @@ BLOCKS = {
 
 
 def normal(config: TransformerConfig, *, table: bool = False) -> Initializer:
-    """The initializer of kernels, or of the rows of a table; with `initializer_range` 0 zeros, for
-    weights that are about to be read.
+    """Returns the initializer of kernels, or of a table's rows; zeros if `initializer_range` is 0,
+    for weights that are read from a file.
 
-    Google's has the same deviation everywhere.  That of RoFormer-v2 keeps the size of what comes
-    in, less the `initializer_order`-th root of the number of layers, which are added up.
+    Google's models have the same standard deviation everywhere.  That of RoFormer-v2 preserves the
+    scale of the input, divided by the `initializer_order`-th root of the number of layers, whose
+    outputs are summed.
     """
     if not config.initializer_range:
         return "zeros"
     if config.initializer_order is not None:
         return keras.initializers.VarianceScaling(
             scale=config.num_hidden_layers ** (-2 / config.initializer_order),
-            mode="fan_out" if table else "fan_in",  # the features, either way
+            mode="fan_out" if table else "fan_in",  # the features in both cases
             distribution="truncated_normal",
         )
     return keras.initializers.TruncatedNormal(stddev=config.initializer_range)
 
 
 def norm(config: TransformerConfig, policy: Policy, name: str) -> ConditionalLayerNormalization:
-    """A norm as the configuration wants it, condition included."""
+    """Returns a norm with the settings of the configuration."""
     return ConditionalLayerNormalization(
         epsilon=config.layer_norm_eps,
         condition_size=config.condition_size,

@@ -1,4 +1,4 @@
-"""From a configuration to the model it describes."""
+"""Creates the model that a configuration describes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
 def make_model(config: TransformerConfig, **options: Any) -> Any:
-    """Makes a `Transformer`, or an `EncoderDecoder` if the configuration says so; not built.
+    """Creates a `Transformer`, or an `EncoderDecoder` if `config.encoder_decoder`; it is not built.
 
     Args:
-        config: What to make.
-        options: Keras's own for a layer: `dtype`, `name`.
+        config: The configuration.
+        options: Keras's arguments of a layer: `dtype`, `name`.
     """
     from hornbook.models.encoder_decoder import EncoderDecoder
     from hornbook.models.transformer import Transformer

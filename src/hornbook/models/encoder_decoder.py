@@ -1,4 +1,4 @@
-"""Two Transformers: one reads, the other writes what it has read about (T5, BART)."""
+"""Encoder-decoder models (T5, BART): two Transformers with cross-attention."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ PARTS = ("token_embedding", "encoder", "decoder", "mlm")
 
 @keras.saving.register_keras_serializable("hornbook")
 class EncoderDecoder(ChecksIds, ConfiguredLayer):
-    """Token ids to read, and token ids written so far, to one vector for each of the latter.
+    """Maps token IDs of encoder and decoder to one vector per token of the decoder.
 
-    Both stacks share `token_embedding`.  With the application `encoder` there is no `decoder`
-    (it is None), and the call returns what the encoder makes of the tokens.
+    Encoder and decoder share `token_embedding`.  With the application `encoder`, `decoder` is
+    None, and the call returns the output of the encoder.
 
     Call arguments:
-        token_ids: Integers `(batch, length)`, the text to read.
-        decoder_token_ids: Integers `(batch, written)`.
+        token_ids: Integers `(batch, length)`, the input of the encoder.
+        decoder_token_ids: Integers `(batch, decoder_length)`.
         padding_mask: `(batch, length)`, see `Transformer`.
-        decoder_padding_mask: `(batch, written)`.
+        decoder_padding_mask: `(batch, decoder_length)`.
         mask, token_ids_mask, decoder_token_ids_mask: Filled in by Keras.
         condition: `(batch, condition_size)`, required exactly when the configuration has it.
-        segment_ids: Not used, these families tell pairs apart by their separators only.
+        segment_ids: Not used: in these families only separators tell the texts of a pair apart.
 
     Returns:
-        `(batch, written, hidden_size)`, or `(batch, length, hidden_size)` of the encoder alone.
-        `mlm`, if `config.heads` names it, makes logits of it.
+        `(batch, decoder_length, hidden_size)`, or `(batch, length, hidden_size)` for the encoder
+        alone.  `mlm`, if it is in `config.heads`, maps it to logits.
     """
 
     def __init__(self, config: TransformerConfig, **kwargs: Any) -> None:
@@ -49,12 +49,12 @@ class EncoderDecoder(ChecksIds, ConfiguredLayer):
         policy = self.dtype_policy
         self.token_embedding = make_token_embedding(config, policy)
         shared = {"token_embedding": self.token_embedding, "dtype": policy}
-        self.encoder = Transformer(config.of_encoder, name="encoder", **shared)
+        self.encoder = Transformer(config.encoder_config, name="encoder", **shared)
         self.decoder: Any = None
         self.mlm: Any = None
         self.pooler: Any = None
         if config.application == "seq2seq":
-            self.decoder = Transformer(config.of_decoder, name="decoder", **shared)
+            self.decoder = Transformer(config.decoder_config, name="decoder", **shared)
             if "mlm" in config.heads:
                 self.mlm = make_language_head(
                     config, self.token_embedding, kernel_initializer=normal(config), dtype=policy
@@ -105,7 +105,9 @@ class EncoderDecoder(ChecksIds, ConfiguredLayer):
         if self.decoder is None:
             return encoded
         if decoder_token_ids is None:
-            raise ValueError("A model that writes needs decoder_token_ids: what is written so far.")
+            raise ValueError(
+                "A seq2seq model needs decoder_token_ids: the tokens generated so far."
+            )
         return self.decoder(
             decoder_token_ids,
             padding_mask=decoder_padding_mask,
@@ -118,23 +120,23 @@ class EncoderDecoder(ChecksIds, ConfiguredLayer):
     def start(
         self, token_ids: Tensor, slots: int, padding_mask: Tensor = None, condition: Tensor = None
     ) -> Tensor:
-        """A cache for `decoder` that has read a text and written nothing.
+        """Encodes a text, and returns a cache for `decoder` without tokens.
 
         Args:
-            token_ids: Integers `(batch, length)`, the text to read.
-            slots: Tokens that can be written.
+            token_ids: Integers `(batch, length)`, the input of the encoder.
+            slots: Maximum number of tokens of the decoder.
             padding_mask: `(batch, length)`.
             condition: `(batch, condition_size)`.
         """
         encoded = self.encoder(token_ids, padding_mask=padding_mask, condition=condition)
         batch = ops.shape(token_ids)[0]
         cache = empty_cache(self.decoder.config, batch, slots, self.compute_dtype)
-        for block, kept in zip(self.decoder.blocks, cache["blocks"], strict=True):
+        for block, memory in zip(self.decoder.blocks, cache["blocks"], strict=True):
             key, value = block.cross_attention.key_and_value(encoded)
-            kept |= {"cross_key": without_heads(key), "cross_value": without_heads(value)}
+            memory |= {"cross_key": without_heads(key), "cross_value": without_heads(value)}
         if padding_mask is None:
             padding_mask = ops.ones_like(token_ids)
-        return cache | {"encoded_real": ops.cast(padding_mask, "bool")}
+        return cache | {"encoder_mask": ops.cast(padding_mask, "bool")}
 
     def compute_mask(self, token_ids: Tensor, previous_mask: Tensor) -> Tensor:
         return previous_mask if self.decoder is None else None

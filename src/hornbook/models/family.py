@@ -1,4 +1,4 @@
-"""A model family as data: its choices, the words of its config, and its weight tables."""
+"""A model family as data: its choices, the keys of its config.json, and its weight tables."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from hornbook.errors import CheckpointError
 from hornbook.models.configuration.choices import (
     CHOICES,
-    FAMILY_WORDS,
+    FAMILY_KEYS,
     HEADS,
-    ONE_STACK,
+    SINGLE_STACK,
     TASK_HEADS,
 )
-from hornbook.models.configuration.inconsistencies import MOST_LAYERS
-from hornbook.models.configuration.known_words import (
+from hornbook.models.configuration.inconsistencies import MAX_LAYERS
+from hornbook.models.configuration.known_keys import (
+    HARMLESS_KEYS,
     HARMLESS_VALUES,
-    HARMLESS_WORDS,
-    nearest_word,
+    nearest_key,
     quantization,
 )
 from hornbook.models.configuration.transformer_config import (
@@ -28,38 +28,38 @@ from hornbook.models.configuration.transformer_config import (
     TransformerConfig,
 )
 
-# a head's own table of words, where it is not tied: our path
-OWN_WORDS = "mlm.decoder.embeddings"
+# our path of a language head's own table, if it is not tied
+HEAD_TABLE_PATH = "mlm.decoder.embeddings"
 
 
 @dataclass(kw_only=True, frozen=True)
 class Family:
-    """Everything hornbook knows about one family of checkpoints.
+    """Everything that hornbook knows about one family of checkpoints.
 
     Args:
-        name: What it is called in `family=`.
-        aliases: Other names of the same mathematics.
-        paper: Where it comes from.
-        sizes: Those that were published, layers by features.
+        name: The name, an argument of `load`.
+        aliases: Names of other models with the same architecture.
+        paper: URL of the publication.
+        sizes: Published sizes, layers x features.
         choices: Values of `TransformerConfig` that define the family.
-        words: Those of `FAMILY_WORDS` that stand in its config.
-        signs: Config keys, and the values they must have (None: any), that tell this family
-            from others with the same `model_type`, or when none is given.
-        rename: Its config's words -> ours, where they differ.
-        translate: The contents of its config.json -> the same in words that the others know,
-            for what `rename` cannot say.  Choices it makes so stand in `words`.
-        translate_back: The inverse.
-        required: Config keys that may be there, and the values that this family computes.
-        harmless: Further config keys that change nothing, in this family at least.
+        config_keys: Those of `FAMILY_KEYS` that are in its config.json.
+        signature: Config keys and their required values (None: any) that distinguish this family
+            from others with the same `model_type`, or if there is no `model_type`.
+        rename: Keys of its config.json -> our names, where they differ.
+        translate: Converts the contents of its config.json, where `rename` is not enough.
+            Choices that it sets are in `config_keys`.
+        translate_back: The inverse of `translate`.
+        required: Optional config keys, and the values that this family computes.
+        harmless: Further config keys that have no effect in this family.
         weights: For each layout, our attribute path -> the foreign name.
-        head_table: The name of the language head's own table of words, by layout; most files
-            have none, or an equal copy of the token embedding.
-        task_heads: For each layout and each of `TASK_HEADS` the rows of the table it adds.
-        optional_prefix: What some files leave out at the start of a foreign name, by layout.
-        ignore: Regular expressions of foreign tensors that are no weights, by layout.
-        optional: Regular expressions of our paths that are zeros where a file has none.
-        special_tokens: Whether its tokenizer puts them around a text.
-        model_type: The `model_type` and `architectures` that are written for others to read.
+        head_table: Name of the language head's own table by layout; most files have none, or a
+            copy of the token embedding.
+        task_heads: For each layout and each of `TASK_HEADS`, the rows that it adds to the table.
+        optional_prefix: Prefix of foreign names that some files omit, by layout.
+        ignore: Regular expressions of foreign tensors that are not weights, by layout.
+        optional: Regular expressions of our paths that default to zeros if a file has none.
+        special_tokens: Whether its tokenizer adds special tokens to a text.
+        model_type: The `model_type` in a written config.json.
     """
 
     name: str
@@ -67,8 +67,8 @@ class Family:
     paper: str
     sizes: tuple[str, ...] = ()
     choices: Mapping[str, Any] = field(default_factory=dict)
-    words: frozenset[str] = frozenset()
-    signs: Mapping[str, Any] = field(default_factory=dict)
+    config_keys: frozenset[str] = frozenset()
+    signature: Mapping[str, Any] = field(default_factory=dict)
     rename: Mapping[str, str] = field(default_factory=dict)
     translate: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     translate_back: Callable[[dict[str, Any]], dict[str, Any]] | None = None
@@ -86,15 +86,15 @@ class Family:
     def read_config(
         self, values: Mapping[str, Any], where: str, ignore: tuple[str, ...] = ()
     ) -> TransformerConfig:
-        """Makes the configuration from the contents of a `config.json`.
+        """Returns the configuration in the contents of a `config.json`.
 
         Args:
             values: The contents.
-            where: The file's name, for messages.
-            ignore: Keys the user knows to change nothing.
+            where: Name of the file, for messages.
+            ignore: Keys that have no effect, according to the user.
 
         Raises:
-            CheckpointError: listing every missing and every unknown key.
+            CheckpointError: keys are missing, unknown, or have unsupported values; all are listed.
         """
         method = quantization(values.get("quantization_config"))
         if method and "quantization_config" not in ignore:
@@ -103,69 +103,68 @@ class Family:
                 "not read: take the checkpoint they were made from, and load it with "
                 "variable_dtype='int8' or 'int4' to need as little memory."
             )
-        for key, value in values.items():  # `translate` makes lists of that length
+        for key, value in values.items():  # `translate` creates lists of that length
             layers = self.rename.get(key, key) in ("num_hidden_layers", "num_decoder_layers")
-            if layers and isinstance(value, int) and value > MOST_LAYERS:
+            if layers and isinstance(value, int) and value > MAX_LAYERS:
                 raise CheckpointError(
-                    f"{key} in {where} is {value:,}; hornbook builds {MOST_LAYERS:,} at most."
+                    f"{key} in {where} is {value:,}; hornbook builds {MAX_LAYERS:,} at most."
                 )
         if self.translate is not None:
             values = self.translate(dict(values))
         known: dict[str, Any] = {"family": self.name, **self.choices}
-        signs = {key: (value,) for key, value in self.signs.items() if value is not None}
-        computed = {**HARMLESS_VALUES, **self.required, **signs}
+        signature = {key: (value,) for key, value in self.signature.items() if value is not None}
+        computed = {**HARMLESS_VALUES, **self.required, **signature}
         if self.choices.get("application") == "causal_lm":
             computed["is_decoder"] = (True, False)
         own = values.get("hornbook")
-        before = own.get("ignored") if isinstance(own, dict) else None
-        ignore = (*ignore, *(before if isinstance(before, list) else ()))
+        ignored = own.get("ignored") if isinstance(own, dict) else None
+        ignore = (*ignore, *(ignored if isinstance(ignored, list) else ()))
         extra, problems = {}, []
         for key, value in values.items():
             field_name = self.rename.get(key, key)
             if key in self.harmless:
                 extra[key] = value
-            elif field_name in {*FILE_FIELDS, *self.words}:
+            elif field_name in {*FILE_FIELDS, *self.config_keys}:
                 known[field_name] = value
             elif key in ignore:
                 extra[key] = value
             elif key in computed:
-                nothing = value is None and key in HARMLESS_VALUES
-                if value not in computed[key] and not nothing:
+                is_unset = value is None and key in HARMLESS_VALUES
+                if value not in computed[key] and not is_unset:
                     expected = " or ".join(repr(choice) for choice in computed[key])
                     problems.append(f"  {key} is {value!r}; {self.name} computes {expected}")
                 extra[key] = value
             elif key == "hornbook":
                 known |= _own(value, where)
-            elif key in HARMLESS_WORDS:
+            elif key in HARMLESS_KEYS:
                 extra[key] = value
             else:
-                spelt = nearest_word(key, {*FILE_FIELDS, *self.words, *self.rename})
-                guess = f" Did you mean {spelt!r}?" if spelt else ""
-                problems.append(f"  unknown key {key!r}.{guess}")
+                nearest = nearest_key(key, {*FILE_FIELDS, *self.config_keys, *self.rename})
+                suggestion = f" Did you mean {nearest!r}?" if nearest else ""
+                problems.append(f"  unknown key {key!r}.{suggestion}")
         for item in dataclasses.fields(TransformerConfig):
-            needed = item.default is item.default_factory is dataclasses.MISSING
-            if needed and item.name not in known:
+            is_required = item.default is item.default_factory is dataclasses.MISSING
+            if is_required and item.name not in known:
                 problems.append(f"  missing key {item.name!r}")
         if problems:
             raise CheckpointError(
                 f"{where} does not describe a {self.name} that hornbook can compute:\n"
                 + "\n".join(problems)
-                + "\nCheck that the family is right.  A key that is known to change nothing can be "
-                "passed over:  --ignore-config the_key, or ignore_config=['the_key'] of "
-                "hornbook.load."
+                + "\nCheck that the family is right.  Ignore a key that has no effect with "
+                "--ignore-config the_key, or with ignore_config=['the_key'] of hornbook.load."
             )
         return TransformerConfig(
             **known, extra=extra, ignored=tuple(k for k in ignore if k in extra)
         )
 
     def write_config(self, config: TransformerConfig) -> dict[str, Any]:
-        """The inverse of `read_config`: what stands in the written `config.json`."""
+        """The inverse of `read_config`: returns the contents of a `config.json`."""
         back = {ours: theirs for theirs, ours in self.rename.items()}
         values = {"model_type": self.model_type, **config.extra}
-        values |= {key: value for key, value in self.signs.items() if value is not None}
-        fields = (*FILE_FIELDS, *sorted(self.words))
+        values |= {key: value for key, value in self.signature.items() if value is not None}
+        fields = (*FILE_FIELDS, *sorted(self.config_keys))
         values |= {back.get(name, name): getattr(config, name) for name in fields}
-        spelled_out = {  # others take a missing one for their own default
+        explicit = {  # for other tools, whose defaults may differ
             "attention_head_size": config.head_size,
             "decoder_intermediate_size": config.decoder_intermediate_size
             or config.intermediate_size,
@@ -176,13 +175,15 @@ class Family:
             "num_key_value_heads": config.num_key_value_heads or config.num_attention_heads,
         }
         values |= {
-            back.get(name, name): value for name, value in spelled_out.items() if name in self.words
+            back.get(name, name): value
+            for name, value in explicit.items()
+            if name in self.config_keys
         }
-        for name in ("dtype", "torch_dtype"):  # that of the file read; ours are float32
+        for name in ("dtype", "torch_dtype"):  # those of the file that was read; ours are float32
             values.pop(name, None)
         if set(config.heads) & {"classification", "token_classification"}:
-            names = {str(number): f"LABEL_{number}" for number in range(config.num_labels)}
-            values.setdefault("id2label", names)  # how others know how many there are
+            names = {str(index): f"LABEL_{index}" for index in range(config.num_labels)}
+            values.setdefault("id2label", names)  # other tools count the labels here
         own = {
             "family": config.family,
             "application": config.application,
@@ -190,29 +191,29 @@ class Family:
             "condition_size": config.condition_size,
         }
         defaults = {item.name: item.default for item in dataclasses.fields(config)}
-        said = {*own, *self.words, "extra", "ignored"}
+        written = {*own, *self.config_keys, "extra", "ignored"}
         if config.ignored:
             own["ignored"] = list(config.ignored)
-        for name in (*OWN_FIELDS, *CHOICES, *FAMILY_WORDS):  # what is not the family's own choice
+        for name in (*OWN_FIELDS, *CHOICES, *FAMILY_KEYS):  # what differs from the family's choices
             value = getattr(config, name)
-            if name not in said and value != self.choices.get(name, defaults[name]):
+            if name not in written and value != self.choices.get(name, defaults[name]):
                 own[name] = value
         values["hornbook"] = own
         return values if self.translate_back is None else self.translate_back(values)
 
     def configure(self, **values: Any) -> TransformerConfig:
-        """A configuration of this family: its choices, and what `values` says or changes."""
+        """Returns a configuration of this family, with `values` added or changed."""
         return TransformerConfig(**{"family": self.name, **self.choices, **values})
 
     @property
     def applications(self) -> tuple[str, ...]:
-        """What it can be, its own first."""
-        able = ("seq2seq", "encoder") if self.choices.get("encoder_decoder") else ONE_STACK
-        own = self.choices.get("application", able[0])
-        return (own, *(name for name in able if name != own))
+        """Supported applications, the family's own first."""
+        names = ("seq2seq", "encoder") if self.choices.get("encoder_decoder") else SINGLE_STACK
+        own = self.choices.get("application", names[0])
+        return (own, *(name for name in names if name != own))
 
     def heads_in(self, layout: str) -> tuple[str, ...]:
-        """The heads that a layout has a place for; a tied language head needs none."""
+        """Returns the heads that a layout can store; a tied language head has nothing to store."""
         paths = self.weights.get(layout, {})
         return tuple(
             head
@@ -222,29 +223,29 @@ class Family:
         )
 
     def table(self, layout: str, config: TransformerConfig) -> dict[str, Any]:
-        """The names of a layout for a model of this configuration: our path -> the foreign name."""
+        """Returns the weight table of a configuration: our path -> the foreign name."""
         rows = dict(self.weights.get(layout, {}))
         if not config.tie_word_embeddings and layout in self.head_table:
-            rows[OWN_WORDS] = self.head_table[layout]
+            rows[HEAD_TABLE_PATH] = self.head_table[layout]
         for head in config.heads:
             rows |= self.task_heads.get(layout, {}).get(head, {})
         return rows
 
     def task_heads_in(self, layout: str) -> tuple[str, ...]:
-        """The heads of fine-tuned checkpoints that a layout has a place for."""
+        """Returns the heads of fine-tuned checkpoints that a layout can store."""
         return tuple(head for head in TASK_HEADS if head in self.task_heads.get(layout, {}))
 
-    def has_signs(self, values: Mapping[str, Any]) -> bool:
-        """Whether a config.json has every sign of this family; False for one without signs."""
-        return bool(self.signs) and all(
-            key in values and (wanted is None or values[key] == wanted)
-            for key, wanted in self.signs.items()
+    def has_signature(self, values: Mapping[str, Any]) -> bool:
+        """Whether a config.json has the signature of this family; False if it has none."""
+        return bool(self.signature) and all(
+            key in values and (expected is None or values[key] == expected)
+            for key, expected in self.signature.items()
         )
 
 
 def _own(values: Any, where: str) -> dict[str, Any]:
-    """What hornbook itself wrote into a config.json; which family, the caller has settled."""
-    names = {*OWN_FIELDS, *CHOICES, *FAMILY_WORDS} - {"extra"}
+    """Returns the fields that hornbook itself wrote into a config.json, except for the family."""
+    names = {*OWN_FIELDS, *CHOICES, *FAMILY_KEYS} - {"extra"}
     if not isinstance(values, dict) or not set(values) <= names:
         raise CheckpointError(
             f"The key 'hornbook' in {where} holds {values!r}.\n"

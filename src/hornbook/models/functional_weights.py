@@ -1,7 +1,7 @@
-"""The weights of any Keras model in a safetensors file, numbered in the order Keras made them.
+"""The weights of any Keras model in a safetensors file, numbered in the order of creation.
 
-Keras counts up the names of layers within a session, so the same model made again has other
-names; the numbers and the shapes are the same.
+Keras numbers the names of layers within a session, so the same model built again has other names;
+indices and shapes are the same.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FILE = "model.safetensors"
 
 
 def write_functional(folder: Path, model: keras.Model) -> None:
-    """Writes `model.safetensors`: `0007.kernel` and so on, random states left out."""
+    """Writes `model.safetensors`: `0007.kernel` and so on, without random states."""
     from safetensors.numpy import save_file
 
     values = {
@@ -28,7 +28,7 @@ def write_functional(folder: Path, model: keras.Model) -> None:
 
 
 def read_functional(folder: Path, model: keras.Model) -> None:
-    """Gives a built model the weights of a file.
+    """Assigns the weights of a file to a built model.
 
     Raises:
         CheckpointError: the file cannot be read or is of another model; nothing is changed then.
@@ -54,4 +54,4 @@ def read_functional(folder: Path, model: keras.Model) -> None:
 
 
 def _numbered(model: keras.Model) -> dict[str, keras.Variable]:
-    return {f"{number:04d}.{one.name}": one for number, one in enumerate(model.weights)}
+    return {f"{index:04d}.{weight.name}": weight for index, weight in enumerate(model.weights)}

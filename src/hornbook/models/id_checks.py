@@ -1,8 +1,8 @@
-"""Ids that a table has no row for, refused wherever their values can be seen.
+"""Refuses IDs that are out of range for their table, wherever their values are known.
 
-JAX gives NaN for a row that is not there, TensorFlow zeros on some devices, and PyTorch's
-kernels stop the whole process on a GPU.  Inside of compiled code nobody can see the values, so
-they are looked at before: on each call with arrays that have values.
+For such IDs JAX returns NaN, TensorFlow zeros on some devices, and PyTorch's kernels abort the
+process on a GPU.  Compiled code does not know the values, so they are checked before: on each call
+with concrete arrays.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ALREADY_CHECKED = contextvars.ContextVar("already checked", default=False)
 
 
 class ChecksIds:
-    """Before `keras.layers.Layer` in the bases of a layer with a `config`: checks what it gets."""
+    """Checks the IDs in each call; comes before `keras.layers.Layer` in the bases of a layer."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not _ALREADY_CHECKED.get():
@@ -35,7 +35,7 @@ class ChecksIds:
 
 @contextmanager
 def ids_already_checked() -> Iterator[None]:
-    """Within it nothing is looked at: for steps that are compiled, or replayed many times."""
+    """Disables the checks, for steps that are compiled or replayed many times."""
     token = _ALREADY_CHECKED.set(True)
     try:
         yield
@@ -51,20 +51,20 @@ def check_inputs(
     decoder_token_ids: Any = None,
     cache: Any = None,
 ) -> None:
-    """Makes sure that every id has a row in its table.
+    """Makes sure that every ID has a row in its table.
 
     Args:
-        config: Of the Transformer.
+        config: Configuration of the Transformer.
         token_ids, segment_ids, position_ids, cache: See `Transformer`.
         decoder_token_ids: See `EncoderDecoder`.
 
     Raises:
-        OptionError: naming the largest id, or a negative one, and the size of the table.
+        OptionError: an ID is too large or negative; the message has the size of the table.
     """
     for name, ids in (("token_ids", token_ids), ("decoder_token_ids", decoder_token_ids)):
         check_ids(name, ids, config.vocab_size, "tokens in the vocabulary")
     segments = config.vocab_size if config.share_segment_embedding else config.type_vocab_size
-    if segments > 1:  # of one row every token gets that one
+    if segments > 1:  # a single row is used for all
         check_ids("segment_ids", segment_ids, segments, "segments")
     if config.position_kind != "learned":
         return
@@ -81,16 +81,16 @@ def check_inputs(
 
 
 def check_ids(name: str, ids: Any, rows: int, what: str) -> None:
-    """Makes sure that ids are 0 or more and below `rows`, if their values can be seen.
+    """Makes sure that IDs are at least 0 and below `rows`, if their values are known.
 
     Args:
-        name: Of the argument, for the message.
+        name: Name of the argument, for the message.
         ids: An array of any backend, a list, or None.
-        rows: Of the table.
-        what: The rows are.
+        rows: Number of rows of the table.
+        what: What the rows are, for the message.
 
     Raises:
-        OptionError: naming the largest id, or a negative one.
+        OptionError: an ID is too large or negative.
     """
     values = _values(ids)
     if values is None or not values.size:
@@ -98,18 +98,18 @@ def check_ids(name: str, ids: Any, rows: int, what: str) -> None:
     largest, smallest = values.max(), values.min()
     if largest >= rows:
         raise OptionError(
-            f"The largest of {name} is {_shown(largest)}, but the model has {rows:,} {what}, "
+            f"The largest of {name} is {_formatted(largest)}, but the model has {rows:,} {what}, "
             f"0 to {rows - 1:,}.\nUse the vocabulary that the model was trained with, or load the "
             "model with more rows (docs/models.md)."
         )
     if smallest < 0:
-        raise OptionError(f"The smallest of {name} is {_shown(smallest)}; ids are 0 or more.")
+        raise OptionError(f"The smallest of {name} is {_formatted(smallest)}; ids are 0 or more.")
 
 
 def _values(ids: Any) -> np.ndarray | None:
-    """What an array holds; None where nobody can see it: in compiled code, or before there is any.
+    """Returns the values of an array; None if they are unknown, as in compiled code.
 
-    What lies on a GPU of PyTorch is left alone, too: asking for it would wait for all work before.
+    Arrays of PyTorch on a GPU are not checked either: that would wait for all previous work.
     """
     if ids is None or isinstance(ids, keras.KerasTensor):
         return None
@@ -124,12 +124,12 @@ def _values(ids: Any) -> np.ndarray | None:
 
 
 def _ids_among(call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Those of the arguments of a call that hold ids, and the cache."""
+    """Returns the arguments of a call that are IDs, and the cache."""
     names = inspect.signature(check_inputs).parameters
-    given = dict(zip(inspect.signature(call).parameters, args, strict=False)) | kwargs
-    return {name: value for name, value in given.items() if name in names and name != "config"}
+    arguments = dict(zip(inspect.signature(call).parameters, args, strict=False)) | kwargs
+    return {name: value for name, value in arguments.items() if name in names and name != "config"}
 
 
-def _shown(value: Any) -> str:
+def _formatted(value: Any) -> str:
     number = value.item()
     return f"{number:,}" if isinstance(number, int) else repr(number)

@@ -1,4 +1,4 @@
-"""The layer through which attention learns where the tokens are, when vectors are not added."""
+"""The layer for positions in attention, for families without a position embedding."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
 def make_positions(config: TransformerConfig, policy: Policy, *, local: bool = False) -> Any:
-    """The layer of `config.position_kind`; None when vectors are added to the tokens'.
+    """Creates the layer of `config.position_kind`; returns None for learned positions.
 
     Args:
-        config: Of the Transformer.
+        config: Configuration of the Transformer.
         policy: Keras's data type policy.
-        local: The layer of sliding attention, None where that has no other.
+        local: Whether to create the layer of sliding attention, None if it has no other.
     """
     if local:
         if config.local_rope_theta is None:

@@ -1,4 +1,4 @@
-"""Less memory for more time: what a block computed is computed again for the gradient."""
+"""Gradient checkpointing: less memory for more time, as blocks are recomputed for the gradient."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from keras import ops
 
 from hornbook.layers.tensors import Tensor
 
-# What has gradients besides `x`; everything else that a block is called with is numbers of
-# tokens, masks and angles.
-LEARNED = ("condition", "attention_bias", "encoded")
-DRAWS = 16  # more random numbers than a dropout layer of a block is asked for in one call
+# Arguments of a block with gradients, besides `x`; the others are indices, masks and angles.
+DIFFERENTIABLE = ("condition", "attention_bias", "encoded")
+DRAWS = 16  # at least the number of seeds that a dropout layer of a block uses in one call
 
 
 def recomputed(block: Any, x: Tensor, **arguments: Any) -> Tensor:
-    """`block(x, **arguments)`, of which only `x` is kept until the gradient is needed.
+    """Returns `block(x, **arguments)`, and only keeps `x` until the gradient is computed.
 
-    Keras's `RematScope` wraps a layer's `call`, which on JAX makes a tensor of `training` and
-    lets the states of dropout escape.  So `keras.remat` is used by hand here: what has a
-    gradient are arguments, as TensorFlow needs it, and random states are given and not changed,
-    so that both times the same features are dropped.
+    Keras's `RematScope` wraps a layer's `call`, which on JAX turns `training` into a tensor and
+    leaks the states of dropout.  So `keras.remat` is used directly here: everything with a gradient
+    is an argument, as TensorFlow requires, and random states are constant, so that the same
+    features are dropped both times.
 
     Args:
         block: A built layer.
@@ -29,23 +28,23 @@ def recomputed(block: Any, x: Tensor, **arguments: Any) -> Tensor:
         arguments: See `Block`; without `memory`.
 
     Returns:
-        As `block`.
+        The output of `block`.
 
     Reference: https://arxiv.org/abs/1604.06174
     """
-    learned = {name: arguments.pop(name) for name in LEARNED if name in arguments}
-    learned = {name: tensor for name, tensor in learned.items() if tensor is not None}
+    inputs = {name: arguments.pop(name) for name in DIFFERENTIABLE if name in arguments}
+    inputs = {name: tensor for name, tensor in inputs.items() if tensor is not None}
     states = [variable for variable in block.non_trainable_variables if _is_random(variable)]
-    # JAX's variables have their tracers from the scope around; elsewhere they are themselves
-    kept = block.variables if keras.config.backend() == "jax" else states
-    values = [(variable, variable.value * 1) for variable in kept]
+    # on JAX the values of all variables are tracers of the outer scope
+    variables = block.variables if keras.config.backend() == "jax" else states
+    values = [(variable, variable.value * 1) for variable in variables]
 
     @keras.remat
     def compute(x: Tensor, *tensors: Tensor) -> Tensor:
         with keras.StatelessScope(state_mapping=values):
-            return block(x, **arguments, **keras.tree.pack_sequence_as(learned, tensors))
+            return block(x, **arguments, **keras.tree.pack_sequence_as(inputs, tensors))
 
-    y = compute(x, *keras.tree.flatten(learned))
+    y = compute(x, *keras.tree.flatten(inputs))
     for state in states:
         state.assign(state.value + ops.convert_to_tensor([0, DRAWS], dtype=state.dtype))
     return y

@@ -1,4 +1,4 @@
-"""One Transformer for every family: what differs between them stands in the configuration."""
+"""One Transformer for every family: the differences are in the configuration."""
 
 from __future__ import annotations
 
@@ -31,40 +31,41 @@ PARTS = ("token_embedding", *HEADS, *TASK_HEADS)
 
 @keras.saving.register_keras_serializable("hornbook")
 class Transformer(ChecksIds, Part, ConfiguredLayer):
-    """Token ids to one vector a token.
+    """Maps token IDs to one vector per token.
 
-    The application of the configuration says who may look at whom: `encoder` all real
-    tokens, `causal_lm` what came before, `prefix_lm` segment 0 both ways and segment 1
-    what came before (UniLM).  What stands on top is in `pooler`, `mlm`, `nsp` and so on, those
-    that `config.heads` names; those of fine-tuned checkpoints are called by `task_logits`.
+    The application of the configuration decides the attention mask: `encoder` is bidirectional,
+    `causal_lm` is causal, `prefix_lm` is bidirectional in segment 0 and causal in segment 1
+    (UniLM).  The heads in `config.heads` are attributes: `pooler`, `mlm`, `nsp` and so on; those
+    of fine-tuned checkpoints are called by `task_logits`.
 
-    What a family does not have is None: `segment_embedding`, `position_embedding` (its
-    `positions` are then what attention gets), `embedding_norm`, `embedding_projection` (from
-    the features of the embeddings to those of the blocks), `final_norm`.
+    Layers that a family does not have are None: `segment_embedding`, `position_embedding`
+    (attention then uses `positions`), `embedding_norm`, `embedding_projection` (from the features
+    of the embeddings to those of the blocks), `final_norm`.
 
     Call arguments:
         token_ids: Integers `(batch, length)`.
-        segment_ids: Integers `(batch, length)`; None for all 0.
-        position_ids: Integers `(batch, length)`; None for 0, 1, 2 ...
-        padding_mask: `(batch, length)`, True or 1 at real tokens.  Defaults to the mask that Keras
-            carries with `token_ids`, and without one to all tokens.  Padding has exactly zero
-            influence on real tokens.
+        segment_ids: Integers `(batch, length)`.  Defaults to zeros.
+        position_ids: Integers `(batch, length)`.  Defaults to 0, 1, 2 ...
+        padding_mask: `(batch, length)`, True or 1 at tokens, False or 0 at padding.  Defaults to
+            the mask that Keras carries with `token_ids`, and without one to no padding.  Padding
+            has exactly zero influence on tokens.
         condition: `(batch, condition_size)`, required exactly when the configuration has it.
         attention_bias: Added to the scores of every block; broadcasts to
             `(batch, heads, length, length)`.
-        document_ids: Integers `(batch, length)`, when several documents share a row: a token sees
-            its own only.  `position_ids` then say how they are counted.
-        encoded: `(batch, keys, hidden_size)`, what blocks with cross-attention look at.
-        encoded_padding_mask: `(batch, keys)`, as `padding_mask`, of `encoded`.
+        document_ids: Integers `(batch, length)`, if several documents share a row: a token attends
+            only to its own document.  `position_ids` are then required for positions within
+            documents.
+        encoded: `(batch, keys, hidden_size)`, the input of cross-attention.
+        encoded_padding_mask: `(batch, keys)`, the padding mask of `encoded`.
         mask, token_ids_mask: Filled in by Keras.
-        cache: From `empty_cache` or an earlier call: what came before these tokens, which then
-            need not be computed again.  A token's position is how many real ones came before.
+        cache: From `empty_cache` or an earlier call: the previous tokens, which are not computed
+            again.  The position of a token is the number of previous tokens without padding.
 
     Returns:
-        `(batch, length, hidden_size)`; with `cache` also the cache that these tokens are in.
+        `(batch, length, hidden_size)`; with `cache` also the cache including these tokens.
 
     Raises:
-        OptionError: an id that its table has no row for; not in compiled code, see `id_checks`.
+        OptionError: an ID is out of range for its table; not in compiled code, see `id_checks`.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Transformer(ChecksIds, Part, ConfiguredLayer):
         policy = self.dtype_policy
         if token_embedding is None:
             self.token_embedding = token_embedding = make_token_embedding(config, policy)
-        # a shared one is in a tuple, so that Keras does not count its weights twice
+        # in a tuple, so that Keras does not count the weights of a shared one twice
         self._shared = (token_embedding,)
         self.segment_embedding: Any = (
             self._embedding("segment_embedding", config.type_vocab_size)
@@ -131,30 +132,30 @@ class Transformer(ChecksIds, Part, ConfiguredLayer):
 
     def _make_heads(self) -> None:
         config = self.config
-        made = {"kernel_initializer": normal(config), "dtype": self.dtype_policy}
-        pooled = config.classifier_pooling == "pooler" and "classification" in config.heads
-        if pooled or "pooler" in config.heads or "nsp" in config.heads:
+        options = {"kernel_initializer": normal(config), "dtype": self.dtype_policy}
+        uses_pooler = config.classifier_pooling == "pooler" and "classification" in config.heads
+        if uses_pooler or "pooler" in config.heads or "nsp" in config.heads:
             self.pooler = self._dense("pooler", config.hidden_size, "tanh")
         if "nsp" in config.heads:
             self.nsp = self._dense("nsp", 2, None)
         if "mlm" in config.heads:
-            self.mlm = make_language_head(config, self._shared[0], **made)
+            self.mlm = make_language_head(config, self._shared[0], **options)
         if "discriminator" in config.heads:
             self.discriminator = DiscriminatorHead(
-                hidden_act=config.hidden_act, name="discriminator", **made
+                hidden_act=config.hidden_act, name="discriminator", **options
             )
         for name in TASK_HEADS:
             head = make_task_head(name, config, self.dtype_policy) if name in config.heads else None
             setattr(self, name, head)
 
-    def _block(self, number: int) -> Any:
+    def _block(self, index: int) -> Any:
         block: Any = BLOCKS[self.config.block]
         options = {
             "dtype": self.dtype_policy,
-            "name": f"block_{number}",
-            "is_sliding": self.config.is_sliding(number),
+            "name": f"block_{index}",
+            "is_sliding": self.config.is_sliding(index),
         }
-        if number == 0 and not self.config.first_attention_norm:
+        if index == 0 and not self.config.first_attention_norm:
             options["attention_norm"] = False
         return block(self.config, **options)
 
@@ -178,11 +179,11 @@ class Transformer(ChecksIds, Part, ConfiguredLayer):
 
     def build(self, token_ids_shape: Shape | None = None) -> None:
         ids, vectors = (None, None), (None, None, self.config.hidden_size)
-        embedded = (None, None, self.config.embedding_size or self.config.hidden_size)
+        embeddings = (None, None, self.config.embedding_size or self.config.hidden_size)
         for shape, layers in (
             (ids, (*self._shared, self.segment_embedding, self.position_embedding)),
             (ids, (self.positions, self.local_positions)),
-            (embedded, (self.embedding_norm, self.embedding_projection)),
+            (embeddings, (self.embedding_norm, self.embedding_projection)),
             (vectors, (*self.blocks, self.final_norm, self.mlm, self.discriminator)),
             (vectors, tuple(getattr(self, name) for name in TASK_HEADS)),
         ):
@@ -211,12 +212,12 @@ class Transformer(ChecksIds, Part, ConfiguredLayer):
         training: bool | None = None,
     ) -> Tensor:
         padding_mask = first_mask(padding_mask, mask, token_ids_mask)
-        by_place = self.config.attention != "full" and self.config.position_kind in (
+        by_index = self.config.attention != "full" and self.config.position_kind in (
             "relative",
             "buckets",
         )
-        if by_place and position_ids is not None:
-            raise ValueError("Distances are by place here, so there can be no position_ids.")
+        if by_index and position_ids is not None:
+            raise ValueError("Distances are between indices here, so position_ids have no effect.")
         tokens = describe_tokens(
             self.config,
             token_ids,
@@ -227,83 +228,83 @@ class Transformer(ChecksIds, Part, ConfiguredLayer):
             document_ids,
         )
         keys = tokens if cache is None else add_tokens(cache, tokens)
-        everywhere, nearby = self._attention_arguments(tokens, keys, attention_bias)
+        arguments, sliding_arguments = self._attention_arguments(tokens, keys, attention_bias)
         if self.config.cross_attention:
             if cache is not None:
-                encoded_padding_mask = cache["encoded_real"]
+                encoded_padding_mask = cache["encoder_mask"]
             encoded_attention_mask = with_padding(None, encoded_padding_mask)
-            seen = {"encoded": encoded, "encoded_attention_mask": encoded_attention_mask}
-            everywhere, nearby = everywhere | seen, nearby | seen
+            cross = {"encoded": encoded, "encoded_attention_mask": encoded_attention_mask}
+            arguments, sliding_arguments = arguments | cross, sliding_arguments | cross
         x = self.embed(token_ids, segment_ids, tokens["position"], condition, training)
         scores = {}
         if self.config.residual_attention_scores:
             scores = {"scores": ops.zeros((1, 1, 1, 1))}
-        layers, cached = self.config.num_hidden_layers, []
-        for number in range(layers):
-            block = self.blocks[number * len(self.blocks) // layers]  # several may share one
-            attention = nearby if self.config.is_sliding(number) else everywhere
+        layers, memories = self.config.num_hidden_layers, []
+        for index in range(layers):
+            block = self.blocks[index * len(self.blocks) // layers]  # layers may share a block
+            attention = sliding_arguments if self.config.is_sliding(index) else arguments
             memory = dict(scores)
             if cache is not None:
-                memory |= cache["blocks"][number] | {"index": cache["index"]}
-            arguments = {"condition": condition, "memory": memory or None, **attention}
+                memory |= cache["blocks"][index] | {"index": cache["index"]}
+            options = {"condition": condition, "memory": memory or None, **attention}
             if self.recompute and training and not memory:
-                x = recomputed(block, x, training=training, **arguments)
+                x = recomputed(block, x, training=training, **options)
             else:
-                x = block(x, training=training, **arguments)
+                x = block(x, training=training, **options)
             if memory:
                 x, memory = x
                 scores = {name: memory.pop(name) for name in scores}
                 memory.pop("index", None)
-                cached.append(memory)
+                memories.append(memory)
         if self.final_norm is not None:
             x = self.final_norm(x, condition)
         if cache is None:
             return x
-        index = cache["index"] + ops.shape(token_ids)[1]
-        return x, cache | {"index": index, "tokens": keys, "blocks": cached}
+        end = cache["index"] + ops.shape(token_ids)[1]
+        return x, cache | {"index": end, "tokens": keys, "blocks": memories}
 
     def _attention_arguments(
         self, tokens: dict[str, Tensor], keys: dict[str, Tensor], bias: Tensor
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What attention is called with, in blocks that see everything and in those that slide."""
+        """Returns the arguments of attention, for full blocks and for sliding ones."""
         if self.config.attention != "full":
             return self._kind_arguments(tokens, bias)
-        all_keys, near_keys = visible_keys(self.config, tokens, keys)
-        everywhere = {"attention_mask": all_keys, "attention_bias": bias}
+        mask, sliding_mask = visible_keys(self.config, tokens, keys)
+        full = {"attention_mask": mask, "attention_bias": bias}
         if self.config.position_kind == "rotary":
-            everywhere["rotary"] = self.positions(tokens["position"])
+            full["rotary"] = self.positions(tokens["position"])
         elif self.config.position_kind == "relative":
-            at = self.positions.distances(tokens["position"], keys["position"])
-            everywhere["relative"] = look_up(at) if fits_in_table(at) else at
+            table = self.positions.distances(tokens["position"], keys["position"])
+            full["relative"] = look_up(table) if fits_in_table(table) else table
         elif self.config.position_kind == "buckets":
-            at = self.positions.distances(tokens["position"], keys["position"])
-            everywhere["attention_bias"] = at
-            if bias is not None or fits_in_table(at):
-                looked_up = look_up_bias(at)
-                everywhere["attention_bias"] = looked_up if bias is None else looked_up + bias
-        nearby = everywhere | {"attention_mask": near_keys}
+            table = self.positions.distances(tokens["position"], keys["position"])
+            full["attention_bias"] = table
+            if bias is not None or fits_in_table(table):
+                position_bias = look_up_bias(table)
+                full["attention_bias"] = position_bias if bias is None else position_bias + bias
+        sliding = full | {"attention_mask": sliding_mask}
         if self.local_positions is not None:
-            nearby["rotary"] = self.local_positions(tokens["position"])
-        return everywhere, nearby
+            sliding["rotary"] = self.local_positions(tokens["position"])
+        return full, sliding
 
     def _kind_arguments(
         self, tokens: dict[str, Tensor], bias: Tensor
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The same for kinds of attention that have no scores of all tokens by all tokens."""
+        """The same for kinds of attention that do not compute all scores."""
         kind = self.config.attention
         if bias is not None:
             raise ValueError(f"attention {kind!r} has no scores to add a bias to; full has.")
-        everywhere = {"padding_mask": tokens["real"]}
+        full = {"padding_mask": tokens["mask"]}
         if self.config.position_kind == "rotary":
-            everywhere["rotary"] = self.positions(tokens["position"])
+            full["rotary"] = self.positions(tokens["position"])
         elif self.config.position_kind in ("relative", "buckets"):
-            # distances by place: every block of tokens sees the same
+            # distances between indices: they are the same for every block of tokens
             name = "relative" if self.config.position_kind == "relative" else "attention_bias"
-            everywhere[name] = self.positions(*self.blocks[0].attention.kind.band())
-        nearby = dict(everywhere)
+            full[name] = self.positions(*self.blocks[0].attention.kind.band())
+        sliding = dict(full)
         if self.local_positions is not None:
-            nearby["rotary"] = self.local_positions(tokens["position"])
-        return everywhere, nearby
+            sliding["rotary"] = self.local_positions(tokens["position"])
+        return full, sliding
 
     def embed(
         self,
@@ -313,13 +314,13 @@ class Transformer(ChecksIds, Part, ConfiguredLayer):
         condition: Tensor,
         training: bool | None,
     ) -> Tensor:
-        """The sum of the token, segment and position vectors, normalized."""
+        """Returns the input of the blocks: the sum of all embeddings, normalized."""
         x = self._shared[0](token_ids)
         segment_embedding = self.segment_embedding
         if self.config.share_segment_embedding and segment_ids is not None:
             segment_embedding = self._shared[0]
         if segment_embedding is not None:
-            # RoBERTa has one row: it tells pairs apart by their separators only
+            # RoBERTa has one row: only separators tell the texts of a pair apart
             if segment_ids is None or self.config.type_vocab_size == 1:
                 segment_ids = ops.zeros_like(token_ids)
             x = x + segment_embedding(segment_ids)
@@ -347,7 +348,7 @@ class Transformer(ChecksIds, Part, ConfiguredLayer):
 
     @property
     def embedding_layers(self) -> list[keras.layers.Layer]:
-        """Every layer between the ids and the blocks that has weights."""
+        """The layers with weights between the IDs and the blocks."""
         layers = (
             *self._shared,
             self.segment_embedding,
@@ -359,13 +360,13 @@ class Transformer(ChecksIds, Part, ConfiguredLayer):
         return [layer for layer in layers if layer is not None and layer.weights]
 
     def pool(self, x: Tensor) -> Tensor:
-        """The first token's vector through the pooler -> `(batch, hidden_size)`."""
+        """Applies the pooler to the first token -> `(batch, hidden_size)`."""
         return self.pooler(x[:, 0])
 
     def task_logits(
         self, head: str, x: Tensor, padding_mask: Tensor = None, condition: Tensor = None
     ) -> Tensor:
-        """What one of `TASK_HEADS` makes of the output -> `(batch, labels)`, or of each token."""
+        """Applies one of `TASK_HEADS` -> `(batch, labels)`, or `(batch, length, labels)`."""
         if head == "classification" and self.config.classifier_pooling == "pooler":
             return self.classification(self.pool(x))
         return getattr(self, head)(x, padding_mask, condition)
@@ -375,7 +376,7 @@ class Transformer(ChecksIds, Part, ConfiguredLayer):
 
 
 def make_token_embedding(config: TransformerConfig, policy: Policy) -> TokenEmbedding:
-    """One vector a word, which a tied language head uses too."""
+    """Creates the token embedding, which a tied language head uses too."""
     return TokenEmbedding(
         config.vocab_size,
         config.embedding_size or config.hidden_size,

@@ -1,4 +1,4 @@
-"""The layers and the weights of a model by the path of attributes that leads to each."""
+"""The layers and weights of a model by their attribute paths."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ import keras
 
 
 def named_layers(layer: keras.layers.Layer) -> dict[str, keras.layers.Layer]:
-    """Every layer below `layer`, for example `blocks.0.attention.query`; itself as `""`.
+    """Returns all sublayers, for example `blocks.0.attention.query`, and the layer itself as `""`.
 
-    The attribute path is what the weight tables use; Keras's own paths depend on the names
-    that layers were given.
+    The weight tables use attribute paths, because Keras's own paths depend on the names of layers.
     """
     return dict(_walk(layer, ""))
 
 
 def named_variables(layer: keras.layers.Layer) -> dict[str, keras.Variable]:
-    """Every weight below a built `layer`, for example `blocks.0.attention.query.kernel`.
+    """Returns all weights of a built layer, for example `blocks.0.attention.query.kernel`.
 
-    Random states are no weights and are left out.
+    Random states are not weights, and not included.
     """
     return {
         f"{path}.{variable.name}".lstrip("."): variable
@@ -31,14 +30,14 @@ def named_variables(layer: keras.layers.Layer) -> dict[str, keras.Variable]:
 
 def _walk(layer: keras.layers.Layer, path: str) -> Iterator[tuple[str, keras.layers.Layer]]:
     yield path, layer
-    beginning = path and f"{path}."
-    # on torch a layer is a torch.nn.Module too, which keeps its layers in a dict of their own
+    prefix = path and f"{path}."
+    # on PyTorch a layer is also a torch.nn.Module, which has its sublayers in a separate dict
     for name, value in {**vars(layer), **vars(layer).get("_modules", {})}.items():
         if name.startswith("_"):
             continue  # shared with another owner, or Keras's own bookkeeping
         if isinstance(value, keras.layers.Layer):
-            yield from _walk(value, f"{beginning}{name}")
+            yield from _walk(value, f"{prefix}{name}")
         elif isinstance(value, list):
-            for number, item in enumerate(value):
+            for index, item in enumerate(value):
                 if isinstance(item, keras.layers.Layer):
-                    yield from _walk(item, f"{beginning}{name}.{number}")
+                    yield from _walk(item, f"{prefix}{name}.{index}")

@@ -1,7 +1,7 @@
-"""Which token sees which: what is known of each, and the masks that follow from it.
+"""Attention masks from the properties of tokens: order, position, padding, document.
 
-The same for a whole text at once, where keys are the tokens themselves, and for the next tokens
-of one that lies in a cache.
+The same code is for whole texts, where the keys are the tokens themselves, and for the next tokens
+of a text in a cache.
 """
 
 from __future__ import annotations
@@ -30,64 +30,64 @@ def describe_tokens(
     cache: dict[str, Any] | None,
     document_ids: Tensor = None,
 ) -> dict[str, Any]:
-    """What decides who sees whom.
+    """Returns the properties of tokens that decide the attention masks.
 
     Args:
-        config: Of the Transformer.
+        config: Configuration of the Transformer.
         token_ids, segment_ids, position_ids, padding_mask, cache, document_ids: See
             `Transformer`.
 
     Returns:
-        `position` and `order`, `(batch or 1, length)`; a token sees those of its order and
-        below.  `real`, `(batch, length)`, or None for all.  With `document_ids` also
-        `document`; a token sees those of its own.
+        `position` and `order`, `(batch or 1, length)`; a token attends to tokens of at most its
+        order.  `mask`, `(batch, length)`, or None for no padding.  With `document_ids` also
+        `document`; a token attends to its own document.
     """
     if document_ids is not None and (cache is not None or config.attention != "full"):
-        raise ValueError("document_ids are for texts read at once, with attention 'full'.")
+        raise ValueError("document_ids need attention 'full', and do not work with a cache.")
     length, first = ops.shape(token_ids)[1], config.position_offset
     order = ops.arange(length)[None]
     if cache is not None:
         if config.application == "encoder":
-            raise ValueError("An encoder sees what comes later, so it has no cache.")
+            raise ValueError("An encoder attends to later tokens, so it cannot use a cache.")
         if padding_mask is None:
             padding_mask = ops.ones_like(token_ids)
         if position_ids is None:
-            before = ops.cast(cache["tokens"]["real"], "int32")
-            numbers = ops.cumsum(ops.cast(padding_mask, "int32"), axis=1) - 1
-            numbers = numbers + ops.sum(before, axis=1, keepdims=True)
-            position_ids = ops.maximum(numbers, 0) + first
+            previous = ops.cast(cache["tokens"]["mask"], "int32")
+            indices = ops.cumsum(ops.cast(padding_mask, "int32"), axis=1) - 1
+            indices = indices + ops.sum(previous, axis=1, keepdims=True)
+            position_ids = ops.maximum(indices, 0) + first
         order = ops.broadcast_to(order + cache["index"], ops.shape(token_ids))
     elif position_ids is None:
         position_ids = order + first
     if config.application == "prefix_lm":
         if segment_ids is None:
-            raise ValueError("A prefix language model needs segment_ids: 0 read, 1 written.")
+            raise ValueError("A prefix language model needs segment_ids: 0 for the prefix, then 1.")
         order = ops.cumsum(segment_ids, axis=1)
         if cache is not None:
             order = order + ops.max(cache["tokens"]["order"], axis=1, keepdims=True)
-    tokens = {"position": position_ids, "order": order, "real": padding_mask}
+    tokens = {"position": position_ids, "order": order, "mask": padding_mask}
     return tokens if document_ids is None else tokens | {"document": document_ids}
 
 
 def visible_keys(
     config: TransformerConfig, tokens: dict[str, Any], keys: dict[str, Any]
 ) -> tuple[Tensor, Tensor]:
-    """The attention masks of blocks that see everything, and of those that slide.
+    """Returns the attention masks of full blocks and of sliding ones.
 
     Args:
-        config: Of the Transformer.
-        tokens: Of `describe_tokens`: those that look.
-        keys: The same of those that are looked at.
+        config: Configuration of the Transformer.
+        tokens: From `describe_tokens`: the queries.
+        keys: The same for the keys.
 
     Returns:
-        Two boolean masks that broadcast to `(batch, heads, length, keys)`; None where all see
-        all.
+        Two boolean masks that broadcast to `(batch, heads, length, keys)`; None if everything is
+        visible.
     """
     masks = []
     if config.application != "encoder":
         masks.append(causal_attention_mask(tokens["order"], keys["order"]))
-    if keys["real"] is not None:
-        masks.append(padding_attention_mask(keys["real"]))
+    if keys["mask"] is not None:
+        masks.append(padding_attention_mask(keys["mask"]))
     if "document" in tokens:
         masks.append(document_attention_mask(tokens["document"], keys["document"]))
     if config.attention_window is None:
@@ -97,5 +97,5 @@ def visible_keys(
 
 
 def _all_of(masks: list[Tensor]) -> Any:
-    """What every mask allows; None when there is none."""
+    """Returns the conjunction of the masks; None if there is none."""
     return functools.reduce(ops.logical_and, masks) if masks else None

@@ -11,12 +11,12 @@ import numpy as np
 
 @contextlib.contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
-    """Gives the model its optimizer's averages in the block, and its own weights after it."""
+    """Assigns the optimizer's averages to the model; restores its own weights afterwards."""
     if not model.optimizer.use_ema:
         yield
         return
     variables = model.trainable_variables
-    own = _copies(variables)
+    weights = _copies(variables)
     model.optimizer.finalize_variable_values(variables)
     # on JAX each variable now shares its buffer with the optimizer's average, and donating one of
     # them deletes both
@@ -24,7 +24,7 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
     try:
         yield
     finally:
-        _assign(variables, own)
+        _assign(variables, weights)
 
 
 def _copies(variables: list[keras.Variable]) -> list[np.ndarray]:

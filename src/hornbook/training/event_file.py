@@ -1,4 +1,4 @@
-"""Numbers for TensorBoard, through its own package."""
+"""Writes scalars for TensorBoard, with TensorBoard's own package."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ NAME = "events.out.tfevents.0000000000.hornbook"
 
 
 def write_scalars(folder: str | Path, lines: Iterable[Mapping[str, float]]) -> None:
-    """Writes one file of events, or the same one again with more in it.
+    """Writes all scalars to one event file, and replaces it if it exists.
 
     So a run that was killed and resumed has no step twice.
 
     Args:
-        folder: Made if needed.
-        lines: `step`, and other numbers by name.
+        folder: Folder of the file; created if needed.
+        lines: One mapping per step: `step`, and the scalars by name.
 
     Raises:
         MissingExtraError: tensorboard is not installed.
@@ -32,10 +32,10 @@ def write_scalars(folder: str | Path, lines: Iterable[Mapping[str, float]]) -> N
         writer = RecordWriter(file)
         writer.write(Event(file_version="brain.Event:2").SerializeToString())
         for line in lines:
-            found = [
+            scalars = [
                 Summary.Value(tag=name, simple_value=value)
                 for name, value in line.items()
                 if name != "step"
             ]
-            event = Event(step=int(line["step"]), summary=Summary(value=found))
+            event = Event(step=int(line["step"]), summary=Summary(value=scalars))
             writer.write(event.SerializeToString())

@@ -1,4 +1,4 @@
-"""The training loop: epochs of batches, evaluated, saved, and able to resume after a kill.
+"""The training loop: epochs of batches, with evaluation, saving and exact resuming.
 
 The order of the batches is a pure function of the seed and the epoch, and a snapshot holds
 everything else, so a run that was killed and resumed ends with the same bytes as one that
@@ -28,12 +28,12 @@ from hornbook.training.run_folder import RunFolder
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """The data of one step, made when it is needed.
+    """The data of one step, prepared when it is needed.
 
     Attributes:
         size: Number of real rows.
         arrays: Returns inputs, labels and weights; padding rows have weight 0.
-        where: Returns where the rows come from, for a message.
+        where: Returns where the rows come from, for error messages.
     """
 
     size: int
@@ -46,28 +46,28 @@ class Loop:
     """Trains a compiled model.
 
     Args:
-        model: Compiled; the loss takes `(labels, outputs)` with sample weights.
+        model: A compiled model; its loss takes `(labels, outputs)` with sample weights.
         batches: Returns the batches of an epoch, the same ones each time.
         epochs: Number of epochs.
-        evaluate: Called with the averaged weights after each epoch; returns metrics.
+        evaluate: Called after each epoch, with the averaged weights; returns metrics.
         monitor: The metric that decides which epoch is best.
-        best: Its best value: `"highest"` or `"lowest"`.
-        save: Called with the averaged weights when an epoch is the best so far.
-        after: Called with the row of each epoch, before its snapshot.
+        best: Whether its `"highest"` or its `"lowest"` value is best.
+        save: Called when an epoch is the best so far, with the averaged weights.
+        after: Called with the metrics of each epoch, before its snapshot.
         patience: Epochs without improvement before training stops; 0 never stops early.
         run: The run folder.
-        unit: What the progress bar counts.
-        part: What an epoch is called; training by steps has parts of another name.
+        unit: Unit of the progress bar.
+        part: Name of an epoch in messages; training by steps calls it otherwise.
         total: Units of the whole training, for one bar over all of it.  Defaults to a bar per
             epoch.
         step: Trains on inputs, labels and weights and returns the loss.  Defaults to
             `model.train_on_batch`.
         start: Called with the state when training starts or resumes.
-        watch: Called after each step with the state and its loss; what it adds to the state is
+        watch: Called after each step with the state and the loss; what it adds to the state is
             in the next snapshot.
         snapshot_seconds: Seconds between snapshots; 0 for one per step.
-        snapshot_steps: Steps between snapshots, too.
-        workers: Threads that make the arrays of the next batches during a step; 0 makes them when
+        snapshot_steps: Steps between snapshots, in addition.  Defaults to no such limit.
+        workers: Threads that prepare the arrays of the next batches; 0 prepares them when
             they are needed.  Defaults to one per core.
     """
 
@@ -95,12 +95,12 @@ class Loop:
         self.state: dict[str, Any] = {
             "step": 0,
             "epoch": 0,  # the current one, from 0
-            "batch": 0,  # the next one of this epoch
+            "batch": 0,  # the next one in this epoch
             "loss_sum": 0.0,
             "samples": 0,
-            "seen": 0,  # the same over all epochs
+            "seen": 0,  # samples over all epochs
             "seconds": 0.0,
-            "waited": 0.0,  # seconds of waiting for the arrays of a batch
+            "waited": 0.0,  # seconds spent waiting for the arrays of a batch
             "elapsed": 0.0,  # seconds of training over all epochs
             "best": None,
             "best_epoch": 0,
@@ -135,31 +135,31 @@ class Loop:
         if keras.config.backend() != "torch":
             note("Each input shape is compiled on its first use, so the start is the slowest part.")
         self.start(self.state)
-        whole = self._bar("training", self.total, self.state["seen"]) if self.total else None
-        with _StopSignals() as signals, whole or contextlib.nullcontext():
+        overall = self._bar("training", self.total, self.state["seen"]) if self.total else None
+        with _StopSignals() as signals, overall or contextlib.nullcontext():
             while self.state["epoch"] < self.epochs and not self._exhausted():
-                self._epoch(signals, whole)
+                self._epoch(signals, overall)
         self.run.seconds_trained = self.state["elapsed"]
         rows: list[dict[str, Any]] = self.state["rows"]
         return rows
 
     def _exhausted(self) -> bool:
-        waited = self.state["epoch"] - self.state["best_epoch"]
-        return bool(self.patience and self.state["rows"] and waited >= self.patience)
+        stale_epochs = self.state["epoch"] - self.state["best_epoch"]
+        return bool(self.patience and self.state["rows"] and stale_epochs >= self.patience)
 
     def _bar(self, name: str, total: int, done: int) -> Progress:
         return Progress(name, total=total, unit=self.unit, done=done)
 
-    def _epoch(self, signals: _StopSignals, whole: Progress | None) -> None:
+    def _epoch(self, signals: _StopSignals, overall: Progress | None) -> None:
         state = self.state
         batches = self.batches(state["epoch"])
         start = time.monotonic() - state["seconds"]
         name = f"{self.part} {state['epoch'] + 1}/{self.epochs}"
-        bar = whole or self._bar(name, sum(batch.size for batch in batches), state["samples"])
+        bar = overall or self._bar(name, sum(batch.size for batch in batches), state["samples"])
         with contextlib.ExitStack() as stack:
-            if bar is not whole:
+            if bar is not overall:
                 stack.enter_context(bar)
-            for batch in stack.enter_context(self._ready(batches[state["batch"] :])):
+            for batch in stack.enter_context(self._prefetched(batches[state["batch"] :])):
                 loss = self._step(batch)
                 state["seconds"] = time.monotonic() - start
                 self.watch(state, loss)
@@ -171,25 +171,25 @@ class Loop:
         self._snapshot()
 
     @contextlib.contextmanager
-    def _ready(self, batches: Sequence[Batch]) -> Iterator[Iterator[Batch]]:
-        """Yields the batches with their arrays made ahead; records the time of waiting for them."""
+    def _prefetched(self, batches: Sequence[Batch]) -> Iterator[Iterator[Batch]]:
+        """Yields the batches with their arrays prepared ahead; records the time spent waiting."""
 
-        def make(batch: Batch) -> Batch:
+        def prepare(batch: Batch) -> Batch:
             arrays = batch.arrays()
             return dataclasses.replace(batch, arrays=lambda: arrays)
 
-        def waiting() -> Iterator[Batch]:
+        def timed() -> Iterator[Batch]:
             while True:
                 start = time.monotonic()
-                batch = next(ready, None)
+                batch = next(stream, None)
                 self.state["waited"] += time.monotonic() - start
                 if batch is None:
                     return
                 yield batch
 
-        ready = in_order(make, batches, workers=self.workers)
-        with contextlib.closing(ready):
-            yield waiting()
+        stream = in_order(prepare, batches, workers=self.workers)
+        with contextlib.closing(stream):
+            yield timed()
 
     def _step(self, batch: Batch) -> float:
         inputs, labels, weights = batch.arrays()
@@ -231,7 +231,7 @@ class Loop:
         rate = state["samples"] / max(state["seconds"], 1e-9)
         self.run.log(
             f"{self.part} {row['epoch']}  loss {row['loss']:.4f}  {self.monitor} {score:.4f}  "
-            f"{rate:.0f} {self.unit}/s, {state['waited']:.1f} s of waiting for them"
+            f"{rate:.0f} {self.unit}/s, {state['waited']:.1f} s waiting for data"
         )
         self.run.write_metrics(state["rows"])
         self.after(row)
@@ -240,7 +240,7 @@ class Loop:
 
     def _learning_rate(self) -> float:
         optimizer = self.model.optimizer
-        # with float16 it is inside a LossScaleOptimizer
+        # with float16 it is wrapped in a LossScaleOptimizer
         return float(getattr(optimizer, "inner_optimizer", optimizer).learning_rate)
 
     def _maybe_snapshot(self, signals: _StopSignals) -> None:
@@ -278,13 +278,13 @@ class _StopSignals:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 if signal.getsignal(number) is not signal.SIG_IGN:
-                    self._before[number] = signal.signal(number, self._note)
+                    self._before[number] = signal.signal(number, self._record)
         return self
 
     def __exit__(self, *error: object) -> None:
         self._restore()
 
-    def _note(self, number: int, frame: Any) -> None:
+    def _record(self, number: int, frame: Any) -> None:
         self.received = signal.Signals(number)
         self._restore()
 

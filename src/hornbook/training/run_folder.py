@@ -1,13 +1,13 @@
-"""The folder of one run: what the user opens, and what later commands need.
+"""The folder of one run: results for the user, and what later commands need.
 
 recipe.json       the recipe and its fields
 environment.json  versions, backend, machine
 metrics.jsonl     one line per epoch
-log.txt           events, with the time
+log.txt           events, with their time
 model/            the best weights so far, configuration, vocabulary, checksums
 checkpoints/      snapshots to resume from
 report.html       the report
-prepared/         of a pretraining: the learned vocabulary, and the corpus as token ids
+prepared/         of pretraining: the learned vocabulary, and the corpus as token IDs
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from hornbook.files import (
     write_json,
     writing,
 )
-from hornbook.training.snapshots import Snapshots, SnapshotsOfAnother
+from hornbook.training.snapshots import ReadOnlySnapshots, Snapshots
 
-PREPARED = "prepared"  # made before the run starts, and reused
+PREPARED = "prepared"  # written before the run starts, and reused
 
 
 class RunFolder:
     """The folder of one run.
 
     Args:
-        path: The folder.  `create` makes it, `resume` opens an existing one.
+        path: The folder.  `create` creates it, `resume` opens an existing one.
     """
 
     def __init__(self, path: str | Path):
@@ -55,7 +55,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: str | Path, recipe: dict[str, Any]) -> RunFolder:
-        """Makes a new run folder.
+        """Creates a new run folder.
 
         Raises:
             HornbookError: the folder is not empty.
@@ -67,7 +67,7 @@ class RunFolder:
         return run
 
     def locked(self) -> contextlib.AbstractContextManager[None]:
-        """Locks the folder against other processes; makes it if needed.
+        """Locks the folder against other processes; creates it if needed.
 
         Raises:
             LockedError: another process has the lock.
@@ -88,9 +88,9 @@ class RunFolder:
         Raises:
             HornbookError: it is not.
         """
-        if self.path.exists() and (not self.path.is_dir() or _holds_something(self.path)):
+        if self.path.exists() and (not self.path.is_dir() or _has_contents(self.path)):
             raise HornbookError(
-                f"{self.path} exists already, and a run is never written over.\n"
+                f"{self.path} exists already, and a run is never overwritten.\n"
                 + (
                     "Continue it with --resume, or name another folder with --out."
                     if (self.path / "recipe.json").is_file()
@@ -110,12 +110,12 @@ class RunFolder:
 
         Args:
             path: The folder.
-            recipe: What `create` was given.
+            recipe: The argument of `create`.
             may_change: Names of fields that do not affect the result, and may differ now.
-            canonical: Returns saved fields in today's spelling.
+            canonical: Returns saved fields in their current spelling.
 
         Raises:
-            HornbookError: there is no run, or it has other fields.
+            HornbookError: there is no run, or its fields differ.
         """
         run = cls(path)
         run.check_same(recipe, may_change, canonical)
@@ -127,10 +127,10 @@ class RunFolder:
         may_change: Collection[str] = (),
         canonical: Callable[[dict[str, Any]], dict[str, Any]] = dict,
     ) -> None:
-        """Makes sure that the run was started as this one would be.
+        """Makes sure that the run was started with the same recipe, fields and data.
 
         Args:
-            recipe: What `create` was given, or only some parts of it.
+            recipe: The argument of `create`, or only some parts of it.
             may_change, canonical: See `resume`.
 
         Raises:
@@ -143,14 +143,14 @@ class RunFolder:
         if saved == recipe:
             return
         before, now = saved.get("fields", {}), recipe.get("fields", {})
-        changed = [
+        changes = [
             f"  {name}: {before.get(name)!r} then, {now.get(name)!r} now"
             for name in sorted({*before, *now})
             if before.get(name) != now.get(name)
         ]
         raise HornbookError(
             f"{self.path} was started with other fields:\n"
-            + "\n".join(changed or ["  the recipe or the data"])
+            + "\n".join(changes or ["  the recipe or the data"])
             + "\nResume with the same ones, or start a new run with --out."
         )
 
@@ -207,16 +207,16 @@ class RunFolder:
             lines.write(f"{now} UTC  {message}\n")
 
 
-class Onlooker(RunFolder):
-    """The run in a process that computes for another one, which does all the writing.
+class ReadOnlyRun(RunFolder):
+    """The run in a process that only computes: another process writes all files.
 
     Args:
-        path: The folder, made by the other process.
+        path: The folder, created by the other process.
     """
 
     def __init__(self, path: str | Path):
         super().__init__(path)
-        self.snapshots = SnapshotsOfAnother(self.path / "checkpoints")
+        self.snapshots = ReadOnlySnapshots(self.path / "checkpoints")
 
     def write_metrics(self, rows: list[dict[str, Any]]) -> None:
         pass
@@ -228,8 +228,8 @@ class Onlooker(RunFolder):
         pass
 
 
-def _holds_something(folder: Path) -> bool:
-    """Whether it holds more than prepared data, a lock, and what a kill left half-written."""
+def _has_contents(folder: Path) -> bool:
+    """Whether there is more than prepared data, a lock, and what a kill left half-written."""
     return any(
         ".tmp-" not in file.name and not file.name.endswith(LOCK) and file.name != PREPARED
         for file in folder.iterdir()
@@ -243,7 +243,7 @@ def environment() -> dict[str, Any]:
     packages = ("hornbook", "keras", "jax", "torch", "tensorflow", "numpy", "tokenizers")
     return {
         "backend": keras.config.backend(),
-        "packages": {name: number for name in packages if (number := _version(name))},
+        "packages": {name: release for name in packages if (release := _version(name))},
         "python": platform.python_version(),
         "system": platform.platform(),
         "cores": os.cpu_count(),

@@ -1,4 +1,4 @@
-"""Snapshots: everything a training needs to resume exactly where it was.
+"""Snapshots: everything that training needs to resume exactly where it was.
 
 A snapshot is a folder `step-00000120` with every weight, the optimizer's variables, each
 random state, and the state of the loop.  It is written atomically, with a SHA-256, and resumes bit
@@ -32,7 +32,7 @@ from hornbook.files import (
 )
 from hornbook.progress import note
 
-MAX_STATE_BYTES = 256 * 2**20  # of the state of a loop, with a row per epoch
+MAX_STATE_BYTES = 256 * 2**20  # of the state of the loop, with a row per epoch
 
 FILES = ("state.json", "variables.safetensors")
 _NAME = re.compile(r"step-(\d{8,})")
@@ -42,7 +42,7 @@ class Snapshots:
     """The snapshots of one run.
 
     Args:
-        folder: Their folder.
+        folder: The folder of the snapshots.
         keep: Number of snapshots to keep, the newest.
     """
 
@@ -63,7 +63,7 @@ class Snapshots:
         return path
 
     def newest(self) -> Path | None:
-        """Returns the newest intact snapshot, or None; notes damaged newer ones.
+        """Returns the newest intact snapshot, or None; reports damaged newer ones.
 
         Raises:
             CheckpointError: there are snapshots, and every one is damaged.
@@ -87,7 +87,7 @@ class Snapshots:
         return None
 
     def state(self, path: Path) -> dict[str, Any]:
-        """Returns the state that was saved with `save`."""
+        """Returns the state that `save` was called with."""
         file = path / "state.json"
         try:
             state = json.loads(bounded_text(file, MAX_STATE_BYTES))
@@ -123,7 +123,7 @@ class Snapshots:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _paths(self) -> list[Path]:
-        """Returns their folders, the newest first; removes what a kill left half-written."""
+        """Returns the snapshots, the newest first; removes what a kill left half-written."""
         if not self.folder.is_dir():
             return []
         for path in self.folder.glob(f"step-*{REPLACED}"):
@@ -133,8 +133,8 @@ class Snapshots:
         return sorted(paths, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
 
 
-class SnapshotsOfAnother(Snapshots):
-    """The snapshots of another process, which are only read."""
+class ReadOnlySnapshots(Snapshots):
+    """The snapshots of another process."""
 
     def save(self, model: keras.Model, state: dict[str, Any]) -> Path:
         return self.folder
@@ -147,18 +147,18 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     """Returns weights, random states and optimizer variables, numbered in the order of creation.
 
     Their paths are no use: Keras numbers the names of layers within a session, so the same model
-    made again has other paths.
+    built again has other paths.
     """
-    with contextlib.suppress(AttributeError):  # an optimizer that never stepped has no slots yet
+    with contextlib.suppress(AttributeError):  # an optimizer has no slots before its first step
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
-    return {f"{number:05d}": variable for number, variable in enumerate(variables)}
+    return {f"{index:05d}": variable for index, variable in enumerate(variables)}
 
 
 def _to_numpy(variable: keras.Variable) -> np.ndarray:
     value: Any = variable.value
     if hasattr(value, "read_value"):  # TensorFlow's, which may be on several devices
         value = value.read_value()
-    # np.ascontiguousarray would make a number, such as the optimizer's step, an array of one
+    # np.ascontiguousarray would turn a scalar, such as the optimizer's step, into an array of one
     return np.array(keras.ops.convert_to_numpy(value), order="C")

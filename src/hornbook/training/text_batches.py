@@ -1,4 +1,4 @@
-"""Makes batches for training and prediction from columns of encoded texts."""
+"""Batches for training and prediction from columns of encoded texts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hornbook.data.batches import length_buckets, make_batch
 from hornbook.text.tokenizer import Encoding
 from hornbook.training.loop import Batch
 
-NO_INPUTS = ("label", "where")
+NOT_INPUTS = ("label", "where")
 
 
 def token_columns(
@@ -22,7 +22,7 @@ def token_columns(
 
     Args:
         encodings: The texts.
-        segment_ids: Returns those of a text, if they are not the encoding's own.
+        segment_ids: Returns the segment IDs of a text.  Defaults to those of the encoding.
     """
     return {
         "token_ids": [encoding.token_ids for encoding in encodings],
@@ -39,34 +39,34 @@ def epoch_batches(
     epoch: int,
     max_length: int | None = None,
 ) -> list[Batch]:
-    """Returns the batches of an epoch: a pure function of the seed and the epoch.
+    """Returns the batches of an epoch, a pure function of the seed and the epoch.
 
     Args:
         columns: One value per sample: `token_ids` and the other inputs; `label`, a number or an
-            array; `where` the sample comes from.
+            array; `where`, the source of the sample.
         batch_size: Samples per step.
         seed: Random seed of the order.
-        epoch: From 0.
+        epoch: The epoch, counted from 0.
         max_length: Maximum length of the model.
     """
     lengths = [len(ids) for ids in columns["token_ids"]]
 
-    def batch(numbers: np.ndarray) -> Batch:
+    def batch(indices: np.ndarray) -> Batch:
         def arrays() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-            inputs = _inputs(columns, numbers, batch_size, max_length)
+            inputs = _inputs(columns, indices, batch_size, max_length)
             weights = inputs.pop("weight")
-            labels = [columns["label"][number] for number in numbers]
+            labels = [columns["label"][index] for index in indices]
             labels += labels[:1] * (len(weights) - len(labels))
             return inputs, np.asarray(labels), weights
 
         return Batch(
-            size=len(numbers),
+            size=len(indices),
             arrays=arrays,
-            where=lambda: [columns["where"][number] for number in numbers],
+            where=lambda: [columns["where"][index] for index in indices],
         )
 
     buckets = length_buckets(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
-    return [batch(numbers) for numbers in buckets]
+    return [batch(indices) for indices in buckets]
 
 
 def predicted_logits(
@@ -82,18 +82,18 @@ def predicted_logits(
     """
     lengths = [len(ids) for ids in columns["token_ids"]]
     logits = np.empty((len(lengths), model.output_shape[-1]))
-    for numbers in length_buckets(lengths, batch_size=rows, shuffle=False):
-        inputs = _inputs(columns, numbers, rows, max_length)
+    for indices in length_buckets(lengths, batch_size=rows, shuffle=False):
+        inputs = _inputs(columns, indices, rows, max_length)
         del inputs["weight"]
-        logits[numbers] = model.predict_on_batch(inputs)[: len(numbers)]
+        logits[indices] = model.predict_on_batch(inputs)[: len(indices)]
     return logits
 
 
 def _inputs(
     columns: Mapping[str, Sequence[Any]],
-    numbers: np.ndarray,
+    indices: np.ndarray,
     batch_size: int,
     max_length: int | None,
 ) -> dict[str, np.ndarray]:
-    values = {name: column for name, column in columns.items() if name not in NO_INPUTS}
-    return make_batch(values, numbers, pad_batch=True, batch_size=batch_size, max_length=max_length)
+    values = {name: column for name, column in columns.items() if name not in NOT_INPUTS}
+    return make_batch(values, indices, pad_batch=True, batch_size=batch_size, max_length=max_length)

@@ -1,4 +1,4 @@
-"""The speed of a training, and its share of the device's peak (MFU)."""
+"""Model FLOPs utilization (MFU): the FLOP per token of training, and the peak of the device."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-# FLOP/s of dense matrix products in 16 bits, from data sheets, by a part of the device's name
+# FLOP/s of dense 16-bit matrix products, from data sheets, by a part of the device's name
 PEAKS = {
     "H200": 989e12,
     "H100": 989e12,
@@ -26,17 +26,17 @@ PEAKS = {
     "TPU v3": 61e12,
 }
 
-MEASURING = 1.0  # seconds; the best of all tries counts, for other work slows the others down
+MEASURED_SECONDS = 1.0  # the best of all tries counts, as other processes slow some down
 
 
 def flops_per_token(transformer: Any, length: int, predicted: float) -> float:
     """Returns the FLOP per token of a training step: matrix products, forward and backward.
 
     Args:
-        transformer: A `Transformer`, or an `EncoderDecoder`, of which both halves count as
+        transformer: A `Transformer`, or an `EncoderDecoder`, whose halves both count as
             reading every token; built.
-        length: Tokens per row, all of which attention compares.
-        predicted: The share of tokens that go through the language head.
+        length: Tokens per row; attention between all of them counts.
+        predicted: Share of the tokens that go through the language head.
     """
     config = transformer.config
     stacks = [transformer]
@@ -56,7 +56,7 @@ def flops_per_token(transformer: Any, length: int, predicted: float) -> float:
 
 
 def _matrices(layer: Any) -> int:
-    """Returns the number of weights of a layer that are in matrices."""
+    """Returns the number of weights in the matrices of a layer."""
     return sum(math.prod(v.shape) for v in layer.trainable_variables if len(v.shape) == 2)
 
 
@@ -75,10 +75,10 @@ def peak_flops(compute_dtype: str) -> tuple[float, str]:
     size = 4096 if accelerator() else 1024
     x = keras.ops.cast(np.ones((size, size), "float32"), compute_dtype)
     best = math.inf
-    begin = time.perf_counter()
-    while time.perf_counter() - begin < MEASURING:
+    first_start = time.perf_counter()
+    while time.perf_counter() - first_start < MEASURED_SECONDS:
         start = time.perf_counter()
-        # float32: NumPy cannot take a bfloat16 number from TensorFlow
+        # float32: NumPy cannot convert a bfloat16 scalar of TensorFlow
         keras.ops.convert_to_numpy(keras.ops.cast(keras.ops.sum(keras.ops.matmul(x, x)), "float32"))
         best = min(best, time.perf_counter() - start)
     return 2 * size**3 / best, f"{name}, measured with a matrix product"
@@ -90,4 +90,4 @@ def device_name() -> str:
 
     from hornbook.backend import accelerator
 
-    return accelerator() or f"{keras.config.backend()} on a processor"
+    return accelerator() or f"{keras.config.backend()} on a CPU"

@@ -1,4 +1,4 @@
-"""The same attention, with all scores at once and with some at a time."""
+"""Exact attention, with all scores at once and in parts."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ def reference(mask):
 
 
 @pytest.mark.parametrize("name", MASKS)
-@pytest.mark.parametrize("at_a_time", [None, 4])
-def test_it_computes_the_formula(monkeypatch, name, at_a_time):
+@pytest.mark.parametrize("queries_per_part", [None, 4])
+def test_it_computes_the_formula(monkeypatch, name, queries_per_part):
     mask = MASKS[name]
     if mask is not None and mask.ndim == 2:
         mask = mask[None, None]
-    if at_a_time is not None:
+    if queries_per_part is not None:
         monkeypatch.setattr(module, "SHORT", 1)
-        monkeypatch.setattr(module, "MOST_SCORES", 2 * 4 * 9 * at_a_time)
+        monkeypatch.setattr(module, "MAX_SCORES", 2 * 4 * 9 * queries_per_part)
     tensors = [ops.convert_to_tensor(x) for x in (QUERY, KEY, VALUE)]
     assert is_worthwhile(*tensors[:2]) == (
-        at_a_time is not None or keras.config.backend() == "torch"
+        queries_per_part is not None or keras.config.backend() == "torch"
     )
-    found = exact_attention(*tensors, mask=mask, bias=BIAS, scale=0.5)
-    np.testing.assert_allclose(ops.convert_to_numpy(found), reference(mask), atol=1e-5)
+    outputs = exact_attention(*tensors, mask=mask, bias=BIAS, scale=0.5)
+    np.testing.assert_allclose(ops.convert_to_numpy(outputs), reference(mask), atol=1e-5)
 
 
-def test_gradients_are_the_same_with_some_scores_at_a_time(monkeypatch):
-    found = gradients()
+def test_gradients_in_parts_equal_those_of_all_scores(monkeypatch):
+    expected = gradients()
     monkeypatch.setattr(module, "SHORT", 1)
-    monkeypatch.setattr(module, "MOST_SCORES", 2 * 4 * 9 * 4)
-    for one, other in zip(found, gradients(), strict=True):
-        assert np.abs(one).max() > 0.1
-        np.testing.assert_allclose(one, other, atol=1e-5)
+    monkeypatch.setattr(module, "MAX_SCORES", 2 * 4 * 9 * 4)
+    for gradient, expected_gradient in zip(gradients(), expected, strict=True):
+        assert np.abs(gradient).max() > 0.1
+        np.testing.assert_allclose(gradient, expected_gradient, atol=1e-5)
 
 
 def gradients():
@@ -83,7 +83,7 @@ def gradients():
             tensorflow.TensorSpec((None, x.shape[1], None, x.shape[3])) for x in arrays
         ]
     )
-    def compiled(*tensors):  # with lengths that are not known before
+    def compiled(*tensors):  # with unknown lengths
         with tensorflow.GradientTape() as tape:
             tape.watch(tensors)
             y = total(*tensors)
@@ -92,8 +92,8 @@ def gradients():
     return [x.numpy() for x in compiled(*map(tensorflow.constant, arrays))]
 
 
-def test_a_query_that_sees_nothing_stays_finite_in_half_precision():
+def test_a_query_without_a_visible_key_is_finite_in_half_precision():
     tensors = [ops.cast(x, "float16") for x in (QUERY, KEY, VALUE)]
-    nothing = np.zeros((1, 1, 1, 9), "bool")
-    found = exact_attention(*tensors, mask=nothing, bias=BIAS)
-    assert np.isfinite(ops.convert_to_numpy(ops.cast(found, "float32"))).all()
+    mask = np.zeros((1, 1, 1, 9), "bool")
+    outputs = exact_attention(*tensors, mask=mask, bias=BIAS)
+    assert np.isfinite(ops.convert_to_numpy(ops.cast(outputs, "float32"))).all()

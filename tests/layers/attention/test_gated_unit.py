@@ -1,4 +1,4 @@
-"""The gated attention unit, held against its formula in NumPy."""
+"""The gated attention unit, against its formula in NumPy."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def formula(layer, x, mask):
     def weight(variable):
         return ops.convert_to_numpy(variable.value).astype("float64")
 
-    def turned(x):
+    def rotated(x):
         pairs = x[..., ::2] + 1j * x[..., 1::2]
-        speeds = 10000.0 ** (-np.arange(0, HEAD, 2) / HEAD)
-        pairs = pairs * np.exp(1j * np.arange(x.shape[1])[:, None] * speeds)
+        frequencies = 10000.0 ** (-np.arange(0, HEAD, 2) / HEAD)
+        pairs = pairs * np.exp(1j * np.arange(x.shape[1])[:, None] * frequencies)
         return np.stack([pairs.real, pairs.imag], -1).reshape(x.shape)
 
-    mixed = x @ weight(layer.input_dense.kernel)
-    mixed = mixed / (1 + np.exp(-mixed))  # swish
-    gate, value, base = np.split(mixed, [WIDE, 2 * WIDE], axis=-1)
-    query, key = (turned(base * weight(scale)) for scale in (layer.query_scale, layer.key_scale))
+    hidden = x @ weight(layer.input_dense.kernel)
+    hidden = hidden / (1 + np.exp(-hidden))  # swish
+    gate, value, base = np.split(hidden, [WIDE, 2 * WIDE], axis=-1)
+    query, key = (rotated(base * weight(scale)) for scale in (layer.query_scale, layer.key_scale))
     scores = np.maximum(query @ key.swapaxes(1, 2) / np.sqrt(HEAD), 0) ** 2
     scores = np.where(mask[:, None], scores, 0) / mask.sum(-1)[:, None, None]
     return (gate * (scores @ value)) @ weight(layer.output_dense.kernel)
@@ -54,7 +54,7 @@ def test_it_computes_the_formula(unit):
 
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize(("key_slices", "value_slices"), [(1, 1), (2, 5)])
-def test_keys_of_earlier_calls_are_attended_to_as_if_they_were_there(
+def test_keys_of_earlier_calls_are_attended_to_like_keys_of_one_call(
     batch, key_slices, value_slices
 ):
     unit = GatedAttentionUnit(intermediate_size=WIDE, head_size=HEAD, normalization="softmax_plus")
@@ -67,7 +67,7 @@ def test_keys_of_earlier_calls_are_attended_to_as_if_they_were_there(
         "value": np.zeros((batch * value_slices, 4, WIDE // value_slices)),
     }
     parts = []
-    for index, count in ((0, 2), (2, 1), (3, 1)):  # a prompt, then one by one
+    for index, count in ((0, 2), (2, 1), (3, 1)):  # a prompt, then single tokens
         memory["index"] = np.array(index)
         part, memory = unit(
             x[:, index : index + count],

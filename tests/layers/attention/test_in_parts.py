@@ -1,4 +1,4 @@
-"""What happens between scores and sum is the same for some queries at a time as for all at once."""
+"""Attention in parts computes the same as with all scores at once, with every option."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def normal(*shape, seed=0):
 QUERY, KEY, VALUE = normal(2, 4, 11, 6), normal(2, 2, 9, 6, seed=1), normal(2, 2, 9, 6, seed=2)
 MASK = np.array([[1] * 9, [1] * 6 + [0] * 3], "bool")[:, None, None]
 TRIANGLE = (np.arange(9)[None] <= np.arange(11)[:, None])[None, None]
-PLACES = {
+POSITIONS = {
     "queries": np.array([np.arange(11), np.arange(11)[::-1]]),
     "keys": np.array([np.arange(9), np.arange(9) * 2]),
 }
 VECTORS, NUMBERS = normal(5, 6, seed=4), normal(7, 4, seed=5)
-# plain softmax, and a bias of all by all, are in test_exact_attention.py
+# plain softmax, and a bias of all queries by all keys, are in test_exact.py
 CASES = {
     "softmax_plus": {"normalization": "softmax_plus"},
     "squared_relu": {"normalization": "squared_relu"},
-    "bias by distance": {"bias": {"rows": NUMBERS, **PLACES}},
-    "relative vectors": {"relative": {"rows": VECTORS, **PLACES}},
+    "bias by distance": {"bias": {"rows": NUMBERS, **POSITIONS}},
+    "relative vectors": {"relative": {"rows": VECTORS, **POSITIONS}},
     "dropout": {"dropout": 0.4},
     "all": {
         "normalization": "softmax_plus",
-        "bias": {"rows": NUMBERS, **PLACES},
-        "relative": {"rows": VECTORS, **PLACES},
+        "bias": {"rows": NUMBERS, **POSITIONS},
+        "relative": {"rows": VECTORS, **POSITIONS},
         "dropout": 0.4,
     },
 }
@@ -51,14 +51,14 @@ CASES = {
 
 @pytest.fixture
 def in_parts(monkeypatch):
-    """Makes three queries or fewer be answered at a time."""
+    """Returns a function that limits the parts to three queries."""
 
-    def make_small():
+    def limit():
         monkeypatch.setattr(module, "SHORT", 1)
-        monkeypatch.setattr(module, "MOST_SCORES", 2 * 4 * 9 * 3)
+        monkeypatch.setattr(module, "MAX_SCORES", 2 * 4 * 9 * 3)
         monkeypatch.setattr(distances_module, "SHORT", 1)
 
-    return make_small
+    return limit
 
 
 def seeded(options):
@@ -66,65 +66,63 @@ def seeded(options):
     return options | ({"seed": seed} if "dropout" in options else {})
 
 
-def reference(options, mask, kept=None):
-    """By the formula, in NumPy."""
+def reference(options, mask, dropout_mask=None):
+    """The formula, in NumPy."""
     key, value = (np.repeat(x, 2, axis=1).astype("float64") for x in (KEY, VALUE))
     query = QUERY * 0.5
     scores = query @ key.swapaxes(2, 3)
-    apart = PLACES["keys"][:, None] - PLACES["queries"][:, :, None]
-    vectors = VECTORS[np.clip(apart, -2, 2) + 2]  # (batch, queries, keys, features)
+    offsets = POSITIONS["keys"][:, None] - POSITIONS["queries"][:, :, None]
+    vectors = VECTORS[np.clip(offsets, -2, 2) + 2]  # (batch, queries, keys, features)
     if "relative" in options:
         scores = scores + np.einsum("bhqd,bqkd->bhqk", query, vectors)
     bias = options.get("bias")
     if bias is not None:
-        bias = NUMBERS[np.clip(apart, -3, 3) + 3].transpose(0, 3, 1, 2)
+        bias = NUMBERS[np.clip(offsets, -3, 3) + 3].transpose(0, 3, 1, 2)
     scores = scores if bias is None else scores + bias
-    seen = np.broadcast_to(mask, scores.shape)
-    visible = seen.sum(-1, keepdims=True)
+    mask = np.broadcast_to(mask, scores.shape)
+    visible = mask.sum(-1, keepdims=True)
     if options.get("normalization") == "squared_relu":
-        weights = np.where(seen, np.maximum(scores, 0) ** 2, 0) / visible
+        weights = np.where(mask, np.maximum(scores, 0) ** 2, 0) / visible
     else:
         if options.get("normalization") == "softmax_plus":
             scores = scores * np.log(np.maximum(visible, 16)) / np.log(512)
-        weights = np.where(seen, np.exp(scores), 0)
+        weights = np.where(mask, np.exp(scores), 0)
         weights = weights / weights.sum(-1, keepdims=True)
-    if kept is not None:
-        weights = weights * kept / (1 - options["dropout"])
+    if dropout_mask is not None:
+        weights = weights * dropout_mask / (1 - options["dropout"])
     attended = weights @ value
     if "relative" in options:
         attended = attended + np.einsum("bhqk,bqkd->bhqd", weights, vectors)
     return attended
 
 
-def kept_of(options):
-    """Which probabilities were not dropped: with unit vectors as values they are the result."""
+def dropout_mask_of(options):
+    """Which probabilities are not dropped: with unit vectors as values they are the result."""
     unit = ops.broadcast_to(ops.eye(9)[None, None], (2, 2, 9, 9))
-    given: dict = {"dropout": options["dropout"]}
+    dropout: dict = {"dropout": options["dropout"]}
     query, key = QUERY, KEY
-    if "relative" in options:  # then the parts are smaller; these vectors change nothing
+    if "relative" in options:  # which makes the parts smaller; vectors of zeros have no effect
         query, key = (np.pad(x, [(0, 0)] * 3 + [(0, 3)]) for x in (QUERY, KEY))
-        given["relative"] = {"rows": np.zeros((5, 9), "float32"), **PLACES}
-    found = exact_attention(query, key, unit, **seeded(given))
-    return ops.convert_to_numpy(found) > 0
+        dropout["relative"] = {"rows": np.zeros((5, 9), "float32"), **POSITIONS}
+    return ops.convert_to_numpy(exact_attention(query, key, unit, **seeded(dropout))) > 0
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_it_computes_the_formula(in_parts, name):
     in_parts()
     mask = MASK if name == "bias by distance" else TRIANGLE
-    kept = kept_of(CASES[name]) if "dropout" in CASES[name] else None
+    dropout_mask = dropout_mask_of(CASES[name]) if "dropout" in CASES[name] else None
     tensors = [ops.convert_to_tensor(x) for x in (QUERY, KEY, VALUE)]
-    found = exact_attention(*tensors, mask=mask, scale=0.5, **seeded(CASES[name]))
-    np.testing.assert_allclose(
-        ops.convert_to_numpy(found), reference(CASES[name], mask, kept), atol=2e-5
-    )
+    outputs = exact_attention(*tensors, mask=mask, scale=0.5, **seeded(CASES[name]))
+    expected = reference(CASES[name], mask, dropout_mask)
+    np.testing.assert_allclose(ops.convert_to_numpy(outputs), expected, atol=2e-5)
 
 
-def test_every_part_drops_others_and_so_does_every_call(in_parts):
+def test_dropout_differs_between_parts_and_between_calls(in_parts):
     in_parts()
-    kept = kept_of({"dropout": 0.4})
-    assert 0.5 < kept.mean() < 0.7
-    parts = [kept[:, :, first : first + 2] for first in (0, 3, 6)]
+    mask = dropout_mask_of({"dropout": 0.4})
+    assert 0.5 < mask.mean() < 0.7
+    parts = [mask[:, :, first : first + 2] for first in (0, 3, 6)]
     assert (parts[0] != parts[1]).mean() > 0.3 < (parts[1] != parts[2]).mean()
     generator = keras.random.SeedGenerator(3)
     unit = ops.broadcast_to(ops.eye(9)[None, None], (2, 2, 9, 9))
@@ -132,34 +130,35 @@ def test_every_part_drops_others_and_so_does_every_call(in_parts):
         ops.convert_to_numpy(exact_attention(QUERY, KEY, unit, dropout=0.4, seed=generator.next()))
         for _ in range(2)
     ]
-    np.testing.assert_array_equal(calls[0] > 0, kept)
-    assert ((calls[1] > 0) != kept).mean() > 0.3
-    # nor are a part's those of another part in the next call
-    assert ((calls[1] > 0)[:, :, :3] != kept[:, :, 3:6]).mean() > 0.3
+    np.testing.assert_array_equal(calls[0] > 0, mask)
+    assert ((calls[1] > 0) != mask).mean() > 0.3
+    # nor does a part have the mask of another part in the previous call
+    assert ((calls[1] > 0)[:, :, :3] != mask[:, :, 3:6]).mean() > 0.3
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name != "dropout"])
-def test_gradients_are_those_of_all_scores_at_once(in_parts, name, caplog):
-    # of dropout the numbers differ, so there it is a formula of the probabilities that were kept
+def test_gradients_equal_those_of_all_scores_at_once(in_parts, name, caplog):
+    # the dropout masks of parts differ from those at once, so there a formula with the same mask
     options = CASES[name]
     if name == "all":
         in_parts()
-        kept = kept_of(options).astype("float32") / (1 - options["dropout"])
-        kept = ops.convert_to_tensor(kept)
-        expected = gradients(options, lambda *x, **o: written_out(*x, kept=kept, **o))
+        factors = dropout_mask_of(options).astype("float32") / (1 - options["dropout"])
+        factors = ops.convert_to_tensor(factors)
+        expected = gradients(options, lambda *x, **o: formula(*x, dropout_factors=factors, **o))
     else:
         expected = gradients(options, exact_attention)
         in_parts()
-    found = gradients(options, exact_attention)
-    assert len(found) == 3 + sum("bias" in x or "relative" in x for x in options)
-    for one, other in zip(found, expected, strict=True):
-        assert np.abs(other).max() > 0.05
-        np.testing.assert_allclose(one, other, atol=3e-5, rtol=1e-5)
-    assert not [one for one in caplog.records if "watched" in one.message]  # says TensorFlow
+    results = gradients(options, exact_attention)
+    assert len(results) == 3 + sum("bias" in x or "relative" in x for x in options)
+    for gradient, expected_gradient in zip(results, expected, strict=True):
+        assert np.abs(expected_gradient).max() > 0.05
+        np.testing.assert_allclose(gradient, expected_gradient, atol=3e-5, rtol=1e-5)
+    warnings = [record for record in caplog.records if "watched" in record.message]
+    assert not warnings  # TensorFlow's
 
 
-def written_out(query, key, value, *, mask, bias, relative, kept, **_):
-    """`all` of the cases, without any of what is tested."""
+def formula(query, key, value, *, mask, bias, relative, dropout_factors, **_):
+    """The case `all`, without the code under test."""
     key, value = (ops.repeat(x, 2, axis=1) for x in (key, value))
     vectors = look_up(relative)
     scores = ops.matmul(query, ops.swapaxes(key, 2, 3))
@@ -168,24 +167,21 @@ def written_out(query, key, value, *, mask, bias, relative, kept, **_):
     scores = scores * ops.convert_to_tensor(
         (np.log(np.maximum(visible, 16)) / np.log(512)).astype("float32")
     )
-    weights = ops.softmax(ops.where(mask, scores, -1e30)) * kept
+    weights = ops.softmax(ops.where(mask, scores, -1e30)) * dropout_factors
     return ops.matmul(weights, value) + ops.einsum("bhqk,bqkd->bhqd", weights, vectors)
 
 
 def gradients(options, attention):
-    """Of the sum of squares, by query, key, value and what is learned of the options."""
-    learned = {}
-    for name in ("bias", "relative"):
-        if name in options:
-            learned[name] = options[name]["rows"]
-    arrays = [QUERY, KEY, VALUE, *learned.values()]
+    """The gradients of the sum of squares by query, key, value and the tables of the options."""
+    tables = {name: options[name]["rows"] for name in ("bias", "relative") if name in options}
+    arrays = [QUERY, KEY, VALUE, *tables.values()]
     options = seeded(options)
 
     def total(query, key, value, *others):
-        given = dict(options)
-        for name, tensor in zip(learned, others, strict=True):
-            given[name] = distances(tensor, PLACES["queries"], PLACES["keys"])
-        return ops.sum(ops.square(attention(query, key, value, mask=MASK, **given)))
+        inputs = dict(options)
+        for name, tensor in zip(tables, others, strict=True):
+            inputs[name] = distances(tensor, POSITIONS["queries"], POSITIONS["keys"])
+        return ops.sum(ops.square(attention(query, key, value, mask=MASK, **inputs)))
 
     if keras.config.backend() == "jax":
         import jax
@@ -197,33 +193,33 @@ def gradients(options, attention):
         return [ops.convert_to_numpy(x.grad) for x in tensors]
     import tensorflow
 
-    unknown = [
+    signature = [
         tensorflow.TensorSpec((None, x.shape[1], None, x.shape[3]) if x.ndim == 4 else x.shape)
         for x in arrays
     ]
 
-    @tensorflow.function(input_signature=unknown)
-    def compiled(*tensors):  # with lengths that are not known before
+    @tensorflow.function(input_signature=signature)
+    def compiled(*tensors):  # with unknown lengths
         with tensorflow.GradientTape() as tape:
             tape.watch(tensors)
             y = total(*tensors)
         return tape.gradient(y, tensors)
 
-    found = compiled(*map(tensorflow.constant, arrays))
-    return [tensorflow.convert_to_tensor(x).numpy() for x in found]
+    results = compiled(*map(tensorflow.constant, arrays))
+    return [tensorflow.convert_to_tensor(x).numpy() for x in results]
 
 
-@pytest.mark.skipif(keras.config.backend() != "jax", reason="JAX shows every array it makes")
+@pytest.mark.skipif(keras.config.backend() != "jax", reason="JAX lists every array it computes")
 @pytest.mark.parametrize("name", CASES)
-def test_no_array_has_all_queries_by_all_keys(in_parts, name):
+def test_no_array_has_the_size_of_all_queries_by_all_keys(in_parts, name):
     import jax
 
     in_parts()
     length = 60
-    places = np.arange(length)[None]
+    positions = np.arange(length)[None]
     arrays = [np.ones((1, 4, length, 6), "float32")] * 3
     options = {
-        name: distances(x["rows"], places) if isinstance(x, dict) else x
+        name: distances(x["rows"], positions) if isinstance(x, dict) else x
         for name, x in seeded(CASES[name]).items()
     }
 
@@ -236,7 +232,7 @@ def test_no_array_has_all_queries_by_all_keys(in_parts, name):
 
 
 def sizes_in(jaxpr):
-    """The number of elements of every array in it, and in what it calls."""
+    """The number of elements of every array in a jaxpr and in those it calls."""
     import jax
 
     for equation in jaxpr.eqns:
@@ -250,44 +246,45 @@ def sizes_in(jaxpr):
                 yield from sizes_in(inner)
 
 
-@pytest.mark.parametrize("known", ["relative", "attention_bias"])
-def test_attention_is_the_same_by_distances_and_by_what_they_are_worth(in_parts, known):
+@pytest.mark.parametrize("argument", ["relative", "attention_bias"])
+def test_attention_by_distances_equals_attention_by_their_values(in_parts, argument):
     layer = MultiHeadAttention(num_heads=2, normalization="softmax_plus")
     positions = RelativePositions(head_size=4, max_distance=3)
-    if known == "attention_bias":
+    if argument == "attention_bias":
         positions = RelativePositionBuckets(
             num_heads=2, num_buckets=8, max_distance=5, embeddings_initializer="normal"
         )
-    x, places = normal(2, 50, 8), np.arange(50)[None]
+    x, position_ids = normal(2, 50, 8), np.arange(50)[None]
     mask = (np.arange(50) < 41)[None, None, None]
-    expected = layer(x, attention_mask=mask, **{known: positions(places)})
+    expected = layer(x, attention_mask=mask, **{argument: positions(position_ids)})
     for _ in range(2):  # all at once, then in parts
-        found = layer(x, attention_mask=mask, **{known: positions.distances(places)})
+        distances = {argument: positions.distances(position_ids)}
+        outputs = layer(x, attention_mask=mask, **distances)
         np.testing.assert_allclose(
-            ops.convert_to_numpy(found), ops.convert_to_numpy(expected), atol=2e-5
+            ops.convert_to_numpy(outputs), ops.convert_to_numpy(expected), atol=2e-5
         )
         in_parts()
 
 
 @pytest.mark.parametrize("normalization", ["squared_relu", "softmax_plus"])
-def test_a_gated_unit_is_the_same_in_parts(in_parts, normalization):
+def test_a_gated_unit_computes_the_same_in_parts(in_parts, normalization):
     unit = GatedAttentionUnit(intermediate_size=10, head_size=6, normalization=normalization)
     x, mask = normal(2, 50, 8), (np.arange(50) < 41)[None, None, None]
     expected = ops.convert_to_numpy(unit(x, attention_mask=mask))
     in_parts()
-    found = ops.convert_to_numpy(unit(x, attention_mask=mask))
-    np.testing.assert_allclose(found, expected, atol=2e-5)
+    outputs = ops.convert_to_numpy(unit(x, attention_mask=mask))
+    np.testing.assert_allclose(outputs, expected, atol=2e-5)
 
 
-@pytest.mark.parametrize("make", ["several heads", "gated"])
-def test_probabilities_are_dropped_in_training_only(in_parts, make):
+@pytest.mark.parametrize("kind", ["several heads", "gated"])
+def test_probabilities_are_dropped_in_training_only(in_parts, kind):
     in_parts()
-    if make == "gated":
+    if kind == "gated":
         layer = GatedAttentionUnit(intermediate_size=10, head_size=6, dropout=0.5)
     else:
         layer = MultiHeadAttention(num_heads=2, dropout=0.5)
     x = normal(2, 50, 8)
-    quiet = [ops.convert_to_numpy(layer(x, training=False)) for _ in range(2)]
-    loud = [ops.convert_to_numpy(layer(x, training=True)) for _ in range(2)]
-    np.testing.assert_array_equal(*quiet)
-    assert np.abs(loud[0] - loud[1]).max() > 0.01 < np.abs(loud[0] - quiet[0]).max()
+    inference = [ops.convert_to_numpy(layer(x, training=False)) for _ in range(2)]
+    training = [ops.convert_to_numpy(layer(x, training=True)) for _ in range(2)]
+    np.testing.assert_array_equal(*inference)
+    assert np.abs(training[0] - training[1]).max() > 0.01 < np.abs(training[0] - inference[0]).max()

@@ -1,4 +1,4 @@
-"""Masks, held against their definitions spelled out position by position."""
+"""Masks, against their definitions position by position."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def to_lists(mask):
 
 
 @pytest.mark.parametrize("dtype", ["int32", "bool", "float32"])
-def test_only_real_tokens_may_be_seen(dtype):
+def test_padding_is_hidden(dtype):
     mask = padding_attention_mask(np.array([[1, 1, 0], [1, 0, 0]], dtype))
     assert to_lists(mask) == [[[[True, True, False]]], [[[True, False, False]]]]
 
@@ -30,29 +30,30 @@ def order(first, end):
 
 
 @pytest.mark.parametrize(("queries", "keys"), [(4, 4), (1, 4), (2, 5)])
-def test_causal_sees_itself_and_what_came_before(queries, keys):
+def test_a_causal_mask_shows_the_token_itself_and_earlier_ones(queries, keys):
     first = keys - queries
     expected = [[key <= query for key in range(keys)] for query in range(first, keys)]
     assert to_lists(causal_attention_mask(order(first, keys), order(0, keys))) == [[expected]]
 
 
-def test_segment_0_is_read_both_ways_and_segment_1_written_from_left_to_right():
+def test_attention_is_bidirectional_in_segment_0_and_causal_in_segment_1():
     segments = np.array([[0, 0, 0, 1, 1], [0, 1, 1, 1, 1], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]])
 
-    def may_see(row, query, key):
+    def is_visible(row, query, key):
         if segments[row, key] == 0:
-            return True  # everybody reads the prefix
+            return True  # the prefix is visible to all tokens
         return segments[row, query] == 1 and key <= query
 
     expected = [
-        [[[may_see(row, query, key) for key in range(5)] for query in range(5)]] for row in range(4)
+        [[[is_visible(row, query, key) for key in range(5)] for query in range(5)]]
+        for row in range(4)
     ]
-    written = segments.cumsum(1)
-    assert to_lists(causal_attention_mask(written, written)) == expected
+    orders = segments.cumsum(1)
+    assert to_lists(causal_attention_mask(orders, orders)) == expected
 
 
 @pytest.mark.parametrize(("queries", "keys"), [(5, 5), (1, 5), (2, 6)])
-def test_a_window_shows_what_is_near_on_both_sides(queries, keys):
+def test_a_window_shows_nearby_tokens_on_both_sides(queries, keys):
     first = keys - queries
     expected = [[abs(key - query) <= 2 for key in range(keys)] for query in range(first, keys)]
     assert to_lists(window_attention_mask(order(first, keys), order(0, keys), 2)) == [[expected]]

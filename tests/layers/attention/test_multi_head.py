@@ -1,4 +1,4 @@
-"""Attention, held against its formula written out in NumPy."""
+"""Multi-head attention, against its formula in NumPy."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def reference(layer, x, context=None, mask=None, bias=0.0):
     heads = []
     for head in range(layer.num_heads):
         part = slice(head * size, (head + 1) * size)
-        shared = head * layer.num_key_value_heads // layer.num_heads
-        their = slice(shared * size, (shared + 1) * size)
-        scores = query[..., part] @ key[..., their].swapaxes(1, 2)
+        key_head = head * layer.num_key_value_heads // layer.num_heads
+        key_part = slice(key_head * size, (key_head + 1) * size)
+        scores = query[..., part] @ key[..., key_part].swapaxes(1, 2)
         scores = scores / (np.sqrt(size) if layer.scale else 1) + bias
         if mask is not None:
             scores = np.where(mask, scores, -np.inf)
         weights = np.exp(scores - scores.max(-1, keepdims=True))
-        heads.append(weights / weights.sum(-1, keepdims=True) @ value[..., their])
+        heads.append(weights / weights.sum(-1, keepdims=True) @ value[..., key_part])
     return np.concatenate(heads, -1) @ dense["output_dense"][0] + dense["output_dense"][1]
 
 
@@ -65,7 +65,7 @@ def test_it_computes_the_formula(attention):
     np.testing.assert_allclose(computed, reference(attention, x), rtol=1e-4, atol=1e-5)
 
 
-def test_it_attends_to_another_sequence_under_mask_and_bias(attention):
+def test_it_attends_to_another_sequence_with_mask_and_bias(attention):
     x, context = normal(2, 3, FEATURES), normal(2, 4, FEATURES, seed=2)
     mask = np.array([[True, True, False, True], [True, False, False, False]])
     bias = normal(2, 3, 4, seed=3)
@@ -84,7 +84,7 @@ def test_it_attends_to_another_sequence_under_mask_and_bias(attention):
         {"head_size": 5, "scale": False},
     ],
 )
-def test_heads_share_keys_and_have_a_size_of_their_own(options):
+def test_heads_can_share_keys_and_have_a_size_of_their_own(options):
     layer = make(**options)
     x = normal(2, 3, FEATURES)
     mask = np.array([[True, True, False], [True, False, False]])
@@ -93,17 +93,17 @@ def test_heads_share_keys_and_have_a_size_of_their_own(options):
     np.testing.assert_allclose(computed, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_heads_share_keys_in_a_model_that_does_not_know_its_lengths():
+def test_heads_can_share_keys_in_a_model_with_unknown_lengths():
     layer = make(num_heads=4, num_key_value_heads=2, head_size=3)
     inputs = keras.Input((None, FEATURES))
     model = keras.Model(inputs, layer(inputs))
-    for length in (3, 4, 5):  # TensorFlow leaves lengths open from the second on
+    for length in (3, 4, 5):  # from the second on, TensorFlow has unknown lengths
         x = normal(2, length, FEATURES)
         computed = model.predict_on_batch(x)
         np.testing.assert_allclose(computed, reference(layer, x), rtol=1e-4, atol=1e-4)
 
 
-def test_keys_of_earlier_calls_are_attended_to_as_if_they_were_there(attention):
+def test_keys_of_earlier_calls_are_attended_to_like_keys_of_one_call(attention):
     x = normal(2, 4, FEATURES)
     causal = np.tril(np.ones((4, 4), "bool"))[None, None]
     whole = ops.convert_to_numpy(attention(x, attention_mask=causal))
@@ -119,27 +119,29 @@ def test_keys_of_earlier_calls_are_attended_to_as_if_they_were_there(attention):
     np.testing.assert_allclose(np.concatenate(parts, 1), whole, atol=1e-5, rtol=1e-5)
 
 
-def test_keys_that_are_kept_replace_those_of_the_context(attention):
+def test_keys_in_memory_replace_those_of_the_context(attention):
     x, context = normal(2, 3, FEATURES), normal(2, 4, FEATURES, seed=2)
-    kept = {name: attention._split(getattr(attention, name)(context)) for name in ("key", "value")}
-    computed, _ = attention(x, memory=kept)
+    memory = {
+        name: attention._split(getattr(attention, name)(context)) for name in ("key", "value")
+    }
+    computed, _ = attention(x, memory=memory)
     expected = ops.convert_to_numpy(attention(x, context))
     np.testing.assert_allclose(ops.convert_to_numpy(computed), expected, atol=1e-6, rtol=1e-6)
 
 
-def test_scores_add_up_from_block_to_block(attention):
-    """RealFormer: the sum of all below, not the last one's only."""
-    x, below = normal(1, 3, FEATURES), normal(1, HEADS, 3, 3, seed=2)
+def test_scores_are_summed_over_blocks(attention):
+    """RealFormer: the sum over all previous blocks, not only the last one."""
+    x, previous = normal(1, 3, FEATURES), normal(1, HEADS, 3, 3, seed=2)
     zeros = np.zeros((1, 1, 1, 1), "float32")
-    _, alone = attention(x, memory={"scores": zeros})
-    y, summed = attention(x, memory={"scores": below})
-    own, total = (ops.convert_to_numpy(one["scores"]) for one in (alone, summed))
-    np.testing.assert_allclose(total, own + below, atol=1e-5)
-    expected = ops.convert_to_numpy(attention(x, attention_bias=below))
+    _, first_memory = attention(x, memory={"scores": zeros})
+    y, memory = attention(x, memory={"scores": previous})
+    own, total = (ops.convert_to_numpy(m["scores"]) for m in (first_memory, memory))
+    np.testing.assert_allclose(total, own + previous, atol=1e-5)
+    expected = ops.convert_to_numpy(attention(x, attention_bias=previous))
     np.testing.assert_allclose(ops.convert_to_numpy(y), expected, atol=1e-5, rtol=1e-5)
 
 
-def test_what_is_masked_has_exactly_no_influence(attention):
+def test_masked_keys_have_exactly_no_influence(attention):
     x, context = normal(1, 3, FEATURES), normal(1, 4, FEATURES, seed=2)
     mask = np.array([True, True, False, False])[None, None, None]
     before = ops.convert_to_numpy(attention(x, context, attention_mask=mask))
@@ -148,21 +150,21 @@ def test_what_is_masked_has_exactly_no_influence(attention):
     np.testing.assert_array_equal(before, after)
 
 
-def test_a_query_that_sees_nothing_stays_finite(attention):
+def test_a_query_without_a_visible_key_is_finite(attention):
     x = normal(1, 3, FEATURES)
-    nothing = np.zeros((1, 1, 1, 3), "bool")
-    assert np.isfinite(ops.convert_to_numpy(attention(x, attention_mask=nothing))).all()
+    mask = np.zeros((1, 1, 1, 3), "bool")
+    assert np.isfinite(ops.convert_to_numpy(attention(x, attention_mask=mask))).all()
 
 
-def test_dropout_works_in_training_only(attention):
+def test_dropout_has_an_effect_in_training_only(attention):
     x = normal(1, 3, FEATURES)
-    still = [ops.convert_to_numpy(attention(x, training=False)) for _ in range(2)]
-    np.testing.assert_array_equal(*still)
+    outputs = [ops.convert_to_numpy(attention(x, training=False)) for _ in range(2)]
+    np.testing.assert_array_equal(*outputs)
     first, second = (ops.convert_to_numpy(attention(x, training=True)) for _ in range(2))
     assert np.abs(first - second).max() > 1e-3
 
 
-def test_the_four_kernels_start_differently():
+def test_the_four_kernels_have_different_initial_values():
     keras.utils.set_random_seed(0)
     layer = MultiHeadAttention(
         num_heads=HEADS, kernel_initializer=keras.initializers.GlorotUniform()
@@ -172,7 +174,7 @@ def test_the_four_kernels_start_differently():
     assert len({kernel.tobytes() for kernel in kernels}) == 4
 
 
-def test_features_that_the_heads_cannot_share_are_a_programmers_mistake():
+def test_features_that_cannot_be_divided_among_the_heads_are_refused():
     with pytest.raises(ValueError, match="7 features cannot be shared by 2 heads"):
         MultiHeadAttention(num_heads=2).build((None, None, 7))
 
@@ -181,6 +183,6 @@ def test_it_can_be_saved_inside_a_keras_model(tmp_path):
     inputs = keras.Input((None, FEATURES))
     model = keras.Model(inputs, MultiHeadAttention(num_heads=HEADS)(inputs))
     model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
     x = normal(2, 3, FEATURES)
-    np.testing.assert_array_equal(model.predict_on_batch(x), again.predict_on_batch(x))
+    np.testing.assert_array_equal(model.predict_on_batch(x), loaded.predict_on_batch(x))

@@ -1,4 +1,4 @@
-"""Softmax and its two replacements, held against their formulas in NumPy."""
+"""Softmax and its two replacements, against their formulas in NumPy."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ def formula(kind, scores, mask):
 
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_is_its_formula(kind, mask):
+def test_each_kind_computes_its_formula(kind, mask):
     computed = ops.convert_to_numpy(attention_probabilities(SCORES, MASKS[mask], kind))
     expected = formula(kind, SCORES.astype("float64"), MASKS[mask])
     np.testing.assert_allclose(computed, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_masked_gets_exactly_nothing(kind):
+def test_masked_keys_have_a_weight_of_exactly_zero(kind):
     mask = MASKS["padding"]
     computed = ops.convert_to_numpy(attention_probabilities(SCORES, mask, kind))
     assert not computed[np.broadcast_to(~mask, computed.shape)].any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_row_that_sees_nothing_stays_finite(kind):
-    nothing = np.zeros((1, 1, 1, 20), "bool")
-    assert np.isfinite(ops.convert_to_numpy(attention_probabilities(SCORES, nothing, kind))).all()
+def test_a_row_without_a_visible_key_is_finite(kind):
+    mask = np.zeros((1, 1, 1, 20), "bool")
+    assert np.isfinite(ops.convert_to_numpy(attention_probabilities(SCORES, mask, kind))).all()
 
 
-def test_an_unknown_kind_is_a_programmers_mistake():
+def test_an_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="kind is 'sotfmax'"):
         attention_probabilities(SCORES, None, "sotfmax")

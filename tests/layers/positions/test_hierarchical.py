@@ -1,4 +1,4 @@
-"""Many positions out of few rows."""
+"""Hierarchical positions: many positions from few rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_the_first_positions_keep_their_vectors():
     np.testing.assert_allclose(computed[0], TABLE, atol=1e-6)
 
 
-def test_every_position_is_the_formula_and_no_two_are_alike():
+def test_every_position_follows_the_formula_and_no_two_are_equal():
     alpha = 0.4
     computed = ops.convert_to_numpy(hierarchical_positions(TABLE, np.arange(36), alpha))
     base = (TABLE - alpha * TABLE[0]) / (1 - alpha)

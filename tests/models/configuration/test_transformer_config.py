@@ -1,4 +1,4 @@
-"""A configuration that cannot be built is refused, with everything that is wrong in it."""
+"""A configuration that cannot be built is refused with all its problems."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SIZES = {
 
 
 @pytest.mark.parametrize("application", APPLICATIONS)
-def test_sizes_that_can_be_built_are_taken(application):
-    two_stacks = application == "seq2seq"
+def test_a_valid_configuration_is_accepted(application):
+    encoder_decoder = application == "seq2seq"
     config = TransformerConfig(
         **SIZES,
         application=application,
-        encoder_decoder=two_stacks,
-        heads=("mlm",) if two_stacks else HEADS,
+        encoder_decoder=encoder_decoder,
+        heads=("mlm",) if encoder_decoder else HEADS,
         condition_size=3,
     )
     assert config.replace(hidden_size=4).hidden_size == 4
@@ -34,22 +34,22 @@ def test_sizes_that_can_be_built_are_taken(application):
 @pytest.mark.parametrize(
     ("application", "head"), [("seq2seq", "pooler"), ("seq2seq", "nsp"), ("encoder", "mlm")]
 )
-def test_a_head_that_two_stacks_have_no_place_for_is_refused(application, head):
+def test_heads_that_an_encoder_decoder_does_not_have_are_refused(application, head):
     options = {"family": "t5", "encoder_decoder": True, "application": application}
-    with pytest.raises(CheckpointError, match=f"{head} cannot stand on t5 as {application}"):
+    with pytest.raises(CheckpointError, match=f"t5 as {application} has no head {head}"):
         TransformerConfig(**SIZES, **options, heads=(head,))
 
 
-def test_a_decoder_like_the_encoder_and_one_of_its_own():
+def test_sizes_of_the_decoder_default_to_those_of_the_encoder():
     options = {"encoder_decoder": True, "application": "seq2seq"}
-    alike = TransformerConfig(**SIZES, **options, num_decoder_layers=1)
-    assert alike == TransformerConfig(**SIZES, **options)  # the same said in other words
-    own = {"decoder_num_attention_heads": 4, "decoder_intermediate_size": 5}
-    config = TransformerConfig(**SIZES, **options, num_decoder_layers=3, **own)
-    decoder = config.of_decoder
+    config = TransformerConfig(**SIZES, **options, num_decoder_layers=1)
+    assert config == TransformerConfig(**SIZES, **options)
+    sizes = {"decoder_num_attention_heads": 4, "decoder_intermediate_size": 5}
+    config = TransformerConfig(**SIZES, **options, num_decoder_layers=3, **sizes)
+    decoder = config.decoder_config
     assert (decoder.num_hidden_layers, decoder.num_attention_heads) == (3, 4)
     assert (decoder.intermediate_size, decoder.head_size) == (5, 2)
-    encoder = config.of_encoder
+    encoder = config.encoder_config
     assert (encoder.num_hidden_layers, encoder.num_attention_heads) == (1, 2)
     assert (encoder.intermediate_size, encoder.head_size) == (16, 4)
 
@@ -75,20 +75,20 @@ def test_a_decoder_like_the_encoder_and_one_of_its_own():
         ("heads", ([],)),
     ],
 )
-def test_what_cannot_be_built_is_named(name, value):
-    with pytest.raises(CheckpointError, match=f"{name} ") as caught:
+def test_an_invalid_value_is_named(name, value):
+    with pytest.raises(CheckpointError, match=f"{name} ") as info:
         TransformerConfig(**{**SIZES, name: value})
-    assert len(str(caught.value).splitlines()) == 2
+    assert len(str(info.value).splitlines()) == 2
 
 
-def test_all_problems_are_named_at_once():
-    with pytest.raises(CheckpointError) as caught:
+def test_all_problems_are_in_one_message():
+    with pytest.raises(CheckpointError) as info:
         TransformerConfig(**{**SIZES, "vocab_size": 0, "application": "x", "heads": ("y",)})
-    assert len(str(caught.value).splitlines()) == 4
+    assert len(str(info.value).splitlines()) == 4
 
 
 @pytest.mark.parametrize("name", CHOICES)
-def test_a_choice_that_nobody_offers_is_refused_with_those_that_are(name):
+def test_an_unknown_choice_is_refused_with_the_allowed_ones(name):
     with pytest.raises(CheckpointError, match=f"{name} is 'odd', expected {CHOICES[name][0]!r}"):
         TransformerConfig(**SIZES, **{name: "odd"})
 
@@ -99,19 +99,19 @@ def test_a_choice_that_nobody_offers_is_refused_with_those_that_are(name):
         ({"hidden_size": 6, "position_kind": "rotary"}, "an even number of features in a head"),
         ({"num_hidden_groups": 2}, "num_hidden_groups is 2, but there are only 1 layers"),
         ({"embedding_size": 4, "language_head": "tied"}, "head needs hidden_size, 8"),
-        ({"layer_types": ["sliding_attention"]}, "no attention_window says how far it sees"),
-        ({"first_attention_norm": False}, "post blocks all need that norm"),
+        ({"layer_types": ["sliding_attention"]}, "there is no attention_window"),
+        ({"first_attention_norm": False}, "post blocks all need this norm"),
         ({"pad_token_id": None, "first_position": "after_pad"}, "pad_token_id is None"),
     ],
 )
-def test_what_contradicts_itself_is_refused(changes, message):
+def test_contradictions_are_refused(changes, message):
     with pytest.raises(CheckpointError, match=message):
         TransformerConfig(**{**SIZES, **changes})
 
 
-def test_sizes_that_follow_from_others_need_not_be_said():
+def test_values_that_equal_their_defaults_become_none():
     config = TransformerConfig(**{**SIZES, "intermediate_size": None, "embedding_size": 8})
     assert (config.intermediate_size, config.embedding_size) == (32, None)
-    said = {"num_key_value_heads": 2, "attention_head_size": 4, "attention_window": 3}
-    config = TransformerConfig(**SIZES, **said, layer_types=["sliding_attention"])
+    values = {"num_key_value_heads": 2, "attention_head_size": 4, "attention_window": 3}
+    config = TransformerConfig(**SIZES, **values, layer_types=["sliding_attention"])
     assert config == TransformerConfig(**SIZES, attention_window=3)

@@ -1,4 +1,4 @@
-"""Where JAX keeps what it compiled, and who decides."""
+"""JAX's compilation cache: its folder, and the user's own settings."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 import keras
 import pytest
 
-pytestmark = pytest.mark.skipif(keras.config.backend() != "jax", reason="JAX alone keeps it")
+pytestmark = pytest.mark.skipif(keras.config.backend() != "jax", reason="only JAX has this cache")
 
-# before hornbook is asked, JAX has compiled something and noticed that there is no folder
-LOOK = """
+# JAX compiles something before hornbook sets the folder, and notices that there is none
+SCRIPT = """
 import jax, warnings
 warnings.simplefilter("error")
 jax.jit(lambda x: x + 1)(1)
@@ -27,23 +27,23 @@ print(jax.config.jax_compilation_cache_dir)
 
 
 def folder_of(cache: Path, **environment: str) -> str:
-    silent = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
-    found = subprocess.run(
-        [sys.executable, "-c", LOOK],
-        env={**silent, "XDG_CACHE_HOME": str(cache), **environment},
+    others = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
+    process = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env={**others, "XDG_CACHE_HOME": str(cache), **environment},
         capture_output=True,
         text=True,
         check=True,
     )
-    return found.stdout.strip()
+    return process.stdout.strip()
 
 
-def test_it_is_kept_in_the_users_cache_folder(tmp_path):
+def test_compiled_functions_are_in_the_users_cache_folder(tmp_path):
     assert folder_of(tmp_path) == str(tmp_path / "hornbook" / "jax")
     assert list((tmp_path / "hornbook" / "jax").iterdir())
 
 
-def test_a_user_who_said_where_is_obeyed_and_a_folder_that_cannot_be_is_none(tmp_path, monkeypatch):
+def test_the_users_own_folder_is_kept_and_an_impossible_one_is_not_used(tmp_path, monkeypatch):
     import jax
 
     from hornbook.models.decoding.compiling import keep_compiled_functions

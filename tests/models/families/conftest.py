@@ -1,4 +1,4 @@
-"""Hugging Face's library, which computes the same in another way."""
+"""Hugging Face's transformers, an independent implementation."""
 
 import warnings
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def transformers():
-    with warnings.catch_warnings():  # what others warn of while they are imported
+    with warnings.catch_warnings():  # warnings of other packages at import
         warnings.simplefilter("ignore")
         pytest.importorskip("torch")
         library = pytest.importorskip("transformers")

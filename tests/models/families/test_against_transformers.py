@@ -118,12 +118,12 @@ MODELS = {
 NO_SEGMENTS = ("roberta", "modernbert", "gpt", "gpt2", "llama", "mistral", "qwen2", "qwen3")
 IDS = np.array([[5, 6, 7, 8, 9, 12], [9, 10, 11, 0, 0, 0]])
 SEGMENTS = np.array([[0, 0, 1, 1, 1, 1], [0, 1, 1, 0, 0, 0]])
-REAL = IDS > 0
+MASK = IDS > 0
 
 
 @pytest.fixture(params=MODELS)
 def pair(request, transformers, tmp_path):
-    """Their model, ours read from the files they wrote, the family and the head."""
+    """Their model, ours loaded from their files, the family and the head."""
     import torch
 
     family, architecture, values, head = MODELS[request.param]
@@ -132,17 +132,17 @@ def pair(request, transformers, tmp_path):
     model = theirs(theirs.config_class(**values)).eval()
     with torch.no_grad():
         for weight in model.parameters():
-            if weight.requires_grad:  # not computed tables
+            if weight.requires_grad:  # not a computed table
                 weight.copy_(torch.randn_like(weight) * 0.3 + (0.5 if weight.ndim == 1 else 0))
     model.save_pretrained(tmp_path / "theirs")
     return model, load(tmp_path / "theirs", family=family), family, head
 
 
 def logits_of(model, family, ids):
-    """What Hugging Face computes first: logits, or the last hidden state."""
+    """The first output of a transformers model: logits, or the last hidden state."""
     import torch
 
-    inputs = {"attention_mask": torch.tensor(REAL.astype("int64"))}
+    inputs = {"attention_mask": torch.tensor(MASK.astype("int64"))}
     if family not in NO_SEGMENTS:
         inputs["token_type_ids"] = torch.tensor(SEGMENTS)
     with torch.no_grad():
@@ -150,20 +150,20 @@ def logits_of(model, family, ids):
 
 
 def ids_for(family):
-    return np.where(REAL, IDS, 1) if family == "roberta" else IDS  # its padding is 1
+    return np.where(MASK, IDS, 1) if family == "roberta" else IDS  # whose padding is 1
 
 
 def assert_equal(ours, theirs):
-    """Within 1e-5 of the largest number, where tokens are real."""
-    ours, theirs = ops.convert_to_numpy(ours)[REAL], theirs[REAL]
+    """Equal within 1e-5 of the largest value, without padding."""
+    ours, theirs = ops.convert_to_numpy(ours)[MASK], theirs[MASK]
     assert np.abs(theirs).max() > 0.1
     assert np.abs(ours - theirs).max() < 1e-5 * np.abs(theirs).max()
 
 
-def test_what_they_write_computes_the_same_here(pair):
+def test_their_files_compute_the_same_here(pair):
     model, loaded, family, head = pair
     ids = ids_for(family)
-    x = loaded(ids, segment_ids=SEGMENTS, padding_mask=REAL)
+    x = loaded(ids, segment_ids=SEGMENTS, padding_mask=MASK)
     assert loaded.config.family == family
     body = getattr(model, model.base_model_prefix, model)
     assert_equal(x, logits_of(body, family, ids))
@@ -171,20 +171,20 @@ def test_what_they_write_computes_the_same_here(pair):
         assert_equal(getattr(loaded.model, head)(x), logits_of(model, family, ids))
 
 
-def test_what_we_write_computes_the_same_there(pair, tmp_path):
+def test_our_files_compute_the_same_there(pair, tmp_path):
     model, loaded, family, _ = pair
     loaded.save(tmp_path / "ours")
-    again, report = type(model).from_pretrained(tmp_path / "ours", output_loading_info=True)
+    reloaded, report = type(model).from_pretrained(tmp_path / "ours", output_loading_info=True)
     missing = set(report["missing_keys"]) - {"roformer.encoder.embed_positions.weight"}  # computed
     assert not missing
     assert not report["unexpected_keys"]
     assert not report["mismatched_keys"]
     ids = ids_for(family)
     expected = logits_of(model, family, ids)
-    np.testing.assert_array_equal(logits_of(again.eval(), family, ids), expected)
+    np.testing.assert_array_equal(logits_of(reloaded.eval(), family, ids), expected)
 
 
-def test_a_folder_of_several_weight_files_opens_too(transformers, tmp_path):
+def test_a_folder_with_sharded_weights_can_be_loaded(transformers, tmp_path):
     import torch
 
     torch.manual_seed(0)
@@ -192,14 +192,14 @@ def test_a_folder_of_several_weight_files_opens_too(transformers, tmp_path):
     model.save_pretrained(tmp_path, max_shard_size="10KB")
     assert len(list(tmp_path.glob("model-*.safetensors"))) > 2
     loaded = load(tmp_path)
-    x = loaded(IDS, padding_mask=REAL)
+    x = loaded(IDS, padding_mask=MASK)
     assert_equal(loaded.model.mlm(x), logits_of(model, "llama", IDS))
 
 
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("Llama", {"rope_scaling": {"type": "dynamic", "factor": 2.0}}, "asks for 'dynamic'"),
+        ("Llama", {"rope_scaling": {"type": "dynamic", "factor": 2.0}}, "type 'dynamic'"),
         ("Llama", {"mlp_bias": True}, "mlp_bias is True; llama computes False"),
         (
             "Llama",
@@ -209,7 +209,7 @@ def test_a_folder_of_several_weight_files_opens_too(transformers, tmp_path):
         ("Qwen2", {"use_mrope": True}, "use_mrope is True; qwen2 computes False"),
     ],
 )
-def test_what_the_llamas_do_not_compute_is_named(transformers, tmp_path, name, change, message):
+def test_unsupported_settings_are_refused(transformers, tmp_path, name, change, message):
     model = getattr(transformers, f"{name}ForCausalLM")
     model(model.config_class(**LLAMA)).save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
@@ -218,7 +218,7 @@ def test_what_the_llamas_do_not_compute_is_named(transformers, tmp_path, name, c
         load(tmp_path)
 
 
-def test_the_words_of_transformers_4_say_the_same():
+def test_the_keys_of_transformers_4_and_5_mean_the_same():
     values = {**LLAMA, "model_type": "llama", "rope_theta": 500.0}
     scaling = {key: value for key, value in LLAMA3.items() if key != "rope_theta"}
     family = FAMILIES["llama"]
@@ -232,7 +232,7 @@ def test_the_words_of_transformers_4_say_the_same():
     assert (written["rope_theta"], written["rope_scaling"]) == (500, scaling)
 
 
-def test_pooled_vectors_and_sentence_order_agree_too(transformers, tmp_path):
+def test_pooled_vectors_and_sentence_order_equal_those_of_transformers(transformers, tmp_path):
     import torch
 
     torch.manual_seed(0)

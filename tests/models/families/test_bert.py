@@ -1,4 +1,4 @@
-"""BERT, held against its formulas written out in NumPy."""
+"""BERT, against its formulas in NumPy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _erf = np.vectorize(math.erf)
 
 
 class NumpyBert:
-    """The model of the paper in float64, one line a formula, fed with our weights."""
+    """The model of the paper in float64, with our weights."""
 
     def __init__(self, transformer):
         self.config = transformer.config
@@ -40,12 +40,12 @@ class NumpyBert:
             np.split(self.dense(f"{path}.{name}", x), heads, axis=-1)
             for name in ("query", "key", "value")
         )
-        mixed = []
+        outputs = []
         for q, k, v in zip(query, key, value, strict=True):
             scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
             scores = np.exp(np.where(mask[:, None], scores, -np.inf))
-            mixed.append(scores / scores.sum(-1, keepdims=True) @ v)
-        return self.dense(f"{path}.output_dense", np.concatenate(mixed, -1))
+            outputs.append(scores / scores.sum(-1, keepdims=True) @ v)
+        return self.dense(f"{path}.output_dense", np.concatenate(outputs, -1))
 
     def encode(self, ids, segments, mask):
         x = self.norm(
@@ -54,22 +54,22 @@ class NumpyBert:
             + self.weights["segment_embedding.embeddings"][segments]
             + self.weights["position_embedding.embeddings"][: ids.shape[1]],
         )
-        for number in range(self.config.num_hidden_layers):
-            block = f"blocks.{number}"
+        for index in range(self.config.num_hidden_layers):
+            block = f"blocks.{index}"
             x = self.norm(
                 f"{block}.attention_norm", x + self.attention(f"{block}.attention", x, mask)
             )
-            wide = gelu(self.dense(f"{block}.feed_forward.intermediate", x))
+            hidden = gelu(self.dense(f"{block}.feed_forward.intermediate", x))
             x = self.norm(
                 f"{block}.feed_forward_norm",
-                x + self.dense(f"{block}.feed_forward.output_dense", wide),
+                x + self.dense(f"{block}.feed_forward.output_dense", hidden),
             )
         return x
 
     def heads(self, x):
         pooled = np.tanh(self.dense("pooler", x[:, 0]))
-        words = self.norm("mlm.norm", gelu(self.dense("mlm.dense", x)))
-        logits = words @ self.weights["token_embedding.embeddings"].T + self.weights["mlm.bias"]
+        hidden = self.norm("mlm.norm", gelu(self.dense("mlm.dense", x)))
+        logits = hidden @ self.weights["token_embedding.embeddings"].T + self.weights["mlm.bias"]
         return pooled, logits, self.dense("nsp", pooled)
 
 
@@ -77,7 +77,7 @@ def gelu(x):
     return 0.5 * x * (1 + _erf(x / math.sqrt(2)))
 
 
-def test_bert_and_its_heads_compute_the_formulas_of_the_paper(tiny_transformer):
+def test_bert_and_its_heads_compute_the_papers_formulas(tiny_transformer):
     transformer = tiny_transformer()
     reference = NumpyBert(transformer)
     mask = IDS > 0
@@ -85,9 +85,9 @@ def test_bert_and_its_heads_compute_the_formulas_of_the_paper(tiny_transformer):
     x = transformer(IDS, segment_ids=SEGMENTS, padding_mask=mask)
     np.testing.assert_allclose(ops.convert_to_numpy(x)[mask], expected[mask], atol=1e-5)
     pooled = transformer.pool(x)
-    computed = [pooled, transformer.mlm(x), transformer.nsp(pooled)]
-    for ours, theirs in zip(computed, reference.heads(expected), strict=True):
-        ours = ops.convert_to_numpy(ours)
-        if ours.ndim == 3:  # logits of every token, of which the padded ones mean nothing
-            ours, theirs = ours[mask], theirs[mask]
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    heads = [pooled, transformer.mlm(x), transformer.nsp(pooled)]
+    for output, expected_output in zip(heads, reference.heads(expected), strict=True):
+        output = ops.convert_to_numpy(output)
+        if output.ndim == 3:  # logits per token; those of padding are meaningless
+            output, expected_output = output[mask], expected_output[mask]
+        np.testing.assert_allclose(output, expected_output, atol=1e-5)

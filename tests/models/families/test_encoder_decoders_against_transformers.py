@@ -20,7 +20,7 @@ pytestmark = pytest.mark.backend
 T5 = {
     "vocab_size": 40,
     "d_model": 12,
-    "d_kv": 5,  # not what the heads share
+    "d_kv": 5,  # not d_model / num_heads
     "d_ff": 20,
     "num_layers": 2,
     "num_decoder_layers": 3,
@@ -52,20 +52,20 @@ MODELS = {
     "bart-bare": ("bart", "BartModel", {**BART, "activation_function": "relu"}),
 }
 IDS = np.array([[5, 6, 7, 8, 9, 12, 13, 4, 3, 2, 6, 7], [9, 10, 11] + [0] * 9])
-WRITTEN = np.array([[0, 3, 4, 5, 6], [0, 6, 7, 0, 0]])
-REAL = IDS > 0
-REAL_WRITTEN = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]) > 0
+DECODER_IDS = np.array([[0, 3, 4, 5, 6], [0, 6, 7, 0, 0]])
+MASK = IDS > 0
+DECODER_MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]) > 0
 
 
 def make(transformers, architecture, values):
-    """A model of theirs, every weight of it random and none tied but the embeddings."""
+    """A model of transformers with random weights, and an untied head if it has one."""
     import torch
 
     theirs = getattr(transformers, architecture)
     torch.manual_seed(0)
     model = theirs(theirs.config_class(**values)).eval()
     if values.get("tie_word_embeddings") is False and hasattr(model, "lm_head"):
-        # transformers 5 ties it all the same, unless a file has two tables that differ
+        # transformers 5 ties it anyway, unless a file has two different tables
         model.lm_head.weight = torch.nn.Parameter(torch.empty(40, 12))
     with torch.no_grad():
         for weight in (*model.parameters(), *model.buffers()):
@@ -75,7 +75,7 @@ def make(transformers, architecture, values):
 
 @pytest.fixture(params=MODELS)
 def pair(request, transformers, tmp_path):
-    """Their model, ours read from the files they wrote, and the family."""
+    """Their model, ours loaded from their files, and the family."""
     family, architecture, values = MODELS[request.param]
     model = make(transformers, architecture, values)
     model.save_pretrained(tmp_path / "theirs")
@@ -83,45 +83,45 @@ def pair(request, transformers, tmp_path):
 
 
 def theirs(model):
-    """What Hugging Face computes: `encoder`, `decoder` and `logits`, as far as there are."""
+    """The outputs of transformers: `encoder`, `decoder` and `logits`, if they exist."""
     import torch
 
-    inputs = {"attention_mask": torch.tensor(REAL.astype("int64"))}
+    inputs = {"attention_mask": torch.tensor(MASK.astype("int64"))}
     with torch.no_grad():
         if type(model).__name__.endswith("EncoderModel"):
-            return {"encoder": model(torch.tensor(IDS), **inputs)[0].numpy()[REAL]}
-        inputs["decoder_input_ids"] = torch.tensor(WRITTEN)
-        inputs["decoder_attention_mask"] = torch.tensor(REAL_WRITTEN.astype("int64"))
-        found = model(torch.tensor(IDS), output_hidden_states=True, **inputs)
+            return {"encoder": model(torch.tensor(IDS), **inputs)[0].numpy()[MASK]}
+        inputs["decoder_input_ids"] = torch.tensor(DECODER_IDS)
+        inputs["decoder_attention_mask"] = torch.tensor(DECODER_MASK.astype("int64"))
+        outputs = model(torch.tensor(IDS), output_hidden_states=True, **inputs)
     computed = {
-        "encoder": found.encoder_last_hidden_state.numpy()[REAL],
-        "decoder": found.decoder_hidden_states[-1].numpy()[REAL_WRITTEN],
+        "encoder": outputs.encoder_last_hidden_state.numpy()[MASK],
+        "decoder": outputs.decoder_hidden_states[-1].numpy()[DECODER_MASK],
     }
-    if "logits" in found:
-        computed["logits"] = found.logits.numpy()[REAL_WRITTEN]
+    if "logits" in outputs:
+        computed["logits"] = outputs.logits.numpy()[DECODER_MASK]
     return computed
 
 
 def ours(loaded):
-    """The same of ours."""
-    computed = {"encoder": loaded.model.encoder(IDS, padding_mask=REAL)}
+    """Our outputs, with the same names."""
+    computed = {"encoder": loaded.model.encoder(IDS, padding_mask=MASK)}
     if loaded.model.decoder is not None:
-        x = loaded(IDS, WRITTEN, padding_mask=REAL, decoder_padding_mask=REAL_WRITTEN)
+        x = loaded(IDS, DECODER_IDS, padding_mask=MASK, decoder_padding_mask=DECODER_MASK)
         computed |= {"decoder": x, "logits": loaded.model.mlm(x)}
     return {
-        name: ops.convert_to_numpy(x)[REAL if name == "encoder" else REAL_WRITTEN]
+        name: ops.convert_to_numpy(x)[MASK if name == "encoder" else DECODER_MASK]
         for name, x in computed.items()
     }
 
 
 def assert_equal(computed, expected):
-    """Each within 1e-5 of its largest number, where tokens are real."""
+    """Each equal within 1e-5 of its largest value, without padding."""
     for name, array in expected.items():
         assert np.abs(array).max() > 0.1
         assert np.abs(computed[name] - array).max() < 1e-5 * np.abs(array).max(), name
 
 
-def test_what_they_write_computes_the_same_here(pair):
+def test_their_files_compute_the_same_here(pair):
     model, loaded, family = pair
     assert loaded.config.family == family
     expected = theirs(model)
@@ -129,34 +129,34 @@ def test_what_they_write_computes_the_same_here(pair):
     assert_equal(ours(loaded), expected)
 
 
-def test_what_we_write_computes_the_same_there(pair, tmp_path):
+def test_our_files_compute_the_same_there(pair, tmp_path):
     model, loaded, _ = pair
     loaded.save(tmp_path / "ours")
-    again, report = type(model).from_pretrained(tmp_path / "ours", output_loading_info=True)
+    reloaded, report = type(model).from_pretrained(tmp_path / "ours", output_loading_info=True)
     assert not report["missing_keys"]
     assert set(report["unexpected_keys"]) <= {"final_logits_bias"}  # of a bare model
     assert not report["mismatched_keys"]
     expected = theirs(model)
-    for name, array in theirs(again.eval()).items():
+    for name, array in theirs(reloaded.eval()).items():
         np.testing.assert_array_equal(array, expected[name])
 
 
-def test_the_encoder_can_be_had_alone(pair, tmp_path):
+def test_the_encoder_can_be_loaded_alone(pair, tmp_path):
     model, loaded, _ = pair
     loaded.save(tmp_path / "both")
-    alone = load(tmp_path / "both", application="encoder")
-    assert alone.config.heads == ()
-    assert alone.model.decoder is None
-    computed = ops.convert_to_numpy(alone(IDS, padding_mask=REAL))[REAL]
+    encoder = load(tmp_path / "both", application="encoder")
+    assert encoder.config.heads == ()
+    assert encoder.model.decoder is None
+    computed = ops.convert_to_numpy(encoder(IDS, padding_mask=MASK))[MASK]
     assert_equal({"encoder": computed}, {"encoder": theirs(model)["encoder"]})
-    alone.save(tmp_path / "alone")
-    again = load(tmp_path / "alone")
-    assert again.config.application == "encoder"
-    again = ops.convert_to_numpy(again(IDS, padding_mask=REAL))[REAL]
-    np.testing.assert_array_equal(again, computed)
+    encoder.save(tmp_path / "alone")
+    reloaded = load(tmp_path / "alone")
+    assert reloaded.config.application == "encoder"
+    reloaded = ops.convert_to_numpy(reloaded(IDS, padding_mask=MASK))[MASK]
+    np.testing.assert_array_equal(reloaded, computed)
 
 
-def test_a_head_that_transformers_ties_is_read_from_the_embeddings(transformers, tmp_path):
+def test_a_head_that_is_not_in_the_file_is_read_from_the_embeddings(transformers, tmp_path):
     model = make(
         transformers, "MT5ForConditionalGeneration", {**GATED, "tie_word_embeddings": True}
     )
@@ -164,7 +164,7 @@ def test_a_head_that_transformers_ties_is_read_from_the_embeddings(transformers,
     assert_equal(ours(load(tmp_path)), theirs(model))
 
 
-def test_tied_copies_in_older_files_are_known(transformers, tmp_path):
+def test_copies_of_tied_tables_in_older_files_are_accepted(transformers, tmp_path):
     for name in ("t5", "t5.1.1", "bart", "bart-bare"):
         _, architecture, values = MODELS[name]
         model = make(transformers, architecture, values)
@@ -179,7 +179,7 @@ def test_tied_copies_in_older_files_are_known(transformers, tmp_path):
         assert_equal(ours(load(tmp_path / name)), theirs(model))
 
 
-# Mesh TensorFlow's names in words of their own: what Hugging Face's become
+# from Hugging Face's names to those of Mesh TensorFlow
 TO_MESH = (
     (r"\.block\.(\d)\.layer\.(\d)\.", r"/block_00\1/layer_00\2/"),
     (r"^shared\.weight$", "shared/embedding"),
@@ -189,7 +189,7 @@ TO_MESH = (
     (r"layer_norm\.weight$", "layer_norm/scale"),
     (r"^(encoder|decoder)\.final", r"\1/final"),
 )
-# what people write by hand for such a checkpoint
+# a configuration that users write for such a checkpoint
 BY_HAND = {
     "vocab_size": 40,
     "hidden_size": 12,
@@ -222,7 +222,7 @@ def to_mesh(model, norm, *, untied):
 
 
 @pytest.mark.parametrize(
-    ("family", "activation", "norm", "of_theirs"),
+    ("family", "activation", "norm", "their_activation"),
     [
         ("t5", "relu", "layer_norm", "relu"),
         ("t5.1.1", ["gelu", "linear"], "layer_norm", "gated-gelu"),
@@ -233,10 +233,10 @@ def to_mesh(model, norm, *, untied):
     ],
 )
 def test_googles_files_compute_the_same(
-    transformers, tmp_path, family, activation, norm, of_theirs
+    transformers, tmp_path, family, activation, norm, their_activation
 ):
     gated = family != "t5"
-    values = {**T5, "d_kv": 4, "num_decoder_layers": 2, "feed_forward_proj": of_theirs}
+    values = {**T5, "d_kv": 4, "num_decoder_layers": 2, "feed_forward_proj": their_activation}
     if gated:
         values["tie_word_embeddings"] = False
     model = make(transformers, "T5ForConditionalGeneration", values)
@@ -248,23 +248,23 @@ def test_googles_files_compute_the_same(
     assert_equal(ours(loaded), theirs(model))
     loaded.save(tmp_path / "again", layout="google")
     assert_equal(ours(load(tmp_path / "again")), theirs(model))
-    if family == "mt5":  # the names it was published with are the names it gets
+    if family == "mt5":  # saved with the names of its publication
         names = find_checkpoint(tmp_path / "again").names()
         assert "encoder/rms_norm/scale" in names
         assert "decoder/block_001/layer_002/rms_norm/scale" in names
 
 
-def test_words_of_the_vocabulary_can_be_chosen_in_both_of_its_tables(transformers, tmp_path):
+def test_the_vocabulary_can_be_pruned_in_both_tables(transformers, tmp_path):
     keep = [0, 7, 3, 9, 10, 11]
     for name in ("t5.1.1", "bart"):
         _, architecture, values = MODELS[name]
         model = make(transformers, architecture, values)
         model.save_pretrained(tmp_path / name)
         loaded = load(tmp_path / name, keep_tokens=keep)
-        chosen = np.array([[1, 2, 5]])
-        x = loaded(chosen, chosen[:, :2])
+        ids = np.array([[1, 2, 5]])
+        x = loaded(ids, ids[:, :2])
         whole = load(tmp_path / name)
-        expected = np.array(keep)[chosen]
+        expected = np.array(keep)[ids]
         expected = whole.model.mlm(whole(expected, expected[:, :2]))
         np.testing.assert_allclose(
             ops.convert_to_numpy(loaded.model.mlm(x)),
@@ -282,7 +282,7 @@ def test_words_of_the_vocabulary_can_be_chosen_in_both_of_its_tables(transformer
         ("bart", "normalize_before", True),
     ],
 )
-def test_a_neighbouring_mathematics_is_refused(transformers, tmp_path, name, key, value):
+def test_variants_that_are_not_supported_are_refused(transformers, tmp_path, name, key, value):
     _, architecture, values = MODELS[name]
     make(transformers, architecture, values).save_pretrained(tmp_path)
     file = tmp_path / "config.json"
@@ -293,7 +293,7 @@ def test_a_neighbouring_mathematics_is_refused(transformers, tmp_path, name, key
 
 @pytest.mark.parametrize("application", ["seq2seq", "encoder"])
 @pytest.mark.parametrize("family", ["t5", "bart"])
-def test_a_text_becomes_the_mean_of_what_the_encoder_makes_of_it(
+def test_the_vector_of_a_text_is_the_mean_of_the_encoder_outputs(
     tiny_transformer, tmp_path, family, application
 ):
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -308,7 +308,7 @@ def test_a_text_becomes_the_mean_of_what_the_encoder_makes_of_it(
         np.testing.assert_allclose(vector, x[0].mean(0), atol=1e-5)
 
 
-# the words of t5-small and of fnlp/bart-base-chinese
+# the configurations of t5-small and of fnlp/bart-base-chinese
 T5_SMALL = """{
     "d_ff": 2048, "d_kv": 64, "d_model": 512, "num_heads": 8, "num_layers": 6,
     "vocab_size": 32128, "n_positions": 512, "relative_attention_num_buckets": 32,
@@ -331,7 +331,7 @@ CHINESE_BART = """{
 }"""
 
 
-def test_every_word_of_published_configurations_is_known():
+def test_published_configurations_have_no_unknown_keys():
     config = FAMILIES["t5"].read_config(json.loads(T5_SMALL), "config.json")
     assert (config.head_size, config.max_length, config.hidden_act) == (64, 512, "relu")
     assert config.hidden_dropout_prob == config.attention_probs_dropout_prob == 0.1

@@ -1,4 +1,4 @@
-"""What every family gets for being in the list: each test runs over all of them."""
+"""Tests of every family in the list."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ APPLICATIONS = [(name, able) for name, data in FAMILIES.items() for able in data
 IDS = np.array([[5, 6, 7, 8], [9, 10, 11, 0]])
 SEGMENTS = np.array([[0, 0, 1, 1], [0, 1, 1, 0]])
 INPUTS = {"segment_ids": SEGMENTS, "padding_mask": IDS > 0}
-TIED_HEAD = "shared.weight"  # where T5's head is read from when it has no table of its own
-WRITTEN = np.array([[1, 2, 3], [1, 4, 0]])
-WRITTEN_INPUTS = {"decoder_token_ids": WRITTEN, "decoder_padding_mask": WRITTEN > 0}
+TIED_HEAD = "shared.weight"  # the source of T5's head if it has no table of its own
+DECODER_IDS = np.array([[1, 2, 3], [1, 4, 0]])
+DECODER_INPUTS = {"decoder_token_ids": DECODER_IDS, "decoder_padding_mask": DECODER_IDS > 0}
 
 
 def kinds_of_block():
-    """The first family of each kind of block: what is compiled in one more type for these only."""
+    """The first family of each kind of block, for tests with a second dtype."""
     first = {}
     for name, family in FAMILIES.items():
         choices = family.choices
@@ -52,12 +52,12 @@ def make(tiny_family):
 
 
 def outputs(transformer):
-    """Everything it computes, heads included."""
+    """All outputs, including those of the heads."""
     config = transformer.config
     size = config.condition_size
     condition = None if size is None else np.ones((len(IDS), size), "float32")
-    written = WRITTEN_INPUTS if config.application == "seq2seq" else {}
-    x = transformer(IDS, condition=condition, **INPUTS, **written)
+    decoder_inputs = DECODER_INPUTS if config.application == "seq2seq" else {}
+    x = transformer(IDS, condition=condition, **INPUTS, **decoder_inputs)
     results = [x]
     if "pooler" in config.heads:
         results.append(transformer.pool(x))
@@ -71,42 +71,42 @@ def outputs(transformer):
 
 
 def assert_same(first, second):
-    """The same weights to the last bit, and outputs up to what rounding does to them."""
+    """Identical weights, and outputs that are equal up to rounding."""
     weights = [named_variables(transformer) for transformer in (first, second)]
     assert list(weights[0]) == list(weights[1])
     for path, variable in weights[0].items():
-        one, other = (ops.convert_to_numpy(v.value) for v in (variable, weights[1][path]))
-        np.testing.assert_array_equal(one, other, err_msg=path)
+        values = (ops.convert_to_numpy(v.value) for v in (variable, weights[1][path]))
+        np.testing.assert_array_equal(*values, err_msg=path)
     assert_close(first, second)
 
 
 def assert_close(first, second):
-    for one, other in zip(outputs(first), outputs(second), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5, rtol=1e-5)
+    for pair in zip(outputs(first), outputs(second), strict=True):
+        np.testing.assert_allclose(*pair, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("name", "layout"), TABLES)
 def test_every_parameter_is_named_in_every_table_exactly_once(make, name, layout):
     family = FAMILIES[name]
     variables = named_variables(make(family, layout))
-    rows = rows_for(family.weights[layout], variables)  # refuses what is named twice
+    rows = rows_for(family.weights[layout], variables)  # which refuses duplicates
     assert sorted(path for row in rows for path in row.ours) == sorted(variables)
     if name != "albert-unshared":
-        written = [row.foreign[0].name for row in rows]
+        names = [row.foreign[0].name for row in rows]
         others = [foreign.name for row in rows for foreign in row.foreign[1:]]
-        names = written + [name for name in others if name != TIED_HEAD]
+        names += [name for name in others if name != TIED_HEAD]
         assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize(("name", "layout"), TABLES)
-def test_no_row_of_a_table_names_what_no_model_has(make, name, layout):
+def test_every_row_of_a_table_has_a_parameter(make, name, layout):
     family = FAMILIES[name]
     variables = named_variables(make(family, layout))
     assert names_of_absent_rows(family.weights[layout], variables).pattern == r"(?!)"
 
 
 @pytest.mark.parametrize(("name", "layout"), TABLES)
-def test_what_is_written_is_read_exactly(make, name, layout):
+def test_writing_and_reading_weights_is_exact(make, name, layout):
     family = FAMILIES[name]
     first, second = (make(family, layout, seed=seed) for seed in (1, 2))
     table = family.weights[layout]
@@ -128,7 +128,7 @@ def test_saving_and_loading_changes_nothing(make, tmp_path, family, layout):
     assert_same(transformer, loaded.model)
 
 
-def test_a_model_without_a_vocabulary_takes_ids(make, tmp_path):
+def test_a_model_without_a_tokenizer_takes_ids(make, tmp_path):
     transformer = make(FAMILIES["gpt2"])
     Pretrained(transformer, None).save(tmp_path / "model")
     loaded = load(tmp_path / "model")
@@ -145,7 +145,7 @@ def test_a_model_without_a_vocabulary_takes_ids(make, tmp_path):
         {"condition_size": 3, "condition_hidden_size": 4, "condition_hidden_act": "tanh"},
     ],
 )
-def test_a_choice_that_is_not_the_familys_own_is_saved_too(tiny_transformer, tmp_path, changes):
+def test_choices_that_differ_from_the_family_are_saved(tiny_transformer, tmp_path, changes):
     transformer = tiny_transformer(heads=("mlm",), **changes)
     Pretrained(transformer, None).save(tmp_path / "model", layout="keras")
     loaded = load(tmp_path / "model")
@@ -158,19 +158,16 @@ def test_padding_changes_nothing(make, name, application):
     transformer = make(FAMILIES[name], application=application)
     inputs = {"token_ids": IDS[1:, :3], "segment_ids": SEGMENTS[1:, :3]}
     if application == "seq2seq":
-        inputs["decoder_token_ids"] = WRITTEN[1:]
+        inputs["decoder_token_ids"] = DECODER_IDS[1:]
     alone = ops.convert_to_numpy(transformer(**inputs))
     rows = []
     for content in (0, 33):
         padded = {name: np.pad(x, ((0, 0), (0, 5))) for name, x in inputs.items()}
         mask = np.arange(8)[None] < 3
-        for name, kind in {
-            "token_ids": "padding_mask",
-            "decoder_token_ids": "decoder_padding_mask",
-        }.items():
+        for name in ("token_ids", "decoder_token_ids"):
             if name in padded:
                 padded[name] = np.where(mask, padded[name], content)
-                padded[kind] = mask
+                padded[name.replace("token_ids", "padding_mask")] = mask
         rows.append(ops.convert_to_numpy(transformer(**padded))[:, :3])
     np.testing.assert_array_equal(*rows)
     np.testing.assert_allclose(alone, rows[0], atol=2e-6, rtol=2e-6)
@@ -179,12 +176,12 @@ def test_padding_changes_nothing(make, name, application):
 @pytest.mark.parametrize(
     ("name", "application"), [pair for pair in APPLICATIONS if pair[1] != "encoder"]
 )
-def test_what_is_written_later_changes_nothing_before(make, name, application):
+def test_later_tokens_do_not_change_earlier_outputs(make, name, application):
     transformer = make(FAMILIES[name], application=application)
-    kind = "decoder_token_ids" if application == "seq2seq" else "token_ids"
+    argument = "decoder_token_ids" if application == "seq2seq" else "token_ids"
     inputs = {"token_ids": IDS[:1], "segment_ids": np.array([[0, 1, 1, 1]])}
     x = [
-        ops.convert_to_numpy(transformer(**{**inputs, kind: np.array([[5, 6, 7, last]])}))
+        ops.convert_to_numpy(transformer(**{**inputs, argument: np.array([[5, 6, 7, last]])}))
         for last in (8, 20)
     ]
     np.testing.assert_array_equal(x[0][:, :3], x[1][:, :3])
@@ -193,13 +190,13 @@ def test_what_is_written_later_changes_nothing_before(make, name, application):
 
 def test_the_order_of_the_tokens_matters(make, family):
     transformer = make(family, application="encoder")
-    forward, back = (
+    forward, reverse = (
         ops.convert_to_numpy(transformer(np.array([ids]))) for ids in ([5, 6, 7], [7, 6, 5])
     )
-    assert np.abs(forward - back[:, ::-1]).max() > 1e-4  # rounding is 1e-6
+    assert np.abs(forward - reverse[:, ::-1]).max() > 1e-4  # rounding is 1e-6
 
 
-def test_a_fresh_condition_changes_nothing_and_another_does(make, family):
+def test_a_new_condition_changes_nothing_until_its_kernels_do(make, family):
     plain, conditional = make(family), make(family, condition_size=3)
     assert_close(plain, conditional)
     random = np.random.default_rng(0)
@@ -212,13 +209,14 @@ def test_a_fresh_condition_changes_nothing_and_another_does(make, family):
 @pytest.mark.parametrize(
     ("name", "compute_dtype"), [(name, "float16") for name in FAMILIES] + SECOND_TYPE
 )
-def test_half_precision_computes_nearly_the_same(make, name, compute_dtype):
+def test_half_precision_has_the_measured_error_and_weights_in_float32(
+    make, assert_half_precision, name, compute_dtype
+):
     family = FAMILIES[name]
-    full, half = outputs(make(family)), outputs(make(family, compute_dtype=compute_dtype))
-    for one, other in zip(full, half, strict=True):
-        np.testing.assert_allclose(
-            one, other.astype("float32"), atol=0.1 * np.abs(one).max(), rtol=0.1
-        )
+    transformer = make(family, compute_dtype=compute_dtype)
+    assert {str(variable.dtype) for variable in transformer.weights} == {"float32"}
+    for half, full in zip(outputs(transformer), outputs(make(family)), strict=True):
+        assert_half_precision(name, compute_dtype, half, full)
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -244,12 +242,12 @@ class Subclassed(keras.Model):
 
 
 def other_inputs(transformer, ids):
-    """What an application needs besides token ids."""
+    """The arguments besides token IDs that an application needs."""
     return {"decoder_token_ids": ids} if transformer.config.application == "seq2seq" else {}
 
 
 def functional(transformer, **sizes):
-    """Logits of words, the table of which is shared with the embedding."""
+    """A functional model from IDs to logits; the head shares the token embedding."""
     ids = keras.Input(**(sizes or {"shape": (None,)}), dtype="int32")
     x = transformer(ids, padding_mask=ids > 0, **other_inputs(transformer, ids))
     assert x.shape == (*ids.shape, 12)
@@ -259,9 +257,7 @@ def functional(transformer, **sizes):
 @pytest.mark.parametrize(
     ("name", "compute_dtype"), [(name, "float32") for name in FAMILIES] + SECOND_TYPE
 )
-def test_inside_a_keras_model_it_trains_and_is_saved_and_cloned(
-    make, tmp_path, name, compute_dtype
-):
+def test_in_a_keras_model_it_can_be_trained_saved_and_cloned(make, tmp_path, name, compute_dtype):
     family = FAMILIES[name]
     transformer = make(
         family,
@@ -269,7 +265,7 @@ def test_inside_a_keras_model_it_trains_and_is_saved_and_cloned(
         attention_probs_dropout_prob=0.0,
         application="seq2seq" if "seq2seq" in family.applications else "encoder",
         heads=("mlm",),
-        num_hidden_layers=1,  # a step is compiled, which takes its time
+        num_hidden_layers=1,  # compiling a step is slow
         compute_dtype=compute_dtype,
     )
     model = functional(transformer)
@@ -287,21 +283,21 @@ def test_inside_a_keras_model_it_trains_and_is_saved_and_cloned(
     loaded = keras.models.load_model(tmp_path / "model.keras")
     for other in (clone, loaded):
         np.testing.assert_array_equal(ops.convert_to_numpy(other(IDS)), expected)
-    whole = Subclassed(transformer)
-    expected = ops.convert_to_numpy(whole(IDS))
-    whole.save(tmp_path / "whole.keras")
+    subclassed = Subclassed(transformer)
+    expected = ops.convert_to_numpy(subclassed(IDS))
+    subclassed.save(tmp_path / "whole.keras")
     loaded = keras.models.load_model(tmp_path / "whole.keras")
     np.testing.assert_array_equal(ops.convert_to_numpy(loaded(IDS)), expected)
 
 
-def test_a_model_is_exported_for_tensorflow(make, tmp_path):
-    """With JAX and TensorFlow; PyTorch exports ONNX, see `training/exporting.py`."""
+def test_a_model_can_be_exported_for_tensorflow(make, tmp_path):
+    """On JAX and TensorFlow; PyTorch exports ONNX, see `training/exporting.py`."""
     if keras.config.backend() == "torch":
-        pytest.skip("Keras has no SavedModel of PyTorch")
+        pytest.skip("Keras cannot export a SavedModel from PyTorch")
     tensorflow = pytest.importorskip("tensorflow")
     transformer = make(FAMILIES["bert"], num_hidden_layers=1, heads=("mlm",))
     model = functional(transformer, batch_shape=IDS.shape)
-    with warnings.catch_warnings():  # Keras asks JAX for what is deprecated
+    with warnings.catch_warnings():  # Keras uses deprecated functions of JAX
         warnings.simplefilter("ignore")
         model.export(tmp_path / "model", verbose=False)
     exported = tensorflow.saved_model.load(str(tmp_path / "model"))

@@ -1,4 +1,4 @@
-"""Heads of fine-tuned checkpoints, and language heads that are not tied, against transformers."""
+"""Heads of fine-tuned checkpoints and untied language heads, against transformers."""
 
 from __future__ import annotations
 
@@ -92,11 +92,11 @@ UNTIED = [
     ("BartForConditionalGeneration", BART, "lm_head.weight"),
 ]
 IDS = np.array([[5, 6, 7, 8, 9, 12], [9, 10, 11, 0, 0, 0]])
-REAL = IDS > 0
+MASK = IDS > 0
 
 
-def made(transformers, name, values, folder):
-    """Their model with random weights, and its folder."""
+def make(transformers, name, values, folder):
+    """Saves a model of transformers with random weights, and returns it."""
     import torch
 
     torch.manual_seed(0)
@@ -110,21 +110,21 @@ def made(transformers, name, values, folder):
     return model
 
 
-def computed(model, ids, **others):
-    """Everything they return, as arrays."""
+def outputs_of(model, ids, **others):
+    """All outputs of a transformers model, as arrays."""
     import torch
 
     with torch.no_grad():
-        found = model(
+        outputs = model(
             torch.tensor(ids),
-            attention_mask=torch.tensor(REAL.astype("int64")),
+            attention_mask=torch.tensor(MASK.astype("int64")),
             **{name: torch.tensor(value) for name, value in others.items()},
         )
-    return {name: value.numpy() for name, value in found.items() if hasattr(value, "numpy")}
+    return {name: value.numpy() for name, value in outputs.items() if hasattr(value, "numpy")}
 
 
 def ids_for(name):
-    return np.where(REAL, IDS, 1) if name.startswith("Roberta") else IDS
+    return np.where(MASK, IDS, 1) if name.startswith("Roberta") else IDS
 
 
 def assert_close(ours, theirs):
@@ -134,53 +134,53 @@ def assert_close(ours, theirs):
 
 
 @pytest.mark.parametrize(("name", "values", "task"), FINE_TUNED)
-def test_a_fine_tuned_head_computes_what_transformers_computes(
+def test_a_fine_tuned_head_computes_the_same_as_transformers(
     transformers, tmp_path, capsys, name, values, task
 ):
     if task == ANSWER:
-        values = {**values, "num_labels": 2}  # where the answer begins, and where it ends
-    model = made(transformers, f"{name}For{task}", values, tmp_path / "theirs")
+        values = {**values, "num_labels": 2}  # start and end of the answer
+    model = make(transformers, f"{name}For{task}", values, tmp_path / "theirs")
     ids, head = ids_for(name), HEADS[task]
-    theirs = computed(model, ids)
+    theirs = outputs_of(model, ids)
     loaded = load(tmp_path / "theirs", heads=[head])
-    x = loaded(ids, padding_mask=REAL)
-    ours = ops.convert_to_numpy(loaded.model.task_logits(head, x, REAL))
+    x = loaded(ids, padding_mask=MASK)
+    ours = ops.convert_to_numpy(loaded.model.task_logits(head, x, MASK))
     if task == ANSWER:
-        for place, part in enumerate(("start_logits", "end_logits")):
-            assert_close(ours[..., place][REAL], theirs[part][REAL])
+        for index, part in enumerate(("start_logits", "end_logits")):
+            assert_close(ours[..., index][MASK], theirs[part][MASK])
     else:
         assert ours.shape[-1] == 5
-        chosen = REAL if task == TOKEN else slice(None)
-        assert_close(ours[chosen], theirs["logits"][chosen])
+        rows = MASK if task == TOKEN else slice(None)
+        assert_close(ours[rows], theirs["logits"][rows])
 
-    # without asking for it: the model that the head stands on, and what is left out is named
+    # without `heads`, the model alone is loaded, with a note about the head
     capsys.readouterr()
     body = load(tmp_path / "theirs")
     assert f"heads=['{head}']) loads the head" in capsys.readouterr().err
-    expected = computed(getattr(model, model.base_model_prefix), ids)["last_hidden_state"]
-    assert_close(ops.convert_to_numpy(body(ids, padding_mask=REAL))[REAL], expected[REAL])
+    expected = outputs_of(getattr(model, model.base_model_prefix), ids)["last_hidden_state"]
+    assert_close(ops.convert_to_numpy(body(ids, padding_mask=MASK))[MASK], expected[MASK])
 
-    # what we write computes the same there
+    # our files compute the same there
     loaded.save(tmp_path / "ours")
-    again, report = type(model).from_pretrained(tmp_path / "ours", output_loading_info=True)
+    reloaded, report = type(model).from_pretrained(tmp_path / "ours", output_loading_info=True)
     assert not set(report["missing_keys"]) - {"roformer.encoder.embed_positions.weight"}
-    for part, value in computed(again.eval(), ids).items():
+    for part, value in outputs_of(reloaded.eval(), ids).items():
         np.testing.assert_array_equal(value, theirs[part])
     reopened = load(tmp_path / "ours")
     assert head in reopened.config.heads
 
 
 @pytest.mark.parametrize(("name", "values", "table"), UNTIED)
-def test_a_head_that_is_not_tied_in_the_file_is_not_tied_here_either(
+def test_a_head_that_is_untied_in_the_file_is_untied_here(
     transformers, tmp_path, capsys, name, values, table
 ):
     from safetensors.numpy import load_file, save_file
 
-    made(transformers, name, values, tmp_path / "tied")
+    make(transformers, name, values, tmp_path / "tied")
     folder = tmp_path / "tied"
     loaded = load(folder)
     assert not capsys.readouterr().err.count("differs from")
-    before = loaded.config
+    config_before = loaded.config
     tensors = load_file(folder / "model.safetensors")
     width = loaded.model.mlm._shared[0].output_dim if hasattr(loaded.model.mlm, "_shared") else 24
     tensors[table] = np.random.default_rng(1).normal(size=(40, width)).astype("float32")
@@ -190,21 +190,21 @@ def test_a_head_that_is_not_tied_in_the_file_is_not_tied_here_either(
     assert config.get("tie_word_embeddings", True)
     theirs = getattr(transformers, name).from_pretrained(folder).eval()
     ids = ids_for(name)
-    two_stacks = {"decoder_input_ids": ids} if before.encoder_decoder else {}
-    expected = computed(theirs, ids, **two_stacks)["logits"]
-    written = {"decoder_token_ids": ids} if two_stacks else {}
+    decoder_inputs = {"decoder_input_ids": ids} if config_before.encoder_decoder else {}
+    expected = outputs_of(theirs, ids, **decoder_inputs)["logits"]
+    decoder_ids = {"decoder_token_ids": ids} if decoder_inputs else {}
 
     def logits(model):
-        x = model(ids, padding_mask=REAL, **written)
+        x = model(ids, padding_mask=MASK, **decoder_ids)
         return ops.convert_to_numpy(model.model.mlm(x))
 
     untied = load(folder)
     assert f"{table} differs from" in capsys.readouterr().err
-    chosen = REAL if not two_stacks else np.ones_like(REAL)
-    assert_close(logits(untied)[chosen], expected[chosen])
+    rows = MASK if not decoder_inputs else np.ones_like(MASK)
+    assert_close(logits(untied)[rows], expected[rows])
     untied.save(tmp_path / "ours")
     capsys.readouterr()
     np.testing.assert_array_equal(logits(load(tmp_path / "ours")), logits(untied))
     assert "differs" not in capsys.readouterr().err
-    again = getattr(transformers, name).from_pretrained(tmp_path / "ours").eval()
-    np.testing.assert_array_equal(computed(again, ids, **two_stacks)["logits"], expected)
+    reloaded = getattr(transformers, name).from_pretrained(tmp_path / "ours").eval()
+    np.testing.assert_array_equal(outputs_of(reloaded, ids, **decoder_inputs)["logits"], expected)

@@ -1,4 +1,4 @@
-"""Mistakes of earlier libraries that must not come back, one test each."""
+"""Regression tests for defects of earlier libraries."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def family(request):
     return FAMILIES[request.param]
 
 
-def test_the_epsilon_of_every_norm_is_the_papers(tiny_transformer, family):
-    """They drifted to 1e-7 in ALBERT, NEZHA and RoFormer, and to 1e-12 in GPT."""
-    config = family.read_config({**SIZES}, "bert_config.json")  # Google's files do not say
+def test_every_norm_has_the_epsilon_of_the_paper(tiny_transformer, family):
+    """It had become 1e-7 in ALBERT, NEZHA and RoFormer, and 1e-12 in GPT."""
+    config = family.read_config({**SIZES}, "bert_config.json")  # Google's files have no epsilon
     expected = EPSILONS.get(family.name, 1e-12)
     assert config.layer_norm_eps == expected
     model = tiny_transformer(**{"family": family.name, **family.choices, "heads": ("mlm",)})
@@ -52,11 +52,11 @@ def test_the_epsilon_of_every_norm_is_the_papers(tiny_transformer, family):
 
 
 def test_a_frozen_layer_is_saved_and_loaded_like_any_other(tiny_transformer, family, tmp_path):
-    """Only trainable weights were paired with names, so frozen layers kept random values."""
+    """Only trainable weights were mapped to names, so frozen layers kept random values."""
     from hornbook.checkpoints import ArraysCheckpoint, read_weights, write_weights
 
-    of_family = {"family": family.name, **family.choices, "num_hidden_layers": 1, "heads": ()}
-    first, second = (tiny_transformer(**of_family, seed=seed) for seed in (1, 2))
+    fields = {"family": family.name, **family.choices, "num_hidden_layers": 1, "heads": ()}
+    first, second = (tiny_transformer(**fields, seed=seed) for seed in (1, 2))
     for transformer in (first, second):
         stack = transformer.encoder if transformer.config.encoder_decoder else transformer
         stack.blocks[0].trainable = False
@@ -70,10 +70,11 @@ def test_a_frozen_layer_is_saved_and_loaded_like_any_other(tiny_transformer, fam
 
 
 @pytest.mark.parametrize("key", ["hiden_act", "rope_theta", "sliding_window", "logit_scale"])
-def test_a_config_key_that_nobody_reads_is_named(family, key):
-    """Unknown keys vanished, and with them what they would have changed."""
-    if key in family.words or (key == "sliding_window" and "attention_window" in family.words):
-        pytest.skip("which this family reads")
+def test_an_unknown_config_key_is_refused(family, key):
+    """Unknown keys were ignored, although they may change the model."""
+    known = family.config_keys
+    if key in known or (key == "sliding_window" and "attention_window" in known):
+        pytest.skip("a key of this family")
     with pytest.raises(CheckpointError, match=f"unknown key '{key}'"):
         family.read_config({**SIZES, key: 1}, "config.json")
 
@@ -94,38 +95,40 @@ def test_a_config_key_that_nobody_reads_is_named(family, key):
         ("bart", "scale_embedding", True),
     ],
 )
-def test_a_config_value_that_we_do_not_compute_is_named(name, key, value):
+def test_an_unsupported_config_value_is_refused(name, key, value):
     with pytest.raises(CheckpointError, match=f"{key} is {value!r}; {name} computes"):
         FAMILIES[name].read_config({**SIZES, key: value}, "config.json")
 
 
-def test_neighbouring_ids_and_positions_stay_apart_in_half_precision(tiny_transformer, family):
-    """Ids were floats, and bfloat16 has no 301: it became 300 or 302."""
+def test_neighboring_ids_and_positions_are_distinct_in_half_precision(tiny_transformer, family):
+    """IDs were floats, and bfloat16 has no 301: it became 300 or 302."""
     changes = {"application": "encoder", "heads": (), "compute_dtype": "bfloat16"}
     changes |= {"vocab_size": 310, "max_position_embeddings": 320, "num_hidden_layers": 1}
     transformer = tiny_transformer(**{"family": family.name, **family.choices, **changes})
     if transformer.config.encoder_decoder:
         transformer = transformer.encoder
-    one, other = (
+    first, second = (
         ops.convert_to_numpy(ops.cast(transformer(np.array([[300, token]])), "float32"))
         for token in (300, 301)
     )
-    assert not np.array_equal(one, other)
-    one, other = (
+    assert not np.array_equal(first, second)
+    first, second = (
         ops.convert_to_numpy(ops.cast(transformer(np.array([[5, 6]]), position_ids=ids), "float32"))
         for ids in (np.array([[300, 300]]), np.array([[300, 301]]))
     )
-    assert not np.array_equal(one, other)
+    assert not np.array_equal(first, second)
 
 
 def test_gpt2_ml_has_no_attention_dropout_whatever_its_config_says():
-    """Its training had commented the dropout out, and fine-tuning elsewhere put it back."""
+    """Its training code had commented it out, but other libraries used it in fine-tuning."""
     config = FAMILIES["gpt2-ml"].read_config({**SIZES, "attention_probs_dropout_prob": 0.1}, "")
     assert config.attention_probs_dropout_prob == 0
 
 
-def test_a_roberta_reads_as_many_tokens_as_it_has_positions(tiny_transformer, tmp_path):
-    """Its first positions are padding's, so 514 of them are for 512 tokens."""
+def test_the_maximum_length_of_roberta_excludes_the_positions_of_padding(
+    tiny_transformer, tmp_path
+):
+    """The first two rows are for padding, so 514 rows are for 512 tokens."""
     family = FAMILIES["roberta"]
     transformer = tiny_transformer(
         **{"family": "roberta", **family.choices, "max_position_embeddings": 10}
@@ -138,7 +141,7 @@ def test_a_roberta_reads_as_many_tokens_as_it_has_positions(tiny_transformer, tm
 
 
 @pytest.mark.parametrize("name", ["t5", "t5.1.1", "mt5", "t5-pegasus", "bart"])
-def test_only_the_first_t5_scales_what_its_head_reads(tiny_transformer, name):
+def test_only_the_first_t5_scales_the_input_of_its_head(tiny_transformer, name):
     """Version 1.1 was scaled too, which flattened its probabilities."""
     choices = FAMILIES[name].choices
     model = tiny_transformer(**{"family": name, **choices, "heads": ("mlm",)})
@@ -156,22 +159,22 @@ def test_only_the_first_t5_scales_what_its_head_reads(tiny_transformer, name):
 
 
 @pytest.mark.parametrize("name", ["t5", "t5.1.1", "mt5", "t5-pegasus"])
-def test_the_decoder_finds_the_same_in_the_encoders_output_in_any_order(tiny_transformer, name):
+def test_cross_attention_does_not_depend_on_the_order_of_the_encoder_output(tiny_transformer, name):
     """The bias of its own positions was added to cross-attention as well."""
     model = tiny_transformer(**{"family": name, **FAMILIES[name].choices, "heads": ()})
     encoded = np.random.default_rng(0).normal(size=(1, 6, 12)).astype("float32")
-    written = np.array([[0, 5, 6]])
-    forward, back = (
-        ops.convert_to_numpy(model.decoder(written, encoded=x)) for x in (encoded, encoded[:, ::-1])
+    ids = np.array([[0, 5, 6]])
+    forward, reverse = (
+        ops.convert_to_numpy(model.decoder(ids, encoded=x)) for x in (encoded, encoded[:, ::-1])
     )
-    np.testing.assert_allclose(forward, back, atol=1e-5)
-    other = ops.convert_to_numpy(model.decoder(written, encoded=-encoded))
+    np.testing.assert_allclose(forward, reverse, atol=1e-5)
+    other = ops.convert_to_numpy(model.decoder(ids, encoded=-encoded))
     assert np.abs(forward - other).max() > 1e-2
 
 
 @pytest.mark.parametrize("name", ["t5", "t5.1.1", "mt5", "t5-pegasus"])
-def test_the_table_of_distances_starts_at_random_in_both_stacks(name):
-    """Its initializer was dropped, so every training from scratch began with zeros."""
+def test_the_table_of_distances_is_initialized_in_encoder_and_decoder(name):
+    """Its initializer was lost, so every training from scratch started with zeros."""
     from hornbook.models.building import make_model
 
     model = make_model(FAMILIES[name].configure(**SIZES, initializer_range=0.5))

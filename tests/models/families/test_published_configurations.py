@@ -1,4 +1,4 @@
-"""The configurations of well-known checkpoints, word for word, without their weights."""
+"""The original configurations of well-known checkpoints, without their weights."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MODERN_BASE = json.loads("""{
 }""")
 
 
-def test_configurations_are_understood_as_published():
+def test_published_configurations_are_read_correctly():
     small = FAMILIES["llama"].read_config(SMOLLM2, "config.json")
     assert (small.language_head, small.rope_theta, small.use_bias) == ("tied", 100000, False)
     assert (small.num_key_value_heads, small.head_size, small.attention_window) == (3, 64, None)
@@ -56,4 +56,4 @@ def test_configurations_are_understood_as_published():
     modern = FAMILIES["modernbert"].read_config(MODERN_BASE, "config.json")
     assert (modern.attention_window, modern.layer_norm_eps) == (64, 1e-5)
     assert (modern.rope_theta, modern.local_rope_theta) == (160000, 10000)
-    assert [number for number in range(22) if not modern.is_sliding(number)] == [*range(0, 22, 3)]
+    assert [index for index in range(22) if not modern.is_sliding(index)] == [*range(0, 22, 3)]

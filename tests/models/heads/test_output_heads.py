@@ -1,4 +1,4 @@
-"""The masked-language-model head."""
+"""The language heads and the discriminator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hornbook.models.variables import named_variables
 pytestmark = pytest.mark.backend
 
 
-def test_the_head_scores_with_the_token_embedding_it_shares(tiny_transformer):
+def test_the_masked_language_model_head_uses_the_shared_token_embedding(tiny_transformer):
     transformer = tiny_transformer(hidden_act="relu")
     x = np.random.default_rng(0).normal(size=(2, 3, 12)).astype("float32")
     weights = {
@@ -27,7 +27,7 @@ def test_the_head_scores_with_the_token_embedding_it_shares(tiny_transformer):
 
 
 @pytest.mark.parametrize("compute_dtype", ["float16", "bfloat16"])
-def test_logits_are_float32_in_half_precision_too(tiny_transformer, compute_dtype):
+def test_logits_are_float32_in_half_precision(tiny_transformer, compute_dtype):
     transformer = tiny_transformer(compute_dtype=compute_dtype)
     logits = transformer.mlm(transformer(np.array([[1, 2, 3]])))
     assert "float32" in str(logits.dtype)
@@ -39,7 +39,7 @@ def test_shared_weights_are_not_counted_twice(tiny_transformer):
     assert not any("embeddings" in path for path in named_variables(transformer.mlm))
 
 
-def test_the_tied_head_is_the_token_embedding_and_nothing_else(tiny_transformer):
+def test_the_tied_head_is_the_token_embedding_alone(tiny_transformer):
     transformer = tiny_transformer(language_head="tied")
     assert not named_variables(transformer.mlm)
     x = np.random.default_rng(0).normal(size=(2, 3, 12)).astype("float32")
@@ -48,7 +48,7 @@ def test_the_tied_head_is_the_token_embedding_and_nothing_else(tiny_transformer)
     np.testing.assert_allclose(logits, x @ table.T, rtol=1e-4, atol=1e-5)
 
 
-def test_the_discriminator_gives_one_number_a_token_in_float32(tiny_transformer):
+def test_the_discriminator_has_one_logit_per_token_in_float32(tiny_transformer):
     transformer = tiny_transformer(heads=("discriminator",), compute_dtype="bfloat16")
     logits = transformer.discriminator(transformer(np.array([[1, 2, 3]])))
     assert tuple(logits.shape) == (1, 3)

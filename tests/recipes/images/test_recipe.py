@@ -223,7 +223,7 @@ def test_the_onnx_file_gives_the_answers_of_the_run(
     classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
     files = sorted((image_data / "stripes").iterdir())[:3]
     pixels = [fixed_views(read_image(path), size=32)[0] for path in files]
-    (probabilities,) = session.run(None, {"pictures": np.stack(pixels).astype("float32")})
+    (probabilities,) = session.run(None, {"images": np.stack(pixels).astype("float32")})
     labels = [answer["label"] for answer in images.predict(files)]
     assert [classes[number] for number in probabilities.argmax(axis=1)] == labels
     np.testing.assert_allclose(probabilities, images.probabilities(files), atol=1e-4)

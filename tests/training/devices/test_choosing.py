@@ -1,4 +1,4 @@
-"""Several devices learn what one would: the same losses, to the last digits of float32."""
+"""Several devices compute the same losses as one, up to the last digits of float32."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ SCRIPT = Path(__file__).with_name("trained_on_devices.py")
 BACKEND = keras.config.backend()
 
 
-def trained(folder, corpus, vocabulary, *trainings):
-    """Runs the script, and returns the losses of each training, step by step and held out."""
+def losses_of(folder, corpus, vocabulary, *trainings):
+    """Runs the script; returns the losses of each training: per step, then held-out."""
     child = subprocess.run(
         [sys.executable, SCRIPT, corpus, vocabulary, folder, *map(json.dumps, trainings)],
         capture_output=True,
@@ -32,37 +32,37 @@ def trained(folder, corpus, vocabulary, *trainings):
         env={**os.environ, "KERAS_BACKEND": BACKEND, "HORNBOOK_QUIET": "1"},
     )
     assert child.returncode == 0, child.stderr
-    found = []
+    losses = []
     for number in range(len(trainings)):
         with open(folder / str(number) / "log.csv", encoding="utf-8") as file:
             lines = list(csv.DictReader(file))
-        found.append([float(line["loss"]) for line in lines] + [float(lines[-1]["held_out_loss"])])
-    return np.array(found)
+        losses.append([float(line["loss"]) for line in lines] + [float(lines[-1]["held_out_loss"])])
+    return np.array(losses)
 
 
-def test_the_losses_are_those_of_one_device(tmp_path, little_corpus, little_vocabulary):
+def test_losses_on_several_devices_equal_those_on_one(tmp_path, little_corpus, little_vocabulary):
     several = [{"devices": "2"}]
     if BACKEND == "jax":
         several.append({"devices": "4", "model_parallel": 2})
-    losses = trained(tmp_path, little_corpus, little_vocabulary, {}, *several)
+    losses = losses_of(tmp_path, little_corpus, little_vocabulary, {}, *several)
     assert losses.shape == (1 + len(several), 4)
-    for found in losses[1:]:
-        np.testing.assert_allclose(found, losses[0], rtol=2e-6)
+    for on_several in losses[1:]:
+        np.testing.assert_allclose(on_several, losses[0], rtol=2e-6)
 
 
-def test_more_devices_than_there_are_or_no_number_is_refused():
-    for wanted in ("0", "-1", "many", "2.5"):
-        with pytest.raises(OptionError, match=f"--devices {wanted}: expected all"):
-            open_devices(wanted)
-    if BACKEND != "torch":  # where a processor has as many processes as asked for
+def test_too_many_devices_and_invalid_numbers_are_refused():
+    for devices in ("0", "-1", "many", "2.5"):
+        with pytest.raises(OptionError, match=f"--devices {devices}: expected all"):
+            open_devices(devices)
+    if BACKEND != "torch":  # where a CPU can be shared by any number of processes
         with pytest.raises(OptionError, match=r"--devices 64, but .* sees 1"):
             open_devices("64")
     assert open_devices("all").count == open_devices("1").count == 1
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="processes are PyTorch's")
-def test_what_goes_wrong_in_a_process_is_said_by_the_first():
-    from hornbook.pretrained import open_folder  # the new processes find it too
+def test_an_error_in_one_process_is_raised_by_the_parent():
+    from hornbook.pretrained import open_folder  # the new processes can import it too
 
     with pytest.raises(HornbookError, match="There is no model folder nowhere"):
         run_in_processes(2, open_folder, "nowhere")

@@ -27,6 +27,6 @@ def run(options: argparse.Namespace) -> None:
     from hornbook.training.exporting import export_onnx
 
     words = ["export", str(options.run_folder), "--to", "onnx"]
-    difference = export_onnx(model, file, metadata=metadata, elsewhere=words)
+    difference = export_onnx(model, file, metadata=metadata, command=words)
     print(f"{file}  {file.stat().st_size / 1e6:.2f} MB")
     print(f"Checked with ONNX Runtime: the maximum difference is {difference:.1g}")

@@ -1,4 +1,4 @@
-"""Attention and feed-forward in one: the gated attention unit."""
+"""The gated attention unit (GAU): attention and feed-forward in one layer."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import keras
 from keras import ops
 
 from hornbook.layers.activations import activation
-from hornbook.layers.attention.exact import dropping, exact_attention, is_worthwhile
+from hornbook.layers.attention.exact import dropout_arguments, exact_attention, is_worthwhile
 from hornbook.layers.attention.kinds import make_kind, scaled_by_length
 from hornbook.layers.attention.masks import first_mask, with_padding
 from hornbook.layers.attention.memory import (
-    add_scores_below,
-    in_slices,
-    joined_slices,
-    put_in_memory,
+    add_previous_scores,
+    join_slices,
+    split_slices,
+    update_memory,
     without_heads,
 )
 from hornbook.layers.attention.probabilities import attention_probabilities
@@ -29,29 +29,29 @@ from hornbook.layers.tensors import Initializer, Shape, Tensor
 
 @keras.saving.register_keras_serializable("hornbook")
 class GatedAttentionUnit(keras.layers.Layer):
-    """One head of attention over wide values, multiplied by a gate.
+    """Single-head attention over wide values, multiplied by a gate.
 
-    One projection makes gate, value and a narrow base; query and key are that base, each
-    feature scaled by a weight of its own.
+    One projection computes gate, value and a narrow base; query and key are that base with a
+    learned scale per feature.
 
     Args:
         intermediate_size: Features of gate and value.
         head_size: Features of query and key.
-        activation: Of the projection that makes all three, see `activation`.
-        dropout: Rate on the attention probabilities in training.
-        kernel_initializer: Of both projections.
+        activation: Activation of that projection, see `activation`.
+        dropout: Dropout rate of the attention probabilities.
+        kernel_initializer: Initializer of both projections.
         rotary_pairs: See `rotate`.
-        normalization: From scores to probabilities: see `attention_probabilities`.
+        normalization: How scores become probabilities, see `attention_probabilities`.
         kind, kind_options, causal: See `MultiHeadAttention`.
 
     Call arguments:
         x: `(batch, length, features)`.
         attention_mask, attention_bias, rotary, memory, padding_mask, mask, x_mask: See
-            `MultiHeadAttention`; there is one head, and `key` and `value` of the memory are in
-            slices of its features, each `(batch * slices, slots, features of a slice)`.
+            `MultiHeadAttention`; there is one head, and `key` and `value` of the memory are split
+            into slices of its features, each `(batch * slices, slots, slice_features)`.
 
     Returns:
-        `(batch, length, features)`; with `memory` also what it holds now.
+        `(batch, length, features)`; with `memory` also the updated memory.
 
     References: https://arxiv.org/abs/2202.10447, https://kexue.fm/archives/8934
     """
@@ -107,11 +107,11 @@ class GatedAttentionUnit(keras.layers.Layer):
         }
 
     def build(self, x_shape: Shape) -> None:
-        features, wide = x_shape[-1], self.intermediate_size
+        features, size = x_shape[-1], self.intermediate_size
         self.input_dense = self._dense(
-            "input_dense", features, 2 * wide + self.head_size, self.activation
+            "input_dense", features, 2 * size + self.head_size, self.activation
         )
-        self.output_dense = self._dense("output_dense", wide, features, None)
+        self.output_dense = self._dense("output_dense", size, features, None)
         self.query_scale = self.add_weight(
             name="query_scale", shape=(self.head_size,), initializer="ones"
         )
@@ -127,7 +127,7 @@ class GatedAttentionUnit(keras.layers.Layer):
             units,
             activation=activation(activation_name),
             use_bias=False,
-            kernel_initializer=self.kernel_initializer.clone(),  # else equal kernels
+            kernel_initializer=self.kernel_initializer.clone(),  # or the kernels would be equal
             dtype=self.dtype_policy,
             name=name,
         )
@@ -148,29 +148,29 @@ class GatedAttentionUnit(keras.layers.Layer):
     ) -> Tensor:
         padding_mask = first_mask(padding_mask, mask, x_mask)
         memory = None if memory is None else dict(memory)
-        wide = self.intermediate_size
-        gate, value, base = ops.split(self.input_dense(x), [wide, 2 * wide], axis=-1)
-        # one head, on the axis where MultiHeadAttention has its several
+        size = self.intermediate_size
+        gate, value, base = ops.split(self.input_dense(x), [size, 2 * size], axis=-1)
+        # one head, on the axis of the heads in MultiHeadAttention
         query, key = (base * scale for scale in (self.query_scale, self.key_scale))
         query, key, value = query[:, None], key[:, None], value[:, None]
         if self.kind is not None:
             return self._attend_by_kind(
                 gate, query, key, value, padding_mask, rotary, memory, training
             )
-        if memory is None or "key" not in memory:  # what is remembered has a mask of its own
+        if memory is None or "key" not in memory:  # the memory has a mask of its own
             attention_mask = with_padding(attention_mask, padding_mask)
         if rotary is not None:
             query = rotate(query, rotary, self.rotary_pairs)
             key = rotate(key, rotary, self.rotary_pairs)
         if memory is not None and "key" in memory:
-            attended = self._attend_to_memory(
+            attention = self._attend_to_memory(
                 query, key, value, attention_mask, attention_bias, memory, training
             )
         else:
-            attended = self._attend(
+            attention = self._attend(
                 query, key, value, attention_mask, attention_bias, memory, training
             )
-        y = self.output_dense(gate * attended[:, 0])
+        y = self.output_dense(gate * attention[:, 0])
         return y if memory is None else (y, memory)
 
     def _attend(
@@ -183,10 +183,10 @@ class GatedAttentionUnit(keras.layers.Layer):
         memory: dict[str, Tensor] | None,
         training: bool | None,
     ) -> Tensor:
-        """To these tokens -> `(batch, 1, queries, intermediate_size)`."""
+        """Attends to these tokens -> `(batch, 1, queries, intermediate_size)`."""
         scale = 1 / math.sqrt(self.head_size)
-        scores_are_shown = memory is not None and "scores" in memory
-        if is_worthwhile(query, key, plain=False) and not scores_are_shown:
+        adds_scores = memory is not None and "scores" in memory
+        if is_worthwhile(query, key, plain=False) and not adds_scores:
             return exact_attention(
                 query,
                 key,
@@ -195,7 +195,7 @@ class GatedAttentionUnit(keras.layers.Layer):
                 bias=bias,
                 scale=scale,
                 normalization=self.normalization,
-                **dropping(self.dropout, training),
+                **dropout_arguments(self.dropout, training),
             )
         scores = ops.matmul(query, ops.swapaxes(key, 2, 3)) * scale
         probabilities = self._probabilities(scores, mask, bias, memory, training)
@@ -211,24 +211,26 @@ class GatedAttentionUnit(keras.layers.Layer):
         memory: dict[str, Tensor],
         training: bool | None,
     ) -> Tensor:
-        """To all that is remembered, of which the features are in slices.
+        """Attends to all slots of the memory, whose features are in slices.
 
-        A score is the sum of those of the slices; every slice of a value has the same weights.
+        A score is the sum of the scores of the slices; all slices of a value have the same weights.
         """
         batch, _, queries, _ = ops.shape(query)
         key_size, value_size = memory["key"].shape[2], memory["value"].shape[2]
-        key, value = put_in_memory(memory, in_slices(key, key_size), in_slices(value, value_size))
+        key, value = update_memory(
+            memory, split_slices(key, key_size), split_slices(value, value_size)
+        )
         if queries is None or queries > 1:  # a prompt
-            key, value = (joined_slices(x, batch) for x in (key, value))
+            key, value = (join_slices(x, batch) for x in (key, value))
             return self._attend(query, key, value, mask, bias, memory, training)
         slots = ops.shape(key)[1]
-        query = without_heads(in_slices(query, key_size))
+        query = without_heads(split_slices(query, key_size))
         scores = ops.matmul(query, ops.swapaxes(key, 1, 2)) * (1 / math.sqrt(self.head_size))
-        scores = ops.reshape(self._exact(scores), (batch, -1, queries, slots))
+        scores = ops.reshape(self._full_precision(scores), (batch, -1, queries, slots))
         scores = ops.sum(scores, axis=1, keepdims=True)
         probabilities = self._probabilities(scores, mask, bias, memory, training)
         probabilities = ops.repeat(probabilities, self.intermediate_size // value_size, axis=1)
-        return joined_slices(ops.matmul(without_heads(probabilities), value), batch)
+        return join_slices(ops.matmul(without_heads(probabilities), value), batch)
 
     def _probabilities(
         self,
@@ -238,11 +240,11 @@ class GatedAttentionUnit(keras.layers.Layer):
         memory: dict[str, Tensor] | None,
         training: bool | None,
     ) -> Tensor:
-        scores = add_bias(add_scores_below(memory, self._exact(scores)), bias)
+        scores = add_bias(add_previous_scores(memory, self._full_precision(scores)), bias)
         probabilities = attention_probabilities(scores, mask, self.normalization)
         return self.dropout(ops.cast(probabilities, self.compute_dtype), training=training)
 
-    def _exact(self, scores: Tensor) -> Tensor:
+    def _full_precision(self, scores: Tensor) -> Tensor:
         return ops.cast(scores, "float64" if self.compute_dtype == "float64" else "float32")
 
     def _attend_by_kind(
@@ -251,33 +253,33 @@ class GatedAttentionUnit(keras.layers.Layer):
         query: Tensor,
         key: Tensor,
         value: Tensor,
-        real: Tensor,
+        padding_mask: Tensor,
         rotary: Tensor,
         memory: dict[str, Tensor] | None,
         training: bool | None,
     ) -> Tensor:
-        """What the kind makes of it; with `memory` also its state after these tokens."""
+        """Attention of a kind other than full; with `memory` also its state after these tokens."""
         if self.normalization == "softmax_plus":
-            query = scaled_by_length(query, real)
+            query = scaled_by_length(query, padding_mask)
         state = None
         if memory is not None:
             state = {name: x for name, x in memory.items() if name != "index"}
-        attended = self.kind.attend(
+        attention = self.kind.attend(
             query,
             key,
             value,
             scale=1 / math.sqrt(self.head_size),
-            real_queries=real,
-            real_keys=real,
+            query_mask=padding_mask,
+            key_mask=padding_mask,
             rotary=rotary,
             rotary_pairs=self.rotary_pairs,
             state=state,
             training=training,
         )
         if memory is None:
-            return self.output_dense(gate * attended[:, 0])
-        attended, state = attended
-        return self.output_dense(gate * attended[:, 0]), memory | state
+            return self.output_dense(gate * attention[:, 0])
+        attention, state = attention
+        return self.output_dense(gate * attention[:, 0]), memory | state
 
     def compute_output_shape(self, x_shape: Shape, **other_shapes: Any) -> Shape:
         return x_shape

@@ -1,4 +1,4 @@
-"""Who may look at whom: boolean masks, True where a query may see a key.
+"""Boolean attention masks, True where a query may attend to a key.
 
 Every mask broadcasts to `(batch, heads, queries, keys)`.
 """
@@ -11,38 +11,38 @@ from hornbook.layers.tensors import Tensor
 
 
 def first_mask(*masks: Tensor) -> Tensor:
-    """The first that is not None: what a caller passed, before what Keras carries with a tensor.
+    """Returns the first mask that is not None: an argument of the caller comes before Keras's mask.
 
-    Keras fills the call argument `mask` where a layer is called with one tensor, and `x_mask`,
-    named after the argument `x`, where with several.
+    Keras passes the mask of a tensor as `mask` if a layer is called with one tensor, and as
+    `x_mask`, named after the argument `x`, if there are several.
     """
     return next((mask for mask in masks if mask is not None), None)
 
 
 def with_padding(attention_mask: Tensor, padding_mask: Tensor) -> Tensor:
-    """What both allow; either may be None, which allows everything.
+    """Returns the conjunction of both masks; None allows everything.
 
     Args:
         attention_mask: Boolean, broadcasts to `(batch, heads, queries, keys)`.
-        padding_mask: `(batch, keys)`, True or 1 at real tokens.
+        padding_mask: `(batch, keys)`, True or 1 at tokens, False or 0 at padding.
     """
     if padding_mask is None:
         return attention_mask
-    real = padding_attention_mask(padding_mask)
-    return real if attention_mask is None else ops.logical_and(attention_mask, real)
+    mask = padding_attention_mask(padding_mask)
+    return mask if attention_mask is None else ops.logical_and(attention_mask, mask)
 
 
 def padding_attention_mask(padding_mask: Tensor) -> Tensor:
-    """Real tokens may be seen.  `(batch, keys)` -> `(batch, 1, 1, keys)`."""
+    """Hides padding: `(batch, keys)` -> `(batch, 1, 1, keys)`."""
     return ops.cast(padding_mask, "bool")[:, None, None, :]
 
 
 def causal_attention_mask(query_order: Tensor, key_order: Tensor) -> Tensor:
-    """A query sees the keys whose number is not above its own.
+    """A query sees the keys whose order is at most its own.
 
-    With the numbers 0, 1, 2 ... each token sees itself and what came before.  With the running
-    sum of segment ids 0 and 1, segment 0 is read both ways and segment 1 written from left to
-    right (UniLM, https://kexue.fm/archives/6933).
+    With the order 0, 1, 2 ... each token sees itself and earlier tokens.  With the cumulative sum
+    of segment IDs 0 and 1, attention is bidirectional in segment 0 and causal in segment 1
+    (UniLM, https://kexue.fm/archives/6933).
 
     Args:
         query_order: Integers `(batch or 1, queries)`.
@@ -55,7 +55,7 @@ def causal_attention_mask(query_order: Tensor, key_order: Tensor) -> Tensor:
 
 
 def document_attention_mask(query_documents: Tensor, key_documents: Tensor) -> Tensor:
-    """A query sees the keys of its own document: several short ones can share a row.
+    """A query sees the keys of its own document; several short documents can share a row.
 
     Args:
         query_documents: Integers `(batch, queries)`.
@@ -67,16 +67,16 @@ def document_attention_mask(query_documents: Tensor, key_documents: Tensor) -> T
     return (key_documents[:, None, :] == query_documents[:, :, None])[:, None]
 
 
-def window_attention_mask(query_positions: Tensor, key_positions: Tensor, farthest: int) -> Tensor:
-    """A query sees the keys that are at most `farthest` away, on both sides.
+def window_attention_mask(query_positions: Tensor, key_positions: Tensor, distance: int) -> Tensor:
+    """A query sees the keys that are at most `distance` away, on both sides.
 
     Args:
         query_positions: Integers `(batch or 1, queries)`.
         key_positions: Integers `(batch or 1, keys)`.
-        farthest: How far, in positions.
+        distance: Maximum distance, in positions.
 
     Returns:
         `(batch or 1, 1, queries, keys)`.
     """
     distances = ops.abs(key_positions[:, None, :] - query_positions[:, :, None])
-    return (distances <= farthest)[:, None]
+    return (distances <= distance)[:, None]

@@ -8,10 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from hornbook.layers.attention.exact import dropping, exact_attention, is_worthwhile
+from hornbook.layers.attention.exact import dropout_arguments, exact_attention, is_worthwhile
 from hornbook.layers.attention.kinds import cannot, make_kind, scaled_by_length
 from hornbook.layers.attention.masks import first_mask, with_padding
-from hornbook.layers.attention.memory import add_scores_below, put_in_memory
+from hornbook.layers.attention.memory import add_previous_scores, update_memory
 from hornbook.layers.attention.probabilities import attention_probabilities
 from hornbook.layers.dropout import Dropout
 from hornbook.layers.matrices.dense import Dense
@@ -24,47 +24,49 @@ from hornbook.layers.tensors import Initializer, Shape, Tensor
 
 @keras.saving.register_keras_serializable("hornbook")
 class MultiHeadAttention(keras.layers.Layer):
-    """Attends from `x` to `context` with several heads.
+    """Multi-head attention from `x` to `context`, with the options of many Transformers.
 
     Args:
-        num_heads: Heads of the query.
-        num_key_value_heads: Heads of key and value, each shared by several of the query
-            (grouped-query attention); None: as many.
-        head_size: Features of a head; None: those of `x`, divided by the heads.
-        dropout: Rate on the attention probabilities in training.
+        num_heads: Number of heads of the query.
+        num_key_value_heads: Number of heads of key and value, each shared by several heads of the
+            query (grouped-query attention).  Defaults to `num_heads`.
+        head_size: Features per head.  Defaults to the features of `x`, divided by `num_heads`.
+        dropout: Dropout rate of the attention probabilities.
         use_bias: Whether the four projections have a bias; `"query_key_value"`: all but the last.
-        kernel_initializer: Of the four projections.
+        kernel_initializer: Initializer of the four projections.
         rotary_pairs: See `rotate`.
-        scale: Whether scores are divided by the root of `head_size`.
-        normalization: From scores to probabilities: see `attention_probabilities`.
-        query_key_norm: The epsilon of a norm of each head of query and key; None: no such norm.
-        kind: `"full"`, or one of `hornbook.layers.attention.kinds.KINDS`, which drops no
+        scale: Whether scores are divided by the square root of `head_size`.
+        normalization: How scores become probabilities, see `attention_probabilities`.
+        query_key_norm: The epsilon of an RMS norm of each head of query and key.  Defaults to no
+            such norm.
+        kind: `"full"`, or one of `hornbook.layers.attention.kinds.KINDS`, which have no dropout of
             probabilities.
-        kind_options: What the kind is made with.
-        causal: Of a kind other than full: whether a token sees none that comes after it.
+        kind_options: Constructor arguments of the kind.
+        causal: For a kind other than full: whether a token attends only to itself and earlier
+            tokens.
 
     Call arguments:
         x: `(batch, queries, features)`.
-        context: `(batch, keys, features)`; None for self-attention.
-        attention_mask: Boolean, broadcasts to `(batch, heads, queries, keys)`; True may be
-            seen.  What is masked has exactly zero influence.
-        attention_bias: Added to the scores; same shape, or `distances` with a number a head.
-        rotary: From `RotaryPositions`; query and key are turned by it.
+        context: `(batch, keys, features)`, or None for self-attention.
+        attention_mask: Boolean, broadcasts to `(batch, heads, queries, keys)`; True is visible.
+            What is masked has exactly zero influence.
+        attention_bias: Added to the scores; same shape, or `distances` with a number per head.
+        rotary: From `RotaryPositions`; query and key are rotated by it.
         relative: From `RelativePositions`, or its `distances`; added to keys and values.
-        padding_mask: `(batch, queries)`, True or 1 at real tokens, which alone are seen.  Defaults
-            to the mask that Keras carries with `x`.  A kind other than full takes this one and no
+        padding_mask: `(batch, queries)`, True or 1 at tokens, False or 0 at padding.  Defaults to
+            the mask that Keras carries with `x`.  A kind other than full takes this one and no
             `attention_mask`, which would have too many elements.
-        context_padding_mask: `(batch, keys)`, likewise of `context`.
+        context_padding_mask: `(batch, keys)`, likewise for `context`.
         mask, x_mask, context_mask: Filled in by Keras.
-        memory: What earlier calls left, a dict of any of
-            `scores`, of the block below, to be added to these (RealFormer);
-            `key` and `value`, `(batch * key_value_heads, slots, head_size)`.  With `index`, key
-            and value of these tokens are put there from that slot on, and all slots attended
+        memory: A dict from earlier calls, with any of
+            `scores`: those of the previous block, to be added (RealFormer);
+            `key` and `value`: `(batch * key_value_heads, slots, head_size)`.  With `index`, key
+            and value of these tokens are written from that slot on, and all slots are attended
             to; without it, they are used in place of those of `context`;
             the state of a kind other than full.
 
     Returns:
-        `(batch, queries, features)`; with `memory` also what it holds now.
+        `(batch, queries, features)`; with `memory` also the updated memory.
 
     Reference: https://arxiv.org/abs/1706.03762
     """
@@ -109,14 +111,14 @@ class MultiHeadAttention(keras.layers.Layer):
             dtype=self.dtype_policy,
         )
         self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
-        self._given_head_size = head_size
+        self._head_size_argument = head_size
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_heads": self.num_heads,
             "num_key_value_heads": self.num_key_value_heads,
-            "head_size": self._given_head_size,
+            "head_size": self._head_size_argument,
             "dropout": self.dropout.rate,
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
@@ -153,7 +155,7 @@ class MultiHeadAttention(keras.layers.Layer):
         dense = Dense(
             units,
             use_bias=use_bias,
-            kernel_initializer=self.kernel_initializer.clone(),  # else equal kernels
+            kernel_initializer=self.kernel_initializer.clone(),  # or the kernels would be equal
             dtype=self.dtype_policy,
             name=name,
         )
@@ -201,30 +203,30 @@ class MultiHeadAttention(keras.layers.Layer):
             elif refusal := cannot(self.kind_name, "cross"):
                 raise ValueError(refusal)
             options = {
-                "real_queries": padding_mask,
-                "real_keys": context_padding_mask,
+                "query_mask": padding_mask,
+                "key_mask": context_padding_mask,
                 "bias": attention_bias,
                 "relative": relative,
                 "rotary": rotary,
                 "training": training,
             }
             return self._attend_by_kind(query, context, memory, options)
-        if memory is None or "key" not in memory:  # what is remembered has a mask of its own
-            real = padding_mask if context is None else context_padding_mask
-            attention_mask = with_padding(attention_mask, real)
+        if memory is None or "key" not in memory:  # the memory has a mask of its own
+            key_mask = padding_mask if context is None else context_padding_mask
+            attention_mask = with_padding(attention_mask, key_mask)
         if rotary is not None:
             query = rotate(query, rotary, self.rotary_pairs)
         key, value = self.key_and_value(x if context is None else context, rotary, memory)
-        attended = self._attend_in_parts(
+        outputs = self._attend_in_parts(
             query, key, value, attention_mask, attention_bias, relative, memory, training
         )
-        if attended is None:
+        if outputs is None:
             if isinstance(relative, dict):
                 relative = look_up(relative)
-            scores = add_scores_below(memory, self._scores(query, key, relative))
+            scores = add_previous_scores(memory, self._scores(query, key, relative))
             scores = add_bias(scores, attention_bias)
-            attended = self._mix(scores, attention_mask, value, relative, training)
-        y = self.output_dense(self._join(attended))
+            outputs = self._mix(scores, attention_mask, value, relative, training)
+        y = self.output_dense(self._join(outputs))
         return y if memory is None else (y, memory)
 
     def _attend_in_parts(
@@ -238,16 +240,16 @@ class MultiHeadAttention(keras.layers.Layer):
         memory: dict[str, Tensor] | None,
         training: bool | None,
     ) -> Tensor:
-        """Without all scores, or None where these are wanted or so few that it gains nothing."""
+        """Attends without all scores in memory; None where they are needed or few."""
         if memory is not None and "scores" in memory:
             return None
-        looked_up = relative is not None and not isinstance(relative, dict)
-        plain = (
+        is_looked_up = relative is not None and not isinstance(relative, dict)
+        is_plain = (
             relative is None
             and not (training and self.dropout.rate)
             and self.normalization != "squared_relu"
         )
-        if looked_up or not is_worthwhile(query, key, plain=plain):
+        if is_looked_up or not is_worthwhile(query, key, plain=is_plain):
             return None
         return exact_attention(
             query,
@@ -258,24 +260,24 @@ class MultiHeadAttention(keras.layers.Layer):
             relative=relative,
             scale=self._scale,
             normalization=self.normalization,
-            **dropping(self.dropout, training),
+            **dropout_arguments(self.dropout, training),
         )
 
     def _attend_by_kind(
         self, query: Tensor, context: Tensor, memory: dict[str, Tensor] | None, options: Any
     ) -> Tensor:
-        """What the kind makes of it; with `memory` also its state after these tokens."""
+        """Attention of a kind other than full; with `memory` also its state after these tokens."""
         key, value = self.key_and_value(context)
         if self.normalization == "softmax_plus":
-            query = scaled_by_length(query, options["real_keys"])
+            query = scaled_by_length(query, options["key_mask"])
         if memory is not None:
             options["state"] = {name: x for name, x in memory.items() if name != "index"}
         options |= {"scale": self._scale, "rotary_pairs": self.rotary_pairs}
-        attended = self.kind.attend(query, key, value, **options)
+        outputs = self.kind.attend(query, key, value, **options)
         if memory is None:
-            return self.output_dense(self._join(attended))
-        attended, state = attended
-        return self.output_dense(self._join(attended)), memory | state
+            return self.output_dense(self._join(outputs))
+        outputs, state = outputs
+        return self.output_dense(self._join(outputs)), memory | state
 
     @property
     def _scale(self) -> float:
@@ -284,7 +286,7 @@ class MultiHeadAttention(keras.layers.Layer):
     def key_and_value(
         self, context: Tensor, rotary: Tensor = None, memory: dict[str, Tensor] | None = None
     ) -> Tensor:
-        """Of the context, of the memory, or of both; the memory is brought up to date."""
+        """Returns key and value of the context, of the memory, or of both; updates the memory."""
         if memory is not None and "key" in memory and "index" not in memory:
             return memory["key"], memory["value"]
         key = self._split(self.key(context))
@@ -293,10 +295,10 @@ class MultiHeadAttention(keras.layers.Layer):
             key = self.key_norm(key)
         if rotary is not None:
             key = rotate(key, rotary, self.rotary_pairs)
-        return put_in_memory(memory, key, value)
+        return update_memory(memory, key, value)
 
     def _scores(self, query: Tensor, key: Tensor, relative: Tensor) -> Tensor:
-        """How well each query and key match -> `(batch, heads, queries, keys)`, in float32."""
+        """Returns the attention scores, `(batch, heads, queries, keys)`, in float32."""
         if self.scale:
             query = query * self._scale
         scores = self._grouped_matmul(query, ops.swapaxes(key, -2, -1))
@@ -312,27 +314,27 @@ class MultiHeadAttention(keras.layers.Layer):
         relative: Tensor,
         training: bool | None,
     ) -> Tensor:
-        """The weighted sum of the values -> `(batch, heads, queries, head_size)`."""
+        """Returns the weighted sums of the values, `(batch, heads, queries, head_size)`."""
         probabilities = attention_probabilities(scores, attention_mask, self.normalization)
         probabilities = ops.cast(probabilities, self.compute_dtype)
         probabilities = self.dropout(probabilities, training=training)
-        attended = self._grouped_matmul(probabilities, value)
-        return attended if relative is None else attended + relative_values(probabilities, relative)
+        outputs = self._grouped_matmul(probabilities, value)
+        return outputs if relative is None else outputs + relative_values(probabilities, relative)
 
     def _grouped_matmul(self, per_query_head: Tensor, per_key_head: Tensor) -> Tensor:
-        """The matrix product, when several heads of the query may share one of key and value."""
-        remembered = len(per_key_head.shape) == 3
-        if self.num_key_value_heads == self.num_heads and not remembered:
+        """Matrix product, in which several query heads may share one head of key and value."""
+        is_from_memory = len(per_key_head.shape) == 3
+        if self.num_key_value_heads == self.num_heads and not is_from_memory:
             return ops.matmul(per_query_head, per_key_head)
         batch, _, queries, size = ops.shape(per_query_head)
         heads = self.num_key_value_heads
-        together = (self.num_heads // heads) * queries
-        rows = (batch * heads,) if remembered else (batch, heads)
-        product = ops.matmul(ops.reshape(per_query_head, (*rows, together, size)), per_key_head)
+        group = (self.num_heads // heads) * queries  # all queries that share a key head
+        rows = (batch * heads,) if is_from_memory else (batch, heads)
+        product = ops.matmul(ops.reshape(per_query_head, (*rows, group, size)), per_key_head)
         return ops.reshape(product, (batch, self.num_heads, queries, ops.shape(product)[-1]))
 
     def _split(self, x: Tensor) -> Tensor:
-        # with -1 for the heads TensorFlow would not know their number, which says who shares keys
+        # with -1 TensorFlow would not know the number of heads, which decides who shares keys
         heads = x.shape[-1] // self.head_size
         x = ops.reshape(x, (*ops.shape(x)[:2], heads, self.head_size))
         return ops.transpose(x, (0, 2, 1, 3))  # (batch, heads, length, head_size)

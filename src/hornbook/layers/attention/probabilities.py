@@ -1,4 +1,4 @@
-"""From scores to the weights of a mean: softmax and what has been put in its place."""
+"""From attention scores to attention weights: softmax and its replacements."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from keras import ops
 
 from hornbook.layers.tensors import Tensor
 
-# far below any score, yet finite: a row that sees nothing stays free of NaN
+# far below any score, yet finite: a row without a visible key has no NaN
 HIDDEN = -1e30
 KINDS = ("softmax", "softmax_plus", "squared_relu")
 
@@ -16,11 +16,11 @@ KINDS = ("softmax", "softmax_plus", "squared_relu")
 def attention_probabilities(
     scores: Tensor, attention_mask: Tensor = None, kind: str = "softmax"
 ) -> Tensor:
-    """How much each query takes of each key.
+    """Returns the weight of each key for each query.
 
     Args:
         scores: `(..., queries, keys)`.
-        attention_mask: Boolean, broadcasts to `scores`; False gets exactly no weight.
+        attention_mask: Boolean, broadcasts to `scores`; False gets a weight of exactly 0.
         kind: `"softmax"`; `"softmax_plus"`, which sharpens the scores by log(n) / log(512) where
             a query sees n keys, so that long texts stay as focused as short ones; or
             `"squared_relu"`: the squares of the positive scores over n, which need not sum to 1.
@@ -43,18 +43,18 @@ def attention_probabilities(
     if attention_mask is not None:
         scores = ops.where(attention_mask, scores, ops.cast(HIDDEN, scores.dtype))
     if scores.shape[-1] == 1:
-        return ops.ones_like(scores)  # the only key has all the weight; Keras would warn
+        return ops.ones_like(scores)  # Keras would warn about a softmax over a single key
     return ops.softmax(scores, axis=-1)
 
 
 def sharpness(visible: Tensor) -> Tensor:
-    """The factor of `softmax_plus` on the scores of a query that sees so many keys."""
-    # very short texts would only get blurred
+    """Returns the factor of `softmax_plus` for the scores of a query with `visible` keys."""
+    # the attention of very short texts would only get blurred
     return ops.log(ops.maximum(ops.cast(visible, "float32"), 16)) / math.log(512)
 
 
 def count_visible(keys: Tensor, attention_mask: Tensor) -> Tensor:
-    """How many of the keys each query sees, broadcasting to the scores: integers."""
+    """Returns the number of keys that each query sees, broadcasting to the scores: integers."""
     if attention_mask is None:
         return ops.convert_to_tensor(keys)
     return ops.sum(ops.cast(attention_mask, "int32"), axis=-1, keepdims=True)

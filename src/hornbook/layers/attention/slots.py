@@ -1,4 +1,4 @@
-"""One vector a character: each slot learns where to look."""
+"""Slot attention: one vector per character, each from the columns that its slot attends to."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from hornbook.layers.tensors import Policy, Shape, Tensor
 
 @keras.saving.register_keras_serializable("hornbook")
 class SlotAttention(keras.layers.Layer):
-    """Reads a fixed number of things out of a picture's columns, in their order.
+    """Reads a fixed number of vectors from the columns of an image, in their order.
 
-    Each slot has a row of scores over the columns, from what stands in and around a column and
-    from where the column is; the slot's vector is the mean weighted by their softmax.  Around: a
-    column alone does not know whether its character is the second or the third.
+    Each slot has scores over the columns, computed from the features in and around a column and
+    from its position; the vector of the slot is the mean of the columns, weighted by their
+    softmax.  The surroundings matter: a column alone does not show whether its character is the
+    second or the third.
 
     Args:
-        num_slots: How many vectors are read.
-        context: Columns that a score is made from.
+        num_slots: Number of vectors.
+        context: Number of columns that a score is computed from.
 
     Call arguments:
-        x: `(batch, columns, features)`; the number of columns is known when it is built.
+        x: `(batch, columns, features)`; the number of columns must be known.
 
     Returns:
         `(batch, num_slots, features)`.
@@ -48,10 +49,10 @@ class SlotAttention(keras.layers.Layer):
         self.by_content.build(x_shape)
 
         def in_order(shape: Shape, dtype: Policy = None) -> Tensor:
-            """Slot after slot looks a little further to the right, before anything is learned."""
-            places = ops.arange(columns, dtype="float32")[:, None] / max(columns - 1, 1)
-            centres = (ops.arange(self.num_slots, dtype="float32")[None] + 0.5) / self.num_slots
-            return ops.cast(-((places - centres) ** 2) * (4 * self.num_slots), dtype)
+            """Initially, each slot attends further to the right than the previous one."""
+            positions = ops.arange(columns, dtype="float32")[:, None] / max(columns - 1, 1)
+            centers = (ops.arange(self.num_slots, dtype="float32")[None] + 0.5) / self.num_slots
+            return ops.cast(-((positions - centers) ** 2) * (4 * self.num_slots), dtype)
 
         self.by_place = self.add_weight(
             shape=(columns, self.num_slots), initializer=in_order, name="by_place"
@@ -63,7 +64,7 @@ class SlotAttention(keras.layers.Layer):
         return ops.matmul(ops.transpose(probabilities, (0, 2, 1)), x)
 
     def compute_mask(self, x: Tensor, previous_mask: Tensor) -> None:
-        """All slots are filled."""
+        """No slot is masked."""
 
     def compute_output_shape(self, x_shape: Shape) -> Shape:
         return (x_shape[0], self.num_slots, x_shape[2])

@@ -1,4 +1,4 @@
-"""Keras's dense layer and its reversible embedding, whose matrix may be frozen or rounded."""
+"""Keras's dense layer and reversible embedding, whose matrix may be frozen or rounded."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class TokenEmbedding(Part, keras.layers.ReversibleEmbedding):
         self.supports_masking = True
 
     def compute_mask(self, ids: Tensor, previous_mask: Tensor) -> None:
-        """Who reads the vectors decides which are real: the Transformer passes its mask itself."""
+        """No mask: the Transformer passes its padding mask itself."""
 
     def build(self, ids_shape: Shape | None = None) -> None:
         kind = matrices_in(self)
@@ -91,5 +91,5 @@ class TokenEmbedding(Part, keras.layers.ReversibleEmbedding):
 
 
 def frozen_matrix(rows: int, columns: int, kind: str, **options: Any) -> FrozenMatrix:
-    """The matrix of a layer whose policy says `kind`."""
+    """Returns the matrix of a layer whose policy has `matrices_in=kind`."""
     return (RoundedMatrix if kind in LARGEST else FrozenMatrix)(rows, columns, kind, **options)

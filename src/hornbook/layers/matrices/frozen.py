@@ -1,7 +1,7 @@
-"""A matrix that is never trained, kept as products read it fastest.
+"""A matrix that is never trained, stored in the layout that is fastest for products.
 
-Keras keeps a kernel as `(in, out)`, and XLA multiplies it with one row or a few, as a step of
-writing does, slower on a CPU than the transposed one (docs/LOG.md).
+Keras stores a kernel as `(in, out)`.  On a CPU, XLA multiplies it with one row or a few, as in a
+step of generation, slower than the transposed one (docs/LOG.md).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from keras import ops
 
 from hornbook.layers.tensors import Policy, Shape, Tensor
 
-WIDEST = 3584  # columns that XLA's loop for one row takes; at 4,096 it is four times as slow
+MAX_COLUMNS = 3584  # per part: XLA's loop for one row is four times slower with 4,096 columns
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -24,8 +24,8 @@ class FrozenPolicy(keras.DTypePolicy):
     """Keras's policy of that name, for layers whose matrices are never trained.
 
     Args:
-        name: What everything else is kept and computed in.
-        matrices_in: `"float32"`, `"bfloat16"`, `"int8"` or `"int4"`.
+        name: Keras's policy for everything else, such as `"float32"`.
+        matrices_in: Type of the matrices: `"float32"`, `"bfloat16"`, `"int8"` or `"int4"`.
     """
 
     def __init__(self, name: str, matrices_in: str) -> None:
@@ -37,12 +37,12 @@ class FrozenPolicy(keras.DTypePolicy):
 
 
 def matrices_in(layer: keras.layers.Layer) -> str | None:
-    """What a layer with a `FrozenPolicy` keeps its matrices in; None for one that is trained."""
+    """Returns the type of the matrices of a layer with a `FrozenPolicy`; else None."""
     return getattr(layer.dtype_policy, "matrices_in", None)
 
 
 def with_policy(config: dict[str, Any]) -> dict[str, Any]:
-    """A layer's configuration with its policy rebuilt, of which Keras would keep the name only."""
+    """Returns a layer's configuration with its policy deserialized, as Keras does not do it."""
     if isinstance(config.get("dtype"), dict):
         return {**config, "dtype": keras.dtype_policies.deserialize(config["dtype"])}
     return dict(config)
@@ -50,13 +50,13 @@ def with_policy(config: dict[str, Any]) -> dict[str, Any]:
 
 @keras.saving.register_keras_serializable("hornbook")
 class FrozenMatrix(keras.layers.Layer):
-    """A matrix that is read from floats once.  Its products are written for JAX.
+    """A matrix that is converted from floats once.  Its products are written for JAX.
 
     Args:
-        rows: Of the matrix: what a product has as features, or the words of a vocabulary.
-        columns: What is multiplied has so many features.
+        rows: Number of output features, or of tokens in the vocabulary.
+        columns: Number of input features.
         kind: `"float32"` or `"bfloat16"`.
-        transposed: Whether the floats come as `(columns, rows)`, as Keras has its kernels.
+        transposed: Whether the floats are `(columns, rows)`, as Keras's kernels are.
 
     Call arguments:
         x: `(..., columns)`.
@@ -86,54 +86,54 @@ class FrozenMatrix(keras.layers.Layer):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Of the floats it is read from."""
+        """Shape of the floats it is converted from."""
         return (self.columns, self.rows) if self.transposed else (self.rows, self.columns)
 
     def build(self, x_shape: Shape | None = None) -> None:
         self._add_numbers(self.rows, self.columns, self.kind, cut=True)
 
     def _add_numbers(self, rows: int, columns: int, kind: str, *, cut: bool) -> None:
-        """Makes `numbers`, a list: a wide matrix is cut from left to right."""
-        parts = -(-columns // WIDEST) if cut else 1
-        edges = [columns * number // parts for number in range(parts + 1)]
+        """Creates `numbers`, a list: a wide matrix is split along its columns."""
+        parts = -(-columns // MAX_COLUMNS) if cut else 1
+        edges = [columns * index // parts for index in range(parts + 1)]
         self.numbers = [
             self.add_weight(
-                name=f"numbers_{number}",
+                name=f"numbers_{index}",
                 shape=(rows, end - begin),
                 dtype=kind,
                 initializer="zeros",
                 trainable=False,
             )
-            for number, (begin, end) in enumerate(itertools.pairwise(edges))
+            for index, (begin, end) in enumerate(itertools.pairwise(edges))
         ]
 
     def read(self, value: Callable[[], np.ndarray]) -> None:
-        """Lets Keras make the variables of a matrix that has none yet, see `unbuilt`.
+        """Sets the initial values of a matrix whose variables do not exist yet, see `unbuilt`.
 
         Args:
-            value: Gives the floats, of shape `shape`; it is called once.
+            value: Returns the floats, of shape `shape`; it is called once.
         """
-        waiting: list[np.ndarray] = []
+        pending: list[np.ndarray] = []
 
         def initialize(shape: Shape, dtype: Policy) -> Tensor:
-            if not waiting:
-                waiting.extend(self._values(value()))
-            return ops.cast(waiting.pop(0), dtype)
+            if not pending:
+                pending.extend(self._values(value()))
+            return ops.cast(pending.pop(0), dtype)
 
-        for variable in self._kept():
+        for variable in self._stored():
             variable._initializer = initialize
 
     def assign(self, value: Tensor) -> None:
-        """Takes other floats, of shape `shape`."""
-        for variable, part in zip(self._kept(), self._values(np.asarray(value)), strict=True):
+        """Converts other floats, of shape `shape`."""
+        for variable, part in zip(self._stored(), self._values(np.asarray(value)), strict=True):
             variable.assign(part)
 
-    def _kept(self) -> list[keras.Variable]:
-        """All variables, in the order in which they were made."""
+    def _stored(self) -> list[keras.Variable]:
+        """Returns all variables, in the order of their creation."""
         return list(self.numbers)
 
     def _values(self, matrix: np.ndarray) -> list[np.ndarray]:
-        """What each of `_kept` is for a matrix of shape `shape`."""
+        """Returns the values of `_stored` for a matrix of shape `shape`."""
         return self._cut(matrix.T if self.transposed else matrix)
 
     def _cut(self, numbers: np.ndarray) -> list[np.ndarray]:
@@ -147,7 +147,7 @@ class FrozenMatrix(keras.layers.Layer):
         return self._of_rows(x, self._product)
 
     def _of_rows(self, x: Tensor, product: Callable[[Tensor], Tensor]) -> Tensor:
-        """What a product of `(n, columns)` makes of all rows of `x`."""
+        """Applies a product of `(n, columns)` to all rows of `x`."""
         y = product(ops.reshape(x, (-1, self.columns)))
         return ops.reshape(y[:, : self.rows], (*ops.shape(x)[:-1], self.rows))
 
@@ -157,7 +157,7 @@ class FrozenMatrix(keras.layers.Layer):
         return frozen_jax.product(x, self._parts())
 
     def take(self, ids: Tensor) -> Tensor:
-        """Rows of the matrix, for each number in `ids` one -> `(..., columns)`."""
+        """Returns the rows of the matrix with these indices, `(..., columns)`."""
         return ops.concatenate([ops.take(part, ids, axis=0) for part in self._parts()], axis=-1)
 
     def compute_output_shape(self, x_shape: Shape) -> Shape:

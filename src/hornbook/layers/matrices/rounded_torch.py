@@ -1,4 +1,4 @@
-"""Products with a `RoundedMatrix` by the kernels that PyTorch has for them on a CPU."""
+"""Products with a `RoundedMatrix` by PyTorch's kernels for CPUs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import torch
 from hornbook.layers.matrices.rounding import GROUP
 from hornbook.layers.tensors import Tensor
 
-# 7 bits in each half: more could overflow where a processor adds products in 16 bits
+# 7 bits in each half: more could overflow on CPUs that accumulate products in 16 bits
 _HALF, _MIDDLE = 63, 64
 
 
 def kernel(kind: str, numbers: Tensor, scales: Tensor) -> Callable[..., Any] | None:
-    """A function from `x`, `(n, columns)`, to the product, `(n, rows)`, both in float32.
+    """Returns a function from `x`, `(n, columns)`, to the product, `(n, rows)`, both in float32.
 
     Args:
-        kind, numbers, scales: Of the matrix.
+        kind, numbers, scales: Those of the matrix.
 
     Returns:
-        None elsewhere than on a CPU, and where PyTorch was built without the kernel.
+        None on other devices, and where PyTorch was built without the kernel.
     """
     if numbers.device.type != "cpu":
         return None
@@ -36,10 +36,12 @@ def kernel(kind: str, numbers: Tensor, scales: Tensor) -> Callable[..., Any] | N
 
 
 def _pack_eight_bits(numbers: Tensor, scales: Tensor) -> Tensor:
-    before = torch.backends.quantized.engine
+    engine = torch.backends.quantized.engine
     try:
         torch.backends.quantized.engine = "fbgemm"
-        with warnings.catch_warnings():  # such tensors are to go one day; the kernel has no others
+        with (
+            warnings.catch_warnings()
+        ):  # such tensors are deprecated, but the kernel takes no others
             warnings.filterwarnings("ignore", "torch.quantize_per_tensor", UserWarning)
             zeros = torch.zeros(len(scales), dtype=torch.int64)
             tensor = torch._make_per_channel_quantized_tensor(
@@ -47,12 +49,12 @@ def _pack_eight_bits(numbers: Tensor, scales: Tensor) -> Tensor:
             )
         return torch.ops.quantized.linear_prepack(tensor, None)
     finally:
-        torch.backends.quantized.engine = before
+        torch.backends.quantized.engine = engine
 
 
 def _eight_bits(packed: Any, x: Tensor) -> Tensor:
-    """The kernel multiplies bytes, so each number of `x` becomes two, of 7 bits: what is lost is
-    far below what the weights have lost, and no row changes what another gets."""
+    """The kernel multiplies bytes, so each number of `x` becomes two, of 7 bits: the error is far
+    below that of the rounded weights, and no row depends on another."""
     largest = x.abs().amax(dim=1, keepdim=True).clamp(min=1e-30)
     x = x * (_HALF / largest)
     high = torch.round(x)
@@ -65,14 +67,14 @@ def _eight_bits(packed: Any, x: Tensor) -> Tensor:
 
 
 def _pack_four_bits(numbers: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:
-    whole = torch.cat([numbers & 15, numbers >> 4], dim=1).to(torch.int32)
-    packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(whole, 1)
+    integers = torch.cat([numbers & 15, numbers >> 4], dim=1).to(torch.int32)
+    packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(integers, 1)
     pairs = torch.stack([scales.T, torch.zeros_like(scales.T)], dim=2)  # scale and zero point
     return packed, pairs.to(torch.bfloat16).contiguous()
 
 
 def _four_bits(packed: Any, pairs: Tensor, x: Tensor) -> Tensor:
-    """The kernel is fast in bfloat16 only, which x and the product then are; finer than 4 bits."""
-    missing = packed.shape[1] * 2 - x.shape[1]
-    x = torch.nn.functional.pad(x, (0, missing)).to(torch.bfloat16)
+    """The kernel is only fast in bfloat16, to which `x` is cast; that is finer than 4 bits."""
+    padding = packed.shape[1] * 2 - x.shape[1]
+    x = torch.nn.functional.pad(x, (0, padding)).to(torch.bfloat16)
     return torch.ops.aten._weight_int4pack_mm_for_cpu(x, packed, GROUP, pairs).float()

@@ -1,4 +1,4 @@
-"""Relative positions as T5 has them: one number for each head and range of distances."""
+"""T5's relative positions: a bias per head and range of distances."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from hornbook.layers.tensors import Initializer, Shape, Tensor
 
 @keras.saving.register_keras_serializable("hornbook")
 class RelativePositionBuckets(keras.layers.Layer):
-    """Looks up what to add to each score for the distance from query to key (T5).
+    """Looks up an attention bias for the distance from query to key (T5).
 
-    Near distances have a bucket each; farther ones share buckets that grow with the logarithm
-    of the distance, up to `max_distance` and everything beyond.
+    Short distances have a bucket each; longer ones share buckets that are equally wide in the
+    logarithm of the distance.  All distances from `max_distance` on share the last bucket.
 
     Args:
-        num_heads: Heads of attention; each learns its own numbers.
-        num_buckets: Rows of the table.
-        max_distance: From here on distances are not told apart.
-        bidirectional: Whether half of the buckets are for keys that come later; else those
-            count as distance 0.
-        embeddings_initializer: Of the table.
+        num_heads: Number of attention heads; each has its own biases.
+        num_buckets: Number of rows of the table.
+        max_distance: Distance from which on all distances share a bucket.
+        bidirectional: Whether half of the buckets are for later keys; otherwise those have
+            distance 0.
+        embeddings_initializer: Initializer of the table.
 
     Call arguments:
         position_ids: Integers `(batch or 1, queries)`.
-        key_position_ids: Integers `(batch or 1, keys)`; None: those of the queries.
+        key_position_ids: Integers `(batch or 1, keys)`.  Defaults to `position_ids`.
 
     Returns:
         `(batch or 1, num_heads, queries, keys)`, an `attention_bias`.
@@ -77,13 +77,13 @@ class RelativePositionBuckets(keras.layers.Layer):
         return look_up_bias(self.distances(position_ids, key_position_ids))
 
     def distances(self, position_ids: Tensor, key_position_ids: Tensor = None) -> dict[str, Tensor]:
-        """The same, not looked up yet: see `distances`."""
-        every = ops.arange(-self.max_distance, self.max_distance + 1)
-        rows = ops.take(self.embeddings, self.buckets(every), axis=0)
+        """Returns the table and the positions, to be looked up later: see `distances`."""
+        all_distances = ops.arange(-self.max_distance, self.max_distance + 1)
+        rows = ops.take(self.embeddings, self.buckets(all_distances), axis=0)
         return distances(rows, position_ids, key_position_ids)
 
     def compute_mask(self, position_ids: Tensor, previous_mask: Tensor) -> None:
-        """There is nothing to mask in a table of distances."""
+        """A table of distances has no mask."""
 
     def compute_output_shape(
         self, position_ids_shape: Shape, key_position_ids_shape: Shape | None = None
@@ -92,7 +92,7 @@ class RelativePositionBuckets(keras.layers.Layer):
         return (batch, self.num_heads, queries, (key_position_ids_shape or position_ids_shape)[1])
 
     def buckets(self, distances: Tensor) -> Tensor:
-        """The row of each distance, key minus query: integers of the same shape."""
+        """Returns the row of each distance, key minus query: integers of the same shape."""
         rows, first = self.num_buckets, 0
         if self.bidirectional:
             rows //= 2
@@ -100,17 +100,17 @@ class RelativePositionBuckets(keras.layers.Layer):
             distances = ops.abs(distances)
         else:
             distances = ops.maximum(-distances, 0)
-        rows_of = ops.convert_to_tensor(_rows_of_distances(rows, self.max_distance))
-        return first + ops.take(rows_of, ops.minimum(distances, self.max_distance), axis=0)
+        table = ops.convert_to_tensor(_rows_of_distances(rows, self.max_distance))
+        return first + ops.take(table, ops.minimum(distances, self.max_distance), axis=0)
 
 
 def _rows_of_distances(rows: int, max_distance: int) -> np.ndarray:
-    """The row of each distance from 0 to `max_distance`.
+    """Returns the row of each distance from 0 to `max_distance`.
 
-    In float32 and in this order, as the original computes it: a distance on the edge of two
-    buckets would else fall into the other one.
+    In float32 and in this order, as in the original: otherwise a distance on the edge of two
+    buckets could get the other one.
     """
-    near = rows // 2  # so many have a row each
+    near = rows // 2  # distances with a row of their own
     distances = np.arange(max_distance + 1)
     logarithms = np.log(np.maximum(distances, 1).astype("float32") / np.float32(near))
     far = logarithms / np.float32(math.log(max_distance / near)) * np.float32(rows - near)

@@ -1,4 +1,4 @@
-"""More positions than a table has rows: two rows for each position."""
+"""Hierarchical positions: more positions than a table has rows."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from hornbook.layers.tensors import Tensor
 
 
 def hierarchical_positions(table: Tensor, position_ids: Tensor, alpha: float = 0.4) -> Tensor:
-    """Vectors for `rows ** 2` positions out of a table that was trained for `rows`.
+    """Extends a table that was trained for `rows` positions to `rows ** 2` positions.
 
     Position `k` is `alpha * u[k // rows] + (1 - alpha) * u[k % rows]`, and `u` is chosen so
-    that the first `rows` positions keep the vectors they have.
+    that the first `rows` positions keep their vectors.
 
     Args:
         table: `(rows, features)`.
-        position_ids: Integers of any shape, from 0 to below `rows ** 2`.
-        alpha: Between 0 and 1, not 0.5, which would mix up two positions.
+        position_ids: Integers of any shape, from 0 to `rows ** 2 - 1`.
+        alpha: Between 0 and 1, but not 0.5, which would give two positions the same vector.
 
     Returns:
-        The shape of `position_ids`, and `features`.
+        `(*position_ids.shape, features)`.
 
     Reference: https://kexue.fm/archives/7947
     """

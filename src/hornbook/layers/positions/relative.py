@@ -1,4 +1,4 @@
-"""Relative positions: a fixed vector for each distance, seen by keys and by values."""
+"""Relative positions: a fixed vector per distance, added to keys and values."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from hornbook.layers.tensors import Shape, Tensor
 class RelativePositions(keras.layers.Layer):
     """Looks up a sinusoidal vector for the distance from every query to every key (NEZHA).
 
-    There is nothing to learn: the table is computed, and no checkpoint has it.
+    The table is computed, not learned, and is in no checkpoint.
 
     Args:
         head_size: Features of a head, an even number.
-        max_distance: Farther tokens count as this far away.
+        max_distance: Longer distances are clipped to it.
 
     Call arguments:
         position_ids: Integers `(batch or 1, queries)`.
-        key_position_ids: Integers `(batch or 1, keys)`; None: those of the queries.
+        key_position_ids: Integers `(batch or 1, keys)`.  Defaults to `position_ids`.
 
     Returns:
         `(batch or 1, queries, keys, head_size)`, in the compute dtype.
@@ -35,7 +35,9 @@ class RelativePositions(keras.layers.Layer):
     def __init__(self, head_size: int, *, max_distance: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if head_size % 2:
-            raise ValueError(f"{head_size} features of a head do not make sines and cosines.")
+            raise ValueError(
+                f"{head_size} features of a head cannot be divided into sines and cosines."
+            )
         self.supports_masking = True
         self.head_size = head_size
         self.max_distance = max_distance
@@ -51,12 +53,12 @@ class RelativePositions(keras.layers.Layer):
         return look_up(self.distances(position_ids, key_position_ids))
 
     def distances(self, position_ids: Tensor, key_position_ids: Tensor = None) -> dict[str, Tensor]:
-        """The same, not looked up yet: see `distances`."""
+        """Returns the table and the positions, to be looked up later: see `distances`."""
         rows = ops.cast(ops.convert_to_tensor(self._table()), self.compute_dtype)
         return distances(rows, position_ids, key_position_ids)
 
     def compute_mask(self, position_ids: Tensor, previous_mask: Tensor) -> None:
-        """There is nothing to mask in a table of distances."""
+        """A table of distances has no mask."""
 
     def compute_output_shape(
         self, position_ids_shape: Shape, key_position_ids_shape: Shape | None = None
@@ -68,16 +70,16 @@ class RelativePositions(keras.layers.Layer):
         """Row `d` is for distance `d - max_distance`; sines at even, cosines at odd features."""
         rows = np.arange(2 * self.max_distance + 1)[:, None]
         angles = rows * 10000.0 ** (-np.arange(0, self.head_size, 2) / self.head_size)
-        both = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
-        return both.reshape(len(rows), self.head_size).astype("float32")
+        pairs = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+        return pairs.reshape(len(rows), self.head_size).astype("float32")
 
 
 def relative_scores(query: Tensor, relative: Tensor) -> Tensor:
-    """What each query thinks of each distance.
+    """Returns the products of queries and relative keys.
 
     Args:
         query: `(batch, heads, queries, head_size)`.
-        relative: What `RelativePositions` returned.
+        relative: From `RelativePositions`.
 
     Returns:
         `(batch, heads, queries, keys)`, to be added to the scores.
@@ -87,13 +89,13 @@ def relative_scores(query: Tensor, relative: Tensor) -> Tensor:
 
 
 def relative_values(probabilities: Tensor, relative: Tensor) -> Tensor:
-    """The vectors of the distances that each query looks at.
+    """Returns the sums of relative values, weighted by attention.
 
     Args:
         probabilities: `(batch, heads, queries, keys)`.
-        relative: What `RelativePositions` returned.
+        relative: From `RelativePositions`.
 
     Returns:
-        `(batch, heads, queries, head_size)`, to be added to the mixed values.
+        `(batch, heads, queries, head_size)`, to be added to the sums of the values.
     """
     return ops.swapaxes(ops.matmul(ops.swapaxes(probabilities, 1, 2), relative), 1, 2)

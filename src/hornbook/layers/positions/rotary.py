@@ -1,4 +1,4 @@
-"""Rotary positions: query and key are turned by an angle that grows with the position."""
+"""Rotary positions: query and key are rotated by an angle proportional to the position."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any
 import keras
 from keras import ops
 
-from hornbook.layers.positions.rotary_scaling import rotary_attention_factor, rotary_speeds
+from hornbook.layers.positions.rotary_scaling import rotary_attention_factor, rotary_frequencies
 from hornbook.layers.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("hornbook")
 class RotaryPositions(keras.layers.Layer):
-    """The cosines and sines by which `rotate` turns pairs of features.
+    """Returns the cosines and sines with which `rotate` rotates pairs of features.
 
-    The product of a turned query and a turned key depends on their distance only, so there
-    is nothing to learn and no last position.
+    The product of a rotated query and a rotated key depends on their distance only, so there
+    are no weights and no maximum position.
 
     Args:
         head_size: Features of a head, an even number.
-        base, scaling: See `rotary_speeds`.
+        base, scaling: See `rotary_frequencies`.
 
     Call arguments:
         position_ids: Integers `(batch or 1, length)`.
 
     Returns:
-        Cosines and sines, each `(batch or 1, 1, length, head_size / 2)`, in float32; longer
-        than 1 where the scaling has an attention factor.
+        Cosines and sines, each `(batch or 1, 1, length, head_size / 2)`, in float32, times the
+        attention factor of the scaling, if it has one.
 
     Reference: https://kexue.fm/archives/8265
     """
@@ -47,8 +47,8 @@ class RotaryPositions(keras.layers.Layer):
         self.base = base
         self.scaling = None if scaling is None else dict(scaling)
         if head_size % 2:
-            raise ValueError(f"{head_size} features of a head do not make pairs.")
-        self.speeds = rotary_speeds(head_size, base, scaling).astype("float32")
+            raise ValueError(f"{head_size} features of a head cannot be divided into pairs.")
+        self.frequencies = rotary_frequencies(head_size, base, scaling).astype("float32")
         self.attention_factor = rotary_attention_factor(scaling)
 
     def get_config(self) -> dict[str, Any]:
@@ -61,11 +61,11 @@ class RotaryPositions(keras.layers.Layer):
 
     def call(self, position_ids: Tensor) -> tuple[Tensor, Tensor]:
         positions = ops.cast(position_ids, "float32")[:, None, :, None]
-        angles = positions * ops.convert_to_tensor(self.speeds)
+        angles = positions * ops.convert_to_tensor(self.frequencies)
         return ops.cos(angles) * self.attention_factor, ops.sin(angles) * self.attention_factor
 
     def compute_mask(self, position_ids: Tensor, previous_mask: Tensor) -> None:
-        """There is nothing to mask in angles."""
+        """Angles have no mask."""
 
     def compute_output_spec(self, position_ids: Tensor) -> tuple[Tensor, Tensor]:
         batch, length = position_ids.shape
@@ -74,11 +74,11 @@ class RotaryPositions(keras.layers.Layer):
 
 
 def rotate(x: Tensor, rotary: tuple[Tensor, Tensor], pairs: str = "interleaved") -> Tensor:
-    """Turns every pair of features by its angle.
+    """Rotates every pair of features by its angle.
 
     Args:
         x: `(batch, heads, length, head_size)`.
-        rotary: What `RotaryPositions` returned.
+        rotary: Cosines and sines from `RotaryPositions`.
         pairs: `"interleaved"`: features 0 and 1, 2 and 3 ... (RoFormer); `"halves"`: feature
             `i` of the first half and feature `i` of the second.
 
@@ -86,14 +86,14 @@ def rotate(x: Tensor, rotary: tuple[Tensor, Tensor], pairs: str = "interleaved")
         The shape and type of `x`.
     """
     cos, sin = rotary
-    turned = ops.cast(x, cos.dtype)
+    y = ops.cast(x, cos.dtype)
     if pairs == "interleaved":
-        one, other = turned[..., ::2], turned[..., 1::2]
+        first, second = y[..., ::2], y[..., 1::2]
     else:
-        one, other = ops.split(turned, 2, axis=-1)
-    parts = [one * cos - other * sin, other * cos + one * sin]
+        first, second = ops.split(y, 2, axis=-1)
+    parts = [first * cos - second * sin, second * cos + first * sin]
     if pairs == "interleaved":
-        turned = ops.reshape(ops.stack(parts, axis=-1), ops.shape(x))
+        y = ops.reshape(ops.stack(parts, axis=-1), ops.shape(x))
     else:
-        turned = ops.concatenate(parts, axis=-1)
-    return ops.cast(turned, x.dtype)
+        y = ops.concatenate(parts, axis=-1)
+    return ops.cast(y, x.dtype)

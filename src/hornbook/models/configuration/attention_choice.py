@@ -1,4 +1,4 @@
-"""Which kind of attention a block has, as its configuration wants it."""
+"""The kind of attention of each block."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
 def attention_choice(config: TransformerConfig, *, is_sliding: bool) -> dict[str, Any]:
-    """What `MultiHeadAttention` and `GatedAttentionUnit` are made with.
+    """Returns the arguments of `MultiHeadAttention` and `GatedAttentionUnit` for their kind.
 
     Args:
-        config: Of the Transformer.
-        is_sliding: Whether it is of a block that sees no farther than `attention_window`; beside
-            others that are not full, it computes the same in blocks.
+        config: Configuration of the Transformer.
+        is_sliding: Whether the block attends only within `attention_window`.  If the other blocks
+            are not full attention, it is a `window` attention of that size.
     """
     if config.attention == "full":
         return {"kind": "full"}
@@ -29,17 +29,17 @@ def attention_choice(config: TransformerConfig, *, is_sliding: bool) -> dict[str
 def empty_states(
     config: TransformerConfig, batch: int, value_size: int, dtype: str
 ) -> list[dict[str, Any]]:
-    """What each block keeps of the tokens it has seen, for none; of kinds other than full.
+    """Returns the state of each block before the first token, for kinds other than full.
 
     Args:
-        config: Of the Transformer.
-        batch: Rows.
-        value_size: Features of a head's value.
-        dtype: What the model computes in.
+        config: Configuration of the Transformer.
+        batch: Number of rows.
+        value_size: Features per head of the value.
+        dtype: Compute dtype of the model.
     """
     states = []
-    for number in range(config.num_hidden_layers):
-        choice = attention_choice(config, is_sliding=config.is_sliding(number))
+    for index in range(config.num_hidden_layers):
+        choice = attention_choice(config, is_sliding=config.is_sliding(index))
         kind: Any = make_kind(choice["kind"], choice["kind_options"], causal=choice["causal"])
         heads = 1 if config.block == "gau" else config.num_attention_heads
         states.append(kind.empty_state(batch, heads, config.head_size, value_size, dtype))

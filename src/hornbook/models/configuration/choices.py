@@ -1,16 +1,16 @@
-"""What families choose, what users may ask for, and what there is to choose from."""
+"""The allowed values of a configuration: choices of families, applications, heads."""
 
 from __future__ import annotations
 
 from typing import Any
 
-ONE_STACK = ("encoder", "causal_lm", "prefix_lm")
-APPLICATIONS = (*ONE_STACK, "seq2seq")
+SINGLE_STACK = ("encoder", "causal_lm", "prefix_lm")
+APPLICATIONS = (*SINGLE_STACK, "seq2seq")
 HEADS = ("pooler", "mlm", "nsp", "discriminator")
-# of fine-tuned checkpoints, which are read when they are asked for
+# heads of fine-tuned checkpoints, which are only read on request
 TASK_HEADS = ("classification", "token_classification", "question_answering")
 
-# What families choose, and what there is to choose from.
+# The fields that define a family, and their allowed values; the first is the default.
 CHOICES: dict[str, tuple[Any, ...]] = {
     "encoder_decoder": (False, True),
     "block": ("post", "pre", "grover", "gau"),
@@ -49,8 +49,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "classifier_pooling": ("pooler", "cls", "mean", "last"),
     "classifier_transform": ("none", "dense", "head"),
 }
-# Words that stand in the config.json of some families only.
-FAMILY_WORDS = (
+# Fields that are in the config.json of some families only.
+FAMILY_KEYS = (
     "embedding_size",
     "initializer_order",
     "num_hidden_groups",

@@ -1,4 +1,4 @@
-"""Layers that are made from a `TransformerConfig`, saved and rebuilt by Keras."""
+"""Layers with a `TransformerConfig`, which Keras can save and rebuild."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
 class ConfiguredLayer(keras.layers.Layer):
-    """A layer whose first argument is a `TransformerConfig`, kept as `config`."""
+    """A layer whose first argument is a `TransformerConfig`, its attribute `config`."""
 
     def __init__(self, config: TransformerConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in words."""
+"""Validates a configuration, and describes its problems."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hornbook.models.configuration.choices import (
     CHOICES,
     HEADS,
     LAYER_TYPES,
-    ONE_STACK,
+    SINGLE_STACK,
     TASK_HEADS,
 )
 
 
 def problems_of(config: Any) -> list[str]:
-    """Every problem of a `TransformerConfig`, a line each; none when it can be built."""
+    """Returns one line per problem of a `TransformerConfig`; none if it can be built."""
     problems = [*_wrong_values(config)]
     return problems or [*_contradictions(config)]
 
@@ -25,11 +25,11 @@ def _wrong_values(config: Any) -> Iterator[str]:
     for name in _POSITIVE:
         value = getattr(config, name)
         if not _is_whole(value) or value < 1:
-            yield f"  {name} is {value!r}, expected a whole number of 1 or more"
+            yield f"  {name} is {value!r}, expected a whole number of at least 1"
     for name in _POSITIVE_OR_NONE:
         value = getattr(config, name)
         if value is not None and (not _is_whole(value) or value < 1):
-            yield f"  {name} is {value!r}, expected 1 or more"
+            yield f"  {name} is {value!r}, expected at least 1"
     for name in _RATES:
         value = getattr(config, name)
         if not _is_number(value) or not 0 <= value < 1:
@@ -71,7 +71,7 @@ def _wrong_values(config: Any) -> Iterator[str]:
 
 
 def _contradictions(config: Any) -> Iterator[str]:
-    """What is right by itself and impossible together."""
+    """Yields values that are valid by themselves and contradict each other."""
     heads = config.num_attention_heads
     if config.attention_head_size is None and config.hidden_size % heads:
         yield f"  hidden_size {config.hidden_size} cannot be shared by {heads} attention heads"
@@ -86,7 +86,7 @@ def _contradictions(config: Any) -> Iterator[str]:
     if config.layer_types is not None and len(config.layer_types) < layers:
         yield f"  layer_types names {len(config.layer_types)} layers, but there are {layers}"
     if "sliding_attention" in (config.layer_types or ()) and config.attention_window is None:
-        yield "  layer_types has sliding attention, but no attention_window says how far it sees"
+        yield "  layer_types has sliding attention, but there is no attention_window"
     if config.language_head != "transform" and config.embedding_size is not None:
         yield (
             f"  embedding_size is {config.embedding_size}, but the {config.family} head needs "
@@ -96,7 +96,7 @@ def _contradictions(config: Any) -> Iterator[str]:
     if config.first_position == "after_pad" and (
         not isinstance(pad, int) or not 0 <= pad < positions - 1
     ):
-        yield f"  pad_token_id is {pad!r}, but the positions begin after it"
+        yield f"  pad_token_id is {pad!r}, but the positions start after it"
     if config.hierarchical_positions is not None and config.position_kind != "learned":
         yield (
             "  hierarchical_positions is for learned positions; these are "
@@ -108,52 +108,52 @@ def _contradictions(config: Any) -> Iterator[str]:
             + _INSTEAD.get(config.position_kind, "")
         )
     if config.tiled_positions and config.hierarchical_positions is not None:
-        yield "  say either hierarchical_positions or tiled_positions, not both"
+        yield "  use either hierarchical_positions or tiled_positions, not both"
     if config.attention != "full":
         yield from _attention_problems(config)
     if config.rope_scaling is not None and config.position_kind != "rotary":
         yield f"  rope_scaling is for rotary positions; these are {config.position_kind}"
     if config.block == "gau" and config.gated_feed_forward:
-        yield "  gated attention units have no feed-forward to be gated"
+        yield "  gated attention units have no feed-forward network to be gated"
     if config.encoder_decoder and config.share_segment_embedding:
         yield f"  {config.family} has no segments to share an embedding with the tokens"
     if config.encoder_decoder != (config.application == "seq2seq") and not (
         config.encoder_decoder and config.application == "encoder"
     ):
-        can = "seq2seq or encoder" if config.encoder_decoder else " or ".join(ONE_STACK)
+        can = "seq2seq or encoder" if config.encoder_decoder else " or ".join(SINGLE_STACK)
         yield f"  application is {config.application!r}; {config.family} can be {can}"
     if config.encoder_decoder:
         for head in config.heads:
             if head != "mlm" or config.application != "seq2seq":
-                yield f"  {head} cannot stand on {config.family} as {config.application}"
+                yield f"  {config.family} as {config.application} has no head {head}"
     if config.block in ("gau", "grover") and config.cross_attention:
-        yield f"  {config.block} blocks do not look at an encoder"
+        yield f"  {config.block} blocks have no cross-attention"
     if config.block != "pre" and not config.first_attention_norm:
-        yield f"  first_attention_norm is False, but {config.block} blocks all need that norm"
+        yield f"  first_attention_norm is False, but {config.block} blocks all need this norm"
     if config.block == "gau" and config.position_kind == "relative":
         yield "  gated attention units have no vectors for relative positions"
 
 
 def _attention_problems(config: Any) -> Iterator[str]:
-    """What a kind of attention other than full is not able to do."""
+    """Yields the settings that a kind of attention other than full does not support."""
     from hornbook.layers.attention.kinds import cannot, normalizations
 
     kind, causal = config.attention, config.application == "causal_lm"
     if causal and (refusal := cannot(kind, "causal")):
         yield f"  {refusal}"
     if causal and kind == "linear" and config.feature_map == "softmax":
-        yield "  feature_map 'softmax' is over all keys and not causal; the others can"
+        yield "  feature_map 'softmax' is over all keys and not causal; the others are"
     if config.position_kind in ("relative", "buckets") and (refusal := cannot(kind, "relative")):
         yield f"  {refusal} ({config.family} has such positions)"
     if config.application == "prefix_lm":
-        yield f"  attention {kind!r} cannot read one part both ways and write another; full can"
+        yield f"  attention {kind!r} cannot be bidirectional in a prefix only; full can"
     if config.residual_attention_scores:
         yield f"  attention {kind!r} has no scores for residual_attention_scores; full has"
-    able = normalizations(causal)
-    if config.attention_normalization not in able:
+    supported = normalizations(causal)
+    if config.attention_normalization not in supported:
         yield (
             f"  attention {kind!r} cannot compute attention_normalization "
-            f"{config.attention_normalization!r}; full can, or say {' or '.join(able)}"
+            f"{config.attention_normalization!r}; full can, or use {' or '.join(supported)}"
         )
 
 
@@ -186,12 +186,12 @@ _POSITIVE_OR_NONE = (
     "condition_hidden_size",
     "value_convolution",
 )
-# No model is larger; what is would fill the memory before anybody saw that it is wrong.
-MOST_LAYERS = 1024
+# No model is larger; larger values are mistakes, which would fill the memory.
+MAX_LAYERS = 1024
 _AT_MOST = {
-    "num_hidden_layers": MOST_LAYERS,
-    "num_decoder_layers": MOST_LAYERS,
-    "num_hidden_groups": MOST_LAYERS,
+    "num_hidden_layers": MAX_LAYERS,
+    "num_decoder_layers": MAX_LAYERS,
+    "num_hidden_groups": MAX_LAYERS,
     "vocab_size": 2**31 - 1,
     "type_vocab_size": 2**31 - 1,
     "max_position_embeddings": 2**31 - 1,
@@ -212,8 +212,8 @@ _AT_MOST = {
 _RATES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
 _INSTEAD = {
     "rotary": ".  Use rope_scaling={'rope_type': 'ntk', 'factor': 8.0}",
-    "relative": " and have no last one",
-    "buckets": " and have no last one",
+    "relative": " and have no maximum",
+    "buckets": " and have no maximum",
 }
 
 
@@ -225,5 +225,7 @@ def _is_number(value: Any) -> bool:
     return _is_whole(value) or isinstance(value, float)
 
 
-def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and one == other  # 1 == True, but it is no such choice
+def _same(first: Any, second: Any) -> bool:
+    return (
+        type(first) is type(second) and first == second
+    )  # 1 == True, but 1 is not an allowed value

@@ -1,8 +1,8 @@
-"""A function of arrays, compiled as each backend does it, once for each shape of its arguments.
+"""Compiles a function of arrays with the backend's compiler, once per shape of its arguments.
 
-JAX and TensorFlow compile it with XLA.  PyTorch would need a C++ compiler on the user's machine
-for that, so there the function is recorded once, and then its tensor operations are replayed
-without the Python of the layers in between.
+JAX and TensorFlow use XLA.  PyTorch would need a C++ compiler on the user's machine, so there the
+tensor operations of the function are recorded once, and then replayed without the Python code of
+the layers.
 """
 
 from __future__ import annotations
@@ -21,50 +21,50 @@ from hornbook.models.id_checks import ids_already_checked
 
 
 def compiled(
-    model: Any, function: Callable[..., Any], *, gives_last_away: bool = False, often: bool = False
+    model: Any, function: Callable[..., Any], *, donate_last: bool = False, repeated: bool = False
 ) -> Callable[..., Any]:
-    """`function` of arrays, compiled; it may use the model's weights.
+    """Returns a compiled version of `function`, which may use the model's weights.
 
     Args:
         model: A built layer.
-        function: Of arrays, or dicts and lists of them.
-        gives_last_away: Whether nobody needs the last argument afterwards: it is changed in place
-            where a backend can.
-        often: Whether it will be called with one shape again and again.
+        function: A function of arrays, or of dicts and lists of arrays.
+        donate_last: Whether the last argument is not used afterwards, so that the backend may
+            update it in place.
+        repeated: Whether it will be called many times with the same shapes.
     """
     backend = keras.config.backend()
     if backend == "jax":
-        return _by_jax(model, function, gives_last_away)
+        return _by_jax(model, function, donate_last)
     if backend == "tensorflow":
         import tensorflow
 
-        return tensorflow.function(function, jit_compile=often)
-    return _recorded_by_torch(function) if often else _by_torch(function)
+        return tensorflow.function(function, jit_compile=repeated)
+    return _recorded_by_torch(function) if repeated else _by_torch(function)
 
 
-def _by_jax(model: Any, function: Callable[..., Any], gives_last_away: bool) -> Callable[..., Any]:
+def _by_jax(model: Any, function: Callable[..., Any], donate_last: bool) -> Callable[..., Any]:
     import jax
 
     keep_compiled_functions()
 
-    variables = model.variables  # asked once: it walks through all layers
+    variables = model.variables  # once, as this walks through all layers
 
-    # the weights are an argument, or they would become constants of what is compiled
+    # the weights are an argument, or they would become constants of the compiled function
     def pure(values: Any, *arguments: Any) -> Any:
         with keras.StatelessScope(list(zip(variables, values, strict=True))):
             return function(*arguments)
 
     last = len(inspect.signature(function).parameters)
-    jitted = jax.jit(pure, donate_argnums=(last,) if gives_last_away else ())
+    jitted = jax.jit(pure, donate_argnums=(last,) if donate_last else ())
     return lambda *arguments: jitted([v.value for v in variables], *arguments)
 
 
 def keep_compiled_functions() -> None:
-    """Lets JAX keep what it compiles in the user's cache folder, for the next process.
+    """Enables JAX's compilation cache in the user's cache folder, for later processes.
 
-    A user who has said where JAX shall keep it, or that it shall not, has the last word:
-    `JAX_COMPILATION_CACHE_DIR`, `JAX_ENABLE_COMPILATION_CACHE=false`.  Nothing is kept where the
-    folder cannot be written.  Other backends keep nothing.
+    The user's own settings take precedence: `JAX_COMPILATION_CACHE_DIR`,
+    `JAX_ENABLE_COMPILATION_CACHE=false`.  There is no cache if the folder cannot be written, and
+    none on other backends.
     """
     if keras.config.backend() != "jax":
         return
@@ -83,7 +83,7 @@ def keep_compiled_functions() -> None:
     except OSError:
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    compilation_cache.reset_cache()  # by now it has looked once, and found no folder
+    compilation_cache.reset_cache()  # JAX may have decided already that there is no folder
 
 
 def _by_torch(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,13 +97,12 @@ def _by_torch(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _recorded_by_torch(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The first call of each shape runs as it is, the second is recorded, the rest are replayed."""
+    """Runs the first call of each shape, records the second, and replays the recording later."""
     import torch
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    graphs: dict[
-        Any, tuple[Any, ...]
-    ] = {}  # shapes -> what was recorded, and the form of its result
+    # shapes -> the recorded graph, and the structure of its result
+    graphs: dict[Any, tuple[Any, ...]] = {}
 
     def call(*arguments: Any) -> Any:
         with torch.inference_mode(), ids_already_checked():
@@ -111,10 +110,10 @@ def _recorded_by_torch(function: Callable[..., Any]) -> Callable[..., Any]:
             leaves = keras.tree.flatten(arguments)
             shapes = tuple((x.shape, x.dtype) for x in leaves)
             if shapes not in graphs:
-                found = function(*arguments)
-                graphs[shapes] = None, keras.tree.map_structure(lambda x: 0, found)
-                return found
-            graph, form = graphs[shapes]
+                result = function(*arguments)
+                graphs[shapes] = None, keras.tree.map_structure(lambda x: 0, result)
+                return result
+            graph, structure = graphs[shapes]
             if graph is None:
 
                 def flat(*leaves: Any) -> Any:
@@ -122,10 +121,10 @@ def _recorded_by_torch(function: Callable[..., Any]) -> Callable[..., Any]:
                         function(*keras.tree.pack_sequence_as(arguments, leaves))
                     )
 
-                # recording runs it, and what it changes must not be changed twice
+                # recording runs it, and an update in place must not happen twice
                 graph = make_fx(flat)(*(leaf.clone() for leaf in leaves))
-                graphs[shapes] = graph, form
-            return keras.tree.pack_sequence_as(form, graph(*leaves))
+                graphs[shapes] = graph, structure
+            return keras.tree.pack_sequence_as(structure, graph(*leaves))
 
     return call
 

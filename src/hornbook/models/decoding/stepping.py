@@ -1,6 +1,6 @@
-"""A model's step, compiled: tokens in, logits of the next token out, with what is kept between.
+"""The compiled steps of generation: from tokens and a cache to logits of the next token.
 
-The same `call` that trains is compiled here with a cache, once for each shape.
+The same `call` as in training is compiled here with a cache, once per shape.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hornbook.models.decoding.compiling import compiled
 
 
 class CompiledSteps:
-    """The compiled functions of one model; they live as long as this object.
+    """The compiled functions of one model.
 
     Args:
         model: A built `Transformer` or `EncoderDecoder` with the head `mlm`.
@@ -22,44 +22,44 @@ class CompiledSteps:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self.writer = model.decoder if model.config.encoder_decoder else model
-        # the cache comes last and is given away: it is changed in place where a backend can
-        self.read = compiled(model, self._read)
-        self.begin = compiled(model, self._begin, gives_last_away=True)
-        self.step = compiled(model, self._step, gives_last_away=True, often=True)
+        self.decoder = model.decoder if model.config.encoder_decoder else model
+        # the cache is the last argument, and donated: it is updated in place if the backend can
+        self.encode = compiled(model, self._encode)
+        self.prefill = compiled(model, self._prefill, donate_last=True)
+        self.step = compiled(model, self._step, donate_last=True, repeated=True)
         self.forget = compiled(model, lambda counts, cache: forget(cache, counts))
         self.take_rows = compiled(model, lambda rows, cache: take_rows(cache, rows))
 
     def empty(self, batch: int, slots: int) -> dict[str, Any]:
-        """A cache that has seen nothing."""
-        return empty_cache(self.writer.config, batch, slots, self.model.compute_dtype)
+        """Returns a cache without tokens."""
+        return empty_cache(self.decoder.config, batch, slots, self.model.compute_dtype)
 
     @property
     def positions(self) -> int | None:
-        """Tokens that the writing stack has positions for; None: no last one."""
-        return _positions(self.writer.config)
+        """Number of positions of the decoder; None if there is no maximum."""
+        return _positions(self.decoder.config)
 
     @property
     def encoder_positions(self) -> int | None:
-        """The same of the stack that reads, where there are two."""
+        """Number of positions of the encoder of an encoder-decoder model; None for no maximum."""
         return _positions(self.model.encoder.config)
 
-    def _read(
+    def _encode(
         self, token_ids: Tensor, padding_mask: Tensor, slots: Tensor, condition: Tensor = None
     ) -> Tensor:
-        """A decoder's cache that has read a text; `slots` is an array of as many elements."""
+        """Returns a decoder's cache for an encoded text; `slots` is any array of that length."""
         cache = self.model.start(token_ids, slots.shape[0], padding_mask, condition)
         return cache if condition is None else cache | {"condition": condition}
 
-    def _begin(
+    def _prefill(
         self,
         token_ids: Tensor,
         padding_mask: Tensor,
         segment_ids: Tensor,
         cache: dict[str, Any],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Puts a prompt that ends at the last column into the cache; see `_step`."""
-        x, cache = self._write(token_ids, padding_mask, segment_ids, cache)
+        """Adds a prompt that ends at the last column to the cache, see `_step`."""
+        x, cache = self._decode(token_ids, padding_mask, segment_ids, cache)
         return self.model.mlm(x[:, -1:], cache.get("condition")), x[:, -1:], cache
 
     def _step(
@@ -69,23 +69,23 @@ class CompiledSteps:
         segment_ids: Tensor,
         cache: dict[str, Any],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Puts tokens into the cache.
+        """Adds tokens to the cache.
 
         Returns:
-            Logits `(batch, tokens, vocabulary)` of what comes after each; the hidden vectors
-            they were made of; the cache.
+            Logits `(batch, tokens, vocabulary)` of the token after each; the hidden vectors they
+            were computed from; the cache.
         """
-        x, cache = self._write(token_ids, padding_mask, segment_ids, cache)
+        x, cache = self._decode(token_ids, padding_mask, segment_ids, cache)
         return self.model.mlm(x, cache.get("condition")), x, cache
 
-    def _write(
+    def _decode(
         self,
         token_ids: Tensor,
         padding_mask: Tensor,
         segment_ids: Tensor,
         cache: dict[str, Any],
     ) -> Tensor:
-        return self.writer(
+        return self.decoder(
             token_ids,
             segment_ids=segment_ids,
             padding_mask=padding_mask,

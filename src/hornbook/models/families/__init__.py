@@ -1,4 +1,4 @@
-"""The families hornbook knows.  A new one is a file beside this one and a line here."""
+"""The families that hornbook supports.  A new one is a file in this folder and a line here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hornbook.models.families.roformer import ROFORMER, ROFORMER_V2
 from hornbook.models.families.t5 import T5, T5_1_1
 from hornbook.models.family import Family
 
-# in the order of the documentation; of those that a config.json fits, the first is taken
+# in the order of the documentation; if a config.json fits several, the first one is used
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
@@ -55,10 +55,10 @@ FAMILIES: dict[str, Family] = {
 
 
 def family_named(name: str) -> Family:
-    """The family called `name`, which may be one of its aliases.
+    """Returns the family with this name or alias.
 
     Raises:
-        CheckpointError: naming the nearest one.
+        CheckpointError: the name is unknown; the message suggests a similar one.
     """
     names = {alias: family for family in FAMILIES.values() for alias in family.aliases} | FAMILIES
     key = name.lower().replace("_", "-")

@@ -1,4 +1,4 @@
-"""ALBERT: one block used again and again, and embeddings narrower than the blocks."""
+"""ALBERT: one block repeated in every layer, and embeddings narrower than the blocks."""
 
 from dataclasses import replace
 from typing import Any
@@ -20,7 +20,7 @@ from hornbook.models.tables.bert_rows import (
 
 
 def google_blocks(group: str) -> dict[str, Any]:
-    """Google's names of the blocks; `group` numbers them, or is 0 for all."""
+    """Returns Google's names of the blocks; `group` is `{i}`, or 0 for all."""
     block = f"bert/encoder/transformer/group_{group}/inner_group_0"
     return {
         **google_denses(
@@ -39,7 +39,7 @@ def google_blocks(group: str) -> dict[str, Any]:
 
 
 def huggingface_blocks(group: str) -> dict[str, Any]:
-    """Hugging Face's names of the blocks."""
+    """Returns Hugging Face's names of the blocks."""
     block = f"albert.encoder.albert_layer_groups.{group}.albert_layers.0"
     return {
         **huggingface_denses(
@@ -58,7 +58,7 @@ def huggingface_blocks(group: str) -> dict[str, Any]:
 
 
 def tables(group: str) -> dict[str, Any]:
-    """Both layouts, the blocks numbered by `group`."""
+    """Returns the tables of both layouts, with the blocks numbered by `group`."""
     shared = without(huggingface_table("albert"), "blocks", "pooler", "mlm", "nsp")
     return {
         "google": {
@@ -77,15 +77,17 @@ def tables(group: str) -> dict[str, Any]:
             **huggingface_denses({"mlm.dense": "predictions.dense"}),
             **huggingface_norm("mlm.norm", "predictions.LayerNorm"),
             "mlm.bias": ("predictions.bias", "predictions.decoder.bias"),
-            # which of two sentences came first
+            # sentence-order prediction
             **huggingface_denses({"nsp": "sop_classifier.classifier"}),
         },
     }
 
 
 def read(values: dict[str, Any]) -> dict[str, Any]:
-    """Google projects the embeddings where they are narrower, Hugging Face always."""
-    values.setdefault("embedding_projection", "model_type" in values)  # Google's files have none
+    """Google projects embeddings if they are narrower, Hugging Face always."""
+    values.setdefault(
+        "embedding_projection", "model_type" in values
+    )  # only in Hugging Face's files
     return values
 
 
@@ -99,16 +101,16 @@ REQUIRED = {
     "net_structure_type": (0,),
     "num_memory_blocks": (0,),
 }
-WORDS = frozenset({"embedding_projection", "embedding_size", "tie_word_embeddings"})
+KEYS = frozenset({"embedding_projection", "embedding_size", "tie_word_embeddings"})
 ALBERT = Family(
     name="albert",
     paper="https://arxiv.org/abs/1909.11942",
     sizes=("base 12x768", "large 24x1024", "xlarge 24x2048", "xxlarge 12x4096"),
     model_type="albert",
     choices={"num_hidden_groups": 1, "embedding_projection": True},
-    words=WORDS | {"num_hidden_groups"},
+    config_keys=KEYS | {"num_hidden_groups"},
     translate=read,
-    signs={"num_hidden_groups": None},
+    signature={"num_hidden_groups": None},
     required=REQUIRED,
     harmless=frozenset({"classifier_dropout_prob"}),
     weights=tables("{i}"),
@@ -117,13 +119,13 @@ ALBERT = Family(
     optional_prefix={"huggingface": "albert."},
 )
 
-# The same checkpoints into blocks that may then differ: a BERT that starts as an ALBERT.
+# The same checkpoints in separate blocks: a BERT that is initialized from an ALBERT.
 ALBERT_UNSHARED = replace(
     ALBERT,
     name="albert-unshared",
     choices={"embedding_projection": True},
-    words=WORDS,
-    signs={},
+    config_keys=KEYS,
+    signature={},
     required={**REQUIRED, "num_hidden_groups": (1,)},
     weights=tables("0"),
 )

@@ -1,4 +1,4 @@
-"""BART: an encoder-decoder of BERT's blocks; each side has its own positions and norm."""
+"""BART: an encoder-decoder of BERT's blocks; encoder and decoder have their own positions."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from hornbook.models.tables.bert_rows import huggingface_denses, huggingface_nor
 
 
 def read(values: dict[str, Any]) -> dict[str, Any]:
-    """Less the layers that it says twice."""
+    """Removes the second key for the number of layers."""
     if "encoder_layers" in values:
         values.pop("num_hidden_layers", None)
     return values
 
 
 def stack_table(stack: str) -> dict[str, Any]:
-    """Hugging Face's names of one stack."""
+    """Returns Hugging Face's names of the encoder or the decoder."""
     theirs, block = f"model.{stack}", f"model.{stack}.layers.{{i}}"
     attentions = {"attention": "self_attn", "cross_attention": "encoder_attn"}
     if stack == "encoder":
@@ -66,7 +66,7 @@ BART = Family(
         "pad_token_id": 1,
         "type_vocab_size": 0,
     },
-    words=frozenset(
+    config_keys=frozenset(
         {
             "decoder_intermediate_size",
             "decoder_num_attention_heads",
@@ -99,7 +99,7 @@ BART = Family(
         "scale_embedding": (False,),
         "static_position_embeddings": (False,),
     },
-    # about training and classification
+    # for training and classification
     harmless=frozenset(
         {
             "activation_dropout",
@@ -111,7 +111,7 @@ BART = Family(
     ),
     weights={
         "huggingface": {
-            # one table under several names
+            # one table with several names
             "token_embedding.embeddings": (
                 "model.shared.weight",
                 "model.encoder.embed_tokens.weight",
@@ -122,11 +122,11 @@ BART = Family(
             "mlm.bias": one_row("final_logits_bias"),
         }
     },
-    # a bare BartModel, as many are published, leaves this out, and the bias, which is zeros
+    # a bare BartModel, as many are published, has neither this nor the bias, which is zeros
     optional_prefix={"huggingface": "model."},
     optional=(r"^mlm\.bias$",),
-    # its config.json cannot say that the head is not tied: transformers would take it for the
-    # tables of the stacks too
+    # its config.json cannot declare the head untied: transformers would untie the embeddings of
+    # encoder and decoder too
     head_table={"huggingface": "lm_head.weight"},
     ignore={"huggingface": (r"^(model\.)?(encoder|decoder)\.version$",)},
 )

@@ -1,4 +1,4 @@
-"""BERT, and everything that computes exactly the same under another name."""
+"""BERT, and models that compute exactly the same under other names."""
 
 from hornbook.models.family import Family
 from hornbook.models.tables.bert_rows import (
@@ -12,7 +12,7 @@ from hornbook.models.tables.bert_rows import (
 
 BERT = Family(
     name="bert",
-    # Chinese RoBERTa-wwm and its relatives are BERT in another training, not Facebook's RoBERTa
+    # Chinese RoBERTa-wwm and its relatives are BERTs with another training, not Facebook's RoBERTa
     aliases=(
         "bert-wwm",
         "labse",
@@ -27,9 +27,9 @@ BERT = Family(
     paper="https://arxiv.org/abs/1810.04805",
     sizes=("base 12x768", "large 24x1024"),
     model_type="bert",
-    words=frozenset({"tie_word_embeddings"}),
+    config_keys=frozenset({"tie_word_embeddings"}),
     required=ENCODER_REQUIRED,
-    # written by Google's and HIT's tools, read by nobody
+    # written by Google's and HIT's tools, but not used
     harmless=frozenset(
         {
             "directionality",
@@ -42,7 +42,7 @@ BERT = Family(
         }
     ),
     weights={"google": google_table(), "huggingface": huggingface_table()},
-    # a bare BertModel, as sentence-transformers saves it, leaves this out
+    # a bare BertModel, as sentence-transformers saves it, does not have this
     head_table=HEAD_TABLE,
     task_heads={"google": GOOGLE_TASK_HEADS, "huggingface": pooled_heads()},
     optional_prefix={"huggingface": "bert."},

@@ -1,4 +1,4 @@
-"""ELECTRA: a discriminator, and the small generator that it learned from."""
+"""ELECTRA: a discriminator, and the small generator that it was trained with."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ DISCRIMINATOR = {
         }
     ),
 }
-# One checkpoint of Google's holds both models, which share the embeddings.
+# Google's checkpoints have both models, which share the embeddings.
 GENERATOR = {
     **without(google_table("electra"), *BARE, "blocks"),
     **without(google_table("generator"), *BARE, *EMBEDDINGS),
@@ -61,13 +61,13 @@ ELECTRA = Family(
     paper="https://arxiv.org/abs/2003.10555",
     sizes=("small 12x256", "base 12x768", "large 24x1024"),
     model_type="electra",
-    # the classifier of a text has gelu in it, where BERT has tanh
+    # the text classifier has gelu where BERT has tanh
     choices={
         "classifier_pooling": "cls",
         "classifier_transform": "dense",
         "classifier_act": "gelu",
     },
-    words=frozenset({"embedding_size", "tie_word_embeddings"}),
+    config_keys=frozenset({"embedding_size", "tie_word_embeddings"}),
     required=ENCODER_REQUIRED,
     harmless=frozenset(
         {"summary_activation", "summary_last_dropout", "summary_type", "summary_use_proj"}
@@ -83,8 +83,8 @@ ELECTRA_GENERATOR = replace(
     ELECTRA,
     name="electra-generator",
     aliases=(),
-    sizes=(),  # a fraction of its discriminator's, not always the same
-    # whatever the configuration says of the blocks
+    sizes=(),  # a fraction of its discriminator's, which varies
+    # whatever the activation of the blocks
     choices={**ELECTRA.choices, "language_head_act": "gelu"},
     weights={"google": GENERATOR, "huggingface": HUGGINGFACE},
     ignore={"google": (r"^electra/", r"^discriminator_predictions/")},

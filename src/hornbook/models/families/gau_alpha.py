@@ -25,8 +25,8 @@ GAU_ALPHA = Family(
         "position_kind": "rotary",
         "use_bias": False,
     },
-    words=frozenset({"attention_head_size"}),
-    signs={"attention_key_size": None},
+    config_keys=frozenset({"attention_head_size"}),
+    signature={"attention_key_size": None},
     rename={"attention_key_size": "attention_head_size"},
     weights={
         "google": {

@@ -1,4 +1,4 @@
-"""GPT, the first one: norms after each part, as in BERT, and none after the embeddings."""
+"""The first GPT: norms after each part, as in BERT, and none after the embeddings."""
 
 from hornbook.models.family import Family
 from hornbook.models.tables.bert_rows import (
@@ -25,7 +25,7 @@ GPT = Family(
         "pad_token_id": None,
         "type_vocab_size": 0,
     },
-    words=frozenset({"tie_word_embeddings"}),
+    config_keys=frozenset({"tie_word_embeddings"}),
     rename={
         "attn_pdrop": "attention_probs_dropout_prob",
         "layer_norm_epsilon": "layer_norm_eps",
@@ -51,7 +51,7 @@ GPT = Family(
         }
     ),
     weights={
-        # as CDial-GPT was converted
+        # the names of CDial-GPT's conversion
         "google": without(
             google_table("gpt", "transformer"),
             *("segment_embedding", "embedding_norm", "pooler", "mlm", "nsp"),
@@ -59,16 +59,16 @@ GPT = Family(
         "huggingface": {
             "token_embedding.embeddings": "transformer.tokens_embed.weight",
             "position_embedding.embeddings": "transformer.positions_embed.weight",
-            # query, key and value are stored side by side in one matrix
+            # query, key and value are concatenated in one matrix
             **{
-                f"blocks.{{i}}.{ours}.{part}": f"transformer.h.{{i}}.{theirs}.{word}"
+                f"blocks.{{i}}.{ours}.{part}": f"transformer.h.{{i}}.{theirs}.{name}"
                 for ours, theirs in {
                     "attention.{query,key,value}": "attn.c_attn",
                     "attention.output_dense": "attn.c_proj",
                     "feed_forward.intermediate": "mlp.c_fc",
                     "feed_forward.output_dense": "mlp.c_proj",
                 }.items()
-                for part, word in (("kernel", "weight"), ("bias", "bias"))
+                for part, name in (("kernel", "weight"), ("bias", "bias"))
             },
             **huggingface_norm("blocks.{i}.attention_norm", "transformer.h.{i}.ln_1"),
             **huggingface_norm("blocks.{i}.feed_forward_norm", "transformer.h.{i}.ln_2"),

@@ -27,7 +27,7 @@ GPT2 = Family(
         "pad_token_id": None,
         "type_vocab_size": 0,
     },
-    words=frozenset({"tie_word_embeddings"}),
+    config_keys=frozenset({"tie_word_embeddings"}),
     rename={
         "activation_function": "hidden_act",
         "attn_pdrop": "attention_probs_dropout_prob",
@@ -57,7 +57,7 @@ GPT2 = Family(
         }
     ),
     weights={
-        # as CPM was converted
+        # the names of CPM's conversion
         "google": {
             **without(
                 google_table("gpt", "transformer"),
@@ -74,16 +74,16 @@ GPT2 = Family(
         "huggingface": {
             "token_embedding.embeddings": "transformer.wte.weight",
             "position_embedding.embeddings": "transformer.wpe.weight",
-            # query, key and value are stored side by side in one matrix
+            # query, key and value are concatenated in one matrix
             **{
-                f"blocks.{{i}}.{ours}.{part}": f"transformer.h.{{i}}.{theirs}.{word}"
+                f"blocks.{{i}}.{ours}.{part}": f"transformer.h.{{i}}.{theirs}.{name}"
                 for ours, theirs in {
                     "attention.{query,key,value}": "attn.c_attn",
                     "attention.output_dense": "attn.c_proj",
                     "feed_forward.intermediate": "mlp.c_fc",
                     "feed_forward.output_dense": "mlp.c_proj",
                 }.items()
-                for part, word in (("kernel", "weight"), ("bias", "bias"))
+                for part, name in (("kernel", "weight"), ("bias", "bias"))
             },
             **huggingface_norm("blocks.{i}.attention_norm", "transformer.h.{i}.ln_1"),
             **huggingface_norm("blocks.{i}.feed_forward_norm", "transformer.h.{i}.ln_2"),

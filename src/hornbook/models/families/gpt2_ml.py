@@ -1,4 +1,4 @@
-"""GPT2_ML, the Chinese 1.5-billion-parameter model: called GPT-2, built like Grover."""
+"""GPT2_ML, a Chinese model of 1.5 billion parameters: named after GPT-2, built like Grover."""
 
 from hornbook.models.family import Family
 from hornbook.models.tables.bert_rows import google_denses, google_norm
@@ -11,7 +11,7 @@ GPT2_ML = Family(
     model_type="gpt2-ml",
     choices={
         "application": "causal_lm",
-        # its training never had one, whatever its configuration says
+        # there was none in its training, whatever its configuration says
         "attention_probs_dropout_prob": 0.0,
         "language_head": "tied",
         "layer_norm_eps": 1e-5,
@@ -19,7 +19,7 @@ GPT2_ML = Family(
         "type_vocab_size": 0,
     },
     harmless=frozenset({"attention_probs_dropout_prob"}),
-    special_tokens=False,  # it never saw [CLS] or [SEP]
+    special_tokens=False,  # there was no [CLS] or [SEP] in its training
     weights={
         "google": {
             "token_embedding.embeddings": "newslm/embeddings/word_embed",

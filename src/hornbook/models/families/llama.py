@@ -1,4 +1,4 @@
-"""Llama 1 to 3 and what was built alike; Mistral, which is Llama with sliding attention."""
+"""Llama 1 to 3 and models of the same architecture; Mistral, a Llama with sliding attention."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,9 +7,9 @@ from hornbook.models.family import Family
 from hornbook.models.tables.llama_rows import (
     LLAMA_CHOICES,
     LLAMA_HARMLESS,
+    LLAMA_KEYS,
     LLAMA_RENAME,
     LLAMA_REQUIRED,
-    LLAMA_WORDS,
     PREFIX,
     TASK_HEADS,
     llama_table,
@@ -21,7 +21,7 @@ from hornbook.models.tables.llama_rows import (
 
 
 def read(values: dict[str, Any]) -> dict[str, Any]:
-    """Which of the projections have a bias; one key for what are two in the file."""
+    """Merges the two keys for biases into `use_bias`."""
     attention = values.pop("attention_bias", False)
     values["use_bias"] = "attention" if attention else False
     if attention and values.get("mlp_bias"):
@@ -31,7 +31,7 @@ def read(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(values: dict[str, Any]) -> dict[str, Any]:
-    """The inverse."""
+    """The inverse of `read`."""
     bias = values.pop("use_bias")
     values |= {"attention_bias": bool(bias), "mlp_bias": bias is True}
     return write_llama(values)
@@ -44,11 +44,11 @@ LLAMA = Family(
     sizes=("7B 32x4096", "13B 40x5120", "70B 80x8192"),
     model_type="llama",
     choices={**LLAMA_CHOICES, "max_position_embeddings": 2048},
-    words=LLAMA_WORDS | {"use_bias"},
+    config_keys=LLAMA_KEYS | {"use_bias"},
     rename=LLAMA_RENAME,
     translate=read,
     translate_back=write,
-    # a bias there alone: nobody has trained such a model
+    # there is no model with a bias only there
     required={**LLAMA_REQUIRED, "mlp_bias": (False,)},
     harmless=LLAMA_HARMLESS,
     weights={"huggingface": llama_table("attention", "feed_forward")},
@@ -64,7 +64,7 @@ MISTRAL = replace(
     sizes=("7B 32x4096",),
     model_type="mistral",
     choices={**LLAMA_CHOICES, "max_position_embeddings": 131072, "attention_window": 4095},
-    words=LLAMA_WORDS | {"attention_window"},
+    config_keys=LLAMA_KEYS | {"attention_window"},
     translate=lambda values: read_window(read_llama({"sliding_window": 4096, **values})),
     translate_back=lambda values: write_window(write_llama(values)),
     required=LLAMA_REQUIRED,

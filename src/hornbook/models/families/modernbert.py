@@ -1,4 +1,4 @@
-"""ModernBERT: an encoder with what decoders have learned, most of its attention nearby only."""
+"""ModernBERT: an encoder with the ideas of recent decoders, and mostly sliding attention."""
 
 from typing import Any
 
@@ -8,39 +8,39 @@ from hornbook.models.family import Family
 from hornbook.models.tables.bert_rows import huggingface_denses
 
 LAYER = "model.layers.{i}"
-# kind of layer, and the key that says its theta outside of `rope_parameters`
+# kind of layer -> the key of its theta outside of `rope_parameters`
 THETAS = {"full_attention": "global_rope_theta", "sliding_attention": "local_rope_theta"}
 
 
 def read(values: dict[str, Any]) -> dict[str, Any]:
-    """The words of transformers 5 as those of 4, and the width of the window as half of it."""
+    """Converts keys of transformers 5 to those of 4, and the window to its maximum distance."""
     rope = values.pop("rope_parameters", None) or {}
     for kind, key in THETAS.items():
-        said = rope.get(kind) or {}
-        if said.get("rope_theta") is not None:
-            values[key] = said["rope_theta"]
-        if said.get("rope_type", "default") != "default":
-            values["rope_type"] = said["rope_type"]
+        parameters = rope.get(kind) or {}
+        if parameters.get("rope_theta") is not None:
+            values[key] = parameters["rope_theta"]
+        if parameters.get("rope_type", "default") != "default":
+            values["rope_type"] = parameters["rope_type"]
     width = values.pop("local_attention", 128)
     values["attention_window"] = width // 2 if isinstance(width, int) else width
     layers, every = values.get("num_hidden_layers"), values.get("global_attn_every_n_layers", 3)
     if values.get("layer_types") is None and isinstance(layers, int) and isinstance(every, int):
         values["layer_types"] = [
-            "sliding_attention" if number % every else "full_attention" for number in range(layers)
+            "sliding_attention" if index % every else "full_attention" for index in range(layers)
         ]
     return values
 
 
 def write(values: dict[str, Any]) -> dict[str, Any]:
-    """The inverse, in both words."""
+    """The inverse of `read`, with the keys of both versions."""
     values["rope_parameters"] = {
         kind: {"rope_type": "default", "rope_theta": values[key]} for kind, key in THETAS.items()
     }
-    farthest, layers = values.pop("attention_window"), values["num_hidden_layers"]
-    if farthest is None:
+    window, layers = values.pop("attention_window"), values["num_hidden_layers"]
+    if window is None:
         return values | {"layer_types": ["full_attention"] * layers}
     types = values["layer_types"] or ["sliding_attention"] * layers
-    return values | {"layer_types": types, "local_attention": 2 * farthest}
+    return values | {"layer_types": types, "local_attention": 2 * window}
 
 
 MODERNBERT = Family(
@@ -69,7 +69,7 @@ MODERNBERT = Family(
         "type_vocab_size": 0,
         "use_bias": False,
     },
-    words=frozenset(
+    config_keys=frozenset(
         {
             "attention_window",
             "classifier_pooling",
@@ -101,9 +101,9 @@ MODERNBERT = Family(
         {
             "deterministic_flash_attn",
             "embedding_dropout",
-            "global_attn_every_n_layers",  # `layer_types` says it too
+            "global_attn_every_n_layers",  # `layer_types` has the same information
             "initializer_cutoff_factor",
-            "layer_norm_eps",  # published files have it beside `norm_eps`, which is the one read
+            "layer_norm_eps",  # published files also have `norm_eps`, which is used
             "mlp_dropout",
             "position_embedding_type",
             "reference_compile",
@@ -117,7 +117,7 @@ MODERNBERT = Family(
             "token_embedding.embeddings": "model.embeddings.tok_embeddings.weight",
             "embedding_norm.gamma": "model.embeddings.norm.weight",
             "blocks.{i}.attention_norm.gamma": f"{LAYER}.attn_norm.weight",
-            # stored side by side
+            # concatenated in one matrix
             "blocks.{i}.attention.{query,key,value}.kernel": transposed(
                 f"{LAYER}.attn.Wqkv.weight"
             ),
@@ -134,7 +134,7 @@ MODERNBERT = Family(
         }
     },
     head_table={"huggingface": "decoder.weight"},
-    # all of them begin with the language head's matrix and norm
+    # all of them start with the dense layer and the norm of the language head
     task_heads={
         "huggingface": {
             head: {

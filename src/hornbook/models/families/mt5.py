@@ -1,4 +1,4 @@
-"""mT5, the T5 1.1 of a hundred languages, and T5-PEGASUS, which made it Chinese."""
+"""mT5, the T5 1.1 for a hundred languages, and T5-PEGASUS, its Chinese successor."""
 
 from dataclasses import replace
 from functools import partial
@@ -8,9 +8,9 @@ from hornbook.models.tables.t5_rows import (
     T5_CHOICES,
     T5_HARMLESS,
     T5_IGNORE,
+    T5_KEYS,
     T5_RENAME,
     T5_REQUIRED,
-    T5_WORDS,
     read_gated_t5,
     t5_google_table,
     t5_huggingface_table,
@@ -29,12 +29,12 @@ MT5 = Family(
         "hidden_act": "gelu_new",
         "language_head": "untied",
     },
-    words=T5_WORDS,
+    config_keys=T5_KEYS,
     rename=T5_RENAME,
     translate=read_gated_t5,
     translate_back=write_gated_t5,
     required={**T5_REQUIRED, "gated_feed_forward": (True,)},
-    # it scales nothing, whatever that says
+    # nothing is scaled, whatever the value
     harmless=T5_HARMLESS | {"scale_decoder_outputs"},
     weights={
         "google": t5_google_table(gated=True, norms=("rms_norm", "layer_norm")),
@@ -43,7 +43,7 @@ MT5 = Family(
     ignore=T5_IGNORE,
 )
 
-# It has BERT's vocabulary, and the exact gelu of the library that it was trained with.
+# It has a BERT vocabulary, and the exact gelu of its training library.
 T5_PEGASUS = replace(
     MT5,
     name="t5-pegasus",

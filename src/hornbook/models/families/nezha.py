@@ -1,4 +1,4 @@
-"""NEZHA: BERT with a fixed vector for each distance instead of one for each position."""
+"""NEZHA: BERT with a fixed vector per distance instead of a learned one per position."""
 
 from hornbook.models.family import Family
 from hornbook.models.tables.bert_rows import (
@@ -17,8 +17,8 @@ NEZHA = Family(
     sizes=("base 12x768", "large 24x1024"),
     model_type="nezha",
     choices={"position_kind": "relative"},
-    words=frozenset({"max_relative_position", "tie_word_embeddings"}),
-    signs={"use_relative_position": True},
+    config_keys=frozenset({"max_relative_position", "tie_word_embeddings"}),
+    signature={"use_relative_position": True},
     required=ENCODER_REQUIRED,
     weights={
         "google": without(google_table(), "position_embedding"),
@@ -28,7 +28,7 @@ NEZHA = Family(
     task_heads={"huggingface": pooled_heads()},
     optional_prefix={"huggingface": "nezha."},
     ignore={
-        # a table that BERT's code makes and NEZHA's does not look at
+        # a table that BERT's code creates and NEZHA's does not use
         "google": (r"^bert/embeddings/position_embeddings$",),
         "huggingface": (r"\.relative_positions_encoding\.positions_encoding$",),
     },

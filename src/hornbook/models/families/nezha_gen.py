@@ -1,6 +1,6 @@
-"""NEZHA-GEN, the Chinese GPT of NEZHA's makers: BERT that reads from left to right.
+"""NEZHA-GEN, the Chinese GPT by the authors of NEZHA: a causal BERT.
 
-Despite its name it has learned positions, and no segments; its head is BERT's, transform and all.
+Despite its name it has learned positions, and no segments; its language head is BERT's.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from hornbook.models.tables.bert_rows import google_table, without
 
 
 def read(values: dict[str, Any]) -> dict[str, Any]:
-    """Their configuration counts segments that their program never looks up."""
+    """Sets the number of segments to 0: the original code never looks them up."""
     return values if "hornbook" in values else values | {"type_vocab_size": 0}
 
 

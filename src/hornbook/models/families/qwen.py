@@ -1,4 +1,4 @@
-"""Qwen 2, 2.5 and 3: Llama with other biases, and in the third one normalized queries and keys."""
+"""Qwen 2, 2.5 and 3: Llama with other biases; Qwen 3 also normalizes queries and keys."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,9 +8,9 @@ from hornbook.models.tables.llama_rows import (
     LAYER,
     LLAMA_CHOICES,
     LLAMA_HARMLESS,
+    LLAMA_KEYS,
     LLAMA_RENAME,
     LLAMA_REQUIRED,
-    LLAMA_WORDS,
     PREFIX,
     TASK_HEADS,
     llama_table,
@@ -21,27 +21,27 @@ from hornbook.models.tables.llama_rows import (
 )
 
 CHOICES = {**LLAMA_CHOICES, "max_position_embeddings": 32768}
-WORDS = LLAMA_WORDS | {"attention_window", "layer_types"}
+KEYS = LLAMA_KEYS | {"attention_window", "layer_types"}
 
 
 def read(values: dict[str, Any]) -> dict[str, Any]:
-    """Qwen 2's words."""
+    """Converts the keys of Qwen 2."""
     return read_layer_types(read_llama(values))
 
 
 def write(values: dict[str, Any]) -> dict[str, Any]:
-    """The inverse."""
+    """The inverse of `read`."""
     return write_layer_types(write_llama(values))
 
 
 def read_3(values: dict[str, Any]) -> dict[str, Any]:
-    """Qwen 3's words."""
+    """Converts the keys of Qwen 3."""
     values["use_bias"] = "attention" if values.pop("attention_bias", False) else False
     return read(values)
 
 
 def write_3(values: dict[str, Any]) -> dict[str, Any]:
-    """The inverse."""
+    """The inverse of `read_3`."""
     values["attention_bias"] = bool(values.pop("use_bias"))
     return write(values)
 
@@ -53,7 +53,7 @@ QWEN2 = Family(
     sizes=("0.5B 24x896", "1.5B 28x1536", "7B 28x3584"),
     model_type="qwen2",
     choices={**CHOICES, "use_bias": "query_key_value"},
-    words=WORDS,
+    config_keys=KEYS,
     rename=LLAMA_RENAME,
     translate=read,
     translate_back=write,
@@ -72,7 +72,7 @@ QWEN3 = replace(
     sizes=("0.6B 28x1024", "1.7B 28x2048", "4B 36x2560", "8B 36x4096"),
     model_type="qwen3",
     choices={**CHOICES, "attention_head_size": 128, "query_key_norm": True},
-    words=WORDS | {"use_bias"},
+    config_keys=KEYS | {"use_bias"},
     translate=read_3,
     translate_back=write_3,
     weights={

@@ -1,4 +1,4 @@
-"""RoBERTa as Facebook and Hugging Face write it: no segments, positions begin behind padding."""
+"""Facebook's RoBERTa: no segments, and positions that start after the padding token's."""
 
 from hornbook.models.family import Family
 from hornbook.models.tables.bert_rows import (
@@ -12,7 +12,7 @@ from hornbook.models.tables.bert_rows import (
 
 ROBERTA = Family(
     name="roberta",
-    # the Chinese models called roberta-zh and roberta-wwm are BERT's family
+    # the Chinese models roberta-zh and roberta-wwm belong to the family bert
     aliases=("camembert", "xlm-roberta"),
     paper="https://arxiv.org/abs/1907.11692",
     sizes=("base 12x768", "large 24x1024"),
@@ -26,7 +26,7 @@ ROBERTA = Family(
         "pad_token_id": 1,
         "type_vocab_size": 1,
     },
-    words=frozenset({"tie_word_embeddings"}),
+    config_keys=frozenset({"tie_word_embeddings"}),
     required=ENCODER_REQUIRED,
     weights={
         "huggingface": {

@@ -1,7 +1,7 @@
 """RoFormer: BERT with rotary positions.
 
-The second version leaves out more: no bias, no weights in its norms, which are RMS norms, and
-the token embedding alone as its language head.
+RoFormer-v2 is simpler: no biases, RMS norms without weights, and the token embedding alone as its
+language head.
 """
 
 from hornbook.models.family import Family
@@ -25,13 +25,13 @@ HUGGINGFACE = {
     **without(huggingface_table("roformer"), "position_embedding", "pooler", "nsp"),
     **huggingface_denses({"embedding_projection": "roformer.embeddings_project"}),
 }
-# the sines and cosines are written too; they are computed anew
+# the files also have sines and cosines, which are computed here
 IGNORE = {
     "huggingface": (r"encoder\.embed_positions\.weight$",),
 }
 
 HEADS = first_token_heads()
-# the classifier of a text has the activation of the blocks
+# the text classifier has the activation of the blocks
 CLASSIFIER = {"classifier_pooling": "cls", "classifier_transform": "dense", "classifier_act": None}
 
 ROFORMER = Family(
@@ -41,7 +41,7 @@ ROFORMER = Family(
     sizes=("small 6x384", "base 12x768"),
     model_type="roformer",
     choices={**CLASSIFIER, "position_kind": "rotary", "max_position_embeddings": 1536},
-    words=frozenset({"embedding_size", "tie_word_embeddings"}),
+    config_keys=frozenset({"embedding_size", "tie_word_embeddings"}),
     required=REQUIRED,
     weights={"google": GOOGLE, "huggingface": HUGGINGFACE},
     head_table=HEAD_TABLE,
@@ -69,8 +69,8 @@ ROFORMER_V2 = Family(
         "use_bias": False,
         "language_head": "tied",
     },
-    words=frozenset({"embedding_size", "tie_word_embeddings"}),
-    signs={"norm_type": "rms_norm", "use_bias": False},
+    config_keys=frozenset({"embedding_size", "tie_word_embeddings"}),
+    signature={"norm_type": "rms_norm", "use_bias": False},
     required=REQUIRED,
     weights={"google": without(GOOGLE, *ABSENT), "huggingface": without(HUGGINGFACE, *ABSENT)},
     head_table=HEAD_TABLE,

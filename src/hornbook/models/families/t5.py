@@ -1,7 +1,6 @@
 """T5: an encoder-decoder with relative positions in buckets.
 
-Version 1.1 has a gate in each feed-forward network and a head of its own, whose input is not
-scaled.
+Version 1.1 has gated feed-forward networks and an untied head, whose input is not scaled.
 """
 
 from dataclasses import replace
@@ -11,9 +10,9 @@ from hornbook.models.tables.t5_rows import (
     T5_CHOICES,
     T5_HARMLESS,
     T5_IGNORE,
+    T5_KEYS,
     T5_RENAME,
     T5_REQUIRED,
-    T5_WORDS,
     read_gated_t5,
     read_t5,
     t5_google_table,
@@ -36,7 +35,7 @@ T5 = Family(
         "language_head": "tied",
         "language_head_scale": True,
     },
-    words=T5_WORDS,
+    config_keys=T5_KEYS,
     rename=T5_RENAME,
     translate=read_t5,
     translate_back=write_t5,
@@ -50,7 +49,7 @@ T5 = Family(
         "google": t5_google_table(gated=False, norms=NORMS),
         "huggingface": t5_huggingface_table(gated=False),
     },
-    # its config.json cannot say that the head is not tied: to transformers it means no scale
+    # its config.json cannot declare the head untied: to transformers it would mean no scale
     head_table={"huggingface": "lm_head.weight"},
     ignore=T5_IGNORE,
 )
@@ -67,7 +66,7 @@ T5_1_1 = replace(
         "hidden_act": "gelu_new",
         "language_head": "untied",
     },
-    signs={"feed_forward_proj": "gated-gelu"},
+    signature={"feed_forward_proj": "gated-gelu"},
     translate=read_gated_t5,
     translate_back=write_gated_t5,
     required={**T5_REQUIRED, "gated_feed_forward": (True,), "scale_decoder_outputs": (False,)},

@@ -1,4 +1,4 @@
-"""What stands on top of a Transformer: layers that checkpoints know by their own names."""
+"""The heads of pretraining: language model and discriminator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hornbook.models.configuration.transformer_config import TransformerConfig
 
 
 class _TableHead(Part):
-    """A head that scores words with a table: a Transformer's, or one of its own as `decoder`."""
+    """A head that scores tokens with an embedding: the Transformer's, or its own `decoder`."""
 
     def __init__(
         self, token_embedding: TokenEmbedding, decoder: TokenEmbedding | None = None, **kwargs: Any
@@ -51,22 +51,22 @@ class _TableHead(Part):
 
 @keras.saving.register_keras_serializable("hornbook")
 class MaskedLanguageModelHead(_TableHead):
-    """Scores every word of the vocabulary at every position, with the tied token embedding.
+    """Scores every token of the vocabulary: a dense layer, a norm, and the tied token embedding.
 
     Args:
         token_embedding: A built `TokenEmbedding`; shared, not owned.
-        hidden_act: Activation of the transform.
+        hidden_act: Activation of the dense layer.
         norm: The `ConditionalLayerNormalization` after it.
-        kernel_initializer: Of the transform.
-        use_bias: Whether the transform has a bias.
-        decoder: The `TokenEmbedding`, where it is the head's own; None where it is shared.
+        kernel_initializer: Initializer of the dense layer.
+        use_bias: Whether the dense layer has a bias.
+        decoder: The same `TokenEmbedding` if it is the head's own; None if it is shared.
 
     Call arguments:
         x: `(batch, length, features)`.
         condition: `(batch, condition_size)` or None.
 
     Returns:
-        Logits `(batch, length, vocab_size)`, in float32 also when the rest computes in half
+        Logits `(batch, length, vocab_size)`, in float32 even if the rest computes in half
         precision, which is too coarse for a softmax over a vocabulary.
     """
 
@@ -113,11 +113,11 @@ class MaskedLanguageModelHead(_TableHead):
         if self.decoder is not None and not self.decoder.built:
             self.decoder.build((None, None))
         self.dense.build(x_shape)
-        if not self.norm.built:  # Keras builds what it rebuilds
+        if not self.norm.built:  # a deserialized norm is built already
             self.norm.build((*x_shape[:-1], self._shared[0].output_dim))
-        words = self._shared[0].input_dim
+        vocab_size = self._shared[0].input_dim
         self.bias = self.add_weight(
-            name="bias", shape=(words,), initializer="zeros", autocast=False
+            name="bias", shape=(vocab_size,), initializer="zeros", autocast=False
         )
 
     def call(self, x: Tensor, condition: Tensor = None) -> Tensor:
@@ -128,17 +128,17 @@ class MaskedLanguageModelHead(_TableHead):
 
 @keras.saving.register_keras_serializable("hornbook")
 class TiedLanguageModelHead(_TableHead):
-    """Scores every word of the vocabulary with the tied token embedding.
+    """Scores every token of the vocabulary with the tied token embedding.
 
     Args:
         token_embedding: A built `TokenEmbedding`; shared, not owned.
-        scale: What its input is multiplied by.
-        use_bias: Whether there is a bias for each word.
-        decoder: The `TokenEmbedding`, where it is the head's own; None where it is shared.
+        scale: Factor of the input.
+        use_bias: Whether there is a bias per token.
+        decoder: The same `TokenEmbedding` if it is the head's own; None if it is shared.
 
     Call arguments:
         x: `(batch, length, features)`.
-        condition: Not used, the head has no norm.
+        condition: Not used: the head has no norm.
 
     Returns:
         Logits `(batch, length, vocab_size)`, in float32.
@@ -164,9 +164,9 @@ class TiedLanguageModelHead(_TableHead):
         if self.decoder is not None and not self.decoder.built:
             self.decoder.build((None, None))
         if self.use_bias:
-            words = self._shared[0].input_dim
+            vocab_size = self._shared[0].input_dim
             self.bias = self.add_weight(
-                name="bias", shape=(words,), initializer="zeros", autocast=False
+                name="bias", shape=(vocab_size,), initializer="zeros", autocast=False
             )
 
     def call(self, x: Tensor, condition: Tensor = None) -> Tensor:
@@ -176,11 +176,11 @@ class TiedLanguageModelHead(_TableHead):
 
 @keras.saving.register_keras_serializable("hornbook")
 class UntiedLanguageModelHead(Dense):
-    """Scores every word of the vocabulary with a kernel `(features, vocab_size)` of its own.
+    """Scores every token of the vocabulary with a kernel `(features, vocab_size)` of its own.
 
     Call arguments:
         x: `(batch, length, features)`.
-        condition: Not used, the head has no norm.
+        condition: Not used: the head has no norm.
 
     Returns:
         Logits `(batch, length, vocab_size)`, in float32.
@@ -195,11 +195,11 @@ class UntiedLanguageModelHead(Dense):
 
 @keras.saving.register_keras_serializable("hornbook")
 class DiscriminatorHead(Part):
-    """Says of every token whether another model has put it there (ELECTRA).
+    """Predicts for every token whether a generator replaced it (ELECTRA).
 
     Args:
-        hidden_act: Activation of the transform.
-        kernel_initializer: Of both kernels.
+        hidden_act: Activation of the hidden layer.
+        kernel_initializer: Initializer of both kernels.
 
     Call arguments:
         x: `(batch, length, features)`.
@@ -239,7 +239,7 @@ class DiscriminatorHead(Part):
         return Dense(
             units,
             activation=activation(activation_name),
-            kernel_initializer=self.kernel_initializer.clone(),  # else equal kernels
+            kernel_initializer=self.kernel_initializer.clone(),  # or the kernels would be equal
             dtype=self.dtype_policy,
             name=name,
         )
@@ -258,12 +258,12 @@ def make_language_head(
     kernel_initializer: Initializer,
     dtype: Policy,
 ) -> Tensor:
-    """The head of `config.language_head`; it is called with the blocks' output.
+    """Creates the head of `config.language_head`, which is called with the output of the blocks.
 
     Args:
         config: The `TransformerConfig`.
-        token_embedding: What the head shares, if it does.
-        kernel_initializer: Of a kernel of its own.
+        token_embedding: The Transformer's token embedding, which the head may share.
+        kernel_initializer: Initializer of a kernel of its own.
         dtype: Keras's data type policy.
     """
     own = None

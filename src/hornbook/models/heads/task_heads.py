@@ -1,4 +1,4 @@
-"""Heads of fine-tuned checkpoints: labels of a text or of its tokens, or where an answer is."""
+"""The heads of fine-tuned checkpoints: text classification, token classification, QA."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from hornbook.models.configuration.transformer_config import TransformerConfig
 
 @keras.saving.register_keras_serializable("hornbook")
 class TaskHead(Part, ConfiguredLayer):
-    """Logits of labels, as transformers computes them; without dropout.
+    """Logits of labels, as in transformers; without dropout.
 
     Args:
-        config: The `TransformerConfig`: `classifier_pooling`, `classifier_transform` and
-            `classifier_act` say what is done before the last matrix.
-        units: Logits.
-        pooling: `"cls"` the first token, `"mean"` of the real ones, `"last"` real one; None:
-            each token, or a vector that is pooled already.
-        transform: Whether there is another matrix before the last one, and its activation.
-        use_bias: Whether the last matrix has a bias.
+        config: The `TransformerConfig`: `classifier_transform` and `classifier_act` decide the
+            hidden layer.
+        units: Number of logits.
+        pooling: `"cls"` for the first token, `"mean"` for the mean without padding, `"last"` for
+            the last token before padding.  Defaults to logits per token, or of a pooled vector.
+        transform: Whether there is a hidden layer with an activation.
+        use_bias: Whether the output layer has a bias.
 
     Call arguments:
         x: `(batch, length, features)`, or `(batch, features)` when `pooling` is None.
-        padding_mask: `(batch, length)`, True or 1 at real tokens.  Defaults to the mask that Keras
-            carries with `x`, and without one to all tokens.
+        padding_mask: `(batch, length)`, True or 1 at tokens.  Defaults to the mask that Keras
+            carries with `x`, and without one to no padding.
         condition: `(batch, condition_size)`, for the norm of a transform.
         mask, x_mask: Filled in by Keras.
 
@@ -59,15 +59,15 @@ class TaskHead(Part, ConfiguredLayer):
         self.dense: Any = None
         self.norm: Any = None
         if transform:
-            with_norm = config.classifier_transform == "head"
-            act = config.language_head_act if with_norm else config.classifier_act
+            has_norm = config.classifier_transform == "head"
+            act = config.language_head_act if has_norm else config.classifier_act
             self.dense = self._dense(
                 "dense",
                 config.hidden_size,
                 act or config.hidden_act,
-                config.use_bias or not with_norm,
+                config.use_bias or not has_norm,
             )
-            if with_norm:
+            if has_norm:
                 self.norm = norm(config, self.dtype_policy, "norm")
         self.output_dense = self._dense("output_dense", units, None, use_bias)
 
@@ -105,9 +105,9 @@ class TaskHead(Part, ConfiguredLayer):
         x_mask: Tensor = None,
     ) -> Tensor:
         x = self._pooled(x, first_mask(padding_mask, mask, x_mask))
-        return ops.cast(self.output_dense(self._prepared(x, condition)), "float32")
+        return ops.cast(self.output_dense(self._transformed(x, condition)), "float32")
 
-    def _prepared(self, x: Tensor, condition: Tensor) -> Tensor:
+    def _transformed(self, x: Tensor, condition: Tensor) -> Tensor:
         x = x if self.dense is None else self.dense(x)
         return x if self.norm is None else self.norm(x, condition)
 
@@ -118,32 +118,32 @@ class TaskHead(Part, ConfiguredLayer):
             return x[:, 0]
         if padding_mask is None:
             return x[:, -1] if self.pooling == "last" else ops.mean(x, axis=1)
-        real = ops.cast(padding_mask, "int32")
+        mask = ops.cast(padding_mask, "int32")
         if self.pooling == "last":
-            place = ops.argmax(real * ops.arange(1, ops.shape(x)[1] + 1), axis=1)
-            return ops.take_along_axis(x, place[:, None, None], axis=1)[:, 0]
-        weights = ops.cast(real, x.dtype)[..., None]
+            index = ops.argmax(mask * ops.arange(1, ops.shape(x)[1] + 1), axis=1)
+            return ops.take_along_axis(x, index[:, None, None], axis=1)[:, 0]
+        weights = ops.cast(mask, x.dtype)[..., None]
         return ops.sum(x * weights, axis=1) / ops.sum(weights, axis=1)
 
     def compute_mask(self, x: Tensor, previous_mask: Tensor) -> Tensor:
         return previous_mask if self.pooling is None else None
 
     def compute_output_spec(self, x: Tensor, *others: Tensor, **options: Tensor) -> Tensor:
-        pooled = x.shape if self.pooling is None else (x.shape[0], x.shape[-1])
-        return keras.KerasTensor((*pooled[:-1], self.units), "float32")
+        shape = x.shape if self.pooling is None else (x.shape[0], x.shape[-1])
+        return keras.KerasTensor((*shape[:-1], self.units), "float32")
 
 
 def make_task_head(name: str, config: TransformerConfig, dtype: Policy) -> TaskHead:
-    """The head called `name`: one of `TASK_HEADS`.
+    """Creates one of `TASK_HEADS`.
 
     Args:
-        name: Of the head.
+        name: Name of the head.
         config: The `TransformerConfig`.
         dtype: Keras's data type policy.
     """
     options: dict[str, Any] = {"name": name, "dtype": dtype}
     options["transform"] = config.classifier_transform == "head"
-    if name == "question_answering":  # where the answer begins, and where it ends
+    if name == "question_answering":  # start and end of the answer
         return TaskHead(config, 2, **options)
     if name == "classification" and config.classifier_pooling != "pooler":
         options["pooling"] = config.classifier_pooling

@@ -1,4 +1,4 @@
-"""The weight tables of BERT's two layouts, which many families share but for a few rows."""
+"""The weight tables of BERT's two layouts, which many families share except for a few rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from hornbook.checkpoints.weight_table import transposed
 
-# The denses of a block: our path, and Google's; Hugging Face has dots for the slashes.
+# The dense layers of a block: our path -> Google's; Hugging Face has dots for the slashes.
 _DENSE = {
     "attention.query": "attention/self/query",
     "attention.key": "attention/self/key",
@@ -16,16 +16,16 @@ _DENSE = {
     "feed_forward.intermediate": "intermediate/dense",
     "feed_forward.output_dense": "output/dense",
 }
-# checkpoints converted before 2020 keep Google's words gamma and beta
-_NORM_WORDS = {"gamma": ("weight", "gamma"), "beta": ("bias", "beta")}
+# checkpoints converted before 2020 have Google's names gamma and beta
+_NORM_NAMES = {"gamma": ("weight", "gamma"), "beta": ("bias", "beta")}
 
 
 def google_table(model: str = "bert", stack: str = "encoder") -> dict[str, Any]:
-    """Google's names.
+    """Returns Google's names.
 
     Args:
-        model: What every name of the model begins with.
-        stack: What the blocks are in.
+        model: Prefix of every name of the model.
+        stack: Scope of the blocks.
     """
     embeddings, block = f"{model}/embeddings", f"{model}/{stack}/layer_{{i}}"
     dense = {f"blocks.{{i}}.{ours}": f"{block}/{name}" for ours, name in _DENSE.items()}
@@ -48,7 +48,7 @@ def google_table(model: str = "bert", stack: str = "encoder") -> dict[str, Any]:
 
 
 def huggingface_table(model: str = "bert") -> dict[str, Any]:
-    """Hugging Face's names, of which all that belong to the model begin with `model`."""
+    """Returns Hugging Face's names; those of the model itself have the prefix `model`."""
     embeddings, block = f"{model}.embeddings", f"{model}.encoder.layer.{{i}}"
     dense = {
         f"blocks.{{i}}.{ours}": f"{block}.{name.replace('/', '.')}" for ours, name in _DENSE.items()
@@ -64,14 +64,14 @@ def huggingface_table(model: str = "bert") -> dict[str, Any]:
         **huggingface_denses({"pooler": f"{model}.pooler.dense"}),
         **huggingface_denses({"mlm.dense": "cls.predictions.transform.dense"}),
         **huggingface_norm("mlm.norm", "cls.predictions.transform.LayerNorm"),
-        # two names of one bias; where they differ, the second is the one that counts
+        # two names of one bias; if they differ, the second one is used
         "mlm.bias": ("cls.predictions.bias", "cls.predictions.decoder.bias"),
         **huggingface_denses({"nsp": "cls.seq_relationship"}),
     }
 
 
 def google_denses(names: Mapping[str, str]) -> dict[str, Any]:
-    """The kernel and the bias of each: our path -> its name."""
+    """Returns kernel and bias of each dense layer: our path -> its name."""
     return {
         f"{ours}.{part}": f"{name}/{part}"
         for ours, name in names.items()
@@ -80,12 +80,12 @@ def google_denses(names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def google_norm(ours: str, name: str) -> dict[str, Any]:
-    """The two weights of a norm."""
+    """Returns the two weights of a norm."""
     return {f"{ours}.gamma": f"{name}/gamma", f"{ours}.beta": f"{name}/beta"}
 
 
 def huggingface_denses(names: Mapping[str, str]) -> dict[str, Any]:
-    """The kernel and the bias of each `torch.nn.Linear`: our path -> its name."""
+    """Returns kernel and bias of each `torch.nn.Linear`: our path -> its name."""
     return {
         path: row
         for ours, name in names.items()
@@ -97,19 +97,19 @@ def huggingface_denses(names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def huggingface_norm(ours: str, name: str) -> dict[str, Any]:
-    """The two weights of a norm, under their new and old names."""
+    """Returns the two weights of a norm, with their new and old names."""
     return {
-        f"{ours}.{part}": tuple(f"{name}.{word}" for word in words)
-        for part, words in _NORM_WORDS.items()
+        f"{ours}.{part}": tuple(f"{name}.{suffix}" for suffix in suffixes)
+        for part, suffixes in _NORM_NAMES.items()
     }
 
 
 def without(table: Mapping[str, Any], *parts: str) -> dict[str, Any]:
-    """The table less the rows of which a dotted part of our path is one of `parts`."""
+    """Returns the table without the rows whose dotted path has one of `parts`."""
     return {path: row for path, row in table.items() if not set(path.split(".")) & set(parts)}
 
 
-# What a config.json of this line may say, and the only values that hornbook computes.
+# Optional keys of config.json in these families, and the only values that hornbook computes.
 ENCODER_REQUIRED: dict[str, tuple[Any, ...]] = {
     "add_cross_attention": (False,),
     "is_decoder": (False,),
@@ -117,12 +117,12 @@ ENCODER_REQUIRED: dict[str, tuple[Any, ...]] = {
     "position_embedding_type": ("absolute",),
     "pruned_heads": ({},),
 }
-# The language head's own table of words; in most files it is a copy of the token embedding.
+# The language head's own table; in most files it is a copy of the token embedding.
 HEAD_TABLE = {"huggingface": "cls.predictions.decoder.weight"}
 
 
 def pooled_heads(classifier: str = "classifier") -> dict[str, Any]:
-    """Hugging Face's heads of fine-tuned checkpoints, of which the text's reads the pooler."""
+    """Returns Hugging Face's heads of fine-tuned checkpoints; texts use the pooler."""
     answer = huggingface_denses({"question_answering.output_dense": "qa_outputs"})
     return {
         **{
@@ -134,14 +134,14 @@ def pooled_heads(classifier: str = "classifier") -> dict[str, Any]:
 
 
 def first_token_heads() -> dict[str, Any]:
-    """The same, where the text's has a matrix of its own instead of the pooler."""
-    two = {"dense": "classifier.dense", "output_dense": "classifier.out_proj"}
-    rows = {f"classification.{ours}": name for ours, name in two.items()}
+    """The same, if the text classifier has a dense layer of its own instead of the pooler."""
+    names = {"dense": "classifier.dense", "output_dense": "classifier.out_proj"}
+    rows = {f"classification.{ours}": name for ours, name in names.items()}
     return {**pooled_heads(), "classification": huggingface_denses(rows)}
 
 
 def last_token_heads(token_classifier: str) -> dict[str, Any]:
-    """The same of models that write: the text's reads the last token, and has no bias."""
+    """The same for causal models: texts are classified at the last token, without a bias."""
     return {
         **pooled_heads(token_classifier),
         "classification": {
@@ -150,7 +150,7 @@ def last_token_heads(token_classifier: str) -> dict[str, Any]:
     }
 
 
-# What Google's programs for fine-tuning BERT wrote.
+# The heads of Google's scripts for fine-tuning BERT.
 GOOGLE_TASK_HEADS: dict[str, Any] = {
     "classification": {
         "classification.output_dense.kernel": transposed("output_weights"),

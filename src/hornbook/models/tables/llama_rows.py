@@ -1,4 +1,4 @@
-"""What Llama and the decoders after it have in common: names, choices, and words of config.json."""
+"""What Llama and later decoders share: weight names, choices, and keys of config.json."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ _PROJECTIONS = {
 
 
 def llama_table(*biased: str) -> dict[str, Any]:
-    """Hugging Face's names.
+    """Returns Hugging Face's names.
 
     Args:
-        biased: The beginnings of our paths in a block, `attention.query`, say, that may have
-            a bias.
+        biased: Prefixes of our paths in a block that may have a bias, such as `attention.query`.
     """
     projections = {
         f"blocks.{{i}}.{ours}.{part}": row
@@ -47,7 +46,7 @@ def llama_table(*biased: str) -> dict[str, Any]:
 
 PREFIX = {"huggingface": "model."}
 
-# of fine-tuned checkpoints
+# heads of fine-tuned checkpoints
 TASK_HEADS = {"huggingface": last_token_heads("score")}
 
 LLAMA_CHOICES: dict[str, Any] = {
@@ -69,7 +68,7 @@ LLAMA_CHOICES: dict[str, Any] = {
     "type_vocab_size": 0,
     "use_bias": False,
 }
-LLAMA_WORDS = frozenset(
+LLAMA_KEYS = frozenset(
     {"attention_head_size", "language_head", "num_key_value_heads", "rope_scaling", "rope_theta"}
 )
 LLAMA_RENAME = {
@@ -85,8 +84,8 @@ LLAMA_HARMLESS = frozenset(
     {
         "is_llama_config",
         "max_sequence_length",
-        "max_window_layers",  # `layer_types` says it too, and that is what is read
-        "pretraining_tp",  # in how many parts the same products were once computed
+        "max_window_layers",  # `layer_types` has the same information and is used
+        "pretraining_tp",  # number of parts of the same products in training
         "transformers.js_config",
         "unsloth_fixed",
     }
@@ -94,7 +93,7 @@ LLAMA_HARMLESS = frozenset(
 
 
 def read_llama(values: dict[str, Any]) -> dict[str, Any]:
-    """Where transformers 4 and 5 say it differently, and whether the head is tied."""
+    """Converts the keys of transformers 4 and 5 for rotary positions, and for a tied head."""
     rope = values.pop("rope_parameters", None)
     rope = values.pop("rope_scaling", None) or rope or {}
     if isinstance(rope, dict):
@@ -116,7 +115,7 @@ def read_llama(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_llama(values: dict[str, Any]) -> dict[str, Any]:
-    """The inverse; the words of transformers 4, which most tools read, stay beside those of 5."""
+    """The inverse; writes the keys of transformers 4, which most tools read, and those of 5."""
     scaling = values["rope_scaling"] or {"rope_type": "default"}
     values["rope_parameters"] = {**scaling, "rope_theta": values["rope_theta"]}
     values["tie_word_embeddings"] = values.pop("language_head") == "tied"
@@ -124,21 +123,21 @@ def write_llama(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_window(values: dict[str, Any]) -> dict[str, Any]:
-    """From tokens within the window, itself among them, to the farthest that is seen."""
+    """Converts the size of the window, which includes the token itself, to a maximum distance."""
     window = values.pop("sliding_window", None)
     values["attention_window"] = window - 1 if isinstance(window, int) else window
     return values
 
 
 def write_window(values: dict[str, Any]) -> dict[str, Any]:
-    """The inverse."""
-    farthest = values.pop("attention_window")
-    values["sliding_window"] = None if farthest is None else farthest + 1
+    """The inverse of `read_window`."""
+    distance = values.pop("attention_window")
+    values["sliding_window"] = None if distance is None else distance + 1
     return values
 
 
 def read_layer_types(values: dict[str, Any]) -> dict[str, Any]:
-    """Qwen's three ways to say that no layer slides, and two to say which do."""
+    """Converts Qwen's keys for sliding layers: three can disable them, two can list them."""
     if not values.pop("use_sliding_window", False):
         values["sliding_window"] = None
     values = read_window(values)
@@ -147,13 +146,13 @@ def read_layer_types(values: dict[str, Any]) -> dict[str, Any]:
         values.pop("layer_types", None)
     elif values.get("layer_types") is None and isinstance(layers, int) and isinstance(full, int):
         values["layer_types"] = [
-            "full_attention" if number < full else "sliding_attention" for number in range(layers)
+            "full_attention" if index < full else "sliding_attention" for index in range(layers)
         ]
     return values
 
 
 def write_layer_types(values: dict[str, Any]) -> dict[str, Any]:
-    """The inverse."""
+    """The inverse of `read_layer_types`."""
     values["use_sliding_window"] = values["attention_window"] is not None
     if values["use_sliding_window"] and values["layer_types"] is None:
         values["layer_types"] = ["sliding_attention"] * values["num_hidden_layers"]

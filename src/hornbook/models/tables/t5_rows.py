@@ -1,4 +1,4 @@
-"""What the T5 line shares: its choices, the words of its configs, and its weight tables."""
+"""What the T5 families share: choices, keys of config.json, and weight tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T5_CHOICES: dict[str, Any] = {
     "type_vocab_size": 0,
     "use_bias": False,
 }
-T5_WORDS = frozenset(
+T5_KEYS = frozenset(
     {
         "attention_head_size",
         "decoder_start_token_id",
@@ -41,20 +41,20 @@ T5_RENAME = {
 }
 T5_REQUIRED: dict[str, tuple[Any, ...]] = {
     "is_decoder": (False,),
-    "is_encoder_decoder": (True, False),  # False: there is an encoder only
+    "is_encoder_decoder": (True, False),  # False: an encoder alone
 }
 T5_HARMLESS = frozenset({"initializer_factor", "output_past", "task_specific_params"})
 T5_IGNORE = {
-    "google": (r"_slot_[a-z]+$",),  # what Adafactor has gathered
-    # a table that nothing has looked into since transformers 4
+    "google": (r"_slot_[a-z]+$",),  # the state of Adafactor
+    # a table that is not used since transformers 4
     "huggingface": (r"^decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias",),
 }
-# Hugging Face's name behind a gate -> ours: its "gated-gelu" is the approximation
+# Hugging Face's name after "gated-" -> ours: its "gated-gelu" is the tanh approximation
 _GATED_ACTIVATIONS = {"gelu": "gelu_new", "gelu_python": "gelu"}
 
 
 def read_t5(values: dict[str, Any]) -> dict[str, Any]:
-    """Hugging Face's words, and those that are written by hand for Google's files, in ours."""
+    """Converts Hugging Face's keys, and those that users write for Google's files."""
     for derived in ("dense_act_fn", "is_gated_act"):
         values.pop(derived, None)
     if "feed_forward_proj" in values:
@@ -64,7 +64,7 @@ def read_t5(values: dict[str, Any]) -> dict[str, Any]:
     if "dropout_rate" in values:
         values["hidden_dropout_prob"] = values.pop("dropout_rate")
         values.setdefault("attention_probs_dropout_prob", values["hidden_dropout_prob"])
-    if "tie_word_embeddings" in values:  # says so in files older than scale_decoder_outputs
+    if "tie_word_embeddings" in values:  # in files older than scale_decoder_outputs
         values.setdefault("scale_decoder_outputs", values.pop("tie_word_embeddings"))
     if values.get("is_encoder_decoder") is False:
         values.setdefault("hornbook", {"application": "encoder"})
@@ -72,11 +72,11 @@ def read_t5(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_gated_t5(values: dict[str, Any], gelu: str = "gelu_new") -> dict[str, Any]:
-    """`read_t5`, and the list of two activations that means a gate: `["gelu", "linear"]`.
+    """The same with lists of two activations, which mean a gate: `["gelu", "linear"]`.
 
     Args:
         values: The contents of the config.json.
-        gelu: What that list means by it.
+        gelu: The activation that "gelu" means in such a list.
     """
     activations = values.get("hidden_act")
     if isinstance(activations, list) and activations[1:] == ["linear"]:
@@ -99,14 +99,14 @@ def write_gated_t5(values: dict[str, Any]) -> dict[str, Any]:
     theirs = {ours: name for name, ours in _GATED_ACTIVATIONS.items()}
     values = write_t5(values)
     name = values["feed_forward_proj"]
-    # before transformers 5 it is also what says that nothing is scaled
+    # before transformers 5, this key also decides that nothing is scaled
     return values | {
         "feed_forward_proj": f"gated-{theirs.get(name, name)}",
         "tie_word_embeddings": False,
     }
 
 
-# The layers of a block in their order, ours and Google's, whose names Hugging Face has kept.
+# The layers of a block in order: our name -> Google's, which Hugging Face also uses.
 _STACKS = {
     "encoder": {"attention": "SelfAttention", "feed_forward": "DenseReluDense"},
     "decoder": {
@@ -121,11 +121,11 @@ _GATED = {"gate": "wi_0", "intermediate": "wi_1", "output_dense": "wo"}
 
 
 def t5_google_table(*, gated: bool, norms: tuple[str, ...]) -> dict[str, Any]:
-    """Google's names, of Mesh TensorFlow.
+    """Returns Google's names, those of Mesh TensorFlow.
 
     Args:
-        gated: Whether the feed-forward networks are; such models also have an untied head.
-        norms: What a norm may be called; the first is written.
+        gated: Whether the feed-forward networks are gated; such models also have an untied head.
+        norms: Possible names of a norm; the first one is written.
     """
     table: dict[str, Any] = {"token_embedding.embeddings": "shared/embedding"}
     for ours, theirs, kernels in _layers(gated, "{stack}/block_{{i:03d}}/layer_{number:03d}/"):
@@ -149,12 +149,12 @@ _FINAL_NORMS = {"layer_norm": "final_layer_norm", "rms_norm": "rms_norm"}
 
 
 def t5_huggingface_table(*, gated: bool) -> dict[str, Any]:
-    """Hugging Face's names.
+    """Returns Hugging Face's names.
 
     Args:
         gated: See `t5_google_table`.
     """
-    # one table under several names, of which files have one or all
+    # one table with several names, of which files have one or all
     shared = ("shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
     table: dict[str, Any] = {"token_embedding.embeddings": shared}
     for ours, theirs, kernels in _layers(gated, "{stack}.block.{{i}}.layer.{number}."):
@@ -166,13 +166,13 @@ def t5_huggingface_table(*, gated: bool) -> dict[str, Any]:
         table[f"{stack}.positions.embeddings"] = f"{first}.relative_attention_bias.weight"
         table[f"{stack}.final_norm.gamma"] = f"{stack}.final_layer_norm.weight"
     if gated:
-        # transformers 5 ties the heads of its new models, and leaves them out
+        # transformers 5 ties the heads of new models, and does not save them
         table["mlm.kernel"] = (transposed("lm_head.weight"), transposed("shared.weight"))
     return table
 
 
 def _layers(gated: bool, block: str) -> Iterator[tuple[str, str, Mapping[str, str]]]:
-    """Our path and theirs of each kind of layer, and the names of its kernels."""
+    """Yields our path and their name of each kind of layer, and the names of its kernels."""
     for stack, layers in _STACKS.items():
         for number, (ours, theirs) in enumerate(layers.items()):
             kernels = _GATED if gated else _PLAIN

@@ -1,4 +1,4 @@
-"""Picture networks of `keras.applications` by name, with their weights and their preprocessing."""
+"""Image networks of `keras.applications` by name, with their weights and preprocessing."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import keras
 
 from hornbook.errors import CheckpointError, HornbookError, OptionError, did_you_mean
 
-GROUPS = 10  # groups of layers with a learning rate of their own
+GROUPS = 10  # groups of layers, each with its own learning rate
 
 
 def backbone_names() -> list[str]:
-    """The names that `make_backbone` knows: all of `keras.applications`."""
+    """Returns the names of all networks of `keras.applications`."""
     return sorted(
         name
         for name, value in vars(keras.applications).items()
@@ -28,29 +28,29 @@ def backbone_names() -> list[str]:
 def make_backbone(
     name: str, *, weights: str | None = None, alpha: float | None = None
 ) -> keras.Model:
-    """A network without its classifier and pooling.
+    """Creates a network without its classifier and pooling.
 
     Args:
-        name: Of a function of `keras.applications`: `"Xception"`, `"MobileNetV2"` ...
-        weights: `"imagenet"`; a file of weights, with the classifier or without; None or
-            `"none"`: random ones.
-        alpha: Width of MobileNet and MobileNetV2, where 1 is the usual one.
+        name: A network of `keras.applications`: `"Xception"`, `"MobileNetV2"` ...
+        weights: `"imagenet"`; a file of weights, with or without the classifier; None or
+            `"none"` for random weights.
+        alpha: Width multiplier of MobileNet and MobileNetV2.  Defaults to 1.
 
     Returns:
-        A `keras.Model` from pictures `(batch, height, width, 3)`, prepared by
+        A `keras.Model` from images `(batch, height, width, 3)`, prepared by
         `preprocessing(name)`, to features `(batch, smaller height, smaller width, channels)`.
 
     Raises:
         OptionError: there is no such network, or it has no `alpha`.
-        HornbookError: the weights cannot be had here.
-        CheckpointError: the file is not one of this network's weights.
+        HornbookError: the weights cannot be downloaded or do not exist.
+        CheckpointError: the file does not contain the weights of this network.
     """
     function = _function(name)
     options: dict[str, Any] = {"include_top": False}
     if alpha is not None:
         if "alpha" not in inspect.signature(function).parameters:
             raise OptionError(
-                f"{name} has no alpha; that is the width of MobileNet and MobileNetV2."
+                f"{name} has no alpha: it is the width multiplier of MobileNet and MobileNetV2."
             )
         options["alpha"] = alpha
     network = function(weights=None, input_shape=(None, None, 3), **options)
@@ -62,46 +62,47 @@ def make_backbone(
 
 
 def preprocessing(name: str) -> Callable[..., Any]:
-    """What a network wants done to pixels of 0 to 255: a function of arrays or Keras tensors.
+    """Returns the preprocessing of pixels from 0 to 255: a function of arrays or Keras tensors.
 
-    Called on a `keras.Input` it becomes part of the model, and training, prediction and an
-    exported file cannot differ in it.
+    Called on a `keras.Input` it becomes part of the model, so that it is the same in training, in
+    prediction and in an exported file.
     """
     return sys.modules[_function(name).__module__].preprocess_input
 
 
 def backbone_rates(network: keras.Model, decay: float) -> dict[str, float]:
-    """Smaller learning rates nearer to the pixels: a tenth of the layers has `decay` of the next.
+    """Returns learning rates that shrink towards the input, by `decay` per tenth of the layers.
 
     Returns:
         `variable.path` -> factor, for `adamw`.
     """
     layers = [layer for layer in network.layers if layer.trainable_variables]
     return {
-        variable.path: decay ** (GROUPS - number * GROUPS // len(layers))
-        for number, layer in enumerate(layers)
+        variable.path: decay ** (GROUPS - index * GROUPS // len(layers))
+        for index, layer in enumerate(layers)
         for variable in layer.trainable_variables
     }
 
 
 def _function(name: str) -> Callable[..., Any]:
     if name not in backbone_names():
-        raise OptionError(f"There is no backbone {name!r}. {did_you_mean(name, backbone_names())}")
+        raise OptionError(f"Unknown backbone {name!r}. {did_you_mean(name, backbone_names())}")
     return getattr(keras.applications, name)
 
 
 def _imagenet(name: str, function: Callable[..., Any], options: dict[str, Any]) -> keras.Model:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the input size, which only a classifier needs
+            warnings.simplefilter(
+                "ignore"
+            )  # about the input size, which only matters to a classifier
             return function(weights="imagenet", **options)
     except Exception as error:  # urllib's, http's, the operating system's, h5py's, Keras's own
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise HornbookError(
-            f"The ImageNet weights of {name} cannot be had: {reason}\n"
-            "Without a connection: put the file that this address names into ~/.keras/models, or "
-            "give a file of weights with --weights FILE, or start from random weights with "
-            "--weights none."
+            f"The ImageNet weights of {name} cannot be downloaded: {reason}\n"
+            "Without a connection, copy the file at this address to ~/.keras/models, or use "
+            "--weights FILE for a file of weights, or --weights none for random weights."
         ) from None
 
 
@@ -112,35 +113,33 @@ def _read(
     function: Callable[..., Any],
     options: dict[str, Any],
 ) -> None:
-    """Reads weights that were saved with the classifier or without it."""
+    """Reads weights that were saved with or without the classifier."""
     if not file.is_file():
         raise HornbookError(
-            f"There is no file of weights {file}.\n"
+            f"The file of weights {file} does not exist.\n"
             "--weights takes a .weights.h5 or .h5 file, imagenet, or none."
         )
     if not file.name.endswith(".h5"):
-        raise CheckpointError(
-            f"{file}: weights of keras.applications are in a .weights.h5 or .h5 file."
-        )
+        raise CheckpointError(f"{file}: expected a .weights.h5 or .h5 file of keras.applications.")
     problems = []
     for top in (False, True):
-        whole = network
+        model = network
         if top:
-            whole = function(weights=None, **{**options, "include_top": True})
+            model = function(weights=None, **{**options, "include_top": True})
         try:
             with warnings.catch_warnings():
-                # of parts that are not in the file: the error that follows counts them
+                # about layers that are not in the file: the error that follows counts them
                 warnings.filterwarnings("ignore", message="Skipping nested container")
-                whole.load_weights(file)
-        except Exception as error:  # h5py and Keras raise almost anything on a foreign file
+                model.load_weights(file)
+        except Exception as error:  # h5py and Keras raise almost anything for a foreign file
             problems.append(str(error).strip().splitlines()[0])
             continue
         if top:
-            network.set_weights(whole.get_weights()[: len(network.weights)])
+            network.set_weights(model.get_weights()[: len(network.weights)])
         return
     width = f" with alpha {options['alpha']}" if "alpha" in options else ""
     raise CheckpointError(
-        f"{file} does not hold the weights of {name}{width}:\n"
+        f"{file} does not contain the weights of {name}{width}:\n"
         f"  without the classifier  {problems[0]}\n"
         f"  with it                 {problems[1]}\n"
         "Is it another network, or another --alpha?"

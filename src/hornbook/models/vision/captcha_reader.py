@@ -1,8 +1,8 @@
-"""The network that reads captchas: one trunk, and two heads that must agree.
+"""The network that reads captchas: one trunk with two heads.
 
-One head has a softmax for each character's slot, the other one for each column of the picture, to
-be read with CTC.  They learn different things from the same pictures (which character stands in
-third place; where one ends and the next begins), so together they are right more often.
+One head has a softmax per slot of a character, the other one per column of the image, to be decoded
+with CTC.  They learn different things from the same images (which character is third; where one
+ends and the next begins), so together they are more accurate.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ def captcha_reader(
     weights: str | None = None,
     dropout: float = 0.2,
 ) -> keras.Model:
-    """Makes the network.
+    """Creates the network.
 
     Args:
-        size: `(width, height)` of the pictures.
-        num_characters: That may occur; number 0 is "nothing" in both heads and counts extra.
-        num_slots: Characters of the longest label.
-        backbone: `"compact"`, or a name of `keras.applications`.
-        weights: Of that: `"imagenet"`, a file, or `"none"`.
-        dropout: Share of the features dropped before the heads in training.
+        size: `(width, height)` of the images.
+        num_characters: Size of the alphabet, without class 0, which is "blank" in both heads.
+        num_slots: Maximum number of characters per image.
+        backbone: `"compact"`, or a network of `keras.applications`.
+        weights: Weights of the backbone: `"imagenet"`, a file, or `"none"`.
+        dropout: Dropout rate of the features before the heads.
 
     Returns:
         A model from `(batch, height, width, 3)`, 0 to 255, to logits
         `(batch, num_slots + columns, 1 + num_characters)`: first those of the slots, then those
-        of the columns, which are left out where there are too few of them for CTC.
+        of the columns, which are omitted if there are too few of them for CTC.
     """
     width, height = size
-    pixels = keras.Input((height, width, 3), name="pictures")
+    pixels = keras.Input((height, width, 3), name="images")
     if backbone == "compact":
         x = _compact(pixels)
     else:
@@ -53,7 +53,7 @@ def captcha_reader(
         x = make_backbone(backbone, weights=weights)(preprocessing(backbone)(pixels))
     _, rows, columns, channels = x.shape
     x = keras.layers.Permute((2, 1, 3), name="columns_first")(x)
-    if columns < num_slots:  # a picture that a large backbone has made very small
+    if columns < num_slots:  # the output of a large backbone may be very small
         x = keras.layers.Reshape((columns * rows, channels), name="as_sequence")(x)
     else:
         x = keras.layers.Reshape((columns, rows * channels), name="as_sequence")(x)
@@ -61,19 +61,19 @@ def captcha_reader(
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     slots = SlotAttention(num_slots, name="slot_attention")(x)
     logits = [keras.layers.Dense(1 + num_characters, name="slots")(slots)]
-    if x.shape[1] == columns and columns >= 2 * num_slots + 1:  # room for a blank between any two
-        x = keras.layers.Conv1D(FEATURES, 3, padding="same", activation="relu", name="neighbours")(
-            x
-        )
+    if x.shape[1] == columns and columns >= 2 * num_slots + 1:  # enough for a blank between any two
+        x = keras.layers.Conv1D(
+            FEATURES, 3, padding="same", activation="relu", name="column_context"
+        )(x)
         logits.append(keras.layers.Dense(1 + num_characters, name="columns")(x))
     both = keras.layers.Concatenate(axis=1, name="both")(logits)
-    # in float32 whatever the rest computes in, for the softmax
+    # in float32 even if the rest computes in half precision, for the softmax
     logits = keras.layers.Activation("linear", dtype="float32", name="logits")(both)
     return keras.Model(pixels, logits, name="captcha_reader")
 
 
 def _compact(pixels: Tensor) -> Tensor:
-    """Four stages of a convolution each, an eighth of the width, a sixteenth of the height."""
+    """Four convolutional stages, to an eighth of the width and a sixteenth of the height."""
     x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(pixels)
     for stage, filters in enumerate(WIDTHS):
         x = keras.layers.Conv2D(
@@ -88,15 +88,15 @@ def _compact(pixels: Tensor) -> Tensor:
 
 @keras.saving.register_keras_serializable("hornbook")
 class ReadingLoss(keras.losses.Loss):
-    """How improbable the label is to both heads, per character.
+    """The mean of the losses of both heads, per character: cross-entropy and CTC.
 
     Args:
-        num_slots: Rows of the logits that are slots; the others are columns.
-        label_smoothing: Share of a slot's probability that may go to any character.
+        num_slots: Number of rows of the logits that are slots; the others are columns.
+        label_smoothing: Label smoothing of the slots.
 
     Call arguments:
-        y_true: `(batch, num_slots)`, the numbers of the characters from 1, then zeros.
-        y_pred: What `captcha_reader` gives.
+        y_true: `(batch, num_slots)`, the classes of the characters from 1, padded with 0.
+        y_pred: Logits of a `captcha_reader`.
     """
 
     def __init__(self, num_slots: int, *, label_smoothing: float = 0.0, **kwargs: Any) -> None:
@@ -115,10 +115,10 @@ class ReadingLoss(keras.losses.Loss):
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         y_true = ops.cast(y_true, "int32")
         slots, columns = y_pred[:, : self.num_slots], y_pred[:, self.num_slots :]
-        wanted = ops.one_hot(y_true, slots.shape[-1])
-        spread = self.label_smoothing / slots.shape[-1]
-        wanted = wanted * (1 - self.label_smoothing) + spread
-        loss = -ops.mean(ops.sum(wanted * ops.log_softmax(slots), axis=-1), axis=-1)
+        targets = ops.one_hot(y_true, slots.shape[-1])
+        share = self.label_smoothing / slots.shape[-1]
+        targets = targets * (1 - self.label_smoothing) + share
+        loss = -ops.mean(ops.sum(targets * ops.log_softmax(slots), axis=-1), axis=-1)
         if not columns.shape[1]:
             return loss
         return (loss + keras.losses.ctc(y_true, columns) / self.num_slots) / 2

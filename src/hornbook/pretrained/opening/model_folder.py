@@ -153,7 +153,7 @@ def family_of(values: Mapping[str, Any], name: str | None) -> Family:
         return family_named(str(own["family"]))
     declared = values.get("model_type")  # Google's files have none
     for family in FAMILIES.values():
-        if family.has_signs(values) and declared in (None, family.model_type):
+        if family.has_signature(values) and declared in (None, family.model_type):
             return family
     model_type = declared or "bert"
     for family in FAMILIES.values():

@@ -45,7 +45,7 @@ def as_the_file_ties(
         return config
     layout = checkpoint.layout
     untied: dict[str, Any]
-    if config.language_head == "tied" and "language_head" in family.words:  # Llama's way
+    if config.language_head == "tied" and "language_head" in family.config_keys:  # Llama's way
         untied, names = {"language_head": "untied"}, _present(family, checkpoint, "mlm.kernel")
     elif config.tie_word_embeddings and layout in family.head_table:
         untied = {"tie_word_embeddings": False}

@@ -50,7 +50,7 @@ class ModelSession:
     ) -> None:
         self._steps = steps
         self._start = start
-        config = steps.writer.config
+        config = steps.decoder.config
         check_prompts(steps, prompts)
         encoder_decoder = steps.model.config.encoder_decoder
         self._lengths = np.array([1 if encoder_decoder else len(prompt) for prompt in prompts])
@@ -65,12 +65,12 @@ class ModelSession:
             cache = steps.empty(len(prompts), padded_length(width + slots))
             if condition is not None:
                 cache["condition"] = condition
-        self._slots_left = cache["tokens"]["real"].shape[1] - width
+        self._slots_left = cache["tokens"]["mask"].shape[1] - width
         token_ids, real = _pad_left(prompts, width)
         # segment 0 is the prompt, and 1 the new tokens (UniLM)
         self._segment = int(config.application == "prefix_lm")
-        begin = steps.step if keep_hidden else steps.begin
-        logits, hidden, self._cache = begin(token_ids, real, np.zeros_like(real), cache)
+        first_step = steps.step if keep_hidden else steps.prefill
+        logits, hidden, self._cache = first_step(token_ids, real, np.zeros_like(real), cache)
         if keep_hidden:
             vectors = _to_numpy(hidden)
             self.prompt_hidden = [
@@ -95,7 +95,7 @@ class ModelSession:
         start = config.decoder_start_token_id if self._start is None else self._start
         start = config.pad_token_id if start is None else start
         conditions = () if condition is None else (condition,)
-        return [[start]] * len(prompts), steps.read(pad(prompts, width), real, slots, *conditions)
+        return [[start]] * len(prompts), steps.encode(pad(prompts, width), real, slots, *conditions)
 
     def _keep_last(self, logits: Any, hidden: Any) -> None:
         self.logits: np.ndarray = _to_numpy(logits)[:, -1]
@@ -139,7 +139,7 @@ class ModelSession:
     def rewind(self, counts: np.ndarray) -> None:
         """Removes the last `counts[i]` tokens of row `i`."""
         self._cache = self._steps.forget(np.asarray(counts, "int32"), self._cache)
-        slots = self._cache["tokens"]["real"].shape[1]
+        slots = self._cache["tokens"]["mask"].shape[1]
         self._slots_left = slots - int(_to_numpy(self._cache["index"]))
         self._lengths -= counts
 

@@ -312,7 +312,7 @@ class Images(Recipe):
         """Returns a model from images `(batch, size, size, 3)` to probabilities, and metadata."""
         import keras
 
-        images = keras.Input((self.size, self.size, 3), name="pictures")
+        images = keras.Input((self.size, self.size, 3), name="images")
         logits = self.network(images)["logits"]
         probabilities = keras.layers.Softmax(name="probabilities")(logits)
         model = keras.Model(images, probabilities, name="image_classifier")

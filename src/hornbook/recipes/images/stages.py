@@ -14,7 +14,7 @@ from hornbook.errors import DataError
 from hornbook.layers.center_loss import CenterLoss
 from hornbook.models.vision.backbones import backbone_rates
 from hornbook.progress import Progress
-from hornbook.training.images.training_step import Classifying, augmentations
+from hornbook.training.images.training_step import ClassificationObjective, augmentations
 from hornbook.training.loop import Batch
 from hornbook.training.optimizer import adamw
 
@@ -120,13 +120,13 @@ class TwoStages:
         third = min(len(SIZES) * epoch // max(recipe.epochs, 1), len(SIZES) - 1)
         return int(max(round(SIZES[third] * recipe.size / STEP) * STEP, STEP))
 
-    def _classifying(self, network: Any, changes: list[Any]) -> Classifying:
+    def _classifying(self, network: Any, changes: list[Any]) -> ClassificationObjective:
         recipe = self.recipe
         weights = np.ones(len(recipe.classes))
         if recipe.class_weights == "balanced":
             counts = np.bincount(self.labels, minlength=len(recipe.classes))
             weights = len(self.labels) / (len(recipe.classes) * counts)
-        return Classifying(
+        return ClassificationObjective(
             network,
             augmentations=changes,
             class_weights=weights.tolist(),

@@ -71,7 +71,7 @@ class Pretraining(PretrainingOptions):
         from hornbook.data.corpus.documents import corpus_files
         from hornbook.training.devices.choosing import open_devices
         from hornbook.training.devices.torch_processes import run_in_processes
-        from hornbook.training.run_folder import Onlooker
+        from hornbook.training.run_folder import ReadOnlyRun
 
         self.check()
         corpus_files(sources)  # errors come before anything is written
@@ -84,7 +84,7 @@ class Pretraining(PretrainingOptions):
             steps = self.steps_on(sources, prepared, rows_per_step)
             run = self.open_run(out, {"corpus": " ".join(sources)}, resume=resume)
             if not devices.is_first:
-                run = Onlooker(run.path)
+                run = ReadOnlyRun(run.path)
             if devices.launches:
                 run_in_processes(devices.count, _fit_again, self.fields(), sources, str(out))
                 self.read_parts(run.model)

@@ -51,7 +51,7 @@ def _seconds_per_step(recipe: Any, steps: Any, devices: Any) -> float:
     import keras
 
     from hornbook import backend
-    from hornbook.training.language.steps import parts_of
+    from hornbook.training.language.steps import split_batch
 
     values = [np.array(keras.ops.convert_to_numpy(v.value)) for v in recipe.model.variables]
     random_states = backend.random_states()
@@ -60,7 +60,7 @@ def _seconds_per_step(recipe: Any, steps: Any, devices: Any) -> float:
     for number, batch in enumerate(steps.batches(0, COMPILING + TIMED)):
         if number == COMPILING:
             start = time.monotonic()
-        for piece in parts_of(batch.arrays()[0], recipe.accumulate):
+        for piece in split_batch(batch.arrays()[0], recipe.accumulate):
             devices.train(recipe.model, piece)
     seconds = (time.monotonic() - start) / TIMED
     for variable, value in zip(recipe.model.variables, values, strict=True):

@@ -28,7 +28,7 @@ def train_to_the_end(
     from hornbook.recipes.pretraining.log import TrainingLog
     from hornbook.recipes.pretraining.report import write_report
     from hornbook.recipes.pretraining.time_budget import number_of_steps
-    from hornbook.training.language.steps import parts_of
+    from hornbook.training.language.steps import split_batch
 
     keep_compiled_functions()
     run.snapshots.keep = recipe.keep_checkpoints
@@ -39,7 +39,7 @@ def train_to_the_end(
     log = TrainingLog(recipe, run, steps, total, devices)
 
     def step(arrays: Any, *_: Any) -> float:
-        pieces = parts_of(arrays, recipe.accumulate)
+        pieces = split_batch(arrays, recipe.accumulate)
         return sum(devices.train(recipe.model, piece) for piece in pieces) / len(pieces)
 
     def evaluate() -> dict[str, float]:

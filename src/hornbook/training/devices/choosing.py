@@ -1,8 +1,8 @@
-"""One training on several devices: each computes its rows of a step, and all learn the same.
+"""Data-parallel training: each device computes its share of the rows of a step.
 
-JAX through `keras.distribution`, TensorFlow through its `MirroredStrategy`; on PyTorch each device
-has a process of its own, see `torch_processes`.  The weights of a step add up to 1 over all
-devices, so the loss is that of one device with all the rows.
+JAX uses `keras.distribution`, TensorFlow its `MirroredStrategy`; on PyTorch each device has a
+process of its own, see `torch_processes`.  The weights of a step add up to 1 over all devices, so
+the loss is that of one device with all the rows.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import keras
 from hornbook.errors import OptionError
 from hornbook.training.devices.device import Arrays, Devices
 
-# of a model over several devices: which axis of a matrix is cut, by what its path ends with
-CUT = {
+# model parallelism: the mesh axis that splits each axis of a variable, by the end of its path
+SHARDED_AXES = {
     r"(query|key|value|intermediate|gate)/kernel": (None, "model"),
     r"(query|key|value|intermediate|gate)/bias": ("model",),
     r"output_dense/kernel": ("model", None),
@@ -27,11 +27,11 @@ CUT = {
 
 
 class JaxDevices(Devices):
-    """GPUs, TPUs or virtual processors of JAX.
+    """GPUs, TPUs or virtual CPU devices of JAX.
 
     Args:
-        names: Keras's, such as `"gpu:0"`.
-        model_parallel: How many of them share one copy of the model.
+        names: Keras's names of the devices, such as `"gpu:0"`.
+        model_parallel: Number of devices that share one copy of the model.
     """
 
     def __init__(self, names: list[str], model_parallel: int):
@@ -43,32 +43,32 @@ class JaxDevices(Devices):
         from keras import distribution
 
         if self._model_parallel == 1:
-            chosen = distribution.DataParallel(devices=self._names, auto_shard_dataset=False)
+            strategy = distribution.DataParallel(devices=self._names, auto_shard_dataset=False)
         else:
             shape = (self.count, self._model_parallel)
             mesh = distribution.DeviceMesh(shape, ("batch", "model"), self._names)
             layout = distribution.LayoutMap(mesh)
-            for path, axes in CUT.items():
+            for path, axes in SHARDED_AXES.items():
                 layout[path] = axes
-            chosen = distribution.ModelParallel(
+            strategy = distribution.ModelParallel(
                 layout_map=layout, batch_dim_name="batch", auto_shard_dataset=False
             )
-        before = distribution.distribution()
-        distribution.set_distribution(chosen)
+        previous = distribution.distribution()
+        distribution.set_distribution(strategy)
         try:
             yield
         finally:
-            distribution.set_distribution(before)
+            distribution.set_distribution(previous)
 
 
 class MirroredDevices(Devices):
-    """GPUs or virtual processors of TensorFlow.
+    """GPUs or virtual CPU devices of TensorFlow.
 
     Args:
-        names: TensorFlow's, such as `"/device:GPU:0"`.
+        names: TensorFlow's names of the devices, such as `"/device:GPU:0"`.
     """
 
-    accumulates = False  # Keras would add gradients up inside a condition, which it does not allow
+    accumulates = False  # Keras accumulates inside a `tf.cond`, which the strategy does not allow
 
     def __init__(self, names: list[str]):
         import tensorflow
@@ -85,7 +85,7 @@ class MirroredDevices(Devices):
     def train(self, model: keras.Model, arrays: Arrays) -> float:
         rows = len(next(iter(arrays.values()))) // self.count
         if not all(layer.built for layer in model._flatten_layers()):
-            # Keras would look at the shapes of values that are spread out, which have none
+            # Keras would build it from the shapes of distributed values, which have none
             model(
                 {
                     name: keras.KerasTensor((rows, *value.shape[1:]), value.dtype.name)
@@ -93,12 +93,14 @@ class MirroredDevices(Devices):
                 }
             )
 
-        def part(value: Any) -> Any:
+        def distributed(value: Any) -> Any:
             return self._strategy.experimental_distribute_values_from_function(
                 lambda context: value[context.replica_id_in_sync_group * rows :][:rows]
             )
 
-        return float(model.train_on_batch({name: part(value) for name, value in arrays.items()}))
+        return float(
+            model.train_on_batch({name: distributed(value) for name, value in arrays.items()})
+        )
 
     def prepare(self, optimizer: Any) -> None:
         """Clips the sum of the gradients, not those of each device."""
@@ -109,19 +111,19 @@ class MirroredDevices(Devices):
         def clip_sums(gradients: Any) -> list[Any]:
             context = tensorflow.distribute.get_replica_context()
             sums = context.all_reduce("SUM", gradients)
-            return [gradient / self.count for gradient in clip(sums)]  # Keras adds them up again
+            return [gradient / self.count for gradient in clip(sums)]  # Keras sums them again
 
         optimizer._clip_gradients = clip_sums
 
     def predict(self, model: keras.Model, arrays: Arrays) -> Arrays:
-        # every replica answers for all rows, one after the other
+        # every replica computes all rows, and their outputs are concatenated
         rows = len(next(iter(arrays.values())))
         outputs = model.predict_on_batch(arrays)
         return {name: value[:rows] for name, value in outputs.items()}
 
 
 class TorchLauncher(Devices):
-    """PyTorch's devices before each has its process; computes nothing itself.
+    """Launches a process for each of PyTorch's devices; computes nothing itself.
 
     Args:
         count: Number of processes.
@@ -133,22 +135,22 @@ class TorchLauncher(Devices):
         self.count = count
 
 
-def open_devices(wanted: str, model_parallel: int = 1) -> Devices:
+def open_devices(devices: str, model_parallel: int = 1) -> Devices:
     """Returns the devices to train on.
 
     Args:
-        wanted: A number, or `"all"`.
+        devices: A number, or `"all"`.
         model_parallel: Number of devices that share one copy of the model, on JAX.
 
     Raises:
         OptionError: there are fewer devices, or the arguments contradict each other.
     """
-    if wanted != "all" and not re.fullmatch(r"[1-9]\d*", wanted):
-        raise OptionError(f"--devices {wanted}: expected all, or a number of 1 or more.")
+    if devices != "all" and not re.fullmatch(r"[1-9]\d*", devices):
+        raise OptionError(f"--devices {devices}: expected all, or a number of 1 or more.")
     names = _names()
-    count = len(names) if wanted == "all" else int(wanted)
-    on_processor = keras.config.backend() == "torch" and names == ["cpu:0"]
-    if count > len(names) and not on_processor:  # there, any number of processes can be started
+    count = len(names) if devices == "all" else int(devices)
+    on_cpu = keras.config.backend() == "torch" and names == ["cpu:0"]
+    if count > len(names) and not on_cpu:  # there, any number of processes can be started
         raise OptionError(
             f"--devices {count}, but {keras.config.backend()} sees {len(names)}: "
             f"{', '.join(names)}.  Use --devices all."
@@ -158,9 +160,9 @@ def open_devices(wanted: str, model_parallel: int = 1) -> Devices:
     if count % model_parallel:
         raise OptionError(f"{count} devices cannot be divided into groups of {model_parallel}.")
     if keras.config.backend() == "torch":
-        from hornbook.training.devices.torch_processes import TorchDevices, in_a_group
+        from hornbook.training.devices.torch_processes import TorchDevices, is_in_group
 
-        return TorchDevices() if in_a_group() else TorchLauncher(count) if count > 1 else Devices()
+        return TorchDevices() if is_in_group() else TorchLauncher(count) if count > 1 else Devices()
     if count == 1:
         return Devices()
     if keras.config.backend() == "jax":
@@ -184,5 +186,5 @@ def _names() -> list[str]:
     import torch
 
     if torch.cuda.is_available():
-        return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+        return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     return ["cpu:0"]

@@ -1,4 +1,4 @@
-"""The interface of devices to a training, for one device."""
+"""The interface between training and its devices, implemented for one device."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Arrays = dict[str, np.ndarray]
 
 
 class Devices:
-    """One device; subclasses are several.
+    """One device; subclasses stand for several.
 
     Attributes:
         count: Number of devices.
         loss_scale: Factor on the loss, where the backend divides it by the number of devices.
         is_first: Whether this process writes files.
         accumulates: Whether gradients can be accumulated over several batches.
-        launches: Whether other processes have to do the training.
+        launches: Whether training happens in processes that are still to be launched.
     """
 
     count = 1
@@ -31,7 +31,7 @@ class Devices:
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
-        """The context in which the model is made, trained and measured."""
+        """Returns the context in which the model is built, trained and evaluated."""
         yield
 
     def train(self, model: keras.Model, arrays: Arrays) -> float:
@@ -39,7 +39,7 @@ class Devices:
         return float(model.train_on_batch(arrays))
 
     def prepare(self, optimizer: Any) -> None:
-        """Called with the optimizer of a new training."""
+        """Adapts the optimizer before training starts."""
 
     def predict(self, model: keras.Model, arrays: Arrays) -> Arrays:
         """Returns the outputs for a batch."""

@@ -1,4 +1,4 @@
-"""PyTorch on several devices: a process for each, whose gradients are averaged.
+"""PyTorch on several devices: one process per device, with averaged gradients.
 
 One process starts the others, waits for them and reports their errors.  The first of them writes
 the files of the run; the others only compute.
@@ -65,8 +65,8 @@ class TorchDevices(Devices):
         self._distributed.barrier()
 
 
-def in_a_group() -> bool:
-    """Whether this process is one of several that train together."""
+def is_in_group() -> bool:
+    """Whether this process is one of a group that trains together."""
     import torch.distributed
 
     return bool(torch.distributed.is_available() and torch.distributed.is_initialized())
@@ -75,31 +75,31 @@ def in_a_group() -> bool:
 def run_in_processes(count: int, function: Callable[..., Any], *arguments: Any) -> None:
     """Calls `function(*arguments)` in `count` processes of one group, and waits for all.
 
-    A signal to stop is passed to the first process, which saves; then all are ended.
+    A stop signal is forwarded to the first process, which saves a snapshot; then all are killed.
 
     Args:
         count: Number of processes.
-        function: A function of a module, so that a new process can import it.
-        arguments: Its arguments, which can be pickled.
+        function: A module-level function, so that a new process can import it.
+        arguments: Its arguments; they must be picklable.
 
     Raises:
-        HornbookError: the function raised it in one of them, or one was killed.
+        HornbookError: the function raised it in one of the processes, or one was killed.
     """
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
-        meeting = f"file://{folder}/meeting"
+        rendezvous = f"file://{folder}/rendezvous"
         pipes = [context.Pipe(duplex=False) for _ in range(count)]
         processes = [
             context.Process(
-                target=_work,
-                args=(rank, count, meeting, os.getpid(), pipes[rank][1], function, arguments),
+                target=_run_process,
+                args=(rank, count, rendezvous, os.getpid(), pipes[rank][1], function, arguments),
             )
             for rank in range(count)
         ]
         try:
             for process in processes:
                 process.start()
-            with _passing_signals_to(processes[0]):
+            with _forwarded_signals(processes[0]):
                 _wait_for_all(processes, [reader for reader, _ in pipes])
         finally:
             for process in processes:
@@ -110,11 +110,11 @@ def run_in_processes(count: int, function: Callable[..., Any], *arguments: Any) 
 
 def _wait_for_all(processes: list[Any], readers: list[Any]) -> None:
     """Waits until all are finished, or one has failed."""
-    waiting = {process.sentinel: number for number, process in enumerate(processes)}
-    while waiting:
-        for sentinel in wait(list(waiting)):
-            number = waiting.pop(sentinel)
-            process, reader = processes[number], readers[number]
+    pending = {process.sentinel: rank for rank, process in enumerate(processes)}
+    while pending:
+        for sentinel in wait(list(pending)):
+            rank = pending.pop(sentinel)
+            process, reader = processes[rank], readers[rank]
             process.join()
             if reader.poll():
                 kind, message, exit_status = reader.recv()
@@ -123,47 +123,49 @@ def _wait_for_all(processes: list[Any], readers: list[Any]) -> None:
                 raise error
             if process.exitcode:
                 raise HornbookError(
-                    f"Process {number} of the training ended with status {process.exitcode}.\n"
+                    f"Process {rank} of the training ended with status {process.exitcode}.\n"
                     "Its messages are above; --resume continues from the last checkpoint."
                 )
 
 
 @contextlib.contextmanager
-def _passing_signals_to(process: Any) -> Iterator[None]:
+def _forwarded_signals(process: Any) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def pass_on(number: int, frame: Any) -> None:
+    def forward(number: int, frame: Any) -> None:
         os.kill(process.pid, number)
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {
+        number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
-def _work(
+def _run_process(
     rank: int,
     count: int,
-    meeting: str,
+    rendezvous: str,
     parent: int,
     pipe: Any,
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
 ) -> None:
-    """Does the work of one process."""
-    os.setpgrp()  # a Ctrl-C goes to the parent, which passes it to the first process
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    """Runs the function in one process of the group."""
+    os.setpgrp()  # Ctrl-C goes to the parent, which forwards it to the first process
+    threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
     if rank:
         os.environ["HORNBOOK_QUIET"] = "1"
     import torch
 
     torch.set_num_threads(max(torch.get_num_threads() // count, 1))
     kind = "nccl" if torch.cuda.is_available() else "gloo"
-    torch.distributed.init_process_group(kind, init_method=meeting, rank=rank, world_size=count)
+    torch.distributed.init_process_group(kind, init_method=rendezvous, rank=rank, world_size=count)
     try:
         function(*arguments)
     except HornbookError as error:
@@ -172,8 +174,8 @@ def _work(
     torch.distributed.destroy_process_group()
 
 
-def _end_with(parent: int) -> None:
-    """Ends this process when its parent is gone, as nothing else would."""
+def _exit_with(parent: int) -> None:
+    """Exits when the parent is gone: nothing else would end this process."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Computes the outputs of a network for a stream of images, decoded ahead."""
+"""Computes the outputs of a network for a stream of images, which are decoded ahead."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def image_outputs(
 
     Args:
         network: A Keras model; a single output is named `logits` here.
-        sources: Files, or their contents.
+        sources: Image files, or their contents.
         prepare: Makes all views of an image that the network sees.
         shape: Shape of the result of `prepare`: `(views, height, width, 3)`.
         rows: Number of views per batch.
@@ -46,7 +46,7 @@ def image_outputs(
         total: Number of images, for the progress bar.
 
     Yields:
-        Problems, and arrays with a row per view, all views of an image in succession; the rows of
+        Problems, and arrays with a row per view, the views of an image in succession; the rows of
         an image with a problem are meaningless.
     """
     views = shape[0]

@@ -1,4 +1,4 @@
-"""Trains an image classifier: augmentation, mixing and losses in one compiled step.
+"""One training step of an image classifier: augmentation, mixing and losses, compiled together.
 
 The random states of Keras's augmentation layers are variables of the model, so they are part of a
 snapshot, and a resumed run mixes the same images as an uninterrupted one.
@@ -18,18 +18,18 @@ from hornbook.layers.center_loss import CenterLoss
 MIXING = ("none", "mixup", "cutmix", "both")
 
 
-class Classifying(keras.Model):
-    """A network with its augmentation and losses; `train_on_batch` takes no labels.
+class ClassificationObjective(keras.Model):
+    """A classifier with its augmentation and losses; `train_on_batch` takes no labels.
 
     Args:
         network: Model from images to a dictionary of `features` and `logits`.
         augmentations: Keras layers that take `images` and `labels`; only used in training.
         class_weights: `(classes,)`, weights of the losses of each class.
-        label_smoothing: Share of the label that is spread over all classes.
-        center_loss: A layer and the weight of its loss.  Defaults to no such loss.
+        label_smoothing: Share of each label that is spread over all classes.
+        center_loss: A layer and the weight of its loss.  Defaults to no center loss.
 
     Call arguments:
-        inputs: `images`, any input of the network, and `targets` `(batch, classes)`.
+        inputs: `images`, any input of the network, and `targets`, `(batch, classes)`.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Classifying(keras.Model):
             self.centers, self.center_weight = center_loss
 
     def build(self, input_shape: Any = None) -> None:
-        # network and centers are built, and the other layers have no weights
+        # the network and the centers are built already, and the other layers have no weights
         for layer in self.augmentations:
             layer.build(input_shape and input_shape["images"])
 
@@ -100,9 +100,9 @@ def augmentations(
 
 
 class RandAugment(keras.layers.RandAugment):
-    """Keras's layer, clipped to the range of pixels, which some of its operations leave.
+    """Keras's layer, clipped to the range of pixel values, which some of its operations leave.
 
-    It also hides an irrelevant warning on PyTorch.
+    It also suppresses an irrelevant warning on PyTorch.
     """
 
     def call(self, data: Any, training: bool | None = None) -> Any:
@@ -112,8 +112,8 @@ class RandAugment(keras.layers.RandAugment):
             return super().call(data, training=training)
 
     def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
-        changed = super().transform_images(images, transformation, training=training)
-        return keras.ops.clip(changed, *self.value_range) if training else changed
+        transformed = super().transform_images(images, transformation, training=training)
+        return keras.ops.clip(transformed, *self.value_range) if training else transformed
 
 
 class Mixing(keras.layers.Layer):
@@ -138,11 +138,11 @@ class Mixing(keras.layers.Layer):
         if self.kind == "cutmix":
             return self.cut_mix(data, training=training)
         with warnings.catch_warnings():
-            # its indices are int64, which JAX converts to int32 with a warning
+            # MixUp's indices are int64, which JAX converts to int32 with a warning
             warnings.filterwarnings("ignore", message="Explicitly requested dtype int64")
-            averaged = self.mix_up(data, training=training)
+            mixup = self.mix_up(data, training=training)
         if self.kind == "mixup":
-            return averaged
-        pasted = self.cut_mix(data, training=training)
-        heads = keras.random.uniform((), seed=self.generator) < 0.5
-        return {name: ops.where(heads, averaged[name], pasted[name]) for name in data}
+            return mixup
+        cutmix = self.cut_mix(data, training=training)
+        use_mixup = keras.random.uniform((), seed=self.generator) < 0.5
+        return {name: ops.where(use_mixup, mixup[name], cutmix[name]) for name in data}

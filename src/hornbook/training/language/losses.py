@@ -1,9 +1,9 @@
 """Training objectives of language models: a Transformer and its loss in one Keras model.
 
-Each is called with the arrays of an objective in `hornbook.data.objectives`, adds its loss, and
-returns sums per row, so that the same call trains and measures on held-out text.  The host makes
-the `weights` of a step add up to 1: then the loss is a mean over the positions that count, however
-the rows are spread over devices and accumulated batches.
+Each takes the arrays of an objective in `hornbook.data.objectives`, adds its loss, and
+returns sums per row, so that the same call trains and evaluates on held-out text.  The caller
+normalizes the `weights` of a step to a sum of 1: then the loss is a mean over the positions that
+count, however the rows are distributed over devices and accumulated batches.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ class LanguageObjective(keras.Model):
 
     Returns:
         `loss`, `correct` and `weight` by name, each `(rows,)` and weighted by `weights`: their
-        sums over many rows give the mean loss and the accuracy.  When not training also `guesses`,
-        as many as `labels`.
+        sums over many rows give the mean loss and the accuracy.  Outside of training also
+        `guesses`, token IDs of the same shape as `labels`.
     """
 
     def __init__(self, transformer: Any, **kwargs: Any):
-        # weights are far too small for half precision, so nothing is cast on the way
+        # the weights are far too small for half precision, so inputs are not cast
         super().__init__(dtype=transformer.dtype_policy, autocast=False, **kwargs)
         self.transformer = transformer
-        self.loss_scale = 1.0  # the number of devices, where the backend divides the loss by it
+        self.loss_scale = 1.0  # the number of devices, if the backend divides the loss by it
 
     def build(self, input_shape: Any = None) -> None:
-        self.built = True  # the layers are built already
+        self.built = True  # the Transformer is built already
 
     def call(self, inputs: Inputs, training: Any = None) -> dict[str, Any]:
-        outputs = self.compare(inputs, training)
-        loss = outputs["loss"] + outputs.pop("besides", 0.0)
+        outputs = self.compute_outputs(inputs, training)
+        loss = outputs["loss"] + outputs.pop("auxiliary_loss", 0.0)
         self.add_loss(ops.sum(loss) * self.loss_scale)
         return outputs
 
-    def compare(self, inputs: Inputs, training: Any) -> dict[str, Any]:
-        """Returns the outputs, and as `besides` further losses `(rows,)`."""
+    def compute_outputs(self, inputs: Inputs, training: Any) -> dict[str, Any]:
+        """Returns the outputs, and further losses `(rows,)` as `auxiliary_loss`."""
         raise NotImplementedError
 
-    def read(self, transformer: Any, inputs: Inputs, training: Any) -> Any:
+    def encode(self, transformer: Any, inputs: Inputs, training: Any) -> Any:
         """Returns one vector per token, `(rows, length, hidden_size)`; documents do not attend to
         each other."""
         first = transformer.config.position_offset
@@ -64,7 +64,7 @@ class LanguageObjective(keras.Model):
 
 
 class MaskedLanguage(LanguageObjective):
-    """Masked language modelling.  Only the masked positions go through the language head.
+    """Masked language modeling.  Only the masked positions go through the language head.
 
     Call arguments:
         inputs: `token_ids`, `documents`, `positions` `(rows, length)`; `masked_positions`,
@@ -74,67 +74,68 @@ class MaskedLanguage(LanguageObjective):
     References: https://arxiv.org/abs/1810.04805, 1909.11942 (sentence order).
     """
 
-    def compare(self, inputs: Inputs, training: Any) -> dict[str, Any]:
-        x = self.read(self.transformer, inputs, training)
-        logits = self.transformer.mlm(at_places(x, inputs["masked_positions"]))
-        outputs = weighted(logits, inputs["labels"], inputs["weights"], training)
+    def compute_outputs(self, inputs: Inputs, training: Any) -> dict[str, Any]:
+        x = self.encode(self.transformer, inputs, training)
+        logits = self.transformer.mlm(gather_positions(x, inputs["masked_positions"]))
+        outputs = weighted_sums(logits, inputs["labels"], inputs["weights"], training)
         if "order_label" in inputs:
             order = ops.cast(self.transformer.nsp(self.transformer.pool(x)), "float32")
             losses = token_losses(order, inputs["order_label"])
-            outputs["besides"] = losses * inputs["order_weight"]
+            outputs["auxiliary_loss"] = losses * inputs["order_weight"]
         return outputs
 
 
 class NextToken(LanguageObjective):
-    """Next-token prediction.  In prefix language models the prefix does not count.
+    """Next-token prediction.  In prefix language models the prefix has no loss.
 
     Call arguments:
-        inputs: `token_ids`, `documents`, `positions`, `labels`, `weights` `(rows, length)`; of
+        inputs: `token_ids`, `documents`, `positions`, `labels`, `weights` `(rows, length)`; for
             prefix language models also `segment_ids`, 0 for the prefix and 1 for the rest.
 
     Reference: https://arxiv.org/abs/1905.03197 (UniLM)
     """
 
-    def compare(self, inputs: Inputs, training: Any) -> dict[str, Any]:
-        x = self.read(self.transformer, inputs, training)
-        return weighted(self.transformer.mlm(x), inputs["labels"], inputs["weights"], training)
+    def compute_outputs(self, inputs: Inputs, training: Any) -> dict[str, Any]:
+        x = self.encode(self.transformer, inputs, training)
+        return weighted_sums(self.transformer.mlm(x), inputs["labels"], inputs["weights"], training)
 
 
 class SpanFilling(LanguageObjective):
-    """Span corruption (T5): the decoder generates the spans that sentinels stand for.
+    """Span corruption (T5): the decoder generates the spans that the sentinels stand for.
 
     Call arguments:
-        inputs: `token_ids`, `documents` `(rows, length)`, 0 of the latter being padding;
+        inputs: `token_ids`, `documents` `(rows, length)`, where document 0 is padding;
             `decoder_token_ids`, `labels`, `weights` `(rows, target_length)`.
 
     Reference: https://arxiv.org/abs/1910.10683
     """
 
-    def compare(self, inputs: Inputs, training: Any) -> dict[str, Any]:
+    def compute_outputs(self, inputs: Inputs, training: Any) -> dict[str, Any]:
         x = self.transformer(
             inputs["token_ids"],
             inputs["decoder_token_ids"],
             padding_mask=inputs["documents"] > 0,
             training=training,
         )
-        return weighted(self.transformer.mlm(x), inputs["labels"], inputs["weights"], training)
+        return weighted_sums(self.transformer.mlm(x), inputs["labels"], inputs["weights"], training)
 
 
 class ReplacedTokens(LanguageObjective):
-    """Replaced-token detection (ELECTRA): which tokens come from a small generator?  Both learn;
-    the discriminator is kept.
+    """Replaced-token detection (ELECTRA): which tokens were sampled from a small generator?
+
+    Both are trained; the discriminator is the result.
 
     Args:
         transformer: The discriminator, with its head.
-        generator: A smaller one with a language head, and usually the same token embedding.
-        discriminator_weight: Weight of the discriminator's loss; the generator's has 1.
-        seed: Random seed of the tokens that the generator draws.
+        generator: A smaller Transformer with a language head; usually shares the token embedding.
+        discriminator_weight: Weight of the discriminator's loss; the generator's is 1.
+        seed: Random seed for sampling from the generator.
 
     Call arguments:
-        inputs: As of `MaskedLanguage`; `original_ids` and `real_weights` `(rows, length)`.
+        inputs: As for `MaskedLanguage`; `original_ids` and `real_weights` `(rows, length)`.
 
     Returns:
-        As all objectives; for the discriminator, over all real tokens.
+        As for every objective; those of the discriminator, over all tokens but padding.
 
     Reference: https://arxiv.org/abs/2003.10555
     """
@@ -153,46 +154,46 @@ class ReplacedTokens(LanguageObjective):
         self.discriminator_weight = discriminator_weight
         self.seeds = keras.random.SeedGenerator(seed)
 
-    def compare(self, inputs: Inputs, training: Any) -> dict[str, Any]:
-        places, weights = inputs["masked_positions"], inputs["weights"]
-        read = self.read(self.generator, inputs, training)
-        logits = self.generator.mlm(at_places(read, places))
-        generating = weighted(logits, inputs["labels"], weights, training)
-        original = inputs["original_ids"]
-        drawn = self.draw(ops.stop_gradient(logits), original.dtype)
-        corrupted = put_at_places(original, places, drawn, weights > 0)
-        x = self.read(self.transformer, {**inputs, "token_ids": corrupted}, training)
-        guessed, replaced = self.transformer.discriminator(x), corrupted != original
-        losses = ops.softplus(guessed) - ops.where(replaced, guessed, 0.0)
-        right, real = ops.cast((guessed > 0) == replaced, "float32"), inputs["real_weights"]
-        loss = ops.sum(losses * real, axis=1)
+    def compute_outputs(self, inputs: Inputs, training: Any) -> dict[str, Any]:
+        positions, weights = inputs["masked_positions"], inputs["weights"]
+        x = self.encode(self.generator, inputs, training)
+        logits = self.generator.mlm(gather_positions(x, positions))
+        generator_outputs = weighted_sums(logits, inputs["labels"], weights, training)
+        original_ids = inputs["original_ids"]
+        samples = self.sample(ops.stop_gradient(logits), original_ids.dtype)
+        corrupted_ids = replace_positions(original_ids, positions, samples, weights > 0)
+        x = self.encode(self.transformer, {**inputs, "token_ids": corrupted_ids}, training)
+        logits, labels = self.transformer.discriminator(x), corrupted_ids != original_ids
+        losses = ops.softplus(logits) - ops.where(labels, logits, 0.0)
+        correct, weights = ops.cast((logits > 0) == labels, "float32"), inputs["real_weights"]
+        loss = ops.sum(losses * weights, axis=1)
         return {
             "loss": loss,
-            "correct": ops.sum(right * real, axis=1),
-            "weight": ops.sum(real, axis=1),
-            "besides": generating["loss"] + (self.discriminator_weight - 1) * loss,
+            "correct": ops.sum(correct * weights, axis=1),
+            "weight": ops.sum(weights, axis=1),
+            "auxiliary_loss": generator_outputs["loss"] + (self.discriminator_weight - 1) * loss,
         }
 
-    def draw(self, logits: Any, dtype: Any) -> Any:
-        """Samples tokens by their probability, `(rows, masks)`."""
+    def sample(self, logits: Any, dtype: Any) -> Any:
+        """Returns tokens sampled by their probability, `(rows, masks)`."""
         noise = keras.random.uniform(ops.shape(logits), 1e-9, 1.0, seed=self.seeds)
-        noise = -ops.log(-ops.log(noise) + 1e-9)  # Gumbel's: the highest sum is such a draw
+        noise = -ops.log(-ops.log(noise) + 1e-9)  # Gumbel noise: the argmax of the sum is a sample
         return ops.cast(ops.argmax(logits + noise, axis=-1), dtype)
 
 
 def token_losses(logits: Any, labels: Any) -> Any:
-    """Returns the cross-entropy of each label, without the one-hot array that Keras's makes.
+    """Returns the cross-entropy of each label, without the one-hot array of Keras's loss.
 
     Args:
         logits: `(..., classes)`, float32.
         labels: Integers `(...)`.
     """
-    of_labels = ops.take_along_axis(logits, labels[..., None], axis=-1)[..., 0]
-    return ops.logsumexp(logits, axis=-1) - of_labels
+    label_logits = ops.take_along_axis(logits, labels[..., None], axis=-1)[..., 0]
+    return ops.logsumexp(logits, axis=-1) - label_logits
 
 
-def weighted(logits: Any, labels: Any, weights: Any, training: Any) -> dict[str, Any]:
-    """Returns sums per row of losses and weights; guesses too, when not training."""
+def weighted_sums(logits: Any, labels: Any, weights: Any, training: Any) -> dict[str, Any]:
+    """Returns sums per row of losses and weights; outside of training also the guesses."""
     loss = ops.sum(token_losses(logits, labels) * weights, axis=1)
     outputs = {"loss": loss, "weight": ops.sum(weights, axis=1)}
     if training:
@@ -202,26 +203,37 @@ def weighted(logits: Any, labels: Any, weights: Any, training: Any) -> dict[str,
     return outputs | {"correct": correct, "guesses": guesses}
 
 
-def at_places(x: Any, places: Any) -> Any:
-    """Returns the vectors of some tokens of `(rows, length, features)`, `(rows, places,
-    features)`."""
-    return ops.take_along_axis(x, places[..., None], axis=1)
+def gather_positions(x: Any, positions: Any) -> Any:
+    """Returns the vectors at `positions` `(rows, count)`.
+
+    Args:
+        x: `(rows, length, features)`.
+        positions: Integers `(rows, count)`.
+
+    Returns:
+        `(rows, count, features)`.
+    """
+    return ops.take_along_axis(x, positions[..., None], axis=1)
 
 
-def put_at_places(token_ids: Any, places: Any, new_ids: Any, used: Any) -> Any:
-    """Returns `token_ids` `(rows, length)` with `new_ids` `(rows, places)` where `used`."""
+def replace_positions(token_ids: Any, positions: Any, new_ids: Any, mask: Any) -> Any:
+    """Returns `token_ids` `(rows, length)` with `new_ids` at the `positions` where `mask` is true.
+
+    `positions`, `new_ids` and `mask` are `(rows, count)`.
+    """
     rows, length = ops.shape(token_ids)
-    places = ops.where(used, places, length)  # the others go to a column that is dropped again
-    row_numbers = ops.broadcast_to(ops.arange(rows, dtype=places.dtype)[:, None], places.shape)
-    indices = ops.stack([ops.reshape(row_numbers, (-1,)), ops.reshape(places, (-1,))], axis=1)
-    wider = ops.pad(token_ids, [(0, 0), (0, 1)])
-    return ops.scatter_update(wider, indices, ops.reshape(new_ids, (-1,)))[:, :length]
+    positions = ops.where(mask, positions, length)  # the others go to a column that is cut off
+    row_indices = ops.arange(rows, dtype=positions.dtype)[:, None]
+    row_indices = ops.broadcast_to(row_indices, positions.shape)
+    indices = ops.stack([ops.reshape(row_indices, (-1,)), ops.reshape(positions, (-1,))], axis=1)
+    padded = ops.pad(token_ids, [(0, 0), (0, 1)])
+    return ops.scatter_update(padded, indices, ops.reshape(new_ids, (-1,)))[:, :length]
 
 
-def shared_weights(arrays: dict[str, Any]) -> dict[str, Any]:
+def normalized_weights(arrays: dict[str, Any]) -> dict[str, Any]:
     """Returns the arrays of a step with weights that add up to 1, and `real_weights` if needed."""
-    weighing = ("weights", "order_weight")
-    weights: dict[str, Any] = {name: arrays[name] for name in weighing if name in arrays}
+    names = ("weights", "order_weight")
+    weights: dict[str, Any] = {name: arrays[name] for name in names if name in arrays}
     if "original_ids" in arrays:
         weights["real_weights"] = arrays["documents"] > 0
     return arrays | {

@@ -1,7 +1,7 @@
-"""The steps of a pretraining: which rows each one reads, and how a model is measured on the rest.
+"""The steps of pretraining: the rows of each step, and evaluation on the held-out rows.
 
-Everything here is a pure function of the seed and the number of the step, so a resumed training
-continues with exactly the rows it has not read yet.
+Everything here is a pure function of the seed and the index of the step, so a resumed run
+continues with exactly the rows that were not used yet.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ import numpy as np
 
 from hornbook.data.objectives.row_order import shuffled
 from hornbook.errors import DataError
-from hornbook.training.language.losses import shared_weights
+from hornbook.training.language.losses import normalized_weights
 from hornbook.training.loop import Batch
 
 Arrays = dict[str, np.ndarray]
 
-MEASURED = 2**31 - 1  # the epoch of the held-out rows' random numbers, the same each time
-MOST_HELD_OUT = 1024  # rows; more would take long and add little
-TOGETHER = 8  # held-out rows in a row, so that few documents are on both sides of the split
-DIVERGED = 1.5  # times the loss of the first steps
+EVALUATION_EPOCH = 2**31 - 1  # held-out rows have the random numbers of this epoch, each time
+MAX_HELD_OUT = 1024  # rows; more would take long and add little
+GROUP = 8  # consecutive held-out rows, so that few documents are on both sides of the split
+DIVERGENCE = 1.5  # times the loss of the first steps
 
 
 @dataclass(frozen=True)
 class LanguageSteps:
-    """The rows of each step of a pretraining.
+    """The rows of each step of pretraining.
 
     Args:
         objective: Makes a batch: one of `hornbook.data.objectives.tasks`.
         rows: The rows, from `pack`.
-        train, held_out: Indices of rows, see `split_rows`.
+        train, held_out: Indices of the rows, see `split_rows`.
         rows_per_step: Rows per optimizer step.
         seed: Random seed of order and masking.
     """
@@ -47,29 +47,29 @@ class LanguageSteps:
     seed: int
 
     def batches(self, first: int, last: int) -> list[Batch]:
-        """Returns the steps from `first` to before `last`, from 0."""
+        """Returns the batches of steps `first` to `last - 1`, counted from 0."""
         return [self._batch(step) for step in range(first, last)]
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps until every training row has been read."""
+        """Number of steps in which every training row is used once."""
         return -(-len(self.train) // self.rows_per_step)
 
     def _batch(self, step: int) -> Batch:
-        epoch, number = divmod(step, self.steps_per_epoch)
+        epoch, index = divmod(step, self.steps_per_epoch)
 
-        def numbers() -> np.ndarray:
+        def row_indices() -> np.ndarray:
             order = _order(len(self.train), self.rows_per_step, self.seed, epoch)
-            rows: np.ndarray = self.train[order[number]]
-            return rows
+            indices: np.ndarray = self.train[order[index]]
+            return indices
 
         def arrays() -> tuple[Arrays, None, None]:
-            batch = self.objective.batch(self.rows, self.seed, epoch, numbers())
-            return shared_weights(batch), None, None
+            batch = self.objective.batch(self.rows, self.seed, epoch, row_indices())
+            return normalized_weights(batch), None, None
 
         def where() -> list[str]:
-            rows = ", ".join(map(str, numbers()[:8]))
-            return [f"the corpus's rows {rows} and others (epoch {epoch + 1}, batch {number + 1})"]
+            rows = ", ".join(map(str, row_indices()[:8]))
+            return [f"the corpus's rows {rows} and others (epoch {epoch + 1}, batch {index + 1})"]
 
         return Batch(size=self.rows_per_step * self.rows.length, arrays=arrays, where=where)
 
@@ -81,27 +81,27 @@ class LanguageSteps:
             rows_at_once: Rows per batch.
         """
         sums = dict.fromkeys(("loss", "correct", "weight"), 0.0)
-        for arrays, real in self.held_out_batches(rows_at_once):
+        for arrays, count in self.held_out_batches(rows_at_once):
             outputs = predict(arrays)
             for name in sums:
-                sums[name] += float(np.asarray(outputs[name][:real], "float64").sum())
+                sums[name] += float(np.asarray(outputs[name][:count], "float64").sum())
         weight = max(sums["weight"], 1e-9)
         return measures(sums["loss"] / weight, sums["correct"] / weight)
 
     def held_out_batches(self, rows_at_once: int) -> Iterator[tuple[Arrays, int]]:
-        """Yields batches of held-out rows, with weights of 0 or 1, and the number of real rows."""
+        """Yields batches of held-out rows, with weights of 0 or 1, and the number of rows."""
         for start in range(0, len(self.held_out), rows_at_once):
-            numbers = self.held_out[start : start + rows_at_once]
-            real = len(numbers)
-            numbers = np.resize(numbers, rows_at_once)
-            arrays = self.objective.batch(self.rows, self.seed, MEASURED, numbers)
+            indices = self.held_out[start : start + rows_at_once]
+            count = len(indices)
+            indices = np.resize(indices, rows_at_once)
+            arrays = self.objective.batch(self.rows, self.seed, EVALUATION_EPOCH, indices)
             if "original_ids" in arrays:
                 arrays["real_weights"] = (arrays["documents"] > 0).astype("float32")
-            yield arrays, real
+            yield arrays, count
 
 
 def measures(loss: float, accuracy: float) -> dict[str, float]:
-    """Returns the metrics of a mean loss and accuracy, by their names in the log."""
+    """Returns the metrics by their names in the log."""
     return {
         "held_out_loss": loss,
         "accuracy": accuracy,
@@ -115,11 +115,11 @@ def _order(count: int, rows_per_step: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def split_rows(count: int, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Splits rows for training from those held out, in small groups spread over the corpus.
+    """Splits the rows into training and held-out rows; the latter are small groups over the corpus.
 
     Args:
         count: Number of rows.
-        share: Share to hold out, but at least one row and at most `MOST_HELD_OUT`.
+        share: Share to hold out, but at least one row and at most `MAX_HELD_OUT`.
 
     Raises:
         DataError: there are fewer than two rows.
@@ -129,30 +129,30 @@ def split_rows(count: int, share: float) -> tuple[np.ndarray, np.ndarray]:
             f"The corpus fills {count} row{'s' * (count != 1)}; at least two are needed, one of "
             "them to measure on.\nAdd text, or use shorter rows with --length."
         )
-    wanted = min(max(round(count * share), 1), MOST_HELD_OUT, count - 1)
-    together = min(TOGETHER, wanted)
-    groups = max(wanted // together, 1)
-    starts = (np.arange(groups) + 1) * count // groups - together
-    held_out = np.unique((starts[:, None] + np.arange(together)).ravel())
+    held_out_count = min(max(round(count * share), 1), MAX_HELD_OUT, count - 1)
+    group = min(GROUP, held_out_count)
+    groups = max(held_out_count // group, 1)
+    starts = (np.arange(groups) + 1) * count // groups - group
+    held_out = np.unique((starts[:, None] + np.arange(group)).ravel())
     return np.setdiff1d(np.arange(count), held_out), held_out
 
 
-def parts_of(arrays: Arrays, parts: int) -> Sequence[Arrays]:
-    """The batches of a step: Keras averages their gradients, and here so are their losses."""
+def split_batch(arrays: Arrays, parts: int) -> Sequence[Arrays]:
+    """Splits a step into batches, scaled so that their mean loss is the loss of the step."""
     if parts == 1:
         return [arrays]
-    weighing = ("weights", "order_weight", "real_weights")
-    scaled = {name: value * parts if name in weighing else value for name, value in arrays.items()}
+    names = ("weights", "order_weight", "real_weights")
+    scaled = {name: value * parts if name in names else value for name, value in arrays.items()}
     pieces = {name: np.split(value, parts) for name, value in scaled.items()}
-    return [{name: pieces[name][number] for name in pieces} for number in range(parts)]
+    return [{name: pieces[name][part] for name in pieces} for part in range(parts)]
 
 
 def check_progress(state: dict[str, Any], loss: float, run: Any) -> None:
-    """Stops a training that only gets worse.
+    """Stops training when the loss diverges.
 
     Args:
-        state: Of the loop, after the step; what is known of the losses so far is kept in it.
-        loss: Of this step.
+        state: State of the loop after the step; the running mean of the losses is kept in it.
+        loss: Loss of this step.
         run: The `RunFolder`, for the message.
 
     Raises:
@@ -163,7 +163,7 @@ def check_progress(state: dict[str, Any], loss: float, run: Any) -> None:
     state["counted"], state["running"] = count, state.get("running", 0.0) * (1 - rate) + loss * rate
     if count == 10:
         state["first"] = state["running"]
-    if count > 40 and state["running"] > DIVERGED * state["first"]:
+    if count > 40 and state["running"] > DIVERGENCE * state["first"]:
         raise DataError(
             f"The loss diverges: about {state['first']:.2f} in the first steps, "
             f"{state['running']:.2f} by step {state['step']}.\n"

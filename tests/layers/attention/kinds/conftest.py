@@ -1,4 +1,4 @@
-"""Each kind of attention as its paper writes it, in float64, for one text and one head."""
+"""The formula of each kind of attention in NumPy, in float64, for one sequence and one head."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def full(query, key, value, scale, visible=None):
 
 
 def segments(length, count):
-    """Which tokens each segment has."""
+    """The positions in each segment."""
     parts = [
-        [place for place in range(length) if place * count // length == segment]
+        [position for position in range(length) if position * count // length == segment]
         for segment in range(count)
     ]
     return [part for part in parts if part]
@@ -36,8 +36,8 @@ def means(x, count):
 def double_softmax(query, key, value, scale, num_landmarks):
     if min(len(query), len(key)) <= num_landmarks:
         return full(query, key, value, scale)
-    known = full(means(query, num_landmarks), key, value, scale)
-    return softmax(query @ means(key, num_landmarks).T * scale) @ known
+    landmark_values = full(means(query, num_landmarks), key, value, scale)
+    return softmax(query @ means(key, num_landmarks).T * scale) @ landmark_values
 
 
 def nystrom(query, key, value, scale, num_landmarks, landmark_inverse="iteration"):
@@ -93,22 +93,22 @@ def window(query, key, value, scale, window, causal=False):
 
 
 def window_landmarks(query, key, value, scale, window, num_landmarks):
-    attended = []
-    for place, asking in enumerate(query):
-        block = place // window
+    outputs = []
+    for position, vector in enumerate(query):
+        block = position // window
         near = set(range((block - 1) * window, (block + 2) * window))
-        seen = [([at], 0.0) for at in range(len(key)) if at in near]
-        for part in segments(len(key), min(num_landmarks, len(key))):
-            far = [at for at in part if at not in near]
+        groups = [([n], 0.0) for n in range(len(key)) if n in near]
+        for segment in segments(len(key), min(num_landmarks, len(key))):
+            far = [n for n in segment if n not in near]
             if far:
-                seen.append((far, np.log(len(far))))
-        scores = np.array([asking @ key[part].mean(0) * scale + more for part, more in seen])
-        attended.append(softmax(scores) @ np.stack([value[part].mean(0) for part, _ in seen]))
-    return np.stack(attended)
+                groups.append((far, np.log(len(far))))
+        scores = np.array([vector @ key[group].mean(0) * scale + bias for group, bias in groups])
+        outputs.append(softmax(scores) @ np.stack([value[group].mean(0) for group, _ in groups]))
+    return np.stack(outputs)
 
 
 @pytest.fixture
 def reference():
-    """The functions above by the name of the kind, with an underscore."""
+    """The functions above, by the name of the kind."""
     functions = (double_softmax, full, linear, nystrom, performer, window, window_landmarks)
     return types.SimpleNamespace(**{function.__name__: function for function in functions})

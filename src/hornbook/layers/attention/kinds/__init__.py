@@ -1,4 +1,4 @@
-"""Kinds of attention that cost as much as the text is long, and not its square."""
+"""Kinds of attention whose cost grows linearly with the length of the sequence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hornbook.layers.attention.kinds.window_landmarks import WindowLandmarksAtte
 from hornbook.layers.attention.probabilities import sharpness
 from hornbook.layers.tensors import Tensor
 
-# by the word of the configuration; `full` is none of them
+# by their name in a configuration; `full` is exact attention
 KINDS: dict[str, type[AttentionKind]] = {
     "nystrom": NystromAttention,
     "double_softmax": DoubleSoftmaxAttention,
@@ -25,16 +25,16 @@ KINDS: dict[str, type[AttentionKind]] = {
     "window": WindowAttention,
     "window_landmarks": WindowLandmarksAttention,
 }
-# what not every kind is able to do, and how that is said
+# abilities that some kinds lack, and how messages name them
 ABILITIES = {
-    "causal": "see only what comes before",
-    "cross": "look at another text",
-    "relative": "know relative positions",
+    "causal": "be causal",
+    "cross": "attend to another sequence",
+    "relative": "use relative positions",
 }
 
 
 def cannot(kind: str, ability: str) -> str | None:
-    """Why a kind has not an ability, and which kinds have it; None when it has.
+    """Returns a message if a kind lacks an ability, with the kinds that have it; else None.
 
     Args:
         kind: `"full"`, or one of `KINDS`.
@@ -42,8 +42,8 @@ def cannot(kind: str, ability: str) -> str | None:
     """
     if kind == "full" or ability in KINDS[kind].abilities:
         return None
-    able = ["full", *(name for name, made in KINDS.items() if ability in made.abilities)]
-    return f"attention {kind!r} cannot {ABILITIES[ability]}; {' or '.join(able)} can"
+    kinds = ["full", *(name for name, cls in KINDS.items() if ability in cls.abilities)]
+    return f"attention {kind!r} cannot {ABILITIES[ability]}; {' or '.join(kinds)} can"
 
 
 def make_kind(
@@ -54,19 +54,19 @@ def make_kind(
     normalization: str = "softmax",
     dtype: Any = None,
 ) -> AttentionKind | None:
-    """The layer of a kind; None for `"full"`.
+    """Returns the layer of a kind; None for `"full"`.
 
     Args:
         kind: `"full"`, or one of `KINDS`.
-        options: Those that the kind is made with.
-        causal: Whether a token sees none that comes after it.
+        options: Constructor arguments of the kind.
+        causal: Whether a token attends only to itself and earlier tokens.
         normalization: See `attention_probabilities`.
         dtype: Keras's data type policy.
 
     Raises:
-        ValueError: it is not able to, and who is.
+        ValueError: the kind is unknown, or cannot do this; the message names the kinds that can.
     """
-    kind = kind.replace("-", "_")  # as they were spelled before
+    kind = kind.replace("-", "_")  # the old spelling
     if kind == "full":
         return None
     if kind not in KINDS:
@@ -79,12 +79,12 @@ def make_kind(
 
 
 def normalizations(causal: bool) -> tuple[str, ...]:
-    """What of `attention_probabilities` every kind has a form of."""
+    """Returns the normalizations of `attention_probabilities` that every kind supports."""
     return ("softmax",) if causal else ("softmax", "softmax_plus")
 
 
 def scaled_by_length(query: Tensor, padding_mask: Tensor) -> Tensor:
-    """The query as `softmax_plus` has it, where it sees all real tokens of a text."""
+    """Returns the query scaled as in `softmax_plus`, when all tokens but padding are visible."""
     if padding_mask is None:
         visible = ops.convert_to_tensor(ops.shape(query)[2])
     else:

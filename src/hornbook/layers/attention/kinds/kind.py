@@ -1,4 +1,4 @@
-"""What every kind of attention is: a layer from query, key and value to what is attended."""
+"""The base class of every kind of attention."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from hornbook.layers.tensors import Shape, Tensor
 
 
 class AttentionKind(keras.layers.Layer):
-    """From query, key and value to the values attended, in place of exact attention.
+    """Attention from query, key and value, in place of exact attention.
 
     Args:
-        causal: Whether a token sees none that comes after it.
+        causal: Whether a token attends only to itself and earlier tokens.
 
     Call arguments:
         query: `(batch, heads, queries, head_size)`.
         key: `(batch, heads, keys, head_size)`.
         value: `(batch, heads, keys, value_size)`.
         scale: Factor of the product of query and key.
-        real_queries: `(batch, queries)`, True or 1 at real tokens; None: all are.
-        real_keys: `(batch, keys)`.  What is not real has exactly zero influence.
-        rotary, rotary_pairs: See `rotate`; for a kind that `turns_features`.  Others get query
-            and key that are turned already.
-        bias, relative: What the positions of `band` are worth, for a kind that is able to
-            know them; see `WindowAttention`.
-        state: What earlier tokens left, of `empty_state` or an earlier call; causal only.
-        training: Whether it is being trained.
+        query_mask: `(batch, queries)`, True or 1 at tokens, False or 0 at padding.  Defaults to no
+            padding.
+        key_mask: `(batch, keys)`, likewise.  Padding has exactly zero influence.
+        rotary, rotary_pairs: See `rotate`; for a kind that `rotates_features`.  Other kinds get
+            query and key that are rotated already.
+        bias, relative: Bias or vectors for the positions of `band`, for a kind that supports
+            relative positions; see `WindowAttention`.
+        state: State of the earlier tokens, from `empty_state` or an earlier call; causal only.
+        training: Whether the layer is called in training.
 
     Returns:
-        `(batch, heads, queries, value_size)`; with `state` also the state that these tokens are
-        in.
+        `(batch, heads, queries, value_size)`; with `state` also the state after these tokens.
     """
 
-    options: ClassVar[tuple[str, ...]] = ()  # what it is made with, by its name in a configuration
+    options: ClassVar[tuple[str, ...]] = ()  # constructor arguments, by their configuration name
     abilities: ClassVar[tuple[str, ...]] = ()  # any of `ABILITIES`
-    turns_features: ClassVar[bool] = False  # whether rotary positions turn its features
-    summary: ClassVar[str] = ""  # in a line
+    rotates_features: ClassVar[bool] = False  # whether rotary positions rotate its features
+    summary: ClassVar[str] = ""  # one line
 
     def __init__(self, *, causal: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -62,8 +62,8 @@ class AttentionKind(keras.layers.Layer):
         rotary_pairs: str = "interleaved",
         **options: Any,
     ) -> Tensor:
-        """The call, with query and key that are not turned yet; options of None are left out."""
-        if rotary is not None and self.turns_features:
+        """Calls the layer with rotary positions applied, and without the options that are None."""
+        if rotary is not None and self.rotates_features:
             options |= {"rotary": rotary, "rotary_pairs": rotary_pairs}
         elif rotary is not None:
             query, key = (rotate(x, rotary, rotary_pairs) for x in (query, key))
@@ -81,8 +81,8 @@ class AttentionKind(keras.layers.Layer):
     def empty_state(
         self, batch: int, heads: int, head_size: int, value_size: int, dtype: str
     ) -> dict[str, Any]:
-        """What it keeps of the tokens it has seen, for none."""
-        raise ValueError(f"{type(self).__name__} keeps no state: it sees what comes later.")
+        """Returns the state before the first token."""
+        raise ValueError(f"{type(self).__name__} has no state: it attends to later tokens.")
 
     def compute_output_shape(
         self, query_shape: Shape, key_shape: Shape, value_shape: Shape

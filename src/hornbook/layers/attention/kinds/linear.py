@@ -13,7 +13,7 @@ from hornbook.layers.attention.kinds.kernel_sums import (
     kernel_attention,
 )
 from hornbook.layers.attention.kinds.kind import AttentionKind
-from hornbook.layers.attention.landmarks import real_or_all
+from hornbook.layers.attention.landmarks import mask_or_ones
 from hornbook.layers.positions.rotary import rotate
 from hornbook.layers.tensors import Policy, Tensor
 
@@ -22,13 +22,14 @@ FEATURE_MAPS = ("elu", "relu", "squared_relu", "softmax")
 
 @keras.saving.register_keras_serializable("hornbook")
 class LinearAttention(AttentionKind):
-    """`f(Q) (f(K)^T V) / f(Q) (f(K)^T 1)`: the sums over keys are made once for all queries.
+    """`f(Q) (f(K)^T V) / f(Q) (f(K)^T 1)`: the sums over keys are computed once for all queries.
 
     Args:
         feature_map: `"elu"` (plus 1), `"relu"`, `"squared_relu"`; or `"softmax"`, over the
-            features of a query and over all keys for a feature (efficient attention).
+            features of a query and over the keys of a feature (efficient attention).
 
-    Rotary positions turn the features of the numerator, so that weights stay positive below.
+    Rotary positions rotate only the features of the numerator, so that the denominator stays
+    positive.
 
     References: https://arxiv.org/abs/2006.16236, https://arxiv.org/abs/1812.01243,
     https://kexue.fm/archives/7546
@@ -36,7 +37,7 @@ class LinearAttention(AttentionKind):
 
     options = ("feature_map",)
     abilities = ("causal", "cross")
-    turns_features = True
+    rotates_features = True
     summary = "a feature map in place of the exponential function; sums instead of scores"
 
     def __init__(self, *, feature_map: str = "elu", **kwargs: Any) -> None:
@@ -55,35 +56,37 @@ class LinearAttention(AttentionKind):
         key: Tensor,
         value: Tensor,
         scale: float = 1.0,
-        real_queries: Tensor = None,
-        real_keys: Tensor = None,
+        query_mask: Tensor = None,
+        key_mask: Tensor = None,
         rotary: Tensor = None,
         rotary_pairs: str = "interleaved",
         state: dict[str, Tensor] | None = None,
         training: bool | None = None,
     ) -> Tensor:
-        # sums over a long text do not fit half precision
+        # sums over a long sequence overflow half precision
         query, key, values = (ops.cast(x, "float32") for x in (query, key, value))
-        real = None if real_keys is None else real_or_all(real_keys, key)[:, None, :, None]
-        query, key = self._features(query, key, real)
-        turned_query, turned_key = query, key
+        mask = None if key_mask is None else mask_or_ones(key_mask, key)[:, None, :, None]
+        query, key = self._features(query, key, mask)
+        rotated_query, rotated_key = query, key
         if rotary is not None:
-            turned_query, turned_key = (rotate(x, rotary, rotary_pairs) for x in (query, key))
+            rotated_query, rotated_key = (rotate(x, rotary, rotary_pairs) for x in (query, key))
         if not self.causal:
-            attended = kernel_attention(query, key, values, turned_query, turned_key)
-            return ops.cast(attended, value.dtype)
+            outputs = kernel_attention(query, key, values, rotated_query, rotated_key)
+            return ops.cast(outputs, value.dtype)
         batch, heads, _, features = ops.shape(key)
         sums = state or empty_sums(batch, heads, features, value.shape[3])
-        attended, sums = causal_kernel_attention(query, key, values, turned_query, turned_key, sums)
-        attended = ops.cast(attended, value.dtype)
-        return attended if state is None else (attended, sums)
+        outputs, sums = causal_kernel_attention(
+            query, key, values, rotated_query, rotated_key, sums
+        )
+        outputs = ops.cast(outputs, value.dtype)
+        return outputs if state is None else (outputs, sums)
 
-    def _features(self, query: Tensor, key: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-        """Features of queries, and of keys, which are zero where they are not real."""
+    def _features(self, query: Tensor, key: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the features of queries and of keys; those of masked keys are zero."""
         if self.feature_map == "softmax":
-            if real is not None:
-                key = ops.where(real, key, -1e30)
-            # of one key it is 1, of which Keras's own would warn
+            if mask is not None:
+                key = ops.where(mask, key, -1e30)
+            # with one key it is 1, about which Keras's own softmax would warn
             key = ops.exp(key - ops.stop_gradient(ops.max(key, axis=2, keepdims=True)))
             return ops.softmax(query, axis=-1), key / ops.sum(key, axis=2, keepdims=True)
         maps = {
@@ -92,7 +95,7 @@ class LinearAttention(AttentionKind):
             "squared_relu": lambda x: ops.square(ops.relu(x)),
         }
         query, key = (maps[self.feature_map](x) for x in (query, key))
-        return query, key if real is None else ops.where(real, key, 0)
+        return query, key if mask is None else ops.where(mask, key, 0)
 
     def empty_state(
         self, batch: Any, heads: int, head_size: int, value_size: int, dtype: Policy

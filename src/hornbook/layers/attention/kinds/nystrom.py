@@ -1,4 +1,4 @@
-"""Nyström attention: queries ask landmarks, and landmarks ask keys."""
+"""Nyström attention: queries attend to landmarks, and landmarks to keys."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from keras import ops
 
 from hornbook.layers.attention.exact import exact_attention
 from hornbook.layers.attention.kinds.kind import AttentionKind
-from hornbook.layers.attention.landmarks import Segments, real_or_all
+from hornbook.layers.attention.landmarks import Segments, mask_or_ones
 from hornbook.layers.attention.probabilities import attention_probabilities
 from hornbook.layers.tensors import Shape, Tensor
 
 ITERATIONS = 6
-# six iterations make a small singular value (13 / 4) ** 6 times as large, as this ridge does
+# six iterations multiply a small singular value by (13 / 4) ** 6; this ridge has the same effect
 RIDGE = (4 / 13) ** ITERATIONS
 INVERSES = ("iteration", "ridge")
 
@@ -23,18 +23,18 @@ INVERSES = ("iteration", "ridge")
 class DoubleSoftmaxAttention(AttentionKind):
     """`softmax(Q K'^T) softmax(Q' K^T) V`, where `Q'` and `K'` are means of segments.
 
-    Two ordinary attentions after one another, so no array of all tokens by all tokens is made.
-    A text of no more real tokens than landmarks gets exactly full attention.
+    Two ordinary attentions in succession, so the scores of all tokens by all tokens are never
+    computed.  A sequence with at most as many tokens as landmarks gets exactly full attention.
 
     Args:
-        num_landmarks: Segments into which the real tokens are cut.
+        num_landmarks: Number of segments that the tokens are divided into.
 
     Reference: https://kexue.fm/archives/8180
     """
 
     options: ClassVar[tuple[str, ...]] = ("num_landmarks",)
     abilities = ("cross",)
-    summary = "queries ask segment means, these ask keys"
+    summary = "queries attend to segment means, and these to keys"
 
     def __init__(self, *, num_landmarks: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -46,39 +46,39 @@ class DoubleSoftmaxAttention(AttentionKind):
         key: Tensor,
         value: Tensor,
         scale: float = 1.0,
-        real_queries: Tensor = None,
-        real_keys: Tensor = None,
+        query_mask: Tensor = None,
+        key_mask: Tensor = None,
         training: bool | None = None,
     ) -> Tensor:
-        mask = None if real_keys is None else real_or_all(real_keys, key)[:, None, None]
+        mask = None if key_mask is None else mask_or_ones(key_mask, key)[:, None, None]
         lengths = query.shape[2], key.shape[2]
         if any(length is not None and length <= self.num_landmarks for length in lengths):
             return exact_attention(query, key, value, mask=mask, scale=scale)
-        keys = queries = Segments(real_keys, key, self.num_landmarks)
-        alike = real_queries is real_keys and lengths[0] == lengths[1] and None not in lengths
-        if not alike:
-            queries = Segments(real_queries, query, self.num_landmarks)
+        keys = queries = Segments(key_mask, key, self.num_landmarks)
+        same_tokens = query_mask is key_mask and lengths[0] == lengths[1] and None not in lengths
+        if not same_tokens:
+            queries = Segments(query_mask, query, self.num_landmarks)
         query_landmarks = ops.cast(queries.means(query), query.dtype)
         key_landmarks = ops.cast(keys.means(key), key.dtype)
-        known = exact_attention(query_landmarks, key, value, mask=mask, scale=scale)
-        asked = self.between(query_landmarks, key_landmarks, known, keys.there, scale)
-        if keys.may_be_short:  # where each key is a landmark, its own value is known
-            asked = ops.where(keys.single, keys.first(value), asked)
-        attended = exact_attention(query, key_landmarks, asked, mask=keys.there, scale=scale)
-        if queries.may_be_short and not alike:  # where each query is one, it has asked itself
-            attended = ops.where(queries.single, queries.spread(known), attended)
-        return attended
+        means = exact_attention(query_landmarks, key, value, mask=mask, scale=scale)
+        values = self.landmark_values(query_landmarks, key_landmarks, means, keys.mask, scale)
+        if keys.may_be_short:  # if every key is a landmark, its value is its own
+            values = ops.where(keys.are_tokens, keys.first(value), values)
+        outputs = exact_attention(query, key_landmarks, values, mask=keys.mask, scale=scale)
+        if queries.may_be_short and not same_tokens:  # if every query is a landmark
+            outputs = ops.where(queries.are_tokens, queries.spread(means), outputs)
+        return outputs
 
-    def between(
+    def landmark_values(
         self,
         query_landmarks: Tensor,
         key_landmarks: Tensor,
-        known: Tensor,
-        there: Tensor,
+        means: Tensor,
+        mask: Tensor,
         scale: float,
     ) -> Tensor:
-        """What becomes of what the landmarks know, before the queries ask for it."""
-        return known
+        """Returns the values of the landmarks, from the means that they attended to."""
+        return means
 
 
 @keras.saving.register_keras_serializable("hornbook")
@@ -86,20 +86,20 @@ class NystromAttention(DoubleSoftmaxAttention):
     """`softmax(Q K'^T) softmax(Q' K'^T)^-1 softmax(Q' K^T) V`, with a filter as the inverse.
 
     The iteration is stopped after six steps on purpose: it then inverts the singular values
-    above 0.03 or so and damps the others, where an exact pseudo-inverse would blow up noise.
+    above about 0.03 and damps the others, where an exact pseudo-inverse would amplify noise.
 
     Args:
-        num_landmarks: Segments into which the real tokens are cut.
+        num_landmarks: Number of segments that the tokens are divided into.
         landmark_inverse: `"iteration"`, or `"ridge"`, the least-squares solution with a
             penalty of about the same strength.
-        value_convolution: Width of a convolution of the values along the text, a kernel for
-            each head, whose result is added; it starts at zero.  None: there is none.
+        value_convolution: Width of a convolution of the values along the sequence, with a kernel
+            per head, whose result is added; it starts at zero.  Defaults to no convolution.
 
     References: https://arxiv.org/abs/2102.03902, https://kexue.fm/archives/8180
     """
 
     options = ("num_landmarks", "landmark_inverse", "value_convolution")
-    summary = "and a small matrix between them, a damped inverse"
+    summary = "the same, with the damped inverse of a small matrix in between"
 
     def __init__(
         self,
@@ -131,51 +131,51 @@ class NystromAttention(DoubleSoftmaxAttention):
         key: Tensor,
         value: Tensor,
         scale: float = 1.0,
-        real_queries: Tensor = None,
-        real_keys: Tensor = None,
+        query_mask: Tensor = None,
+        key_mask: Tensor = None,
         training: bool | None = None,
     ) -> Tensor:
-        attended = super().call(query, key, value, scale, real_queries, real_keys, training)
+        outputs = super().call(query, key, value, scale, query_mask, key_mask, training)
         if self.value_convolution is None:
-            return attended
-        if real_keys is not None:
-            value = ops.where(real_or_all(real_keys, key)[:, None, :, None], value, 0)
-        return attended + self._convolved(value)
+            return outputs
+        if key_mask is not None:
+            value = ops.where(mask_or_ones(key_mask, key)[:, None, :, None], value, 0)
+        return outputs + self._convolved(value)
 
     def _convolved(self, value: Tensor) -> Tensor:
         batch, heads, length, features = ops.shape(value)
         kernel = ops.repeat(ops.convert_to_tensor(self.convolution), features, axis=1)
-        along = ops.reshape(ops.transpose(value, (0, 2, 1, 3)), (batch, length, heads * features))
-        along = ops.depthwise_conv(along, ops.cast(kernel, value.dtype)[..., None], padding="same")
-        return ops.transpose(ops.reshape(along, (batch, length, heads, features)), (0, 2, 1, 3))
+        x = ops.reshape(ops.transpose(value, (0, 2, 1, 3)), (batch, length, heads * features))
+        x = ops.depthwise_conv(x, ops.cast(kernel, value.dtype)[..., None], padding="same")
+        return ops.transpose(ops.reshape(x, (batch, length, heads, features)), (0, 2, 1, 3))
 
-    def between(
+    def landmark_values(
         self,
         query_landmarks: Tensor,
         key_landmarks: Tensor,
-        known: Tensor,
-        there: Tensor,
+        means: Tensor,
+        mask: Tensor,
         scale: float,
     ) -> Tensor:
-        # few numbers, but in half precision the iteration does not hold
+        # the matrix is small, and in half precision the iteration diverges
         query_landmarks, key_landmarks = (
             ops.cast(x, "float32") for x in (query_landmarks, key_landmarks)
         )
         scores = ops.matmul(query_landmarks, ops.swapaxes(key_landmarks, 2, 3)) * scale
-        matrix = attention_probabilities(scores, there)
+        matrix = attention_probabilities(scores, mask)
         solve = damped_inverse if self.landmark_inverse == "iteration" else ridge_inverse
-        return ops.cast(solve(matrix, ops.cast(known, "float32")), known.dtype)
+        return ops.cast(solve(matrix, ops.cast(means, "float32")), means.dtype)
 
 
 def damped_inverse(matrix: Tensor, right: Tensor, iterations: int = ITERATIONS) -> Tensor:
-    """Six steps towards the inverse of `matrix`, times `right`.
+    """Approximates the inverse of `matrix` in six iterations; returns it times `right`.
 
     Args:
         matrix: `(..., m, m)`, of rows that sum to 1.
         right: `(..., m, features)`.
-        iterations: Steps; with many, in float32, the pseudo-inverse.
+        iterations: Number of iterations; with many, in float32, it is the pseudo-inverse.
     """
-    # of its own columns and not of the batch's, so that no text depends on another
+    # per matrix and not per batch, so that no sequence depends on another
     columns = ops.max(ops.sum(matrix, axis=-2, keepdims=True), axis=-1, keepdims=True)
     inverse = ops.swapaxes(matrix, -1, -2) / columns
     one = ops.eye(matrix.shape[-1], dtype=matrix.dtype)
@@ -187,11 +187,11 @@ def damped_inverse(matrix: Tensor, right: Tensor, iterations: int = ITERATIONS) 
 
 
 def ridge_inverse(matrix: Tensor, right: Tensor) -> Tensor:
-    """What comes nearest to the inverse of `matrix`, times `right`, and is not large.
+    """Returns the least-squares solution of `matrix @ y = right` with a penalty on large values.
 
     The penalty is that of `damped_inverse`: `(4/13)^6` times the largest sum of a column.
     """
     columns = ops.max(ops.sum(matrix, axis=-2, keepdims=True), axis=-1, keepdims=True)
-    turned = ops.swapaxes(matrix, -1, -2)
+    transposed = ops.swapaxes(matrix, -1, -2)
     penalty = columns * RIDGE * ops.eye(matrix.shape[-1], dtype=matrix.dtype)
-    return ops.linalg.solve(ops.matmul(turned, matrix) + penalty, ops.matmul(turned, right))
+    return ops.linalg.solve(ops.matmul(transposed, matrix) + penalty, ops.matmul(transposed, right))

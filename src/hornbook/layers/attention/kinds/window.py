@@ -1,4 +1,4 @@
-"""Window attention: each token sees those nearby."""
+"""Window attention: each token attends to its neighborhood."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from hornbook.layers.attention.exact import exact_attention
 from hornbook.layers.attention.kinds.kind import AttentionKind
 from hornbook.layers.attention.probabilities import attention_probabilities
 from hornbook.layers.attention.sequence_blocks import (
-    blocks_as_texts,
     join_blocks,
+    merge_blocks,
     split_blocks,
-    texts_as_blocks,
-    with_neighbours,
+    unmerge_blocks,
+    with_neighbors,
 )
 from hornbook.layers.positions.relative import relative_scores, relative_values
 from hornbook.layers.tensors import Policy, Tensor
@@ -23,13 +23,13 @@ from hornbook.layers.tensors import Policy, Tensor
 
 @keras.saving.register_keras_serializable("hornbook")
 class WindowAttention(AttentionKind):
-    """Full attention to the tokens at most `window` places away, on both sides or before.
+    """Full attention to the tokens at most `window` positions away, on both sides or before.
 
-    The text is cut into blocks of `window` tokens.  Each looks at itself and its neighbours, of
-    which a band is visible: exactly full attention under `window_attention_mask`.
+    The sequence is divided into blocks of `window` tokens.  Each block attends to a band of itself
+    and its neighbors: exactly full attention with a `window_attention_mask`.
 
     Args:
-        window: How far it sees, in places of the text.
+        window: Maximum distance, in positions.
 
     Call arguments:
         bias: Added to the scores, `(1, heads, window, keys)`, and
@@ -45,7 +45,7 @@ class WindowAttention(AttentionKind):
         self.window = window
 
     def band(self) -> tuple[Tensor, Tensor]:
-        """Positions of the queries of a block, and of the keys it looks at: `(1, any)` each."""
+        """Returns the positions of a block's queries and of its visible keys: `(1, any)` each."""
         window = self.window
         keys = ops.arange((2 if self.causal else 3) * window)
         return ops.arange(window, 2 * window)[None], keys[None]
@@ -56,50 +56,50 @@ class WindowAttention(AttentionKind):
         key: Tensor,
         value: Tensor,
         scale: float = 1.0,
-        real_queries: Tensor = None,
-        real_keys: Tensor = None,
+        query_mask: Tensor = None,
+        key_mask: Tensor = None,
         bias: Tensor = None,
         relative: Tensor = None,
         state: dict[str, Tensor] | None = None,
         training: bool | None = None,
     ) -> Tensor:
         batch, _, length, _ = ops.shape(query)
-        if real_keys is None:
-            real_keys = ops.ones((batch, ops.shape(key)[2]), "bool")
+        if key_mask is None:
+            key_mask = ops.ones((batch, ops.shape(key)[2]), "bool")
         keys = {
             "recent_key": key,
             "recent_value": value,
-            "recent_real": ops.cast(real_keys, "bool")[:, None, :, None],
+            "recent_mask": ops.cast(key_mask, "bool")[:, None, :, None],
         }
         if state is not None and query.shape[2] is not None and query.shape[2] <= self.window:
             keys = _joined(state, keys)
-            attended = self._attend(query, keys, scale, bias, relative)
-            return attended, self._last(keys)
-        before = state or {}
+            outputs = self._attend(query, keys, scale, bias, relative)
+            return outputs, self._last(keys)
+        earlier = state or {}
         blocks = {
-            name: blocks_as_texts(
-                with_neighbours(
-                    split_blocks(x, self.window), first=before.get(name), after=not self.causal
+            name: merge_blocks(
+                with_neighbors(
+                    split_blocks(x, self.window), first=earlier.get(name), after=not self.causal
                 )
             )
             for name, x in keys.items()
         }
-        query = blocks_as_texts(split_blocks(query, self.window))
-        attended = self._attend(query, blocks, scale, bias, relative)
-        attended = join_blocks(texts_as_blocks(attended, batch), length)
-        return attended if state is None else (attended, self._last(_joined(state, keys)))
+        query = merge_blocks(split_blocks(query, self.window))
+        outputs = self._attend(query, blocks, scale, bias, relative)
+        outputs = join_blocks(unmerge_blocks(outputs, batch), length)
+        return outputs if state is None else (outputs, self._last(_joined(state, keys)))
 
     def _attend(
         self, query: Tensor, keys: dict[str, Tensor], scale: float, bias: Tensor, relative: Tensor
     ) -> Tensor:
-        """From the first queries of a band to its first keys."""
+        """Attends from the first queries of a band to its first keys."""
         queries, count = ops.shape(query)[2], ops.shape(keys["recent_key"])[2]
         query_positions, key_positions = self.band()
         distance = key_positions[:, None, :count] - query_positions[:, :queries, None]
         visible = ops.abs(distance) <= self.window
         if self.causal:
             visible = ops.logical_and(visible, distance <= 0)
-        mask = ops.logical_and(visible[:, None], ops.swapaxes(keys["recent_real"], 2, 3))
+        mask = ops.logical_and(visible[:, None], ops.swapaxes(keys["recent_mask"], 2, 3))
         if bias is not None:
             bias = bias[:, :, :queries, :count]
         key, value = keys["recent_key"], keys["recent_value"]
@@ -113,7 +113,7 @@ class WindowAttention(AttentionKind):
         return ops.matmul(probabilities, value) + relative_values(probabilities, relative)
 
     def _last(self, keys: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What the next token will look at."""
+        """Returns the last `window` keys, which the next token can attend to."""
         return {name: x[:, :, -self.window :] for name, x in keys.items()}
 
     def empty_state(
@@ -122,7 +122,7 @@ class WindowAttention(AttentionKind):
         return {
             "recent_key": ops.zeros((batch, heads, self.window, head_size), dtype),
             "recent_value": ops.zeros((batch, heads, self.window, value_size), dtype),
-            "recent_real": ops.zeros((batch, 1, self.window, 1), "bool"),
+            "recent_mask": ops.zeros((batch, 1, self.window, 1), "bool"),
         }
 
 

@@ -1,7 +1,7 @@
-"""The words that transformers' base configuration has or had, in any `config.json` of any family.
+"""The keys of transformers' base configuration, which may be in the `config.json` of any family.
 
-Most say nothing about the mathematics: how the model was trained, called, or wrote texts.  A few
-do, and are accepted only at the value that changes nothing here.
+Most have no effect on the computation: they are about training, calling or text generation.  The
+others are only accepted with the value that has no effect here.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-HARMLESS_WORDS = frozenset(
+HARMLESS_KEYS = frozenset(
     {
-        # where it comes from, and what opened and saved it
+        # its source, and what loaded and saved it
         "_attn_implementation",
         "_attn_implementation_autoset",
         "_attn_implementation_internal",
@@ -47,7 +47,7 @@ HARMLESS_WORDS = frozenset(
         "transformers_weights",
         "unsloth_fixed",
         "unsloth_version",
-        # how it is called, and what it then returns
+        # arguments of a call, and what it returns
         "attn_output_cache",
         "chunk_size_feed_forward",
         "output_attentions",
@@ -60,7 +60,7 @@ HARMLESS_WORDS = frozenset(
         "use_cache",
         "use_return_dict",
         "xla_device",
-        # ids of tokens
+        # token IDs
         "bos_token_id",
         "cls_token_id",
         "decoder_start_token_id",
@@ -81,9 +81,9 @@ HARMLESS_WORDS = frozenset(
         "problem_type",
         "task_specific_params",
         "token_classification_bias",
-        # of a decoder beside it, which is not there unless `add_cross_attention` says so
+        # for a decoder, which exists only with `add_cross_attention`
         "cross_attention_hidden_size",
-        # how texts were written, which newer files say in generation_config.json
+        # text generation, which newer files have in generation_config.json
         "assistant_confidence_threshold",
         "assistant_early_exit",
         "assistant_ensemble_weight",
@@ -155,7 +155,7 @@ HARMLESS_WORDS = frozenset(
         "watermarking_config",
     }
 )
-# A word -> the values that change nothing, None always among them: how a file says nothing.
+# A key -> the values that have no effect; None is always one of them.
 HARMLESS_VALUES: dict[str, tuple[Any, ...]] = {
     "add_cross_attention": (False,),
     "is_decoder": (False,),
@@ -164,21 +164,24 @@ HARMLESS_VALUES: dict[str, tuple[Any, ...]] = {
     "pruned_heads": ({},),
     "quantization_config": ({},),
     "tie_encoder_decoder": (False,),
-    "tie_word_embeddings": (True,),  # families that can do without have a word for it
+    "tie_word_embeddings": (True,),  # families with untied heads have a key of their own
 }
 
 
-def nearest_word(word: str, known: Iterable[str]) -> str:
-    """The one that a wrongly spelt word means, or "": words of a config.json are much alike."""
-    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.86)
-    return near[0] if near else ""
+def nearest_key(key: str, known: Iterable[str]) -> str:
+    """Returns the known key that is most similar, or "".
+
+    The cutoff is high, because the keys of a config.json are similar to each other.
+    """
+    matches = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.86)
+    return matches[0] if matches else ""
 
 
 def quantization(values: Any) -> str | None:
-    """How the weights were quantized, as `quantization_config` says it; None: they were not.
+    """Returns the quantization method in a `quantization_config`; None if there is none.
 
     Args:
-        values: Of that key.
+        values: The value of that key.
     """
     if not values:
         return None
