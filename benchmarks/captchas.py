@@ -35,7 +35,7 @@ from keras import layers, ops
 from results import keep
 
 import hornbook  # noqa: F401 - chooses the backend
-from hornbook.data.captchas.labelled_images import Captcha, find_alphabet, label_of, read_captchas
+from hornbook.data.captchas.labeled_images import Captcha, find_alphabet, label_of, read_captchas
 from hornbook.data.captchas.making import Order, make_captchas
 from hornbook.data.images.decoded_batches import shuffled_batches
 from hornbook.data.images.decoding import read_image

@@ -149,14 +149,14 @@ def _read_tokenizer(folder: Path) -> Any:
 # Rows, documents, images, baskets.
 
 
-def _write_labelled(folder: Path) -> None:
+def _write_labeled(folder: Path) -> None:
     (folder / "train.jsonl").write_text(_lines(ROWS), "utf-8")
 
 
-def _read_labelled(folder: Path) -> Any:
-    from hornbook.data.texts.labelled import read_labelled_texts
+def _read_labeled(folder: Path) -> Any:
+    from hornbook.data.texts.labeled import read_labeled_texts
 
-    return [repr(read_labelled_texts(folder, split)) for split in ("train", "valid")]
+    return [repr(read_labeled_texts(folder, split)) for split in ("train", "valid")]
 
 
 def _write_table(name: str, delimiter: str) -> Callable[[Path], None]:
@@ -379,9 +379,9 @@ READERS: dict[str, Reader] = {
     "wordpiece": Reader(_write_wordpiece, _read_tokenizer),
     "byte-pairs": Reader(_learned("bpe", 300), _read_tokenizer),
     "unigram": Reader(_learned("unigram", 60), _read_tokenizer),
-    "labelled-jsonl": Reader(_write_labelled, _read_labelled),
-    "labelled-csv": Reader(_write_table("train.csv", ","), _read_labelled),
-    "labelled-tsv": Reader(_write_table("train.tsv", "\t"), _read_labelled),
+    "labeled-jsonl": Reader(_write_labeled, _read_labeled),
+    "labeled-csv": Reader(_write_table("train.csv", ","), _read_labeled),
+    "labeled-tsv": Reader(_write_table("train.tsv", "\t"), _read_labeled),
     "pairs": Reader(_write_pairs, _read_pairs),
     "captcha-labels": Reader(_write_labels, _read_labels),
     "text": Reader(_write_corpus("a.txt"), _read_corpus),

@@ -21,7 +21,7 @@ os.environ.setdefault("HORNBOOK_QUIET", "1")
 import numpy as np
 from results import keep
 
-from hornbook.data.texts.labelled import LabelledText, labelled_texts, read_training_texts
+from hornbook.data.texts.labeled import LabeledText, labeled_texts, read_training_texts
 from hornbook.data.texts.summary import TextSplits
 from hornbook.linear.ngrams import longest_ngram
 from hornbook.recipes.text_classification import TextClassification
@@ -107,15 +107,15 @@ def table(rows: list, seeds: int, fields: dict) -> str:
     return "\n".join(lines)
 
 
-def given(data: Path, splits: TextSplits[LabelledText]) -> list[LabelledText]:
+def given(data: Path, splits: TextSplits[LabeledText]) -> list[LabeledText]:
     """The training texts, with those that the recipe sets aside of them."""
-    set_aside = [] if labelled_texts(data).has("valid") else splits.valid
+    set_aside = [] if labeled_texts(data).has("valid") else splits.valid
     return [*splits.train, *set_aside]
 
 
-def test_texts(data: Path) -> list[LabelledText]:
+def test_texts(data: Path) -> list[LabeledText]:
     """The texts that nothing is learned from or chosen on."""
-    return labelled_texts(data).samples("test")
+    return labeled_texts(data).samples("test")
 
 
 if __name__ == "__main__":

@@ -329,7 +329,7 @@ def tiny_backbone():
 
 @pytest.fixture(scope="session")
 def draw_classes():
-    """Draws labelled images: circles, squares and stripes of any colour."""
+    """Draws labeled images: circles, squares and stripes of any colour."""
     import numpy as np
 
     def draw(folder, count=8, seed=0, size=48):

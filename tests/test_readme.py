@@ -56,9 +56,9 @@ def folder(tmp_path_factory, draw_classes, tiny_backbone):
         file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     reviews = folder / "reviews"
     reviews.mkdir()
-    labelled = [{"text": texts[i % 4], "label": "ab"[i % 2]} for i in range(16)]
+    labeled = [{"text": texts[i % 4], "label": "ab"[i % 2]} for i in range(16)]
     for file in (reviews / "train.jsonl", reviews / "valid.jsonl", folder / "new.jsonl"):
-        file.write_text("".join(json.dumps(row) + "\n" for row in labelled), "utf-8")
+        file.write_text("".join(json.dumps(row) + "\n" for row in labeled), "utf-8")
     random = np.random.default_rng(0)
     lines = [" ".join(random.choice(texts, 3)) for _ in range(60)]
     (folder / "corpus").mkdir()

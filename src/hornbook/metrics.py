@@ -113,7 +113,7 @@ def confusion_matrix(
 
 
 def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Returns the probability that a sample labelled 1 scores higher than one labelled 0.
+    """Returns the probability that a sample labeled 1 scores higher than one labeled 0.
 
     Equal scores count half.
 

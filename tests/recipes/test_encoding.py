@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hornbook.cli import main
-from hornbook.data.texts.labelled import read_labelled_texts, read_texts_to_predict
+from hornbook.data.texts.labeled import read_labeled_texts, read_texts_to_predict
 from hornbook.errors import OptionError
 from hornbook.recipes.recipe_verbs import checked
 from hornbook.tabular.encodings import reading_as
@@ -22,11 +22,11 @@ class Reader:
         self.model = object()
 
     def fit(self, data, out):
-        self.texts = {text.text for text in read_labelled_texts(data)}
+        self.texts = {text.text for text in read_labeled_texts(data)}
         return self
 
     def evaluate(self, data):
-        return {"texts": len(read_labelled_texts(data))}
+        return {"texts": len(read_labeled_texts(data))}
 
     def predict_files(self, sources):
         for source in sources:

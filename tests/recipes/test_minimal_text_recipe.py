@@ -9,10 +9,10 @@ import numpy as np
 import pandas
 import pytest
 
-from hornbook.data.texts.labelled import (
+from hornbook.data.texts.labeled import (
     READING,
-    LabelledText,
-    labelled_texts,
+    LabeledText,
+    labeled_texts,
     read_texts_to_predict,
     text_to_predict,
 )
@@ -59,7 +59,7 @@ class Stars(TextRecipe):
     trained_on: str = learned(str)
 
     def open_data(self, data):
-        return labelled_texts(data, seed=self.seed)
+        return labeled_texts(data, seed=self.seed)
 
     def learn_labels(self, splits):
         self.most = max(label for text in splits.train for label in text.labels)
@@ -90,8 +90,8 @@ class Stars(TextRecipe):
 
     def as_sample(self, sample, number):
         if isinstance(sample, str):
-            return LabelledText(sample, None, False, f"text {number}")
-        return sample if isinstance(sample, LabelledText) else text_to_predict(sample, "row")
+            return LabeledText(sample, None, False, f"text {number}")
+        return sample if isinstance(sample, LabeledText) else text_to_predict(sample, "row")
 
     def read_to_predict(self, source):
         return read_texts_to_predict(source)

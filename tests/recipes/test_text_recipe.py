@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hornbook.data.texts.labelled import read_training_texts
+from hornbook.data.texts.labeled import read_training_texts
 from hornbook.recipes.text_classification import TextClassification
 from hornbook.recipes.text_matching import TextMatching
 from hornbook.text.wordpiece.longest_match import WordPieceTokenizer

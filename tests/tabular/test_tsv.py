@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hornbook.data.readers.header_tables import read_table
-from hornbook.data.texts.labelled import read_labelled_texts
+from hornbook.data.texts.labeled import read_labeled_texts
 from hornbook.errors import DataError
 from hornbook.tabular.tsv import tsv_rows
 
@@ -18,7 +18,7 @@ def test_each_line_is_a_row_even_if_it_starts_with_a_quote(tmp_path):
     lines += [f"text {i}\t{label}" for i in range(4) for label in ("pos", "neg")]
     (tmp_path / "train.tsv").write_text("\n".join(["text\tlabel", *lines]) + "\n")
     (tmp_path / "valid.tsv").write_text("text\tlabel\ngood enough\tpos\nnot good\tneg\n")
-    texts = read_labelled_texts(tmp_path)
+    texts = read_labeled_texts(tmp_path)
     assert [f"{text.text}\t{text.labels[0]}" for text in texts] == lines
 
 

@@ -36,7 +36,7 @@ Columns = dict[str, list[Any]]
 
 @dataclass(kw_only=True)
 class TextRecipe(EncoderRecipe):
-    """A recipe that learns from labelled rows of texts."""
+    """A recipe that learns from labeled rows of texts."""
 
     takes_rows: ClassVar[bool] = True
     reading: ClassVar[Reading[Any]]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hornbook.data.captchas.label_files import is_labelish, read_label_file
-from hornbook.data.captchas.labelled_images import read_captchas
+from hornbook.data.captchas.labeled_images import read_captchas
 from hornbook.data.captchas.sources import read_captcha_folder
 from hornbook.errors import DataError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hornbook.data.captchas.labelled_images import read_captchas
+from hornbook.data.captchas.labeled_images import read_captchas
 from hornbook.data.captchas.making import Order, make_captchas
 from hornbook.data.captchas.styles import STYLE_NAMES, Artist
 from hornbook.data.images.decoding import read_image

@@ -9,8 +9,8 @@ import pyarrow
 import pytest
 
 from hornbook.data.readers.in_memory_rows import each_sample, memory_splits
-from hornbook.data.texts.labelled import fingerprint, labelled_texts, text_to_predict
-from hornbook.data.texts.pairs import labelled_pairs
+from hornbook.data.texts.labeled import fingerprint, labeled_texts, text_to_predict
+from hornbook.data.texts.pairs import labeled_pairs
 from hornbook.errors import DataError, OptionError
 
 ROWS = [{"text": f"text {n}", "label": "ab"[n % 2], "id": n} for n in range(40)]
@@ -55,8 +55,8 @@ def data(request):
 
 
 def test_every_kind_gives_the_same_samples_and_the_same_share_set_aside(data):
-    splits = labelled_texts(data).training()
-    expected = labelled_texts(ROWS).training()
+    splits = labeled_texts(data).training()
+    expected = labeled_texts(ROWS).training()
     assert (splits.train, splits.valid) == (expected.train, expected.valid)
     assert len(splits.valid) == 4
     assert splits.set_aside == "10% of the rows set aside"
@@ -66,38 +66,38 @@ def test_every_kind_gives_the_same_samples_and_the_same_share_set_aside(data):
 def test_rows_in_memory_are_the_same_data_as_the_same_rows_in_a_file(tmp_path):
     file = tmp_path / "rows.csv"
     pandas.DataFrame(COLUMNS).to_csv(file, index=False)
-    train, again = (labelled_texts(source).training().train for source in (file, ROWS))
+    train, again = (labeled_texts(source).training().train for source in (file, ROWS))
     assert fingerprint(train) == fingerprint(again)
-    assert [text.text for text in labelled_texts(ROWS).to_measure(fingerprint(train))] == [
-        text.text for text in labelled_texts(file).samples("valid")
+    assert [text.text for text in labeled_texts(ROWS).to_measure(fingerprint(train))] == [
+        text.text for text in labeled_texts(file).samples("valid")
     ]
 
 
 def test_a_dictionary_has_a_split_per_key():
     data = {"train": ROWS[:30], "validation": KINDS["pandas"][30:], "unsupervised": ROWS}
-    splits = labelled_texts(data).training()
+    splits = labeled_texts(data).training()
     assert (len(splits.train), len(splits.valid)) == (30, 10)
     assert splits.valid[0].where == "validation row 1"
     assert splits.notes == ["Not used: unsupervised"]
-    assert labelled_texts(data | {"test": ROWS[:2]}).samples("test")[1].text == "text 1"
+    assert labeled_texts(data | {"test": ROWS[:2]}).samples("test")[1].text == "text 1"
     with pytest.raises(DataError, match="The data has no test data"):
-        labelled_texts(data).samples("test")
+        labeled_texts(data).samples("test")
 
 
 def test_what_is_wrong_is_named_by_the_number_of_the_row():
     rows = [*ROWS, {"text": "", "label": "a"}, {"text": "x"}, 3]
     with pytest.raises(DataError) as error:
-        labelled_texts(rows).training()
+        labeled_texts(rows).training()
     assert "row 41: 'text' is not a text with letters in it" in str(error.value)
     assert "row 42: 'label' is missing" in str(error.value)
     assert "row 43: 3 is not a dictionary, or a tuple (text, label)" in str(error.value)
     with pytest.raises(DataError, match="row 1: 'text' is not a text"):
-        labelled_texts(pandas.DataFrame({"text": [None], "label": ["a"]})).training()
+        labeled_texts(pandas.DataFrame({"text": [None], "label": ["a"]})).training()
 
 
 def test_a_table_without_a_column_is_answered_with_the_nearest():
     with pytest.raises(DataError, match=r"The table lacks\n  'label'.*Did you mean 'labels'"):
-        labelled_texts(pandas.DataFrame({"text": ["a"], "labels": ["b"]})).training()
+        labeled_texts(pandas.DataFrame({"text": ["a"], "labels": ["b"]})).training()
 
 
 @pytest.mark.parametrize("data", [3, None, {"text": ["a"]}, {"train": {"text": ["a"]}}])
@@ -108,24 +108,24 @@ def test_what_are_no_rows_is_refused(data):
 
 def test_scalars_and_arrays_of_numpy_are_pythons_own():
     rows = [{"text": "a", "label": np.array(["x", "y"])}, {"text": "b", "label": ("x",)}] * 4
-    splits = labelled_texts([{**row, "text": f"{row['text']} {n}"} for n, row in enumerate(rows)])
+    splits = labeled_texts([{**row, "text": f"{row['text']} {n}"} for n, row in enumerate(rows)])
     assert {text.labels for text in splits.training().train} == {("x", "y"), ("x",)}
     numbers = [{"text": f"{n}", "label": np.int64(n % 2)} for n in range(8)]
-    assert {type(text.labels[0]) for text in labelled_texts(numbers).training().train} == {int}
+    assert {type(text.labels[0]) for text in labeled_texts(numbers).training().train} == {int}
 
 
 def test_pairs_in_memory_have_one_criterion_or_those_they_name():
     pairs = [(f"a {n}", f"b {n}", n % 2) for n in range(40)]
-    splits = labelled_pairs(pairs).training()
+    splits = labeled_pairs(pairs).training()
     assert {pair.criterion for pair in splits.train} == {"match"}
     rows = [
         {"source": a, "target": b, "label": label, "criterion": "AB"[n // 20]}
         for n, (a, b, label) in enumerate(pairs)
     ]
-    splits = labelled_pairs(pandas.DataFrame(rows)).training()
+    splits = labeled_pairs(pandas.DataFrame(rows)).training()
     assert {pair.criterion for pair in splits.valid} == {"A", "B"}
     with pytest.raises(DataError, match=r"row 2: .* tuple \(source, target, label\)"):
-        labelled_pairs([*pairs[:1], ("a", "b")]).training()
+        labeled_pairs([*pairs[:1], ("a", "b")]).training()
 
 
 def test_samples_to_predict_are_rows_of_a_table_or_what_a_list_holds():

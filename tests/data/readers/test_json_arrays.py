@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hornbook.data.readers.json_lines import read_json_lines
-from hornbook.data.texts.labelled import read_labelled_texts, read_texts_to_predict
+from hornbook.data.texts.labeled import read_labeled_texts, read_texts_to_predict
 from hornbook.errors import DataError
 
 ROWS = [{"text": f"good thing {i}", "label": "pos"} for i in range(5)]
@@ -21,7 +21,7 @@ def test_a_json_array_is_read_as_rows(tmp_path, indent):
     path = tmp_path / "train.json"
     path.write_text(json.dumps(ROWS, indent=indent))
     assert [row for _, row in rows(path)] == ROWS
-    assert len(read_labelled_texts(tmp_path)) == 8  # the other two are for validation
+    assert len(read_labeled_texts(tmp_path)) == 8  # the other two are for validation
     assert [text.text for text in read_texts_to_predict(path)] == [row["text"] for row in ROWS]
 
 
@@ -69,7 +69,7 @@ def test_json_that_holds_no_rows_is_refused_with_one_message(tmp_path, indent, c
     path = tmp_path / "train.json"
     path.write_text(json.dumps(content, indent=indent))
     with pytest.raises(DataError, match="1 problem") as caught:
-        read_labelled_texts(path)
+        read_labeled_texts(path)
     assert said in str(caught.value)
     assert f"{path}:" in str(caught.value)
 

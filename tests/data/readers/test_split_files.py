@@ -74,9 +74,9 @@ def test_two_files_of_a_split_are_refused_when_that_split_is_asked_for(tmp_path,
 
 
 def test_a_name_that_says_more_gives_way(tmp_path):
-    found = split_files(fill(tmp_path, "train.jsonl", "train_unlabelled.jsonl"))
+    found = split_files(fill(tmp_path, "train.jsonl", "train_unlabeled.jsonl"))
     assert found.files("train") == [tmp_path / "train.jsonl"]
-    assert found.unused == ["train_unlabelled.jsonl"]
+    assert found.unused == ["train_unlabeled.jsonl"]
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):

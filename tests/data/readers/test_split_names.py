@@ -59,7 +59,7 @@ def test_siblings_tell_that_a_prefix_is_one():
 
 
 def test_the_name_that_says_only_its_split_is_meant():
-    files = ["test.csv", "train_unlabelled.jsonl", "train.jsonl", "dev.jsonl", "notes.csv"]
+    files = ["test.csv", "train_unlabeled.jsonl", "train.jsonl", "dev.jsonl", "notes.csv"]
     assert splits_in(files) == {
         "train": ["train.jsonl"],
         "valid": ["dev.jsonl"],

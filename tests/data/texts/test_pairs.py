@@ -16,7 +16,7 @@ from hornbook.data.texts.pairs import (
     criteria_lines,
     fingerprint,
     group_criteria,
-    labelled_pairs,
+    labeled_pairs,
     read_pairs,
     read_pairs_to_predict,
     split_off,
@@ -110,7 +110,7 @@ def test_one_file_tells_criteria_apart_by_a_column(tmp_path, kind):
 def test_without_validation_data_a_tenth_of_each_kind_is_set_aside_and_said(tmp_path):
     path = write_rows(tmp_path / "pairs.jsonl", many(200))
     train, valid = read_pairs(path), read_pairs(path, "valid")
-    assert labelled_pairs(path).training().set_aside == f"10% of {path.name} set aside"
+    assert labeled_pairs(path).training().set_aside == f"10% of {path.name} set aside"
     assert Counter(pair.label for pair in valid.pairs) == {0: 10, 1: 10}
     assert {*texts(train), *texts(valid)} == {(r["source"], r["target"]) for r in many(200)}
     assert read_pairs(path, "valid", seed=1).pairs != valid.pairs
@@ -186,7 +186,7 @@ def test_criteria_may_have_files_of_any_name_that_says_the_split(tmp_path):
         write_rows(tmp_path / criterion / "test.jsonl", many(2))
     write_rows(tmp_path / "z" / "data.jsonl", many(4))
     (tmp_path / "notes.csv").write_text("x")
-    data = labelled_pairs(tmp_path)
+    data = labeled_pairs(tmp_path)
     splits = data.training()
     assert (len(splits.train), len(splits.valid), len(data.samples("test"))) == (8, 4, 4)
     assert common_criteria(splits.train, splits.valid) == ["x", "y"]
@@ -209,7 +209,7 @@ def test_splits_may_be_folders_with_a_file_for_each_criterion_or_with_parts(tmp_
 def test_white_space_around_a_criterion_is_no_part_of_it_and_said(tmp_path):
     names = ["x", "x ", "\u3000x", " "]
     rows = [row(f"{n}", label=n % 2, criterion=names[n % 4]) for n in range(8)]
-    splits = labelled_pairs(write_rows(tmp_path / "pairs.jsonl", rows)).training()
+    splits = labeled_pairs(write_rows(tmp_path / "pairs.jsonl", rows)).training()
     assert {pair.criterion for pair in [*splits.train, *splits.valid]} == {"x", "pairs"}
     assert "White space around 4 criterion names is ignored" in splits.notes[0]
     found = read_pairs_to_predict(tmp_path / "pairs.jsonl", "y")
@@ -217,7 +217,7 @@ def test_white_space_around_a_criterion_is_no_part_of_it_and_said(tmp_path):
 
 
 def test_another_file_than_that_of_the_training_is_measured_whole(tmp_path, capsys):
-    data = labelled_pairs(write_rows(tmp_path / "pairs.jsonl", many(40)))
+    data = labeled_pairs(write_rows(tmp_path / "pairs.jsonl", many(40)))
     train, valid = data.samples("train"), data.samples("valid")
     assert data.to_measure(fingerprint(train)) == valid
     assert len(data.to_measure("other")) == len(train) + len(valid) == 40
@@ -227,7 +227,7 @@ def test_another_file_than_that_of_the_training_is_measured_whole(tmp_path, caps
 def test_validation_pairs_that_are_training_pairs_are_counted_in_either_order(tmp_path):
     write_rows(tmp_path / "train.jsonl", [row("甲", "乙", label=1), row("丙", "丁", label=0)])
     write_rows(tmp_path / "valid.jsonl", [row("乙", "甲", label=1), row("丙", "戊", label=0)])
-    splits = labelled_pairs(tmp_path).training()
+    splits = labeled_pairs(tmp_path).training()
     count, place = overlap(splits.train, splits.valid, READING, tmp_path)
     assert "1 of 2 validation pairs are training pairs too" in count
     assert place.strip() == "valid.jsonl:1 = train.jsonl:1"
@@ -244,12 +244,12 @@ def test_criteria_are_shown_with_their_pairs_and_matches(tmp_path):
     for name in ("LCQMC", "LCQMc"):
         write_rows(tmp_path / name / "train.jsonl", many(40 if name == "LCQMC" else 4))
         write_rows(tmp_path / name / "valid.jsonl", many(2))
-    several = criteria_lines(labelled_pairs(tmp_path).training())
+    several = criteria_lines(labeled_pairs(tmp_path).training())
     assert several[0].split() == ["Criteria", "2"]
     assert "LCQMC: 40 training pairs (50% match), 2 validation pairs (50% match)" in several[1]
     assert "'LCQMc' has 4 rows" in several[-1]
     assert "the same as 'LCQMC'" in several[-1]
-    [one] = criteria_lines(labelled_pairs(tmp_path / "LCQMC").training())
+    [one] = criteria_lines(labeled_pairs(tmp_path / "LCQMC").training())
     assert one.split() == ["Labels", "2:", "0", "(20),", "1", "(20)"]
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hornbook.data.texts.labelled import READING, LabelledText
+from hornbook.data.texts.labeled import READING, LabeledText
 from hornbook.data.texts.summary import Lengths, TextSplits, length_line, overlap, summary
 
 
 def texts(*rows, file="train.csv"):
     """Of `(text, label)`, or `(text, [labels])`."""
     return [
-        LabelledText(
+        LabeledText(
             text,
             tuple(label) if isinstance(label, list) else (label,),
             isinstance(label, list),

@@ -7,7 +7,7 @@ import pytest
 
 from hornbook.cli import main
 from hornbook.data import ahead
-from hornbook.data.captchas.labelled_images import read_captchas
+from hornbook.data.captchas.labeled_images import read_captchas
 from hornbook.data.images.decoding import read_image
 from hornbook.data.images.formats import find_images
 from hornbook.errors import DataError, OptionError

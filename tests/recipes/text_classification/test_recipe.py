@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from hornbook.data.texts.labelled import read_labelled_texts
+from hornbook.data.texts.labeled import read_labeled_texts
 from hornbook.errors import CheckpointError, DataError, HornbookError
 from hornbook.files import write_manifest
 from hornbook.pretrained import Pretrained
@@ -86,7 +86,7 @@ def test_it_learns_and_keeps_its_best_epoch(classifier, run, data):
 def test_a_saved_model_gives_the_same_answers(classifier, data, tmp_path):
     classifier.save(tmp_path / "saved")
     loaded = open_run(tmp_path / "saved")
-    samples = read_labelled_texts(data, "valid")
+    samples = read_labeled_texts(data, "valid")
     assert loaded.predict(samples) == classifier.predict(samples)
     assert loaded.classes == ["cold", "warm", "wet"]
 
@@ -182,7 +182,7 @@ def test_several_labels_and_nystrom_attention(tmp_path):
 
 
 def test_the_positions_of_a_pretrained_encoder_are_extended(data, tiny_transformer, tmp_path):
-    words = learn_wordpiece([text.text for text in read_labelled_texts(data)], 100)
+    words = learn_wordpiece([text.text for text in read_labeled_texts(data)], 100)
     encoder = tiny_transformer(vocab_size=len(words), max_position_embeddings=8, heads=())
     Pretrained(encoder, WordPieceTokenizer(words)).save(tmp_path / "pretrained")
     fields = {"pretrained": str(tmp_path / "pretrained"), "max_length": 12}
@@ -216,7 +216,7 @@ def test_training_from_random_weights_starts_with_the_linear_model(little_run, d
     first, second = RunFolder(out).metrics()
     assert (first["epoch"], first["loss"]) == (0, None)
     assert first["accuracy"] == second["accuracy"] > 0.9
-    valid = read_labelled_texts(data, "valid")
+    valid = read_labeled_texts(data, "valid")
     linear = fitted.linear.logits([text.text for text in valid], 3).argmax(axis=1)
     assert [fitted.classes[number] for number in linear] == [
         answer["predicted"] for answer in fitted.predict(valid)

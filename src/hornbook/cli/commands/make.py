@@ -131,7 +131,7 @@ def _make_vocabulary(options: argparse.Namespace) -> None:
 
 
 def _make_captchas(options: argparse.Namespace) -> None:
-    from hornbook.data.captchas.labelled_images import characters_of
+    from hornbook.data.captchas.labeled_images import characters_of
     from hornbook.data.captchas.making import Order, make_captchas
 
     order = Order(

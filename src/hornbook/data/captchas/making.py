@@ -1,4 +1,4 @@
-"""Draws a folder of labelled captchas in several processes, reproducibly by seed."""
+"""Draws a folder of labeled captchas in several processes, reproducibly by seed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hornbook.data.captchas.labelled_images import TABLES, write_labels
+from hornbook.data.captchas.labeled_images import TABLES, write_labels
 from hornbook.data.captchas.styles import Artist, png
 from hornbook.data.processes import in_processes
 from hornbook.data.seeding import random_of

@@ -1,7 +1,7 @@
 """A folder of captchas: its splits, its sets, and the source of each image's label.
 
 A label file (`label_files`) that names images of the folder has precedence; other images are
-labelled by their file names (`file_names`), with one rule per set.  Label files are in the folder,
+labeled by their file names (`file_names`), with one rule per set.  Label files are in the folder,
 in one of its folders, or, if their name suggests labels, beside it.
 """
 
@@ -29,7 +29,7 @@ from hornbook.errors import DataError
 
 @dataclass(frozen=True)
 class Captcha:
-    """A labelled image.
+    """A labeled image.
 
     Attributes:
         path: The file.
@@ -62,7 +62,7 @@ class CaptchaFolder:
     unused: list[str] = field(default_factory=list)
 
     def captchas(self, split: str) -> list[Captcha]:
-        """Returns the labelled images of a split, sorted by path; [] if there is no such split.
+        """Returns the labeled images of a split, sorted by path; [] if there is no such split.
 
         Raises:
             DataError: the names carry no labels.

@@ -1,4 +1,4 @@
-"""Draws captchas with Pillow: labelled images to start with, and for tests.
+"""Draws captchas with Pillow: labeled images to start with, and for tests.
 
 A style is data: rotation and overlap of the characters, lines and dots across them, warping.  The
 style `captcha` uses the `captcha` package instead.

@@ -72,7 +72,7 @@ def splits_in(names: Iterable[str]) -> dict[str, list[str]]:
     """Assigns names of one folder to splits.
 
     Names that hold only their split have precedence: beside `train.jsonl`,
-    `train_unlabelled.jsonl` is ignored.  Folder prefixes are recognized by comparing siblings.
+    `train_unlabeled.jsonl` is ignored.  Folder prefixes are recognized by comparing siblings.
 
     Args:
         names: Names of sibling files, or of sibling folders.

@@ -24,7 +24,7 @@ class Pair:
     Attributes:
         source: The first text.
         target: The second.
-        label: 1 if they match, 0 if not, None for unlabelled pairs.
+        label: 1 if they match, 0 if not, None for unlabeled pairs.
         criterion: What matching means here; "" if the row has none.
         where: `file:line`.
         extra: The row's other keys, such as `id`.
@@ -73,13 +73,13 @@ def pair_to_predict(row: Mapping[Any, Any], where: str, criterion: str | None = 
     return pair
 
 
-def read_labelled_pairs(
+def read_labeled_pairs(
     path: Path | MemoryRows,
     criterion: str | Callable[[Mapping[str, Any]], object],
     problems: Problems,
     trimming: Trimming,
 ) -> list[Pair]:
-    """Reads the labelled pairs of one file; adds problems to `problems`.
+    """Reads the labeled pairs of one file; adds problems to `problems`.
 
     Args:
         path: The file, or rows in memory.

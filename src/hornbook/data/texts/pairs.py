@@ -1,4 +1,4 @@
-"""Text matching data: labelled pairs for training, validation and test.
+"""Text matching data: labeled pairs for training, validation and test.
 
 Three layouts are supported:
 
@@ -41,7 +41,7 @@ from hornbook.data.texts.pair_rows import (
     Pair,
     group_letter,
     pair_to_predict,
-    read_labelled_pairs,
+    read_labeled_pairs,
     read_pairs_to_predict,
 )
 from hornbook.data.texts.splits import TextData
@@ -56,7 +56,7 @@ MATCH = "match"  # the criterion of pairs in memory that name none
 
 @dataclass(frozen=True)
 class MatchingData:
-    """Labelled pairs.
+    """Labeled pairs.
 
     Attributes:
         pairs: In the order of the files.
@@ -80,7 +80,7 @@ READING: Reading[Pair] = Reading(
 )
 
 
-def labelled_pairs(
+def labeled_pairs(
     path: Any,
     *,
     seed: int = 0,
@@ -114,7 +114,7 @@ def labelled_pairs(
             name = _criterion_or(criterion or MATCH)
         elif name is None:
             name = _criterion_or(criterion or _default_criterion(path, place, file))
-        return read_labelled_pairs(file, name, problems, trimming)
+        return read_labeled_pairs(file, name, problems, trimming)
 
     return TextData(
         path,
@@ -137,12 +137,12 @@ def read_pairs(
     Args:
         path: A folder or a file, see the module.
         split: `"train"`, `"valid"` or `"test"`.
-        seed, valid_fraction: See `labelled_pairs`.
+        seed, valid_fraction: See `labeled_pairs`.
 
     Raises:
         DataError: no data, or all problems of the rows, by line.
     """
-    pairs = labelled_pairs(path, seed=seed, valid_fraction=valid_fraction).samples(split)
+    pairs = labeled_pairs(path, seed=seed, valid_fraction=valid_fraction).samples(split)
     criteria = sorted({pair.criterion for pair in pairs})
     return MatchingData(pairs, criteria, group_criteria(criteria))
 

@@ -1,4 +1,4 @@
-"""Labelled texts in files: training, validation and test samples.
+"""Labeled texts in files: training, validation and test samples.
 
 Shared by all recipes whose samples are rows: a recipe supplies the reader of a file, the split, and
 the fingerprint of samples.
@@ -27,7 +27,7 @@ TITLES = {TRAIN: "training", VALID: "validation", TEST: "test"}
 
 @dataclass
 class TextData(Generic[Sample]):
-    """Labelled samples of one or more places, each with its own split files.
+    """Labeled samples of one or more places, each with its own split files.
 
     Attributes:
         path: The path given by the user; a description for rows in memory.

@@ -1,4 +1,4 @@
-"""Summarizes labelled texts before training.
+"""Summarizes labeled texts before training.
 
 It covers rows per split, labels, lengths in tokens, and what distorts the scores: duplicates, equal
 texts with different labels, validation texts that are training texts too.

@@ -18,7 +18,7 @@ import numpy as np
 
 from hornbook import backend
 from hornbook.data.captchas.image_size import check_size, image_size
-from hornbook.data.captchas.labelled_images import Alphabet, find_alphabet, fingerprint
+from hornbook.data.captchas.labeled_images import Alphabet, find_alphabet, fingerprint
 from hornbook.data.captchas.sources import Captcha
 from hornbook.data.images.decoded_batches import shuffled_batches
 from hornbook.data.images.decoding import Source
@@ -27,7 +27,7 @@ from hornbook.data.images.formats import named_images
 from hornbook.data.images.pixels import Pixels
 from hornbook.data.seeding import random_of
 from hornbook.errors import OptionError
-from hornbook.recipes.captcha.labelled_data import (
+from hornbook.recipes.captcha.labeled_data import (
     images_to_evaluate,
     summary,
     training_images,

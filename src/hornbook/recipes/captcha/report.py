@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hornbook.data.captchas.labelled_images import Alphabet
+from hornbook.data.captchas.labeled_images import Alphabet
 from hornbook.data.captchas.sources import Captcha
 from hornbook.recipes.captcha.readings import Readings
 from hornbook.recipes.captcha.suspect_labels import (

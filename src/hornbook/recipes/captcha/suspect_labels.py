@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hornbook.data.captchas.labelled_images import Alphabet
+from hornbook.data.captchas.labeled_images import Alphabet
 from hornbook.data.captchas.sources import Captcha
 from hornbook.data.images.decoding import read_image
 from hornbook.data.readers.answer_files import write_answers

@@ -15,13 +15,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from hornbook.data.texts.labelled import (
+from hornbook.data.texts.labeled import (
     READING,
     Label,
-    LabelledText,
+    LabeledText,
     classes_of,
     in_one_kind,
-    labelled_texts,
+    labeled_texts,
     read_texts_to_predict,
     text_to_predict,
 )
@@ -45,7 +45,7 @@ from hornbook.recipes.text_report import TextReport
 class TextClassification(TextRecipe):
     """Classifies texts.
 
-    Learns from labelled texts, see `hornbook.data.texts.labelled`: a folder, a file, or rows in
+    Learns from labeled texts, see `hornbook.data.texts.labeled`: a folder, a file, or rows in
     memory.  `evaluate` returns `f1`, `precision`, `recall` and `texts` by class, `macro_f1`, and
     `accuracy`, the share of texts with all labels right.  `predict` takes texts, or rows with a
     `text`, and returns the row, its `text`, `predicted`, a label or a list of them, and the
@@ -58,7 +58,7 @@ class TextClassification(TextRecipe):
 
     name: ClassVar[str] = "text-classification"
     purpose: ClassVar[str] = "classify texts, with one label or several per text"
-    reading: ClassVar[Reading[LabelledText]] = READING
+    reading: ClassVar[Reading[LabeledText]] = READING
     report: ClassVar[type[TextReport]] = ClassificationReport
     monitor: ClassVar[str] = "macro_f1"
 
@@ -74,16 +74,16 @@ class TextClassification(TextRecipe):
     thresholds: list[float] | None = learned(lambda: None)  # None: one label per text
     trained_on: str = learned(str, shown=False)  # a fingerprint
 
-    def open_data(self, data: Any) -> TextData[LabelledText]:
-        return labelled_texts(data, seed=self.seed)
+    def open_data(self, data: Any) -> TextData[LabeledText]:
+        return labeled_texts(data, seed=self.seed)
 
-    def learn_labels(self, splits: TextSplits[LabelledText]) -> TextSplits[LabelledText]:
+    def learn_labels(self, splits: TextSplits[LabeledText]) -> TextSplits[LabeledText]:
         splits = in_one_kind(splits)
         self.classes = classes_of(splits.train, splits.valid)
         self.thresholds = [0.5] * len(self.classes) if splits.train[0].several else None
         return splits
 
-    def text_of(self, sample: LabelledText) -> str:
+    def text_of(self, sample: LabeledText) -> str:
         return sample.text
 
     @property
@@ -95,7 +95,7 @@ class TextClassification(TextRecipe):
     def starts_from_baseline(self) -> bool:
         return self.linear is not None
 
-    def fit_baseline(self, train: Sequence[LabelledText], valid: Sequence[LabelledText]) -> Columns:
+    def fit_baseline(self, train: Sequence[LabeledText], valid: Sequence[LabeledText]) -> Columns:
         """Fits the linear model that the network adds to, and evaluates plain TF-IDF.
 
         Returns:
@@ -129,7 +129,7 @@ class TextClassification(TextRecipe):
         several = self.thresholds is not None
         return losses.BinaryCrossentropy if several else losses.SparseCategoricalCrossentropy
 
-    def columns(self, samples: Sequence[LabelledText], known: Mapping[str, list[Any]]) -> Columns:
+    def columns(self, samples: Sequence[LabeledText], known: Mapping[str, list[Any]]) -> Columns:
         columns = {**self.token_columns(samples), **known}
         if self.linear is not None and "linear_logits" not in known:
             texts = [text.text for text in samples]
@@ -138,7 +138,7 @@ class TextClassification(TextRecipe):
             columns["label"] = list(self.truth(samples))
         return columns
 
-    def truth(self, texts: Sequence[LabelledText]) -> np.ndarray:
+    def truth(self, texts: Sequence[LabeledText]) -> np.ndarray:
         """Returns the class index of each text; with several labels `(texts, classes)` of 0 and 1.
 
         Raises:
@@ -166,11 +166,11 @@ class TextClassification(TextRecipe):
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
-    def choose_thresholds(self, samples: Sequence[LabelledText], probabilities: np.ndarray) -> None:
+    def choose_thresholds(self, samples: Sequence[LabeledText], probabilities: np.ndarray) -> None:
         if self.thresholds is not None:
             self.thresholds = best_thresholds(self.truth(samples), probabilities)
 
-    def metrics(self, samples: Sequence[LabelledText], probabilities: np.ndarray) -> dict[str, Any]:
+    def metrics(self, samples: Sequence[LabeledText], probabilities: np.ndarray) -> dict[str, Any]:
         truth = self.truth(samples)
         return classification_metrics(truth, probabilities, self.classes, self.thresholds)
 
@@ -180,21 +180,21 @@ class TextClassification(TextRecipe):
     def comparison(self, metrics: dict[str, Any]) -> str:
         return compared(metrics, self.baseline)
 
-    def as_sample(self, sample: Any, number: int) -> LabelledText:
-        if isinstance(sample, LabelledText):
+    def as_sample(self, sample: Any, number: int) -> LabeledText:
+        if isinstance(sample, LabeledText):
             return sample
         if isinstance(sample, Mapping):
             return text_to_predict(sample, f"row {number}")
         if not isinstance(sample, str):
             raise DataError(f"text {number} is {sample!r}; expected a string.")
-        return LabelledText(sample, None, False, f"text {number}")
+        return LabeledText(sample, None, False, f"text {number}")
 
-    def read_to_predict(self, source: str | Path) -> Iterator[LabelledText]:
+    def read_to_predict(self, source: str | Path) -> Iterator[LabeledText]:
         return read_texts_to_predict(source)
 
-    def answers(self, samples: Sequence[LabelledText]) -> Iterator[dict[str, Any]]:
-        unlabelled = [LabelledText(text.text, None, False, text.where) for text in samples]
-        probabilities = self.probabilities(self.columns(unlabelled, {}))
+    def answers(self, samples: Sequence[LabeledText]) -> Iterator[dict[str, Any]]:
+        unlabeled = [LabeledText(text.text, None, False, text.where) for text in samples]
+        probabilities = self.probabilities(self.columns(unlabeled, {}))
         for text, row in zip(samples, probabilities, strict=True):
             yield {**text.extra, "text": text.text, **self._answer(row)}
 

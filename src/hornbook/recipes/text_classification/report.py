@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hornbook.data.texts.labelled import Label
+from hornbook.data.texts.labeled import Label
 from hornbook.metrics import (
     accuracy,
     best_f1_threshold,

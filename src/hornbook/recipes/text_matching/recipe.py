@@ -21,7 +21,7 @@ from hornbook.data.texts.pairs import (
     Pair,
     common_criteria,
     criteria_lines,
-    labelled_pairs,
+    labeled_pairs,
     pair_to_predict,
     read_pairs_to_predict,
 )
@@ -49,7 +49,7 @@ CONDITION_SIZE = 128  # features of a criterion's embedding, as in the contest's
 class TextMatching(TextRecipe):
     """Decides by several criteria whether two texts match.
 
-    Learns from labelled pairs, see `hornbook.data.texts.pairs`: a folder, a file, or rows in
+    Learns from labeled pairs, see `hornbook.data.texts.pairs`: a folder, a file, or rows in
     memory.  `evaluate` returns `f1`, `accuracy`, `roc_auc` and `pairs` by criterion, `group_f1`
     and `mean_f1`, with the thresholds found in training.
 
@@ -79,10 +79,10 @@ class TextMatching(TextRecipe):
     references: dict[str, float] = field(default_factory=dict, init=False, repr=False)
 
     def open_data(self, data: Any) -> TextData[Pair]:
-        return labelled_pairs(data, seed=self.seed)
+        return labeled_pairs(data, seed=self.seed)
 
     def data_to_measure(self, data: Any) -> TextData[Pair]:
-        return labelled_pairs(data, seed=self.seed, criterion=self._criterion_of(data))
+        return labeled_pairs(data, seed=self.seed, criterion=self._criterion_of(data))
 
     def learn_labels(self, splits: TextSplits[Pair]) -> TextSplits[Pair]:
         self.criteria = common_criteria(splits.train, splits.valid)

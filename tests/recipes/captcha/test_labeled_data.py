@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from hornbook.data.captchas import labelled_images
-from hornbook.data.captchas.labelled_images import fingerprint, read_captchas
-from hornbook.recipes.captcha import labelled_data
+from hornbook.data.captchas import labeled_images
+from hornbook.data.captchas.labeled_images import fingerprint, read_captchas
+from hornbook.recipes.captcha import labeled_data
 
 
 def test_training_images_are_read_and_split_once(tmp_path, monkeypatch):
@@ -24,9 +24,9 @@ def test_training_images_are_read_and_split_once(tmp_path, monkeypatch):
 
         monkeypatch.setattr(module, name, counted)
 
-    count(labelled_data, "read_captcha_folder")
-    count(labelled_images, "split_off")
-    data = labelled_data.training_images(tmp_path, seed=0)
+    count(labeled_data, "read_captcha_folder")
+    count(labeled_images, "split_off")
+    data = labeled_data.training_images(tmp_path, seed=0)
     assert calls == ["read_captcha_folder", "split_off"]
     monkeypatch.undo()
     assert data.train == read_captchas(tmp_path, "train")

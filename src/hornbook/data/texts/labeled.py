@@ -1,4 +1,4 @@
-"""Text classification data: labelled texts for training, validation and test.
+"""Text classification data: labeled texts for training, validation and test.
 
 A folder with `train.jsonl` and optionally `valid.jsonl` and `test.jsonl` (also `.csv`, `.tsv`,
 `.gz`, and any name that means a split: `hornbook.data.readers.split_names`), or one file.  Each row
@@ -39,12 +39,12 @@ Label = str | int
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledText:
+class LabeledText:
     """A text with its labels.
 
     Attributes:
         text: The text, not blank.
-        labels: None for unlabelled texts.
+        labels: None for unlabeled texts.
         several: Whether the labels were given as a list.
         where: `file:line`.
         extra: The row's other keys, such as `id`.
@@ -57,7 +57,7 @@ class LabelledText:
     extra: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
-READING: Reading[LabelledText] = Reading(
+READING: Reading[LabeledText] = Reading(
     unit="texts",
     where=lambda text: text.where,
     labels=lambda text: text.labels or (),
@@ -66,9 +66,9 @@ READING: Reading[LabelledText] = Reading(
 )
 
 
-def labelled_texts(
+def labeled_texts(
     path: Any, *, seed: int = 0, valid_fraction: float = 0.1
-) -> TextData[LabelledText]:
+) -> TextData[LabeledText]:
     """Finds the files of each split.
 
     Args:
@@ -92,23 +92,23 @@ def labelled_texts(
     )
 
 
-def read_labelled_texts(
+def read_labeled_texts(
     path: str | Path, split: str = "train", *, seed: int = 0, valid_fraction: float = 0.1
-) -> list[LabelledText]:
+) -> list[LabeledText]:
     """Reads one of the splits.
 
     Args:
         path: A folder or a file, see the module.
         split: `"train"`, `"valid"` or `"test"`.
-        seed, valid_fraction: See `labelled_texts`.
+        seed, valid_fraction: See `labeled_texts`.
 
     Raises:
         DataError: no data, or all problems of the rows, by line.
     """
-    return labelled_texts(path, seed=seed, valid_fraction=valid_fraction).samples(split)
+    return labeled_texts(path, seed=seed, valid_fraction=valid_fraction).samples(split)
 
 
-def read_training_texts(path: str | Path, *, seed: int = 0) -> TextSplits[LabelledText]:
+def read_training_texts(path: str | Path, *, seed: int = 0) -> TextSplits[LabeledText]:
     """Reads training and validation texts, with notes for the user.
 
     Args:
@@ -116,13 +116,13 @@ def read_training_texts(path: str | Path, *, seed: int = 0) -> TextSplits[Labell
         seed: Seed of the split, if there is no validation file.
 
     Raises:
-        DataError: see `read_labelled_texts`.
+        DataError: see `read_labeled_texts`.
     """
-    splits = labelled_texts(path, seed=seed).training()
+    splits = labeled_texts(path, seed=seed).training()
     return in_one_kind(splits)
 
 
-def read_texts_to_predict(source: str | Path) -> Iterator[LabelledText]:
+def read_texts_to_predict(source: str | Path) -> Iterator[LabeledText]:
     """Yields the texts of a file, or of `"-"`, in order and without labels.
 
     Raises:
@@ -132,8 +132,8 @@ def read_texts_to_predict(source: str | Path) -> Iterator[LabelledText]:
 
 
 def _split(
-    texts: list[LabelledText], seed: int, fraction: float = 0.1
-) -> tuple[list[LabelledText], list[LabelledText]]:
+    texts: list[LabeledText], seed: int, fraction: float = 0.1
+) -> tuple[list[LabeledText], list[LabeledText]]:
     return split_by_content(
         texts,
         lambda text: text.text.strip(),
@@ -143,7 +143,7 @@ def _split(
     )
 
 
-def text_to_predict(row: Mapping[Any, Any], where: str) -> LabelledText:
+def text_to_predict(row: Mapping[Any, Any], where: str) -> LabeledText:
     """Checks a row in memory without a label.
 
     Raises:
@@ -156,8 +156,8 @@ def text_to_predict(row: Mapping[Any, Any], where: str) -> LabelledText:
 
 def _texts(
     source: str | Path | MemoryRows, problems: Problems, trimming: Trimming | None = None
-) -> Iterator[LabelledText]:
-    """Yields the texts of a file or of rows in memory, labelled where there is a `trimming`."""
+) -> Iterator[LabeledText]:
+    """Yields the texts of a file or of rows in memory, labeled where there is a `trimming`."""
     columns = ("text",) if trimming is None else ("text", "label")
     for number, row in rows_of(source, problems, columns):
         text = _text(row, place_of(source, number), problems, trimming)
@@ -167,7 +167,7 @@ def _texts(
 
 def _text(
     row: Mapping[str, Any], where: str, problems: Problems, trimming: Trimming | None
-) -> LabelledText | None:
+) -> LabeledText | None:
     text, label = row.get("text"), row.get("label")
     if not isinstance(text, str) or not text.strip():
         how = "missing" if "text" not in row else "not a text with letters in it"
@@ -187,7 +187,7 @@ def _text(
             problems.add(where, f"'label' is {label!r}; {expected}")
             return None
     extra = {key: value for key, value in row.items() if key != "text"}
-    return LabelledText(text, labels, isinstance(label, list), where, extra)
+    return LabeledText(text, labels, isinstance(label, list), where, extra)
 
 
 def _label(label: Any, where: str, trimming: Trimming) -> Label | None:
@@ -199,7 +199,7 @@ def _label(label: Any, where: str, trimming: Trimming) -> Label | None:
     return label if isinstance(label, int) and not isinstance(label, bool) else None
 
 
-def classes_of(train: Sequence[LabelledText], valid: Sequence[LabelledText]) -> list[Label]:
+def classes_of(train: Sequence[LabeledText], valid: Sequence[LabeledText]) -> list[Label]:
     """Returns the labels of the training texts, sorted.
 
     Raises:
@@ -244,7 +244,7 @@ def classes_of(train: Sequence[LabelledText], valid: Sequence[LabelledText]) -> 
     return classes
 
 
-def in_one_kind(splits: TextSplits[LabelledText]) -> TextSplits[LabelledText]:
+def in_one_kind(splits: TextSplits[LabeledText]) -> TextSplits[LabeledText]:
     """Converts validation labels to the type of the training labels.
 
     A table has only words, `"1"`; JSON has numbers, 1.
@@ -266,7 +266,7 @@ def _sorting(label: Label) -> tuple[int, int, str]:
     return (0, label, "") if isinstance(label, int) else (1, 0, label)
 
 
-def fingerprint(texts: Iterable[LabelledText]) -> str:
+def fingerprint(texts: Iterable[LabeledText]) -> str:
     """Returns a SHA-256 of everything a model sees, to recognize the same data."""
     digest = hashlib.sha256()
     for text in texts:

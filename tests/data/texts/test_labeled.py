@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from hornbook.data.texts.labelled import (
+from hornbook.data.texts.labeled import (
     classes_of,
     fingerprint,
-    labelled_texts,
-    read_labelled_texts,
+    labeled_texts,
+    read_labeled_texts,
     read_texts_to_predict,
     read_training_texts,
 )
@@ -28,7 +28,7 @@ def rows(count=40):
 def test_a_folder_has_a_file_for_each_split(tmp_path):
     write(tmp_path / "train.jsonl", rows(6))
     write(tmp_path / "valid.jsonl", rows(2))
-    train, valid = (read_labelled_texts(tmp_path, split) for split in ("train", "valid"))
+    train, valid = (read_labeled_texts(tmp_path, split) for split in ("train", "valid"))
     assert [text.text for text in train] == [f"text {n}" for n in range(6)]
     assert [text.labels for text in valid] == [("a",), ("b",)]
     assert train[3].where.endswith("train.jsonl:4")
@@ -38,36 +38,36 @@ def test_a_folder_has_a_file_for_each_split(tmp_path):
 
 def test_a_tenth_is_set_aside_of_each_label_and_identical_texts_together(tmp_path):
     file = write(tmp_path / "data.jsonl", rows() + rows())
-    train, valid = (read_labelled_texts(file, split) for split in ("train", "valid"))
+    train, valid = (read_labeled_texts(file, split) for split in ("train", "valid"))
     assert len(train) == 72
     assert sorted(text.labels for text in valid) == [("a",)] * 4 + [("b",)] * 4
     assert not {text.text for text in train} & {text.text for text in valid}
-    again = read_labelled_texts(file, "valid")
+    again = read_labeled_texts(file, "valid")
     assert fingerprint(again) == fingerprint(valid) != fingerprint(train)
 
 
 def test_of_a_file_that_was_trained_on_the_rest_is_measured_and_of_another_all(tmp_path):
     file = write(tmp_path / "data.jsonl", rows())
-    train, valid = (read_labelled_texts(file, split) for split in ("train", "valid"))
-    assert labelled_texts(file).to_measure(fingerprint(train)) == valid
-    assert len(labelled_texts(file).to_measure(fingerprint(valid))) == len(train) + len(valid)
+    train, valid = (read_labeled_texts(file, split) for split in ("train", "valid"))
+    assert labeled_texts(file).to_measure(fingerprint(train)) == valid
+    assert len(labeled_texts(file).to_measure(fingerprint(valid))) == len(train) + len(valid)
     (tmp_path / "one.jsonl").write_text('{"text": "a", "label": "x"}', "utf-8")
-    assert len(labelled_texts(tmp_path / "one.jsonl").to_measure("")) == 1
+    assert len(labeled_texts(tmp_path / "one.jsonl").to_measure("")) == 1
     with pytest.raises(DataError, match="two different texts"):
-        read_labelled_texts(tmp_path / "one.jsonl", "valid")
+        read_labeled_texts(tmp_path / "one.jsonl", "valid")
 
 
 def test_a_table_has_words_and_json_numbers_too(tmp_path):
     (tmp_path / "train.csv").write_text("text,label\ngood,1\nbad,0\n", "utf-8")
-    table = read_labelled_texts(tmp_path, "train")
+    table = read_labeled_texts(tmp_path, "train")
     assert [text.labels for text in table] == [("1",), ("0",)]
     write(tmp_path / "valid.jsonl", [{"text": "so", "label": 1}])
-    assert [text.labels for text in read_labelled_texts(tmp_path, "valid")] == [(1,)]
+    assert [text.labels for text in read_labeled_texts(tmp_path, "valid")] == [(1,)]
 
 
 def test_a_list_is_several_labels_or_none(tmp_path):
     found = [{"text": "x", "label": ["b", "a", "b"]}, {"text": "y", "label": []}]
-    texts = read_labelled_texts(write(tmp_path / "train.jsonl", found * 2).parent, "train")
+    texts = read_labeled_texts(write(tmp_path / "train.jsonl", found * 2).parent, "train")
     assert [text.labels for text in texts[:2]] == [("b", "a"), ()]
     assert classes_of(texts, texts) == ["a", "b"]
 
@@ -87,7 +87,7 @@ def test_everything_wrong_is_named_with_its_line(tmp_path):
         ],
     )
     with pytest.raises(DataError) as found:
-        read_labelled_texts(tmp_path, "train")
+        read_labeled_texts(tmp_path, "train")
     message = str(found.value)
     assert all(f"train.jsonl:{line}: " in message for line in range(2, 9))
     assert "'text' is missing" in message
@@ -110,7 +110,7 @@ def test_everything_wrong_is_named_with_its_line(tmp_path):
 def test_labels_that_cannot_be_learned_are_refused(tmp_path, train, valid, expected):
     for split, labels in (("train", train), ("valid", valid)):
         write(tmp_path / f"{split}.jsonl", [{"text": "x", "label": label} for label in labels])
-    texts = [read_labelled_texts(tmp_path, split) for split in ("train", "valid")]
+    texts = [read_labeled_texts(tmp_path, split) for split in ("train", "valid")]
     with pytest.raises(DataError, match=expected):
         classes_of(*texts)
 
@@ -130,7 +130,7 @@ def test_white_space_around_a_label_is_no_part_of_it_and_said_once(tmp_path, bla
     assert "around 5 labels is ignored" in note
     assert f"'b' , {tmp_path}" not in note
     assert "train.jsonl:2" in note
-    texts = read_labelled_texts(tmp_path / "lists" / "train.jsonl")
+    texts = read_labeled_texts(tmp_path / "lists" / "train.jsonl")
     assert {text.labels for text in texts} <= {("a",), ()}
 
 
@@ -145,7 +145,7 @@ def test_numbers_of_a_table_and_of_json_are_one_where_the_files_differ(tmp_path)
 
 def test_a_whole_number_with_a_point_is_that_number(tmp_path):
     found = [{"text": str(n), "label": [1, 1.0, 0, 0.0][n % 4]} for n in range(8)]
-    texts = read_labelled_texts(write(tmp_path / "train.jsonl", found))
+    texts = read_labeled_texts(write(tmp_path / "train.jsonl", found))
     assert {text.labels for text in texts} == {(1,), (0,)}
 
 
@@ -173,7 +173,7 @@ def test_test_data_is_kept_for_evaluation_and_what_is_not_used_is_named(tmp_path
     assert "notes.csv" in unused
     assert "more.parquet (unsupported kind)" in unused
     assert "README" not in unused
-    assert len(read_labelled_texts(tmp_path, "test")) == 6
+    assert len(read_labeled_texts(tmp_path, "test")) == 6
 
 
 def test_splits_may_be_folders_of_several_files(tmp_path):
@@ -198,39 +198,39 @@ def test_folders_without_training_data_can_be_measured(tmp_path, capsys):
     for name in ("valid", "test"):
         folder = tmp_path / name
         write(folder / f"{name}.jsonl", rows(6))
-        assert len(labelled_texts(folder).to_measure("")) == 6
+        assert len(labeled_texts(folder).to_measure("")) == 6
         what = {"valid": "validation", "test": "test"}[name]
         assert f"Measured on 6 {what} texts of {folder}" in capsys.readouterr().err
         with pytest.raises(DataError, match=rf"no training data.\nIt holds {name}.jsonl\nExpec"):
-            read_labelled_texts(folder)
+            read_labeled_texts(folder)
         with pytest.raises(DataError, match="no training data"):
-            labelled_texts(folder).to_measure("", "train")
+            labeled_texts(folder).to_measure("", "train")
 
 
 def test_a_split_to_measure_can_be_chosen_and_what_was_trained_on_is_counted(tmp_path, capsys):
     write(tmp_path / "train.jsonl", rows(40))
     write(tmp_path / "test.jsonl", rows(6))
-    train = read_labelled_texts(tmp_path)
+    train = read_labeled_texts(tmp_path)
     known = fingerprint(train)
     sizes = {None: 4, "train": 36, "valid": 4, "test": 6}
     for split, size in sizes.items():
-        assert len(labelled_texts(tmp_path).to_measure(known, split)) == size
+        assert len(labeled_texts(tmp_path).to_measure(known, split)) == size
         said = capsys.readouterr().err
         assert ("test texts are training texts too" in said) == (split == "test")
-    assert len(labelled_texts(tmp_path).to_measure("other")) == 6
-    assert len(labelled_texts(tmp_path).to_measure("other", "train")) == 40
+    assert len(labeled_texts(tmp_path).to_measure("other")) == 6
+    assert len(labeled_texts(tmp_path).to_measure("other", "train")) == 40
     with pytest.raises(DataError, match=r"no validation data.\nIt holds train.jsonl, test.jsonl"):
-        labelled_texts(tmp_path).to_measure("other", "valid")
+        labeled_texts(tmp_path).to_measure("other", "valid")
 
 
 def test_nothing_to_read_is_said(tmp_path):
     with pytest.raises(DataError, match="no file or folder"):
-        read_labelled_texts(tmp_path / "nowhere")
+        read_labeled_texts(tmp_path / "nowhere")
     with pytest.raises(DataError, match=r"Expected train\.jsonl"):
-        read_labelled_texts(tmp_path)
+        read_labeled_texts(tmp_path)
     (tmp_path / "train.jsonl").write_text("\n", "utf-8")
     with pytest.raises(DataError, match="no texts"):
-        read_labelled_texts(tmp_path, "train")
+        read_labeled_texts(tmp_path, "train")
 
 
 def test_texts_to_predict_come_one_by_one(tmp_path):

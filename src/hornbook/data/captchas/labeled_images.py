@@ -1,4 +1,4 @@
-"""Labelled captchas: their splits, and the alphabet of their labels.
+"""Labeled captchas: their splits, and the alphabet of their labels.
 
 Labels come from label files or file names, see `sources`.  Folders whose names mean `train`,
 `valid` and `test` are the splits; without `valid`, a tenth is held out: the same one in every call
@@ -158,7 +158,7 @@ def find_alphabet(
     """Returns the alphabet of the labels, checked against the options.
 
     Args:
-        captchas: The labelled images.
+        captchas: The labeled images.
         length: `"auto"`, or the number of characters that every label must have.
         characters: `"auto"`, or all characters that may occur, or names of sets joined with `+`:
             `"digits"`, `"lower"`, `"upper"`.

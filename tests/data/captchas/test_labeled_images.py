@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hornbook.data.captchas.labelled_images import (
+from hornbook.data.captchas.labeled_images import (
     characters_of,
     find_alphabet,
     fingerprint,

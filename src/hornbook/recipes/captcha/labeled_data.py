@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hornbook.data.captchas.labelled_images import (
+from hornbook.data.captchas.labeled_images import (
     Alphabet,
     fingerprint,
     leaked,
