@@ -104,6 +104,7 @@ def run_tests(package: str, tests: str) -> None:
     import pytest
 
     sys.path.insert(0, package)
+    os.environ["PYTHONPATH"] = package  # for tests that start processes
     sys.dont_write_bytecode = True
     os.chdir(ROOT)
     with open(os.devnull, "w") as nowhere:

@@ -85,6 +85,12 @@ def test_the_token_that_crosses_top_p_is_kept():
     assert distribution(logits, top_p=0.01).token_ids.tolist() == [0]
 
 
+def test_top_p_counts_tokens_that_tie_with_the_best():
+    logits = np.array([1, 1, 0, 1, 1], np.float32) * 100
+    assert distribution(logits, top_p=0.5).token_ids.tolist() == [0, 1]
+    assert distribution(logits, top_p=0.501).token_ids.tolist() == [0, 1, 3]
+
+
 def test_tokens_that_tie_with_the_last_of_top_k_are_kept():
     logits = np.array([1, 3, 2, 2, 0], np.float32)
     assert distribution(logits, top_k=2).token_ids.tolist() == [1, 2, 3]
@@ -144,6 +150,12 @@ def test_a_draw_inverts_the_cumulative_distribution(logits, uniform, data):
     assert p[token_id] > 0
     assert p[:token_id].sum() <= uniform + 1e-6
     assert p[: token_id + 1].sum() >= uniform - 1e-6
+
+
+def test_draws_from_many_equally_likely_tokens_go_through_all_of_them():
+    size = 2000  # four partial sums
+    result = Distribution(np.arange(size), np.ones(size, np.float32))
+    assert [result.draw((token + 0.5) / size) for token in range(size)] == list(range(size))
 
 
 def test_no_token_of_probability_zero_is_drawn_at_any_border():

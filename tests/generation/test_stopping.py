@@ -36,6 +36,17 @@ def test_a_text_ends_with_its_stop_token():
     assert first_end(stopping(stop_ids=[2, 3]), "abab.c.") == ("abab.", "stop_id")
 
 
+def test_a_text_continues_if_its_last_token_is_no_stop_token():
+    rule = stopping(stop_ids=[3])
+    assert reason(rule, "") is None
+    assert reason(rule, "ab.a") is None
+
+
+def test_a_text_that_starts_with_a_stop_string_is_empty():
+    rule = stopping(stop_strings=["ab"], decode=decode)
+    assert rule.text(np.array([0, 1, 2], np.int32)) == ""
+
+
 def test_a_text_ends_with_the_n_th_stop_token():
     assert first_end(stopping(stop_ids=[3], min_ends=2), "ab.c.a") == ("ab.c.", "stop_id")
     assert first_end(stopping(stop_ids=[2, 3], min_ends=3), "c.ac.a") == ("c.ac", "stop_id")

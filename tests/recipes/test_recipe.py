@@ -18,6 +18,7 @@ from hornbook.recipes.fields import (
     Option,
     add_flags,
     fits,
+    flag_of,
     learned_by,
     option,
     options_of,
@@ -348,18 +349,37 @@ def test_learned_fields_are_required_of_a_model_only(tmp_path):
         read_description(file, learned=True)
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "value"),
-    [("objective", "lm", "causal_lm"), ("objective", "prefix-lm", "prefix_lm")],
-)
-def test_old_values_are_accepted_on_the_command_line_in_python_and_in_saved_runs(name, old, value):
-    recipe = recipe_named("pretraining")
+def test_old_values_of_every_choice_are_accepted_on_the_command_line_and_in_saved_runs(recipe):
     parser = argparse.ArgumentParser()
     add_flags(parser, recipe)
-    assert getattr(parser.parse_args([f"--{name}", old]), name) == value
-    assert getattr(recipe(**{name: old}), name) == value
-    assert getattr(recipe.from_fields({name: old}), name) == value
-    assert recipe.canonical_fields({name: old, "wings": 2}) == {name: value, "wings": 2}
+    pairs = [
+        (item.name, old, value)
+        for item in options_of(recipe)
+        for old, value in [
+            *((value.replace("_", "-"), value) for value in item.choices or ()),
+            *item.aliases.items(),
+        ]
+        if old != value
+    ]
+    for name, old, value in pairs:
+        for spelling in (old, value):
+            assert getattr(parser.parse_args([flag_of(name), spelling]), name) == value
+            assert recipe.canonical_fields({name: spelling, "x": 2}) == {name: value, "x": 2}
+    expected = {
+        "text-matching": {"double-softmax", "window-landmarks"},
+        "text-classification": {"double-softmax", "window-landmarks"},
+        "pretraining": {"lm", "causal-lm", "prefix-lm"},
+    }
+    assert {old for _, old, _ in pairs} >= expected.get(recipe.name, set())
+
+
+@pytest.mark.parametrize(
+    ("old", "value"), [("lm", "causal_lm"), ("causal-lm", "causal_lm"), ("prefix-lm", "prefix_lm")]
+)
+def test_old_values_are_accepted_in_python(old, value):
+    recipe = recipe_named("pretraining")
+    assert recipe(objective=old).objective == value
+    assert recipe.from_fields({"objective": old}).objective == value
 
 
 OLD_NAMES = [

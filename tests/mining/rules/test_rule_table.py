@@ -69,7 +69,9 @@ def test_measures_equal_their_formulas(baskets):
         scale = max(b * (1 - a), a * (c - b))
         zhang = (b - a * c) / scale if scale > 1e-12 else 0
         assert measures["zhang"][i] == pytest.approx(zhang, abs=1e-9)
-        assert -1 - 1e-9 <= measures["certainty"][i] <= 1 + 1e-9
+        change = confidence - c
+        certainty = change / (1 - c if change > 0 else c) if abs(change) > 1e-12 else 0
+        assert measures["certainty"][i] == pytest.approx(certainty, abs=1e-9)
 
 
 def test_measures_equal_those_of_mlxtend():

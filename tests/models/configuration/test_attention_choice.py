@@ -39,6 +39,17 @@ def test_the_choices_are_full_and_every_kind():
     assert CHOICES["attention"] == ("full", *KINDS)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_old_spellings_of_a_kind_give_the_same_configuration(kind):
+    fields = {**SIZES, **EXACT.get(kind, {})}
+    old, new = (
+        FAMILIES["bert"].configure(**fields, attention=spelling)
+        for spelling in (kind.replace("_", "-"), kind)
+    )
+    assert old == new
+    assert old.attention == kind
+
+
 @pytest.mark.parametrize(("index", "name"), list(enumerate(FAMILIES)))
 def test_every_family_computes_the_same_with_an_exact_kind(tiny_transformer, index, name):
     family = FAMILIES[name]

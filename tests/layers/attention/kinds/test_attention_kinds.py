@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from hornbook.layers.attention.kinds import ABILITIES, KINDS, cannot
+from hornbook.layers.attention.kinds import ABILITIES, KINDS, cannot, make_kind
 from hornbook.layers.attention.kinds.performer import fixed_directions
 
 pytestmark = pytest.mark.backend
@@ -35,6 +35,17 @@ CAUSAL = [
 ]
 ONE_OF_EACH = list({kind: name for name, (kind, _) in reversed(CASES.items())}.values())
 CROSS = [name for name, (kind, _) in CASES.items() if "cross" in KINDS[kind].abilities]
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH)
+def test_old_spellings_of_a_kind_give_the_same_layer(case):
+    kind, options = CASES[case]
+    old, new = (
+        make_kind(spelling, options, causal=False, normalization="softmax", dtype="float32")
+        for spelling in (kind.replace("_", "-"), kind)
+    )
+    assert type(old) is type(new) is KINDS[kind]
+    assert old.get_config() == new.get_config()
 
 
 def make(case, **more):
