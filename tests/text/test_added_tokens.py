@@ -145,7 +145,7 @@ def test_kept_tokens_may_be_added_ones():
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"added_tokens": {"<x>": SIZE + 1}}, f"id {SIZE + 1}, but its place behind .* {SIZE}"),
+        ({"added_tokens": {"<x>": SIZE + 1}}, f"id {SIZE + 1}, but its position after .* {SIZE}"),
         ({"added_tokens": {"a": SIZE}}, "'a' has the id"),
         ({"added_tokens": {"": SIZE}}, "is not a token"),
         ({"added_tokens": {"<x>": -1}}, "is not a token"),
