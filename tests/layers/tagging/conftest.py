@@ -12,6 +12,20 @@ from keras import ops
 
 
 @pytest.fixture(scope="session")
+def compute():
+    """Calls a function of arrays, compiled on JAX, where operations one by one take long."""
+
+    def of(function, *arrays):
+        if keras.config.backend() == "jax":
+            import jax
+
+            function = jax.jit(function)
+        return ops.convert_to_numpy(function(*arrays))
+
+    return of
+
+
+@pytest.fixture(scope="session")
 def gradients():
     """Of the sum of a function of arrays, compiled by whatever the backend offers."""
 
