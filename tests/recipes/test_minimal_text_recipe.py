@@ -18,7 +18,7 @@ from hornbook.data.texts.labeled import (
 )
 from hornbook.errors import HornbookError
 from hornbook.recipes.fields import learned
-from hornbook.recipes.text_recipe import TextRecipe
+from hornbook.recipes.pooled_text_recipe import PooledTextRecipe
 from hornbook.recipes.text_report import TextReport
 
 
@@ -48,7 +48,7 @@ class StarsReport(TextReport):
 
 
 @dataclass(kw_only=True)
-class Stars(TextRecipe):
+class Stars(PooledTextRecipe):
     name: ClassVar[str] = "stars"
     purpose: ClassVar[str] = "predict the stars of a review"
     reading = READING
@@ -97,7 +97,7 @@ class Stars(TextRecipe):
         return read_texts_to_predict(source)
 
     def answers(self, samples):
-        probabilities = self.probabilities(self.columns(samples, {}))
+        probabilities = self.outputs(self.columns(samples, {}))
         for text, row in zip(samples, probabilities, strict=True):
             yield {"text": text.text, "stars": int(row.argmax()) + 1}
 

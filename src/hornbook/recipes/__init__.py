@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hornbook.recipes.captcha import CaptchaReading
     from hornbook.recipes.images import Images
     from hornbook.recipes.pretraining import Pretraining
+    from hornbook.recipes.tagging import Tagging
     from hornbook.recipes.text_classification import TextClassification
     from hornbook.recipes.text_matching import TextMatching
 
@@ -21,6 +22,7 @@ __all__ = [
     "CaptchaReading",
     "Images",
     "Pretraining",
+    "Tagging",
     "TextClassification",
     "TextMatching",
     "open_run",
@@ -34,6 +36,7 @@ RECIPES = {
     "captcha": "hornbook.recipes.captcha:CaptchaReading",
     "text-matching": "hornbook.recipes.text_matching:TextMatching",
     "text-classification": "hornbook.recipes.text_classification:TextClassification",
+    "tagging": "hornbook.recipes.tagging:Tagging",
     "pretraining": "hornbook.recipes.pretraining:Pretraining",
 }
 

@@ -151,7 +151,7 @@ class EncoderRecipe(Recipe):
         """Compiles the model with its optimizer.
 
         Args:
-            loss: A class of `keras.losses` that takes logits.
+            loss: A `keras.losses.Loss` of the outputs, averaged by the weights of the samples.
             steps: Number of steps of the whole training.
         """
         from hornbook.training.optimizer import adamw, layerwise_rates
@@ -164,7 +164,7 @@ class EncoderRecipe(Recipe):
             ema=self.ema,
             rates=layerwise_rates(self.encoder, self.layer_decay) if decays else None,
         )
-        self.model.compile(optimizer, loss(from_logits=True, reduction="mean_with_sample_weight"))
+        self.model.compile(optimizer, loss)
 
     def encoded(self, texts: Iterable[str | tuple[str, str]]) -> list[Encoding]:
         """Encodes texts or pairs, the same way for training and prediction."""
@@ -197,7 +197,12 @@ class EncoderRecipe(Recipe):
             seed=self.seed,
             epoch=epoch,
             max_length=self.encoder.config.max_length,
+            to_array=self.label_array,
         )
+
+    def label_array(self, labels: list[Any], length: int) -> np.ndarray:
+        """Makes the array of the labels of a batch whose rows have `length` tokens."""
+        return np.asarray(labels)
 
     def predicted(self, columns: Mapping[str, Sequence[Any]]) -> np.ndarray:
         """Returns the logits of each sample, `(samples, outputs)`."""

@@ -1,9 +1,9 @@
 """The base class of recipes for rows of texts: everything between the data and the report.
 
-A recipe defines its labels (`learn_labels`), the head on the encoder (`head`), the inputs of a
-sample (`columns`), the metrics of its probabilities (`metrics`) and its answers (`answers`); its
-report shows them.  The rest is here: data, vocabulary, summary, run folder, linear baseline,
-training with the weights of the best epoch, report, `evaluate`, `predict`.
+A recipe defines its labels (`learn_labels`), its network (`build`), the inputs and outputs of a
+sample (`columns`, `outputs`), their metrics (`metrics`) and its answers (`answers`); its report
+shows them.  The rest is here: data, vocabulary, summary, run folder, linear baseline, training with
+the weights of the best epoch, report, `evaluate`, `predict`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from hornbook import backend
 from hornbook.data.readers.in_memory_rows import each_sample
 from hornbook.data.texts.splits import TextData
@@ -27,8 +25,6 @@ from hornbook.recipes.text_report import TextReport
 
 if TYPE_CHECKING:
     import keras
-
-    from hornbook.text.tokenizer import Encoding
 
 TOKEN_INPUTS = ("token_ids", "segment_ids", "padding_mask")
 Columns = dict[str, list[Any]]
@@ -64,13 +60,6 @@ class TextRecipe(EncoderRecipe):
         """Returns what the encoder reads of a sample: a text, or a pair of texts."""
 
     @abstractmethod
-    def head(self, inputs: dict[str, Any], features: Any) -> Any:
-        """Computes logits `(batch, outputs)` from features `(batch, hidden_size)`.
-
-        Further inputs of the network are added to `inputs`, further layers to `others`.
-        """
-
-    @abstractmethod
     def columns(self, samples: Sequence[Any], known: Mapping[str, list[Any]]) -> Columns:
         """Returns the network's inputs, one value per sample, with `label` and `where`.
 
@@ -80,12 +69,16 @@ class TextRecipe(EncoderRecipe):
         """
 
     @abstractmethod
-    def to_probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Turns logits into probabilities."""
+    def outputs(self, columns: Mapping[str, Sequence[Any]]) -> Any:
+        """Computes the network's outputs of each sample, for `metrics` and the report."""
 
     @abstractmethod
-    def metrics(self, samples: Sequence[Any], probabilities: np.ndarray) -> dict[str, Any]:
-        """Measures the answers against the labels of the samples."""
+    def loss(self) -> keras.losses.Loss:
+        """Returns the loss, averaged by the weights of the samples."""
+
+    @abstractmethod
+    def metrics(self, samples: Sequence[Any], outputs: Any) -> dict[str, Any]:
+        """Measures the outputs against the labels of the samples."""
 
     @abstractmethod
     def as_sample(self, sample: Any, number: int) -> Any:
@@ -109,16 +102,6 @@ class TextRecipe(EncoderRecipe):
         """Returns the condition of the encoder's layer normalizations, from further inputs."""
         return None
 
-    def segment_ids(self, encoding: Encoding) -> list[int]:
-        """Returns the segment ids of an encoded sample."""
-        return encoding.segment_ids
-
-    def loss(self) -> Any:
-        """Returns the class of `keras.losses` to train with."""
-        import keras
-
-        return keras.losses.SparseCategoricalCrossentropy
-
     @property
     def starts_from_baseline(self) -> bool:
         """Whether the untrained network equals the baseline; it is then evaluated as epoch 0."""
@@ -128,7 +111,7 @@ class TextRecipe(EncoderRecipe):
         """Fits and evaluates a linear model; returns columns of `train` derived from it."""
         return {}
 
-    def choose_thresholds(self, samples: Sequence[Any], probabilities: np.ndarray) -> None:
+    def choose_thresholds(self, samples: Sequence[Any], outputs: Any) -> None:
         """Sets the best thresholds for these samples, if the recipe has any."""
         return
 
@@ -164,9 +147,9 @@ class TextRecipe(EncoderRecipe):
         self.compile(self.loss(), self.epochs * len(self.batches(samples, epoch=0)))
 
         def evaluate() -> dict[str, Any]:
-            probabilities = self.probabilities(held_out)
-            self.choose_thresholds(valid, probabilities)
-            return self.metrics(valid, probabilities)
+            outputs = self.outputs(held_out)
+            self.choose_thresholds(valid, outputs)
+            return self.metrics(valid, outputs)
 
         rows = self.train(
             run,
@@ -180,7 +163,7 @@ class TextRecipe(EncoderRecipe):
             monitor=self.monitor,
             unit=self.reading.unit,
         )
-        self.report(self, valid, self.probabilities(held_out)).write(run, rows, len(train))
+        self.report(self, valid, self.outputs(held_out)).write(run, rows, len(train))
         run.snapshots.clear()
 
     def describe(self, splits: TextSplits[Any], texts: Sequence[str | tuple[str, str]]) -> None:
@@ -193,41 +176,15 @@ class TextRecipe(EncoderRecipe):
         lengths = self.lengths(texts)
         note(summary(splits, self.reading, lengths, self.label_lines(splits)))
 
-    def build(self) -> keras.Model:
-        """Builds the whole network: encoder, average over the tokens, head."""
+    def encoder_outputs(self) -> tuple[dict[str, Any], Any]:
+        """Starts a network: returns its inputs by name, and the encoder's outputs
+        `(batch, length, hidden_size)`."""
         import keras
-
-        from hornbook.layers import MaskedAveragePooling
 
         inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in TOKEN_INPUTS}
         tokens = dict(inputs)
         self.others = {}
-        x = self.encoder(**tokens, condition=self.condition(inputs))
-        x = MaskedAveragePooling()(x, tokens["padding_mask"])
-        x = keras.layers.Dropout(self.dropout)(x)
-        return keras.Model(inputs, self.head(inputs, x))
-
-    def classifier(self, features: Any, outputs: int, initializer: str = "glorot_uniform") -> Any:
-        """Applies a dense layer, saved as `classifier`, in float32 for the softmax, whatever the
-        compute dtype."""
-        import keras
-
-        self.others["classifier"] = keras.layers.Dense(
-            outputs, kernel_initializer=initializer, dtype="float32", name="classifier"
-        )
-        return self.others["classifier"](features)
-
-    def token_columns(self, samples: Sequence[Any]) -> Columns:
-        """Returns the encoder's inputs of samples, and their places in the data."""
-        from hornbook.training.text_batches import token_columns
-
-        encodings = self.encoded([self.text_of(sample) for sample in samples])
-        places = [self.reading.where(sample) for sample in samples]
-        return {**token_columns(encodings, self.segment_ids), "where": places}
-
-    def probabilities(self, columns: Mapping[str, Sequence[Any]]) -> np.ndarray:
-        """Returns the probabilities of each sample."""
-        return self.to_probabilities(self.predicted(columns))
+        return inputs, self.encoder(**tokens, condition=self.condition(inputs))
 
     def evaluate(self, data: Any, *, split: str | None = None) -> dict[str, Any]:
         """Evaluates on the validation split of `data`, or on all of other data.
@@ -237,7 +194,7 @@ class TextRecipe(EncoderRecipe):
             split: `"train"`, `"valid"` or `"test"`, for another split.
         """
         samples = self.checked(self.data_to_measure(data).to_measure(self.trained_on, split))
-        return self.metrics(samples, self.probabilities(self.columns(samples, {})))
+        return self.metrics(samples, self.outputs(self.columns(samples, {})))
 
     def predict_stream(self, samples: Iterable[Any]) -> Iterator[dict[str, Any]]:
         """Answers for each sample as it comes, in order, some at a time."""

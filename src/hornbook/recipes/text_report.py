@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from hornbook.recipes.run_page import add_curves, add_settings, add_usage, run_page
 from hornbook.report import Page
 
@@ -18,7 +16,7 @@ class TextReport(ABC):
     Args:
         recipe: The fitted recipe.
         samples: The validation samples.
-        probabilities: Of the best epoch, a row per sample.
+        outputs: Of the best epoch, one per sample.
     """
 
     title: ClassVar[str]
@@ -26,9 +24,9 @@ class TextReport(ABC):
     rising: ClassVar[str]  # the metrics that should rise in training, in words
     shares_caption: ClassVar[str]  # of the chart of `shares`
 
-    def __init__(self, recipe: Any, samples: Sequence[Any], probabilities: np.ndarray):
-        self.recipe, self.samples, self.probabilities = recipe, samples, probabilities
-        self.metrics = recipe.metrics(samples, probabilities)
+    def __init__(self, recipe: Any, samples: Sequence[Any], outputs: Any):
+        self.recipe, self.samples, self.outputs = recipe, samples, outputs
+        self.metrics = recipe.metrics(samples, outputs)
 
     @abstractmethod
     def result(self) -> str:

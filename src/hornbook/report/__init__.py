@@ -6,9 +6,11 @@ from hornbook.report.charts.heat_map import heat_map
 from hornbook.report.charts.line import line_chart
 from hornbook.report.charts.network import network_chart
 from hornbook.report.charts.scatter import scatter_chart
+from hornbook.report.marked_text import Mark
 from hornbook.report.page import Page
 
 __all__ = [
+    "Mark",
     "Page",
     "bar_chart",
     "calibration_chart",

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hornbook.report.charts.lettering import escape, format_number, text_width
+from hornbook.report.marked_text import KINDS, Mark, marked_text
 from hornbook.report.stylesheet import LANGUAGES, stylesheet
 
 _TAGS = {"en": "en", "zh": "zh-Hans"}
@@ -132,6 +133,19 @@ class Page:
                 f"<figcaption>{escape(caption)}</figcaption></figure>"
             )
         self._add(f'<div class="images">{"".join(figures)}</div>')
+
+    def add_marked_texts(self, texts: Iterable[tuple[str, Iterable[Mark], str]]) -> None:
+        """Adds texts with spans in them marked, and a key of the marks.
+
+        Args:
+            texts: The text, its marks, and where it comes from.
+        """
+        key = " ".join(f'<mark class="{kind}">{kind}</mark>' for kind in KINDS)
+        items = "".join(
+            f"<li>{marked_text(text, marks)} <cite>{escape(where)}</cite></li>"
+            for text, marks, where in texts
+        )
+        self._add(f'<p>{key}</p>\n<ul class="texts">{items}</ul>')
 
     def html(self) -> str:
         """Returns the whole page, to be written as UTF-8."""

@@ -103,6 +103,21 @@ pre { background: var(--panel); border-radius: 6px; padding: 0.9rem 1.1rem; marg
 .images img { display: block; max-width: 100%; height: auto; min-height: 2rem;
   border-radius: 4px; background: var(--panel); }
 .images figcaption { font-weight: 400; font-size: 0.88rem; margin: 0.3rem 0 0; }
+.texts { list-style: none; padding: 0; max-width: 46rem; }
+.texts li { margin: 0.7rem 0; line-height: 1.9; white-space: pre-line; }
+.texts cite { color: var(--quiet); font-size: 0.82rem; font-style: normal; }
+/* told apart by their lines as well: solid, dashed, struck through */
+mark { color: inherit; background: var(--panel); border-bottom: 2px solid var(--rule);
+  padding: 0.1rem 0; }
+mark.right { border-bottom-color: var(--series-2); }
+mark.missed { border-bottom: 2px dashed var(--series-0); }
+mark.wrong { border-bottom-color: var(--series-1); text-decoration: line-through
+  var(--series-1); }
+mark.right.wrong { text-decoration: none; }
+small.right { color: var(--series-2); }
+small.missed { color: var(--series-0); }
+small.wrong { color: var(--series-1); }
+.texts small { font-size: 0.72rem; margin: 0 0.15rem; white-space: nowrap; }
 svg.chart { display: block; width: 100%; height: auto; }
 svg.wide { min-width: 46rem; }
 svg text { font-size: 12.5px; fill: var(--ink); font-variant-numeric: tabular-nums; }

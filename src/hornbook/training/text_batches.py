@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from hornbook.data.batches import length_buckets, make_batch
 from hornbook.text.tokenizer import Encoding
 from hornbook.training.loop import Batch
 
-NOT_INPUTS = ("label", "where")
+NOT_INPUTS = ("label", "where", "window")
 
 
 def token_columns(
@@ -38,16 +38,20 @@ def epoch_batches(
     seed: int,
     epoch: int,
     max_length: int | None = None,
+    to_array: Callable[[list[Any], int], np.ndarray] = lambda labels, _: np.asarray(labels),
 ) -> list[Batch]:
     """Returns the batches of an epoch, a pure function of the seed and the epoch.
 
     Args:
-        columns: One value per sample: `token_ids` and the other inputs; `label`, a number or an
-            array; `where`, the source of the sample.
+        columns: One value per sample: `token_ids` and the other inputs; `label`, a number, an
+            array, or what `to_array` takes; `where`, the source of the sample.  A `window` is
+            ignored.
         batch_size: Samples per step.
         seed: Random seed of the order.
         epoch: The epoch, counted from 0.
         max_length: Maximum length of the model.
+        to_array: Makes the array of the labels of a batch, from a list of them and the number of
+            tokens per row.
     """
     lengths = [len(ids) for ids in columns["token_ids"]]
 
@@ -57,7 +61,7 @@ def epoch_batches(
             weights = inputs.pop("weight")
             labels = [columns["label"][index] for index in indices]
             labels += labels[:1] * (len(weights) - len(labels))
-            return inputs, np.asarray(labels), weights
+            return inputs, to_array(labels, inputs["token_ids"].shape[1]), weights
 
         return Batch(
             size=len(indices),
@@ -80,13 +84,25 @@ def predicted_logits(
         rows: Samples per batch.
         max_length: Maximum length of the model.
     """
+    logits = np.empty((len(columns["token_ids"]), model.output_shape[-1]))
+    for indices, outputs in predicted_batches(model, columns, rows=rows, max_length=max_length):
+        logits[indices] = outputs
+    return logits
+
+
+def predicted_batches(
+    model: Any, columns: Mapping[str, Sequence[Any]], *, rows: int, max_length: int | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields indices of samples and their outputs, batch by batch, the shortest first.
+
+    Args:
+        model, columns, rows, max_length: See `predicted_logits`.
+    """
     lengths = [len(ids) for ids in columns["token_ids"]]
-    logits = np.empty((len(lengths), model.output_shape[-1]))
     for indices in length_buckets(lengths, batch_size=rows, shuffle=False):
         inputs = _inputs(columns, indices, rows, max_length)
         del inputs["weight"]
-        logits[indices] = model.predict_on_batch(inputs)[: len(indices)]
-    return logits
+        yield indices, np.asarray(model.predict_on_batch(inputs)[: len(indices)])
 
 
 def _inputs(

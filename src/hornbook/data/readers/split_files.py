@@ -56,8 +56,12 @@ class SplitFiles:
         return [_inside(self.folder, path) for path in files] + self.unused
 
 
-def split_files(path: str | Path) -> SplitFiles:
+def split_files(path: str | Path, suffixes: Sequence[str] = ()) -> SplitFiles:
     """Finds the files of each split in a folder; a file is training data.
+
+    Args:
+        path: The folder or file.
+        suffixes: Those of data files, besides those of JSON and tables.
 
     Raises:
         DataError: no such file or folder.
@@ -68,9 +72,12 @@ def split_files(path: str | Path) -> SplitFiles:
     if not path.is_dir():
         raise DataError(f"There is no file or folder {path}.")
     inside = [one for one in sorted(path.iterdir()) if not _is_no_data(one)]
-    rows = [one for one in inside if is_row_file(one)]
+    rows = [one for one in inside if is_row_file(one, suffixes)]
     folders = [one for one in inside if one.is_dir()]
-    parts = {folder: list(filter(is_row_file, sorted(folder.iterdir()))) for folder in folders}
+    parts = {
+        folder: [one for one in sorted(folder.iterdir()) if is_row_file(one, suffixes)]
+        for folder in folders
+    }
     files_of: dict[str, list[Path]] = {split: [] for split in SPLITS}
     for group in (rows, folders):
         for split, names in splits_in(one.name for one in group).items():
@@ -98,10 +105,10 @@ def missing(path: Path | str, names: Sequence[str], what: str, expected: str) ->
     )
 
 
-def is_row_file(path: Path) -> bool:
+def is_row_file(path: Path, suffixes: Sequence[str] = ()) -> bool:
     """Whether rows can be read from a file of this kind."""
     return (
-        suffix_of(path) in (*JSON_SUFFIXES, *TABLE_SUFFIXES)
+        suffix_of(path) in (*JSON_SUFFIXES, *TABLE_SUFFIXES, *suffixes)
         and path.is_file()
         and not _is_no_data(path)
     )

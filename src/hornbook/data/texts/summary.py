@@ -69,11 +69,13 @@ class Lengths:
         tokens: `(samples,)`.
         limit: Maximum length of the model.
         unknown: Share of unknown tokens.
+        beyond: What happens to longer samples.
     """
 
     tokens: np.ndarray
     limit: int
     unknown: float = 0.0
+    beyond: str = "cut at"
 
 
 def summary(
@@ -131,9 +133,9 @@ def length_line(lengths: Lengths) -> str:
     cut = int((tokens > lengths.limit).sum())
     share = f"{cut / len(tokens):.1%}" if cut / len(tokens) >= 0.001 else "under 0.1%"
     what = (
-        f"{cut:,} ({share}) are cut at {lengths.limit:,}"
+        f"{cut:,} ({share}) are {lengths.beyond} {lengths.limit:,}"
         if cut
-        else f"none is cut at {lengths.limit:,}"
+        else f"none is {lengths.beyond} {lengths.limit:,}"
     )
     unknown = f"; {lengths.unknown:.1%} of them are unknown" if lengths.unknown >= 0.01 else ""
     return (

@@ -30,6 +30,7 @@ from hornbook.data.texts.summary import Reading, TextSplits
 from hornbook.errors import DataError, did_you_mean
 from hornbook.linear import NgramClassifier, NgramTraining
 from hornbook.recipes.fields import learned, option, part
+from hornbook.recipes.pooled_text_recipe import PooledTextRecipe
 from hornbook.recipes.text_classification.report import (
     ClassificationReport,
     best_thresholds,
@@ -37,12 +38,12 @@ from hornbook.recipes.text_classification.report import (
     compared,
     metrics_table,
 )
-from hornbook.recipes.text_recipe import Columns, TextRecipe
+from hornbook.recipes.text_recipe import Columns
 from hornbook.recipes.text_report import TextReport
 
 
 @dataclass(kw_only=True)
-class TextClassification(TextRecipe):
+class TextClassification(PooledTextRecipe):
     """Classifies texts.
 
     Learns from labeled texts, see `hornbook.data.texts.labeled`: a folder, a file, or rows in
@@ -122,7 +123,7 @@ class TextClassification(TextRecipe):
             logits = logits + inputs["linear_logits"]
         return logits
 
-    def loss(self) -> Any:
+    def loss_class(self) -> Any:
         import keras
 
         losses: Any = keras.losses
@@ -194,7 +195,7 @@ class TextClassification(TextRecipe):
 
     def answers(self, samples: Sequence[LabeledText]) -> Iterator[dict[str, Any]]:
         unlabeled = [LabeledText(text.text, None, False, text.where) for text in samples]
-        probabilities = self.probabilities(self.columns(unlabeled, {}))
+        probabilities = self.outputs(self.columns(unlabeled, {}))
         for text, row in zip(samples, probabilities, strict=True):
             yield {**text.extra, "text": text.text, **self._answer(row)}
 

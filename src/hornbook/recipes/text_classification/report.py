@@ -109,11 +109,11 @@ class ClassificationReport(TextReport):
     rising: ClassVar[str] = "F1 and accuracy"
     shares_caption: ClassVar[str] = "On the validation texts"
 
-    def __init__(self, recipe: Any, samples: Sequence[Any], probabilities: np.ndarray):
-        super().__init__(recipe, samples, probabilities)
+    def __init__(self, recipe: Any, samples: Sequence[Any], outputs: np.ndarray):
+        super().__init__(recipe, samples, outputs)
         self.names = [str(label) for label in recipe.classes]
         self.truth = recipe.truth(samples)
-        self.predictions = predicted_classes(probabilities, recipe.thresholds)
+        self.predictions = predicted_classes(outputs, recipe.thresholds)
 
     def result(self) -> str:
         return f"accuracy {self.metrics['accuracy']:.3f}, F1 {self.metrics['macro_f1']:.3f}"
@@ -148,7 +148,7 @@ class ClassificationReport(TextReport):
 
     def add_mistakes(self, page: Page) -> None:
         """Adds the texts with the largest errors in probability."""
-        truth, probabilities = self.truth, self.probabilities
+        truth, probabilities = self.truth, self.outputs
         if self.recipe.thresholds is None:
             wrong = self.predictions != truth
             off = 1 - probabilities[np.arange(len(truth)), truth]
@@ -165,7 +165,7 @@ class ClassificationReport(TextReport):
     def _mistake(self, number: int) -> list[str]:
         truth, prediction = self.truth[number], self.predictions[number]
         # of the answer; with several labels per text, of the label with the largest error
-        row = self.probabilities[number]
+        row = self.outputs[number]
         index = prediction if np.ndim(prediction) == 0 else np.abs(row - truth).argmax()
         text = shortened(self.samples[number].text, LONGEST)
         return [self._named(truth), self._named(prediction), f"{row[index]:.3f}", text]

@@ -30,6 +30,7 @@ from hornbook.data.texts.summary import Reading, TextSplits
 from hornbook.errors import DataError, did_you_mean
 from hornbook.linear import fit_ngram_matcher
 from hornbook.recipes.fields import learned, option, part
+from hornbook.recipes.pooled_text_recipe import PooledTextRecipe
 from hornbook.recipes.text_matching.marked_segments import MARKED_SEGMENTS, marked_segments
 from hornbook.recipes.text_matching.report import (
     MatchingReport,
@@ -38,7 +39,7 @@ from hornbook.recipes.text_matching.report import (
     matching_metrics,
     metrics_table,
 )
-from hornbook.recipes.text_recipe import Columns, TextRecipe
+from hornbook.recipes.text_recipe import Columns
 from hornbook.recipes.text_report import TextReport
 from hornbook.text.tokenizer import Encoding
 
@@ -46,7 +47,7 @@ CONDITION_SIZE = 128  # features of a criterion's embedding, as in the contest's
 
 
 @dataclass(kw_only=True)
-class TextMatching(TextRecipe):
+class TextMatching(PooledTextRecipe):
     """Decides by several criteria whether two texts match.
 
     Learns from labeled pairs, see `hornbook.data.texts.pairs`: a folder, a file, or rows in
@@ -195,7 +196,7 @@ class TextMatching(TextRecipe):
             yield from self.predict_stream(self.read_to_predict(source, criterion))
 
     def answers(self, samples: Sequence[Pair]) -> Iterator[dict[str, Any]]:
-        probabilities = self.probabilities(self.columns(samples, {}))
+        probabilities = self.outputs(self.columns(samples, {}))
         for pair, probability in zip(samples, probabilities, strict=True):
             yield {
                 **pair.extra,

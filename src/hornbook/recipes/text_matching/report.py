@@ -136,13 +136,13 @@ class MatchingReport(TextReport):
     def add_charts(self, page: Page) -> None:
         labels = np.array([pair.label for pair in self.samples])
         page.add_heading("Calibration")
-        error = expected_calibration_error(labels, self.probabilities)
+        error = expected_calibration_error(labels, self.outputs)
         page.add_chart(
-            calibration_chart(*calibration_curve(labels, self.probabilities)),
+            calibration_chart(*calibration_curve(labels, self.outputs)),
             f"Of the pairs with probability 80 %, 80 % should match (mean distance: {error:.3f})",
         )
         limits = np.array([self.thresholds[pair.criterion] for pair in self.samples])
-        counts = confusion_matrix(labels, (self.probabilities >= limits).astype(int))
+        counts = confusion_matrix(labels, (self.outputs >= limits).astype(int))
         page.add_chart(
             heat_map(counts, rows=["no", "yes"], columns=["no", "yes"]),
             "Label (rows) and answer (columns)",
@@ -150,7 +150,7 @@ class MatchingReport(TextReport):
 
     def add_mistakes(self, page: Page) -> None:
         """Adds the pairs farthest on the wrong side of their criterion's threshold."""
-        answers = list(zip(self.samples, self.probabilities, strict=True))
+        answers = list(zip(self.samples, self.outputs, strict=True))
         for criterion, threshold in sorted(self.thresholds.items()):
             wrong = [
                 (abs(probability - threshold), number)

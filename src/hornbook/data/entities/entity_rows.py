@@ -1,0 +1,193 @@
+"""Rows with a text and its entities, as the common annotation tools and contests write them.
+
+    {"text": ..., "entities": [[start, end, type], ...]}      spaCy; also with named values, below
+    {"text": ..., "label": {type: {name: [[first, last]]}}}   CLUENER, the last index included
+    {"text": ..., "label": [[start, end, type], ...]}         doccano; `labels`, and `data`, too
+    {"data": {"text": ...}, "annotations": [{"result": [...]}]}     Label Studio; its short form too
+    {"tokens": [...], "tags": [...]}                          tags of any scheme; `ner_tags` too
+
+An entity with named values has `start`, `end` and `type` (or `start_idx`, `start_offset`, `label`,
+...), and may have its text, as `text`, `entity`, `name`, `word` or `mention`.  Whether ends are
+included is decided by the texts beside the offsets; without any, the end is the first character
+after the entity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hornbook.data.entities.tag_columns import TaggedSentence, texts_of
+from hornbook.data.entities.tag_schemes import parse_tag
+from hornbook.data.entities.tagged_text import Entity, TaggedText, checked_text
+from hornbook.data.readers.problems import Problems
+from hornbook.data.readers.text_lines import note_once
+
+STARTS = ("start", "start_idx", "start_offset", "begin", "start_pos")
+ENDS = ("end", "end_idx", "end_offset", "stop", "end_pos")
+TYPES = ("type", "label", "labels", "entity_type", "tag", "entity_group", "category")
+MENTIONS = ("text", "entity", "name", "word", "mention", "value", "surface")
+ENTITY_KEYS = ("entities", "label", "labels", "spans", "annotations", "ner")
+TAG_KEYS = ("tags", "ner_tags", "labels", "label")
+EXPECTED = 'expected [start, end, type] or {"start": ..., "end": ..., "type": ...}'
+
+
+@dataclass(frozen=True)
+class _Marked:
+    """An entity as it is in the file."""
+
+    start: int
+    end: int
+    type: str
+    mention: str | None
+
+
+def read_rows(
+    rows: Iterable[tuple[str, Mapping[str, Any]]], name: str, problems: Problems
+) -> Iterator[TaggedText]:
+    """Reads the rows of a file.
+
+    Args:
+        rows: Place of each row, `file:line`, and the row.
+        name: Of the file, for messages.
+        problems: Gets what is wrong with the rows.
+    """
+    marked: list[tuple[str, str, list[_Marked], Mapping[str, Any]]] = []
+    sentences: list[TaggedSentence] = []
+    votes = [0, 0]  # entities whose texts say that the end is excluded, included
+    for where, row in rows:
+        if isinstance(row.get("tokens"), list):
+            sentence = _tagged_tokens(row, where, problems)
+            sentences += [] if sentence is None else [sentence]
+            continue
+        text = _text_of(row, where, problems)
+        entities = None if text is None else _entities_of(row, where, problems)
+        if text is None or entities is None:
+            continue
+        marked.append((where, text, entities, row))
+        for one in entities:
+            if one.mention is not None:
+                votes[0] += text[one.start : one.end] == one.mention
+                votes[1] += text[one.start : one.end + 1] == one.mention
+    included = votes[1] > votes[0]
+    if included:
+        note_once(f"{name}: the last index of an entity is included, as the texts beside it say")
+    for where, text, entities, row in marked:
+        extra = {key: value for key, value in row.items() if key not in ("text", "entities")}
+        checked = [_checked(one, text, where, included, problems) for one in entities]
+        spans = sorted({one for one in checked if one is not None})
+        yield TaggedText(text, tuple(spans), where, extra)
+    yield from texts_of(sentences, name, problems)
+
+
+def _text_of(row: Mapping[str, Any], where: str, problems: Problems) -> str | None:
+    for key in ("text", "content", "sentence", "data"):
+        value = row.get(key)
+        if isinstance(value, Mapping):  # Label Studio
+            return _text_of(value, where, problems)
+        if value is not None:
+            return checked_text(value, where, problems, key)
+    return checked_text(None, where, problems)
+
+
+def _entities_of(row: Mapping[str, Any], where: str, problems: Problems) -> list[_Marked] | None:
+    key = next((key for key in ENTITY_KEYS if key in row), None)
+    if key is None:
+        problems.add(where, f"no entities; {EXPECTED} in a list 'entities', which may be empty")
+        return None
+    value = row[key]
+    if isinstance(value, Mapping):
+        return _of_names(value, where, problems)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        problems.add(where, f"{key!r} is {value!r:.60}; {EXPECTED}, in a list")
+        return None
+    if key == "annotations" and all(isinstance(x, Mapping) and "result" in x for x in value):
+        # of several annotators the first that was not cancelled
+        kept = [one for one in value if not one.get("was_cancelled")]
+        value = [x["value"] for x in (kept[0]["result"] if kept else []) if _is_span(x)]
+    marked = [_marked(one, where, problems) for one in value]
+    return None if None in marked else [one for one in marked if one is not None]
+
+
+def _is_span(result: Any) -> bool:
+    return isinstance(result, Mapping) and result.get("type", "labels") in (
+        "labels",
+        "hypertextlabels",
+    )
+
+
+def _of_names(types: Mapping[str, Any], where: str, problems: Problems) -> list[_Marked] | None:
+    """Reads CLUENER's `{type: {name: [[first, last]]}}`."""
+    marked = []
+    for kind, names in types.items():
+        if not isinstance(names, Mapping):
+            problems.add(where, f"{kind!r} has {names!r:.60}; expected {{name: [[first, last]]}}")
+            return None
+        for name, places in names.items():
+            for place in places if isinstance(places, list) else [places]:
+                one = _marked([*place, kind] if isinstance(place, list) else place, where, problems)
+                if one is None:
+                    return None
+                marked.append(_Marked(one.start, one.end, one.type, str(name)))
+    return marked
+
+
+def _marked(value: Any, where: str, problems: Problems) -> _Marked | None:
+    """Reads one entity."""
+    start: Any
+    end: Any
+    kind: Any
+    mention: Any = None
+    if isinstance(value, Mapping):
+        start, end, kind, mention = (
+            next((value[key] for key in keys if key in value), None)
+            for keys in (STARTS, ENDS, TYPES, MENTIONS)
+        )
+    elif isinstance(value, list) and len(value) in (3, 4):
+        start, end, kind = value[:3]
+        mention = value[3] if len(value) == 4 else None
+    else:
+        problems.add(where, f"the entity {value!r:.60}; {EXPECTED}")
+        return None
+    kinds = kind if isinstance(kind, list) else [kind]
+    if len(kinds) != 1 or not isinstance(kinds[0], str) or not kinds[0].strip():
+        problems.add(where, f"the type of the entity {value!r:.80} is {kind!r}; expected one word")
+        return None
+    if not all(isinstance(x, int) and not isinstance(x, bool) for x in (start, end)):
+        problems.add(where, f"the entity {value!r:.80} has no start and end; {EXPECTED}")
+        return None
+    return _Marked(start, end, kinds[0].strip(), mention if isinstance(mention, str) else None)
+
+
+def _checked(
+    one: _Marked, text: str, where: str, included: bool, problems: Problems
+) -> Entity | None:
+    """Returns an entity with an excluded end, or adds what is wrong with its offsets."""
+    start, end = one.start, one.end + included
+    what = f"the {one.type} from {one.start} to {one.end}"
+    if not 0 <= start < end <= len(text):
+        size = f"the text has {len(text)} characters"
+        problems.add(where, f"{what} is empty or outside of the text; {size}, the end is excluded")
+    elif one.mention is not None and text[start:end] != one.mention:
+        problems.add(where, f"{what} is {text[start:end]!r:.40}, not {one.mention!r:.40}")
+    elif not text[start:end].strip():
+        problems.add(where, f"{what} is only white space")
+    else:
+        return Entity(start, end, one.type)
+    return None
+
+
+def _tagged_tokens(row: Mapping[str, Any], where: str, problems: Problems) -> TaggedSentence | None:
+    tokens = row["tokens"]
+    tags = next((row[key] for key in TAG_KEYS if isinstance(row.get(key), list)), None)
+    if not tokens or not all(isinstance(token, str) and token for token in tokens):
+        problems.add(where, "'tokens' is empty, or holds something that is not a text")
+    elif tags is None or len(tags) != len(tokens) or not all(isinstance(x, str) for x in tags):
+        expected = "'tags' holds as many names such as 'B-PER', not their indices"
+        problems.add(where, f"{len(tokens)} tokens without a tag each; {expected}")
+    else:
+        return TaggedSentence([where] * len(tokens), tokens, [parse_tag(tag) for tag in tags])
+    return None

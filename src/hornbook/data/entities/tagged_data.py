@@ -1,0 +1,167 @@
+"""Texts with entities or words, for training, validation and test.
+
+A folder with `train` and optionally `valid` and `test` files, or one file, in any of the formats
+of `tag_columns`, `entity_rows` and `word_lines`, which is recognized.  Without validation data a
+tenth of the training texts is set aside, with equal texts on one side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from hornbook.data.entities.entity_rows import read_rows
+from hornbook.data.entities.tag_columns import looks_like_columns, read_columns
+from hornbook.data.entities.tagged_text import TaggedText, checked_text
+from hornbook.data.entities.word_lines import looks_like_words, read_words
+from hornbook.data.readers.in_memory_rows import (
+    IN_MEMORY,
+    MemoryRows,
+    is_in_memory,
+    memory_splits,
+    plain_row,
+)
+from hornbook.data.readers.json_lines import MAX_ARRAY_BYTES, parse_json_lines
+from hornbook.data.readers.problems import Problems
+from hornbook.data.readers.row_files import place_of, rows_of, split_by_content, suffix_of
+from hornbook.data.readers.split_files import split_files
+from hornbook.data.readers.text_lines import name_of, text_lines
+from hornbook.data.texts.splits import TextData
+from hornbook.data.texts.summary import Reading
+
+SUFFIXES = (
+    *(".bio", ".bioes", ".bmes", ".bmeso", ".iob", ".iob2", ".conll", ".tags", ".seg"),
+    *(".train", ".dev", ".valid", ".test"),
+)
+ADVICE = "See the formats in docs/recipes/tagging.md."
+EXAMINED = 200  # lines that the format is recognized by
+READING: Reading[TaggedText] = Reading(
+    unit="texts",
+    where=lambda text: text.where,
+    labels=lambda text: sorted({entity.type for entity in text.entities or ()}),
+    content=lambda text: text.text.strip(),
+    same=lambda text: text.text.strip(),
+)
+
+
+def tagged_texts(path: Any, *, seed: int = 0, valid_fraction: float = 0.1) -> TextData[TaggedText]:
+    """Finds the files of each split.
+
+    Args:
+        path: A folder or a file, see the module; or rows in memory, as in `entity_rows`.
+        seed: Seed of the split, if there is no validation file.
+        valid_fraction: Share that is set aside then.
+
+    Raises:
+        DataError: no such folder.
+    """
+    in_memory = is_in_memory(path)
+    return TextData(
+        IN_MEMORY if in_memory else Path(path),
+        [memory_splits(path) if in_memory else split_files(path, SUFFIXES)],
+        lambda file, _, problems, trimming: _read(file, problems),
+        lambda texts: _split(texts, seed, valid_fraction),
+        fingerprint,
+        READING,
+        ADVICE,
+        "Expected train.jsonl, train.bio or train.txt in it, or a file.",
+    )
+
+
+def read_tagged_texts(path: str | Path) -> list[TaggedText]:
+    """Reads the texts of a file with their entities.
+
+    Raises:
+        DataError: all problems of the file, by line.
+    """
+    problems = Problems()
+    texts = list(_read(Path(path), problems))
+    problems.raise_if_any(ADVICE)
+    return texts
+
+
+def _read(source: Path | MemoryRows, problems: Problems) -> Iterator[TaggedText]:
+    """Yields the texts of a file or of rows in memory, in the format it is in."""
+    if isinstance(source, MemoryRows):
+        rows = rows_of(source, problems, ("text",))
+        yield from read_rows(
+            ((place_of(source, number), row) for number, row in rows), str(source), problems
+        )
+        return
+    name = name_of(source)
+    lines = text_lines(source, problems, max_array_bytes=MAX_ARRAY_BYTES)
+    first = list(islice(lines, EXAMINED))
+    texts = [line for _, line in first if line.strip()]
+    lines = chain(first, lines)
+    if suffix_of(source) in (".jsonl", ".json", ".ndjson") or _is_json(texts):
+        numbered = parse_json_lines(lines, name, problems)
+        yield from read_rows(((f"{name}:{line}", row) for line, row in numbered), name, problems)
+    elif looks_like_columns(texts):
+        yield from read_columns(lines, name, problems)
+    elif looks_like_words(texts):
+        yield from read_words(lines, name, problems)
+    elif texts:
+        problems.add(
+            name,
+            "neither a token and its tag per line, nor JSON rows with entities, nor Chinese text "
+            "with spaces between its words",
+        )
+
+
+def _is_json(texts: list[str]) -> bool:
+    return bool(texts) and texts[0].lstrip().startswith(("{", "["))
+
+
+def read_texts_to_tag(source: str | Path) -> Iterator[TaggedText]:
+    """Yields texts without entities: of JSON rows with a `text`, or each line of a text file.
+
+    Raises:
+        DataError: at the first row without a text, with its line.
+    """
+    problems = Problems(stop_at_first=True)
+    name = name_of(source)
+    lines: Iterator[tuple[int, str]] = text_lines(source, problems, max_array_bytes=MAX_ARRAY_BYTES)
+    first = list(islice(lines, 1))
+    lines = chain(first, lines)
+    if suffix_of(Path(source)) in (".csv", ".tsv"):
+        for number, row in rows_of(source, problems, ("text",)):
+            yield text_to_tag(row, f"{name}:{number}")
+    elif _is_json([line for _, line in first]):
+        for number, row in parse_json_lines(lines, name, problems):
+            yield text_to_tag(row, f"{name}:{number}")
+    else:
+        for number, line in lines:
+            if text := line.strip("\r\n"):
+                yield TaggedText(text, None, f"{name}:{number}")
+
+
+def text_to_tag(row: Mapping[Any, Any], where: str) -> TaggedText:
+    """Checks a row without entities.
+
+    Raises:
+        DataError: it has no text.
+    """
+    row = plain_row(row)
+    text = checked_text(row.get("text"), where, Problems(stop_at_first=True))
+    assert text is not None  # the first problem raises
+    extra = {key: value for key, value in row.items() if key != "text"}
+    return TaggedText(text, None, where, extra)
+
+
+def _split(
+    texts: list[TaggedText], seed: int, fraction: float
+) -> tuple[list[TaggedText], list[TaggedText]]:
+    return split_by_content(
+        texts, lambda text: text.text.strip(), lambda _: "", seed=seed, fraction=fraction
+    )
+
+
+def fingerprint(texts: Iterable[TaggedText]) -> str:
+    """Returns a SHA-256 of everything a model sees, to recognize the same data."""
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(repr((text.text, text.entities)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()

@@ -1,0 +1,112 @@
+"""What stands on the encoder of a tagging model: scores of tags, or of spans.
+
+A head builds its part of the network, makes the labels of a window, and turns the network's outputs
+into entities.  Outputs of windows come first (`read`), since those of a text are joined by unit.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from hornbook.data.entities.tag_schemes import TokenSpan
+from hornbook.recipes.tagging.units_of_texts import Units, Window
+
+NOTHING = -1  # in place of a tag: no unit, or one of an entity that the window cuts through
+
+
+class Scored(NamedTuple):
+    """A span of units with its probability."""
+
+    span: TokenSpan
+    probability: float
+
+
+class Tagged(NamedTuple):
+    """What the model says of a text.
+
+    Attributes:
+        spans: The entities, in order.
+        loss: The loss of its labels; NaN without labels.
+    """
+
+    spans: list[Scored]
+    loss: float
+
+
+class Head(ABC):
+    """A head.
+
+    Args:
+        types: Types of the entities.
+        pretrained: Whether the encoder is; its learning rate is small then.
+    """
+
+    overlaps: ClassVar[bool]  # whether it finds entities that share a unit
+
+    def __init__(self, types: Sequence[str], *, pretrained: bool):
+        self.types, self.pretrained = list(types), pretrained
+
+    @abstractmethod
+    def build(self, features: Any, unit_mask: Any) -> tuple[Any, dict[str, Any]]:
+        """Returns outputs of features `(batch, units, hidden_size)`, and layers to save."""
+
+    @abstractmethod
+    def loss(self) -> Any:
+        """Returns the loss of the outputs, a value per window."""
+
+    @abstractmethod
+    def label(self, window: Window) -> Any:
+        """Returns the label of a window."""
+
+    @abstractmethod
+    def label_array(self, labels: list[Any], length: int) -> np.ndarray:
+        """Makes the array of the labels of a batch whose rows have `length` units."""
+
+    @abstractmethod
+    def read(self, outputs: np.ndarray, window: Window) -> Any:
+        """Returns what is kept of the outputs of a window."""
+
+    @abstractmethod
+    def tagged(
+        self, texts: Sequence[Units], windows: Sequence[list[tuple[Window, Any]]]
+    ) -> list[Tagged]:
+        """Returns the entities of texts.
+
+        Args:
+            texts: The texts.
+            windows: The windows of each, with what `read` returned.
+        """
+
+
+def window_loss(of_windows: Any) -> Any:
+    """Makes a `keras.losses.Loss`, averaged by weight, of a function of labels and outputs."""
+    import keras
+
+    class WindowLoss(keras.losses.Loss):
+        def call(self, labels: Any, outputs: Any) -> Any:
+            return of_windows(labels, outputs)
+
+    return WindowLoss(reduction="mean_with_sample_weight")
+
+
+def nearest_window(windows: Sequence[Window], length: int) -> np.ndarray:
+    """Returns for each unit the number of the window in which it is farthest from a border.
+
+    The border of the text is none.
+
+    Args:
+        windows: The windows of one text.
+        length: Number of its units.
+    """
+    units = np.arange(length)
+    distances = np.full((len(windows), length), -1)
+    for row, window in zip(distances, windows, strict=True):
+        left = units - window.first if window.first else np.full(length, length)
+        right = window.last - 1 - units if window.last < length else np.full(length, length)
+        inside = (units >= window.first) & (units < window.last)
+        row[inside] = np.minimum(left, right)[inside]
+    return np.asarray(distances.argmax(axis=0))

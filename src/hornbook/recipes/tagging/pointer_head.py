@@ -1,0 +1,98 @@
+"""A head that scores every span, so that entities may overlap: EfficientGlobalPointer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hornbook.data.entities.tag_schemes import TokenSpan
+from hornbook.recipes.tagging.heads import Head, Scored, Tagged, window_loss
+from hornbook.recipes.tagging.units_of_texts import Units, Window
+
+Read = tuple[list[Scored], float]  # the spans of a window, and its loss
+
+
+class PointerHead(Head):
+    """Scores each pair of first and last unit for each type; above 0 it is an entity.
+
+    Reference: https://kexue.fm/archives/8877
+    """
+
+    overlaps: ClassVar[bool] = True
+
+    def build(self, features: Any, unit_mask: Any) -> tuple[Any, dict[str, Any]]:
+        from hornbook.layers import EfficientGlobalPointer
+
+        pointer = EfficientGlobalPointer(len(self.types), name="pointer")
+        return pointer(features, padding_mask=unit_mask), {"pointer": pointer}
+
+    def loss(self) -> Any:
+        import keras
+
+        from hornbook.layers import span_crossentropy
+
+        return window_loss(
+            lambda labels, scores: keras.ops.mean(span_crossentropy(labels, scores), axis=-1)
+        )
+
+    def label(self, window: Window) -> list[TokenSpan]:
+        return window.gold()
+
+    def label_array(self, labels: list[Any], length: int) -> np.ndarray:
+        array = np.zeros((len(labels), len(self.types), length, length), bool)
+        index = {kind: number for number, kind in enumerate(self.types)}
+        for row, spans in zip(array, labels, strict=True):
+            for first, last, kind in spans:
+                row[index[kind], first, last] = True
+        return array
+
+    def read(self, outputs: np.ndarray, window: Window) -> Read:
+        size = window.last - window.first
+        scores = np.asarray(outputs[:, :size, :size], np.float64)
+        spans = [
+            Scored(
+                TokenSpan(int(first) + window.first, int(last) + window.first, self.types[kind]),
+                float(1 / (1 + np.exp(-scores[kind, first, last]))),
+            )
+            for kind, first, last in np.argwhere(scores > 0)
+        ]
+        if window.units.gold is None:
+            return spans, float("nan")
+        labels = self.label_array([window.gold()], size)[0]
+        return spans, float(np.mean([_loss(*pair) for pair in zip(labels, scores, strict=True)]))
+
+    def tagged(
+        self, texts: Sequence[Units], windows: Sequence[list[tuple[Window, Any]]]
+    ) -> list[Tagged]:
+        answers = []
+        for text, of_text in zip(texts, windows, strict=True):
+            spans = [
+                one
+                for window, (found, _) in of_text
+                for one in found
+                if _depth(window, one.span, text)
+                == max(_depth(other, one.span, text) for other, _ in of_text)
+            ]
+            spans = list({one.span: one for one in spans}.values())
+            losses = [loss for _, (_, loss) in of_text]
+            answers.append(Tagged(sorted(spans), float(np.mean(losses))))
+        return answers
+
+
+def _depth(window: Window, span: TokenSpan, text: Units) -> int:
+    """Returns how far a span is from the borders of a window; -1 if it is not inside."""
+    if span.first < window.first or span.last >= window.last:
+        return -1
+    length = len(text.spans)
+    left = span.first - window.first if window.first else length
+    right = window.last - 1 - span.last if window.last < length else length
+    return min(left, right)
+
+
+def _loss(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Returns the multi-label cross entropy of one type, as in `multilabel_crossentropy`."""
+    possible = np.triu(np.ones_like(labels))
+    negative, positive = scores[possible & ~labels], -scores[possible & labels]
+    return sum(float(np.logaddexp.reduce([0.0, *each])) for each in (negative, positive))

@@ -1,0 +1,220 @@
+"""Which names are in a text, and where?  Which are its words?  Entities and word segmentation.
+
+A Transformer reads the text, and each of its units (a Chinese character, a word of letters, a
+number) gets a tag: where an entity of some type begins, goes on and ends.  A CRF learns which tags
+follow each other (https://kexue.fm/archives/5542); the head `pointer` scores every pair of first
+and last unit instead, so entities may overlap (https://kexue.fm/archives/8373).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hornbook.data.entities.tagged_data import (
+    READING,
+    read_texts_to_tag,
+    tagged_texts,
+    text_to_tag,
+)
+from hornbook.data.entities.tagged_text import WORD, TaggedText
+from hornbook.data.texts.splits import TextData
+from hornbook.data.texts.summary import Lengths, Reading, TextSplits
+from hornbook.errors import DataError, OptionError
+from hornbook.recipes.fields import learned, option, part
+from hornbook.recipes.tagging.entity_types import checked_types, entity_lines, without_overlaps
+from hornbook.recipes.tagging.heads import Head, Tagged
+from hornbook.recipes.tagging.pointer_head import PointerHead
+from hornbook.recipes.tagging.report import TaggingReport, extraction_metrics, metrics_table
+from hornbook.recipes.tagging.tag_heads import TagHead
+from hornbook.recipes.tagging.units_of_texts import UnitReader, Units
+from hornbook.recipes.text_recipe import Columns, TextRecipe
+from hornbook.recipes.text_report import TextReport
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+
+@dataclass(kw_only=True)
+class Tagging(TextRecipe):
+    """Finds entities in texts, or their words.
+
+    Learns from texts with entities in any format of `hornbook.data.entities`: a folder, a file, or
+    rows in memory.  Texts of any length are read, in overlapping windows.  `evaluate` returns
+    `precision`, `recall`, `f1` and `entities` by type, and `micro_f1`: exact borders and type.
+    `predict` takes texts, or rows with a `text`, and returns the row with its `entities`, in
+    characters of the text; of a segmented text its `words`.
+
+    Example:
+        names = Tagging(pretrained="bert", epochs=3).fit("data/names", out="runs/names")
+        names.predict(["王小明住在北京。"])[0]["entities"]
+    """
+
+    name: ClassVar[str] = "tagging"
+    purpose: ClassVar[str] = "find entities or words in texts"
+    reading: ClassVar[Reading[TaggedText]] = READING
+    report: ClassVar[type[TextReport]] = TaggingReport
+    monitor: ClassVar[str] = "micro_f1"
+    chunk: ClassVar[int] = 256
+
+    head: str = option(
+        "crf",
+        "what decides: a CRF or a softmax of tags, or pointer: scores of spans, which may overlap",
+        ("crf", "softmax", "pointer"),
+    )
+    max_length: int = option(
+        256, "tokens per window; longer texts are read in overlapping windows", at_least=8
+    )
+
+    types: list[str] = learned(list)
+    words: bool = learned(lambda: False)  # whether every unit is in a word: segmentation
+    trained_on: str = learned(str, shown=False)  # a fingerprint
+    decoder: Head = part()
+
+    def open_data(self, data: Any) -> TextData[TaggedText]:
+        return tagged_texts(data, seed=self.seed)
+
+    def learn_labels(self, splits: TextSplits[TaggedText]) -> TextSplits[TaggedText]:
+        self.types = checked_types(splits.train, splits.valid)
+        self.words = self.types == [WORD]
+        if self.words and self.head == "pointer":
+            raise OptionError("Words do not overlap: segment with --head crf or softmax.")
+        if self.head != "pointer":
+            without_overlaps([*splits.train, *splits.valid])
+        return splits
+
+    def text_of(self, sample: TaggedText) -> str:
+        return sample.text
+
+    def reader(self) -> UnitReader:
+        """Returns what turns texts into units and windows."""
+        return UnitReader(self.tokenizer, min(self.max_length, self.encoder.config.max_length))
+
+    def describe(self, splits: TextSplits[TaggedText], texts: Sequence[Any]) -> None:
+        self._units = self.reader().units(splits.train)
+        super().describe(splits, texts)
+
+    def lengths(self, texts: Sequence[Any]) -> Lengths:
+        import numpy as np
+
+        reader = self.reader()
+        unknown_id = self.tokenizer.special_ids.get("unk", -1)
+        pieces = [[piece for unit in one.pieces for piece in unit] for one in self._units]
+        counts = np.array([len(ids) for ids in pieces])
+        unknown = sum(ids.count(unknown_id) for ids in pieces) / max(int(counts.sum()), 1)
+        how = "read in windows of"
+        return Lengths(counts + reader.limit - reader.room, reader.limit, unknown, how)
+
+    def label_lines(self, splits: TextSplits[TaggedText]) -> Sequence[str]:
+        return entity_lines(splits, self._units)
+
+    def build(self) -> keras.Model:
+        """Builds the whole network: encoder, the first token of each unit, head."""
+        import keras
+
+        from hornbook.layers.token_selection import TokenSelection
+
+        inputs, x = self.encoder_outputs()
+        for name in ("unit_index", "unit_mask"):
+            inputs[name] = keras.Input((None,), dtype="int32", name=name)
+        x = TokenSelection()(x, inputs["unit_index"])
+        x = keras.layers.Dropout(self.dropout)(x)
+        self.decoder = self.new_head()
+        outputs, layers = self.decoder.build(x, inputs["unit_mask"])
+        self.others.update(layers)
+        return keras.Model(inputs, outputs)
+
+    def new_head(self) -> Head:
+        """Makes the head that the options ask for."""
+        pretrained = self.pretrained is not None
+        if self.head == "pointer":
+            return PointerHead(self.types, pretrained=pretrained)
+        return TagHead(
+            self.types,
+            pretrained=pretrained,
+            outside=not self.words,
+            transitions=self.head == "crf",
+        )
+
+    def loss(self) -> keras.losses.Loss:
+        loss: keras.losses.Loss = self.decoder.loss()
+        return loss
+
+    def columns(self, samples: Sequence[TaggedText], known: Mapping[str, list[Any]]) -> Columns:
+        reader = self.reader()
+        windows = reader.windows(reader.units(samples))
+        return {
+            **reader.columns(windows),
+            "label": [self.decoder.label(window) for window in windows],
+            "where": [samples[window.sample].where for window in windows],
+            "window": list(windows),
+        }
+
+    def label_array(self, labels: list[Any], length: int) -> np.ndarray:
+        return self.decoder.label_array(labels, length)
+
+    def outputs(self, columns: Mapping[str, Sequence[Any]]) -> list[tuple[Units, Tagged]]:
+        """Returns the units of each text, and the entities in them."""
+        from hornbook.training.text_batches import predicted_batches
+
+        windows = columns["window"]
+        kept: list[Any] = [None] * len(windows)
+        limit = self.encoder.config.max_length
+        batches = predicted_batches(self.model, columns, rows=2 * self.batch_size, max_length=limit)
+        for numbers, outputs in batches:
+            for number, row in zip(numbers, outputs, strict=True):
+                kept[number] = self.decoder.read(row, windows[number])
+        of_text: dict[int, list[Any]] = {}
+        for window, values in zip(windows, kept, strict=True):
+            of_text.setdefault(window.sample, []).append((window, values))
+        texts = [parts[0][0].units for parts in of_text.values()]
+        tagged = self.decoder.tagged(texts, list(of_text.values()))
+        return list(zip(texts, tagged, strict=True))
+
+    def metrics(self, samples: Sequence[TaggedText], outputs: Any) -> dict[str, Any]:
+        return extraction_metrics(samples, outputs, self.types)
+
+    def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
+        return metrics_table(metrics)
+
+    def checked(self, samples: list[TaggedText]) -> list[TaggedText]:
+        checked_types(samples, [], self.types)
+        return samples
+
+    def as_sample(self, sample: Any, number: int) -> TaggedText:
+        if isinstance(sample, TaggedText):
+            return sample
+        if isinstance(sample, Mapping):
+            return text_to_tag(sample, f"row {number}")
+        if not isinstance(sample, str):
+            raise DataError(f"text {number} is {sample!r}; expected a text.")
+        return TaggedText(sample, None, f"text {number}")
+
+    def read_to_predict(self, source: str | Path) -> Iterator[TaggedText]:
+        return read_texts_to_tag(source)
+
+    def answers(self, samples: Sequence[TaggedText]) -> Iterator[dict[str, Any]]:
+        unlabeled = [TaggedText(text.text, None, text.where) for text in samples]
+        outputs = self.outputs(self.columns(unlabeled, {}))
+        for text, (units, tagged) in zip(samples, outputs, strict=True):
+            found = [
+                (units.entity(*span), round(probability, 6)) for span, probability in tagged.spans
+            ]
+            answer = {**text.extra, "text": text.text}
+            if self.words:
+                yield {**answer, "words": [text.text[one.start : one.end] for one, _ in found]}
+                continue
+            answer["entities"] = [
+                {
+                    "start": one.start,
+                    "end": one.end,
+                    "type": one.type,
+                    "text": text.text[one.start : one.end],
+                    "probability": probability,
+                }
+                for one, probability in found
+            ]
+            yield answer

@@ -1,0 +1,187 @@
+"""Texts as units and windows: what a tagging model reads of them.
+
+A model tags units (see `hornbook.data.entities.units`), not the pieces of its tokenizer: a piece of
+SentencePiece may hold the end of one entity and the beginning of the next.  So each unit is
+tokenized by itself, and its first piece stands for it.  A text with more pieces than the model
+reads at once is read in windows that overlap; what is found in them is joined unit by unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from hornbook.data.entities.tag_schemes import TokenSpan
+from hornbook.data.entities.tagged_text import Entity, TaggedText
+from hornbook.data.entities.units import unit_spans
+from hornbook.text.tokenizer import Tokenizer
+
+OVERLAP = 4  # windows share one part in this many
+PIECES = 16  # maximum of one unit: of a longer run of letters the model reads only the beginning
+_BEFORE = "。"  # precedes a unit that does not begin the text, and never joins with it
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of a text.
+
+    Attributes:
+        spans: Start and end of each, in characters.
+        pieces: Ids of the tokens of each, at least one.
+        gold: Spans of units of the labeled entities; None without labels.
+        cut: Entities with a border inside a unit, which no model of units can find.
+    """
+
+    spans: Sequence[tuple[int, int]]
+    pieces: Sequence[Sequence[int]]
+    gold: list[TokenSpan] | None = None
+    cut: list[Entity] = field(default_factory=list)
+
+    def entity(self, first: int, last: int, kind: str) -> Entity:
+        """Returns the entity of units `first` to `last`, both included."""
+        return Entity(self.spans[first][0], self.spans[last][1], kind)
+
+
+class Window(NamedTuple):
+    """Units `first` to `last` (not included) of the `sample`-th text."""
+
+    sample: int
+    units: Units
+    first: int
+    last: int
+
+    def gold(self) -> list[TokenSpan]:
+        """Returns the entities inside, by index in the window."""
+        inside = (one for one in self.units.gold or () if self._holds(one))
+        return [TokenSpan(a - self.first, b - self.first, kind) for a, b, kind in inside]
+
+    def cut_through(self) -> set[int]:
+        """Returns the units of entities that are only partly inside, by index in the window."""
+        return {
+            index - self.first
+            for one in self.units.gold or ()
+            if not self._holds(one)
+            for index in range(max(one.first, self.first), min(one.last + 1, self.last))
+        }
+
+    def _holds(self, span: TokenSpan) -> bool:
+        return self.first <= span.first and span.last < self.last
+
+
+class UnitReader:
+    """Finds the units of texts, their tokens and windows.
+
+    Args:
+        tokenizer: The encoder's.
+        limit: Maximum tokens that the encoder reads at once, special ones included.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, limit: int):
+        self.tokenizer, self.limit = tokenizer, limit
+        specials = tokenizer.template.num_special_tokens(1)
+        self.room = max(1, limit - (specials if tokenizer.add_special_tokens else 0))
+        self._known: dict[str, list[int]] = {}
+
+    def units(self, texts: Iterable[TaggedText]) -> list[Units]:
+        """Returns the units of each text, tokenized."""
+        texts = list(texts)
+        spans = [unit_spans(text.text) for text in texts]
+        keys = [
+            [_in_context(text.text, *span) for span in of_text]
+            for text, of_text in zip(texts, spans, strict=True)
+        ]
+        self._learn({key for of_text in keys for key in of_text})
+        found = []
+        for text, of_text, of_keys in zip(texts, spans, keys, strict=True):
+            gold, cut = _gold(text, of_text)
+            found.append(Units(of_text, [self._known[key] for key in of_keys], gold, cut))
+        return found
+
+    def _learn(self, keys: set[str]) -> None:
+        new = sorted(keys - self._known.keys())
+        for key, (ids, offsets) in zip(new, self.tokenizer.pieces(new), strict=True):
+            start = len(key) - len(key.removeprefix(_BEFORE).lstrip(" "))
+            own = [one for one, (_, end) in zip(ids, offsets, strict=True) if end > start]
+            unknown = self.tokenizer.special_ids.get("unk", 0)
+            self._known[key] = own[: min(PIECES, self.room)] or [unknown]
+
+    def windows(self, units: Sequence[Units]) -> list[Window]:
+        """Cuts texts into windows that the model can read, at least one per text."""
+        return [
+            Window(number, one, first, last)
+            for number, one in enumerate(units)
+            for first, last in _cut([len(pieces) for pieces in one.pieces], self.room)
+        ]
+
+    def columns(self, windows: Sequence[Window]) -> dict[str, list[Any]]:
+        """Returns the network's inputs, one value per window."""
+        columns: dict[str, list[Any]] = {
+            name: []
+            for name in ("token_ids", "segment_ids", "padding_mask", "unit_index", "unit_mask")
+        }
+        for window in windows:
+            pieces = window.units.pieces[window.first : window.last]
+            ids = [one for of_unit in pieces for one in of_unit]
+            # in place of offsets: which pieces are the first of their unit
+            firsts = [(int(index == 0), 0) for of_unit in pieces for index in range(len(of_unit))]
+            if self.tokenizer.add_special_tokens:
+                ids, segments, places = self.tokenizer.template.arrange([(ids, firsts)], None)
+            else:
+                segments, places = [0] * len(ids), list(firsts)
+            columns["token_ids"].append(ids)
+            columns["segment_ids"].append(segments)
+            columns["padding_mask"].append([1] * len(ids))
+            index = [number for number, place in enumerate(places) if place == (1, 0)]
+            columns["unit_index"].append(index)
+            columns["unit_mask"].append([1] * len(index))
+        return columns
+
+
+def _in_context(text: str, start: int, end: int) -> str:
+    """Returns a unit behind what decides how it is tokenized: nothing, a space, or a character."""
+    if start == 0:
+        return text[start:end]
+    return _BEFORE + " " * text[start - 1].isspace() + text[start:end]
+
+
+def _gold(
+    text: TaggedText, spans: Sequence[tuple[int, int]]
+) -> tuple[list[TokenSpan] | None, list[Entity]]:
+    """Returns the entities as spans of units, and those with a border inside a unit."""
+    if text.entities is None:
+        return None, []
+    starts = {start: index for index, (start, _) in enumerate(spans)}
+    ends = {end: index for index, (_, end) in enumerate(spans)}
+    gold, cut = [], []
+    for entity in text.entities:
+        start, end = entity.start, entity.end
+        while text.text[start].isspace():  # white space belongs to no unit
+            start += 1
+        while text.text[end - 1].isspace():
+            end -= 1
+        if start in starts and end in ends:
+            gold.append(TokenSpan(starts[start], ends[end], entity.type))
+        else:
+            cut.append(entity)
+    return gold, cut
+
+
+def _cut(sizes: Sequence[int], room: int) -> list[tuple[int, int]]:
+    """Cuts units of these sizes into windows of at most `room`, which overlap by a quarter."""
+    windows = []
+    first = 0
+    while True:
+        last, size = first, 0
+        while last < len(sizes) and size + sizes[last] <= room:
+            size += sizes[last]
+            last += 1
+        windows.append((first, last))
+        if last == len(sizes):
+            return windows
+        shared = 0
+        following = last
+        while following - 1 > first and shared + sizes[following - 1] <= room // OVERLAP:
+            following -= 1
+            shared += sizes[following]
+        first = following

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hornbook.data.entities.tagged_data import read_tagged_texts, read_texts_to_tag, tagged_texts
+from hornbook.data.entities.tagged_text import Entity, overlapping
+from hornbook.errors import DataError
+
+
+def test_formats_are_recognized_by_content(tmp_path):
+    (tmp_path / "a.txt").write_text("我们 去 北京\n\n好\n", "utf-8")
+    (tmp_path / "b.txt").write_text("我 S\n们 S\n", "utf-8")
+    (tmp_path / "c.txt").write_text(json.dumps({"text": "ab", "entities": []}), "utf-8")
+    words, columns, rows = (read_tagged_texts(tmp_path / f"{name}.txt") for name in "abc")
+    assert [(one.text, len(one.entities)) for one in words] == [("我们去北京", 3), ("好", 1)]
+    assert words[0].entities[2] == (3, 5, "word")
+    assert columns[0].entities == ((0, 1, "word"), (1, 2, "word"))
+    assert rows[0].entities == ()
+    assert rows[0].where.endswith("c.txt:1")
+
+
+def test_a_file_in_no_known_format_is_refused(tmp_path):
+    (tmp_path / "a.txt").write_text("To be or not to be\nthat is the question\n", "utf-8")
+    with pytest.raises(DataError, match="neither a token and its tag per line, nor"):
+        read_tagged_texts(tmp_path / "a.txt")
+
+
+def test_splits_are_found_with_the_endings_of_tagged_files(tmp_path):
+    for name in ("train.char.bmes", "dev.char.bmes", "test.bio", "readme.md"):
+        (tmp_path / name).write_text("我 S-x\n", "utf-8")
+    data = tagged_texts(tmp_path)
+    assert [data.has(split) for split in ("train", "valid", "test")] == [True] * 3
+
+
+def test_rows_in_memory_are_read_like_those_of_files():
+    rows = [{"text": f"ab{n}", "entities": [[0, 1, "x"]]} for n in range(20)]
+    splits = tagged_texts(rows).training()
+    assert (len(splits.train), len(splits.valid)) == (18, 2)
+    assert splits.train[0].entities == (Entity(0, 1, "x"),)
+
+
+def test_texts_to_tag_are_lines_or_rows(tmp_path):
+    (tmp_path / "a.txt").write_text("one two\n\n three\n", "utf-8")
+    (tmp_path / "b.jsonl").write_text('{"text": "x", "id": 3, "entities": 5}\n{}\n', "utf-8")
+    texts = list(read_texts_to_tag(tmp_path / "a.txt"))
+    assert [(one.text, one.where.rpartition(":")[2]) for one in texts] == [
+        ("one two", "1"),
+        (" three", "3"),
+    ]
+    rows = read_texts_to_tag(tmp_path / "b.jsonl")
+    assert next(rows).extra["id"] == 3
+    with pytest.raises(DataError, match=r"b\.jsonl:2: 'text' is missing"):
+        next(rows)
+
+
+def test_overlapping_entities_are_found():
+    a, b, c = Entity(0, 4, "x"), Entity(1, 2, "y"), Entity(4, 6, "x")
+    assert overlapping((a, b, c)) == (a, b)
+    assert overlapping((a, c)) is None
+    assert overlapping(()) is None
