@@ -1,4 +1,4 @@
-"""Settings of all tests, and the small models and the training that many of them look at."""
+"""Settings of all tests, and the small models, data and runs that many of them share."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import signal
 import pytest
 from hypothesis import settings
 
-# Nearly everything is compiled for one call: optimising it takes longer than it saves.
+# Nearly everything is compiled for one call: optimizing it takes longer than it saves.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 # Some shells and CI runners start a job with SIGINT ignored (`nohup`, `&`), and so would its
@@ -16,7 +16,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 import hornbook  # noqa: F401 - chooses the backend before a test imports Keras
 
-# A test says what is true, never how fast: a busy machine must not make it fail.
+# Tests check what is true, never how fast: a busy machine must not make them fail.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -77,7 +77,7 @@ def assert_half_precision():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leaves out tests that say the same of a layer for the tenth time on the third backend.
+    """Deselects tests that repeat a layer for the tenth time on the third backend.
 
     On JAX every test runs for every family.  Elsewhere a test with the name of a family among its
     parameters runs for one of each kind: what differs between backends is the layers.
@@ -251,11 +251,11 @@ def tiny_transformer():
         config = TransformerConfig(**{**sizes, **changes})
         transformer = unbuilt(config, policy(compute_dtype))
         transformer.build()
-        # as Keras starts them, biases are zeros and gammas ones: nothing would see them mixed up
+        # Keras initializes biases with zeros and gammas with ones, which would hide mix-ups
         random = np.random.default_rng(seed)
         for path, variable in named_variables(transformer).items():
             if path.endswith(("gamma_kernel", "beta_kernel")):
-                continue  # a fresh condition
+                continue  # a new condition
             start = 1.0 if path.endswith(("gamma", "_scale")) else 0.0
             value = random.normal(start, 0.2, variable.shape)
             variable.assign(value.astype("float32"))
@@ -275,22 +275,22 @@ def tiny_family(tiny_transformer):
         from hornbook.models.variables import named_variables
 
         layouts = list(family.weights) if layout is None else [layout]
-        of_family = {"family": family.name, **family.choices}
+        fields = {"family": family.name, **family.choices}
         heads = {head for one in layouts for head in family.heads_in(one)}
-        of_family["heads"] = tuple(head for head in HEADS if head in heads)
+        fields["heads"] = tuple(head for head in HEADS if head in heads)
         if "embedding_size" in family.config_keys and "language_head" not in family.choices:
-            of_family["embedding_size"] = 8
+            fields["embedding_size"] = 8
         if "attention_window" in family.choices and "layer_types" in family.config_keys:
             layers = changes.get("num_hidden_layers", 2)
             kinds = ("full_attention", "sliding_attention")
-            of_family["layer_types"] = tuple(kinds[number % 2] for number in range(layers))
+            fields["layer_types"] = tuple(kinds[number % 2] for number in range(layers))
         if "use_bias" in family.config_keys:
             biased = [path for one in layouts for path in family.weights[one] if "bias" in path]
             everywhere = any("feed_forward" in path for path in biased)
-            of_family["use_bias"] = True if everywhere else "attention"
+            fields["use_bias"] = True if everywhere else "attention"
         if changes.get("application") == "encoder" and family.choices.get("encoder_decoder"):
-            of_family["heads"] = ()  # they stand on what writes
-        transformer = tiny_transformer(**{**of_family, **changes})
+            fields["heads"] = ()  # heads are on the decoder
+        transformer = tiny_transformer(**{**fields, **changes})
         if family.name == "albert-unshared":  # its files have one block for all
             first, *others = (named_variables(block) for block in transformer.blocks)
             for path, variable in first.items():
@@ -329,7 +329,7 @@ def tiny_backbone():
 
 @pytest.fixture(scope="session")
 def draw_classes():
-    """Draws labeled images: circles, squares and stripes of any colour."""
+    """Draws labeled images: circles, squares and stripes in random colors."""
     import numpy as np
 
     def draw(folder, count=8, seed=0, size=48):
@@ -339,14 +339,14 @@ def draw_classes():
         for name in ("circle", "square", "stripes"):
             (folder / name).mkdir(parents=True)
             for number in range(count):
-                centre, half = random.integers(18, size - 18, 2), random.integers(9, 16)
+                center, half = random.integers(18, size - 18, 2), random.integers(9, 16)
                 inside = {
-                    "circle": (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < half**2,
-                    "square": np.maximum(abs(x - centre[0]), abs(y - centre[1])) < half,
-                    "stripes": (y + centre[0]) // 4 % 2 == 0,
+                    "circle": (x - center[0]) ** 2 + (y - center[1]) ** 2 < half**2,
+                    "square": np.maximum(abs(x - center[0]), abs(y - center[1])) < half,
+                    "stripes": (y + center[0]) // 4 % 2 == 0,
                 }[name]
-                colours = random.integers(0, 110, 3), random.integers(140, 255, 3)
-                pixels = np.where(inside[..., None], colours[1], colours[0])
+                colors = random.integers(0, 110, 3), random.integers(140, 255, 3)
+                pixels = np.where(inside[..., None], colors[1], colors[0])
                 pixels = pixels + random.integers(-20, 20, pixels.shape)
                 image = image_module.fromarray(pixels.clip(0, 255).astype(np.uint8))
                 image.save(folder / name / f"{number}.png")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -60,13 +59,6 @@ def test_extended_positions_may_exceed_the_rows_of_the_table(tiny_transformer, c
     assert not np.isnan(ops.convert_to_numpy(transformer(VALID, **far))).any()
     with pytest.raises(OptionError, match="576"):
         transformer(VALID, position_ids=np.array([[0, 1, 2, 576]]))
-
-
-def test_a_keras_model_can_be_built_from_symbolic_ids(tiny_transformer):
-    transformer = tiny_transformer(heads=())
-    ids = keras.Input((None,), dtype="int32")
-    model = keras.Model(ids, transformer(ids))
-    assert model.predict(VALID, verbose=0).shape == (1, 4, 12)
 
 
 def test_empty_arrays_are_accepted(tiny_transformer):

@@ -177,12 +177,3 @@ def test_the_four_kernels_have_different_initial_values():
 def test_features_that_cannot_be_divided_among_the_heads_are_refused():
     with pytest.raises(ValueError, match="7 features cannot be shared by 2 heads"):
         MultiHeadAttention(num_heads=2).build((None, None, 7))
-
-
-def test_it_can_be_saved_inside_a_keras_model(tmp_path):
-    inputs = keras.Input((None, FEATURES))
-    model = keras.Model(inputs, MultiHeadAttention(num_heads=HEADS)(inputs))
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    x = normal(2, 3, FEATURES)
-    np.testing.assert_array_equal(model.predict_on_batch(x), loaded.predict_on_batch(x))

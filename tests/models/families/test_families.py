@@ -161,9 +161,9 @@ def test_padding_changes_nothing(make, name, application):
         inputs["decoder_token_ids"] = DECODER_IDS[1:]
     alone = ops.convert_to_numpy(transformer(**inputs))
     rows = []
-    for content in (0, 33):
+    for content, dtype in ((0, "int32"), (33, "bool")):
         padded = {name: np.pad(x, ((0, 0), (0, 5))) for name, x in inputs.items()}
-        mask = np.arange(8)[None] < 3
+        mask = (np.arange(8)[None] < 3).astype(dtype)
         for name in ("token_ids", "decoder_token_ids"):
             if name in padded:
                 padded[name] = np.where(mask, padded[name], content)
