@@ -1,10 +1,11 @@
 import hashlib
+import sys
 
 import numpy as np
 import pytest
 
-from hornbook.data.corpus.deduplication import Finder, find_duplicates, near_marks
-from hornbook.errors import OptionError
+from hornbook.data.corpus.deduplication import Finder, check_kind, find_duplicates, near_marks
+from hornbook.errors import MissingExtraError, OptionError
 
 WORDS = [f"word{n}" for n in range(400)]
 
@@ -44,6 +45,13 @@ def test_chinese_documents_are_near_by_their_characters():
 def test_another_kind_of_duplicate_is_refused():
     with pytest.raises(OptionError, match="Known: exact, near"):
         find_duplicates([], "yes", workers=0)
+
+
+def test_only_near_duplicates_need_datasketch(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasketch", None)  # as if it were not installed
+    check_kind("exact")
+    with pytest.raises(MissingExtraError, match="datasketch"):
+        check_kind("near")
 
 
 @pytest.mark.parametrize(("changes", "is_near"), [(25, True), (26, False)])

@@ -46,8 +46,8 @@ def test_transparent_parts_are_white():
     palette = Image.new("P", (4, 4), 3)
     palette.putpalette([0] * 768)
     assert pixels(stored(palette, "GIF", transparency=3)).min() == 255
-    grey = Image.new("LA", (4, 4), (0, 0))
-    assert pixels(stored(grey, "PNG")).min() == 255
+    gray = Image.new("LA", (4, 4), (0, 0))
+    assert pixels(stored(gray, "PNG")).min() == 255
 
 
 def test_an_animated_image_gives_its_first_frame():

@@ -40,6 +40,10 @@ def test_different_images_are_far_apart():
     assert min(distances) > 3 * NEAR
 
 
+def test_equal_neighbors_are_no_increase():
+    assert not perceptual_hash(Image.new("RGB", (96, 96), "gray")).any()
+
+
 def test_groups_are_those_of_all_pairs_compared():
     random = np.random.default_rng(0)
     hashes = random.integers(0, 2**16, (60, WORDS)).astype(np.uint16)

@@ -24,8 +24,8 @@ def perceptual_hash(image: Image.Image) -> np.ndarray:
     from PIL.Image import Resampling
 
     small = image.convert("L").resize((GRID, GRID), Resampling.BOX)
-    grey = np.asarray(small, dtype=np.int16)
-    right, down = grey[:, 1:] > grey[:, :-1], grey[1:] > grey[:-1]
+    brightness = np.asarray(small, dtype=np.int16)
+    right, down = brightness[:, 1:] > brightness[:, :-1], brightness[1:] > brightness[:-1]
     return np.packbits(np.concatenate([right.ravel(), down.ravel()])).view(np.uint16)
 
 
