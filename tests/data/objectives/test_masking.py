@@ -71,7 +71,9 @@ def test_words_are_hidden_whole_but_one_a_row_at_most(words, unit, seed):
 
 
 def test_the_share_is_exact_over_rows_of_all_lengths():
-    assert [quota(n, 0.15) for n in (0, 1, 3, 10, 20, 100, 510)] == [0, 1, 1, 2, 3, 15, 77]
+    assert [quota(n, 0.15) for n in (0, 1, 3, 10, 15, 20, 100, 510)] == [
+        *(0, 1, 1, 2, 2, 3, 15, 77),
+    ]
 
 
 def test_what_is_seen_is_masked_kept_or_drawn_among_ordinary_tokens():
@@ -86,6 +88,14 @@ def test_what_is_seen_is_masked_kept_or_drawn_among_ordinary_tokens():
     assert drawn.min() >= 5
     assert 900 < drawn.max() < SIZE
     assert len(set(drawn.tolist())) > 200
+
+
+def test_every_ordinary_token_is_drawn_where_none_is_masked_or_kept():
+    packed = rows_of([[1] * 60] * 20)
+    options = Masking(mask_id=MASK, vocabulary_size=8, not_drawn=SPECIAL, masked=0.0, kept=0.0)
+    found = mask_words(packed, [random_of(0, row) for row in range(20)], options)
+    seen = np.take_along_axis(found.token_ids, found.masked_positions, axis=1)
+    assert set(seen[found.weights > 0].tolist()) == {5, 6, 7}
 
 
 @pytest.mark.parametrize("unit", sorted(UNITS))
