@@ -1,21 +1,21 @@
-"""Kinds of attention against full attention and against other people's: time and memory.
+"""Time and memory of the kinds of attention, compared with full attention and other packages.
 
-    python benchmarks/attention.py operator            # PyTorch: SDPA and other people's kinds
+    python benchmarks/attention.py operator            # PyTorch: SDPA and other packages
     python benchmarks/attention.py operator --lengths 32768 --only "nystrom 64,linear" --backward no
     python benchmarks/attention.py module              # with projections
     python benchmarks/attention.py layer               # a whole BERT-base layer
     KERAS_BACKEND=jax python benchmarks/attention.py operator --backward no --lengths 2048,16384
     KERAS_BACKEND=jax python benchmarks/attention.py full --lengths 2048,4096 --backward yes
 
-`full` is full attention with what happens between scores and sum in training: in parts, and with
-all scores at once.
+`full` is full attention as in training (with dropout, biases etc.), in parts and with all scores at
+once.
 
-Attention of 12 heads of 64, batch 1.  One thread; CPU seconds of the process, which other work on
-the machine lengthens less than the clock; contenders take turns, and the best of the rounds
-counts.  Other people's modules are given query, key and value in place of their projections.
-Memory is what the peak of the process grows by.  Needs `transformers`, `nystrom-attention` and
-`performer-pytorch` for those that are compared; who is missing is left out.  The table is printed
-and, with `--keep`, kept in RESULTS.md.
+Attention of 12 heads of 64, batch 1.  One thread; CPU seconds of the process, which depend less on
+other work on the machine than wall-clock time; contenders alternate, and the best of the rounds
+counts.  Modules of other packages get query, key and value without their projections.
+Memory is the growth of the peak of the process.  Compared packages are `transformers`,
+`nystrom-attention` and `performer-pytorch`; those that are not installed are skipped.  The table is
+printed and, with `--keep`, added to RESULTS.md.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ SEED = [3, 0]
 
 
 def operators(dtype: str, length: int) -> dict[str, Callable]:
-    """Functions of query, key and value, the first being what the others are compared with."""
+    """Returns functions of query, key and value; the first is the baseline."""
     found: dict[str, Callable] = {}
     if keras.config.backend() == "torch":
         import torch
@@ -89,11 +89,11 @@ def operators(dtype: str, length: int) -> dict[str, Callable]:
 
 
 def without_projections(length: int) -> dict[str, Callable]:
-    """The Nyström attention of other people's modules, of which nothing is left but attention."""
+    """Returns the Nyström attention of other packages, without projections."""
     import torch
 
     class Given(torch.nn.Module):
-        """In place of a projection."""
+        """Replaces a projection."""
 
         def forward(self, x):
             return self.given
@@ -126,7 +126,7 @@ def without_projections(length: int) -> dict[str, Callable]:
 
 
 def transformers_module(length: int):
-    """Its whole attention with 64 landmarks, without the convolution, as ours is without."""
+    """Returns the attention of transformers with 64 landmarks, without the convolution."""
     from transformers import NystromformerConfig
     from transformers.models.nystromformer.modeling_nystromformer import NystromformerAttention
 
@@ -137,7 +137,7 @@ def transformers_module(length: int):
 
 
 def full_attention() -> dict[str, Callable]:
-    """Full attention as it is in training, with all scores at once and in parts."""
+    """Returns full attention as in training, with all scores at once and in parts."""
     from hornbook.layers.attention import exact as module
     from hornbook.layers.positions.distances import distances
 
@@ -171,7 +171,7 @@ def full_attention() -> dict[str, Callable]:
 
 
 def modules(length: int) -> dict[str, Callable]:
-    """Functions of the tokens' vectors, projections included."""
+    """Returns functions of token vectors, with projections."""
     if keras.config.backend() != "torch":
         raise SystemExit("The others are PyTorch's: say KERAS_BACKEND=torch.")
     import torch
@@ -200,7 +200,7 @@ def modules(length: int) -> dict[str, Callable]:
 
 
 def layers() -> dict[str, Callable]:
-    """A whole layer of BERT-base, with each kind."""
+    """Returns a layer of BERT-base with each kind."""
     from hornbook.models.blocks import Block
     from hornbook.models.configuration.transformer_config import TransformerConfig
 
@@ -222,7 +222,7 @@ def layers() -> dict[str, Callable]:
 
 
 def ready(function: Callable, arrays: list, *, backward: bool) -> Callable[[], Any]:
-    """A call without arguments that computes it all, compiled where the backend does that."""
+    """Returns a function without arguments, compiled if the backend compiles."""
     backend = keras.config.backend()
     if backend == "torch":
         import torch
@@ -263,7 +263,7 @@ def ready(function: Callable, arrays: list, *, backward: bool) -> Callable[[], A
 
 
 def measure(calls: dict[str, Callable], rounds: int, seconds: float) -> dict[str, tuple]:
-    """CPU seconds, the best of some rounds, and bytes, for each; a slow one has fewer rounds."""
+    """Returns CPU seconds (best of some rounds, fewer for slow ones) and bytes of each."""
     best = dict.fromkeys(calls, float("inf"))
     grown = {}
     for name, call in calls.items():
@@ -279,12 +279,12 @@ def measure(calls: dict[str, Callable], rounds: int, seconds: float) -> dict[str
 
 
 def _growth(call: Callable) -> tuple[float, float]:
-    """Bytes that the peak of resident memory grows by, and CPU seconds, of a call."""
+    """Returns the growth of peak resident memory in bytes, and CPU seconds, of a call."""
     if keras.config.backend() != "torch":
         call()  # compiles
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")  # the peak begins again
+        file.write("5")  # resets the peak
     before = _status("VmRSS")
     start = time.process_time()
     call()
@@ -312,9 +312,9 @@ def main() -> None:
     parser.add_argument("--lengths", default="512,1024,2048,4096,8192,16384")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--backward", default="both", choices=("no", "yes", "both"))
-    parser.add_argument("--only", default="", help="parts of names, separated by commas")
+    parser.add_argument("--only", default="", help="parts of names, comma-separated")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2.0, help="slower ones run once")
+    parser.add_argument("--seconds", type=float, default=2.0, help="slower contenders run once")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     if keras.config.backend() == "torch":

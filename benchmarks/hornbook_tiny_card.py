@@ -1,10 +1,10 @@
-"""Puts the model of a run where it comes with hornbook, with its card.
+"""Copies the model of a run into the package, with its model card.
 
     python benchmarks/hornbook_tiny_card.py RUN
 
-Its segment table gets as many rows as the recipe text-matching has use for, which marks in them
-what two texts share.  Only the first row was trained.  The others are that one and a random vector
-as large as a token's: copies of it are hardly told apart in a short fine-tuning (docs/LOG.md).
+Its segment embedding gets as many rows as the recipe text-matching uses to mark what two texts
+share.  Only the first row was trained.  The others are the sum of that row and a random vector
+of the norm of a token's: a short fine-tuning hardly learns to distinguish copies (docs/LOG.md).
 """
 
 from __future__ import annotations

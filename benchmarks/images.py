@@ -1,12 +1,12 @@
-"""Telling 17 flowers apart from few images: two stages, each idea alone, and what others do.
+"""Classifies 17 flowers from few images: two stages, each method alone, and other recipes.
 
     python benchmarks/images.py FLOWERS17 MOBILENET.weights.h5 --out results.jsonl [--seeds 3]
 
-Of each class so many images are learned from; the others of the training folder are the
-unlabeled ones.  Validation images of which the training folder has a near duplicate are left
-out.  Each finished training is a line of --out, and a benchmark that was cut off goes on behind
+A fixed number of images per class is trained on; the others of the training folder are the
+unlabeled ones.  Validation images with a near duplicate in the training folder are left
+out.  Each finished run is a line of --out, and an interrupted benchmark continues after
 the last one.  All contenders start from the same weights, see the same images equally often and
-are given their best epoch.
+are evaluated at their best epoch.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def arrange(data: Path, folder: Path, per_class: int, seed: int) -> Path:
 
 
 def two_stages(data: Path, weights: Path, seed: int, out: Path, **fields) -> dict:
-    """The recipe; as it is by default also with several views of each image."""
+    """Trains the recipe; with its defaults it is also evaluated with several views."""
     recipe = Images(weights=str(weights), seed=seed, **{**FIELDS, **fields}).fit(data, out)
     rows = RunFolder(out).metrics()
     best = max(rows, key=lambda row: row["score"])
@@ -88,7 +88,7 @@ def two_stages(data: Path, weights: Path, seed: int, out: Path, **fields) -> dic
 
 
 def first_stage(options: argparse.Namespace, folder: Path) -> list[dict]:
-    """The ideas that do not need the second stage, on features computed once, all seeds."""
+    """Evaluates the methods without a second stage, on features computed once, for all seeds."""
     rows, found = [], {}
     for seed in range(options.seeds):
         data = arrange(options.data, folder / f"first-{seed}", options.per_class, seed)
@@ -104,7 +104,7 @@ def first_stage(options: argparse.Namespace, folder: Path) -> list[dict]:
 
 
 def remember_features(weights: Path, found: dict, split, unlabeled: list[Path]) -> None:
-    """Computes what of the images' features, `(2 views, channels)` by name, is not there yet."""
+    """Computes the missing features of the images, `(2 views, channels)` by name."""
     recipe = Images(weights=str(weights), **FIELDS)
     recipe.classes = split.classes
     recipe.model = recipe.build(recipe.weights)
@@ -116,7 +116,7 @@ def remember_features(weights: Path, found: dict, split, unlabeled: list[Path]) 
 
 
 def first_stage_chances(seed: int, split, unlabeled: list[Path], found: dict) -> dict:
-    """Of each contender the probabilities of the validation images, `(images, classes)`."""
+    """Returns the probabilities of each contender on the validation images."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -158,7 +158,7 @@ def first_stage_chances(seed: int, split, unlabeled: list[Path], found: dict) ->
 
 
 def trained_head(classes, features: np.ndarray, labels: np.ndarray, seed: int, **fields):
-    """The recipe's first stage on given features; from features to probabilities by view."""
+    """Runs the first stage of the recipe; returns a function from features to probabilities."""
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -199,7 +199,7 @@ def first_stage_table(rows: list[dict], options: argparse.Namespace) -> str:
 
 
 def plain(data: Path, weights: Path, seed: int) -> dict:
-    """Fine-tuning as Keras's own guide describes it, at three rates of its second stage."""
+    """Fine-tunes as in Keras's guide, with three learning rates of its second stage."""
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -235,7 +235,7 @@ def plain(data: Path, weights: Path, seed: int) -> dict:
 
 
 def probe(data: Path, weights: Path, seed: int) -> dict:
-    """Logistic regression on the features of the pretrained network; the best strength."""
+    """Fits a logistic regression on pretrained features, with the best regularization."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -258,7 +258,7 @@ def probe(data: Path, weights: Path, seed: int) -> dict:
 
 
 def whole(data: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """All images of a split in memory, as the recipe looks at them when it judges."""
+    """Returns all images of a split in memory, as the recipe evaluates them."""
     from hornbook.data.images.crops import fixed_views
     from hornbook.data.images.decoding import read_image
 
@@ -268,7 +268,7 @@ def whole(data: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def speed(data: Path, weights: Path) -> dict:
-    """CPU milliseconds an image of decoding, of augmentation in the step, and of the step."""
+    """Returns CPU milliseconds per image of decoding, augmentation and the training step."""
     found = {}
     for name, fields in {
         "the step": {},
@@ -294,7 +294,7 @@ def speed(data: Path, weights: Path) -> dict:
 
 
 def bare_step(recipe: Images, inputs: dict) -> float:
-    """The same backbone and classifier, compiled by Keras as they are."""
+    """Returns the same backbone and classifier, compiled by Keras."""
     import keras
 
     head = keras.layers.Dense(len(recipe.classes))
@@ -309,7 +309,7 @@ def bare_step(recipe: Images, inputs: dict) -> float:
 
 
 def best_of(function, images: int = FIELDS["batch_size"], times: int = 12) -> float:
-    """CPU milliseconds an image, the best of some runs."""
+    """Returns CPU milliseconds per image, the best of some runs."""
     found = []
     for _ in range(times):
         start = time.process_time()
@@ -319,7 +319,7 @@ def best_of(function, images: int = FIELDS["batch_size"], times: int = 12) -> fl
 
 
 def measure(options: argparse.Namespace, folder: Path) -> None:
-    """Runs whatever has no line in --out yet, seeds in turns."""
+    """Runs all contenders without a line in --out, seed by seed."""
     done = {(row["name"], row["seed"]) for row in lines(options.out)}
     for seed in range(options.seeds):
         data = arrange(options.data, folder / f"data-{seed}", options.per_class, seed)
@@ -358,7 +358,7 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
 
 
 def lines(file: Path) -> list[dict]:
-    """What was measured before."""
+    """Returns the earlier results."""
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
@@ -400,14 +400,14 @@ def table(rows: list[dict], per_class: int, costs: dict) -> str:
 
 
 def main() -> None:
-    """Measures and keeps the table."""
+    """Measures and saves the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("weights", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--per-class", type=int, default=15)
-    parser.add_argument("--contenders", help="names as in the table, between them '; '")
+    parser.add_argument("--contenders", help="names as in the table, separated by '; '")
     parser.add_argument("--only", choices=("quality", "first", "speed", "table"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What is left after kills at random moments: trainings, drawn captchas, renamed images.
+"""Kills training runs, `make captchas` and `label` at random moments and checks what is left.
 
     python benchmarks/kills.py [--kills 20] [--cases "images,captcha,make captchas"] [--keep]
 
@@ -38,7 +38,9 @@ REFUSED = 2  # the status of a process that is refused
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=20, help="of each case (default: 20)")
+    parser.add_argument(
+        "--kills", type=int, default=20, help="number of kills of each case (default: 20)"
+    )
     parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--keep", action="store_true", help="add the table to RESULTS.md")
     parser.add_argument("--seed", type=int, default=0)
@@ -78,7 +80,7 @@ def markdown(rows: list[tuple]) -> str:
 
 
 def training(recipe: str, data: Callable[[Path], Path], *flags: str) -> Callable[..., tuple]:
-    """A case: a recipe that is trained on some data."""
+    """Returns a case: a recipe trained on some data."""
 
     def case(folder: Path, kills: int, chance: random.Random) -> tuple:
         import keras  # noqa: F401 - once: each process begins with what this one imported
@@ -133,7 +135,7 @@ def until_snapshot(process: int, run: Path) -> None:
 
 
 def state(run: Path) -> dict[str, str]:
-    """What has to be the same: the model, and its history."""
+    """Returns what must be identical: the model and its history."""
     files = [run / "metrics.jsonl", *sorted((run / "model").iterdir())]
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
@@ -178,7 +180,7 @@ def captchas(folder: Path) -> Path:
 
 
 def images(folder: Path) -> Path:
-    """Stripes that lie and stripes that stand."""
+    """Draws horizontal and vertical stripes."""
     from PIL import Image
 
     chance = np.random.default_rng(0)
@@ -193,7 +195,7 @@ def images(folder: Path) -> Path:
 
 
 def add_tiny_backbone() -> None:
-    """`keras.applications.Tiny`: what is killed is the training, not the network."""
+    """Adds `keras.applications.Tiny`, a small network for fast runs."""
     import keras
 
     def tiny(include_top=True, weights=None, input_shape=None, **options):
@@ -218,7 +220,7 @@ def write_lines(file: Path, rows: list[dict]) -> None:
 
 
 def drawing(folder: Path, kills: int, chance: random.Random) -> tuple:
-    """`make captchas` with two workers."""
+    """Returns a case: `make captchas` with two workers."""
     count = 500
 
     def start(target: Path) -> int:
@@ -248,7 +250,7 @@ def drawing(folder: Path, kills: int, chance: random.Random) -> tuple:
 
 
 def renaming(folder: Path, kills: int, chance: random.Random) -> tuple:
-    """What `label --apply` and `--undo` do, with texts that stand in the files themselves."""
+    """Returns a case: `label --apply` and `--undo`, with texts stored in the files themselves."""
     from hornbook.data.images.renaming import named_after, rename, undo
 
     count, target = 400, folder / "pictures"
@@ -312,7 +314,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def forked(work: Callable[[], int], *, session: bool = False) -> int:
-    """Does it in a new process, silently, and returns the number of that."""
+    """Calls a function in a new process, silently, and returns the process id."""
     sys.stdout.flush()
     process = os.fork()
     if process:
@@ -330,7 +332,7 @@ def forked(work: Callable[[], int], *, session: bool = False) -> int:
 
 
 def wait(process: int, seconds: float | None = None) -> int | None:
-    """The exit status; None where it still runs after so many seconds."""
+    """Returns the exit status; None if the process still runs after the timeout."""
     end = None if seconds is None else time.monotonic() + seconds
     while True:
         number, status = os.waitpid(process, 0 if end is None else os.WNOHANG)

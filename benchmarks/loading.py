@@ -1,11 +1,11 @@
-"""Time and memory of opening large checkpoints, against everybody who reads the same files.
+"""Time and memory of opening large checkpoints, compared with all readers of the same files.
 
     python benchmarks/loading.py [--rounds 3] [--cases "GPT2_ML,BERT-large"]
 
 writes checkpoints of published sizes with random values into a temporary folder (10 GB), opens
 each with every contender in a process of its own, and adds the table to RESULTS.md.  Memory is
-what the process grew by while it read (`VmHWM`), the weights included, as a multiple of the
-weights in float32; the peak of the whole process, with all it had imported, stands beside it.
+the growth of the process during reading (`VmHWM`), weights included, as a multiple of the
+weights in float32; the peak of the whole process, imports included, is shown beside it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ HEADING = "Loading large checkpoints"
 def google_bert_shapes(
     *, vocabulary=21128, hidden=768, layers=12, intermediate=3072, positions=512
 ) -> dict[str, tuple[int, ...]]:
-    """The names and shapes in a checkpoint that Google's BERT code wrote, heads included."""
+    """Returns the names and shapes of a checkpoint of Google's BERT code, heads included."""
     shapes = {
         "bert/embeddings/word_embeddings": (vocabulary, hidden),
         "bert/embeddings/position_embeddings": (positions, hidden),
@@ -61,7 +61,7 @@ def google_bert_shapes(
 def gpt2_ml_shapes(
     *, vocabulary=21130, hidden=1536, layers=48, intermediate=6144, positions=1024
 ) -> dict[str, tuple[int, ...]]:
-    """The names and shapes in the checkpoint of GPT2_ML."""
+    """Returns the names and shapes of the checkpoint of GPT2_ML."""
     shapes = {
         "newslm/embeddings/word_embed": (vocabulary, hidden),
         "newslm/embeddings/pos_embed": (positions, hidden),
@@ -79,12 +79,12 @@ def gpt2_ml_shapes(
 
 
 def dense(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
-    """Kernel and bias, in Google's words."""
+    """Returns kernel and bias, by Google's names."""
     return {f"{name}/kernel": (inputs, outputs), f"{name}/bias": (outputs,)}
 
 
 def norm(name: str, features: int) -> dict[str, tuple[int, ...]]:
-    """Offset and scale, in Google's words."""
+    """Returns offset and scale, by Google's names."""
     return {f"{name}/beta": (features,), f"{name}/gamma": (features,)}
 
 
@@ -93,7 +93,7 @@ def norm(name: str, features: int) -> dict[str, tuple[int, ...]]:
 
 
 def copied_bytes(folder: Path) -> Callable[[], dict]:
-    """The file's bytes, copied into new memory: what a reader that keeps them cannot beat."""
+    """Copies the bytes of the file into new memory: a lower bound for readers that copy."""
     (path,) = [*folder.glob("*.safetensors"), *folder.glob("*.data-*")]
 
     def read():
@@ -225,12 +225,12 @@ class Case:
 
     @property
     def contenders(self) -> Iterable[str]:
-        """Who can read it."""
+        """Returns the contenders that can read it."""
         return GOOGLE if self.layout == "google" else HUGGINGFACE
 
     @property
     def parameters(self) -> int:
-        """How many numbers it holds."""
+        """Returns the number of its parameters."""
         return sum(math.prod(shape) for shape in self.shapes.values())
 
     def write(self, folder: Path) -> None:
@@ -270,7 +270,7 @@ def gpt2_ml() -> Case:
 
 
 def config_of(*, vocabulary, hidden, layers, intermediate) -> dict[str, Any]:
-    """The sizes in the words of a configuration."""
+    """Returns the sizes as a configuration."""
     return {
         "vocab_size": vocabulary,
         "hidden_size": hidden,
@@ -300,7 +300,7 @@ def measure(contender: str, folder: Path) -> dict:
 
 
 def _sum(tensor: Any) -> float:
-    """The sum of the absolute values, the same for all who read the same."""
+    """Returns the sum of the absolute values, equal for all contenders."""
     if hasattr(tensor, "detach"):
         return float(tensor.detach().abs().sum())
     if isinstance(tensor, np.ndarray) and tensor.dtype == np.uint8:
@@ -319,7 +319,7 @@ def measure_in_child(contender: str, folder: Path) -> dict:
 
 
 def _reset_peak_memory() -> int:
-    """The memory in use; the peak counts from here on (Linux)."""
+    """Resets the peak of memory (Linux); returns the memory in use."""
     Path("/proc/self/clear_refs").write_text("5")
     return _status("VmRSS")
 
@@ -332,10 +332,10 @@ def _status(field: str) -> int:
 
 
 def main() -> None:
-    """Writes the checkpoints one after the other, measures in turns, prints and keeps the table."""
+    """Writes the checkpoints, measures alternately, prints and saves the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=3, help="processes a contender")
-    parser.add_argument("--cases", default="", help="beginnings of names; all without it")
+    parser.add_argument("--rounds", type=int, default=3, help="processes per contender")
+    parser.add_argument("--cases", default="", help="prefixes of names (default: all)")
     parser.add_argument("--child", choices=CONTENDERS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -354,7 +354,7 @@ def main() -> None:
 
 
 def compare(name: str, case: Case, rounds: int) -> str:
-    """All contenders in turns, as a Markdown table of medians."""
+    """Measures all contenders alternately; returns a Markdown table of medians."""
     results: dict[str, list[dict]] = {name: [] for name in case.contenders}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, "checkpoint")

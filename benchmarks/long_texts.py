@@ -3,14 +3,14 @@
     python benchmarks/long_texts.py listops --length 256 --batch 32 --steps 1000 --seeds 3
     python benchmarks/long_texts.py imdb --length 1024 --batch 16 --steps 600 --seeds 3 [--keep]
 
-Each run of a kind and a seed is added to the file of `--runs`, and not run again when it is
-there: so it can be stopped at any time, and the table is of those that were run.
+Each run of a kind and a seed is added to the file of `--runs`, and not repeated: so the benchmark
+can be interrupted at any time, and the table has all finished runs.
 
 ListOps is generated here by the published rules (Nangia and Bowman, arxiv.org/abs/1804.06028):
 nested MAX, MIN, MED and SM (sum modulo 10) of digits; the answer is a digit.  Reviews are those of
-the folder HORNBOOK_DATA (or ../shared/data).  Small models and few steps: what such a table shows
-is how fast each kind begins to learn, and not what it could reach; the published figures of the
-Long Range Arena took 5,000 to 20,000 steps and differ by up to 20 points between codes.
+the folder HORNBOOK_DATA (or ../shared/data).  Small models and few steps: the table shows
+how fast each kind learns at first, not its final accuracy; the published results of the
+Long Range Arena took 5,000 to 20,000 steps and differ by up to 20 points between implementations.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ TOKENS = ["", *map(str, range(10)), "]", *OPERATIONS]  # 0 pads
 
 
 def expression(random, depth: int, most: int) -> tuple[list[str], int]:
-    """Tokens and value of an operation on 2 to `most` digits and operations."""
+    """Returns tokens and value of an operation on 2 to `most` digits and operations."""
     name = list(OPERATIONS)[random.integers(len(OPERATIONS))]
     tokens, values = [name], []
     for _ in range(random.integers(2, most + 1)):
@@ -69,7 +69,7 @@ def expression(random, depth: int, most: int) -> tuple[list[str], int]:
 
 
 def listops(count: int, length: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Expressions of half of `length` tokens at least, and their values."""
+    """Returns expressions of at least half of `length` tokens, and their values."""
     random = np.random.default_rng(seed)
     numbers = {token: number for number, token in enumerate(TOKENS)}
     ids, labels = np.zeros((count, length), "int32"), np.zeros(count, "int32")
@@ -83,7 +83,7 @@ def listops(count: int, length: int, seed: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def imdb(split: str, count: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first `length` bytes of reviews, and whether they praise."""
+    """Returns the first `length` bytes of reviews, and whether they are positive."""
     folder = Path(os.environ.get("HORNBOOK_DATA", Path(__file__).parents[2] / "shared" / "data"))
     with gzip.open(folder / "imdb" / f"{split}.jsonl.gz", "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
@@ -96,7 +96,7 @@ def imdb(split: str, count: int, length: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def make(kind: str, vocabulary: int, length: int, classes: int, steps: int) -> keras.Model:
-    """Two layers of 64 features with two heads, and the mean of the tokens to a softmax."""
+    """Returns a model: two layers of 64 features with two heads, mean pooling, softmax."""
     config = FAMILIES["bert"].configure(
         vocab_size=vocabulary,
         hidden_size=64,
@@ -122,7 +122,7 @@ def make(kind: str, vocabulary: int, length: int, classes: int, steps: int) -> k
 
 
 def run(kind: str, seed: int, train, valid, sizes: tuple[int, int], options) -> dict:
-    """Trains one model; its accuracy on what was held out, and its CPU seconds."""
+    """Trains one model; returns its held-out accuracy and CPU seconds."""
     keras.utils.set_random_seed(seed)
     vocabulary, classes = sizes
     model = make(kind, vocabulary, options.length, classes, options.steps)
@@ -138,7 +138,7 @@ def run(kind: str, seed: int, train, valid, sizes: tuple[int, int], options) -> 
 
 
 def table(options, runs: list[dict], guess: float) -> str:
-    """Mean and deviation over the seeds of each kind."""
+    """Returns mean and standard deviation over the seeds of each kind."""
     lines = [
         f"{options.task}, {options.length} tokens, {options.steps} steps of {options.batch}, "
         f"{options.held_out} held out, {keras.config.backend()}; the most frequent answer has "
@@ -166,7 +166,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--held-out", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--kinds", default=",".join(KINDS), help="first words, with commas")
+    parser.add_argument(
+        "--kinds", default=",".join(KINDS), help="comma-separated names (default: all)"
+    )
     parser.add_argument("--runs", type=Path, default=Path("long_texts.jsonl"))
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()

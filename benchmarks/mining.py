@@ -1,4 +1,4 @@
-"""Frequent itemsets: hornbook and its peers on the same baskets, in CPU seconds.
+"""CPU seconds of frequent itemset mining: hornbook and its peers on the same baskets.
 
     python benchmarks/mining.py [--sets chess,retail] [--peers pyfim,rusket] [--limit 60]
     python benchmarks/mining.py --kind closed [--sets mushroom:0.01,chess:0.5]  # or maximal
@@ -6,16 +6,16 @@
     python benchmarks/mining.py --rules        # a million rules
     python benchmarks/mining.py --spark        # against Spark MLlib on the same rows
 
-`--sets NAME:SUPPORT` sets another support; `--keep` puts the table into RESULTS.md.
+`--sets NAME:SUPPORT` sets another support; `--keep` adds the table to RESULTS.md.
 
 Real sets are read from the folder in HORNBOOK_DATA (default: `../shared/data`); the others
-are generated.  Every peer runs in a process of its own, with one thread where that can be
-asked for and a limit on CPU seconds, up to three times, best counts: from a text file to
+are generated.  Every peer runs in a process of its own, with one thread if possible
+and a limit on CPU seconds, up to three times, and the best counts: from a text file to
 the finished table, and from a list of tuples of integers to the finished table.  A tiny
-run before makes sure that imports and compilers are not measured.  A peer that does not
-finish from memory is not tried from the file, and counts as having taken the limit.  What is
-not installed is named below the tables.  Peers whose minimum is a share get half a basket
-less, so that rounding decides nothing.  Everything installs in one environment of its own
+warm-up run excludes imports and compilation.  A peer that does not
+finish from memory is not tried from the file, and counts as having taken the limit.  Peers
+that are not installed are listed below the tables.  Peers whose minimum is a share get half a
+basket less, so that rounding does not matter.  Everything installs in one environment
 (Python 3.11):
 
     pip install pyfim rusket mlxtend efficient-apriori Orange3-Associate PAMI pyspark hornbook
@@ -94,7 +94,7 @@ def quest(baskets: int, size: int, pattern: int, items: int = 1000, seed: int = 
 
 
 def materialize(name: str, folder: Path) -> tuple[Path, int, int]:
-    """The text file of a set (`NAME` or `NAME:SUPPORT`), its baskets and its minimum count."""
+    """Returns the text file of a set (`NAME` or `NAME:SUPPORT`), its baskets and minimum count."""
     name, _, other = name.partition(":")
     source, share = SETS[name]
     share = float(other or share)
@@ -119,7 +119,7 @@ def materialize(name: str, folder: Path) -> tuple[Path, int, int]:
 
 
 def child(kind: str, peer: str, mode: str, path: str, minimum: int) -> None:
-    """Runs one peer up to three times and prints what it took as JSON."""
+    """Runs one peer up to three times and prints time and memory as JSON."""
     source = Path(path) if mode == "file" else as_lists(Path(path))
     run = KINDS[kind][peer]
     tiny = [(1, 2, 3), (1, 2), (2, 3)]
@@ -151,13 +151,13 @@ def child(kind: str, peer: str, mode: str, path: str, minimum: int) -> None:
 
 
 def peak_memory() -> int:
-    """The most KiB this process has had.  `getrusage` would count what its parent had, too."""
+    """Returns the peak memory of this process in KiB; `getrusage` would include its parent's."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def measure(kind: str, peer: str, mode: str, path: Path, minimum: int, limit: int) -> dict:
-    """What `child` printed, or why it did not."""
+    """Returns the output of `child`, or why there is none."""
     words = [sys.executable, __file__, "--child", kind, peer, mode, str(path), str(minimum)]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
 
@@ -187,7 +187,7 @@ def shown(result: dict | None, key: str = "seconds") -> str:
 
 
 def compare(kind: str, sets: Iterable[str], words: Iterable[str], limit: int, workers: int) -> str:
-    """The tables of all peers on all sets, as Markdown."""
+    """Returns the tables of all peers on all sets, as Markdown."""
     words = tuple(words)
     chosen = [peer for peer in KINDS[kind] if peer == "hornbook" or peer.startswith(words)]
     results: dict[tuple[str, str, str], dict] = {}
@@ -245,8 +245,8 @@ def compare(kind: str, sets: Iterable[str], words: Iterable[str], limit: int, wo
 
 
 def ratios(results, chosen, files, mode) -> list[str]:
-    """Rows: how many times as long as hornbook the fastest of each kind took, or at least took
-    when none of them was done in time."""
+    """Returns rows: the time of the fastest peer of each kind as a multiple of hornbook's, or a
+    lower bound if none finished in time."""
     rows = []
     kinds = {
         "fastest C or Rust": ("pyfim", "rusket"),
@@ -282,7 +282,7 @@ def ratios(results, chosen, files, mode) -> list[str]:
 
 
 def growth(most: int) -> str:
-    """CPU seconds of the engine for 10^4 to `most` generated baskets, and a plot of it."""
+    """Measures CPU seconds of the engine for 10^4 to `most` generated baskets, and plots them."""
     from hornbook.files import atomic_file
     from hornbook.mining import Baskets, frequent_itemsets
     from hornbook.report import Page, line_chart
@@ -330,7 +330,7 @@ def growth(most: int) -> str:
 
 
 def rules() -> str:
-    """CPU seconds and memory for a million rules with all measures."""
+    """Measures CPU seconds and memory of a million rules with all measures."""
     from hornbook.mining import association_rules, frequent_itemsets
 
     with tempfile.TemporaryDirectory() as folder:
@@ -360,7 +360,7 @@ def rules() -> str:
 
 
 def spark() -> str:
-    """Seconds of hornbook on Spark and of MLlib's FPGrowth, in one local cluster."""
+    """Measures hornbook on Spark and MLlib's FPGrowth, in one local cluster."""
     from pyspark.ml.fpm import FPGrowth
     from pyspark.sql import SparkSession, functions
 
@@ -418,7 +418,7 @@ def spark() -> str:
 
 
 def cpu_of_tree() -> float:
-    """CPU seconds of this process and all that it started, ended ones too."""
+    """Returns the CPU seconds of this process and all its children, finished ones included."""
     spent: dict[int, float] = {}
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -441,14 +441,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--child", nargs=5, metavar=("KIND", "PEER", "MODE", "PATH", "MINIMUM"))
     parser.add_argument("--sets", help="default: all; for other kinds mushroom:0.01,chess:0.5")
-    parser.add_argument("--peers", default="", help="how their names begin, with commas between")
+    parser.add_argument("--peers", default="", help="comma-separated prefixes of names")
     parser.add_argument("--kind", choices=list(KINDS), default="all")
     parser.add_argument("--limit", type=int, default=60, help="CPU seconds")
-    parser.add_argument("--workers", type=int, default=1, help="peers that run at a time")
+    parser.add_argument("--workers", type=int, default=1, help="peers that run in parallel")
     parser.add_argument("--growth", type=int, nargs="?", const=10**7, metavar="BASKETS")
     parser.add_argument("--rules", action="store_true")
     parser.add_argument("--spark", action="store_true")
-    parser.add_argument("--keep", action="store_true", help="put the table into RESULTS.md")
+    parser.add_argument("--keep", action="store_true", help="add the table to RESULTS.md")
     options = parser.parse_args()
     if options.child:
         kind, peer, mode, path, minimum = options.child

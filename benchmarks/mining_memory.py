@@ -1,10 +1,10 @@
-"""What `hornbook mine --memory N` really takes: asked, peak, time, and what the answer is.
+"""Measures `hornbook mine --memory N`: limit, peak, time, and a hash of the result.
 
     python benchmarks/mining_memory.py [--sets retail,T10I4D1000K] [--asked 50MB,200MB] [--keep]
 
 Each cell is a process of its own, whose largest resident memory Linux reports.  The base is
-what a file of three baskets takes: Python, NumPy and the program.  The hash is of all itemsets
-and rules in their order.  `--keep` puts the table into RESULTS.md.
+the memory for a file of three baskets: Python, NumPy and the program.  The hash is that of all
+itemsets and rules in order.  `--keep` adds the table to RESULTS.md.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ASKED = ("50MB", "100MB", "200MB", "500MB", "2GB")
 
 
 def explosion(path: Path, baskets: int, items: int, size: int) -> Path:
-    """Baskets of random items, some far more popular: sets without end at a low support."""
+    """Returns baskets of random items, some far more frequent: too many sets at a low support."""
     rng = np.random.default_rng(0)
     weight = 1 / np.arange(1, items + 1) ** 0.5
     weight /= weight.sum()
@@ -53,7 +53,7 @@ def explosion(path: Path, baskets: int, items: int, size: int) -> Path:
 
 
 def measured(path: Path, options: list[str], folder: Path) -> tuple[float, float, str]:
-    """Peak in MB, CPU seconds, and a word for the answer: the hash of what was written."""
+    """Returns the peak in MB, CPU seconds, and the hash of the output."""
     itemsets, rules = folder / "itemsets.csv", folder / "rules.csv"
     for old in (itemsets, rules):
         old.unlink(missing_ok=True)
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--asked", default=",".join(ASKED))
     parser.add_argument("--keep", action="store_true")
-    parser.add_argument("--folder", help="where the files are made and kept")
+    parser.add_argument("--folder", help="folder of the generated files")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(options.folder or temporary)

@@ -1,7 +1,7 @@
-"""The programs that `mining.py` compares: each a function of baskets and a minimum count.
+"""The programs that `mining.py` compares: each is a function of baskets and a minimum count.
 
-A source is a list of tuples of integers, or the path of a text file with blanks between
-items.  A peer returns how many sets it found, in whatever table it makes of them.
+A source is a list of tuples of integers, or the path of a text file with items separated by
+blanks.  A peer returns the number of sets that it found, after building its own kind of table.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Wide one-hot tables: hornbook beside mlxtend's FP-growth on the same table, in CPU seconds.
+"""CPU seconds on wide one-hot tables: hornbook and mlxtend's FP-growth on the same table.
 
     python benchmarks/mining_wide.py [--sizes 1000x3000,2000x5000] [--keep]
 
 The tables are random with a share of 0.005 of ones; sets in 3 of 1,000 baskets are frequent.
-Every cell is the best of three in this process.  `--keep` puts the table into RESULTS.md.
-mlxtend takes pandas only; the other tables are held against its time for booleans.
+Every cell is the best of three in this process.  `--keep` adds the table to RESULTS.md.
+mlxtend accepts pandas only; the other tables are compared with its time for booleans.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hornbook.mining import frequent_itemsets
 
 
 def tables(held: np.ndarray) -> dict[str, Any]:
-    """The same baskets in every kind of table."""
+    """Returns the same baskets in every kind of table."""
     frame = pandas.DataFrame(held, columns=[f"p{i}" for i in range(held.shape[1])])
     return {
         "pandas bool": frame,
@@ -44,7 +44,7 @@ def tables(held: np.ndarray) -> dict[str, Any]:
 
 
 def best(run: Callable[[], Any]) -> tuple[float, int]:
-    """CPU seconds of the best of three runs, and how many itemsets there are."""
+    """Returns CPU seconds of the best of three runs, and the number of itemsets."""
     seconds, number = math.inf, 0
     for _ in range(3):
         start = time.process_time()

@@ -1,4 +1,4 @@
-"""Mutation testing of the modules that decide results: does a test fail for each small change?
+"""Mutation testing of the modules that determine results: does a test fail for each mutant?
 
     python benchmarks/mutations.py                       # 20 mutants of each of MODULES
     python benchmarks/mutations.py generation/sampling --mutants 60 --seed 1

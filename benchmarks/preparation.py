@@ -1,14 +1,14 @@
-"""Text to token ids on the disk: megabytes a second, and the memory it takes.
+"""Speed and memory of preparing a corpus: from text to token ids on disk.
 
     python benchmarks/preparation.py CORPUS [--rounds 3] [--keep]
     python benchmarks/preparation.py CORPUS --memory 10,100,1000 [--keep]
     python benchmarks/preparation.py CORPUS --workers 1,2 [--keep]
 
-CORPUS is a text file, packed or not, with a paragraph a line.  Everybody gets the same vocabulary,
-a WordPiece of 8,000 tokens learned from it, and the same documents as JSON lines, and runs in a
-process of its own, imports not counted.  CPU seconds are those of all processes.  "2019's way" is
-written here after the description of bert4keras's data_utils.py: jieba, one word at a time to the
-tokenizer, masks and rows in Python.  It and `datasets` need `pip install datasets jieba`.
+CORPUS is a text file, compressed or not, with one paragraph per line.  All contenders get the same
+vocabulary, a WordPiece of 8,000 tokens learned from it, and the same documents as JSON lines, and
+run in processes of their own, imports excluded.  CPU seconds are those of all processes.  "2019's
+way" is a reimplementation of bert4keras's data_utils.py: jieba, then the tokenizer word by word,
+masks and rows in Python.  It and `datasets` need `pip install datasets jieba`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PERIOD = 0.1  # seconds between two looks at the memory
 
 
 def hornbook_shards(corpus: Path, vocabulary: Path, work: Path, *, words: str, workers: int):
-    """Ours; with jieba's words, or with tokens and sentences only."""
+    """hornbook, with jieba's words, or with tokens and sentences only."""
     from hornbook.data.corpus.preparing import prepare_shards
     from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
@@ -76,7 +76,7 @@ def datasets_map(corpus: Path, vocabulary: Path, work: Path, *, workers: int):
 
 
 def as_in_2019(corpus: Path, vocabulary: Path, work: Path):
-    """One document after the other: sentences, jieba, each word to the tokenizer, masks, rows."""
+    """Document by document: sentences, jieba, the tokenizer word by word, masks, rows."""
     import jieba
 
     from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
@@ -144,7 +144,7 @@ def _cpu_seconds() -> float:
 
 
 def measure_memory(corpus: Path, vocabulary: Path) -> dict[str, float]:
-    """The most memory that this process and its workers have at a time while they prepare.
+    """Returns the peak memory of this process and its workers during preparation.
 
     Memory of their own: pages of the shards, which the system may drop at any time, do not count.
     """
@@ -183,7 +183,7 @@ def _own_bytes(process: int) -> int:
 
 
 def in_child(*words: str) -> dict[str, float]:
-    """The same in a fresh process, where one contender has one thread."""
+    """Runs one contender in a fresh process with one thread."""
     quiet = {"HF_HUB_OFFLINE": "1", "HORNBOOK_QUIET": "1", "TOKENIZERS_PARALLELISM": "false"}
     command = [sys.executable, __file__, *words]
     done = subprocess.run(
@@ -195,7 +195,7 @@ def in_child(*words: str) -> dict[str, float]:
 
 
 def write_corpus(texts: list[str], path: Path, size: float) -> int:
-    """Writes the texts as JSON lines, over and over until there are `size` bytes of text."""
+    """Writes the texts as JSON lines, repeated until there are `size` bytes of text."""
     written = number = 0
     with open(path, "w", encoding="utf-8") as file:
         while written < size:
@@ -207,7 +207,7 @@ def write_corpus(texts: list[str], path: Path, size: float) -> int:
 
 
 def speed_table(texts: list[str], work: Path, rounds: int) -> str:
-    """Everybody in turns."""
+    """Measures all contenders alternately."""
     size = sum(len(text.encode()) for text in texts)
     full = write_corpus(texts, work / "full.jsonl", size)
     part = write_corpus(texts[::SLOW], work / "part.jsonl", size / SLOW)
@@ -237,7 +237,7 @@ def speed_table(texts: list[str], work: Path, rounds: int) -> str:
 
 
 def scaling_table(texts: list[str], work: Path, counts: list[int]) -> str:
-    """Ours and `datasets` with several processes, on the same text eight times."""
+    """Measures hornbook and `datasets` with several processes, on the text repeated eight times."""
     corpus = work / "long.jsonl"
     written = write_corpus(texts, corpus, 8 * sum(len(text.encode()) for text in texts))
     lines = [
@@ -256,7 +256,7 @@ def scaling_table(texts: list[str], work: Path, counts: list[int]) -> str:
 
 
 def memory_table(texts: list[str], work: Path, sizes: list[int]) -> str:
-    """The same text again and again, ever longer."""
+    """Measures memory on ever longer repetitions of the text."""
     lines = ["Two processes and the one that reads.", "", "| text, MB | peak, MB |", "|---:|---:|"]
     for size in sizes:
         corpus = work / "long.jsonl"
@@ -268,7 +268,7 @@ def memory_table(texts: list[str], work: Path, sizes: list[int]) -> str:
 
 
 def main() -> None:
-    """Learns the vocabulary, measures, prints, and keeps the table if asked."""
+    """Learns the vocabulary, measures, prints the table; `--keep` adds it to RESULTS.md."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--rounds", type=int, default=3)

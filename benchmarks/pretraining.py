@@ -1,17 +1,17 @@
-"""Pretraining against transformers and KerasHub: speed, loss, kills, memory.
+"""Pretraining compared with transformers and KerasHub: speed, loss, kills, memory.
 
     python benchmarks/pretraining.py CORPUS                 # tokens/s, all contenders in turn
     python benchmarks/pretraining.py CORPUS --quality       # held-out loss at equal tokens
-    python benchmarks/pretraining.py CORPUS --kills 20      # one run killed so often, and one not
-    python benchmarks/pretraining.py CORPUS --memory        # with and without rematerialisation
+    python benchmarks/pretraining.py CORPUS --kills 20      # a killed run and an uninterrupted one
+    python benchmarks/pretraining.py CORPUS --memory        # with and without rematerialization
 
 A BERT of 6 layers, 384 wide, rows of 128 tokens, 32 rows a step, float32 or mixed bfloat16, AdamW,
-dropout 0.1, a vocabulary of 8,000 tokens learned from CORPUS, which has a document a line.  All
+dropout 0.1, a vocabulary of 8,000 tokens learned from CORPUS, which has one document per line.  All
 contenders get the same rows.  transformers masks with its own collator and trains with its own
 `Trainer`; KerasHub gets our masks.  Each contender has a process of its own; the median step
-counts, the first ones being left out.  The table is printed and, with `--keep`, kept in RESULTS.md.
-With `--folder`, what was prepared and measured stays there, so that a few contenders at a time can
-be measured with `--only`.
+counts, without the first ones.  The table is printed and, with `--keep`, added to RESULTS.md.
+With `--folder`, the prepared corpus and the results stay there, so that contenders can be measured
+in several calls with `--only`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SIX = {"hidden_size": FEATURES, "num_hidden_layers": LAYERS, "num_attention_head
 
 
 def recipe(corpus: str, folder: Path, sizes: dict, **fields):
-    """Our own way: the recipe as the command has it."""
+    """Returns our recipe, as the command makes it."""
     from hornbook.recipes.pretraining import Pretraining
 
     config = folder / f"config-{sizes['hidden_size']}.json"
@@ -63,7 +63,7 @@ def recipe(corpus: str, folder: Path, sizes: dict, **fields):
 
 
 def the_steps(corpus: str, folder: Path, sizes: dict):
-    """The rows that all get, and the tokenizer."""
+    """Returns the rows of all contenders, and the tokenizer."""
     ours = recipe(corpus, folder, sizes)
     ours.start([corpus], folder / "prepared")
     return ours.steps_on([corpus], folder / "prepared", ROWS), ours.tokenizer
@@ -103,7 +103,7 @@ def transformers_model(tokenizer, sizes: dict, seed: int):
 def train_transformers(
     steps, tokenizer, folder: Path, sizes: dict, count: int, seed: int = 0, dtype: str = "float32"
 ):
-    """Their model, collator and Trainer on our rows; returns the model and the step times."""
+    """Trains with transformers' collator and Trainer; returns the model and the step times."""
     import torch
     from transformers import (
         BertTokenizerFast,
@@ -224,7 +224,7 @@ CONTENDERS = {
 
 
 def child(*words: str, backend: str, seconds: float | None = None) -> subprocess.CompletedProcess:
-    """This script again, in a process of its own."""
+    """Runs this script in a process of its own."""
     return subprocess.run(
         [sys.executable, __file__, *words],
         env={**os.environ, "KERAS_BACKEND": backend, "HORNBOOK_QUIET": "1"},
@@ -235,7 +235,7 @@ def child(*words: str, backend: str, seconds: float | None = None) -> subprocess
 
 
 def answer_of(*words: str, backend: str):
-    """What the child printed last, as JSON; None when it failed, and why is printed."""
+    """Returns the last line of the child as JSON; None if it failed, whose reason is printed."""
     done = child(*words, backend=backend)
     if done.returncode:
         print(f"{' '.join(words)}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
@@ -278,7 +278,7 @@ def speed(corpus: str, folder: Path, only: str | None) -> str:
 
 
 def quality_of_one(corpus: str, folder: Path, who: str, seed: int, count: int) -> float:
-    """The held-out loss after `count` steps of the small model."""
+    """Returns the held-out loss of the small model after `count` steps."""
     if who == "hornbook":
         ours = recipe(corpus, folder, SMALL, steps=count, measure_steps=count, seed=seed)
         ours.fit(corpus, folder / f"quality-{seed}")
@@ -332,7 +332,7 @@ def quality(corpus: str, folder: Path, count: int, seeds: int) -> str:
 
 
 def kills(corpus: str, folder: Path, count: int) -> str:
-    """One run that is killed `count` times at random moments, and one that is left alone."""
+    """Compares a run killed `count` times at random moments with an uninterrupted one."""
     chance = random.Random(0)
 
     def words(name: str, *more: str) -> list[str]:
@@ -381,7 +381,7 @@ def kills(corpus: str, folder: Path, count: int) -> str:
 
 
 def memory_of_one(corpus: str, folder: Path, rows: int, again: bool) -> float:
-    """The peak of the process in GiB, after two steps of so many rows.
+    """Returns the peak of the process in GiB after two steps of so many rows.
 
     On PyTorch: on a processor XLA computes once what it is told to compute twice.
     """
@@ -397,7 +397,7 @@ def memory_of_one(corpus: str, folder: Path, rows: int, again: bool) -> float:
 
 
 def memory(corpus: str, folder: Path, limit: float) -> str:
-    """The peaks of larger and larger steps, each way until it is over the limit."""
+    """Measures the peaks of ever larger steps, until the limit is exceeded."""
     child("--one", "prepare", "--folder", str(folder), corpus, backend="jax")
     sizes = [64, 128, 256, 512]
     lines = []
@@ -426,7 +426,7 @@ def memory(corpus: str, folder: Path, limit: float) -> str:
 
 
 def one(name: str, corpus: str, folder: Path, count: int):
-    """What a child does."""
+    """Runs the job of a child."""
     if name == "prepare":
         the_steps(corpus, folder, SIX)
         return None
@@ -444,13 +444,17 @@ def main() -> None:
     parser.add_argument("--quality", action="store_true")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--memory", action="store_true")
-    parser.add_argument("--limit", type=float, default=4.0, help="GiB, with --memory")
-    parser.add_argument("--count", type=int, default=300, help="steps, with --quality")
+    parser.add_argument(
+        "--limit", type=float, default=4.0, help="maximum memory in GiB, with --memory"
+    )
+    parser.add_argument("--count", type=int, default=300, help="number of steps, with --quality")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
-    parser.add_argument("--only", help="contenders with this in their name")
-    parser.add_argument("--folder", type=Path, help="where what was made stays")
+    parser.add_argument("--only", help="only contenders whose name contains this")
+    parser.add_argument(
+        "--folder", type=Path, help="folder that keeps the prepared corpus and the results"
+    )
     options = parser.parse_args()
     if options.one:
         print(json.dumps(one(options.one, options.corpus, options.folder, options.count)))

@@ -1,7 +1,7 @@
-"""Keeps the tables of the benchmarks in RESULTS.md, newest first under each heading.
+"""Writes the tables of the benchmarks to RESULTS.md, newest first under each heading.
 
-The table at the top has the newest figure of each: edit it after a run.  A run that a newer one
-covers moves to `history/`.
+The table at the top has the newest result of each: edit it after a run.  A run superseded by a
+newer one moves to `history/`.
 """
 
 from __future__ import annotations

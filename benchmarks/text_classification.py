@@ -1,4 +1,4 @@
-"""Text classification from scratch and pretrained, against TF-IDF and logistic regression.
+"""Text classification from random and pretrained weights, compared with TF-IDF and regression.
 
     python benchmarks/text_classification.py DATA... [--pretrained FOLDER...] [--seeds 3]
 
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="+")
     parser.add_argument("--pretrained", nargs="*", default=[])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, help="without it the recipe's own")
+    parser.add_argument("--epochs", type=int, help="default: the recipe's")
     options = parser.parse_args()
     fields = {} if options.epochs is None else {"epochs": options.epochs}
     contenders = {
@@ -87,7 +87,7 @@ def main() -> None:
 
 
 def table(rows: list, seeds: int, fields: dict) -> str:
-    """A row a set as Markdown: accuracy and CPU seconds of each contender."""
+    """Returns a Markdown table, one row per set: accuracy and CPU seconds of each contender."""
     names = list(rows[0][1])
     lines = [
         f"Accuracy on the test texts, mean of {seeds} seeds (± standard deviation), and CPU "
@@ -108,13 +108,13 @@ def table(rows: list, seeds: int, fields: dict) -> str:
 
 
 def given(data: Path, splits: TextSplits[LabeledText]) -> list[LabeledText]:
-    """The training texts, with those that the recipe sets aside of them."""
-    set_aside = [] if labeled_texts(data).has("valid") else splits.valid
-    return [*splits.train, *set_aside]
+    """Returns the training texts, with those that the recipe holds out of them."""
+    held_out = [] if labeled_texts(data).has("valid") else splits.valid
+    return [*splits.train, *held_out]
 
 
 def test_texts(data: Path) -> list[LabeledText]:
-    """The texts that nothing is learned from or chosen on."""
+    """Returns the test texts, which nothing is trained or selected on."""
     return labeled_texts(data).samples("test")
 
 

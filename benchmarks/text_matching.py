@@ -1,4 +1,4 @@
-"""One conditional model against one plain model, a model a criterion, and TF-IDF.
+"""Compares one conditional model, one plain model, one model per criterion, and TF-IDF.
 
     python benchmarks/text_matching.py DATA [--seeds 3] [--epochs 4]
 
@@ -27,7 +27,7 @@ from hornbook.recipes.text_matching import TextMatching
 
 
 def neural(data: Path, seed: int, fields: dict, conditional: bool) -> dict[str, tuple]:
-    """F1 and ROC AUC by criterion of one model for all."""
+    """Returns F1 and ROC AUC by criterion of one model for all."""
     with tempfile.TemporaryDirectory() as folder:
         recipe = TextMatching(conditional=conditional, seed=seed, **fields)
         metrics = recipe.fit(data, Path(folder, "run")).evaluate(data)
@@ -35,7 +35,7 @@ def neural(data: Path, seed: int, fields: dict, conditional: bool) -> dict[str, 
 
 
 def separate(data: Path, seed: int, fields: dict) -> dict[str, tuple]:
-    """The same of one model for each criterion."""
+    """Returns the same of one model per criterion."""
     found: dict[str, tuple] = {}
     for folder in sorted(path for path in data.iterdir() if path.is_dir()):
         found |= neural(folder, seed, fields, conditional=False)
@@ -76,7 +76,7 @@ def tf_idf(data: Path, seed: int) -> dict[str, tuple]:
 
 
 def by_criterion(pairs: list[Pair]) -> dict[str, list[Pair]]:
-    """The pairs of each criterion."""
+    """Returns the pairs of each criterion."""
     found: dict[str, list[Pair]] = {}
     for pair in pairs:
         found.setdefault(pair.criterion, []).append(pair)
@@ -84,7 +84,7 @@ def by_criterion(pairs: list[Pair]) -> dict[str, list[Pair]]:
 
 
 def main() -> None:
-    """Runs every contender with every seed and keeps the table."""
+    """Runs every contender with every seed and saves the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--seeds", type=int, default=3)

@@ -1,4 +1,4 @@
-"""A norm that listens: conditional layer normalization in a Keras model of your own.
+"""Conditional layer normalization in a Keras model of your own.
 
 python examples/conditional_norm.py
 """

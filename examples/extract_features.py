@@ -1,4 +1,4 @@
-"""Vectors of texts from a BERT checkpoint, and how alike the texts are.
+"""Sentence vectors from a BERT checkpoint, and their cosine similarities.
 
 python examples/extract_features.py chinese_L-12_H-768_A-12 语言模型 今天天气真好 天气不错
 """

@@ -1,4 +1,4 @@
-"""Let the Chinese GPT2_ML go on with a beginning, three times.
+"""Continues a text with the Chinese GPT2_ML, three times.
 
 python examples/gpt2_ml.py chinese_gpt2_ml 今天天气不错
 
@@ -10,13 +10,13 @@ import sys
 
 import hornbook
 
-folder, beginning = sys.argv[1:]
+folder, prompt = sys.argv[1:]
 model = hornbook.load(folder, family="gpt2-ml")
 
-# it never learnt to end a text: the first full stop after 128 tokens will do
+# it has not learned to end a text, so generation stops at the first full stop after 128 tokens
 full_stop = model.tokenizer.vocabulary.index("。")
 texts = model.generate(
-    beginning,
+    prompt,
     n=3,
     top_p=0.95,
     max_new_tokens=256,
@@ -24,4 +24,4 @@ texts = model.generate(
     ignore_ends_before=128,
 )
 for text in texts:
-    print(beginning + text, end="\n\n")
+    print(prompt + text, end="\n\n")

@@ -1,8 +1,8 @@
-"""Answers cut out of passages: written from left to right, or all at once.
+"""Extracts answers from passages: generated from left to right, or all tokens at once.
 
 python examples/read_passages.py my_bert "谁在公园？" "小明今天在公园玩。" "公园里有小明和小红。"
 
-A model that learnt to answer is needed; one that did not cuts out anything.
+The model must have been trained to answer questions; otherwise the answers are arbitrary.
 Reference: https://kexue.fm/archives/7115 and https://kexue.fm/archives/7148
 """
 
@@ -12,11 +12,11 @@ import hornbook
 
 folder, question, *passages = sys.argv[1:]
 
-# as UniLM: the passage and the question are read, and only what stands in the passage is written
+# as UniLM: passage and question are the prefix, and only runs of the passage are generated
 writer = hornbook.load(folder, application="prefix_lm", heads=["mlm"])
 answers = writer.generate(
     [f"{passage}{question}" for passage in passages],
-    only_from=[[passage] for passage in passages],  # each prompt may take from its own passage
+    only_from=[[passage] for passage in passages],  # each prompt from its own passage
     beams=3,
     max_new_tokens=32,
     details=True,
@@ -24,6 +24,6 @@ answers = writer.generate(
 for answer in answers:
     print(f"{answer.score:8.3f}  {answer.text}")
 
-# as a masked model: 32 [MASK] are read at once, and the passages vote
+# as a masked language model: 32 [MASK] are predicted at once, and the passages vote
 reader = hornbook.load(folder, application="encoder", heads=["mlm"])
 print(reader.extract(question, passages).text)

@@ -1,4 +1,4 @@
-"""Train a text matcher and ask it, in Python.
+"""Trains a text matching model and uses it, in Python.
 
 python examples/text_matching.py data/matching runs/matching
 """
@@ -11,7 +11,7 @@ data, run = sys.argv[1:]
 matching = TextMatching(epochs=3, hidden_size=64, num_hidden_layers=1).fit(data, run)
 print("mean F1", round(matching.evaluate(data)["mean_f1"], 3))
 
-matching = TextMatching.load(run)  # as any later program would
+matching = TextMatching.load(run)  # as in another program
 for criterion in matching.criteria:
     [answer] = matching.predict([("明天下雨吗", "明天会下雨么")], criterion=criterion)
     print(criterion, answer["probability"], "match" if answer["label"] else "no match")

@@ -10,7 +10,7 @@ from hypothesis import settings
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 # Some shells and CI runners start a job with SIGINT ignored (`nohup`, `&`), and so would its
-# children: tests that send it would wait for an answer that never comes.
+# children: tests that send it would wait forever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -21,7 +21,7 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-# One family of each kind of block, norm, positions and head: between them they use every layer.
+# One family of each kind of block, norm, positions and head; together they use every layer.
 ONE_OF_EACH_KIND = {
     *("bert", "albert", "electra", "nezha", "roformer-v2", "gau-alpha", "modernbert"),
     *("gpt2", "qwen3", "t5", "bart"),
@@ -102,7 +102,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="session")
 def tiny_fields():
-    """Fields of a text matcher that trains in seconds: four steps an epoch, two lengths."""
+    """Options of a matching model that trains in seconds: four steps per epoch, two lengths."""
     return {
         "hidden_size": 64,
         "num_hidden_layers": 1,
@@ -127,7 +127,7 @@ def matching_data(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def matching_run(tmp_path_factory, matching_data, tiny_fields):
-    """The run folder of a finished training; nobody writes into it."""
+    """The run folder of a finished run, which no test changes."""
     from hornbook.recipes.text_matching import TextMatching
 
     out = tmp_path_factory.mktemp("runs") / "tiny"
@@ -159,7 +159,7 @@ def little_corpus(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def little_vocabulary(tmp_path_factory, little_corpus):
-    """A folder with a WordPiece vocabulary of `little_corpus`, and places for spans."""
+    """A folder with a WordPiece vocabulary of `little_corpus`, with sentinels."""
     from hornbook.text.vocabulary import learn_wordpiece
     from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
@@ -171,7 +171,7 @@ def little_vocabulary(tmp_path_factory, little_corpus):
 
 @pytest.fixture(scope="session")
 def captcha_data(tmp_path_factory):
-    """A folder of 40 drawn captchas, one or two of six characters, and one that cannot be read."""
+    """A folder of 40 generated captchas of 1 or 2 of six characters, and an unreadable one."""
     from hornbook.data.captchas.making import Order, make_captchas
 
     folder = tmp_path_factory.mktemp("captchas") / "data"
@@ -182,7 +182,7 @@ def captcha_data(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def captcha_run(tmp_path_factory, captcha_data):
-    """The run folder of a finished training; nobody writes into it."""
+    """The run folder of a finished run, which no test changes."""
     from hornbook.recipes.captcha import CaptchaReading
 
     out = tmp_path_factory.mktemp("runs") / "captcha"
@@ -266,7 +266,7 @@ def tiny_transformer():
 
 @pytest.fixture
 def tiny_family(tiny_transformer):
-    """Makes a tiny model of a family, with all that one of its layouts can hold."""
+    """Makes a tiny model of a family, with all weights that one of its layouts can store."""
 
     def make(family, layout=None, **changes):
         from keras import ops
@@ -303,7 +303,7 @@ def tiny_family(tiny_transformer):
 
 @pytest.fixture(scope="session")
 def tiny_backbone():
-    """A network of two convolutions that `keras.applications` knows as `Tiny` from now on."""
+    """Registers a network of two convolutions in `keras.applications` as `Tiny`."""
     import sys
 
     import keras
@@ -363,7 +363,7 @@ def image_data(tmp_path_factory, draw_classes):
 
 @pytest.fixture(scope="session")
 def image_fields(tmp_path_factory, tiny_backbone):
-    """Fields of an image classifier with nearly every idea, which trains in seconds."""
+    """Options of an image classifier with most methods enabled, which trains in seconds."""
     import keras
 
     keras.utils.set_random_seed(0)
@@ -388,7 +388,7 @@ def image_fields(tmp_path_factory, tiny_backbone):
 
 @pytest.fixture(scope="session")
 def image_run(tmp_path_factory, image_data, image_fields):
-    """The run folder of a finished training on images; nobody writes into it."""
+    """The run folder of a finished images run, which no test changes."""
     from hornbook.recipes.images import Images
 
     out = tmp_path_factory.mktemp("runs") / "shapes"

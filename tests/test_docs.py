@@ -31,7 +31,7 @@ def commands(page: str) -> list[list[str]]:
     found = []
     for block in [*blocks(page, ""), *blocks(page, "bash"), *blocks(page, "sh")]:
         for line in block.replace("\\\n", " ").splitlines():
-            line = re.sub(r"\[fields\]|[\[\]]", "", line)  # what may be left out is parsed too
+            line = re.sub(r"\[options\]|[\[\]]", "", line)  # optional arguments are parsed too
             for part in re.split(r"&&|\|(?!\|)|;", line):
                 words = shlex.split(part.split(">")[0], comments=True)
                 while words and re.match(r"\w+=", words[0]):
@@ -42,7 +42,7 @@ def commands(page: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
-def test_every_command_of_a_page_is_understood(page, monkeypatch, capsys):
+def test_every_command_of_a_page_is_valid(page, monkeypatch, capsys):
     monkeypatch.setattr(cli, "_run", lambda options: 0)
     for words in commands(page):
         try:
@@ -53,7 +53,7 @@ def test_every_command_of_a_page_is_understood(page, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
-def test_the_python_of_a_page_imports_and_calls_what_there_is(page):
+def test_the_python_of_a_page_uses_existing_names(page):
     for block in blocks(page, "python"):
         names = {}
         for node in ast.walk(ast.parse(block)):
@@ -71,7 +71,7 @@ def test_the_python_of_a_page_imports_and_calls_what_there_is(page):
                 getattr(names[value.id], node.attr)
 
 
-def test_every_path_of_a_page_is_there():
+def test_every_path_of_a_page_exists():
     missing = []
     for page in PAGES:
         for path in re.findall(

@@ -75,7 +75,7 @@ def test_every_example_has_a_test_here():
     assert sorted(tested) == [path.stem for path in EXAMPLES]
 
 
-def test_vectors_of_a_text_are_most_like_themselves(model_folder, monkeypatch, capsys):
+def test_extract_features_prints_similarities(model_folder, monkeypatch, capsys):
     out = run_example(
         "extract_features", [model_folder, "语言模型", "今天天气真好"], monkeypatch, capsys
     )
@@ -85,7 +85,7 @@ def test_vectors_of_a_text_are_most_like_themselves(model_folder, monkeypatch, c
     assert float(rows[0][1]) < 1
 
 
-def test_masks_are_filled_five_times_and_at_once(model_folder, monkeypatch, capsys):
+def test_fill_mask_prints_five_texts_and_one_filled_at_once(model_folder, monkeypatch, capsys):
     text = "科学[MASK][MASK]是生产力"
     out = run_example("fill_mask", [model_folder, text], monkeypatch, capsys)
     *best, at_once = out.splitlines()
@@ -95,7 +95,7 @@ def test_masks_are_filled_five_times_and_at_once(model_folder, monkeypatch, caps
     assert all(line.split()[1].startswith("科学") for line in [*best, f"0 {at_once}"])
 
 
-def test_answers_are_cut_out_of_passages(model_folder, monkeypatch, capsys):
+def test_read_passages_extracts_answers(model_folder, monkeypatch, capsys):
     passages = ["今天天气真好", "科学是生产力"]
     arguments = [model_folder, "天气好不好", *passages]
     out = run_example("read_passages", arguments, monkeypatch, capsys)
@@ -105,7 +105,7 @@ def test_answers_are_cut_out_of_passages(model_folder, monkeypatch, capsys):
     assert voted == "None" or any(voted in passage for passage in passages)
 
 
-def test_a_smaller_vocabulary_changes_no_vector(model_folder, tmp_path, monkeypatch, capsys):
+def test_a_smaller_vocabulary_keeps_all_vectors(model_folder, tmp_path, monkeypatch, capsys):
     import hornbook
 
     target = tmp_path / "smaller"
@@ -116,7 +116,7 @@ def test_a_smaller_vocabulary_changes_no_vector(model_folder, tmp_path, monkeypa
     assert abs(before.encode(texts) - after.encode(texts)).max() < 1e-6
 
 
-def test_a_matcher_is_trained_and_asked(pairs_folder, tmp_path, monkeypatch, capsys):
+def test_text_matching_trains_and_predicts(pairs_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HORNBOOK_QUIET", "1")
     out = run_example("text_matching", [pairs_folder, tmp_path / "run"], monkeypatch, capsys)
     assert re.search(r"^mean F1 [01]\.\d", out)
@@ -175,7 +175,7 @@ def test_gpt2_on_one_page_generates_what_hornbook_generates(gpt2_folder, monkeyp
     assert len((Path(page["__file__"])).read_text("utf-8").splitlines()) <= 250
 
 
-def test_gpt2_ml_goes_on_three_times(writer_folder, monkeypatch, capsys):
+def test_gpt2_ml_prints_three_continuations(writer_folder, monkeypatch, capsys):
     out = run_example("gpt2_ml", [writer_folder, "今天天气不错"], monkeypatch, capsys)
     texts = out.strip().split("\n\n")
     assert len(texts) == 3 == len(set(texts))
@@ -185,9 +185,7 @@ def test_gpt2_ml_goes_on_three_times(writer_folder, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("columns", [7, 0])
-def test_captchas_are_read_with_onnxruntime_and_pillow_alone(
-    columns, tmp_path, monkeypatch, capsys
-):
+def test_captchas_are_read_with_onnxruntime_and_pillow(columns, tmp_path, monkeypatch, capsys):
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper, save
     from PIL import Image

@@ -46,7 +46,7 @@ def test_a_package_defines_no_public_class_or_function_that_is_not_listed(name):
     assert public <= set(package.__all__)
 
 
-def test_the_front_door_shows_what_is_behind_it():
+def test_import_hornbook_offers_its_public_names():
     assert set(hornbook.__all__) <= set(dir(hornbook))
     assert list(inspect.signature(hornbook.load).parameters)[:3] == [
         "folder",

@@ -102,14 +102,14 @@ def test_both_readmes_have_the_same_examples():
     assert headings[0] == headings[1]
 
 
-def test_every_link_of_the_readmes_leads_somewhere():
+def test_every_link_of_the_readmes_exists():
     for name in READMES:
         text = (ROOT / name).read_text("utf-8")
         for target in re.findall(r"\]\(([^)]+)\)", text):
             assert target.startswith("https://") or (ROOT / target).exists(), target
 
 
-def test_the_commands_of_the_readme_run_one_after_the_other(here, capsys):
+def test_the_commands_of_the_readme_run_in_order(here, capsys):
     for number, words in enumerate(commands("README.md")):
         assert words[0] in COMMANDS
         if words[0] == "train":

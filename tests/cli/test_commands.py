@@ -51,7 +51,7 @@ def refused(capsys):
         assert captured.err.count("hornbook: ") == 1
         assert "Traceback" not in captured.err
         before, _, message = captured.err.partition("hornbook: ")
-        assert not before or before.startswith(("Data ", "Measured on "))
+        assert not before or before.startswith(("Data ", "Evaluated on "))
         return message
 
     return refused

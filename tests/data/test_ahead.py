@@ -16,7 +16,7 @@ def test_results_come_in_the_order_of_the_items(workers):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_an_error_comes_when_its_item_has_its_turn(workers):
+def test_an_error_is_raised_when_its_item_is_due(workers):
     def inverse(number):
         return 1 / number
 
@@ -26,7 +26,7 @@ def test_an_error_comes_when_its_item_has_its_turn(workers):
         next(results)
 
 
-def test_items_are_taken_only_so_far_ahead():
+def test_only_a_limited_number_of_items_is_computed_ahead():
     taken = []
 
     def items():

@@ -27,7 +27,7 @@ def test_each_sample_is_in_one_batch(lengths, size, epoch, shuffle):
 
 @given(LENGTHS, SIZES)
 @example([1, 1, 1, 257], {"batch_tokens": 512})
-def test_batches_fit_and_at_most_one_is_not_full(lengths, size):
+def test_batches_are_within_the_limit_and_at_most_one_is_not_full(lengths, size):
     partial = 0
     for batch in length_buckets(lengths, **size):
         rows = rows_per_batch(padded_length(max(lengths[n] for n in batch)), **size)
@@ -37,7 +37,7 @@ def test_batches_fit_and_at_most_one_is_not_full(lengths, size):
     assert partial <= (1 if "batch_size" in size else len({padded_length(n) for n in lengths}))
 
 
-def test_seed_and_epoch_settle_the_order_and_nothing_else_does():
+def test_seed_and_epoch_alone_determine_the_order():
     lengths = list(np.random.default_rng(0).integers(1, 100, 500))
 
     def order(**options):
@@ -50,7 +50,7 @@ def test_seed_and_epoch_settle_the_order_and_nothing_else_does():
     assert order(shuffle=False) == order(shuffle=False, epoch=5)
 
 
-def test_samples_meet_other_samples_in_every_epoch():
+def test_batches_differ_between_epochs():
     lengths = [10] * 64
     first, second = (
         {frozenset(batch.tolist()) for batch in length_buckets(lengths, batch_size=8, epoch=epoch)}
@@ -75,7 +75,7 @@ def test_padding_is_small():
     assert padding_ratio([16, 16], [np.array([0, 1])]) == 1.0
 
 
-def test_padding_fills_behind_and_never_cuts():
+def test_padding_is_at_the_end_and_nothing_is_truncated():
     padded = pad([[1, 2], [], [3]], 3, value=9)
     assert padded.tolist() == [[1, 2, 9], [9, 9, 9], [3, 9, 9]]
     assert padded.dtype == np.int32
@@ -84,7 +84,7 @@ def test_padding_fills_behind_and_never_cuts():
         pad([[1, 2]], 1)
 
 
-def test_a_batch_has_a_known_shape_and_what_was_added_weighs_nothing():
+def test_a_batch_has_a_fixed_shape_and_added_rows_have_weight_0():
     columns = {
         "token_ids": [[1, 2, 3], [4], [5] * 20],
         "segment_ids": [[0, 0, 1], [0], [1] * 20],

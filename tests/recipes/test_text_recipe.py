@@ -48,7 +48,7 @@ def test_the_summary_counts_tokens_unknown_tokens_and_truncated_texts(tmp_path, 
         "Labels      2: a (2), b (2)",
         "            no validation texts have b",
         "Lengths     median 4 tokens, 95% up to 9, maximum 9; 4.3% of them are unknown; "
-        "1 (25.0%) are cut at 8",
+        "1 (25.0%) are truncated at 8",
     ]
 
 

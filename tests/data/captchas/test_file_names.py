@@ -35,11 +35,11 @@ def labels_of(names):
         (["e\u0301a_1.png", "ab_2.png", "cd_3.png"], ["éa", "ab", "cd"]),
     ],
 )
-def test_one_rule_reads_all_names_of_a_folder(names, labels):
+def test_one_rule_applies_to_all_names_of_a_folder(names, labels):
     assert labels_of(names) == labels
 
 
-def test_names_that_can_be_read_in_two_ways_are_refused():
+def test_ambiguous_names_are_refused():
     with pytest.raises(DataError, match=r"ambiguous: 1-23 could mean '1' or '1-23'"):
         find_rule(["1-23.png", "5.png", "abcd.png"])
 
@@ -66,12 +66,12 @@ FILE_NUMBERS = {
 
 
 @pytest.mark.parametrize("kind", FILE_NUMBERS)
-def test_numbers_of_files_and_the_like_are_no_labels(kind):
+def test_file_numbers_and_checksums_are_not_labels(kind):
     with pytest.raises(DataError, match=r"(?s)^data: .*labels\.csv"):
         labels_of(FILE_NUMBERS[kind])
 
 
-def test_digits_that_are_not_in_a_row_are_labels():
+def test_digits_that_are_not_consecutive_are_labels():
     chance = random.Random(0)
     names = [f"{n:04}.png" for n in chance.sample(range(10_000), 500)]
     assert labels_of(names) == [name[:4] for name in names]
@@ -81,13 +81,13 @@ def test_digits_that_are_not_in_a_row_are_labels():
     assert labels_of(names)[:3] == ["0", "1", "2"]
 
 
-def test_a_text_at_the_end_of_the_name_is_answered_with_what_to_do():
+def test_a_label_at_the_end_of_the_name_is_refused_with_advice():
     names = [f"{n:04}_{text}.png" for n, text in enumerate(["7h2k", "ab3d", "99xx", "k2k2"])]
     with pytest.raises(DataError, match=re.escape("rename 0000_7h2k.png to 7h2k_0000.png")):
         labels_of(names)
 
 
-def test_the_reading_is_said_with_its_reason_and_an_example():
+def test_the_summary_has_the_rule_and_an_example():
     names = ["7h2k_1.png", "abcd_2.png"]
     said = find_rule(names).summary(names)
     assert "up to the first '_'" in said
@@ -95,6 +95,6 @@ def test_the_reading_is_said_with_its_reason_and_an_example():
     assert said.endswith("7h2k_1.png -> 7h2k")
 
 
-def test_names_of_splits_are_no_labels():
+def test_split_names_are_not_labels():
     with pytest.raises(DataError, match="only tell the split of an image"):
         labels_of(["train_1.png", "train_2.png", "test_1.png", "test_2.png"])

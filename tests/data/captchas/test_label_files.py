@@ -49,7 +49,7 @@ FORMATS = {
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_form_of_a_label_file_is_read(name, tmp_path):
+def test_every_format_of_label_files_is_read(name, tmp_path):
     names = images(tmp_path)
     rows = list(zip(names, TEXTS, strict=True))
     (tmp_path / name).write_text(FORMATS[name](rows), "utf-8")
@@ -59,7 +59,7 @@ def test_every_form_of_a_label_file_is_read(name, tmp_path):
     assert f"of {tmp_path / name}: 5 images, e.g. 00000.png -> 0007" in "\n".join(folder.lines())
 
 
-def test_names_may_lack_their_endings_and_lie_in_a_folder(tmp_path):
+def test_names_may_lack_suffixes_and_have_folders(tmp_path):
     images(tmp_path / "images")
     rows = "".join(f"{number:05},{text}\n" for number, text in enumerate(SIMPLE))
     (tmp_path / "labels.csv").write_text("name,label\n" + rows)
@@ -67,7 +67,7 @@ def test_names_may_lack_their_endings_and_lie_in_a_folder(tmp_path):
     assert labels(tmp_path / "images") == SIMPLE  # beside the folder, and called labels
 
 
-def test_label_files_of_splits_make_the_splits(tmp_path):
+def test_label_files_named_after_splits_define_them(tmp_path):
     names = images(tmp_path)
     (tmp_path / "train_labels.csv").write_text("".join(f"{n},a{n[4]}\n" for n in names[:3]))
     (tmp_path / "val_labels.csv").write_text(f"{names[3]},b3\n")
@@ -76,7 +76,7 @@ def test_label_files_of_splits_make_the_splits(tmp_path):
     assert (labels(tmp_path, "valid"), labels(tmp_path, "test")) == (["b3"], ["c4"])
 
 
-def test_equal_names_in_two_splits_are_told_apart_by_the_file(tmp_path):
+def test_equal_names_in_two_splits_are_resolved_by_the_label_file(tmp_path):
     for split in ("train", "test"):
         images(tmp_path / split, 3)
         rows = "".join(f"{number:05}.png\t{split[1]}{number}\n" for number in range(3))
@@ -85,7 +85,7 @@ def test_equal_names_in_two_splits_are_told_apart_by_the_file(tmp_path):
     assert labels(tmp_path, "test") == ["e0", "e1", "e2"]
 
 
-def test_what_has_no_row_is_counted_and_named(tmp_path):
+def test_images_without_a_row_are_counted_and_listed(tmp_path):
     names = images(tmp_path)
     (tmp_path / "labels.csv").write_text(f"file,label\n{names[0]},ab\n{names[1]},cd\n")
     folder = read_captcha_folder(tmp_path)
@@ -93,7 +93,7 @@ def test_what_has_no_row_is_counted_and_named(tmp_path):
     assert "3 of 5 images, which have no row in the labels: 00002.png" in "\n".join(folder.lines())
 
 
-def test_rows_of_images_that_are_missing_are_named(tmp_path):
+def test_rows_without_an_image_are_listed(tmp_path):
     names = images(tmp_path, 3)
     rows = "".join(f"{n},ab\n" for n in [*names, "gone.png"])
     (tmp_path / "train_labels.csv").write_text("file,label\n" + rows)
@@ -111,7 +111,7 @@ def test_two_label_files_must_agree(tmp_path):
         read_captchas(tmp_path)
 
 
-def test_a_label_file_that_names_nothing_here_is_said(tmp_path):
+def test_a_label_file_that_names_no_image_is_reported(tmp_path):
     for text in ("7h2k", "ab3d", "99xx"):
         (tmp_path / f"{text}_1.png").write_bytes(b"x")
     (tmp_path / "labels.txt").write_text("other.png\tabcd\n")
@@ -123,7 +123,7 @@ def test_a_label_file_that_names_nothing_here_is_said(tmp_path):
     assert "1 file passed over: 1 .csv" in lines
 
 
-def test_numbers_in_another_table_are_not_names_of_images(tmp_path):
+def test_numbers_in_another_table_are_not_image_names(tmp_path):
     for text in ("17", "42", "99", "63", "17_b"):
         (tmp_path / f"{text}.png").write_bytes(b"x")
     (tmp_path / "prices.csv").write_text("17,42\n42,99\n")
@@ -140,14 +140,14 @@ def test_numbers_in_another_table_are_not_names_of_images(tmp_path):
         ("file,label\n", "labels.csv"),
     ],
 )
-def test_what_is_wrong_with_a_label_file_is_one_message(content, message, tmp_path):
+def test_errors_in_a_label_file_are_one_message(content, message, tmp_path):
     images(tmp_path, 3)
     (tmp_path / "labels.csv").write_text(content)
     with pytest.raises(DataError, match=message):
         read_captchas(tmp_path)
 
 
-def test_a_label_file_may_be_named_itself(tmp_path):
+def test_a_label_file_may_be_the_data(tmp_path):
     names = images(tmp_path)
     (tmp_path / "x.txt").write_text("".join(f"{n} k{n[4]}\n" for n in names))
     assert labels(tmp_path / "x.txt")[:2] == ["k0", "k1"]
@@ -156,7 +156,7 @@ def test_a_label_file_may_be_named_itself(tmp_path):
         read_captchas(tmp_path / "y.txt")
 
 
-def test_what_label_and_predict_wrote_is_not_taken_for_labels(tmp_path):
+def test_outputs_of_label_and_predict_are_not_label_files(tmp_path):
     names = [f"{text}_1.png" for text in ("7h2k", "ab3d", "99xx", "k2k2")]
     for name in names:
         (tmp_path / name).write_bytes(b"x")
@@ -174,7 +174,7 @@ def test_what_label_and_predict_wrote_is_not_taken_for_labels(tmp_path):
     assert "3 files passed over: 2 .csv, 1 .jsonl" in "\n".join(folder.lines())
 
 
-def test_names_of_files_that_say_labels():
+def test_names_of_label_files():
     said = ["labels.csv", "train_labels.csv", "rec_gt_train.txt", "gt.txt", "标注.txt"]
     other = ["lengths.csv", "answers.csv", "notes.txt", "undo-1.csv"]
     assert [name for name in [*said, *other] if is_labelish(Path(name))] == said
@@ -194,7 +194,7 @@ def test_labels_that_only_number_the_rows_are_refused(tmp_path, labels):
 
 
 @pytest.mark.parametrize("labels", [["7", "8", "9", "10"], ["1", "2", "2", "4"], list("1379")])
-def test_numbers_that_do_not_count_the_rows_are_labels(tmp_path, labels):
+def test_numbers_that_do_not_number_the_rows_are_labels(tmp_path, labels):
     names = [f"{name}.png" for name in ("ab", "cd", "ef", "gh")]
     table = tmp_path / "labels.csv"
     rows = zip(names, labels, strict=True)
@@ -227,7 +227,7 @@ def test_a_first_line_with_fewer_columns_than_the_others_is_named(tmp_path):
         read_captcha_folder(tmp_path)
 
 
-def test_one_separator_is_found_for_the_whole_file(tmp_path):
+def test_one_separator_is_detected_per_file(tmp_path):
     names = images(tmp_path)
     rows = "".join(f"{name},ab{number}\n" for number, name in enumerate(names))
     (tmp_path / "labels.csv").write_text("fi\tle,label\n" + rows)

@@ -30,11 +30,11 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     "name", ["7h2k.png", "7h2k_1.jpg", "7h2k-a1b2.png", "7h2k (2).png", "7h2k.old.png"]
 )
-def test_a_name_begins_with_what_the_image_says(name):
+def test_the_label_is_the_beginning_of_the_name(name):
     assert label_of(Path(name)) == "7h2k"
 
 
-def test_a_tenth_is_set_aside_and_the_same_one_each_time(folder):
+def test_a_tenth_is_held_out_reproducibly(folder):
     train, valid = (read_captchas(folder, split) for split in ("train", "valid"))
     assert (len(train), len(valid)) == (36, 4)
     assert valid == read_captchas(folder, "valid")
@@ -43,7 +43,7 @@ def test_a_tenth_is_set_aside_and_the_same_one_each_time(folder):
     assert len(read_captchas(folder)) == 40
 
 
-def test_images_that_are_the_same_are_on_one_side(tmp_path):
+def test_identical_images_are_on_one_side(tmp_path):
     for number in range(40):
         image(tmp_path / f"ab{number % 10}_{number}.png", number % 20)
     train, valid = (read_captchas(tmp_path, split) for split in ("train", "valid"))
@@ -51,7 +51,7 @@ def test_images_that_are_the_same_are_on_one_side(tmp_path):
     assert inside[0].isdisjoint(inside[1])
 
 
-def test_two_folders_are_the_two_splits(tmp_path):
+def test_train_and_valid_folders_are_the_splits(tmp_path):
     image(tmp_path / "train" / "ab.png")
     image(tmp_path / "valid" / "cd.png")
     assert [one.label for one in read_captchas(tmp_path, "train")] == ["ab"]
@@ -61,7 +61,7 @@ def test_two_folders_are_the_two_splits(tmp_path):
 @pytest.mark.parametrize(
     ("train", "valid", "test"), [("Training", "val", "TEST"), ("train_set", "dev", "test_images")]
 )
-def test_splits_by_other_names_and_a_test_folder_that_is_kept(tmp_path, train, valid, test):
+def test_other_split_names_and_a_test_folder(tmp_path, train, valid, test):
     image(tmp_path / train / "ab.png")
     image(tmp_path / valid / "cd.png")
     image(tmp_path / test / "ef.png")
@@ -75,7 +75,7 @@ def test_splits_by_other_names_and_a_test_folder_that_is_kept(tmp_path, train, v
     assert "more: 1 image of no split" in lines
 
 
-def test_a_share_of_the_training_folder_is_set_aside_where_there_is_only_a_test_folder(folder):
+def test_validation_images_are_held_out_if_there_is_only_a_test_folder(folder):
     (folder / "Test").mkdir()
     image(folder / "Test" / "zz_1.png")
     train, valid = (read_captchas(folder, split) for split in ("train", "valid"))
@@ -93,7 +93,7 @@ def test_splits_within_sets_are_refused(tmp_path):
         read_captchas(tmp_path)
 
 
-def test_validation_images_that_are_learned_from_are_found(tmp_path):
+def test_leaked_validation_images_are_found(tmp_path):
     image(tmp_path / "train" / "ab.png", 1)
     image(tmp_path / "valid" / "ab_2.png", 1)
     image(tmp_path / "valid" / "cd.png", 2)
@@ -101,7 +101,7 @@ def test_validation_images_that_are_learned_from_are_found(tmp_path):
     assert [path.name for path in leaked(train, valid)] == ["ab_2.png"]
 
 
-def test_a_table_keeps_leading_zeros_a_mark_at_the_beginning_and_windows_line_ends(tmp_path):
+def test_a_table_with_leading_zeros_byte_order_mark_and_windows_line_ends(tmp_path):
     for number in range(4):
         image(tmp_path / f"{number:05}.png")
     rows = "".join(f"{number:05}.png,{7 * number:04}\r\n" for number in range(4))
@@ -110,7 +110,7 @@ def test_a_table_keeps_leading_zeros_a_mark_at_the_beginning_and_windows_line_en
     assert (found.shortest, found.longest) == (4, 4)
 
 
-def test_folders_are_sets_of_their_own(tmp_path):
+def test_each_folder_is_a_set(tmp_path):
     image(tmp_path / "bank" / "ab.png")
     image(tmp_path / "shop" / "cd.png")
     assert [(one.set_name, one.label) for one in read_captchas(tmp_path)] == [
@@ -119,7 +119,7 @@ def test_folders_are_sets_of_their_own(tmp_path):
     ]
 
 
-def test_a_table_goes_before_the_names(tmp_path):
+def test_a_table_takes_precedence_over_file_names(tmp_path):
     image(tmp_path / "1.png")
     image(tmp_path / "2.png")
     (tmp_path / "labels.csv").write_text("file,label\n1.png,A+B\n2.png,c_d\n")
@@ -132,12 +132,12 @@ def test_a_table_goes_before_the_names(tmp_path):
     assert "labels.csv:5: the label is empty" in str(error.value)
 
 
-def test_the_alphabet_is_what_the_labels_have(folder):
+def test_the_alphabet_is_learned_from_the_labels(folder):
     found = find_alphabet(read_captchas(folder))
     assert (found.characters, found.shortest, found.longest) == ("0123456789ab", 3, 3)
 
 
-def test_labels_that_do_not_fit_are_named_with_a_remedy(folder):
+def test_labels_that_do_not_fit_are_listed_with_advice(folder):
     image(folder / "ABCD_1.png")
     captchas = read_captchas(folder)
     with pytest.raises(DataError, match=r"ABCD_1\.png: 'ABCD' has 4 characters") as error:
@@ -150,21 +150,21 @@ def test_labels_that_do_not_fit_are_named_with_a_remedy(folder):
 
 
 @pytest.mark.parametrize("text", ["aaa", "7h2k"])
-def test_one_text_only_is_nothing_to_learn(tmp_path, text):
+def test_a_single_label_is_refused(tmp_path, text):
     image(tmp_path / f"{text}_1.png")
     image(tmp_path / f"{text}_2.png")
     with pytest.raises(DataError, match="nothing to learn"):
         find_alphabet(read_captchas(tmp_path))
 
 
-def test_names_stand_for_characters():
+def test_character_sets_have_names():
     assert characters_of("digits") == "0123456789"
     assert characters_of("ba0") == "0ab"
     with pytest.raises(OptionError, match="Did you mean 'digits'"):
         characters_of("digitss")
 
 
-def test_a_fingerprint_sees_labels_and_images(folder):
+def test_the_fingerprint_covers_labels_and_images(folder):
     captchas = read_captchas(folder)
     before = fingerprint(captchas)
     assert before == fingerprint(read_captchas(folder))
@@ -172,7 +172,7 @@ def test_a_fingerprint_sees_labels_and_images(folder):
     assert before != fingerprint(captchas)
 
 
-def test_too_few_images_to_set_one_aside(tmp_path):
+def test_too_few_images_to_hold_one_out(tmp_path):
     image(tmp_path / "ab.png")
     with pytest.raises(DataError, match="no two images that differ"):
         read_captchas(tmp_path, "train")

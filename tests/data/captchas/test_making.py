@@ -29,7 +29,7 @@ def order(**changes):
 
 
 @pytest.mark.parametrize("style", STYLE_NAMES)
-def test_a_style_draws_the_same_for_the_same_seed_and_different_texts_differently(style):
+def test_a_style_is_determined_by_seed_and_text(style):
     artist = Artist(style, (64, 32))
     first, again, other = (
         np.asarray(artist.draw(text, random_of(seed)))
@@ -41,7 +41,7 @@ def test_a_style_draws_the_same_for_the_same_seed_and_different_texts_differentl
     assert first.std() > 10  # something dark on something light
 
 
-def test_a_folder_of_images_named_after_their_texts(tmp_path):
+def test_images_are_named_after_their_texts(tmp_path):
     make_captchas(tmp_path / "a", order(), 12, workers=0)
     captchas = read_captchas(tmp_path / "a")
     assert len(captchas) == 12
@@ -50,7 +50,7 @@ def test_a_folder_of_images_named_after_their_texts(tmp_path):
     assert read_image(captchas[0].path).size == (64, 32)
 
 
-def test_processes_draw_what_one_alone_does(tmp_path, monkeypatch):
+def test_images_do_not_depend_on_the_number_of_processes(tmp_path, monkeypatch):
     monkeypatch.setattr("hornbook.data.captchas.making.PART", 4)
     for workers in (0, 2):
         make_captchas(tmp_path / str(workers), order(), 9, workers=workers)
@@ -59,12 +59,12 @@ def test_processes_draw_what_one_alone_does(tmp_path, monkeypatch):
     assert all(a.read_bytes() == b.read_bytes() for a, b in zip(first, second, strict=True))
 
 
-def test_texts_that_no_file_can_be_named_after_are_in_a_table(tmp_path):
+def test_texts_unfit_for_file_names_are_written_to_a_table(tmp_path):
     make_captchas(tmp_path / "a", order(characters="+-", lengths=(2, 2)), 5, workers=0)
     assert set("".join(one.label for one in read_captchas(tmp_path / "a"))) <= set("+-")
 
 
-def test_nothing_is_written_over_and_nothing_impossible_is_begun(tmp_path):
+def test_existing_folders_and_invalid_orders_are_refused(tmp_path):
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(HornbookError, match="exists already"):
         make_captchas(tmp_path, order(), 5)
@@ -80,7 +80,7 @@ def test_nothing_is_written_over_and_nothing_impossible_is_begun(tmp_path):
 
 
 @pytest.mark.parametrize("when", ["first", "last", "renamed"])
-def test_a_kill_leaves_no_folder_and_no_worker_and_the_next_call_clears_up(tmp_path, when):
+def test_a_kill_leaves_no_folder_and_no_worker(tmp_path, when):
     child = subprocess.Popen(
         [sys.executable, Path(__file__).with_name("killed_making.py"), tmp_path / "a", when],
         stderr=subprocess.PIPE,

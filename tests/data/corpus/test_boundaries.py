@@ -23,7 +23,7 @@ def words(text, way="whitespace"):
     return [part.strip() for part in parts(text, word_starts_of(way)(text)) if part.strip()]
 
 
-def test_words_are_letters_in_a_row_and_every_sign_alone():
+def test_words_are_runs_of_letters_and_single_signs():
     assert words("It isn't 3.5, naïve e\u0301té!") == [
         "It", "isn", "'", "t", "3", ".", "5", ",", "naïve", "e\u0301té", "!",
     ]  # fmt: skip
@@ -32,7 +32,7 @@ def test_words_are_letters_in_a_row_and_every_sign_alone():
     assert words("a b", "tokens") == ["a", "b"]
 
 
-def test_chinese_words_are_those_of_jieba_and_others_as_everywhere():
+def test_chinese_words_are_those_of_jieba():
     pytest.importorskip("rjieba", reason="rjieba is not installed")
     text = "今天天气不错，我们去naïve公园。 T恤 3.5元"
     assert words(text, "chinese") == [
@@ -48,14 +48,14 @@ def test_every_character_but_white_space_is_in_a_word(text):
     assert len(sentence_starts(text)) == len(text)
 
 
-def test_sentences_end_with_their_quotes_and_not_in_numbers():
+def test_sentences_end_after_quotes_and_not_within_numbers():
     text = "他说：“好。”然后走了！Pi is 3.14. He left... Really?\nYes"
     assert parts(text, sentence_starts(text)) == [
         "他说：“好。”", "然后走了！", "Pi is 3.14. ", "He left... ", "Really?\n", "Yes",
     ]  # fmt: skip
 
 
-def test_a_word_begins_with_the_token_that_reaches_into_it():
+def test_a_word_begins_with_the_token_that_overlaps_its_start():
     starts = word_starts_of("whitespace")("an apple, ok")
     # "an", " app", "le", ",", " ", "ok", and a second token of the same characters
     ends = np.array([2, 6, 8, 9, 10, 12, 12])
@@ -63,7 +63,7 @@ def test_a_word_begins_with_the_token_that_reaches_into_it():
     assert token_starts(starts, ends).tolist() == expected
 
 
-def test_chinese_text_is_told_from_other_text():
+def test_chinese_text_is_detected():
     assert is_chinese_text("今天 weather")
     assert not is_chinese_text("the weather of 北京 is fine, as it usually is in autumn")
     assert not is_chinese_text("")

@@ -23,12 +23,12 @@ def found(texts, kind):
     return duplicates.numbers.tolist(), duplicates.exact, duplicates.near
 
 
-def test_documents_that_differ_in_white_space_only_are_the_same():
+def test_documents_that_differ_only_in_white_space_are_duplicates():
     texts = ["今天 天气", "b", "今天天气\n", "B", "b", ""]
     assert found(texts, "exact") == ([2, 4], 2, 0)
 
 
-def test_documents_that_share_most_runs_of_words_are_near():
+def test_documents_that_share_most_runs_of_words_are_near_duplicates():
     pytest.importorskip("datasketch", reason="datasketch is not installed")
     texts = [article(0), article(1), article(0, 1), article(2), article(0), article(0, 20), "词"]
     # one changed word of 200 touches 5 runs: 191 of 201 are shared; twenty leave half of them
@@ -36,13 +36,13 @@ def test_documents_that_share_most_runs_of_words_are_near():
     assert found([article(n) for n in range(30)], "near") == ([], 0, 0)
 
 
-def test_chinese_documents_are_near_by_their_characters():
+def test_chinese_documents_are_compared_by_characters():
     pytest.importorskip("datasketch", reason="datasketch is not installed")
     text = "".join(chr(0x4E00 + n) for n in np.random.default_rng(0).integers(0, 3000, 300))
     assert found([text, text[:150] + "好" + text[150:], text[::-1], text[:40]], "near")[0] == [1]
 
 
-def test_another_kind_of_duplicate_is_refused():
+def test_an_unknown_kind_of_deduplication_is_refused():
     with pytest.raises(OptionError, match="Known: exact, near"):
         find_duplicates([], "yes", workers=0)
 

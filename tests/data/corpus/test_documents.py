@@ -47,7 +47,7 @@ def write_rows(path, found, field="text"):
 
 
 @pytest.mark.parametrize("packing", ["", ".gz", ".zst"])
-def test_text_is_documents_between_blank_lines_or_lines(tmp_path, packing):
+def test_documents_of_a_text_file_are_blocks_or_lines(tmp_path, packing):
     path = write_text(tmp_path / f"a.txt{packing}", "\n".join([*TEXTS[:1], " ", TEXTS[1], ""]))
     found = list(documents(path))
     assert [document.text for document in found] == TEXTS
@@ -59,7 +59,7 @@ def test_text_is_documents_between_blank_lines_or_lines(tmp_path, packing):
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.ndjson.zst", "a.parquet"])
-def test_rows_are_documents_whatever_the_file(tmp_path, name):
+def test_each_row_of_any_file_format_is_a_document(tmp_path, name):
     path = write_rows(tmp_path / name, [TEXTS[0], " ", TEXTS[1]], "body")
     found = list(documents(path, "body"))
     assert [(document.text, document.line) for document in found] == [(TEXTS[0], 1), (TEXTS[1], 3)]
@@ -79,7 +79,7 @@ def test_no_character_of_a_text_is_lost(tmp_path_factory, content, lines):
         assert document.text.split("\n")[0] == numbered[document.line - 1]
 
 
-def test_folders_and_patterns_are_read_in_the_order_of_names_each_file_once(tmp_path):
+def test_files_of_folders_and_patterns_are_sorted_and_read_once(tmp_path):
     for name in ("b/2.txt", "b/10.jsonl", "a/3.txt.gz", ".hidden/x.txt", "a/image.png", "c.md"):
         path = tmp_path / name
         (write_rows(path, [name]) if "jsonl" in name else write_text(path, name))
@@ -91,11 +91,11 @@ def test_folders_and_patterns_are_read_in_the_order_of_names_each_file_once(tmp_
     assert texts(tmp_path / "**" / "2.txt") == ["b/2.txt"]
 
 
-def test_a_file_named_by_hand_is_read_whatever_its_name(tmp_path):
+def test_an_explicitly_named_file_is_read_whatever_its_suffix(tmp_path):
     assert texts(write_text(tmp_path / "corpus", "x")) == ["x"]
 
 
-def test_what_is_wrong_is_said_with_file_and_line(tmp_path):
+def test_errors_name_file_and_line(tmp_path):
     bad = write_text(tmp_path / "bad.txt", "好\n".encode() + b"\xe5\xa5\n")
     assert f"{bad}:2: byte 1 of the line is not UTF-8" in message(bad)
     row = write_text(tmp_path / "row.jsonl", '{"text": "a"}\n{"txt": "b"}\n')
@@ -115,13 +115,13 @@ def test_what_is_wrong_is_said_with_file_and_line(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.zst"])
-def test_a_packed_file_that_was_cut_off_is_no_whole_one(tmp_path, name):
+def test_a_truncated_compressed_file_is_refused(tmp_path, name):
     path = write_text(tmp_path / name, "\n\n".join(str(n) for n in range(50_000)))
     path.write_bytes(path.read_bytes()[:-5])
     assert str(path) in message(path)
 
 
-def test_a_source_that_has_nothing_is_named(tmp_path):
+def test_an_empty_source_is_named(tmp_path):
     assert f"There is no {tmp_path / 'x.txt'}" in message(tmp_path / "x.txt")
     assert f"There is no {tmp_path / '*.txt'}" in message(tmp_path / "*.txt")
     assert f"{tmp_path} has no file to read: .txt" in message(tmp_path)
@@ -129,7 +129,7 @@ def test_a_source_that_has_nothing_is_named(tmp_path):
     assert "cannot be standard input" in message("-")
 
 
-def test_a_block_without_end_is_cut_and_memory_stays_flat(tmp_path):
+def test_a_huge_block_is_split_within_constant_memory(tmp_path):
     line = "没有空行的长文。" * 100 + "\n"
     path = write_text(tmp_path / "long.txt", line * 8_000)  # 6.4 million characters, 19 MB
     tracemalloc.start()
@@ -141,7 +141,7 @@ def test_a_block_without_end_is_cut_and_memory_stays_flat(tmp_path):
     assert peak < 12e6
 
 
-def test_a_folder_that_cannot_be_opened_is_an_error_and_not_passed_over(tmp_path, monkeypatch):
+def test_an_unreadable_folder_is_an_error(tmp_path, monkeypatch):
     (tmp_path / "a.txt").write_text("a")
     (tmp_path / "closed").mkdir()
     scandir = os.scandir

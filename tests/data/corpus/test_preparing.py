@@ -87,7 +87,7 @@ def test_no_character_of_a_corpus_is_lost(tmp_path_factory, tokenizer, texts, le
     )
 
 
-def test_what_no_token_has_is_counted(tmp_path, tokenizer):
+def test_characters_outside_of_all_tokens_are_counted(tmp_path, tokenizer):
     (tmp_path / "a.txt").write_text("ab\x01c 好\n\n\x02\n\nabc", "utf-8")
     statistics = prepare_shards(tmp_path, tokenizer, tmp_path / "s", quiet=True).statistics
     assert statistics["left_out"] == 2
@@ -96,7 +96,7 @@ def test_what_no_token_has_is_counted(tmp_path, tokenizer):
     assert statistics["documents"] == 2
 
 
-def test_words_sentences_and_what_the_tokenizer_adds_are_known(tmp_path, tokenizer):
+def test_starts_of_words_and_sentences_and_special_tokens_are_stored(tmp_path, tokenizer):
     pytest.importorskip("rjieba", reason="rjieba is not installed")
     (tmp_path / "a.txt").write_text("今天天气不错。我们去abc公园！\n\nxyz. bad", "utf-8")
     shards = prepare_shards(tmp_path, tokenizer, tmp_path / "s", quiet=True)
@@ -115,14 +115,14 @@ def test_words_sentences_and_what_the_tokenizer_adds_are_known(tmp_path, tokeniz
     assert shards.special_ids["mask"] == 4
 
 
-def test_the_number_of_processes_changes_nothing(tmp_path, tokenizer, corpus, small):
+def test_the_result_does_not_depend_on_the_number_of_processes(tmp_path, tokenizer, corpus, small):
     for workers in (0, 2):
         prepare_shards(corpus, tokenizer, tmp_path / str(workers), workers=workers, quiet=True)
     assert content(tmp_path / "0") == content(tmp_path / "2")
     assert len(content(tmp_path / "0")) > 8
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
+def test_a_killed_run_resumes_and_ends_with_the_same_bytes(
     tmp_path, tokenizer, corpus, small, monkeypatch
 ):
     tokenizer.save(tmp_path / "vocabulary")
@@ -151,7 +151,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
     assert 0 < chunks["killed"] < chunks["whole"]
 
 
-def test_documents_that_were_there_before_are_left_out(tmp_path, tokenizer, corpus, small):
+def test_duplicate_documents_are_dropped(tmp_path, tokenizer, corpus, small):
     every = prepare_shards(corpus, tokenizer, tmp_path / "all", quiet=True)
     fewer = prepare_shards(corpus, tokenizer, tmp_path / "few", deduplicate="exact", quiet=True)
     assert fewer.statistics["duplicates"] >= 20
@@ -172,7 +172,7 @@ def test_hosts_share_the_documents(tmp_path, tokenizer, corpus, small):
         assert min(shares) > 0.2 * sum(shares)
 
 
-def test_a_prepared_corpus_is_opened_and_no_text_is_read(
+def test_a_prepared_corpus_is_opened_without_reading_text(
     tmp_path, tokenizer, corpus, monkeypatch, capsys
 ):
     monkeypatch.delenv("HORNBOOK_QUIET", raising=False)
@@ -184,7 +184,7 @@ def test_a_prepared_corpus_is_opened_and_no_text_is_read(
     assert again.statistics == first.statistics
 
 
-def test_another_corpus_in_the_folder_is_not_taken_for_this_one(tmp_path, tokenizer):
+def test_a_folder_with_another_corpus_is_refused(tmp_path, tokenizer):
     source = tmp_path / "a.txt"
     source.write_text("abc")
     folder = tmp_path / "s"
@@ -261,7 +261,7 @@ def test_an_index_of_wrong_types_is_refused_whatever_its_checksum(tmp_path, toke
         TokenShards.open(folder)
 
 
-def test_broken_documents_are_skipped_when_asked_and_named(tmp_path, tokenizer, capsys):
+def test_skip_bad_skips_and_lists_unreadable_documents(tmp_path, tokenizer, capsys):
     rows = [json.dumps({"text": "abc"})] * 3
     (tmp_path / "a.jsonl").write_text("\n".join([rows[0], '{"text": null}', "{", rows[1], rows[2]]))
     (tmp_path / "b.txt").write_bytes(
@@ -277,7 +277,7 @@ def test_broken_documents_are_skipped_when_asked_and_named(tmp_path, tokenizer, 
         assert where in message
 
 
-def test_what_cannot_be_prepared_is_said(tmp_path, tokenizer):
+def test_a_corpus_that_cannot_be_prepared_is_refused(tmp_path, tokenizer):
     (tmp_path / "a.txt").write_text("\x01\x02")
     with pytest.raises(DataError, match="no text that gives any tokens"):
         prepare_shards(tmp_path / "a.txt", tokenizer, tmp_path / "s", quiet=True)
@@ -290,7 +290,7 @@ def test_what_cannot_be_prepared_is_said(tmp_path, tokenizer):
             prepare_shards(tmp_path / "a.txt", tokenizer, tmp_path / "t", quiet=True, **options)
 
 
-def test_jieba_is_asked_for_only_by_name(tmp_path, tokenizer, monkeypatch, capsys):
+def test_jieba_is_required_only_if_requested(tmp_path, tokenizer, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "rjieba", None)  # as if it were not installed
     monkeypatch.setattr(preparing, "find_spec", lambda name: None)
     (tmp_path / "a.txt").write_text("今天天气真好")
@@ -301,7 +301,7 @@ def test_jieba_is_asked_for_only_by_name(tmp_path, tokenizer, monkeypatch, capsy
         prepare_shards(tmp_path / "a.txt", tokenizer, tmp_path / "t", words="chinese")
 
 
-def test_a_killed_helper_is_no_riddle(tmp_path, tokenizer, corpus, monkeypatch):
+def test_a_killed_worker_process_is_reported(tmp_path, tokenizer, corpus, monkeypatch):
     def broken(*_, **__):
         from concurrent.futures.process import BrokenProcessPool
 

@@ -25,7 +25,7 @@ def f1(labels, predictions):
     return 2 * both / max(sum(labels) + sum(predictions), 1)
 
 
-def test_it_is_a_folder_of_six_criteria_in_two_groups(folder):
+def test_the_demo_data_has_six_criteria_in_two_groups(folder):
     train, valid = read_pairs(folder), read_pairs(folder, "valid")
     assert {name: len(criteria) for name, criteria in train.groups.items()} == {"A": 3, "B": 3}
     assert (len(train.pairs), len(valid.pairs)) == (1800, 360)
@@ -36,7 +36,7 @@ def test_it_is_a_folder_of_six_criteria_in_two_groups(folder):
     assert [pair.extra["id"] for pair in unseen] == list(range(60))
 
 
-def test_nothing_is_in_both_splits_nor_twice(folder):
+def test_pairs_are_distinct_within_and_across_splits(folder):
     sides = [
         {(pair.criterion, *sorted((pair.source, pair.target))) for pair in data.pairs}
         for data in (read_pairs(folder), read_pairs(folder, "valid"))
@@ -55,7 +55,7 @@ def test_nothing_is_in_both_splits_nor_twice(folder):
     assert not first[0] & first[1]
 
 
-def test_the_same_pair_matches_by_one_criterion_and_not_by_the_other(folder):
+def test_a_pair_may_match_by_one_criterion_only(folder):
     labels: dict[tuple[str, str], dict[str, int]] = {}
     for pair in read_pairs(folder).pairs:
         letter = "A" if pair.criterion.removesuffix("类").endswith("A") else "B"
@@ -65,7 +65,7 @@ def test_the_same_pair_matches_by_one_criterion_and_not_by_the_other(folder):
     assert not any(found == {"A": 0, "B": 1} for found in both)
 
 
-def test_labels_are_balanced_and_shared_characters_do_not_give_them_away(folder):
+def test_labels_are_balanced_and_not_predictable_from_shared_characters(folder):
     data = read_pairs(folder)
     for criterion in data.criteria:
         pairs = [pair for pair in data.pairs if pair.criterion == criterion]
@@ -79,7 +79,7 @@ def test_labels_are_balanced_and_shared_characters_do_not_give_them_away(folder)
         assert best < 0.85
 
 
-def test_long_texts_are_long_and_short_ones_short():
+def test_lengths_of_short_and_long_texts():
     for language, (short, shortest, longest) in {
         "zh": (40, 60, 150),
         "en": (110, 100, 400),
@@ -92,7 +92,7 @@ def test_long_texts_are_long_and_short_ones_short():
                     assert "{" not in text
 
 
-def test_the_same_seed_writes_the_same_bytes_in_every_process(tmp_path):
+def test_the_same_seed_writes_the_same_bytes(tmp_path):
     program = (
         "from hornbook.data.demo.matching import write_demo_data;"
         f"write_demo_data({str(tmp_path / 'there')!r}, pairs_per_criterion=20, seed=4)"
@@ -109,7 +109,7 @@ def test_the_same_seed_writes_the_same_bytes_in_every_process(tmp_path):
     assert all(manifests[0][name] != manifests[2][name] for name in manifests[0])
 
 
-def test_the_first_criteria_alone_are_as_with_the_others(tmp_path):
+def test_fewer_criteria_have_the_same_pairs(tmp_path):
     write_demo_data(tmp_path / "all", pairs_per_criterion=20)
     write_demo_data(tmp_path / "two", pairs_per_criterion=20, criteria=2)
     names = sorted(path.name for path in (tmp_path / "two").iterdir() if path.is_dir())
@@ -119,12 +119,12 @@ def test_the_first_criteria_alone_are_as_with_the_others(tmp_path):
         assert first.read_bytes() == second.read_bytes()
 
 
-def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path):
+def test_invalid_options_are_refused_and_leave_nothing(tmp_path):
     for criteria in (0, 7):
-        with pytest.raises(OptionError, match="there are six"):
+        with pytest.raises(OptionError, match="expected 1 to 6"):
             write_demo_data(tmp_path / "x", criteria=criteria)
     with pytest.raises(OptionError, match="Known: en, zh"):
         write_demo_data(tmp_path / "x", language="latin")
-    with pytest.raises(OptionError, match="less than 10"):
+    with pytest.raises(OptionError, match="at least 10"):
         write_demo_data(tmp_path / "x", pairs_per_criterion=9)
     assert not list(tmp_path.iterdir())

@@ -20,7 +20,7 @@ def data(image_data, tmp_path):
     return tmp_path / "shapes"
 
 
-def test_one_folder_is_split_in_each_class_and_always_alike(data):
+def test_a_single_folder_is_split_by_class_reproducibly(data):
     found = read_image_classes(data, seed=3, share=0.25)
     assert found.classes == ["circle", "square", "stripes"]
     assert np.bincount(found.train.labels).tolist() == [6, 6, 6]
@@ -33,7 +33,7 @@ def test_one_folder_is_split_in_each_class_and_always_alike(data):
     assert found.train.paths[0].parent.name == first
 
 
-def test_given_splits_are_kept(data, tmp_path):
+def test_existing_splits_are_used(data, tmp_path):
     both = tmp_path / "both"
     shutil.copytree(data, both / "train")
     for number in range(2):
@@ -62,9 +62,7 @@ def test_near_duplicates_stay_on_one_side_and_are_reported(data):
     assert not found.leaked
 
 
-def test_validation_images_that_were_learned_from_and_images_of_two_classes_are_named(
-    data, tmp_path
-):
+def test_leaked_and_contradicting_images_are_listed(data, tmp_path):
     both = tmp_path / "both"
     shutil.copytree(data, both / "train")
     (both / "valid" / "square").mkdir(parents=True)
@@ -72,11 +70,11 @@ def test_validation_images_that_were_learned_from_and_images_of_two_classes_are_
     found = read_image_classes(both)
     assert [path.name for path in found.leaked] == ["stranger.png"]
     assert len(found.contradicting) == 1
-    assert "the figures flatter" in found.summary()
+    assert "the scores are too high" in found.summary()
     assert "stranger.png" in found.summary()
 
 
-def test_images_that_cannot_be_read_are_left_out_and_named(data):
+def test_unreadable_images_are_left_out_and_listed(data):
     (data / "circle" / "broken.png").write_bytes(b"this is no image")
     whole = (data / "square" / "0.png").read_bytes()
     (data / "square" / "cut.png").write_bytes(whole[: len(whole) // 2])
@@ -126,14 +124,14 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_of_the_data_is_one_clear_message(data, fault):
+def test_each_error_in_the_data_is_one_message(data, fault):
     spoil, message = FAULTS[fault]
     spoil(data)
     with pytest.raises(DataError, match=message):
         read_image_classes(data)
 
 
-def test_a_class_only_of_the_validation_folder_is_refused(data, tmp_path):
+def test_a_class_without_training_images_is_refused(data, tmp_path):
     shutil.copytree(data, tmp_path / "both" / "train")
     shutil.copytree(data, tmp_path / "both" / "valid")
     (tmp_path / "both" / "valid" / "circle").rename(tmp_path / "both" / "valid" / "disc")
@@ -144,7 +142,7 @@ def test_a_class_only_of_the_validation_folder_is_refused(data, tmp_path):
         read_image_classes(tmp_path / "both")
 
 
-def test_what_was_learned_from_is_never_measured_on(data, tmp_path, draw_classes):
+def test_training_images_are_never_evaluated_on(data, tmp_path, draw_classes):
     found = read_image_classes(data, seed=1, share=0.25)
     options = {"learned_from": found.train.fingerprint, "seed": 1, "share": 0.25}
     split, _ = read_to_evaluate(data, found.classes, **options)
@@ -162,7 +160,7 @@ def test_what_was_learned_from_is_never_measured_on(data, tmp_path, draw_classes
         read_to_evaluate(other, found.classes, **options)
 
 
-def test_a_split_takes_about_its_share_and_leaves_something_on_either_side():
+def test_a_split_has_about_its_share_and_both_sides_are_not_empty():
     random = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2, 3], [40, 11, 2, 1])
     groups = np.arange(len(labels))
@@ -181,7 +179,7 @@ def test_a_split_takes_about_its_share_and_leaves_something_on_either_side():
     ("train", "test"),
     [("Training", "Testing"), ("TRAIN", "TEST"), ("train_set", "test_set"), ("训练集", "测试集")],
 )
-def test_a_test_folder_is_kept_and_never_learned_from(data, tmp_path, train, test):
+def test_a_test_folder_is_never_trained_on(data, tmp_path, train, test):
     shutil.copytree(data, tmp_path / "both" / train)
     shutil.copytree(data, tmp_path / "both" / test)
     found = read_image_classes(tmp_path / "both", share=0.25)
@@ -206,7 +204,7 @@ def test_a_class_may_have_the_name_of_a_split(data):
     assert found.classes == ["square", "stripes", "train"]
 
 
-def test_folders_of_splits_without_classes_are_refused(data):
+def test_split_folders_without_classes_are_refused(data):
     shutil.rmtree(data / "circle")
     (data / "square").rename(data / "train")
     (data / "stripes").rename(data / "test")
@@ -214,7 +212,7 @@ def test_folders_of_splits_without_classes_are_refused(data):
         read_image_classes(data)
 
 
-def test_two_folders_of_one_split_are_refused(data, tmp_path):
+def test_two_folders_for_one_split_are_refused(data, tmp_path):
     for name in ("train", "val", "validation"):
         shutil.copytree(data, tmp_path / "both" / name)
     with pytest.raises(DataError, match="more than one valid folder: val, validation"):
@@ -236,7 +234,7 @@ def test_classes_with_a_test_folder_beside_them(data, tmp_path):
     assert len(found.train) + len(found.valid) == 24
 
 
-def test_what_is_there_and_not_used_is_named(data, tmp_path):
+def test_unused_files_are_listed(data, tmp_path):
     both = tmp_path / "both"
     shutil.copytree(data, both / "train")
     shutil.copytree(data, both / "valid")
@@ -249,19 +247,19 @@ def test_what_is_there_and_not_used_is_named(data, tmp_path):
     assert "1 image beside the class folders" in summary
 
 
-def test_a_folder_around_the_data_is_answered_with_the_one_in_it(data):
+def test_a_parent_of_the_data_folder_is_answered_with_the_data_folder(data):
     with pytest.raises(DataError, match=f"Did you mean {data}"):
         read_image_classes(data.parent)
 
 
-def test_a_phone_s_and_a_browser_s_endings_are_read(data):
+def test_suffixes_of_phones_and_browsers_are_read(data):
     (data / "square" / "0.png").rename(data / "square" / "0.jfif")
     (data / "square" / "1.png").rename(data / "square" / "1")
     found = read_image_classes(data)
     assert len(found.train) + len(found.valid) == 24
 
 
-def test_dirt_of_a_system_is_no_class(data):
+def test_system_files_are_not_a_class(data):
     (data / "__MACOSX" / "circle").mkdir(parents=True)
     (data / "__MACOSX" / "circle" / "._0.png").write_bytes(b"x")
     (data / ".ipynb_checkpoints").mkdir()
@@ -270,7 +268,7 @@ def test_dirt_of_a_system_is_no_class(data):
     assert (found.classes, found.unused) == (["circle", "square", "stripes"], [])
 
 
-def test_each_split_can_be_measured(data, tmp_path, draw_classes, capsys):
+def test_each_split_can_be_evaluated(data, tmp_path, draw_classes, capsys):
     both = tmp_path / "both"
     shutil.copytree(data, both / "train")
     draw_classes(both / "Test", count=2, seed=9)
@@ -280,7 +278,7 @@ def test_each_split_can_be_measured(data, tmp_path, draw_classes, capsys):
     assert split.paths == found.valid.paths
     split, _ = read_to_evaluate(both, found.classes, split="test", **options)
     assert len(split) == 6
-    assert "Measured on" in capsys.readouterr().err
+    assert "Evaluated on" in capsys.readouterr().err
     split, _ = read_to_evaluate(both, found.classes, split="train", **options)
     assert split.paths == found.train.paths
     assert "trained on these images" in capsys.readouterr().err
@@ -293,7 +291,7 @@ def test_each_split_can_be_measured(data, tmp_path, draw_classes, capsys):
         read_to_evaluate(both, found.classes, split="valid", **options)
 
 
-def test_classes_that_differ_in_blanks_or_case_only_are_named(data):
+def test_classes_that_differ_only_in_blanks_or_case_are_listed(data):
     (data / "square").rename(data / "Circle ")
     summary = read_image_classes(data).summary()
     assert "Doubtful    1:" in summary

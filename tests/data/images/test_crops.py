@@ -19,7 +19,7 @@ def slope():
     return Image.fromarray(pixels)
 
 
-def test_random_crops_have_the_area_that_was_asked_for(slope):
+def test_random_crops_have_the_requested_area(slope):
     shares = []
     for number in range(200):
         found = random_crop(slope, random_of(0, number), size=32, smallest=0.3).astype(float)
@@ -37,7 +37,7 @@ def test_random_crops_have_the_area_that_was_asked_for(slope):
     assert 30 < sum(mirrored) < 70
 
 
-def test_fixed_views_are_the_middle_and_the_corners_with_their_mirrors(slope):
+def test_fixed_views_are_center_and_corners_and_their_mirror_images(slope):
     views = fixed_views(slope, size=20, views=10)
     assert views.shape == (10, 20, 20, 3)
     np.testing.assert_array_equal(views[1::2], views[::2, :, ::-1])

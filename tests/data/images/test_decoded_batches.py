@@ -31,13 +31,13 @@ def test_batches_come_in_order_with_each_image_once(sources):
             assert int(image[0, 0, 0]) == (0 if number == 3 else number)
 
 
-def test_an_image_that_cannot_be_read_is_named_and_stops_nothing(sources):
+def test_an_unreadable_image_is_reported_without_stopping(sources):
     batches = list(image_batches(sources, prepare, batch_size=4))
     assert [list(batch.problems) for batch in batches] == [[3], [], []]
     assert "3.png" in batches[0].problems[3]
 
 
-def test_an_epoch_depends_on_seed_and_number_and_not_on_the_threads(sources):
+def test_an_epoch_depends_on_seed_and_epoch_not_on_threads(sources):
     def epoch(seed, number, workers):
         return [
             (batch.numbers.tolist(), batch.images.tolist())

@@ -37,7 +37,7 @@ def test_every_format_gives_the_same_image(kind):
     assert np.abs(found[:, -2] - [0, 0, 255]).max() < 12
 
 
-def test_transparent_parts_are_white():
+def test_transparent_images_are_placed_on_white():
     image = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
     image.putpixel((1, 1), (0, 0, 0, 128))
     found = pixels(stored(image, "PNG"))
@@ -51,7 +51,7 @@ def test_transparent_parts_are_white():
 
 
 def test_an_animated_image_gives_its_first_frame():
-    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
     for kind in ("GIF", "WEBP", "PNG"):
         data = stored(frames[0], kind, save_all=True, append_images=frames[1:])
         assert np.abs(pixels(data)[0, 0] - [255, 0, 0]).max() < 8
@@ -62,7 +62,7 @@ def test_cmyk_is_converted():
     assert np.abs(pixels(data)[4, 1] - [255, 0, 0]).max() < 20
 
 
-def test_sixteen_bits_are_scaled_and_not_cut():
+def test_sixteen_bits_are_scaled_not_clipped():
     for kind in ("PNG", "TIFF"):
         values = np.array([[0, 257 * 100, 65535]], np.uint16)
         found = pixels(stored(Image.fromarray(values), kind))
@@ -71,7 +71,7 @@ def test_sixteen_bits_are_scaled_and_not_cut():
     assert pixels(stored(floats, "TIFF"))[0, :, 0].tolist() == [0, 128, 255]
 
 
-def test_a_turned_image_is_turned_back():
+def test_exif_rotation_is_applied():
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown turned by 90 degrees to the right
     found = pixels(stored(halves(), "PNG", exif=exif))
@@ -103,7 +103,7 @@ def test_an_image_with_too_many_pixels_is_refused_before_it_is_decoded(size):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM"])
-def test_an_image_that_is_cut_off_or_altered_gives_one_message_with_its_name(kind, tmp_path):
+def test_a_truncated_or_damaged_image_is_one_message_with_its_name(kind, tmp_path):
     random = np.random.default_rng(0)
     noise = Image.fromarray(random.integers(0, 255, (24, 24, 3), dtype=np.uint8))
     data = stored(noise, kind)
@@ -123,7 +123,7 @@ def test_an_image_that_is_cut_off_or_altered_gives_one_message_with_its_name(kin
         assert (mode, "altered" in message) == ("RGB", True)
 
 
-def test_what_is_no_image_is_named(tmp_path):
+def test_a_file_that_is_not_an_image_is_named(tmp_path):
     (tmp_path / "text.png").write_text("hello")
     with pytest.raises(DataError, match=r"text\.png is not a readable image"):
         read_image(tmp_path / "text.png")
@@ -133,13 +133,13 @@ def test_what_is_no_image_is_named(tmp_path):
         read_image(tmp_path)
 
 
-def test_a_large_jpeg_is_decoded_smaller_but_never_smaller_than_needed():
+def test_a_large_jpeg_is_decoded_at_a_reduced_size():
     data = stored(halves().resize((640, 320)), "JPEG")
     assert read_image(data, near=(100, 50)).size == (160, 80)
     assert read_image(data, near=(600, 50)).size == (640, 320)
 
 
-def test_readable_says_which_images_can_be_used_and_why_the_others_cannot(tmp_path):
+def test_readable_separates_readable_images_and_problems(tmp_path):
     halves().save(tmp_path / "good.png")
     (tmp_path / "bad.png").write_bytes(b"GIF89a")
     found = readable([tmp_path / "good.png", tmp_path / "bad.png"])

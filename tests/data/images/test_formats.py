@@ -21,7 +21,7 @@ def write(path, content=b"x"):
     path.write_bytes(content)
 
 
-def test_images_are_found_below_a_folder_in_order(tmp_path):
+def test_images_are_found_in_subfolders_sorted(tmp_path):
     for name in ("b/2.PNG", "a.jpeg", "b/1.gif", ".hidden/3.png"):
         write(tmp_path / name)
     assert names(tmp_path) == ["a.jpeg", "b/1.gif", "b/2.PNG"]
@@ -29,7 +29,7 @@ def test_images_are_found_below_a_folder_in_order(tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["n0", "photo.jpg_large", "x.dat", "a.heic"])
-def test_an_image_is_known_by_its_beginning_whatever_its_name_ends_in(kind, name, tmp_path):
+def test_an_image_is_recognized_by_its_signature(kind, name, tmp_path):
     if kind == "AVIF" and not features.check("avif"):
         pytest.skip("this Pillow reads no AVIF")
     Image.new("RGB", (9, 5), (200, 30, 30)).save(tmp_path / name, kind)
@@ -40,12 +40,12 @@ def test_an_image_is_known_by_its_beginning_whatever_its_name_ends_in(kind, name
 
 
 @pytest.mark.parametrize("ending", [".jfif", ".jpe", ".JPG", ".webp", ".tif", ".avif", ".pgm"])
-def test_an_ending_of_a_format_that_is_read_is_enough(ending, tmp_path):
+def test_an_image_is_recognized_by_its_suffix(ending, tmp_path):
     write(tmp_path / f"damaged{ending}")
     assert names(tmp_path) == [f"damaged{ending}"]
 
 
-def test_what_is_passed_over_is_counted_by_its_ending(tmp_path):
+def test_other_files_are_counted_by_suffix(tmp_path):
     write(tmp_path / "a.png")
     for name in ("1.heic", "2.HEIC", "drawing.svg", "README", "c.txt", "BMW list", "P1 notes"):
         write(tmp_path / name, b"BM and other words that are no image" if "B" in name else b"P1 no")
@@ -54,7 +54,7 @@ def test_what_is_passed_over_is_counted_by_its_ending(tmp_path):
     assert found.summary() == "7 files passed over: 3 without suffix, 2 .heic, 1 .svg, 1 .txt"
 
 
-def test_finding_images_says_what_is_passed_over(tmp_path, capsys):
+def test_finding_images_prints_the_counts_of_other_files(tmp_path, capsys):
     write(tmp_path / "a.png")
     write(tmp_path / "b.heic")
     assert find_images(tmp_path) == [tmp_path / "a.png"]
@@ -79,14 +79,14 @@ def test_finding_images_says_what_is_passed_over(tmp_path, capsys):
         "@eaDir/0.jpg/SYNOPHOTO_THUMB_M.jpg",
     ],
 )
-def test_what_systems_leave_behind_is_not_looked_at(name, tmp_path):
+def test_system_files_are_ignored(name, tmp_path):
     write(tmp_path / "cat" / "a.png")
     write(tmp_path / name)
     found = look_for_images(tmp_path)
     assert (names(tmp_path), found.summary()) == (["cat/a.png"], "")
 
 
-def test_links_to_folders_are_followed_and_never_for_ever(tmp_path):
+def test_links_to_folders_are_followed_without_loops(tmp_path):
     write(tmp_path / "far" / "a.png")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "near").symlink_to(tmp_path / "far")
@@ -94,7 +94,7 @@ def test_links_to_folders_are_followed_and_never_for_ever(tmp_path):
     assert names(tmp_path / "data") == ["near/a.png"]
 
 
-def test_a_link_to_nothing_is_named_when_it_is_read_and_a_pipe_is_never_opened(tmp_path):
+def test_a_dangling_link_is_reported_and_a_pipe_is_never_opened(tmp_path):
     (tmp_path / "gone.png").symlink_to(tmp_path / "nothing.png")
     os.mkfifo(tmp_path / "pipe.png")
     assert names(tmp_path) == ["gone.png"]
@@ -112,11 +112,11 @@ def test_a_link_to_nothing_is_named_when_it_is_read_and_a_pipe_is_never_opened(t
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a readable image"),
     ],
 )
-def test_what_stands_in_place_of_an_image_is_named(content, kind, tmp_path):
+def test_the_kind_of_a_foreign_file_is_named(content, kind, tmp_path):
     write(tmp_path / "x.jpg", content)
     with pytest.raises(DataError, match=kind):
         read_image(tmp_path / "x.jpg")
 
 
-def test_no_ending_is_of_a_decoder_that_is_not_called():
+def test_every_suffix_belongs_to_an_enabled_decoder():
     assert not ENDINGS & {".eps", ".ps", ".tga", ".wmf", ".psd"}

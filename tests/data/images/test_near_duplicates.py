@@ -22,7 +22,7 @@ def distance(one, other):
     return int(np.bitwise_count(perceptual_hash(one) ^ perceptual_hash(other)).sum())
 
 
-def test_an_image_saved_again_smaller_or_brighter_is_near():
+def test_an_image_saved_again_scaled_down_or_brightened_is_a_near_duplicate():
     for seed in range(10):
         image = scene(seed)
         file = io.BytesIO()
@@ -35,7 +35,7 @@ def test_an_image_saved_again_smaller_or_brighter_is_near():
             assert distance(image, other) <= NEAR
 
 
-def test_different_images_are_far_apart():
+def test_different_images_are_not_near_duplicates():
     distances = [distance(scene(one), scene(other)) for one in range(12) for other in range(one)]
     assert min(distances) > 3 * NEAR
 
@@ -44,7 +44,7 @@ def test_equal_neighbors_are_no_increase():
     assert not perceptual_hash(Image.new("RGB", (96, 96), "gray")).any()
 
 
-def test_groups_are_those_of_all_pairs_compared():
+def test_groups_are_those_of_brute_force():
     random = np.random.default_rng(0)
     hashes = random.integers(0, 2**16, (60, WORDS)).astype(np.uint16)
     for copy in range(20, 50):  # chains of near ones, a few bits apart each
@@ -60,7 +60,7 @@ def test_groups_are_those_of_all_pairs_compared():
     assert len(set(expected.tolist())) < 50
 
 
-def test_one_image_is_a_group_of_its_own():
+def test_a_single_image_is_its_own_group():
     assert near_duplicate_groups(np.zeros((1, WORDS), np.uint16)).tolist() == [0]
 
 

@@ -21,7 +21,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir() if path.suffix == ".png")
 
 
-def test_files_are_renamed_and_get_their_names_back(folder):
+def test_files_are_renamed_and_restored(folder):
     before = names(folder)
     renamings = named_after([(folder / "1.png", "ab"), (folder / "3.png", "ab")])
     assert [one.new.name for one in renamings] == ["ab_1.png", "ab_3-2.png"]
@@ -32,7 +32,7 @@ def test_files_are_renamed_and_get_their_names_back(folder):
     assert names(folder) == before
 
 
-def test_a_name_taken_in_the_meantime_is_not_written_over(folder):
+def test_an_existing_file_is_never_overwritten(folder):
     renamings = named_after([(folder / "1.png", "ab")])
     (folder / "ab_1.png").write_text("new")
     assert rename(renamings, folder / "undo.csv") == 0
@@ -40,7 +40,7 @@ def test_a_name_taken_in_the_meantime_is_not_written_over(folder):
     assert (folder / "1.png").read_text() == "1.png"
 
 
-def test_what_cannot_be_undone_is_counted_and_what_never_happened_is_not(folder):
+def test_renamings_that_cannot_be_undone_are_counted(folder):
     renamings = named_after([(folder / "1.png", "ab"), (folder / "2.png", "cd")])
     rename(renamings, folder / "undo.csv")
     (folder / "cd_2.png").unlink()
@@ -48,7 +48,7 @@ def test_what_cannot_be_undone_is_counted_and_what_never_happened_is_not(folder)
     assert undo(folder / "undo.csv") == (0, 1)
 
 
-def test_an_undo_file_is_never_replaced_and_must_be_one(folder):
+def test_an_undo_file_is_never_overwritten_and_is_checked(folder):
     (folder / "undo.csv").write_text("a,b\n")
     with pytest.raises(DataError, match="exists already"):
         rename([], folder / "undo.csv")
@@ -60,11 +60,11 @@ def test_texts_that_cannot_be_names_give_no_renaming(folder):
     assert named_after([(folder / "1.png", "a/b"), (folder / "2.png", "")]) == []
 
 
-def test_a_calculation_is_a_name(folder):
+def test_a_calculation_can_be_a_name(folder):
     assert [one.new.name for one in named_after([(folder / "1.png", "8-3=")])] == ["8-3=_1.png"]
 
 
-def test_a_link_is_renamed_and_not_what_it_leads_to(tmp_path):
+def test_a_link_is_renamed_and_not_its_target(tmp_path):
     folder, far = tmp_path / "data", tmp_path / "far"
     folder.mkdir()
     far.mkdir()
@@ -78,7 +78,7 @@ def test_a_link_is_renamed_and_not_what_it_leads_to(tmp_path):
     assert [path.name for path in far.iterdir()] == ["1.png"]
 
 
-def test_an_undo_file_works_where_the_folder_was_moved_to(folder, tmp_path):
+def test_an_undo_file_works_after_the_folder_was_moved(folder, tmp_path):
     before = names(folder)
     rename(named_after([(folder / "1.png", "ab")]), folder / "undo.csv")
     moved = folder.rename(tmp_path.with_name("moved"))
@@ -100,7 +100,7 @@ def test_an_undo_file_works_where_the_folder_was_moved_to(folder, tmp_path):
         ",ab_1.png",
     ],
 )
-def test_an_undo_file_moves_nothing_outside_of_its_folder(row, tmp_path):
+def test_undo_changes_nothing_outside_of_the_folder(row, tmp_path):
     folder, outside = tmp_path / "data", tmp_path / "outside"
     for place in (folder, folder / "sub", outside):
         place.mkdir()
@@ -133,7 +133,7 @@ def run_until_killed(folder, step, verb):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a rename is one step there")
-def test_kills_leave_every_image_there_exactly_once_and_named_once(tmp_path):
+def test_kills_leave_every_image_exactly_once(tmp_path):
     contents = {str(number) for number in range(12)}
     for number in contents:
         (tmp_path / f"{number}.png").write_text(number)
@@ -149,7 +149,7 @@ def test_kills_leave_every_image_there_exactly_once_and_named_once(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="a rename is one step there")
 @pytest.mark.parametrize("step", [1, 2, 3, 6])
-def test_a_killed_undo_is_finished_by_the_next(tmp_path, step):
+def test_a_killed_undo_is_completed_by_the_next(tmp_path, step):
     for number in range(3):
         (tmp_path / f"{number}.png").write_text(str(number))
     paths = sorted(tmp_path.glob("*.png"))
@@ -162,7 +162,7 @@ def test_a_killed_undo_is_finished_by_the_next(tmp_path, step):
     }
 
 
-def test_mending_trusts_no_list_that_leads_outside(tmp_path):
+def test_mending_ignores_lists_that_lead_outside(tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
     (tmp_path / "a.png").write_text("x")

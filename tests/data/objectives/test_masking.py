@@ -38,7 +38,7 @@ ANY_UNIT = st.sampled_from(sorted(UNITS))
 
 
 @given(WORDS, ANY_UNIT, st.sampled_from([0.1, 0.15, 0.5]), st.integers(0, 5))
-def test_the_quota_of_every_row_is_met_to_the_token(words, unit, share, seed):
+def test_the_quota_of_every_row_is_met_exactly(words, unit, share, seed):
     packed = rows_of(words)
     found = masked(packed, seed, unit=unit, share=share)
     told = found.weights.sum(axis=1).astype(int)
@@ -54,7 +54,7 @@ def test_the_quota_of_every_row_is_met_to_the_token(words, unit, share, seed):
 
 
 @given(WORDS, st.sampled_from(["words", "ngrams", "spans"]), st.integers(0, 5))
-def test_words_are_hidden_whole_but_one_a_row_at_most(words, unit, seed):
+def test_at_most_one_word_per_row_is_masked_in_part(words, unit, seed):
     packed = rows_of(words)
     found = masked(packed, seed, unit=unit, share=0.4)
     for row, sizes in enumerate(words):
@@ -76,7 +76,7 @@ def test_the_share_is_exact_over_rows_of_all_lengths():
     ]
 
 
-def test_what_is_seen_is_masked_kept_or_drawn_among_ordinary_tokens():
+def test_masked_tokens_become_mask_themselves_or_ordinary_tokens():
     packed = rows_of([[1] * 60] * 400)
     found = masked(packed)
     places = found.weights > 0
@@ -99,7 +99,7 @@ def test_every_ordinary_token_is_drawn_where_none_is_masked_or_kept():
 
 
 @pytest.mark.parametrize("unit", sorted(UNITS))
-def test_every_place_is_hidden_as_often_as_any_other(unit):
+def test_all_positions_are_masked_equally_often(unit):
     packed = rows_of([[1, 2, 3] * 10] * 600)
     found = masked(packed, unit=unit)
     count = np.bincount(found.masked_positions[found.weights > 0], minlength=64)[1:61]
@@ -110,7 +110,7 @@ def test_every_place_is_hidden_as_often_as_any_other(unit):
         assert share.max() < 0.21
 
 
-def test_longer_units_hide_longer_stretches():
+def test_longer_units_mask_longer_runs():
     packed = rows_of([[1] * 60] * 200)
 
     def stretch(unit):
@@ -123,7 +123,7 @@ def test_longer_units_hide_longer_stretches():
     assert (masked(packed, unit="words").token_ids == masked(packed, unit="tokens").token_ids).all()
 
 
-def test_a_row_is_hidden_the_same_whatever_stands_beside_it():
+def test_masking_of_a_row_does_not_depend_on_its_batch():
     packed = rows_of([[1, 2, 3] * 8, [2] * 20, [1] * 30])
     together = masked(packed)
     last = PackedRows(*(array[2:] for array in packed))
@@ -142,7 +142,7 @@ def test_a_run_of_words_ends_with_its_document():
     assert across.sum() < 0.2 * next_to.sum()  # two runs that happen to meet
 
 
-def test_impossible_options_are_refused():
+def test_invalid_options_are_refused():
     for wrong, message in (
         ({"unit": "word"}, "Did you mean 'words'"),
         ({"share": 15}, "must be between 0 and 1; 0.15"),

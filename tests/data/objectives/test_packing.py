@@ -58,7 +58,7 @@ def test_every_token_is_in_exactly_one_row(
 
 
 @given(DOCUMENTS, st.integers(6, 40), st.booleans())
-def test_rows_end_where_sentences_do_unless_one_is_longer_than_a_row(lengths, length, across):
+def test_rows_end_at_sentence_ends_unless_a_sentence_exceeds_a_row(lengths, length, across):
     shards = corpus(lengths)
     rows = pack(shards, length, across_documents=across)
     packed = rows.batch(range(len(rows)))
@@ -73,7 +73,7 @@ def test_rows_end_where_sentences_do_unless_one_is_longer_than_a_row(lengths, le
 
 
 @given(DOCUMENTS, st.integers(6, 40))
-def test_a_row_takes_as_many_sentences_as_fit(lengths, length):
+def test_a_row_has_as_many_sentences_as_fit(lengths, length):
     rows = pack(corpus([[n for document in lengths for n in document]]), length, framing="none")
     filled = (rows.batch(range(len(rows))).documents > 0).sum(axis=1)
     sentences = [n for document in lengths for n in document]
@@ -88,7 +88,7 @@ def test_a_row_takes_as_many_sentences_as_fit(lengths, length):
     assert filled.tolist() == expected
 
 
-def test_documents_of_a_row_are_framed_numbered_and_counted():
+def test_documents_of_a_row_have_special_tokens_numbers_and_positions():
     packed = pack(corpus([[3], [2, 1], [9]]), 12).batch([0, 1])
     assert packed.token_ids.tolist() == [
         [2, 10, 11, 12, 3, 2, 13, 14, 15, 3, 0, 0],
@@ -101,7 +101,7 @@ def test_documents_of_a_row_are_framed_numbered_and_counted():
     assert packed.sentence_starts[0].tolist() == [c == "1" for c in "010000101000"]
 
 
-def test_an_end_token_stands_only_where_a_document_ends():
+def test_the_end_token_is_only_at_the_end_of_a_document():
     ids = pack(corpus([[4, 4], [1]], GPT), 7).batch([0, 1]).token_ids
     assert ids.tolist() == [[10, 11, 12, 13, 0, 0, 0], [14, 15, 16, 17, 1, 18, 1]]
     rows = pack(corpus([[4, 4], [2]], GPT), 7, sentences=False)
@@ -113,7 +113,7 @@ def test_an_end_token_stands_only_where_a_document_ends():
     assert ids.tolist() == [[2, 10, 11, 12, 13, 0, 0, 0], [2, 14, 15, 16, 17, 3, 0, 0]]
 
 
-def test_a_batch_does_not_depend_on_the_rows_beside():
+def test_a_row_does_not_depend_on_its_batch():
     rows = pack(two_shards([[3, 8], [2, 1], [9, 30], [5]]), 16)
     together = rows.batch(range(len(rows)))
     for number in reversed(range(len(rows))):
@@ -121,12 +121,12 @@ def test_a_batch_does_not_depend_on_the_rows_beside():
         assert all((a[0] == b[number]).all() for a, b in zip(alone, together, strict=True))
 
 
-def test_special_tokens_that_stand_in_a_text_are_special():
+def test_special_tokens_in_a_text_are_marked_as_special():
     shards = TokenShards.of_documents([[[10, 4, 11, 1]]], vocabulary_size=20, special_ids=BERT)
     assert pack(shards, 6).batch([0]).special[0].tolist() == [True, False, True, False, False, True]
 
 
-def test_a_token_put_before_others_moves_them_and_counts_as_special():
+def test_an_inserted_token_shifts_the_others_and_is_special():
     rows = pack(corpus([[3], [2]]), 11, room=1)
     packed = rows.batch([0])
     places = np.isin(packed.token_ids, [11, 14])
@@ -139,7 +139,7 @@ def test_a_token_put_before_others_moves_them_and_counts_as_special():
         new.with_special_before(places, 3, 0)
 
 
-def test_what_cannot_be_packed_is_said():
+def test_invalid_packing_options_are_refused():
     with pytest.raises(OptionError, match=r"Rows of 2 tokens leave no room .* Expected 3 or more"):
         pack(corpus([[3]]), 2)
     with pytest.raises(OptionError, match="Did you mean 'enclose'"):

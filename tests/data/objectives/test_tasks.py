@@ -67,7 +67,7 @@ def test_shapes_are_the_same_for_every_text(name, options, lengths):
 
 
 @given(LENGTHS)
-def test_every_token_but_the_first_of_a_document_is_told_once_by_a_language_model(lengths):
+def test_a_language_model_predicts_every_token_but_the_first_of_a_document(lengths):
     rows, batch = all_rows("causal_lm", lengths)
     told = batch["labels"][batch["weights"] > 0]
     packed = rows.batch(range(len(rows)))
@@ -79,7 +79,7 @@ def test_every_token_but_the_first_of_a_document_is_told_once_by_a_language_mode
 
 
 @given(LENGTHS, st.integers(0, 3))
-def test_a_prefix_is_read_and_the_rest_written(lengths, seed):
+def test_the_prefix_is_segment_0_and_the_rest_is_predicted(lengths, seed):
     _, batch = all_rows("prefix_lm", lengths, seed)
     ids, segments, documents = batch["token_ids"], batch["segment_ids"], batch["documents"]
     text = ids[ids >= 10]
@@ -103,7 +103,7 @@ def test_a_prefix_is_read_and_the_rest_written(lengths, seed):
     assert not segments[documents == 0].any()
 
 
-def test_a_prefix_of_a_vocabulary_without_separator_is_cut_without_one():
+def test_a_prefix_without_separator_token():
     special = {"eos": 1}
     _, batch = all_rows("prefix_lm", [[20], [6, 9]], special_ids=special)
     assert (batch["token_ids"] == 1).sum() == 2  # the ends of the documents
@@ -111,7 +111,7 @@ def test_a_prefix_of_a_vocabulary_without_separator_is_cut_without_one():
 
 
 @given(LENGTHS, st.integers(0, 3))
-def test_spans_and_what_is_left_make_the_text_again(lengths, seed):
+def test_inputs_and_targets_reconstruct_the_text(lengths, seed):
     rows, batch = all_rows("span", lengths, seed)
     packed = rows.batch(range(len(rows)))
     for row, original in enumerate(packed.token_ids):
@@ -163,13 +163,13 @@ def test_half_of_the_parts_are_swapped():
     assert batch["order_label"].mean() == pytest.approx(0.5, abs=0.08)
 
 
-def test_electra_knows_what_stood_there():
+def test_electra_has_the_original_tokens():
     rows, batch = all_rows("electra", [[5, 9, 3]] * 20)
     assert (batch["original_ids"] == rows.batch(range(len(rows))).token_ids).all()
     assert (batch["original_ids"] != batch["token_ids"]).sum() <= batch["weights"].sum()
 
 
-def test_what_the_vocabulary_lacks_is_said():
+def test_a_missing_special_token_is_named():
     with pytest.raises(OptionError, match="special token for 'mask'; the vocabulary has: eos"):
         all_rows("mlm", [[5]], special_ids={"eos": 1})
     objective = OBJECTIVES["span"](mean_span=1.0, share=0.5)

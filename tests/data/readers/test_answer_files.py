@@ -15,7 +15,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".json", ".txt", ".JSONL"])
-def test_json_lines_have_an_answer_each(tmp_path, ending):
+def test_json_lines_have_one_answer_each(tmp_path, ending):
     path = tmp_path / f"answers{ending}"
     assert write_answers(path, iter(ANSWERS)) == 2
     text = path.read_bytes().decode("utf-8")
@@ -24,7 +24,7 @@ def test_json_lines_have_an_answer_each(tmp_path, ending):
 
 
 @pytest.mark.parametrize(("ending", "delimiter"), [(".csv", ","), (".tsv", "\t")])
-def test_a_table_has_a_column_a_key(tmp_path, ending, delimiter):
+def test_a_table_has_one_column_per_key(tmp_path, ending, delimiter):
     path = tmp_path / f"answers{ending}"
     assert write_answers(path, iter(ANSWERS)) == 2
     with open(path, encoding="utf-8", newline="") as file:
@@ -33,7 +33,7 @@ def test_a_table_has_a_column_a_key(tmp_path, ending, delimiter):
     assert rows == expected
 
 
-def test_a_table_takes_rows_that_lack_or_add_a_key(tmp_path):
+def test_rows_of_a_table_may_lack_or_add_keys(tmp_path):
     path = tmp_path / "answers.csv"
     write_answers(path, [{"a": 1, "b": 2}, {"a": 3}, {"a": 4, "b": 5, "c": 6}])
     assert path.read_text("utf-8").split() == ["a,b", "1,2", "3,", "4,5"]
@@ -47,7 +47,7 @@ def test_no_answers_make_an_empty_file(tmp_path, ending):
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".csv"])
-def test_an_error_in_the_middle_leaves_the_old_file_and_nothing_else(tmp_path, ending):
+def test_an_error_midway_leaves_the_old_file(tmp_path, ending):
     path = tmp_path / f"answers{ending}"
     path.write_text("old")
 
@@ -61,7 +61,7 @@ def test_an_error_in_the_middle_leaves_the_old_file_and_nothing_else(tmp_path, e
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_unknown_ending_is_refused_before_anything_is_computed(tmp_path):
+def test_an_unknown_suffix_is_refused_before_prediction(tmp_path):
     def computed():
         raise AssertionError
         yield

@@ -18,7 +18,7 @@ def write(path, content):
 
 @pytest.mark.parametrize("delimiter", [",", ";", "|"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_every_delimiter_people_use_is_found(tmp_path, delimiter, line_end):
+def test_common_delimiters_are_detected(tmp_path, delimiter, line_end):
     lines = [["source", "target", "label"], ["你好", 'a "b"', "1"], [f"x{delimiter}y", "z\nz", ""]]
     text = io.StringIO()
     csv.writer(text, delimiter=delimiter, lineterminator=line_end).writerows(lines)
@@ -34,7 +34,7 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0
 
 
 @given(st.lists(st.tuples(TEXTS, TEXTS), max_size=5))
-def test_what_the_standard_writer_writes_is_read_as_it_was(tmp_path_factory, cells):
+def test_files_of_the_csv_writer_round_trip(tmp_path_factory, cells):
     path = tmp_path_factory.getbasetemp() / "any.csv"
     with open(path, "w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("a", "b"), *cells])
@@ -70,7 +70,7 @@ def test_tables_that_do_not_fit_are_refused_by_line(tmp_path, content, said):
     assert said in str(caught.value)
 
 
-def test_excel_in_china_is_read(tmp_path, capsys):
+def test_csv_of_chinese_excel_is_read(tmp_path, capsys):
     path = write(tmp_path / "a.csv", "甲,乙\r\n你好,世界\r\n".encode("gbk"))
     assert list(read_table(path)) == [(2, {"甲": "你好", "乙": "世界"})]
     assert "GB18030" in capsys.readouterr().err

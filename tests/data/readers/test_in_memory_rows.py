@@ -54,16 +54,16 @@ def data(request):
     return KINDS[request.param]() if request.param == "generator" else KINDS[request.param]
 
 
-def test_every_kind_gives_the_same_samples_and_the_same_share_set_aside(data):
+def test_every_kind_gives_the_same_samples_and_the_same_share_held_out(data):
     splits = labeled_texts(data).training()
     expected = labeled_texts(ROWS).training()
     assert (splits.train, splits.valid) == (expected.train, expected.valid)
     assert len(splits.valid) == 4
-    assert splits.set_aside == "10% of the rows set aside"
+    assert splits.held_out == "10% of the rows held out"
     assert splits.train[0].where == "row 1"
 
 
-def test_rows_in_memory_are_the_same_data_as_the_same_rows_in_a_file(tmp_path):
+def test_rows_in_memory_and_in_a_file_are_the_same_data(tmp_path):
     file = tmp_path / "rows.csv"
     pandas.DataFrame(COLUMNS).to_csv(file, index=False)
     train, again = (labeled_texts(source).training().train for source in (file, ROWS))
@@ -84,7 +84,7 @@ def test_a_dictionary_has_a_split_per_key():
         labeled_texts(data).samples("test")
 
 
-def test_what_is_wrong_is_named_by_the_number_of_the_row():
+def test_errors_name_the_row():
     rows = [*ROWS, {"text": "", "label": "a"}, {"text": "x"}, 3]
     with pytest.raises(DataError) as error:
         labeled_texts(rows).training()
@@ -101,12 +101,12 @@ def test_a_table_without_a_column_is_answered_with_the_nearest():
 
 
 @pytest.mark.parametrize("data", [3, None, {"text": ["a"]}, {"train": {"text": ["a"]}}])
-def test_what_are_no_rows_is_refused(data):
+def test_data_that_is_not_rows_is_refused(data):
     with pytest.raises(OptionError, match=r"expected a list|a set of rows per split"):
         memory_splits(data)
 
 
-def test_scalars_and_arrays_of_numpy_are_pythons_own():
+def test_numpy_scalars_and_arrays_are_converted():
     rows = [{"text": "a", "label": np.array(["x", "y"])}, {"text": "b", "label": ("x",)}] * 4
     splits = labeled_texts([{**row, "text": f"{row['text']} {n}"} for n, row in enumerate(rows)])
     assert {text.labels for text in splits.training().train} == {("x", "y"), ("x",)}
@@ -114,7 +114,7 @@ def test_scalars_and_arrays_of_numpy_are_pythons_own():
     assert {type(text.labels[0]) for text in labeled_texts(numbers).training().train} == {int}
 
 
-def test_pairs_in_memory_have_one_criterion_or_those_they_name():
+def test_criteria_of_pairs_in_memory():
     pairs = [(f"a {n}", f"b {n}", n % 2) for n in range(40)]
     splits = labeled_pairs(pairs).training()
     assert {pair.criterion for pair in splits.train} == {"match"}
@@ -128,7 +128,7 @@ def test_pairs_in_memory_have_one_criterion_or_those_they_name():
         labeled_pairs([*pairs[:1], ("a", "b")]).training()
 
 
-def test_samples_to_predict_are_rows_of_a_table_or_what_a_list_holds():
+def test_samples_to_predict_come_from_tables_and_lists():
     assert list(each_sample(["a", ("b", "c")])) == ["a", ("b", "c")]
     assert list(each_sample(KINDS["polars"])) == ROWS
     assert list(each_sample(KINDS["dataset"])) == ROWS

@@ -25,13 +25,13 @@ def test_a_json_array_is_read_as_rows(tmp_path, indent):
     assert [text.text for text in read_texts_to_predict(path)] == [row["text"] for row in ROWS]
 
 
-def test_rows_of_an_array_have_the_line_they_begin_in(tmp_path):
+def test_rows_of_an_array_have_their_first_line(tmp_path):
     path = tmp_path / "a.json"
     path.write_text('\n[\n {"text": "a"},\n\n {\n"text": "b"}\n]\n')
     assert rows(path) == [(3, {"text": "a"}), (5, {"text": "b"})]
 
 
-def test_what_pandas_writes_is_read(tmp_path):
+def test_json_written_by_pandas_is_read(tmp_path):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"text": ["今天\n好", "b"], "label": [1, 0]})
     path = tmp_path / "a.json"
@@ -41,13 +41,13 @@ def test_what_pandas_writes_is_read(tmp_path):
     assert [row for _, row in rows(path)] == frame.to_dict("records")
 
 
-def test_objects_over_several_lines_one_after_the_other_are_rows(tmp_path):
+def test_consecutive_objects_over_several_lines_are_rows(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("\n".join(json.dumps(row, indent=2) for row in ROWS))
     assert [row for _, row in rows(path)] == ROWS
 
 
-def test_an_array_on_one_line_may_be_longer_than_a_line(tmp_path):
+def test_an_array_on_one_line_may_exceed_the_line_limit(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(json.dumps(ROWS * 100))
     assert len(list(read_json_lines(path, max_line_bytes=1000))) == 1000
@@ -65,7 +65,7 @@ def test_an_array_on_one_line_may_be_longer_than_a_line(tmp_path):
         (["a", "b"], "each row must be a JSON object"),
     ],
 )
-def test_json_that_holds_no_rows_is_refused_with_one_message(tmp_path, indent, content, said):
+def test_json_without_rows_is_refused(tmp_path, indent, content, said):
     path = tmp_path / "train.json"
     path.write_text(json.dumps(content, indent=indent))
     with pytest.raises(DataError, match="1 problem") as caught:
@@ -85,7 +85,7 @@ def test_json_that_holds_no_rows_is_refused_with_one_message(tmp_path, indent, c
         ('[\n{"text": "a\nb"}]', ":2: column 12: Invalid control character"),
     ],
 )
-def test_a_broken_array_is_refused_with_one_message(tmp_path, text, said):
+def test_an_invalid_array_is_refused(tmp_path, text, said):
     path = tmp_path / "a.json"
     path.write_text(text)
     with pytest.raises(DataError, match="1 problem") as caught:
@@ -93,7 +93,7 @@ def test_a_broken_array_is_refused_with_one_message(tmp_path, text, said):
     assert said in str(caught.value)
 
 
-def test_a_first_row_with_lists_is_no_file_of_columns_when_more_rows_follow(tmp_path):
+def test_a_first_row_with_lists_followed_by_rows_is_not_a_file_of_columns(tmp_path):
     path = tmp_path / "a.jsonl"
     found = [{"text": ["a", "b"], "label": ["x", "y"]}, {"text": ["c"], "label": ["z"]}]
     path.write_text("\n".join(map(json.dumps, found)))

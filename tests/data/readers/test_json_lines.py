@@ -37,7 +37,7 @@ def message(path, **options):
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\n\n \t\n"])
-def test_marks_line_ends_and_blank_lines_change_no_row(tmp_path, mark, line_end):
+def test_byte_order_mark_line_ends_and_blank_lines_change_no_row(tmp_path, mark, line_end):
     content = mark + TEXT.encode().replace(b"\n", line_end)
     found = rows(write(tmp_path / "a.jsonl", content))
     assert [row for _, row in found] == ROWS
@@ -53,7 +53,7 @@ def test_gzip_and_standard_input_are_read_like_a_file(tmp_path, monkeypatch):
     assert [row for _, row in rows("-")] == ROWS
 
 
-def test_rows_come_while_the_rest_is_not_read_yet(monkeypatch):
+def test_rows_are_read_lazily(monkeypatch):
     class Pipe(io.RawIOBase):
         lines = 0
 
@@ -67,7 +67,7 @@ def test_rows_come_while_the_rest_is_not_read_yet(monkeypatch):
     assert Pipe.lines == 2
 
 
-def test_a_broken_line_is_named_with_column_and_beginning(tmp_path):
+def test_an_invalid_line_is_reported_with_column_and_beginning(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"a": 1}\n  {"text": "今天天气" "b": 2}' + " " * 80 + "\n")
     said = message(path)
     assert f"{path}:2: column 19: " in said
@@ -91,11 +91,11 @@ def test_a_broken_line_is_named_with_column_and_beginning(tmp_path):
         ("x" * 100, repr("x" * 40) + " ..."),
     ],
 )
-def test_lines_that_are_no_json_object_are_refused(tmp_path, line, said):
+def test_lines_that_are_not_json_objects_are_refused(tmp_path, line, said):
     assert said in message(write(tmp_path / "a.jsonl", '{"a": 1}\n' + line + "\n"))
 
 
-def test_all_problems_are_said_at_once_and_many_are_counted(tmp_path):
+def test_all_problems_are_reported_at_once_and_many_are_counted(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"a": 1}\n' + "broken\n" * 47)
     said = message(path)
     assert said.startswith("47 problems")
@@ -106,7 +106,7 @@ def test_all_problems_are_said_at_once_and_many_are_counted(tmp_path):
     assert "2 problems" not in message(path, stop_at_first=True)
 
 
-def test_no_row_is_given_after_a_broken_one(tmp_path):
+def test_no_row_follows_an_invalid_one(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"a": 1}\nbroken\n{"a": 2}\n')
     given_rows = []
     with pytest.raises(DataError):
@@ -117,7 +117,7 @@ def test_no_row_is_given_after_a_broken_one(tmp_path):
         next(reader)
 
 
-def test_a_gigantic_line_is_refused_without_holding_it(tmp_path):
+def test_a_huge_line_is_refused_without_reading_it_whole(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"a": 1}\n{"a": "' + "x" * 5000 + '"}\n')
     assert f"{path}:2: the line is longer than" in message(path, max_line_bytes=1000)
     assert len(rows(path, max_line_bytes=6000)) == 2
@@ -136,13 +136,13 @@ def test_a_gigantic_line_is_refused_without_holding_it(tmp_path):
     assert asked == [MAX_LINE_BYTES + 1]
 
 
-def test_gb18030_is_read_and_said_so(tmp_path, capsys):
+def test_gb18030_is_read_and_reported(tmp_path, capsys):
     path = write(tmp_path / "a.jsonl", ('{"a": 1}\n' + TEXT).encode("gb18030"))
     assert [row for _, row in rows(path)][1:] == ROWS
     assert "read as GB18030" in capsys.readouterr().err
 
 
-def test_a_damaged_utf8_file_is_not_taken_for_gb18030(tmp_path):
+def test_damaged_utf8_is_not_read_as_gb18030(tmp_path):
     content = TEXT.encode() + b'{"a": "' + b"\xcc\xec" + '气"}\n'.encode()
     said = message(write(tmp_path / "a.jsonl", content))
     assert "a.jsonl:4: byte 8 of the line is not UTF-8" in said
@@ -150,14 +150,14 @@ def test_a_damaged_utf8_file_is_not_taken_for_gb18030(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-be", "utf-16-le"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_wide_encodings_are_read_with_a_mark_and_utf_16_without(tmp_path, encoding, mark):
+def test_utf_16_and_utf_32_are_read(tmp_path, encoding, mark):
     path = write(tmp_path / "a.jsonl", (mark + TEXT).encode(encoding))
     assert [row for _, row in rows(path)] == ROWS
     damaged = write(tmp_path / "b.jsonl", ("\ufeff" + TEXT).encode("utf-16-le")[:-1])
     assert "is damaged: it is not UTF-16 text" in message(damaged)
 
 
-def test_files_that_cannot_be_read_are_said_to_be_so(tmp_path):
+def test_unreadable_files_are_reported(tmp_path):
     assert "There is no file" in message(tmp_path / "none.jsonl")
     assert "is a folder; name one file in it" in message(tmp_path)
     assert "Could not read" in message("a\0b")
@@ -166,7 +166,7 @@ def test_files_that_cannot_be_read_are_said_to_be_so(tmp_path):
         assert "damaged .gz" in message(write(tmp_path / "a.jsonl.gz", content))
 
 
-def test_half_an_emoji_becomes_a_mark_that_can_be_written_again(tmp_path):
+def test_half_an_emoji_is_replaced(tmp_path):
     path = write(tmp_path / "a.jsonl", r'{"a": "x\ud83d", "b": ["\ud83d\ude00"]}')
     assert rows(path) == [(1, {"a": "x\ufffd", "b": ["😀"]})]
 
@@ -184,7 +184,7 @@ CUT = st.tuples(st.integers(0, 120), st.integers(0, 6), st.binary(max_size=6))
 
 @settings(max_examples=1500)
 @given(st.sampled_from(SEED), st.lists(CUT, max_size=4), st.sampled_from(["jsonl", "csv", "gz"]))
-def test_no_damaged_file_is_anything_but_read_or_refused(tmp_path_factory, content, cuts, suffix):
+def test_every_damaged_file_is_read_or_refused(tmp_path_factory, content, cuts, suffix):
     for start, length, new in cuts:
         content = content[:start] + new + content[start + length :]
     folder = tmp_path_factory.getbasetemp() / "damaged"

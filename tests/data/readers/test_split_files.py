@@ -14,7 +14,7 @@ def fill(folder, *names):
     return folder
 
 
-def test_files_and_folders_are_found_by_the_split_that_their_names_mean(tmp_path):
+def test_files_and_folders_of_each_split_are_found_by_name(tmp_path):
     names = ["train/a.csv", "train/b.csv", "Validation.jsonl.gz", "test.txt", "other/c.csv"]
     found = split_files(fill(tmp_path, *names))
     assert {split: [path.name for path in paths] for split, paths in found.of_split.items()} == {
@@ -32,7 +32,7 @@ def test_files_and_folders_are_found_by_the_split_that_their_names_mean(tmp_path
     ]
 
 
-def test_what_systems_and_people_put_beside_data_is_passed_over(tmp_path):
+def test_system_files_and_documents_beside_the_data_are_ignored(tmp_path):
     names = [
         ".DS_Store",
         "~$train.csv",
@@ -47,13 +47,13 @@ def test_what_systems_and_people_put_beside_data_is_passed_over(tmp_path):
     assert found.unused == ["train/"]
 
 
-def test_a_file_is_training_data(tmp_path):
+def test_a_single_file_is_training_data(tmp_path):
     fill(tmp_path, "test.csv", "valid.csv")
     found = split_files(tmp_path / "test.csv")
     assert found.of_split == {"train": [tmp_path / "test.csv"]}
 
 
-def test_a_kind_that_is_not_read_is_said(tmp_path):
+def test_an_unsupported_file_format_is_reported(tmp_path):
     found = split_files(fill(tmp_path, "train.parquet", "valid.xlsx", "test.jsonl.gz"))
     assert found.unused == [
         "train.parquet (unsupported kind)",
@@ -64,7 +64,7 @@ def test_a_kind_that_is_not_read_is_said(tmp_path):
 
 
 @pytest.mark.parametrize("twin", ["train.csv", "TRAINING.jsonl", "train/a.csv", "train_2.jsonl"])
-def test_two_files_of_a_split_are_refused_when_that_split_is_asked_for(tmp_path, twin):
+def test_two_files_for_a_split_are_refused_when_it_is_used(tmp_path, twin):
     found = split_files(fill(tmp_path, "train.jsonl", "valid.jsonl", twin))
     assert found.files("valid") == [tmp_path / "valid.jsonl"]
     with pytest.raises(DataError, match="more than one train file") as caught:
@@ -73,13 +73,13 @@ def test_two_files_of_a_split_are_refused_when_that_split_is_asked_for(tmp_path,
     assert twin in str(caught.value)
 
 
-def test_a_name_that_says_more_gives_way(tmp_path):
+def test_the_plainer_name_of_a_split_is_used(tmp_path):
     found = split_files(fill(tmp_path, "train.jsonl", "train_unlabeled.jsonl"))
     assert found.files("train") == [tmp_path / "train.jsonl"]
     assert found.unused == ["train_unlabeled.jsonl"]
 
 
-def test_a_folder_that_is_not_there_is_an_error(tmp_path):
+def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no file or folder"):
         split_files(tmp_path / "nowhere")
     error = missing(tmp_path, [f"{n}.csv" for n in range(7)], "test data", "Expected test.csv.")

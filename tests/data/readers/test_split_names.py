@@ -36,7 +36,7 @@ def test_a_name_means_a_split_or_none(name, split):
 
 
 @pytest.mark.parametrize("name", ["train set", "Test Set", "val images", "test (1).csv"])
-def test_blanks_and_brackets_part_words_too(name):
+def test_blanks_and_brackets_separate_words(name):
     assert split_of(name) is not None
 
 
@@ -45,7 +45,7 @@ def test_a_name_without_words_means_none(name):
     assert split_of(name) is None
 
 
-def test_siblings_tell_that_a_prefix_is_one():
+def test_prefixes_are_recognized_by_siblings():
     assert splits_in(["imdb_train", "imdb_test"]) == {
         "train": ["imdb_train"],
         "test": ["imdb_test"],
@@ -58,7 +58,7 @@ def test_siblings_tell_that_a_prefix_is_one():
     }
 
 
-def test_the_name_that_says_only_its_split_is_meant():
+def test_a_plain_split_name_is_preferred():
     files = ["test.csv", "train_unlabeled.jsonl", "train.jsonl", "dev.jsonl", "notes.csv"]
     assert splits_in(files) == {
         "train": ["train.jsonl"],
@@ -68,6 +68,6 @@ def test_the_name_that_says_only_its_split_is_meant():
     assert list(splits_in(files)) == list(SPLITS)
 
 
-def test_two_names_of_one_split_are_both_given():
+def test_two_names_of_one_split_are_both_returned():
     assert splits_in(["valid.jsonl", "dev.jsonl"]) == {"valid": ["valid.jsonl", "dev.jsonl"]}
     assert splits_in(["train_a.csv", "train_b.csv"]) == {"train": ["train_a.csv", "train_b.csv"]}

@@ -25,7 +25,7 @@ def rows(count=40):
     return [{"text": f"text {n}", "label": "ab"[n % 2], "id": n} for n in range(count)]
 
 
-def test_a_folder_has_a_file_for_each_split(tmp_path):
+def test_a_folder_has_one_file_per_split(tmp_path):
     write(tmp_path / "train.jsonl", rows(6))
     write(tmp_path / "valid.jsonl", rows(2))
     train, valid = (read_labeled_texts(tmp_path, split) for split in ("train", "valid"))
@@ -36,7 +36,7 @@ def test_a_folder_has_a_file_for_each_split(tmp_path):
     assert classes_of(train, valid) == ["a", "b"]
 
 
-def test_a_tenth_is_set_aside_of_each_label_and_identical_texts_together(tmp_path):
+def test_a_tenth_of_each_label_is_held_out_with_identical_texts_together(tmp_path):
     file = write(tmp_path / "data.jsonl", rows() + rows())
     train, valid = (read_labeled_texts(file, split) for split in ("train", "valid"))
     assert len(train) == 72
@@ -46,7 +46,7 @@ def test_a_tenth_is_set_aside_of_each_label_and_identical_texts_together(tmp_pat
     assert fingerprint(again) == fingerprint(valid) != fingerprint(train)
 
 
-def test_of_a_file_that_was_trained_on_the_rest_is_measured_and_of_another_all(tmp_path):
+def test_the_training_file_is_evaluated_on_its_held_out_part_and_others_as_a_whole(tmp_path):
     file = write(tmp_path / "data.jsonl", rows())
     train, valid = (read_labeled_texts(file, split) for split in ("train", "valid"))
     assert labeled_texts(file).to_measure(fingerprint(train)) == valid
@@ -57,7 +57,7 @@ def test_of_a_file_that_was_trained_on_the_rest_is_measured_and_of_another_all(t
         read_labeled_texts(tmp_path / "one.jsonl", "valid")
 
 
-def test_a_table_has_words_and_json_numbers_too(tmp_path):
+def test_labels_of_tables_are_strings_and_of_json_also_numbers(tmp_path):
     (tmp_path / "train.csv").write_text("text,label\ngood,1\nbad,0\n", "utf-8")
     table = read_labeled_texts(tmp_path, "train")
     assert [text.labels for text in table] == [("1",), ("0",)]
@@ -72,7 +72,7 @@ def test_a_list_is_several_labels_or_none(tmp_path):
     assert classes_of(texts, texts) == ["a", "b"]
 
 
-def test_everything_wrong_is_named_with_its_line(tmp_path):
+def test_all_errors_are_reported_with_their_lines(tmp_path):
     write(
         tmp_path / "train.jsonl",
         [
@@ -116,7 +116,7 @@ def test_labels_that_cannot_be_learned_are_refused(tmp_path, train, valid, expec
 
 
 @pytest.mark.parametrize("blank", [" ", "\t", "\u3000", "\xa0", "\ufeff", "\u200b", "\r"])
-def test_white_space_around_a_label_is_no_part_of_it_and_said_once(tmp_path, blank):
+def test_white_space_around_labels_is_stripped_and_reported_once(tmp_path, blank):
     found = [
         {"text": f"{n}", "label": ("a", f"b{blank}", f"{blank}b", "b")[n % 4]} for n in range(8)
     ]
@@ -134,7 +134,7 @@ def test_white_space_around_a_label_is_no_part_of_it_and_said_once(tmp_path, bla
     assert {text.labels for text in texts} <= {("a",), ()}
 
 
-def test_numbers_of_a_table_and_of_json_are_one_where_the_files_differ(tmp_path):
+def test_numbers_of_tables_and_json_are_unified(tmp_path):
     (tmp_path / "train.csv").write_text("text,label\ngood,1\nbad,0\n", "utf-8")
     write(tmp_path / "valid.jsonl", [{"text": "so", "label": 1}, {"text": "la", "label": 0.0}])
     splits = read_training_texts(tmp_path)
@@ -143,22 +143,22 @@ def test_numbers_of_a_table_and_of_json_are_one_where_the_files_differ(tmp_path)
     assert "valid.jsonl:1" in splits.notes[0]
 
 
-def test_a_whole_number_with_a_point_is_that_number(tmp_path):
+def test_an_integral_float_label_is_an_integer(tmp_path):
     found = [{"text": str(n), "label": [1, 1.0, 0, 0.0][n % 4]} for n in range(8)]
     texts = read_labeled_texts(write(tmp_path / "train.jsonl", found))
     assert {text.labels for text in texts} == {(1,), (0,)}
 
 
 @pytest.mark.parametrize("name", ["dev.jsonl", "validation.jsonl", "VALID.jsonl", "x_val.jsonl"])
-def test_any_name_of_a_split_is_understood(tmp_path, name):
+def test_common_split_names_are_recognized(tmp_path, name):
     write(tmp_path / "Training.jsonl", rows(6))
     write(tmp_path / name, rows(4))
     splits = read_training_texts(tmp_path)
     assert (len(splits.train), len(splits.valid)) == (6, 4)
-    assert (splits.set_aside, splits.notes) == ("", [])
+    assert (splits.held_out, splits.notes) == ("", [])
 
 
-def test_test_data_is_kept_for_evaluation_and_what_is_not_used_is_named(tmp_path):
+def test_test_data_and_unused_files_are_reported(tmp_path):
     write(tmp_path / "train.jsonl", rows(40))
     write(tmp_path / "test.jsonl", rows(6))
     (tmp_path / "notes.csv").write_text("x\n")
@@ -166,7 +166,7 @@ def test_test_data_is_kept_for_evaluation_and_what_is_not_used_is_named(tmp_path
     (tmp_path / "README.md").write_text("#")
     splits = read_training_texts(tmp_path)
     assert (len(splits.train), len(splits.valid)) == (36, 4)
-    assert splits.set_aside == "10% of train.jsonl set aside"
+    assert splits.held_out == "10% of train.jsonl held out"
     test, unused = splits.notes
     assert test.startswith("test.jsonl is for testing")
     assert f"hornbook evaluate RUN {tmp_path} --split test" in test
@@ -176,7 +176,7 @@ def test_test_data_is_kept_for_evaluation_and_what_is_not_used_is_named(tmp_path
     assert len(read_labeled_texts(tmp_path, "test")) == 6
 
 
-def test_splits_may_be_folders_of_several_files(tmp_path):
+def test_a_split_may_be_a_folder_of_files(tmp_path):
     for part in range(2):
         write(tmp_path / "train" / f"part-{part}.jsonl", rows(4))
     write(tmp_path / "Dev" / "all.jsonl", rows(2))
@@ -186,7 +186,7 @@ def test_splits_may_be_folders_of_several_files(tmp_path):
     assert splits.notes == ["Not used: test"]
 
 
-def test_two_files_of_a_split_are_refused_and_named(tmp_path):
+def test_two_files_for_a_split_are_refused(tmp_path):
     write(tmp_path / "train.jsonl", rows(6))
     write(tmp_path / "dev.jsonl", rows(2))
     write(tmp_path / "valid.csv", rows(2))
@@ -194,20 +194,20 @@ def test_two_files_of_a_split_are_refused_and_named(tmp_path):
         read_training_texts(tmp_path)
 
 
-def test_folders_without_training_data_can_be_measured(tmp_path, capsys):
+def test_folders_without_training_data_can_be_evaluated(tmp_path, capsys):
     for name in ("valid", "test"):
         folder = tmp_path / name
         write(folder / f"{name}.jsonl", rows(6))
         assert len(labeled_texts(folder).to_measure("")) == 6
         what = {"valid": "validation", "test": "test"}[name]
-        assert f"Measured on 6 {what} texts of {folder}" in capsys.readouterr().err
+        assert f"Evaluated on 6 {what} texts of {folder}" in capsys.readouterr().err
         with pytest.raises(DataError, match=rf"no training data.\nIt holds {name}.jsonl\nExpec"):
             read_labeled_texts(folder)
         with pytest.raises(DataError, match="no training data"):
             labeled_texts(folder).to_measure("", "train")
 
 
-def test_a_split_to_measure_can_be_chosen_and_what_was_trained_on_is_counted(tmp_path, capsys):
+def test_a_split_can_be_selected_for_evaluation_and_leaks_are_counted(tmp_path, capsys):
     write(tmp_path / "train.jsonl", rows(40))
     write(tmp_path / "test.jsonl", rows(6))
     train = read_labeled_texts(tmp_path)
@@ -223,7 +223,7 @@ def test_a_split_to_measure_can_be_chosen_and_what_was_trained_on_is_counted(tmp
         labeled_texts(tmp_path).to_measure("other", "valid")
 
 
-def test_nothing_to_read_is_said(tmp_path):
+def test_missing_data_is_reported(tmp_path):
     with pytest.raises(DataError, match="no file or folder"):
         read_labeled_texts(tmp_path / "nowhere")
     with pytest.raises(DataError, match=r"Expected train\.jsonl"):
@@ -233,7 +233,7 @@ def test_nothing_to_read_is_said(tmp_path):
         read_labeled_texts(tmp_path, "train")
 
 
-def test_texts_to_predict_come_one_by_one(tmp_path):
+def test_texts_to_predict_are_read_lazily(tmp_path):
     file = write(tmp_path / "new.jsonl", [{"text": "x", "id": 7}, {"id": 8}])
     texts = read_texts_to_predict(file)
     first = next(texts)

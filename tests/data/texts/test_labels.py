@@ -23,11 +23,11 @@ def doubts(rows):
         (" \u3000", ""),
     ],
 )
-def test_white_space_around_a_label_is_taken_off(label, kept):
+def test_white_space_around_a_label_is_stripped(label, kept):
     assert trimmed(label) == kept
 
 
-def test_what_was_trimmed_is_counted_with_its_first_place():
+def test_stripped_labels_are_counted_with_the_first_place():
     trimming = Trimming()
     assert trimming.note() == ""
     assert [trimming(label, "f:7") for label in ("a ", "a", " b")] == ["a", "a", "b"]
@@ -46,18 +46,18 @@ def test_what_was_trimmed_is_counted_with_its_first_place():
         ("1.0", "1"),
     ],
 )
-def test_labels_that_differ_in_case_width_or_white_space_only_are_doubted(rare, frequent):
+def test_labels_that_differ_only_in_case_width_or_white_space_are_doubtful(rare, frequent):
     [line] = doubts({rare: 30, frequent: 40, "other": 30})
     assert f"{rare!r} has 30 rows (f:3): the same as {frequent!r} (40 rows)?" in line
 
 
 @pytest.mark.parametrize("rare", ["postive", "posittive", "positive!", "posotive", "psoitive"])
-def test_a_label_one_letter_from_a_frequent_one_is_doubted(rare):
+def test_a_label_one_letter_from_a_frequent_one_is_doubtful(rare):
     [line] = doubts({rare: 8, "positive": 100, "negative": 90})
     assert f"{rare!r} has 8 rows (f:3): a misspelling of 'positive'" in line
 
 
-def test_labels_of_a_handful_of_rows_are_doubted_the_rarest_first():
+def test_rare_labels_are_doubtful_the_rarest_first():
     lines = doubts({"a": 100, "b": 5, "c": 1, "d": 90})
     assert [line[:15] for line in lines] == ["'c' has 1 row (", "'b' has 5 rows "]
     assert all("too few to learn from" in line for line in lines)
@@ -76,7 +76,7 @@ def test_labels_of_a_handful_of_rows_are_doubted_the_rarest_first():
         {},
     ],
 )
-def test_labels_of_an_orderly_set_are_not_doubted(rows):
+def test_labels_of_a_clean_data_set_are_not_doubtful(rows):
     assert doubts(rows) == []
 
 
@@ -87,7 +87,7 @@ def test_labels_are_counted_with_their_first_place():
     )
 
 
-def test_of_thousands_of_labels_not_each_is_compared_with_each(monkeypatch):
+def test_thousands_of_labels_are_checked_fast(monkeypatch):
     compared = []
     monkeypatch.setattr(labels, "_one_letter_apart", lambda *two: compared.append(two) and False)
     letters = string.ascii_lowercase[:15]

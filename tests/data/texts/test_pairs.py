@@ -62,7 +62,7 @@ def test_a_folder_has_a_folder_per_criterion(tmp_path):
     assert train.pairs[2].where == f"{tmp_path}{os.sep}b-A{os.sep}train.jsonl:2"
 
 
-def test_the_files_of_the_sohu_contest_are_read_as_they_are(tmp_path):
+def test_the_files_of_the_sohu_contest_are_read(tmp_path):
     for kind, name in (("A", "短短匹配A类"), ("B", "短短匹配B类")):
         for split in ("train", "valid"):
             rows = [row(f"{kind}{split}", **{f"label{kind}": "1"})]
@@ -75,16 +75,16 @@ def test_the_files_of_the_sohu_contest_are_read_as_they_are(tmp_path):
     assert (pair.label, pair.criterion, pair.extra) == (None, "短短匹配A类", {"id": "7"})
 
 
-def test_of_two_labels_in_a_row_the_criterion_chooses(tmp_path):
+def test_the_criterion_selects_one_of_two_labels(tmp_path):
     write_rows(tmp_path / "x-B" / "train.jsonl", [row(labelA=1, labelB=0), row("丙", labelB=1)])
     write_rows(tmp_path / "x-B" / "valid.jsonl", [row(labelA=1, labelB=0)])
     assert [pair.label for pair in read_pairs(tmp_path).pairs] == [0, 1]
     write_rows(tmp_path / "y" / "train.jsonl", [row(labelA=1, labelB=0)])
-    with pytest.raises(DataError, match=r"train\.jsonl:1: labelA and labelB are both there"):
+    with pytest.raises(DataError, match=r"train\.jsonl:1: the row has labelA and labelB"):
         read_pairs(tmp_path)
 
 
-def test_a_folder_with_the_files_in_it_is_one_criterion(tmp_path):
+def test_a_folder_of_split_files_is_one_criterion(tmp_path):
     write_rows(tmp_path / "LCQMC" / "train.jsonl", many(3))
     write_rows(tmp_path / "LCQMC" / "valid.jsonl", many(2))
     data = read_pairs(tmp_path / "LCQMC")
@@ -92,7 +92,7 @@ def test_a_folder_with_the_files_in_it_is_one_criterion(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "tsv"])
-def test_one_file_tells_criteria_apart_by_a_column(tmp_path, kind):
+def test_one_file_has_criteria_in_a_column(tmp_path, kind):
     path = tmp_path / f"pairs.{kind}"
     rows = [*many(40, criterion="x"), *many(20, criterion="y")]
     if kind == "jsonl":
@@ -107,16 +107,16 @@ def test_one_file_tells_criteria_apart_by_a_column(tmp_path, kind):
     assert not set(texts(train)) & set(texts(valid))
 
 
-def test_without_validation_data_a_tenth_of_each_kind_is_set_aside_and_said(tmp_path):
+def test_without_validation_data_a_tenth_of_each_stratum_is_held_out(tmp_path):
     path = write_rows(tmp_path / "pairs.jsonl", many(200))
     train, valid = read_pairs(path), read_pairs(path, "valid")
-    assert labeled_pairs(path).training().set_aside == f"10% of {path.name} set aside"
+    assert labeled_pairs(path).training().held_out == f"10% of {path.name} held out"
     assert Counter(pair.label for pair in valid.pairs) == {0: 10, 1: 10}
     assert {*texts(train), *texts(valid)} == {(r["source"], r["target"]) for r in many(200)}
     assert read_pairs(path, "valid", seed=1).pairs != valid.pairs
 
 
-def test_the_split_looks_at_the_texts_and_not_at_their_order():
+def test_the_split_depends_on_the_texts_not_on_their_order():
     pairs = [Pair(f"甲{n}", f"乙{n}", n % 2, "x", f"f:{n}") for n in range(200)]
     twins = [Pair(p.target, p.source, p.label, "y", p.where) for p in pairs[:100]]
     train, valid = split_off([*pairs, *twins], seed=3)
@@ -130,7 +130,7 @@ def test_the_split_looks_at_the_texts_and_not_at_their_order():
     assert Counter(p.label for p in valid) == {0: 15, 1: 15}
 
 
-def test_every_bad_row_of_every_file_is_named(tmp_path):
+def test_every_invalid_row_of_every_file_is_reported(tmp_path):
     bad = [
         row(label=2),
         row(label="yes"),
@@ -162,7 +162,7 @@ def test_every_bad_row_of_every_file_is_named(tmp_path):
     assert f"{second}:2" in str(caught.value)
 
 
-def test_places_without_data_are_told_what_was_expected(tmp_path):
+def test_folders_without_data_are_refused_with_what_is_expected(tmp_path):
     with pytest.raises(DataError, match="There is no file or folder"):
         read_pairs(tmp_path / "none")
     with pytest.raises(DataError, match=r"Expected train\.jsonl in it, or a folder per criterion"):
@@ -179,7 +179,7 @@ def test_places_without_data_are_told_what_was_expected(tmp_path):
         read_pairs(tmp_path, "tests")
 
 
-def test_criteria_may_have_files_of_any_name_that_says_the_split(tmp_path):
+def test_criteria_may_have_files_with_any_split_name(tmp_path):
     for criterion in ("x", "y"):
         write_rows(tmp_path / criterion / "TRAIN.jsonl", many(4))
         write_rows(tmp_path / criterion / "dev.jsonl", many(2))
@@ -195,7 +195,7 @@ def test_criteria_may_have_files_of_any_name_that_says_the_split(tmp_path):
     assert unused == "Not used: notes.csv, z/"
 
 
-def test_splits_may_be_folders_with_a_file_for_each_criterion_or_with_parts(tmp_path):
+def test_split_folders_may_have_one_file_per_criterion_or_parts(tmp_path):
     for split in ("train", "valid"):
         for name in ("LCQMC", "AFQMC"):
             write_rows(tmp_path / "a" / split / f"{name}.jsonl", many(4))
@@ -206,7 +206,7 @@ def test_splits_may_be_folders_with_a_file_for_each_criterion_or_with_parts(tmp_
     assert len(read_pairs(tmp_path / "b").pairs) == 8
 
 
-def test_white_space_around_a_criterion_is_no_part_of_it_and_said(tmp_path):
+def test_white_space_around_a_criterion_is_stripped_and_reported(tmp_path):
     names = ["x", "x ", "\u3000x", " "]
     rows = [row(f"{n}", label=n % 2, criterion=names[n % 4]) for n in range(8)]
     splits = labeled_pairs(write_rows(tmp_path / "pairs.jsonl", rows)).training()
@@ -216,12 +216,12 @@ def test_white_space_around_a_criterion_is_no_part_of_it_and_said(tmp_path):
     assert {pair.criterion for pair in found} == {"x", "y"}
 
 
-def test_another_file_than_that_of_the_training_is_measured_whole(tmp_path, capsys):
+def test_another_file_is_evaluated_as_a_whole(tmp_path, capsys):
     data = labeled_pairs(write_rows(tmp_path / "pairs.jsonl", many(40)))
     train, valid = data.samples("train"), data.samples("valid")
     assert data.to_measure(fingerprint(train)) == valid
     assert len(data.to_measure("other")) == len(train) + len(valid) == 40
-    assert "Measured on 40 pairs of" in capsys.readouterr().err
+    assert "Evaluated on 40 pairs of" in capsys.readouterr().err
 
 
 def test_validation_pairs_that_are_training_pairs_are_counted_in_either_order(tmp_path):
@@ -234,7 +234,7 @@ def test_validation_pairs_that_are_training_pairs_are_counted_in_either_order(tm
 
 
 @pytest.mark.parametrize(("label", "meant"), [(1.0, 1), ("0.0", 0), ("1.0", 1), ("\ufeff1 ", 1)])
-def test_a_label_is_the_number_it_says(tmp_path, label, meant):
+def test_spellings_of_labels_0_and_1(tmp_path, label, meant):
     path = write_rows(tmp_path / "valid.jsonl", [row(label=label)])
     write_rows(tmp_path / "train.jsonl", [row(label=1)])
     assert [pair.label for pair in read_pairs(path.parent, "valid").pairs] == [meant]
@@ -260,7 +260,7 @@ def test_a_criterion_whose_pairs_all_have_one_label_is_refused():
         common_criteria([pair for pair in pairs if pair.label or pair.criterion == "y"], pairs)
 
 
-def test_a_letter_that_stands_alone_makes_a_group():
+def test_a_separate_last_letter_is_the_group():
     alone = ["短短匹配A类", "长长匹配B类", "x-A", "x_B", "x B", "短长A"]
     assert group_criteria(alone) == {
         "A": ["x-A", "短短匹配A类", "短长A"],
@@ -269,7 +269,7 @@ def test_a_letter_that_stands_alone_makes_a_group():
     assert set(group_criteria(["句子相似-STSB", "DATA", "LCQMC", "A股", "a"])) == {"all"}
 
 
-def test_pairs_to_predict_come_in_order_with_what_else_their_rows_hold(tmp_path, monkeypatch):
+def test_pairs_to_predict_come_in_order_with_the_other_fields(tmp_path, monkeypatch):
     rows = [row("甲", id=1, criterion="x"), row("丙", label="?", note=None)]
     path = write_rows(tmp_path / "a.jsonl", rows)
     found = list(read_pairs_to_predict(path, "y"))
@@ -284,7 +284,7 @@ def test_pairs_to_predict_come_in_order_with_what_else_their_rows_hold(tmp_path,
         assert [p.source for p in read_pairs_to_predict("-")] == ["甲", "丙"]
 
 
-def test_a_bad_row_to_predict_stops_at_its_line(tmp_path, monkeypatch):
+def test_an_invalid_row_to_predict_stops_at_its_line(tmp_path, monkeypatch):
     content = b'{"source": "a", "target": "b"}\n{"source": "a"}\n{"source": "c", "target": "d"}\n'
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
     found = read_pairs_to_predict("-")
@@ -293,7 +293,7 @@ def test_a_bad_row_to_predict_stops_at_its_line(tmp_path, monkeypatch):
         next(found)
 
 
-def test_the_real_matching_data_is_read_whole():
+def test_the_real_matching_data_is_read():
     root = Path(os.environ.get("HORNBOOK_DATA") or Path(__file__).parents[4] / "shared/data")
     folder = root / "matching"
     if not folder.is_dir():

@@ -30,17 +30,17 @@ def said(train, valid, tokens=(3, 5), limit=8, **splits):
 TRAIN = [("good", "pos"), ("fine", "pos"), ("bad", "neg")]
 
 
-def test_an_orderly_set_takes_three_lines():
+def test_the_summary_of_a_clean_data_set_has_three_lines():
     assert said(TRAIN, [("so", "pos"), ("la", "neg")]) == [
         "Data        3 training texts, 2 validation texts",
         "Labels      2: pos (2), neg (1)",
-        "Lengths     median 3 tokens, 95% up to 5, maximum 5; none is cut at 8",
+        "Lengths     median 3 tokens, 95% up to 5, maximum 5; none is truncated at 8",
     ]
 
 
-def test_where_the_validation_texts_come_from_and_notes_are_said():
-    lines = said(TRAIN, [("so", "pos")], set_aside="10% of x.csv set aside", notes=["mind this"])
-    assert lines[0].endswith("1 validation texts (10% of x.csv set aside)")
+def test_the_summary_has_the_origin_of_the_validation_texts_and_notes():
+    lines = said(TRAIN, [("so", "pos")], held_out="10% of x.csv held out", notes=["mind this"])
+    assert lines[0].endswith("1 validation texts (10% of x.csv held out)")
     assert "            no validation texts have neg" in lines
     assert lines[-1] == "Note        mind this"
 
@@ -48,7 +48,7 @@ def test_where_the_validation_texts_come_from_and_notes_are_said():
 def test_validation_texts_that_are_training_texts_are_counted_with_their_places():
     lines = said(TRAIN, [(" good ", "pos"), ("new", "neg"), ("bad", "neg")])
     assert lines[-3:] == [
-        "Leaked      2 of 3 validation texts are training texts too, so the figures flatter:",
+        "Leaked      2 of 3 validation texts are training texts too, so the scores are too high:",
         "            valid.csv:1 = train.csv:1",
         "            valid.csv:3 = train.csv:3",
     ]
@@ -58,13 +58,13 @@ def test_validation_texts_that_are_training_texts_are_counted_with_their_places(
     )
 
 
-def test_places_are_said_as_seen_from_the_folder_of_the_data():
+def test_places_are_relative_to_the_data_folder():
     folder = Path("data") / "mine"
     train = texts(*TRAIN, file=str(folder / "train.csv"))
     assert overlap(train, train[:1], READING, folder)[1].strip() == "train.csv:1 = train.csv:1"
 
 
-def test_duplicates_and_the_same_text_with_other_labels_are_counted():
+def test_duplicates_and_contradicting_labels_are_counted():
     lines = said([*TRAIN, ("good", "pos"), ("good ", "neg"), ("bad", "neg")], TRAIN[1:])
     assert "Duplicates  3 training texts repeat an earlier one" in lines
     assert lines[lines.index("Disagreeing 1 texts occur with different labels:") + 1].strip() == (
@@ -72,13 +72,13 @@ def test_duplicates_and_the_same_text_with_other_labels_are_counted():
     )
 
 
-def test_the_order_of_several_labels_is_no_disagreement():
+def test_the_order_of_labels_does_not_matter():
     lines = said([("x", ["a", "b"]), ("x", ["b", "a"]), ("y", [])], [("z", ["a", "b"])])
     assert not [line for line in lines if line.startswith("Disagreeing")]
     assert "            1 training texts have none" in lines
 
 
-def test_doubtful_labels_are_named_and_of_many_only_the_most_and_least_frequent():
+def test_of_many_labels_only_the_most_and_least_frequent_are_shown():
     train = [(f"{n} {k}", f"label {n:02}") for n in range(30) for k in range(n + 1)]
     lines = said([*train, ("x", "Label 29")], [("z", "label 29")])
     assert lines[1].startswith("Labels      31: label 29 (30), label 28 (29)")
@@ -90,15 +90,18 @@ def test_doubtful_labels_are_named_and_of_many_only_the_most_and_least_frequent(
 @pytest.mark.parametrize(
     ("tokens", "expected"),
     [
-        ([4] * 9 + [20], "median 4 tokens, 95% up to 20, maximum 20; 1 (10.0%) are cut at 8"),
-        ([8] * 5, "median 8 tokens, 95% up to 8, maximum 8; none is cut at 8"),
-        ([1] * 1999 + [9], "median 1 tokens, 95% up to 1, maximum 9; 1 (under 0.1%) are cut at 8"),
+        ([4] * 9 + [20], "median 4 tokens, 95% up to 20, maximum 20; 1 (10.0%) are truncated at 8"),
+        ([8] * 5, "median 8 tokens, 95% up to 8, maximum 8; none is truncated at 8"),
+        (
+            [1] * 1999 + [9],
+            "median 1 tokens, 95% up to 1, maximum 9; 1 (under 0.1%) are truncated at 8",
+        ),
     ],
 )
-def test_what_is_cut_is_counted(tokens, expected):
+def test_truncated_texts_are_counted(tokens, expected):
     assert length_line(Lengths(np.array(tokens), 8)) == expected
 
 
-def test_tokens_that_the_vocabulary_does_not_know_are_counted_where_they_are_many():
+def test_many_unknown_tokens_are_reported():
     assert "; 12.0% of them are unknown;" in length_line(Lengths(np.array([4]), 8, 0.12))
     assert "unknown" not in length_line(Lengths(np.array([4]), 8, 0.005))

@@ -35,7 +35,7 @@ _ANSWERS = {
     "confidence",
     "character_confidence",
     "probability",
-}  # columns of a model's predictions, not of labels
+}  # columns of a prediction file, not of a label file
 _EXCEL = re.compile(r"sep=.", re.I)  # a line that Excel writes above the header
 
 

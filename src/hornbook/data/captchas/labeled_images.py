@@ -67,7 +67,7 @@ def train_and_valid(folder: CaptchaFolder, *, seed: int) -> tuple[list[Captcha],
     """Returns the captchas of both splits of a folder with training images, read once.
 
     Raises:
-        DataError: no two images differ, so none can be set aside.
+        DataError: no two images differ, so none can be held out.
     """
     if "valid" in folder.splits:
         return folder.captchas("train"), folder.captchas("valid")
@@ -199,7 +199,7 @@ def characters_of(words: str) -> str:
     parts = words.split("+")
     if set(parts) <= set(NAMED_SETS):
         words = "".join(NAMED_SETS[part] for part in parts)
-    elif words.isalpha() and len(set(words)) < len(words):  # a misspelt name, it seems
+    elif words.isalpha() and len(set(words)) < len(words):  # a misspelled name, it seems
         raise OptionError(
             f"characters is {words!r}, with a letter twice. {did_you_mean(words, NAMED_SETS)}"
         )

@@ -68,10 +68,10 @@ class TokenShards:
         shards: In the order of the corpus.
         vocabulary_size: Every id is below it.
         special_ids: Ids of special tokens by what they are for: `"pad"`, `"mask"`, `"eos"` ...
-        before: What the tokenizer puts before a text, [CLS] say.
-        after: What it puts behind one, [SEP] say.
-        sentinels: Ids that no text has, for spans to be filled: `<extra_id_0>` and so on.
-        statistics: What was counted when the corpus was prepared.
+        before: Tokens that the tokenizer puts before a text, such as [CLS].
+        after: Tokens that it puts after a text, such as [SEP].
+        sentinels: Ids of the sentinels of span corruption, `<extra_id_0>` etc.
+        statistics: Counts of the preparation.
     """
 
     shards: Sequence[Shard]
@@ -94,12 +94,12 @@ class TokenShards:
     def of_documents(
         cls, documents: Sequence[Sequence[Sequence[int]]], **options: Any
     ) -> TokenShards:
-        """A corpus in memory: documents of sentences of token ids, each a word of its own.
+        """Makes a corpus in memory, in which each token is a word.
 
         Args:
-            documents: None of them empty.
-            options: The other attributes.  [CLS] and [SEP] are `before` and `after` where the
-                special ids have them and nothing else is said.
+            documents: Documents of sentences of token ids, none of them empty.
+            options: The other attributes.  `before` and `after` default to [CLS] and [SEP] if
+                the special ids have them.
         """
         ids: list[int] = []
         starts, sentences = [], []

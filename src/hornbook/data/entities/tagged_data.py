@@ -2,7 +2,7 @@
 
 A folder with `train` and optionally `valid` and `test` files, or one file, in any of the formats
 of `tag_columns`, `entity_rows` and `word_lines`, which is recognized.  Without validation data a
-tenth of the training texts is set aside, with equal texts on one side.
+tenth of the training texts is held out, with equal texts on one side.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def tagged_texts(path: Any, *, seed: int = 0, valid_fraction: float = 0.1) -> Te
     Args:
         path: A folder or a file, see the module; or rows in memory, as in `entity_rows`.
         seed: Seed of the split, if there is no validation file.
-        valid_fraction: Share that is set aside then.
+        valid_fraction: Share that is held out then.
 
     Raises:
         DataError: no such folder.

@@ -1,7 +1,7 @@
 """Images in one folder per class, in one set or several: see `class_folders`.
 
     DATA/train/CLASS/*.jpg  and  DATA/valid/CLASS/*.jpg
-    DATA/CLASS/*.jpg        a share of each class is set aside for validation
+    DATA/CLASS/*.jpg        a share of each class is held out for validation
 
 Test images are never trained on.  Every image is decoded once before training: unreadable images
 are reported and left out, and near duplicates never end up on both sides of our own split.
@@ -104,7 +104,7 @@ class ImageClasses:
             named = [str(path) for path in self.leaked]
             lines += _listed(
                 f"Leaked      {len(named):,} validation images are in the training folder too, "
-                "so the figures flatter",
+                "so the scores are too high",
                 named,
                 shown,
             )

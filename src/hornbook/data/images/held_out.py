@@ -54,7 +54,7 @@ def read_to_evaluate(
             side_of(folders, paths, labels, digests, one) for one in (~held_out, held_out)
         )
         if train.fingerprint == learned_from and split != "train":
-            note(f"Measured on the {len(valid):,} images held out in training.")
+            note(f"Evaluated on the {len(valid):,} images held out in training.")
             return valid, problems
         if train.fingerprint == learned_from:
             return _announced(train, has[place], learned_from), problems
@@ -99,7 +99,7 @@ def _read_split(
 
 def _announced(side: ClassSplit, folder: Path, learned_from: str) -> ClassSplit:
     """Prints what the model is evaluated on."""
-    note(f"Measured on {folder}: {len(side):,} images.")
+    note(f"Evaluated on {folder}: {len(side):,} images.")
     if side.fingerprint == learned_from:
         note("The run was trained on these images: the scores do not tell how it does on new ones.")
     return side

@@ -42,7 +42,7 @@ def named_after(proposals: Iterable[tuple[Path, str]]) -> list[Renaming]:
     A name that is taken gets a number.  A text that cannot be part of a file name, or in which `_`,
     a dot, a blank or a bracket would end the label, gives no renaming.
     """
-    taken: set[Path] = set()
+    new_names: set[Path] = set()
     renamings = []
     for path, text in proposals:
         if not text or not all(one.isalnum() or one in SIGNS for one in text):
@@ -51,10 +51,10 @@ def named_after(proposals: Iterable[tuple[Path, str]]) -> list[Renaming]:
         while True:
             counted = "" if number == 1 else f"-{number}"
             new = path.with_name(f"{text}_{path.stem}{counted}{path.suffix}")
-            if new not in taken and not os.path.lexists(new):
+            if new not in new_names and not os.path.lexists(new):
                 break
             number += 1
-        taken.add(new)
+        new_names.add(new)
         renamings.append(Renaming(path, new))
     return renamings
 

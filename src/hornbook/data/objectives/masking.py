@@ -131,38 +131,38 @@ def _masked_places(
         return places
     first = np.flatnonzero(starts[places])  # every piece of a document begins with a word
     sizes = np.diff(first, append=len(places))
-    taken = np.zeros(len(places), bool)
-    left = quota(len(places), masking.share)
-    words = _words_in_turn(documents[places[first]], sizes, left, random, UNITS[masking.unit])
+    is_masked = np.zeros(len(places), bool)
+    remaining = quota(len(places), masking.share)
+    words = _words_in_turn(documents[places[first]], sizes, remaining, random, UNITS[masking.unit])
     for word in words:
-        size = min(int(sizes[word]), left)
-        taken[first[word] : first[word] + size] = True
-        left -= size
-    return places[taken]
+        size = min(int(sizes[word]), remaining)
+        is_masked[first[word] : first[word] + size] = True
+        remaining -= size
+    return places[is_masked]
 
 
 def _words_in_turn(
     documents: np.ndarray,
     sizes: np.ndarray,
-    left: int,
+    remaining: int,
     random: np.random.Generator,
     runs: Sequence[float],
 ) -> list[int]:
-    """Returns words whose sizes add up to `left`; the last one may exceed it."""
+    """Returns words whose sizes add up to `remaining`; the last one may exceed it."""
     order = random.permutation(len(sizes)).tolist()
     probable = np.cumsum(runs) / np.sum(runs)
     lengths = (np.searchsorted(probable, random.random(len(order)), "right") + 1).tolist()
     size_of, document_of = sizes.tolist(), documents.tolist()
-    taken: dict[int, None] = {}
+    selected: dict[int, None] = {}
     for word, run in zip(order, lengths, strict=True):
         for one in range(word, min(word + run, len(order))):
-            if one in taken or size_of[one] > left or document_of[one] != document_of[word]:
+            if one in selected or size_of[one] > remaining or document_of[one] != document_of[word]:
                 break
-            taken[one] = None
-            left -= size_of[one]
-        if not left:
-            return list(taken)
-    return [*taken, next(word for word in order if word not in taken)]
+            selected[one] = None
+            remaining -= size_of[one]
+        if not remaining:
+            return list(selected)
+    return [*selected, next(word for word in order if word not in selected)]
 
 
 def _replacements(ids: np.ndarray, random: np.random.Generator, masking: Masking) -> np.ndarray:

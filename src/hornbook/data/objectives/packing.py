@@ -92,9 +92,9 @@ def _row_ends(
     else:
         around, at_ends = before, after
     # size of the first units, if each document in them is framed once
-    taken = np.concatenate([[0], np.cumsum(np.diff(edges) + around * begins + at_ends * ends)])
+    sizes = np.concatenate([[0], np.cumsum(np.diff(edges) + around * begins + at_ends * ends)])
     free = length - around * ~begins  # a row that continues a document frames it again
-    following = np.searchsorted(taken, taken[:-1] + free, side="right") - 1
+    following = np.searchsorted(sizes, sizes[:-1] + free, side="right") - 1
     if not across_documents:
         documents = np.append(np.flatnonzero(begins), len(starts))
         next_document = documents[np.searchsorted(documents, np.arange(len(starts)), "right")]

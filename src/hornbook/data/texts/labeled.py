@@ -5,7 +5,7 @@ A folder with `train.jsonl` and optionally `valid.jsonl` and `test.jsonl` (also 
 has a `text` and a `label`: a word or a number, or, for multi-label data, a list of them, possibly
 empty.  White space around labels is ignored.
 
-Without validation data, a tenth of the training texts is set aside: the same one in every call with
+Without validation data, a tenth of the training texts is held out: the same one in every call with
 the same seed, stratified by label, with identical texts on one side.  Test data is only used by
 `hornbook evaluate`.
 """
@@ -74,7 +74,7 @@ def labeled_texts(
     Args:
         path: A folder or a file, see the module; or rows in memory, see `MemoryRows`.
         seed: Seed of the split, if there is no validation file.
-        valid_fraction: Share that is set aside then.
+        valid_fraction: Share that is held out then.
 
     Raises:
         DataError: no such folder.
@@ -147,7 +147,7 @@ def text_to_predict(row: Mapping[Any, Any], where: str) -> LabeledText:
     """Checks a row in memory without a label.
 
     Raises:
-        DataError: it is no text.
+        DataError: the row has no text.
     """
     text = _text(plain_row(row), where, Problems(stop_at_first=True), None)
     assert text is not None  # the first problem raises
@@ -256,7 +256,7 @@ def in_one_kind(splits: TextSplits[LabeledText]) -> TextSplits[LabeledText]:
     for text in splits.valid:
         labels = tuple(known.get(str(label), label) for label in text.labels or ())
         if labels != text.labels:
-            changed = changed or f"{text.where}: the label {text.labels} is taken for {labels}"
+            changed = changed or f"{text.where}: the label {text.labels} is read as {labels}"
             text = replace(text, labels=labels)
         valid.append(text)
     return replace(splits, valid=valid, notes=[*splits.notes, *([changed] if changed else [])])

@@ -57,12 +57,12 @@ def pair_to_predict(row: Mapping[Any, Any], where: str, criterion: str | None = 
     """Checks a row without a label.
 
     Args:
-        row: With the texts, and perhaps a criterion.
-        where: It comes from.
-        criterion: If the row names none.
+        row: The texts, and optionally a criterion.
+        where: Location of the row, for messages.
+        criterion: Criterion of a row without one.
 
     Raises:
-        DataError: it is no pair.
+        DataError: the row is not a pair.
     """
     row = plain_row(row)
     own = row.get("criterion")
@@ -88,7 +88,7 @@ def read_labeled_pairs(
         trimming: Strips the white space around criteria.
     """
     pairs = []
-    # a table in memory may call its labels labelA and labelB as a file may; a tuple has one
+    # a table in memory may have the columns labelA and labelB, like a file; a tuple has one label
     for number, row in rows_of(path, problems, TEXTS, values=(*TEXTS, "label")):
         where = place_of(path, number)
         name = criterion if isinstance(criterion, str) else criterion(row)
@@ -124,7 +124,7 @@ def _label(row: Mapping[str, Any], criterion: object, where: str, problems: Prob
         fitting = [name for name in named if name.endswith(group_letter(criterion) or " ")]
         named = fitting if len(fitting) == 1 else named
     if len(named) != 1:
-        what = f"{' and '.join(named)} are both there" if named else "'label' is missing"
+        what = f"the row has {' and '.join(named)}" if named else "'label' is missing"
         problems.add(where, what)
         return None
     value = row[named[0]]

@@ -10,7 +10,7 @@ Three layouts are supported:
 
 In the last two, a `criterion` column may name the criterion of each row.
 
-Without validation data, a tenth of the training pairs is set aside: the same one in every call with
+Without validation data, a tenth of the training pairs is held out: the same one in every call with
 the same seed, stratified by criterion and label, with identical texts on one side.  Test data is
 only used by `hornbook evaluate`.
 """
@@ -92,7 +92,7 @@ def labeled_pairs(
     Args:
         path: A folder or a file, see the module; or rows in memory, see `MemoryRows`.
         seed: Seed of the split, if there is no validation file.
-        valid_fraction: Share that is set aside then.
+        valid_fraction: Share that is held out then.
         criterion: Criterion of pairs without one, if there are no criterion folders.  Defaults to
             the name of the folder or file, and to "match" for pairs in memory.
 

@@ -61,7 +61,7 @@ class TextData(Generic[Sample]):
     def samples(self, split: str) -> list[Sample]:
         """Returns the samples of a split.
 
-        For a place without validation files, some training samples are set aside as its validation
+        For a place without validation files, some training samples are held out as its validation
         samples.
 
         Raises:
@@ -81,7 +81,7 @@ class TextData(Generic[Sample]):
             unit = self.reading.unit
             raise DataError(
                 f"{self.path} has no {unit} to use as {split} data.\n"
-                f"Setting some aside takes two different {unit} per label; or add a validation "
+                f"Holding some out takes two different {unit} per label; or add a validation "
                 "file."
             )
         return samples
@@ -94,7 +94,7 @@ class TextData(Generic[Sample]):
         """
         train, valid = self.samples(TRAIN), self.samples(VALID)
         notes = [line for line in (self._trimmed(), *self._not_used()) if line]
-        return TextSplits(train, valid, self._folder, self._set_aside(), notes)
+        return TextSplits(train, valid, self._folder, self._held_out(), notes)
 
     def to_measure(self, trained_on: str, split: str | None = None) -> list[Sample]:
         """Returns the samples to evaluate on; prints which they are and which were trained on.
@@ -102,7 +102,7 @@ class TextData(Generic[Sample]):
         Args:
             trained_on: The `fingerprint` of the samples that the model was trained on.
             split: `"train"`, `"valid"` or `"test"`.  Defaults to the validation samples (from their
-                own files, or those set aside if the model was trained on this data), else the test
+                own files, or those held out if the model was trained on this data), else the test
                 samples, else all samples.
 
         Raises:
@@ -125,7 +125,7 @@ class TextData(Generic[Sample]):
         what = f"{TITLES[chosen]} {unit}" if own or chosen == TEST else unit
         files = [file for place in self.places for file in place.files(chosen)]
         source = files[0] if len(files) == 1 else self.path
-        lines = [f"Measured on {len(samples):,} {what} of {source}", self._trimmed()]
+        lines = [f"Evaluated on {len(samples):,} {what} of {source}", self._trimmed()]
         if chosen == TEST or (chosen == VALID and self.has(VALID)):
             lines += self._overlap(samples, TITLES[chosen])
         note("\n".join(line for line in lines if line))
@@ -162,19 +162,19 @@ class TextData(Generic[Sample]):
         return self._known[number, split]
 
     def _was(self, trained_on: str) -> bool:
-        """Whether a model was trained on these training samples."""
+        """Whether the model with this fingerprint was trained on these training samples."""
         sides = [self.split_off(self._rows(number, TRAIN)) for number in range(len(self.places))]
         return self.fingerprint(one for train, _ in sides for one in train) == trained_on
 
-    def _set_aside(self) -> str:
-        """Describes the files that samples are set aside from; "" if there are none."""
+    def _held_out(self) -> str:
+        """Describes the files that samples are held out from; "" if there are none."""
         places = [place for place in self.places if not place.files(VALID)]
         if not places:
             return ""
         files = places[0].files(TRAIN)
         single = len(places) == len(files) == 1
         named = inside(self._folder, str(files[0])) if single else f"{len(places)} criteria"
-        return f"10% of {named} set aside"
+        return f"10% of {named} held out"
 
     def _not_used(self) -> list[str]:
         """Describes the files that are not read in training."""
@@ -186,9 +186,9 @@ class TextData(Generic[Sample]):
         unused += self.unused
         lines = []
         if tests:
-            how = f"measure on it with: hornbook evaluate RUN {self.path} --split test"
+            how = f"evaluate on it with: hornbook evaluate RUN {self.path} --split test"
             if isinstance(self.path, str):
-                how = "measure on it with: evaluate(data, split='test')"
+                how = "evaluate on it with: evaluate(data, split='test')"
             lines.append(f"{_some(tests)} {'is' if len(tests) == 1 else 'are'} for testing; {how}")
         if unused:
             lines.append(f"Not used: {_some(unused)}")

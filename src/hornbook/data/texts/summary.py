@@ -29,14 +29,14 @@ class TextSplits(Generic[Sample]):
     Attributes:
         train, valid: The samples.
         folder: Folder of the files; places in messages are relative to it.
-        set_aside: Origin of the validation samples if there is no validation file, in words.
+        held_out: Origin of the validation samples if there is no validation file, in words.
         notes: Notes for the user: unused files, corrected labels.
     """
 
     train: list[Sample]
     valid: list[Sample]
     folder: Path = Path()
-    set_aside: str = ""
+    held_out: str = ""
     notes: list[str] = field(default_factory=list)
 
 
@@ -75,7 +75,7 @@ class Lengths:
     tokens: np.ndarray
     limit: int
     unknown: float = 0.0
-    beyond: str = "cut at"
+    beyond: str = "truncated at"
 
 
 def summary(
@@ -93,7 +93,7 @@ def summary(
         labels: Lines about the labels.  Defaults to their counts.
     """
     train, valid, unit = splits.train, splits.valid, reading.unit
-    aside = f" ({splits.set_aside})" if splits.set_aside else ""
+    aside = f" ({splits.held_out})" if splits.held_out else ""
     lines = [
         f"Data        {len(train):,} training {unit}, {len(valid):,} validation {unit}{aside}",
         *(label_lines(splits, reading) if labels is None else labels),
@@ -184,7 +184,9 @@ def overlap(
         if (same := reading.same(one)) in places
     ]
     unit = reading.unit
-    what = f"of {len(measured):,} {split} {unit} are training {unit} too, so the figures flatter:"
+    what = (
+        f"of {len(measured):,} {split} {unit} are training {unit} too, so the scores are too high:"
+    )
     return listed("Leaked", what, leaked)
 
 
