@@ -10,6 +10,7 @@ from keras import ops
 import hornbook.layers
 from hornbook.layers import (
     CRF,
+    MEMM,
     ConditionalLayerNormalization,
     EfficientGlobalPointer,
     FeedForward,
@@ -56,6 +57,7 @@ def model():
         CRF(4, allowed=~np.eye(4, dtype=bool), transition_initializer=NORMAL, dtype=policy)(x),
         GlobalPointer(3, 4, kernel_initializer=NORMAL, dtype=policy)(x),
         EfficientGlobalPointer(3, 4, kernel_initializer=NORMAL)(x),
+        MEMM(4, rank=2, transition_initializer=CONFIG)(x),
     ]
     return keras.Model(ids, outputs)
 
@@ -91,6 +93,7 @@ def test_unknown_dimensions_stay_unknown(model):
         *[(None, 1, None, 2)] * 2,
         x,
         *[(None, 3, None, None)] * 2,
+        x,
     ]
 
 

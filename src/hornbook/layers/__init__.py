@@ -10,6 +10,7 @@ from hornbook.layers.positions.relative import RelativePositions
 from hornbook.layers.positions.rotary import RotaryPositions
 from hornbook.layers.tagging.crf import CRF
 from hornbook.layers.tagging.global_pointer import EfficientGlobalPointer, GlobalPointer
+from hornbook.layers.tagging.memm import MEMM
 from hornbook.layers.tagging.multilabel_crossentropy import (
     multilabel_crossentropy,
     span_crossentropy,
@@ -17,6 +18,7 @@ from hornbook.layers.tagging.multilabel_crossentropy import (
 
 __all__ = [
     "CRF",
+    "MEMM",
     "ConditionalLayerNormalization",
     "EfficientGlobalPointer",
     "FeedForward",

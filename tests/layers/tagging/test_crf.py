@@ -225,3 +225,30 @@ def test_what_cannot_be_is_a_programmers_mistake():
         CRF(2, allowed_end=[False, False])
     with pytest.raises(ValueError, match="transition_multiplier is 0, expected above 0"):
         CRF(2, transition_multiplier=0)
+
+
+def test_losses_are_those_of_bert4keras(compute, numbers, bert4keras):
+    crf = build(CRF(TAGS), numbers(1, 3, 3), np.zeros(3, "float32"), np.zeros(3, "float32"))
+    labels = np.random.RandomState(2).randint(3, size=(2, 6))
+    mask = np.arange(6) < np.array([[6], [4]])
+    losses = compute(crf.loss, labels, numbers(0, 2, 6, 3), mask)
+    np.testing.assert_allclose(losses, bert4keras["crf_loss"], rtol=1e-5)
+
+
+def test_answers_are_those_of_pytorch_crf():
+    torch = pytest.importorskip("torch")
+    torchcrf = pytest.importorskip("torchcrf")
+    other = torchcrf.CRF(TAGS, batch_first=True)
+    with torch.no_grad():
+        other.transitions.copy_(torch.tensor(TRANSITIONS))
+        other.start_transitions.copy_(torch.tensor(START))
+        other.end_transitions.copy_(torch.tensor(END))
+        mask = torch.tensor(MASKS[:2])  # which must begin with a token and have no holes
+        inputs = torch.tensor(EMISSIONS[:2]), torch.tensor(LABELS[:2]), mask
+        expected = -other(*inputs, reduction="none").numpy()
+        tags = other.decode(inputs[0], mask)
+    crf = build(CRF(TAGS))
+    losses = ops.convert_to_numpy(crf.loss(LABELS[:2], EMISSIONS[:2], MASKS[:2]))
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
+    decoded = crf.decode(EMISSIONS[:2], MASKS[:2])
+    assert [list(text[mask]) for text, mask in zip(decoded, MASKS, strict=False)] == tags
