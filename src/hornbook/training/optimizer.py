@@ -137,7 +137,7 @@ def adamw(
 
 
 def layerwise_rates(transformer: Any, decay: float) -> dict[str, float]:
-    """Returns learning rates that shrink towards the input: each layer has `decay` times the next.
+    """Returns learning rates that shrink toward the input: each layer has `decay` times the next.
 
     A block that several layers share has the rate of the last of them, embeddings have `decay`
     times that of the first layer, and heads have factor 1.  Encoder and decoder are counted

@@ -86,7 +86,7 @@ def test_an_unknown_name_or_width_is_refused():
         make_backbone("Xception", alpha=0.5)
 
 
-def test_rates_shrink_towards_the_input(network):
+def test_rates_shrink_toward_the_input(network):
     rates = backbone_rates(network, 0.5)
     assert len(rates) == len(network.trainable_variables)
     in_order = [rates[variable.path] for variable in network.trainable_variables]

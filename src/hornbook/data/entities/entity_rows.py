@@ -105,7 +105,7 @@ def _entities_of(row: Mapping[str, Any], where: str, problems: Problems) -> list
         problems.add(where, f"{key!r} is {value!r:.60}; {EXPECTED}, in a list")
         return None
     if key == "annotations" and all(isinstance(x, Mapping) and "result" in x for x in value):
-        # of several annotators the first that was not cancelled
+        # of several annotators the first that was not canceled
         kept = [one for one in value if not one.get("was_cancelled")]
         value = [x["value"] for x in (kept[0]["result"] if kept else []) if _is_span(x)]
     marked = [_marked(one, where, problems) for one in value]

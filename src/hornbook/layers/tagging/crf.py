@@ -17,7 +17,7 @@ class CRF(TransitionLayer):
     """A linear-chain conditional random field on the scores of each token's tags.
 
     The score of a text's tags is the sum of their emissions, of a score for each pair of
-    neighbours, and of a score for the first and the last tag; their probability is the softmax of
+    neighbors, and of a score for the first and the last tag; their probability is the softmax of
     that over all possible tags of the text.  A new CRF is a softmax for each token.
 
     The layer passes the emissions on, for its methods and for a loss:
@@ -27,7 +27,7 @@ class CRF(TransitionLayer):
         model.compile("adam", loss=crf.loss)
         tags = crf.decode(model.predict(texts))
 
-    Neighbours are the real tokens next to each other: masked positions between them are skipped.
+    Neighbors are the real tokens next to each other: masked positions between them are skipped.
 
     Args:
         num_tags: Number of tags.

@@ -71,7 +71,7 @@ def preprocessing(name: str) -> Callable[..., Any]:
 
 
 def backbone_rates(network: keras.Model, decay: float) -> dict[str, float]:
-    """Returns learning rates that shrink towards the input, by `decay` per tenth of the layers.
+    """Returns learning rates that shrink toward the input, by `decay` per tenth of the layers.
 
     Returns:
         `variable.path` -> factor, for `adamw`.
