@@ -171,9 +171,10 @@ VERBS = {
 def test_an_untrained_recipe_is_refused_in_one_sentence(recipe, verb, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     untrained = recipe()
-    with pytest.raises(OptionError, match=f"This {recipe.__name__} is not trained. Call fit") as e:
+    match = f"This {recipe.__name__} is not trained. Call fit"
+    with pytest.raises(OptionError, match=match) as error:
         getattr(untrained, verb)(*VERBS[verb])
-    assert len(str(e.value).splitlines()) == 1
+    assert len(str(error.value).splitlines()) == 1
     assert not list(tmp_path.iterdir())
 
 

@@ -89,10 +89,10 @@ def test_a_label_at_the_end_of_the_name_is_refused_with_advice():
 
 def test_the_summary_has_the_rule_and_an_example():
     names = ["7h2k_1.png", "abcd_2.png"]
-    said = find_rule(names).summary(names)
-    assert "up to the first '_'" in said
-    assert "every name has one" in said
-    assert said.endswith("7h2k_1.png -> 7h2k")
+    line = find_rule(names).summary(names)
+    assert "up to the first '_'" in line
+    assert "every name has one" in line
+    assert line.endswith("7h2k_1.png -> 7h2k")
 
 
 def test_split_names_are_not_labels():

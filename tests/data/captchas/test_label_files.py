@@ -175,9 +175,9 @@ def test_outputs_of_label_and_predict_are_not_label_files(tmp_path):
 
 
 def test_names_of_label_files():
-    said = ["labels.csv", "train_labels.csv", "rec_gt_train.txt", "gt.txt", "标注.txt"]
+    label_files = ["labels.csv", "train_labels.csv", "rec_gt_train.txt", "gt.txt", "标注.txt"]
     other = ["lengths.csv", "answers.csv", "notes.txt", "undo-1.csv"]
-    assert [name for name in [*said, *other] if is_labelish(Path(name))] == said
+    assert [name for name in [*label_files, *other] if is_labelish(Path(name))] == label_files
 
 
 @pytest.mark.parametrize(

@@ -106,8 +106,8 @@ def test_a_table_with_leading_zeros_byte_order_mark_and_windows_line_ends(tmp_pa
         image(tmp_path / f"{number:05}.png")
     rows = "".join(f"{number:05}.png,{7 * number:04}\r\n" for number in range(4))
     (tmp_path / "labels.csv").write_bytes(b"\xef\xbb\xbf" + f"file,label\r\n{rows}".encode())
-    found = find_alphabet(read_captchas(tmp_path))
-    assert (found.shortest, found.longest) == (4, 4)
+    alphabet = find_alphabet(read_captchas(tmp_path))
+    assert (alphabet.shortest, alphabet.longest) == (4, 4)
 
 
 def test_each_folder_is_a_set(tmp_path):
@@ -133,8 +133,8 @@ def test_a_table_takes_precedence_over_file_names(tmp_path):
 
 
 def test_the_alphabet_is_learned_from_the_labels(folder):
-    found = find_alphabet(read_captchas(folder))
-    assert (found.characters, found.shortest, found.longest) == ("0123456789ab", 3, 3)
+    alphabet = find_alphabet(read_captchas(folder))
+    assert (alphabet.characters, alphabet.shortest, alphabet.longest) == ("0123456789ab", 3, 3)
 
 
 def test_labels_that_do_not_fit_are_listed_with_advice(folder):

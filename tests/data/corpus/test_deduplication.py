@@ -18,28 +18,30 @@ def article(seed, changes=0):
     return " ".join(words)
 
 
-def found(texts, kind):
+def duplicates_of(texts, kind):
     duplicates = find_duplicates([texts[:3], texts[3:]], kind, workers=0, quiet=True)
     return duplicates.numbers.tolist(), duplicates.exact, duplicates.near
 
 
 def test_documents_that_differ_only_in_white_space_are_duplicates():
     texts = ["今天 天气", "b", "今天天气\n", "B", "b", ""]
-    assert found(texts, "exact") == ([2, 4], 2, 0)
+    assert duplicates_of(texts, "exact") == ([2, 4], 2, 0)
 
 
 def test_documents_that_share_most_runs_of_words_are_near_duplicates():
     pytest.importorskip("datasketch", reason="datasketch is not installed")
     texts = [article(0), article(1), article(0, 1), article(2), article(0), article(0, 20), "词"]
     # one changed word of 200 touches 5 runs: 191 of 201 are shared; twenty leave half of them
-    assert found(texts, "near") == ([2, 4], 1, 1)
-    assert found([article(n) for n in range(30)], "near") == ([], 0, 0)
+    assert duplicates_of(texts, "near") == ([2, 4], 1, 1)
+    assert duplicates_of([article(n) for n in range(30)], "near") == ([], 0, 0)
 
 
 def test_chinese_documents_are_compared_by_characters():
     pytest.importorskip("datasketch", reason="datasketch is not installed")
     text = "".join(chr(0x4E00 + n) for n in np.random.default_rng(0).integers(0, 3000, 300))
-    assert found([text, text[:150] + "好" + text[150:], text[::-1], text[:40]], "near")[0] == [1]
+    assert duplicates_of([text, text[:150] + "好" + text[150:], text[::-1], text[:40]], "near")[
+        0
+    ] == [1]
 
 
 def test_an_unknown_kind_of_deduplication_is_refused():

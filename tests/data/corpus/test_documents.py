@@ -37,12 +37,12 @@ def write_text(path, content):
     return path
 
 
-def write_rows(path, found, field="text"):
+def write_rows(path, texts, field="text"):
     if path.suffix == ".parquet":
         path.parent.mkdir(parents=True, exist_ok=True)
-        parquet.write_table(arrow.table({"n": range(len(found)), field: found}), path)
+        parquet.write_table(arrow.table({"n": range(len(texts)), field: texts}), path)
         return path
-    lines = [json.dumps({field: text}, ensure_ascii=False) + "\n" for text in found]
+    lines = [json.dumps({field: text}, ensure_ascii=False) + "\n" for text in texts]
     return write_text(path, "".join(lines))
 
 
@@ -61,20 +61,20 @@ def test_documents_of_a_text_file_are_blocks_or_lines(tmp_path, packing):
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.ndjson.zst", "a.parquet"])
 def test_each_row_of_any_file_format_is_a_document(tmp_path, name):
     path = write_rows(tmp_path / name, [TEXTS[0], " ", TEXTS[1]], "body")
-    found = list(documents(path, "body"))
-    assert [(document.text, document.line) for document in found] == [(TEXTS[0], 1), (TEXTS[1], 3)]
+    texts = list(documents(path, "body"))
+    assert [(document.text, document.line) for document in texts] == [(TEXTS[0], 1), (TEXTS[1], 3)]
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")), st.booleans())
 def test_no_character_of_a_text_is_lost(tmp_path_factory, content, lines):
     path = tmp_path_factory.mktemp("texts") / "a.txt"
     path.write_bytes(content.encode())
-    found = list(documents(path, lines=lines, encoding="utf-8"))
+    texts = list(documents(path, lines=lines, encoding="utf-8"))
     plain = content.removeprefix("\ufeff").replace("\r\n", "\n")
     kept = "".join(line for line in plain.split("\n") if line.strip())
-    assert "".join(document.text for document in found).replace("\n", "") == kept
+    assert "".join(document.text for document in texts).replace("\n", "") == kept
     numbered = plain.split("\n")
-    for document in found:
+    for document in texts:
         assert document.text.strip()
         assert document.text.split("\n")[0] == numbered[document.line - 1]
 

@@ -60,9 +60,9 @@ def test_a_pair_may_match_by_one_criterion_only(folder):
     for pair in read_pairs(folder).pairs:
         letter = "A" if pair.criterion.removesuffix("类").endswith("A") else "B"
         labels.setdefault((pair.source, pair.target), {})[letter] = pair.label
-    both = [found for found in labels.values() if len(found) == 2]
-    assert sum(found == {"A": 1, "B": 0} for found in both) > 50
-    assert not any(found == {"A": 0, "B": 1} for found in both)
+    both = [pair_labels for pair_labels in labels.values() if len(pair_labels) == 2]
+    assert sum(pair_labels == {"A": 1, "B": 0} for pair_labels in both) > 50
+    assert not any(pair_labels == {"A": 0, "B": 1} for pair_labels in both)
 
 
 def test_labels_are_balanced_and_not_predictable_from_shared_characters(folder):

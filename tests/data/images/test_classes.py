@@ -21,16 +21,16 @@ def data(image_data, tmp_path):
 
 
 def test_a_single_folder_is_split_by_class_reproducibly(data):
-    found = read_image_classes(data, seed=3, share=0.25)
-    assert found.classes == ["circle", "square", "stripes"]
-    assert np.bincount(found.train.labels).tolist() == [6, 6, 6]
-    assert np.bincount(found.valid.labels).tolist() == [2, 2, 2]
-    assert not set(found.train.paths) & set(found.valid.paths)
+    dataset = read_image_classes(data, seed=3, share=0.25)
+    assert dataset.classes == ["circle", "square", "stripes"]
+    assert np.bincount(dataset.train.labels).tolist() == [6, 6, 6]
+    assert np.bincount(dataset.valid.labels).tolist() == [2, 2, 2]
+    assert not set(dataset.train.paths) & set(dataset.valid.paths)
     again = read_image_classes(data, seed=3, share=0.25)
-    assert again.train.fingerprint == found.train.fingerprint
-    assert read_image_classes(data, seed=4, share=0.25).train.paths != found.train.paths
-    first = found.classes[found.train.labels[0]]
-    assert found.train.paths[0].parent.name == first
+    assert again.train.fingerprint == dataset.train.fingerprint
+    assert read_image_classes(data, seed=4, share=0.25).train.paths != dataset.train.paths
+    first = dataset.classes[dataset.train.labels[0]]
+    assert dataset.train.paths[0].parent.name == first
 
 
 def test_existing_splits_are_used(data, tmp_path):
@@ -41,25 +41,25 @@ def test_existing_splits_are_used(data, tmp_path):
             target = both / "val" / name
             target.mkdir(parents=True, exist_ok=True)
             shutil.move(both / "train" / name / f"{number}.png", target)
-    found = read_image_classes(both)
-    assert (len(found.train), len(found.valid)) == (20, 4)
-    assert all("val" in path.parts for path in found.valid.paths)
-    assert not found.leaked
+    dataset = read_image_classes(both)
+    assert (len(dataset.train), len(dataset.valid)) == (20, 4)
+    assert all("val" in path.parts for path in dataset.valid.paths)
+    assert not dataset.leaked
 
 
 def test_near_duplicates_stay_on_one_side_and_are_reported(data):
     for number in range(8):  # each image of one class twice
         shutil.copy(data / "circle" / f"{number}.png", data / "circle" / f"again-{number}.png")
-    found = read_image_classes(data, share=0.4)
+    dataset = read_image_classes(data, share=0.4)
     names = {
         side: {path.name.removeprefix("again-") for path in split.paths if "circle" in path.parts}
-        for side, split in (("train", found.train), ("valid", found.valid))
+        for side, split in (("train", dataset.train), ("valid", dataset.valid))
     }
     assert not names["train"] & names["valid"]
     assert len(names["valid"]) == 3
-    assert len([group for group in found.duplicates if len(group) == 2]) == 8
-    assert "Duplicates  8 groups" in found.summary()
-    assert not found.leaked
+    assert len([group for group in dataset.duplicates if len(group) == 2]) == 8
+    assert "Duplicates  8 groups" in dataset.summary()
+    assert not dataset.leaked
 
 
 def test_leaked_and_contradicting_images_are_listed(data, tmp_path):
@@ -67,11 +67,11 @@ def test_leaked_and_contradicting_images_are_listed(data, tmp_path):
     shutil.copytree(data, both / "train")
     (both / "valid" / "square").mkdir(parents=True)
     shutil.copy(data / "circle" / "5.png", both / "valid" / "square" / "stranger.png")
-    found = read_image_classes(both)
-    assert [path.name for path in found.leaked] == ["stranger.png"]
-    assert len(found.contradicting) == 1
-    assert "the scores are too high" in found.summary()
-    assert "stranger.png" in found.summary()
+    dataset = read_image_classes(both)
+    assert [path.name for path in dataset.leaked] == ["stranger.png"]
+    assert len(dataset.contradicting) == 1
+    assert "the scores are too high" in dataset.summary()
+    assert "stranger.png" in dataset.summary()
 
 
 def test_unreadable_images_are_left_out_and_listed(data):
@@ -79,12 +79,12 @@ def test_unreadable_images_are_left_out_and_listed(data):
     whole = (data / "square" / "0.png").read_bytes()
     (data / "square" / "cut.png").write_bytes(whole[: len(whole) // 2])
     (data / "square" / "notes.txt").write_text("not an image, and nobody minds")
-    found = read_image_classes(data)
-    assert len(found.train) + len(found.valid) == 24
-    assert len(found.problems) == 2
-    assert "Left out    2:" in found.summary()
-    assert "broken.png" in found.summary()
-    assert "cut.png" in found.summary()
+    dataset = read_image_classes(data)
+    assert len(dataset.train) + len(dataset.valid) == 24
+    assert len(dataset.problems) == 2
+    assert "Left out    2:" in dataset.summary()
+    assert "broken.png" in dataset.summary()
+    assert "cut.png" in dataset.summary()
 
 
 def spoil_everything(data):
@@ -143,21 +143,21 @@ def test_a_class_without_training_images_is_refused(data, tmp_path):
 
 
 def test_training_images_are_never_evaluated_on(data, tmp_path, draw_classes):
-    found = read_image_classes(data, seed=1, share=0.25)
-    options = {"learned_from": found.train.fingerprint, "seed": 1, "share": 0.25}
-    split, _ = read_to_evaluate(data, found.classes, **options)
-    assert split.paths == found.valid.paths
+    dataset = read_image_classes(data, seed=1, share=0.25)
+    options = {"learned_from": dataset.train.fingerprint, "seed": 1, "share": 0.25}
+    split, _ = read_to_evaluate(data, dataset.classes, **options)
+    assert split.paths == dataset.valid.paths
     other = draw_classes(tmp_path / "other", count=2, seed=9)
-    split, _ = read_to_evaluate(other, found.classes, **options)
+    split, _ = read_to_evaluate(other, dataset.classes, **options)
     assert len(split) == 6  # of another folder all are measured on
     shutil.rmtree(other / "circle")
     (other / "square" / "broken.png").write_bytes(b"")
-    split, problems = read_to_evaluate(other, found.classes, **options)
+    split, problems = read_to_evaluate(other, dataset.classes, **options)
     assert split.labels.tolist() == [1, 1, 2, 2]
     assert "broken.png" in problems[0]
     (other / "square").rename(other / "squre")
     with pytest.raises(DataError, match="Did you mean 'square'"):
-        read_to_evaluate(other, found.classes, **options)
+        read_to_evaluate(other, dataset.classes, **options)
 
 
 def test_a_split_has_about_its_share_and_both_sides_are_not_empty():
@@ -182,26 +182,26 @@ def test_a_split_has_about_its_share_and_both_sides_are_not_empty():
 def test_a_test_folder_is_never_trained_on(data, tmp_path, train, test):
     shutil.copytree(data, tmp_path / "both" / train)
     shutil.copytree(data, tmp_path / "both" / test)
-    found = read_image_classes(tmp_path / "both", share=0.25)
-    assert found.classes == ["circle", "square", "stripes"]
-    assert (len(found.train), len(found.valid)) == (18, 6)
-    assert all(train in path.parts for path in [*found.train.paths, *found.valid.paths])
-    assert f"{test}: 24 images in 3 classes, for hornbook evaluate" in found.summary()
+    dataset = read_image_classes(tmp_path / "both", share=0.25)
+    assert dataset.classes == ["circle", "square", "stripes"]
+    assert (len(dataset.train), len(dataset.valid)) == (18, 6)
+    assert all(train in path.parts for path in [*dataset.train.paths, *dataset.valid.paths])
+    assert f"{test}: 24 images in 3 classes, for hornbook evaluate" in dataset.summary()
 
 
 @pytest.mark.parametrize("name", ["val", "Validation", "VALID", "dev", "val_set"])
 def test_the_names_of_validation_folders(data, tmp_path, name):
     shutil.copytree(data, tmp_path / "both" / "Train")
     shutil.copytree(data, tmp_path / "both" / name)
-    found = read_image_classes(tmp_path / "both")
-    assert (len(found.train), len(found.valid)) == (24, 24)
-    assert name in found.summary()
+    dataset = read_image_classes(tmp_path / "both")
+    assert (len(dataset.train), len(dataset.valid)) == (24, 24)
+    assert name in dataset.summary()
 
 
 def test_a_class_may_have_the_name_of_a_split(data):
     (data / "circle").rename(data / "train")
-    found = read_image_classes(data)
-    assert found.classes == ["square", "stripes", "train"]
+    dataset = read_image_classes(data)
+    assert dataset.classes == ["square", "stripes", "train"]
 
 
 def test_split_folders_without_classes_are_refused(data):
@@ -229,9 +229,9 @@ def test_splits_within_the_classes_are_refused(data):
 def test_classes_with_a_test_folder_beside_them(data, tmp_path):
     shutil.copytree(data, tmp_path / "copy")
     shutil.move(tmp_path / "copy", data / "test")
-    found = read_image_classes(data)
-    assert found.classes == ["circle", "square", "stripes"]
-    assert len(found.train) + len(found.valid) == 24
+    dataset = read_image_classes(data)
+    assert dataset.classes == ["circle", "square", "stripes"]
+    assert len(dataset.train) + len(dataset.valid) == 24
 
 
 def test_unused_files_are_listed(data, tmp_path):
@@ -255,8 +255,8 @@ def test_a_parent_of_the_data_folder_is_answered_with_the_data_folder(data):
 def test_suffixes_of_phones_and_browsers_are_read(data):
     (data / "square" / "0.png").rename(data / "square" / "0.jfif")
     (data / "square" / "1.png").rename(data / "square" / "1")
-    found = read_image_classes(data)
-    assert len(found.train) + len(found.valid) == 24
+    dataset = read_image_classes(data)
+    assert len(dataset.train) + len(dataset.valid) == 24
 
 
 def test_system_files_are_not_a_class(data):
@@ -264,31 +264,33 @@ def test_system_files_are_not_a_class(data):
     (data / "__MACOSX" / "circle" / "._0.png").write_bytes(b"x")
     (data / ".ipynb_checkpoints").mkdir()
     (data / "Thumbs.db").write_bytes(b"x")
-    found = read_image_classes(data)
-    assert (found.classes, found.unused) == (["circle", "square", "stripes"], [])
+    dataset = read_image_classes(data)
+    assert (dataset.classes, dataset.unused) == (["circle", "square", "stripes"], [])
 
 
 def test_each_split_can_be_evaluated(data, tmp_path, draw_classes, capsys):
     both = tmp_path / "both"
     shutil.copytree(data, both / "train")
     draw_classes(both / "Test", count=2, seed=9)
-    found = read_image_classes(both, seed=1, share=0.25)
-    options = {"learned_from": found.train.fingerprint, "seed": 1, "share": 0.25}
-    split, _ = read_to_evaluate(both, found.classes, **options)
-    assert split.paths == found.valid.paths
-    split, _ = read_to_evaluate(both, found.classes, split="test", **options)
+    dataset = read_image_classes(both, seed=1, share=0.25)
+    options = {"learned_from": dataset.train.fingerprint, "seed": 1, "share": 0.25}
+    split, _ = read_to_evaluate(both, dataset.classes, **options)
+    assert split.paths == dataset.valid.paths
+    split, _ = read_to_evaluate(both, dataset.classes, split="test", **options)
     assert len(split) == 6
     assert "Evaluated on" in capsys.readouterr().err
-    split, _ = read_to_evaluate(both, found.classes, split="train", **options)
-    assert split.paths == found.train.paths
+    split, _ = read_to_evaluate(both, dataset.classes, split="train", **options)
+    assert split.paths == dataset.train.paths
     assert "trained on these images" in capsys.readouterr().err
-    split, _ = read_to_evaluate(both / "train", found.classes, **options)  # the same, named itself
-    assert split.paths == found.valid.paths
+    split, _ = read_to_evaluate(
+        both / "train", dataset.classes, **options
+    )  # the same, named itself
+    assert split.paths == dataset.valid.paths
     shutil.rmtree(both / "train")
-    split, _ = read_to_evaluate(both, found.classes, **options)
+    split, _ = read_to_evaluate(both, dataset.classes, **options)
     assert len(split) == 6
     with pytest.raises(DataError, match="holds no valid folder, only Test"):
-        read_to_evaluate(both, found.classes, split="valid", **options)
+        read_to_evaluate(both, dataset.classes, split="valid", **options)
 
 
 def test_classes_that_differ_only_in_blanks_or_case_are_listed(data):

@@ -22,10 +22,10 @@ def slope():
 def test_random_crops_have_the_requested_area(slope):
     shares = []
     for number in range(200):
-        found = random_crop(slope, random_of(0, number), size=32, smallest=0.3).astype(float)
-        assert found.shape == (32, 32, 3)
-        width = (found[..., 0].max() - found[..., 0].min()) * 32 / 31
-        height = (found[..., 1].max() - found[..., 1].min()) * 32 / 31
+        crop = random_crop(slope, random_of(0, number), size=32, smallest=0.3).astype(float)
+        assert crop.shape == (32, 32, 3)
+        width = (crop[..., 0].max() - crop[..., 0].min()) * 32 / 31
+        height = (crop[..., 1].max() - crop[..., 1].min()) * 32 / 31
         shares.append(width * height / (100 * 160))
     assert 0.25 < min(shares) < 0.4
     assert max(shares) > 0.8  # cut where a part of that shape does not fit

@@ -31,18 +31,18 @@ def pixels(data):
 def test_every_format_gives_the_same_image(kind):
     options = {"lossless": True} if kind == "WEBP" else {}
     options |= {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
-    found = pixels(stored(halves(), kind, **options))
-    assert found.shape == (8, 16, 3)
-    assert np.abs(found[:, 1] - [255, 0, 0]).max() < 12
-    assert np.abs(found[:, -2] - [0, 0, 255]).max() < 12
+    decoded = pixels(stored(halves(), kind, **options))
+    assert decoded.shape == (8, 16, 3)
+    assert np.abs(decoded[:, 1] - [255, 0, 0]).max() < 12
+    assert np.abs(decoded[:, -2] - [0, 0, 255]).max() < 12
 
 
 def test_transparent_images_are_placed_on_white():
     image = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
     image.putpixel((1, 1), (0, 0, 0, 128))
-    found = pixels(stored(image, "PNG"))
-    assert found[0, 0].tolist() == [255, 255, 255]
-    assert found[1, 1].tolist() == [127, 127, 127]
+    decoded = pixels(stored(image, "PNG"))
+    assert decoded[0, 0].tolist() == [255, 255, 255]
+    assert decoded[1, 1].tolist() == [127, 127, 127]
     palette = Image.new("P", (4, 4), 3)
     palette.putpalette([0] * 768)
     assert pixels(stored(palette, "GIF", transparency=3)).min() == 255
@@ -65,8 +65,8 @@ def test_cmyk_is_converted():
 def test_sixteen_bits_are_scaled_not_clipped():
     for kind in ("PNG", "TIFF"):
         values = np.array([[0, 257 * 100, 65535]], np.uint16)
-        found = pixels(stored(Image.fromarray(values), kind))
-        assert found[0, :, 0].tolist() == [0, 100, 255]
+        decoded = pixels(stored(Image.fromarray(values), kind))
+        assert decoded[0, :, 0].tolist() == [0, 100, 255]
     floats = Image.fromarray(np.array([[0.0, 0.5, 1.0]], np.float32))
     assert pixels(stored(floats, "TIFF"))[0, :, 0].tolist() == [0, 128, 255]
 
@@ -74,10 +74,10 @@ def test_sixteen_bits_are_scaled_not_clipped():
 def test_exif_rotation_is_applied():
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown turned by 90 degrees to the right
-    found = pixels(stored(halves(), "PNG", exif=exif))
-    assert found.shape == (16, 8, 3)
-    assert found[1, 4].tolist() == [255, 0, 0]
-    assert found[-2, 4].tolist() == [0, 0, 255]
+    decoded = pixels(stored(halves(), "PNG", exif=exif))
+    assert decoded.shape == (16, 8, 3)
+    assert decoded[1, 4].tolist() == [255, 0, 0]
+    assert decoded[-2, 4].tolist() == [0, 0, 255]
 
 
 def bomb(width, height):
@@ -142,10 +142,10 @@ def test_a_large_jpeg_is_decoded_at_a_reduced_size():
 def test_readable_separates_readable_images_and_problems(tmp_path):
     halves().save(tmp_path / "good.png")
     (tmp_path / "bad.png").write_bytes(b"GIF89a")
-    found = readable([tmp_path / "good.png", tmp_path / "bad.png"])
-    assert found.sizes == {tmp_path / "good.png": (16, 8)}
-    assert "1 of 2 images" in found.summary()
-    assert "bad.png" in found.summary()
-    found.raise_if_none("folder")
+    decoded = readable([tmp_path / "good.png", tmp_path / "bad.png"])
+    assert decoded.sizes == {tmp_path / "good.png": (16, 8)}
+    assert "1 of 2 images" in decoded.summary()
+    assert "bad.png" in decoded.summary()
+    decoded.raise_if_none("folder")
     with pytest.raises(DataError, match="No image"):
         readable([tmp_path / "bad.png"]).raise_if_none("folder")

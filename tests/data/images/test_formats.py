@@ -49,9 +49,9 @@ def test_other_files_are_counted_by_suffix(tmp_path):
     write(tmp_path / "a.png")
     for name in ("1.heic", "2.HEIC", "drawing.svg", "README", "c.txt", "BMW list", "P1 notes"):
         write(tmp_path / name, b"BM and other words that are no image" if "B" in name else b"P1 no")
-    found = look_for_images(tmp_path)
-    assert found.paths == [tmp_path / "a.png"]
-    assert found.summary() == "7 files passed over: 3 without suffix, 2 .heic, 1 .svg, 1 .txt"
+    images = look_for_images(tmp_path)
+    assert images.paths == [tmp_path / "a.png"]
+    assert images.summary() == "7 files passed over: 3 without suffix, 2 .heic, 1 .svg, 1 .txt"
 
 
 def test_finding_images_prints_the_counts_of_other_files(tmp_path, capsys):
@@ -82,8 +82,8 @@ def test_finding_images_prints_the_counts_of_other_files(tmp_path, capsys):
 def test_system_files_are_ignored(name, tmp_path):
     write(tmp_path / "cat" / "a.png")
     write(tmp_path / name)
-    found = look_for_images(tmp_path)
-    assert (names(tmp_path), found.summary()) == (["cat/a.png"], "")
+    images = look_for_images(tmp_path)
+    assert (names(tmp_path), images.summary()) == (["cat/a.png"], "")
 
 
 def test_links_to_folders_are_followed_without_loops(tmp_path):

@@ -40,25 +40,25 @@ ANY_UNIT = st.sampled_from(sorted(UNITS))
 @given(WORDS, ANY_UNIT, st.sampled_from([0.1, 0.15, 0.5]), st.integers(0, 5))
 def test_the_quota_of_every_row_is_met_exactly(words, unit, share, seed):
     packed = rows_of(words)
-    found = masked(packed, seed, unit=unit, share=share)
-    told = found.weights.sum(axis=1).astype(int)
-    assert told.tolist() == [quota(sum(sizes), share) for sizes in words]
-    for row, count in enumerate(told):
-        places = found.masked_positions[row, :count]
+    batch = masked(packed, seed, unit=unit, share=share)
+    counts = batch.weights.sum(axis=1).astype(int)
+    assert counts.tolist() == [quota(sum(sizes), share) for sizes in words]
+    for row, count in enumerate(counts):
+        places = batch.masked_positions[row, :count]
         assert (np.diff(places) > 0).all()
-        assert (found.labels[row, :count] == packed.token_ids[row, places]).all()
+        assert (batch.labels[row, :count] == packed.token_ids[row, places]).all()
         assert not packed.special[row, places].any()
-        assert not found.masked_positions[row, count:].any()
-        elsewhere = np.delete(found.token_ids[row], places)
+        assert not batch.masked_positions[row, count:].any()
+        elsewhere = np.delete(batch.token_ids[row], places)
         assert (elsewhere == np.delete(packed.token_ids[row], places)).all()
 
 
 @given(WORDS, st.sampled_from(["words", "ngrams", "spans"]), st.integers(0, 5))
 def test_at_most_one_word_per_row_is_masked_in_part(words, unit, seed):
     packed = rows_of(words)
-    found = masked(packed, seed, unit=unit, share=0.4)
+    batch = masked(packed, seed, unit=unit, share=0.4)
     for row, sizes in enumerate(words):
-        places = set(found.masked_positions[row][found.weights[row] > 0].tolist())
+        places = set(batch.masked_positions[row][batch.weights[row] > 0].tolist())
         begin, in_part, fits = 1, 0, []
         for size in sizes:
             hidden = len(places & set(range(begin, begin + size)))
@@ -78,10 +78,10 @@ def test_the_share_is_exact_over_rows_of_all_lengths():
 
 def test_masked_tokens_become_mask_themselves_or_ordinary_tokens():
     packed = rows_of([[1] * 60] * 400)
-    found = masked(packed)
-    places = found.weights > 0
-    seen = np.take_along_axis(found.token_ids, found.masked_positions, axis=1)[places]
-    labels = found.labels[places]
+    batch = masked(packed)
+    places = batch.weights > 0
+    seen = np.take_along_axis(batch.token_ids, batch.masked_positions, axis=1)[places]
+    labels = batch.labels[places]
     assert (seen == MASK).mean() == pytest.approx(0.8, abs=0.02)
     assert (seen == labels).mean() == pytest.approx(0.1, abs=0.015)
     drawn = seen[(seen != MASK) & (seen != labels)]
@@ -93,16 +93,16 @@ def test_masked_tokens_become_mask_themselves_or_ordinary_tokens():
 def test_every_ordinary_token_is_drawn_where_none_is_masked_or_kept():
     packed = rows_of([[1] * 60] * 20)
     options = Masking(mask_id=MASK, vocabulary_size=8, not_drawn=SPECIAL, masked=0.0, kept=0.0)
-    found = mask_words(packed, [random_of(0, row) for row in range(20)], options)
-    seen = np.take_along_axis(found.token_ids, found.masked_positions, axis=1)
-    assert set(seen[found.weights > 0].tolist()) == {5, 6, 7}
+    batch = mask_words(packed, [random_of(0, row) for row in range(20)], options)
+    seen = np.take_along_axis(batch.token_ids, batch.masked_positions, axis=1)
+    assert set(seen[batch.weights > 0].tolist()) == {5, 6, 7}
 
 
 @pytest.mark.parametrize("unit", sorted(UNITS))
 def test_all_positions_are_masked_equally_often(unit):
     packed = rows_of([[1, 2, 3] * 10] * 600)
-    found = masked(packed, unit=unit)
-    count = np.bincount(found.masked_positions[found.weights > 0], minlength=64)[1:61]
+    batch = masked(packed, unit=unit)
+    count = np.bincount(batch.masked_positions[batch.weights > 0], minlength=64)[1:61]
     share = count / 600
     assert share.mean() == pytest.approx(0.15)
     if unit == "tokens":
@@ -115,8 +115,8 @@ def test_longer_units_mask_longer_runs():
 
     def stretch(unit):
         hidden = np.zeros(packed.token_ids.shape, bool)
-        found = masked(packed, unit=unit)
-        np.put_along_axis(hidden, found.masked_positions, found.weights > 0, axis=1)
+        batch = masked(packed, unit=unit)
+        np.put_along_axis(hidden, batch.masked_positions, batch.weights > 0, axis=1)
         return hidden.sum() / (np.diff(hidden, axis=1, prepend=False) & hidden).sum()
 
     assert stretch("words") < stretch("ngrams") < stretch("spans")
@@ -135,9 +135,9 @@ def test_masking_of_a_row_does_not_depend_on_its_batch():
 def test_a_run_of_words_ends_with_its_document():
     packed = rows_of([[1] * 60] * 400)
     packed.documents[:, :62] = np.arange(62) // 2 + 1
-    found = masked(packed, unit="spans", share=0.05)  # three tokens a row
-    next_to = np.diff(found.masked_positions, axis=1) == 1
-    across = next_to & (found.masked_positions[:, :-1] % 2 == 1)
+    batch = masked(packed, unit="spans", share=0.05)  # three tokens a row
+    next_to = np.diff(batch.masked_positions, axis=1) == 1
+    across = next_to & (batch.masked_positions[:, :-1] % 2 == 1)
     assert next_to.sum() > 200
     assert across.sum() < 0.2 * next_to.sum()  # two runs that happen to meet
 

@@ -69,13 +69,13 @@ def test_shapes_are_the_same_for_every_text(name, options, lengths):
 @given(LENGTHS)
 def test_a_language_model_predicts_every_token_but_the_first_of_a_document(lengths):
     rows, batch = all_rows("causal_lm", lengths)
-    told = batch["labels"][batch["weights"] > 0]
+    predicted = batch["labels"][batch["weights"] > 0]
     packed = rows.batch(range(len(rows)))
     expected = packed.token_ids[(packed.documents > 0) & (packed.positions > 0)]
-    assert told.tolist() == expected.tolist()
+    assert predicted.tolist() == expected.tolist()
     # every token of text, and every end of a document
-    assert (told >= 10).sum() == sum(map(sum, lengths))
-    assert (told == BERT["sep"]).sum() == len(lengths)
+    assert (predicted >= 10).sum() == sum(map(sum, lengths))
+    assert (predicted == BERT["sep"]).sum() == len(lengths)
 
 
 @given(LENGTHS, st.integers(0, 3))
@@ -98,8 +98,8 @@ def test_the_prefix_is_segment_0_and_the_rest_is_predicted(lengths, seed):
             assert read[-1] == BERT["sep"]
             assert read[-2] >= 10
             assert written[0] >= 10
-            told = batch["labels"][row][own & (batch["weights"][row] > 0)]
-            assert told.tolist() == written.tolist()
+            predicted = batch["labels"][row][own & (batch["weights"][row] > 0)]
+            assert predicted.tolist() == written.tolist()
     assert not segments[documents == 0].any()
 
 
@@ -117,12 +117,12 @@ def test_inputs_and_targets_reconstruct_the_text(lengths, seed):
     for row, original in enumerate(packed.token_ids):
         original = original[packed.documents[row] > 0].tolist()
         left = batch["token_ids"][row][batch["documents"][row] > 0].tolist()
-        asked = batch["labels"][row][batch["weights"][row] > 0].tolist()
+        remaining = batch["labels"][row][batch["weights"][row] > 0].tolist()
         assert left.pop() == BERT["sep"]
         spans = {}
         if len(original) > 1:
-            assert asked.pop() == BERT["sep"]
-        for token in asked:
+            assert remaining.pop() == BERT["sep"]
+        for token in remaining:
             if token in SENTINELS:
                 spans[token] = []
             else:

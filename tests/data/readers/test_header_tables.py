@@ -52,7 +52,7 @@ def test_a_missing_column_is_answered_with_the_nearest(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("", "is empty"),
         ("\n \n", "is empty"),
@@ -64,10 +64,10 @@ def test_a_missing_column_is_answered_with_the_nearest(tmp_path):
         ("a,b\n1,\x002\n", ":2: has NUL bytes"),
     ],
 )
-def test_tables_that_do_not_fit_are_refused_by_line(tmp_path, content, said):
+def test_tables_that_do_not_fit_are_refused_by_line(tmp_path, content, message):
     with pytest.raises(DataError) as caught:
         list(read_table(write(tmp_path / "a.csv", content)))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_csv_of_chinese_excel_is_read(tmp_path, capsys):

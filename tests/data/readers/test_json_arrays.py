@@ -55,7 +55,7 @@ def test_an_array_on_one_line_may_exceed_the_line_limit(tmp_path):
 
 @pytest.mark.parametrize("indent", [None, 1])
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ({"text": {"0": "a", "1": "b"}, "label": {"0": "x", "1": "y"}}, "columns, not rows"),
         ({"text": ["a", "b"], "label": ["x", "y"]}, "columns, not rows"),
@@ -65,17 +65,17 @@ def test_an_array_on_one_line_may_exceed_the_line_limit(tmp_path):
         (["a", "b"], "each row must be a JSON object"),
     ],
 )
-def test_json_without_rows_is_refused(tmp_path, indent, content, said):
+def test_json_without_rows_is_refused(tmp_path, indent, content, message):
     path = tmp_path / "train.json"
     path.write_text(json.dumps(content, indent=indent))
     with pytest.raises(DataError, match="1 problem") as caught:
         read_labeled_texts(path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert f"{path}:" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('[{"text": "a"}, {"text": "b"}', ":1: column 30"),
         ('[\n{"text": "a"}\n{"text": "b"}\n]', ":3: column 1: ',' or ']' expected"),
@@ -85,16 +85,16 @@ def test_json_without_rows_is_refused(tmp_path, indent, content, said):
         ('[\n{"text": "a\nb"}]', ":2: column 12: Invalid control character"),
     ],
 )
-def test_an_invalid_array_is_refused(tmp_path, text, said):
+def test_an_invalid_array_is_refused(tmp_path, text, message):
     path = tmp_path / "a.json"
     path.write_text(text)
     with pytest.raises(DataError, match="1 problem") as caught:
         rows(path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_first_row_with_lists_followed_by_rows_is_not_a_file_of_columns(tmp_path):
     path = tmp_path / "a.jsonl"
-    found = [{"text": ["a", "b"], "label": ["x", "y"]}, {"text": ["c"], "label": ["z"]}]
-    path.write_text("\n".join(map(json.dumps, found)))
-    assert [row for _, row in rows(path)] == found
+    columns = [{"text": ["a", "b"], "label": ["x", "y"]}, {"text": ["c"], "label": ["z"]}]
+    path.write_text("\n".join(map(json.dumps, columns)))
+    assert [row for _, row in rows(path)] == columns

@@ -39,10 +39,10 @@ def message(path, **options):
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\n\n \t\n"])
 def test_byte_order_mark_line_ends_and_blank_lines_change_no_row(tmp_path, mark, line_end):
     content = mark + TEXT.encode().replace(b"\n", line_end)
-    found = rows(write(tmp_path / "a.jsonl", content))
-    assert [row for _, row in found] == ROWS
+    parsed = rows(write(tmp_path / "a.jsonl", content))
+    assert [row for _, row in parsed] == ROWS
     step = line_end.count(b"\n")
-    assert [number for number, _ in found] == [1, 1 + step, 1 + 2 * step]
+    assert [number for number, _ in parsed] == [1, 1 + step, 1 + 2 * step]
 
 
 def test_gzip_and_standard_input_are_read_like_a_file(tmp_path, monkeypatch):
@@ -69,13 +69,13 @@ def test_rows_are_read_lazily(monkeypatch):
 
 def test_an_invalid_line_is_reported_with_column_and_beginning(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"a": 1}\n  {"text": "今天天气" "b": 2}' + " " * 80 + "\n")
-    said = message(path)
-    assert f"{path}:2: column 19: " in said
-    assert '\'{"text": "今天天气" "b": 2}\'' in said
+    expected = message(path)
+    assert f"{path}:2: column 19: " in expected
+    assert '\'{"text": "今天天气" "b": 2}\'' in expected
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "expected"),
     [
         ('{"a": NaN}', "NaN is not JSON"),
         ('{"text": "x", "text": "y"}', "the key 'text' occurs more than once"),
@@ -91,18 +91,18 @@ def test_an_invalid_line_is_reported_with_column_and_beginning(tmp_path):
         ("x" * 100, repr("x" * 40) + " ..."),
     ],
 )
-def test_lines_that_are_not_json_objects_are_refused(tmp_path, line, said):
-    assert said in message(write(tmp_path / "a.jsonl", '{"a": 1}\n' + line + "\n"))
+def test_lines_that_are_not_json_objects_are_refused(tmp_path, line, expected):
+    assert expected in message(write(tmp_path / "a.jsonl", '{"a": 1}\n' + line + "\n"))
 
 
 def test_all_problems_are_reported_at_once_and_many_are_counted(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"a": 1}\n' + "broken\n" * 47)
-    said = message(path)
-    assert said.startswith("47 problems")
-    assert f"{path}:2:" in said
-    assert f"{path}:11:" in said
-    assert f"{path}:12:" not in said
-    assert "and 37 more" in said
+    expected = message(path)
+    assert expected.startswith("47 problems")
+    assert f"{path}:2:" in expected
+    assert f"{path}:11:" in expected
+    assert f"{path}:12:" not in expected
+    assert "and 37 more" in expected
     assert "2 problems" not in message(path, stop_at_first=True)
 
 
@@ -121,11 +121,11 @@ def test_a_huge_line_is_refused_without_reading_it_whole(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"a": 1}\n{"a": "' + "x" * 5000 + '"}\n')
     assert f"{path}:2: the line is longer than" in message(path, max_line_bytes=1000)
     assert len(rows(path, max_line_bytes=6000)) == 2
-    asked = []
+    sizes = []
 
     class Endless(io.RawIOBase):
         def readline(self, size=-1):
-            asked.append(size)
+            sizes.append(size)
             return b"x" * size
 
     old, sys.stdin = sys.stdin, type("Stdin", (), {"buffer": Endless()})
@@ -133,7 +133,7 @@ def test_a_huge_line_is_refused_without_reading_it_whole(tmp_path):
         assert "longer than 16 MiB" in message("-")
     finally:
         sys.stdin = old
-    assert asked == [MAX_LINE_BYTES + 1]
+    assert sizes == [MAX_LINE_BYTES + 1]
 
 
 def test_gb18030_is_read_and_reported(tmp_path, capsys):
@@ -144,8 +144,8 @@ def test_gb18030_is_read_and_reported(tmp_path, capsys):
 
 def test_damaged_utf8_is_not_read_as_gb18030(tmp_path):
     content = TEXT.encode() + b'{"a": "' + b"\xcc\xec" + '气"}\n'.encode()
-    said = message(write(tmp_path / "a.jsonl", content))
-    assert "a.jsonl:4: byte 8 of the line is not UTF-8" in said
+    expected = message(write(tmp_path / "a.jsonl", content))
+    assert "a.jsonl:4: byte 8 of the line is not UTF-8" in expected
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-be", "utf-16-le"])
@@ -154,7 +154,7 @@ def test_utf_16_and_utf_32_are_read(tmp_path, encoding, mark):
     path = write(tmp_path / "a.jsonl", (mark + TEXT).encode(encoding))
     assert [row for _, row in rows(path)] == ROWS
     damaged = write(tmp_path / "b.jsonl", ("\ufeff" + TEXT).encode("utf-16-le")[:-1])
-    assert "is damaged: it is not UTF-16 text" in message(damaged)
+    assert "is damaged: it is not valid UTF-16 text" in message(damaged)
 
 
 def test_unreadable_files_are_reported(tmp_path):
@@ -192,5 +192,5 @@ def test_every_damaged_file_is_read_or_refused(tmp_path_factory, content, cuts, 
     path = write(folder / f"a.{suffix}", content)
     for read in (read_json_lines, read_table, read_pairs):
         with suppress(HornbookError):
-            found = read(path)
-            assert isinstance(found.pairs if read is read_pairs else list(found), list)
+            parsed = read(path)
+            assert isinstance(parsed.pairs if read is read_pairs else list(parsed), list)

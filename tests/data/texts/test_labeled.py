@@ -66,8 +66,8 @@ def test_labels_of_tables_are_strings_and_of_json_also_numbers(tmp_path):
 
 
 def test_a_list_is_several_labels_or_none(tmp_path):
-    found = [{"text": "x", "label": ["b", "a", "b"]}, {"text": "y", "label": []}]
-    texts = read_labeled_texts(write(tmp_path / "train.jsonl", found * 2).parent, "train")
+    rows = [{"text": "x", "label": ["b", "a", "b"]}, {"text": "y", "label": []}]
+    texts = read_labeled_texts(write(tmp_path / "train.jsonl", rows * 2).parent, "train")
     assert [text.labels for text in texts[:2]] == [("b", "a"), ()]
     assert classes_of(texts, texts) == ["a", "b"]
 
@@ -86,9 +86,9 @@ def test_all_errors_are_reported_with_their_lines(tmp_path):
             {"text": "x", "label": " \u3000"},
         ],
     )
-    with pytest.raises(DataError) as found:
+    with pytest.raises(DataError) as error:
         read_labeled_texts(tmp_path, "train")
-    message = str(found.value)
+    message = str(error.value)
     assert all(f"train.jsonl:{line}: " in message for line in range(2, 9))
     assert "'text' is missing" in message
     assert "'label' is missing" in message
@@ -117,12 +117,12 @@ def test_labels_that_cannot_be_learned_are_refused(tmp_path, train, valid, expec
 
 @pytest.mark.parametrize("blank", [" ", "\t", "\u3000", "\xa0", "\ufeff", "\u200b", "\r"])
 def test_white_space_around_labels_is_stripped_and_reported_once(tmp_path, blank):
-    found = [
+    rows = [
         {"text": f"{n}", "label": ("a", f"b{blank}", f"{blank}b", "b")[n % 4]} for n in range(8)
     ]
     lists = [{"text": f"{n}", "label": [f"a{blank}", "a"] if n else []} for n in range(3)]
-    write(tmp_path / "one" / "train.jsonl", found)
-    write(tmp_path / "one" / "valid.jsonl", found[:2])
+    write(tmp_path / "one" / "train.jsonl", rows)
+    write(tmp_path / "one" / "valid.jsonl", rows[:2])
     write(tmp_path / "lists" / "train.jsonl", lists)
     splits = read_training_texts(tmp_path / "one")
     assert classes_of(splits.train, splits.valid) == ["a", "b"]
@@ -144,8 +144,8 @@ def test_numbers_of_tables_and_json_are_unified(tmp_path):
 
 
 def test_an_integral_float_label_is_an_integer(tmp_path):
-    found = [{"text": str(n), "label": [1, 1.0, 0, 0.0][n % 4]} for n in range(8)]
-    texts = read_labeled_texts(write(tmp_path / "train.jsonl", found))
+    rows = [{"text": str(n), "label": [1, 1.0, 0, 0.0][n % 4]} for n in range(8)]
+    texts = read_labeled_texts(write(tmp_path / "train.jsonl", rows))
     assert {text.labels for text in texts} == {(1,), (0,)}
 
 
@@ -215,8 +215,8 @@ def test_a_split_can_be_selected_for_evaluation_and_leaks_are_counted(tmp_path, 
     sizes = {None: 4, "train": 36, "valid": 4, "test": 6}
     for split, size in sizes.items():
         assert len(labeled_texts(tmp_path).to_measure(known, split)) == size
-        said = capsys.readouterr().err
-        assert ("test texts are training texts too" in said) == (split == "test")
+        output = capsys.readouterr().err
+        assert ("test texts are training texts too" in output) == (split == "test")
     assert len(labeled_texts(tmp_path).to_measure("other")) == 6
     assert len(labeled_texts(tmp_path).to_measure("other", "train")) == 40
     with pytest.raises(DataError, match=r"no validation data.\nIt holds train.jsonl, test.jsonl"):

@@ -147,15 +147,15 @@ def test_every_invalid_row_of_every_file_is_reported(tmp_path):
     second = write_rows(tmp_path / "b" / "train.jsonl", [row(label=1), row(label=-1)])
     with pytest.raises(DataError) as caught:
         read_pairs(tmp_path)
-    said = str(caught.value)
-    assert said.startswith("11 problems")
+    message = str(caught.value)
+    assert message.startswith("11 problems")
     for number in range(1, 11):
-        assert f"{first}:{number}: " in said
-    assert "'label' is 2; expected 0 or 1" in said
-    assert "'label' is missing" in said
-    assert "'target' is missing" in said
-    assert "'source' is not a text" in said
-    assert "and 1 more" in said
+        assert f"{first}:{number}: " in message
+    assert "'label' is 2; expected 0 or 1" in message
+    assert "'label' is missing" in message
+    assert "'target' is missing" in message
+    assert "'source' is not a text" in message
+    assert "and 1 more" in message
     write_rows(first, [row(label=1)])
     with pytest.raises(DataError, match="'label' is -1") as caught:
         read_pairs(tmp_path)
@@ -212,8 +212,8 @@ def test_white_space_around_a_criterion_is_stripped_and_reported(tmp_path):
     splits = labeled_pairs(write_rows(tmp_path / "pairs.jsonl", rows)).training()
     assert {pair.criterion for pair in [*splits.train, *splits.valid]} == {"x", "pairs"}
     assert "White space around 4 criterion names is ignored" in splits.notes[0]
-    found = read_pairs_to_predict(tmp_path / "pairs.jsonl", "y")
-    assert {pair.criterion for pair in found} == {"x", "y"}
+    unlabeled_pairs = read_pairs_to_predict(tmp_path / "pairs.jsonl", "y")
+    assert {pair.criterion for pair in unlabeled_pairs} == {"x", "y"}
 
 
 def test_another_file_is_evaluated_as_a_whole(tmp_path, capsys):
@@ -272,13 +272,13 @@ def test_a_separate_last_letter_is_the_group():
 def test_pairs_to_predict_come_in_order_with_the_other_fields(tmp_path, monkeypatch):
     rows = [row("甲", id=1, criterion="x"), row("丙", label="?", note=None)]
     path = write_rows(tmp_path / "a.jsonl", rows)
-    found = list(read_pairs_to_predict(path, "y"))
-    assert [(p.source, p.criterion, p.label) for p in found] == [
+    unlabeled_pairs = list(read_pairs_to_predict(path, "y"))
+    assert [(p.source, p.criterion, p.label) for p in unlabeled_pairs] == [
         ("甲", "x", None),
         ("丙", "y", None),
     ]
-    assert [p.extra for p in found] == [{"id": 1}, {"label": "?", "note": None}]
-    assert found[1].where == f"{path}:2"
+    assert [p.extra for p in unlabeled_pairs] == [{"id": 1}, {"label": "?", "note": None}]
+    assert unlabeled_pairs[1].where == f"{path}:2"
     for content in (path.read_bytes(), "\nsource,target\n甲,乙\n丙,乙\n".encode()):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
         assert [p.source for p in read_pairs_to_predict("-")] == ["甲", "丙"]
@@ -287,10 +287,10 @@ def test_pairs_to_predict_come_in_order_with_the_other_fields(tmp_path, monkeypa
 def test_an_invalid_row_to_predict_stops_at_its_line(tmp_path, monkeypatch):
     content = b'{"source": "a", "target": "b"}\n{"source": "a"}\n{"source": "c", "target": "d"}\n'
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-    found = read_pairs_to_predict("-")
-    assert next(found).target == "b"
+    unlabeled_pairs = read_pairs_to_predict("-")
+    assert next(unlabeled_pairs).target == "b"
     with pytest.raises(DataError, match="standard input:2: 'target' is missing"):
-        next(found)
+        next(unlabeled_pairs)
 
 
 def test_the_real_matching_data_is_read():

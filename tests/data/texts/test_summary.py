@@ -22,7 +22,7 @@ def texts(*rows, file="train.csv"):
     ]
 
 
-def said(train, valid, tokens=(3, 5), limit=8, **splits):
+def summary_lines(train, valid, tokens=(3, 5), limit=8, **splits):
     splits = TextSplits(texts(*train), texts(*valid, file="valid.csv"), **splits)
     return summary(splits, READING, Lengths(np.array(tokens), limit)).splitlines()
 
@@ -31,7 +31,7 @@ TRAIN = [("good", "pos"), ("fine", "pos"), ("bad", "neg")]
 
 
 def test_the_summary_of_a_clean_data_set_has_three_lines():
-    assert said(TRAIN, [("so", "pos"), ("la", "neg")]) == [
+    assert summary_lines(TRAIN, [("so", "pos"), ("la", "neg")]) == [
         "Data        3 training texts, 2 validation texts",
         "Labels      2: pos (2), neg (1)",
         "Lengths     median 3 tokens, 95% up to 5, maximum 5; none is truncated at 8",
@@ -39,14 +39,16 @@ def test_the_summary_of_a_clean_data_set_has_three_lines():
 
 
 def test_the_summary_has_the_origin_of_the_validation_texts_and_notes():
-    lines = said(TRAIN, [("so", "pos")], held_out="10% of x.csv held out", notes=["mind this"])
+    lines = summary_lines(
+        TRAIN, [("so", "pos")], held_out="10% of x.csv held out", notes=["mind this"]
+    )
     assert lines[0].endswith("1 validation texts (10% of x.csv held out)")
     assert "            no validation texts have neg" in lines
     assert lines[-1] == "Note        mind this"
 
 
 def test_validation_texts_that_are_training_texts_are_counted_with_their_places():
-    lines = said(TRAIN, [(" good ", "pos"), ("new", "neg"), ("bad", "neg")])
+    lines = summary_lines(TRAIN, [(" good ", "pos"), ("new", "neg"), ("bad", "neg")])
     assert lines[-3:] == [
         "Leaked      2 of 3 validation texts are training texts too, so the scores are too high:",
         "            valid.csv:1 = train.csv:1",
@@ -65,7 +67,7 @@ def test_places_are_relative_to_the_data_folder():
 
 
 def test_duplicates_and_contradicting_labels_are_counted():
-    lines = said([*TRAIN, ("good", "pos"), ("good ", "neg"), ("bad", "neg")], TRAIN[1:])
+    lines = summary_lines([*TRAIN, ("good", "pos"), ("good ", "neg"), ("bad", "neg")], TRAIN[1:])
     assert "Duplicates  3 training texts repeat an earlier one" in lines
     assert lines[lines.index("Disagreeing 1 texts occur with different labels:") + 1].strip() == (
         "train.csv:1 (pos), train.csv:5 (neg)"
@@ -73,14 +75,14 @@ def test_duplicates_and_contradicting_labels_are_counted():
 
 
 def test_the_order_of_labels_does_not_matter():
-    lines = said([("x", ["a", "b"]), ("x", ["b", "a"]), ("y", [])], [("z", ["a", "b"])])
+    lines = summary_lines([("x", ["a", "b"]), ("x", ["b", "a"]), ("y", [])], [("z", ["a", "b"])])
     assert not [line for line in lines if line.startswith("Disagreeing")]
     assert "            1 training texts have none" in lines
 
 
 def test_of_many_labels_only_the_most_and_least_frequent_are_shown():
     train = [(f"{n} {k}", f"label {n:02}") for n in range(30) for k in range(n + 1)]
-    lines = said([*train, ("x", "Label 29")], [("z", "label 29")])
+    lines = summary_lines([*train, ("x", "Label 29")], [("z", "label 29")])
     assert lines[1].startswith("Labels      31: label 29 (30), label 28 (29)")
     assert " ..., " in lines[1]
     assert lines[1].count("label") == 10 - 1  # the last one is spelled otherwise

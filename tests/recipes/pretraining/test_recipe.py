@@ -262,7 +262,7 @@ def test_invalid_options_are_refused_before_a_run_is_made(fields, little_corpus,
         "There is no configuration", little_corpus, out, **{**fields, "model_config": "nowhere"}
     )
     refused(
-        "trains a model as seq2seq, and bert can be",
+        "trains a model as seq2seq, but bert supports only",
         little_corpus,
         out,
         **{**fields, "objective": "span", "family": "bert"},

@@ -187,11 +187,11 @@ def find_alphabet(
         problems.raise_if_any(
             f"--characters {characters} allows only {known}.\nExtend it, or omit it."
         )
-    used = "".join(sorted(set("".join(labels))))
+    occurring = "".join(sorted(set("".join(labels))))
     if len(set(labels)) == 1:
         raise DataError(f"Every image has the label {labels[0]!r}: there is nothing to learn.")
     lengths = list(map(len, labels))
-    return Alphabet(known or used, min(lengths), max(lengths), ignore_case)
+    return Alphabet(known or occurring, min(lengths), max(lengths), ignore_case)
 
 
 def characters_of(words: str) -> str:

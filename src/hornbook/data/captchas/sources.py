@@ -133,9 +133,9 @@ def read_captcha_folder(path: str | Path) -> CaptchaFolder:
         files = [path]
     else:
         files = _candidates(folder, roots)
-    used = _Labels(captchas, folder, known).read(files, explicit=path.is_file())
+    label_files = _Labels(captchas, folder, known).read(files, explicit=path.is_file())
     rest = images.passed_over.copy()
-    rest.subtract(file.suffix.lower() for file in used if file.is_relative_to(folder))
+    rest.subtract(file.suffix.lower() for file in label_files if file.is_relative_to(folder))
     if others := passed_over(+rest):
         captchas.unused.append(others)
     return captchas
@@ -224,11 +224,11 @@ class _Labels:
                     reported.append(file)
                 continue
             reported.append(file)
-            used = self._take(file, rows, split_of.get(file.name), missing_is_wrong=inside)
-            if used:
-                path, label = used[0]
+            new_labels = self._take(file, rows, split_of.get(file.name), missing_is_wrong=inside)
+            if new_labels:
+                path, label = new_labels[0]
                 self.captchas.sources.append(
-                    f"of {file}: {_images(len(used))}, e.g. {path.name} -> {label}"
+                    f"of {file}: {_images(len(new_labels))}, e.g. {path.name} -> {label}"
                 )
         self.problems.raise_if_any()
         if explicit and not self.captchas.labels:
@@ -241,7 +241,7 @@ class _Labels:
         self, file: Path, rows: Sequence[LabelRow], split: str | None, *, missing_is_wrong: bool
     ) -> list[tuple[Path, str]]:
         """Adds the labels of a file; returns those that are new."""
-        used = []
+        new_labels = []
         here: dict[Path, str] = {}
         for row in rows:
             where = f"{file}:{row.line}"
@@ -262,10 +262,10 @@ class _Labels:
             elif paths[0] not in self.captchas.labels:
                 self.captchas.labels[paths[0]] = row.label
                 self.source[paths[0]] = file
-                used.append((paths[0], row.label))
+                new_labels.append((paths[0], row.label))
         if split is not None:
-            self.split_of.update((path, split) for path, _ in used)
-        return used
+            self.split_of.update((path, split) for path, _ in new_labels)
+        return new_labels
 
     def _images(self, file: Path, name: str, split: str | None) -> list[Path]:
         """Returns the images that a row may mean: by its path, else by the end of its path."""

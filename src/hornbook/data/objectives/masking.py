@@ -110,11 +110,11 @@ def mask_words(rows: PackedRows, random: Sequence[np.random.Generator], masking:
     starts = text if masking.unit == "tokens" else text & rows.word_starts
     for row in range(count):
         places = _masked_places(text[row], starts[row], rows.documents[row], random[row], masking)
-        used = len(places)
-        positions[row, :used] = places
-        labels[row, :used] = rows.token_ids[row, places]
-        weights[row, :used] = 1
-        token_ids[row, places] = _replacements(labels[row, :used], random[row], masking)
+        size = len(places)
+        positions[row, :size] = places
+        labels[row, :size] = rows.token_ids[row, places]
+        weights[row, :size] = 1
+        token_ids[row, places] = _replacements(labels[row, :size], random[row], masking)
     return Masked(token_ids, positions, labels, weights)
 
 
@@ -171,5 +171,5 @@ def _replacements(ids: np.ndarray, random: np.random.Generator, masking: Masking
     steps = masking.steps
     drawn = random.integers(0, masking.vocabulary_size - len(steps), len(ids))
     drawn += np.searchsorted(steps, drawn, side="right")
-    seen = np.where(kind < masking.masked + masking.kept, ids, drawn)
-    return np.where(kind < masking.masked, masking.mask_id, seen)
+    unmasked = np.where(kind < masking.masked + masking.kept, ids, drawn)
+    return np.where(kind < masking.masked, masking.mask_id, unmasked)

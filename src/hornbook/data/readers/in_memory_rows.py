@@ -95,17 +95,17 @@ class MemorySplits:
     folder: Path = Path()
 
     def files(self, split: str) -> list[MemoryRows]:
-        """Returns the rows of a split, [] where there are none."""
+        """Returns the rows of a split; [] if there are none."""
         return self.of_split.get(split, [])
 
     @property
     def names(self) -> list[str]:
-        """Names of everything that was given."""
-        return [rows.title for found in self.of_split.values() for rows in found] + self.unused
+        """Names of all rows, the unused ones included."""
+        return [rows.title for parts in self.of_split.values() for rows in parts] + self.unused
 
 
 def is_in_memory(data: Any) -> bool:
-    """Whether these are rows, and not the name of a file or folder."""
+    """Whether data is rows in memory, not the name of a file or folder."""
     return not isinstance(data, str | PathLike)
 
 
@@ -124,7 +124,7 @@ def memory_splits(data: Any) -> MemorySplits:
             `{"train": rows, "valid": rows}` or a `DatasetDict`.
 
     Raises:
-        OptionError: it is neither.
+        OptionError: the data is neither.
     """
     if not isinstance(data, Mapping):
         return MemorySplits({TRAIN: [MemoryRows(data)]})
@@ -137,15 +137,15 @@ def memory_splits(data: Any) -> MemorySplits:
     for split, keys in names.items():
         if len(keys) > 1:
             raise OptionError(f"There is more than one {split} split: {', '.join(keys)}.")
-    used = {keys[0]: split for split, keys in names.items()}
+    split_of = {keys[0]: split for split, keys in names.items()}
     return MemorySplits(
-        {split: [MemoryRows(data[key], key)] for key, split in used.items()},
-        [str(key) for key in data if key not in used],
+        {split: [MemoryRows(data[key], key)] for key, split in split_of.items()},
+        [str(key) for key in data if key not in split_of],
     )
 
 
 def each_sample(samples: Any) -> Iterator[Any]:
-    """Yields what `predict` was given one by one: the rows of a table as dictionaries."""
+    """Yields the samples passed to `predict` one by one: the rows of a table as dictionaries."""
     if _is_table(samples):
         yield from _table_rows(samples, (), "The table")
     elif _is_dataset(samples):
