@@ -236,8 +236,9 @@ def test_losses_are_those_of_bert4keras(compute, numbers, bert4keras):
 
 
 def test_answers_are_those_of_pytorch_crf():
-    torch = pytest.importorskip("torch")
-    torchcrf = pytest.importorskip("torchcrf")
+    torchcrf = pytest.importorskip("torchcrf")  # first: it is installed only where torch is
+    import torch
+
     other = torchcrf.CRF(TAGS, batch_first=True)
     with torch.no_grad():
         other.transitions.copy_(torch.tensor(TRANSITIONS))
