@@ -7,7 +7,6 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from hornbook.layers import MEMM
 
@@ -60,7 +59,6 @@ class Answers(keras.Model):
         emissions = self.layer(inputs["emissions"], inputs["mask"])
         return {
             "log_likelihood": self.layer.log_likelihood(emissions, inputs["labels"]),
-            "log_partition": self.layer.log_partition(emissions),
             "marginals": self.layer.marginals(emissions),
             "tags": self.layer.decode(emissions),
         }
@@ -79,7 +77,6 @@ def test_it_computes_what_a_sum_over_all_tags_does(answers, text):
     label = all_tags.index(tuple(LABELS[text][mask]))
     assert answers["log_likelihood"][text] == pytest.approx(scores[label], abs=1e-5)
     total = np.log(np.exp(scores).sum())
-    assert answers["log_partition"][text] == pytest.approx(total, abs=1e-5)
     marginals = np.zeros((mask.sum(), TAGS))
     for tags, score in zip(all_tags, scores, strict=True):
         marginals[range(len(tags)), tags] += np.exp(score - total)
@@ -88,7 +85,7 @@ def test_it_computes_what_a_sum_over_all_tags_does(answers, text):
 
 
 def test_where_there_is_no_token_all_answers_are_0(answers):
-    assert answers["log_likelihood"][3] == answers["log_partition"][3] == 0
+    assert answers["log_likelihood"][3] == 0
     assert (answers["marginals"][~MASKS] == 0).all()
     assert (answers["tags"][~MASKS] == 0).all()
 
@@ -118,15 +115,3 @@ def test_illegal_tags_are_not_decoded():
     assert allowed[tags[:, :-1], tags[:, 1:]].all()
     assert {*tags[:, 0]} <= {1, 2}
     assert {*tags[:, -1]} <= {0, 2}
-
-
-def test_it_learns_in_a_compiled_fit(alternating):
-    ids, tags = alternating
-    inputs = keras.Input((None,), dtype="int32")
-    x = keras.layers.Embedding(3, 2, mask_zero=True, embeddings_initializer="zeros")(inputs)
-    layer = MEMM(2, transition_multiplier=10.0, transition_initializer="zeros")
-    model = keras.Model(inputs, layer(x))
-    model.compile(keras.optimizers.Adam(0.03), loss=layer.loss)
-    history = model.fit(ids, tags, batch_size=24, epochs=10, verbose=0).history["loss"]
-    assert history[-1] < 0.7 * history[0]
-    assert ops.convert_to_numpy(layer.scores()).round(1).tolist() != [[0, 0], [0, 0]]

@@ -59,9 +59,12 @@ def _by_step(emissions: Tensor, real: Tensor, transitions: Tensor) -> tuple[Tens
     return steps
 
 
-def forward_sums(emissions: Tensor, real: Tensor, transitions: Tensor, start: Tensor) -> Tensor:
-    """The logarithms of the sums over what may come before, `(length, batch, tags)`, with the
-    token itself; a masked position repeats the one before it."""
+def forward_sums(
+    emissions: Tensor, real: Tensor, transitions: Tensor, start: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The logarithms of the sums over what may come before, with the token itself: `(batch, tags)`
+    at the last real token, and `(length, batch, tags)`, where a masked position repeats the one
+    before it."""
 
     def step(before: Tensor, inputs: Any) -> tuple[Tensor, Tensor]:
         emission, real, first, *own = inputs
@@ -72,7 +75,8 @@ def forward_sums(emissions: Tensor, real: Tensor, transitions: Tensor, start: Te
         return before, before
 
     steps = _by_step(emissions, real, transitions)
-    return ops.scan(step, ops.zeros_like(emissions[:, 0]), steps)[1]
+    last, sums = ops.scan(step, ops.zeros_like(emissions[:, 0]), steps)
+    return last, sums
 
 
 def backward_sums(emissions: Tensor, real: Tensor, transitions: Tensor, end: Tensor) -> Tensor:
@@ -94,7 +98,8 @@ def log_normalizer(
 ) -> Tensor:
     """The logarithm of the sum of `exp(score)` over all tags of each text, `(batch,)`; 0 without a
     real token."""
-    total = ops.logsumexp(forward_sums(emissions, real, transitions, start)[-1] + end, axis=-1)
+    last, _ = forward_sums(emissions, real, transitions, start)
+    total = ops.logsumexp(last + end, axis=-1)
     return ops.where(ops.any(real, axis=1), total, ops.zeros_like(total))
 
 
@@ -102,9 +107,9 @@ def tag_probabilities(
     emissions: Tensor, real: Tensor, transitions: Tensor, start: Tensor, end: Tensor
 ) -> Tensor:
     """The probability of each tag of each token, `(batch, length, tags)`; 0 at masked positions."""
-    before = forward_sums(emissions, real, transitions, start)
+    last, before = forward_sums(emissions, real, transitions, start)
     after = backward_sums(emissions, real, transitions, end)
-    normalizer = ops.logsumexp(before[-1] + end, axis=-1, keepdims=True)
+    normalizer = ops.logsumexp(last + end, axis=-1, keepdims=True)
     probabilities = ops.exp(ops.minimum(before + after - normalizer, 0.0))
     return at_real(real, ops.transpose(probabilities, (1, 0, 2)), 0.0)
 
