@@ -3,26 +3,33 @@ from __future__ import annotations
 from itertools import pairwise, product
 
 import numpy as np
+import pytest
 
 from hornbook.layers.tagging.forward_backward import ForwardBackward
 
 TAGS, LENGTHS = 3, [4, 1, 0, 3]
 
 
-def sums():
+def sums(by_position=False):
     random = np.random.default_rng(0)
-    shapes = [(len(LENGTHS), 4, TAGS), (TAGS, TAGS), (TAGS,), (TAGS,)]
+    pairs = (len(LENGTHS), 4, TAGS, TAGS) if by_position else (TAGS, TAGS)
+    shapes = [(len(LENGTHS), 4, TAGS), pairs, (TAGS,), (TAGS,)]
     return ForwardBackward(*(random.normal(size=shape) for shape in shapes), np.array(LENGTHS))
 
 
 def score(of, text, path):
-    pairs = sum(of.transitions[pair] for pair in pairwise(path))
+    by_position = of.transitions.ndim == 4
+    pairs = sum(
+        of.transitions[(text, t, *pair) if by_position else pair]
+        for t, pair in enumerate(pairwise(path), 1)
+    )
     units = sum(of.emissions[text, t, tag] for t, tag in enumerate(path))
     return of.start[path[0]] + of.end[path[-1]] + pairs + units
 
 
-def test_probabilities_and_losses_are_those_of_all_paths():
-    of = sums()
+@pytest.mark.parametrize("by_position", [False, True])
+def test_probabilities_and_losses_are_those_of_all_paths(by_position):
+    of = sums(by_position)
     for text, length in enumerate(LENGTHS):
         paths = list(product(range(TAGS), repeat=length))
         if not length:

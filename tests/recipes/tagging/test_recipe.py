@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from hornbook.errors import DataError
+from hornbook.errors import DataError, OptionError
 from hornbook.recipes import open_run
 from hornbook.recipes.tagging import Tagging
 
@@ -89,6 +89,8 @@ def test_texts_without_units_and_other_texts_in_one_batch(run):
     answers = open_run(run).predict(["\u3000 ", "李去在好到南京", "x" * 300])
     assert answers[0]["entities"] == []
     assert answers[1]["entities"][0]["text"] == "李去"
+    with pytest.raises(OptionError, match="this model finds entities"):
+        open_run(run).predict(["x"], words=["x"])
 
 
 def test_words_are_segmented(tmp_path):
@@ -97,12 +99,14 @@ def test_words_are_segmented(tmp_path):
     lines = [" ".join(random.choice(words, 4)) + "\n" for _ in range(96)]
     (tmp_path / "train.txt").write_text("".join(lines[:64]), "utf-8")
     (tmp_path / "valid.txt").write_text("".join(lines[64:]), "utf-8")
-    tagging = Tagging(**FIELDS, epochs=4, head="softmax").fit(tmp_path, tmp_path / "run")
+    tagging = Tagging(**FIELDS, epochs=4, head="memm").fit(tmp_path, tmp_path / "run")
     assert tagging.words
     assert tagging.evaluate(tmp_path)["micro_f1"] > 0.95
     assert tagging.predict(["我们在北京"]) == [
         {"text": "我们在北京", "words": ["我们", "在", "北京"]}
     ]
+    own = tagging.predict(["我们在北京"], words=["们在", "我们在北"])
+    assert own[0]["words"] == ["我们在北", "京"]
 
 
 def test_overlapping_entities_need_the_pointer(tmp_path):

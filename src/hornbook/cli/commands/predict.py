@@ -36,6 +36,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--criterion", metavar="NAME", help="text-matching: criterion of rows without one"
     )
     parser.add_argument(
+        "--words", metavar="FILE", help="tagging: words that are never cut, one per line"
+    )
+    parser.add_argument(
         "--top", metavar="N", type=int, help="images: number of classes per image (default: 5)"
     )
     parser.add_argument(
@@ -60,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
     if all(run.is_dir() for run in runs):  # else opening them reports that
         _check_sources(sources)
     recipe = open_runs(runs)
-    choices = {name: getattr(options, name) for name in ("criterion", "top", "views")}
+    choices = {name: getattr(options, name) for name in ("criterion", "words", "top", "views")}
     choices = check_choices(recipe, "predict_files", choices)
     answers = recipe.predict_files(sources or ["-"], **choices)
     counter = _Counter(answers, recipe.answers_have_errors)

@@ -114,5 +114,5 @@ class CRF(TransitionLayer):
         # rounding could make a probability larger than 1
         return ops.minimum(score - log_normalizer(emissions, real, *scores), 0.0)
 
-    def _potentials(self, emissions: Tensor, real: Tensor) -> tuple[Tensor, ...]:
+    def potentials(self, emissions: Tensor, real: Tensor) -> tuple[Tensor, ...]:
         return (emissions, *self.scores())

@@ -13,7 +13,8 @@ class ForwardBackward:
 
     Args:
         emissions: `(batch, length, tags)`.
-        transitions: `(tags, tags)`, the score of each tag (row) before each tag (column).
+        transitions: `(tags, tags)`, the score of each tag (row) before each tag (column), or
+            `(batch, length, tags, tags)`, where `[:, t]` leads to the token at `t`.
         start, end: `(tags,)`, added at the first and the last token.
         lengths: `(batch,)`, number of tokens of each text, which come first; may be 0.
 
@@ -38,12 +39,12 @@ class ForwardBackward:
             if t == 0:
                 self.before[:, 0] = start + self.emissions[:, 0]
                 continue
-            arrived = _logsumexp(self.before[:, t - 1, :, None] + transitions, axis=1)
+            arrived = _logsumexp(self.before[:, t - 1, :, None] + self._to(t), axis=1)
             self.before[:, t] = arrived + self.emissions[:, t]
         later = np.zeros((batch, emissions.shape[2])) + end
         for t in reversed(range(length)):
             self.after[:, t] = later
-            left = _logsumexp((later + self.emissions[:, t])[:, None, :] + transitions, axis=2)
+            left = _logsumexp((later + self.emissions[:, t])[:, None, :] + self._to(t), axis=2)
             later = np.where((t < self.lengths)[:, None], left, later)
         rows, last = np.arange(batch), np.maximum(self.lengths - 1, 0)
         if length:
@@ -51,22 +52,38 @@ class ForwardBackward:
         else:
             self.log_partition = np.zeros(batch)
 
+    def _to(self, t: int) -> np.ndarray:
+        """Returns the scores of pairs that lead to `t`, `(batch or 1, tags, tags)`."""
+        return self.transitions[:, t] if self.transitions.ndim == 4 else self.transitions[None]
+
+    def _pair(self, text: int, t: int, before: int, tag: int) -> float:
+        """Returns the score of a pair of tags in one text."""
+        scores = self._to(t)
+        return float(scores[text if len(scores) > 1 else 0, before, tag])
+
     def span_probability(self, text: int, first: int, tags: Sequence[int]) -> float:
         """Returns the probability that the tokens of a text from `first` on have these tags."""
         last = first + len(tags) - 1
         score = self.before[text, first, tags[0]] + self.after[text, last, tags[-1]]
         for t, (tag_before, tag) in enumerate(pairwise(tags), first + 1):
-            score += self.transitions[tag_before, tag] + self.emissions[text, t, tag]
+            score += self._pair(text, t, tag_before, tag) + self.emissions[text, t, tag]
         return float(np.exp(min(score - self.log_partition[text], 0.0)))
 
-    def loss(self, text: int, tags: Sequence[int]) -> float:
-        """Returns the negative log-likelihood of the tags of a whole text."""
+    def loss(self, text: int, tags: Sequence[int], *, normalized: bool = True) -> float:
+        """Returns the negative log-likelihood of the tags of a whole text.
+
+        Args:
+            text: Index of the text.
+            tags: The tag of each token.
+            normalized: Whether to normalize over all tags; the scores of an MEMM are logarithms of
+                probabilities already.
+        """
         if not len(tags):
             return 0.0
         score = self.start[tags[0]] + self.end[tags[-1]]
         score += self.emissions[text, np.arange(len(tags)), tags].sum()
-        score += self.transitions[list(tags[:-1]), list(tags[1:])].sum()
-        return float(max(self.log_partition[text] - score, 0.0))
+        score += sum(self._pair(text, t, *pair) for t, pair in enumerate(pairwise(tags), 1))
+        return float(max((self.log_partition[text] if normalized else 0.0) - score, 0.0))
 
 
 def _logsumexp(x: np.ndarray, axis: int) -> np.ndarray:

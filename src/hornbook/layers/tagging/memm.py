@@ -107,7 +107,7 @@ class MEMM(TransitionLayer):
             total = total + ops.sum(chosen[:, :, 0] * ops.cast(real, chosen.dtype), axis=1)
         return total / 2
 
-    def _potentials(self, emissions: Tensor, real: Tensor) -> tuple[Tensor, ...]:
+    def potentials(self, emissions: Tensor, real: Tensor) -> tuple[Tensor, ...]:
         emissions, real = ops.convert_to_tensor(emissions), ops.convert_to_tensor(real)
         scores = self.scores()
         before, _ = neighbor_positions(real)

@@ -146,7 +146,7 @@ class TransitionLayer(keras.layers.Layer):
     def _log_likelihood(self, emissions: Tensor, tags: Tensor, real: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def _potentials(self, emissions: Tensor, real: Tensor) -> tuple[Tensor, ...]:
+    def potentials(self, emissions: Tensor, real: Tensor) -> tuple[Tensor, ...]:
         """Emissions, transitions, start and end, as `chain` has them."""
         raise NotImplementedError
 
@@ -162,7 +162,7 @@ class TransitionLayer(keras.layers.Layer):
                 among these, such as that a span is an entity.
         """
         emissions, real = self._tokens(emissions, padding_mask)
-        emissions, *scores = self._potentials(emissions, real)
+        emissions, *scores = self.potentials(emissions, real)
         if allowed is not None:
             emissions = emissions + penalties(allowed, self._dtype)
         return log_normalizer(emissions, real, *scores)
@@ -175,7 +175,7 @@ class TransitionLayer(keras.layers.Layer):
             emissions, padding_mask: See `log_likelihood`.
         """
         emissions, real = self._tokens(emissions, padding_mask)
-        emissions, *scores = self._potentials(emissions, real)
+        emissions, *scores = self.potentials(emissions, real)
         return tag_probabilities(emissions, real, *scores)
 
     def decode(self, emissions: Any, padding_mask: Any = None) -> Any:
@@ -196,11 +196,11 @@ class TransitionLayer(keras.layers.Layer):
                 tokens &= ops.convert_to_numpy(padding_mask).astype(bool)
             emissions = np.where(tokens[:, :, None], emissions, 0).astype(self._dtype)
             emissions, transitions, start, end = map(
-                ops.convert_to_numpy, self._potentials(emissions, tokens)
+                ops.convert_to_numpy, self.potentials(emissions, tokens)
             )
             return viterbi(emissions, transitions, start, end, tokens)[0]
         emissions, real = self._tokens(emissions, padding_mask)
-        emissions, *scores = self._potentials(emissions, real)
+        emissions, *scores = self.potentials(emissions, real)
         return best_tags(emissions, real, *scores)
 
     def _tokens(self, emissions: Tensor, padding_mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -72,13 +72,18 @@ class Head(ABC):
 
     @abstractmethod
     def tagged(
-        self, texts: Sequence[Units], windows: Sequence[list[tuple[Window, Any]]]
+        self,
+        texts: Sequence[Units],
+        windows: Sequence[list[tuple[Window, Any]]],
+        known: Sequence[Sequence[TokenSpan]] = (),
     ) -> list[Tagged]:
         """Returns the entities of texts.
 
         Args:
             texts: The texts.
             windows: The windows of each, with what `read` returned.
+            known: Spans of each text that are entities whatever the model says; only heads
+                without overlaps take them.
         """
 
 

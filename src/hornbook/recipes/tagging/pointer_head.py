@@ -64,7 +64,10 @@ class PointerHead(Head):
         return spans, float(np.mean([_loss(*pair) for pair in zip(labels, scores, strict=True)]))
 
     def tagged(
-        self, texts: Sequence[Units], windows: Sequence[list[tuple[Window, Any]]]
+        self,
+        texts: Sequence[Units],
+        windows: Sequence[list[tuple[Window, Any]]],
+        known: Sequence[Sequence[TokenSpan]] = (),
     ) -> list[Tagged]:
         answers = []
         for text, of_text in zip(texts, windows, strict=True):

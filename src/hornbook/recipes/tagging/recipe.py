@@ -8,11 +8,13 @@ and last unit instead, so entities may overlap (https://kexue.fm/archives/8373).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from hornbook.data.entities.tag_schemes import TokenSpan
 from hornbook.data.entities.tagged_data import (
     READING,
     read_texts_to_tag,
@@ -20,6 +22,7 @@ from hornbook.data.entities.tagged_data import (
     text_to_tag,
 )
 from hornbook.data.entities.tagged_text import WORD, TaggedText
+from hornbook.data.readers.in_memory_rows import each_sample
 from hornbook.data.texts.splits import TextData
 from hornbook.data.texts.summary import Lengths, Reading, TextSplits
 from hornbook.errors import DataError, OptionError
@@ -30,6 +33,7 @@ from hornbook.recipes.tagging.pointer_head import PointerHead
 from hornbook.recipes.tagging.report import TaggingReport, extraction_metrics, metrics_table
 from hornbook.recipes.tagging.tag_heads import TagHead
 from hornbook.recipes.tagging.units_of_texts import UnitReader, Units
+from hornbook.recipes.tagging.user_words import UserWords, as_user_words
 from hornbook.recipes.text_recipe import Columns, TextRecipe
 from hornbook.recipes.text_report import TextReport
 
@@ -62,8 +66,8 @@ class Tagging(TextRecipe):
 
     head: str = option(
         "crf",
-        "what decides: a CRF or a softmax of tags, or pointer: scores of spans, which may overlap",
-        ("crf", "softmax", "pointer"),
+        "what decides: tags by a CRF, an MEMM or a softmax; or pointer: spans, which may overlap",
+        ("crf", "memm", "softmax", "pointer"),
     )
     max_length: int = option(
         256, "tokens per window; longer texts are read in overlapping windows", at_least=8
@@ -81,7 +85,7 @@ class Tagging(TextRecipe):
         self.types = checked_types(splits.train, splits.valid)
         self.words = self.types == [WORD]
         if self.words and self.head == "pointer":
-            raise OptionError("Words do not overlap: segment with --head crf or softmax.")
+            raise OptionError("Words do not overlap: segment with --head crf, memm or softmax.")
         if self.head != "pointer":
             without_overlaps([*splits.train, *splits.valid])
         return splits
@@ -136,7 +140,7 @@ class Tagging(TextRecipe):
             self.types,
             pretrained=pretrained,
             outside=not self.words,
-            transitions=self.head == "crf",
+            kind=self.head,
         )
 
     def loss(self) -> keras.losses.Loss:
@@ -156,8 +160,17 @@ class Tagging(TextRecipe):
     def label_array(self, labels: list[Any], length: int) -> np.ndarray:
         return self.decoder.label_array(labels, length)
 
-    def outputs(self, columns: Mapping[str, Sequence[Any]]) -> list[tuple[Units, Tagged]]:
-        """Returns the units of each text, and the entities in them."""
+    def outputs(
+        self,
+        columns: Mapping[str, Sequence[Any]],
+        known: Callable[[int, Units], list[TokenSpan]] = lambda number, units: [],
+    ) -> list[tuple[Units, Tagged]]:
+        """Returns the units of each text, and the entities in them.
+
+        Args:
+            columns: See `columns`.
+            known: Returns spans that are entities in any case, of the n-th text and its units.
+        """
         from hornbook.training.text_batches import predicted_batches
 
         windows = columns["window"]
@@ -171,7 +184,8 @@ class Tagging(TextRecipe):
         for window, values in zip(windows, kept, strict=True):
             of_text.setdefault(window.sample, []).append((window, values))
         texts = [parts[0][0].units for parts in of_text.values()]
-        tagged = self.decoder.tagged(texts, list(of_text.values()))
+        spans = [known(number, units) for number, units in enumerate(texts)]
+        tagged = self.decoder.tagged(texts, list(of_text.values()), spans)
         return list(zip(texts, tagged, strict=True))
 
     def metrics(self, samples: Sequence[TaggedText], outputs: Any) -> dict[str, Any]:
@@ -196,9 +210,49 @@ class Tagging(TextRecipe):
     def read_to_predict(self, source: str | Path) -> Iterator[TaggedText]:
         return read_texts_to_tag(source)
 
-    def answers(self, samples: Sequence[TaggedText]) -> Iterator[dict[str, Any]]:
+    def predict_stream(
+        self, samples: Iterable[Any], *, words: str | Path | Sequence[str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Answers for each text as it comes, in order, holding some at a time.
+
+        Args:
+            samples: Texts, or rows with a `text`.
+            words: For segmentation: words that are never cut nor joined with others, as a list or
+                the name of a file with a word per line.
+
+        Yields:
+            The row, `text`, and `entities` or `words`.
+
+        Raises:
+            OptionError: `words`, and the model finds entities.
+        """
+        if words is not None and not self.words:
+            raise OptionError("words is for segmentation; this model finds entities.")
+        user_words = as_user_words(words)
+        numbered = enumerate(each_sample(samples), 1)
+        texts = (self.as_sample(sample, number) for number, sample in numbered)
+        while chunk := list(itertools.islice(texts, self.chunk)):
+            yield from self.answers(chunk, user_words)
+
+    def predict_files(
+        self,
+        sources: Sequence[str | Path],
+        *,
+        words: str | Path | Sequence[str] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Answers for the texts of files, or of `"-"`, standard input, as they come."""
+        for source in sources:
+            yield from self.predict_stream(self.read_to_predict(source), words=words)
+
+    def answers(
+        self, samples: Sequence[TaggedText], user_words: UserWords | None = None
+    ) -> Iterator[dict[str, Any]]:
         unlabeled = [TaggedText(text.text, None, text.where) for text in samples]
-        outputs = self.outputs(self.columns(unlabeled, {}))
+        own = user_words or UserWords(())
+        outputs = self.outputs(
+            self.columns(unlabeled, {}),
+            known=lambda number, units: own.spans(samples[number].text, units),
+        )
         for text, (units, tagged) in zip(samples, outputs, strict=True):
             found = [
                 (units.entity(*span), round(probability, 6)) for span, probability in tagged.spans

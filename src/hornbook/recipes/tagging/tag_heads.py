@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from hornbook.data.batches import pad
+from hornbook.data.batches import pad, padded_length
 from hornbook.data.entities.tag_schemes import (
+    TokenSpan,
     bioes,
     bioes_tags,
     legal_pairs,
@@ -16,7 +17,6 @@ from hornbook.data.entities.tag_schemes import (
     spans_of,
 )
 from hornbook.layers.tagging.forward_backward import ForwardBackward
-from hornbook.layers.tagging.viterbi import viterbi
 from hornbook.recipes.tagging.heads import (
     NOTHING,
     Head,
@@ -30,30 +30,31 @@ from hornbook.recipes.tagging.units_of_texts import Units, Window
 if TYPE_CHECKING:
     from hornbook.layers.tagging.forward_backward import ForwardBackward
 
-FASTER = 100.0  # the transitions learn this much faster than a pretrained encoder
+TRANSITION_MULTIPLIER = 100.0  # of the learning rate of a pretrained encoder
 CELLS = 2**22  # of the scores that are decoded at once
+CERTAIN = 1e3  # added to the scores of tags that are known
 ILLEGAL = -1e4  # score of a pair of tags that no sentence has
 
 
 class TagHead(Head):
     """Gives each unit a tag, BIOES, and finds the best legal sequence of them.
 
-    With `crf` pairs of tags have scores that are learned; with `softmax` every unit answers for
-    itself.
+    With `crf` and `memm` pairs of tags have scores that are learned; with `softmax` every unit
+    answers for itself.
 
     Args:
         types, pretrained: See `Head`.
         outside: Whether a unit may be outside of all entities; not in word segmentation.
-        transitions: Whether to learn scores of pairs of tags.
+        kind: `"crf"`, `"memm"` or `"softmax"`.
     """
 
     overlaps: ClassVar[bool] = False
 
-    def __init__(self, types: Sequence[str], *, pretrained: bool, outside: bool, transitions: bool):
+    def __init__(self, types: Sequence[str], *, pretrained: bool, outside: bool, kind: str):
         super().__init__(types, pretrained=pretrained)
         self.tags = bioes_tags(types, outside=outside)
         self.index = {tag: index for index, tag in enumerate(self.tags)}
-        self.transitions = transitions
+        self.kind = kind
         size = len(self.tags)
         self.legal = np.zeros((size, size), bool)
         self.legal[tuple(np.array(list(legal_pairs(self.tags))).T)] = True
@@ -64,26 +65,28 @@ class TagHead(Head):
     def build(self, features: Any, unit_mask: Any) -> tuple[Any, dict[str, Any]]:
         import keras
 
-        from hornbook.layers.tagging.crf import CRF
+        from hornbook.layers import CRF, MEMM
 
         size = len(self.tags)
         emissions = keras.layers.Dense(size, dtype="float32", name="emissions")
         # without scores of pairs the likelihood of a CRF is that of a softmax per unit
+        learns = self.kind != "softmax"
         rules: dict[str, Any] = {}
-        if self.transitions:
+        if learns:
             rules = {
                 "allowed": self.legal,
                 "allowed_start": self.legal_start,
                 "allowed_end": self.legal_end,
             }
-        faster = FASTER if self.pretrained else 1.0
-        self.crf = CRF(size, transition_multiplier=faster, name="crf", **rules)
-        self.crf.trainable = self.transitions
-        outputs = self.crf(emissions(features), padding_mask=unit_mask)
-        return outputs, {"emissions": emissions, "crf": self.crf}
+        multiplier = TRANSITION_MULTIPLIER if self.pretrained else 1.0
+        layer = MEMM if self.kind == "memm" else CRF
+        self.layer = layer(size, transition_multiplier=multiplier, name="transitions", **rules)
+        self.layer.trainable = learns
+        outputs = self.layer(emissions(features), padding_mask=unit_mask)
+        return outputs, {"emissions": emissions, "transitions": self.layer}
 
     def loss(self) -> Any:
-        return window_loss(self.crf.loss)
+        return window_loss(self.layer.loss)
 
     def label(self, window: Window) -> list[int]:
         if window.units.gold is None:
@@ -103,78 +106,87 @@ class TagHead(Head):
         return np.asarray(outputs[: window.last - window.first])
 
     def tagged(
-        self, texts: Sequence[Units], windows: Sequence[list[tuple[Window, Any]]]
+        self,
+        texts: Sequence[Units],
+        windows: Sequence[list[tuple[Window, Any]]],
+        known: Sequence[Sequence[TokenSpan]] = (),
     ) -> list[Tagged]:
-        import keras
-
         emissions = [
             _joined(of_text, len(text.spans)) for text, of_text in zip(texts, windows, strict=True)
         ]
-        scores = [np.asarray(keras.ops.convert_to_numpy(x), np.float64) for x in self.crf.scores()]
-        answers: list[Tagged | None] = [None] * len(texts)
-        for numbers in _batches([len(rows) for rows in emissions], len(self.tags)):
-            batch = [emissions[number] for number in numbers]
-            for number, answer in zip(
-                numbers, self._answers(batch, [texts[n] for n in numbers], scores), strict=True
-            ):
-                answers[number] = answer
-        return [answer for answer in answers if answer is not None]
+        for rows, spans in zip(emissions, known, strict=False):
+            for first, last, kind in spans:
+                tags = bioes(last - first + 1, [TokenSpan(0, last - first, kind)])
+                rows[range(first, last + 1), [self.index[tag] for tag in tags]] += CERTAIN
+        answers: dict[int, Tagged] = {}
+        # an MEMM has a score for each pair of tags at each unit
+        cells = len(self.tags) ** 2 if self.kind == "memm" else len(self.tags)
+        for numbers in _batches([len(rows) for rows in emissions], cells):
+            batch = self._tagged([texts[n] for n in numbers], [emissions[n] for n in numbers])
+            answers.update(zip(numbers, batch, strict=True))
+        return [answers[number] for number in range(len(texts))]
 
-    def _answers(
-        self, emissions: list[np.ndarray], texts: list[Units], scores: list[np.ndarray]
-    ) -> Iterator[Tagged]:
+    def _tagged(self, texts: list[Units], emissions: list[np.ndarray]) -> Iterator[Tagged]:
+        """Yields the entities of texts of similar length."""
+        import keras
+
         from hornbook.layers.tagging.forward_backward import ForwardBackward
+        from hornbook.layers.tagging.viterbi import viterbi
 
         lengths = np.array([len(rows) for rows in emissions])
-        padded = np.zeros((len(emissions), max(1, lengths.max()), len(self.tags)))
+        padded = np.zeros(
+            (len(texts), padded_length(int(lengths.max())), len(self.tags)), "float32"
+        )
         for row, rows in zip(padded, emissions, strict=True):
             row[: len(rows)] = rows
         real = np.arange(padded.shape[1]) < lengths[:, None]
-        transitions, start, end = scores
-        legal = [
-            np.where(allowed, x, ILLEGAL)
-            for allowed, x in zip(
-                (self.legal, self.legal_start, self.legal_end), scores, strict=True
-            )
-        ]
-        best, _ = viterbi(padded, legal[0], legal[1], legal[2], padding_mask=real)
-        sums = ForwardBackward(padded, transitions, start, end, lengths)
+        units, pairs, start, end = (
+            np.asarray(keras.ops.convert_to_numpy(scores), np.float64)
+            for scores in self.layer.potentials(padded, real)
+        )
+        best, _ = viterbi(
+            units,
+            np.where(self.legal, pairs, ILLEGAL),
+            np.where(self.legal_start, start, ILLEGAL),
+            np.where(self.legal_end, end, ILLEGAL),
+            padding_mask=real,
+        )
+        sums = ForwardBackward(units, pairs, start, end, lengths)
         for number, (text, length) in enumerate(zip(texts, lengths, strict=True)):
             tags = best[number, :length].tolist()
-            parsed = [parse_tag(self.tags[tag]) for tag in tags]
-            spans, _ = spans_of(parsed, "BIOES")
-            found = [
-                Scored(
-                    span,
-                    sums.span_probability(number, span.first, tags[span.first : span.last + 1]),
-                )
-                for span in spans
-            ]
-            yield Tagged(found, self._loss(sums, number, text))
+            spans, _ = spans_of([parse_tag(self.tags[tag]) for tag in tags], "BIOES")
+            probabilities = (
+                sums.span_probability(number, first, tags[first : last + 1])
+                for first, last, _ in spans
+            )
+            scored = [Scored(*pair) for pair in zip(spans, probabilities, strict=True)]
+            yield Tagged(scored, self._loss(sums, number, text))
 
     def _loss(self, sums: ForwardBackward, number: int, text: Units) -> float:
         if text.gold is None:
             return float("nan")
         tags = [self.index.get(tag, NOTHING) for tag in bioes(len(text.spans), text.gold)]
-        return float("nan") if NOTHING in tags else sums.loss(number, tags)
+        if NOTHING in tags:
+            return float("nan")
+        return sums.loss(number, tags, normalized=self.kind != "memm")
 
 
 def _joined(windows: list[tuple[Window, Any]], length: int) -> np.ndarray:
     """Returns the emissions of the units of a text, each from the window it is deepest in."""
     if len(windows) == 1:
-        return np.asarray(windows[0][1])
+        return np.array(windows[0][1])
     best = nearest_window([window for window, _ in windows], length)
     rows = [windows[number][1][unit - windows[number][0].first] for unit, number in enumerate(best)]
     return np.array(rows)
 
 
-def _batches(lengths: Sequence[int], tags: int) -> Iterator[list[int]]:
-    """Yields indices of texts of similar length, as many as fit."""
+def _batches(lengths: Sequence[int], cells: int) -> Iterator[list[int]]:
+    """Yields indices of texts of similar length, as many as fit with `cells` scores per unit."""
     order = sorted(range(len(lengths)), key=lambda number: lengths[number])
     batch: list[int] = []
     for number in order:
         longest = max(1, lengths[number])
-        if batch and (len(batch) + 1) * longest * tags > CELLS:
+        if batch and (len(batch) + 1) * padded_length(longest) * cells > CELLS:
             yield batch
             batch = []
         batch.append(number)
