@@ -112,7 +112,7 @@ def test_the_model_of_a_run_is_evaluated_and_a_run_in_its_place_is_refused(run, 
     (tmp_path / "text.txt").write_text("bao beo.\nbio bao.\n", "utf-8")
     text = str(tmp_path / "text.txt")
     assert main(["evaluate", str(run / "model"), text, "--dtype", "int8"]) == 0
-    assert "change of perplexity" in capsys.readouterr().out
+    assert "change in perplexity" in capsys.readouterr().out
     assert main(["generate", str(run), "bao"]) == 2
     assert f"is a run.  Its model is in {run / 'model'}." in capsys.readouterr().err
 
