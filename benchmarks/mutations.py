@@ -155,6 +155,7 @@ def main() -> None:
                     killed += 1
                 else:
                     survivors.append(f"- `{name}` {change}")
+                    print(survivors[-1], file=sys.stderr, flush=True)  # known if it is interrupted
             file.write_text(text, "utf-8")
             print(f"| {name} | {count} | {killed} | {count - killed} |", flush=True)
     print("\nSurvivors:\n" + "\n".join(survivors))
