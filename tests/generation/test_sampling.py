@@ -222,3 +222,9 @@ def test_log_probabilities_are_logarithms_of_the_softmax():
     token_ids = np.arange(12).reshape(3, 4)
     chosen = np.take_along_axis(expected, token_ids[..., None], -1)[..., 0]
     np.testing.assert_allclose(log_probabilities_of(logits, token_ids), chosen, atol=1e-5)
+
+
+@pytest.mark.parametrize("impossible", [2, 500])
+def test_impossible_tokens_are_never_among_the_largest(impossible):
+    values = np.array([-np.inf] * impossible + [1.0, 2.0])
+    assert largest(values, 4).tolist() == [impossible, impossible + 1]
