@@ -168,6 +168,12 @@ def test_probabilities_outside_zero_to_one_are_refused():
         metrics.confusion_matrix([0, 2], [0, 0], classes=[0, 1])
 
 
+@pytest.mark.parametrize("label", [-1, 3])
+def test_labels_without_a_column_of_probabilities_are_refused(label):
+    with pytest.raises(ValueError, match="labels must be 0 to 2"):
+        metrics.log_loss([0, label], np.full((2, 3), 1 / 3))
+
+
 def test_top_k_accuracy_equals_scikit_learn():
     from sklearn.metrics import top_k_accuracy_score
 
