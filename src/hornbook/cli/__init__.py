@@ -116,7 +116,7 @@ def make_parser(names: Collection[str] = COMMANDS, words: Sequence[str] = ()) ->
             from hornbook.cli.shared_options import add_output_options
 
             module = importlib.import_module(f"hornbook.cli.commands.{name}")
-            command.set_defaults(run=module.run, words=list(words))
+            command.set_defaults(run=module.run, command_line=list(words))
             module.add_options(command)
             add_output_options(command)
     return parser

@@ -24,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_encoding(parser)
     parser.set_defaults(words_of="corpus")
     add_flags(parser, Pretraining)
-    add_config(parser, Pretraining, parser.get_default("words") or [])
+    add_config(parser, Pretraining, parser.get_default("command_line") or [])
 
 
 def run(options: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ OWN_COMMAND = "pretraining"  # `hornbook train pretraining` is `hornbook pretrai
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     recipes = parser.add_subparsers(dest="recipe", metavar="RECIPE", required=True)
-    words = parser.get_default("words") or []
+    words = parser.get_default("command_line") or []
     for name in RECIPES:
         if name == OWN_COMMAND:
             continue
