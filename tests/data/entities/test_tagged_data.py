@@ -55,6 +55,14 @@ def test_texts_to_tag_are_lines_or_rows(tmp_path):
         next(rows)
 
 
+def test_files_with_tags_and_segmented_files_are_read_as_texts_too(tmp_path):
+    (tmp_path / "a.bio").write_text("北 B-x\n京 I-x\n\n好 O\n", "utf-8")
+    (tmp_path / "b.txt").write_text("我们 去 北京\n", "utf-8")
+    columns, words = (list(read_texts_to_tag(tmp_path / name)) for name in ("a.bio", "b.txt"))
+    assert [(one.text, one.entities) for one in columns] == [("北京", None), ("好", None)]
+    assert [(one.text, one.entities) for one in words] == [("我们去北京", None)]
+
+
 def test_overlapping_entities_are_found():
     a, b, c = Entity(0, 4, "x"), Entity(1, 2, "y"), Entity(4, 6, "x")
     assert overlapping((a, b, c)) == (a, b)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,12 @@ from hornbook.data.readers.json_lines import MAX_ARRAY_BYTES, parse_json_lines
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.row_files import place_of, rows_of, split_by_content, suffix_of
 from hornbook.data.readers.split_files import split_files
-from hornbook.data.readers.text_lines import name_of, text_lines
+from hornbook.data.readers.text_lines import (
+    STANDARD_INPUT,
+    name_of,
+    note_once,
+    text_lines,
+)
 from hornbook.data.texts.splits import TextData
 from hornbook.data.texts.summary import Reading
 
@@ -116,26 +122,41 @@ def _is_json(texts: list[str]) -> bool:
 
 
 def read_texts_to_tag(source: str | Path) -> Iterator[TaggedText]:
-    """Yields texts without entities: of JSON rows with a `text`, or each line of a text file.
+    """Yields texts without entities: of rows with a `text`, of each line of a text file, or of a
+    file with tags or segmented words, which are joined.
 
     Raises:
         DataError: at the first row without a text, with its line.
     """
     problems = Problems(stop_at_first=True)
     name = name_of(source)
-    lines: Iterator[tuple[int, str]] = text_lines(source, problems, max_array_bytes=MAX_ARRAY_BYTES)
-    first = list(islice(lines, 1))
-    lines = chain(first, lines)
     if suffix_of(Path(source)) in (".csv", ".tsv"):
         for number, row in rows_of(source, problems, ("text",)):
             yield text_to_tag(row, f"{name}:{number}")
-    elif _is_json([line for _, line in first]):
+        return
+    lines: Iterator[tuple[int, str]] = text_lines(source, problems, max_array_bytes=MAX_ARRAY_BYTES)
+    # who types lines into standard input waits for the answer to each
+    first = list(islice(lines, 1 if str(source) == STANDARD_INPUT else EXAMINED))
+    texts = [line for _, line in first if line.strip()]
+    lines = chain(first, lines)
+    if _is_json(texts):
         for number, row in parse_json_lines(lines, name, problems):
             yield text_to_tag(row, f"{name}:{number}")
+        return
+    tagged: Iterable[TaggedText]
+    if looks_like_columns(texts):
+        tagged = read_columns(lines, name, problems)
+    elif looks_like_words(texts):
+        note_once(f"{name}: the words are joined, since the file is segmented")
+        tagged = read_words(lines, name, problems)
     else:
-        for number, line in lines:
-            if text := line.strip("\r\n"):
-                yield TaggedText(text, None, f"{name}:{number}")
+        tagged = (
+            TaggedText(text, None, f"{name}:{number}")
+            for number, line in lines
+            if (text := line.strip("\r\n"))
+        )
+    for one in tagged:
+        yield replace(one, entities=None)
 
 
 def text_to_tag(row: Mapping[Any, Any], where: str) -> TaggedText:

@@ -1,7 +1,7 @@
-"""What stands on the encoder of a tagging model: scores of tags, or of spans.
+"""Heads of a tagging model: scores of tags or of spans on top of the encoder.
 
 A head builds its part of the network, makes the labels of a window, and turns the network's outputs
-into entities.  Outputs of windows come first (`read`), since those of a text are joined by unit.
+into entities: first those of a window (`read`), then of a text, from all of its windows (`tagged`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Scored(NamedTuple):
 
 
 class Tagged(NamedTuple):
-    """What the model says of a text.
+    """The model's output for a text.
 
     Attributes:
         spans: The entities, in order.
@@ -42,7 +42,7 @@ class Head(ABC):
 
     Args:
         types: Types of the entities.
-        pretrained: Whether the encoder is; its learning rate is small then.
+        pretrained: Whether the encoder is pretrained, so its learning rate is small.
     """
 
     overlaps: ClassVar[bool]  # whether it finds entities that share a unit
@@ -68,7 +68,7 @@ class Head(ABC):
 
     @abstractmethod
     def read(self, outputs: np.ndarray, window: Window) -> Any:
-        """Returns what is kept of the outputs of a window."""
+        """Returns the part of the outputs of a window that `tagged` needs."""
 
     @abstractmethod
     def tagged(
@@ -82,8 +82,8 @@ class Head(ABC):
         Args:
             texts: The texts.
             windows: The windows of each, with what `read` returned.
-            known: Spans of each text that are entities whatever the model says; only heads
-                without overlaps take them.
+            known: Spans of each text that are entities regardless of the scores; ignored by heads
+                with overlaps.
         """
 
 
@@ -99,9 +99,8 @@ def window_loss(of_windows: Any) -> Any:
 
 
 def nearest_window(windows: Sequence[Window], length: int) -> np.ndarray:
-    """Returns for each unit the number of the window in which it is farthest from a border.
-
-    The border of the text is none.
+    """Returns for each unit the index of the window in which it is farthest from a border, not
+    counting those of the text.
 
     Args:
         windows: The windows of one text.

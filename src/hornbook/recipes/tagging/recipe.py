@@ -1,7 +1,7 @@
-"""Which names are in a text, and where?  Which are its words?  Entities and word segmentation.
+"""Named entity recognition and word segmentation.
 
 A Transformer reads the text, and each of its units (a Chinese character, a word of letters, a
-number) gets a tag: where an entity of some type begins, goes on and ends.  A CRF learns which tags
+number) gets a tag: the beginning, inside or end of an entity of some type.  A CRF learns which tags
 follow each other (https://kexue.fm/archives/5542); the head `pointer` scores every pair of first
 and last unit instead, so entities may overlap (https://kexue.fm/archives/8373).
 """
@@ -169,7 +169,8 @@ class Tagging(TextRecipe):
 
         Args:
             columns: See `columns`.
-            known: Returns spans that are entities in any case, of the n-th text and its units.
+            known: Returns the spans of the n-th text, with these units, that are entities
+                regardless of the scores.
         """
         from hornbook.training.text_batches import predicted_batches
 
@@ -213,7 +214,7 @@ class Tagging(TextRecipe):
     def predict_stream(
         self, samples: Iterable[Any], *, words: str | Path | Sequence[str] | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Answers for each text as it comes, in order, holding some at a time.
+        """Answers for each text as it comes, in order, some at a time.
 
         Args:
             samples: Texts, or rows with a `text`.
