@@ -16,7 +16,6 @@ from hornbook.data.entities.tag_schemes import (
     parse_tag,
     spans_of,
 )
-from hornbook.layers.tagging.forward_backward import ForwardBackward
 from hornbook.recipes.tagging.heads import (
     NOTHING,
     Head,
