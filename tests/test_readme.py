@@ -59,6 +59,12 @@ def folder(tmp_path_factory, draw_classes, tiny_backbone):
     labeled = [{"text": texts[i % 4], "label": "ab"[i % 2]} for i in range(16)]
     for file in (reviews / "train.jsonl", reviews / "valid.jsonl", folder / "new.jsonl"):
         file.write_text("".join(json.dumps(row) + "\n" for row in labeled), "utf-8")
+    names = folder / "names"
+    names.mkdir()
+    tagged = "".join(f"{a} {b}\n" for a, b in zip("明天会", ("B-day", "I-day", "O"), strict=True))
+    for split in ("train", "valid"):
+        (names / f"{split}.bio").write_text(f"{tagged}\n" * 8, "utf-8")
+    (folder / "texts.txt").write_text("\n".join(texts), "utf-8")
     random = np.random.default_rng(0)
     lines = [" ".join(random.choice(texts, 3)) for _ in range(60)]
     (folder / "corpus").mkdir()

@@ -205,7 +205,7 @@ def test_the_report_is_one_page_with_charts_and_sentences(shop, tmp_path, capsys
         ("", [], "is empty"),
         ("a,b\n", [], "only one basket"),
         ("a,,b\nc,d\n", [], "1 items are empty (lines 1)"),
-        ('a,"b\nc\n', [], "file.csv:1: a quote opens a cell here and is not closed"),
+        ('a,"b\nc\n', [], "file.csv:1: a quote opens a cell here and is never closed"),
         (SHOP, ["--min-support", "0"], "2^3 - 1 = 7"),
         (SHOP, ["--min-support", "1.5"], "cannot exceed 1"),
         (SHOP, ["--min-support", "99"], "only 15"),
