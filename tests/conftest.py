@@ -79,18 +79,21 @@ def assert_half_precision():
 def pytest_collection_modifyitems(config, items):
     """Deselects tests that repeat a layer for the tenth time on the third backend.
 
-    On JAX every test runs for every family.  Elsewhere a test with the name of a family among its
-    parameters runs for one of each kind: what differs between backends is the layers.
+    On JAX a test with the name of a family among its parameters runs for every family, unless it is
+    marked `one_of_each_kind` because it depends on the layers alone.  On other backends it runs for
+    one of each kind: what differs between backends is the layers.
     """
     import keras
 
-    if keras.config.backend() == "jax":
-        return
     from hornbook.models.families import FAMILIES
+
+    on_jax = keras.config.backend() == "jax"
 
     others = FAMILIES.keys() - ONE_OF_EACH_KIND
 
     def is_of_another(item):
+        if on_jax and item.get_closest_marker("one_of_each_kind") is None:
+            return False
         values = item.callspec.params.values() if hasattr(item, "callspec") else ()
         names = [name for value in values for name in (value if type(value) is tuple else [value])]
         return any(type(name) is str and name in others for name in names)

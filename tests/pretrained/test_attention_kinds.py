@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from keras import ops
 
 import hornbook
@@ -14,6 +15,7 @@ NYSTROM = {"attention": "nystrom", "num_landmarks": 6}
 WINDOW = {"attention": "window", "window": 6}
 
 
+@pytest.mark.one_of_each_kind
 def test_each_family_is_loaded_with_its_weights_and_saved_with_the_new_kind(
     family, tiny_family, tmp_path
 ):

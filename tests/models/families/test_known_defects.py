@@ -100,6 +100,7 @@ def test_an_unsupported_config_value_is_refused(name, key, value):
         FAMILIES[name].read_config({**SIZES, key: value}, "config.json")
 
 
+@pytest.mark.one_of_each_kind
 def test_neighboring_ids_and_positions_are_distinct_in_half_precision(tiny_transformer, family):
     """IDs were floats, and bfloat16 has no 301: it became 300 or 302."""
     changes = {"application": "encoder", "heads": (), "compute_dtype": "bfloat16"}

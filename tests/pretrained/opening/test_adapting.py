@@ -49,6 +49,7 @@ def randomize_lora(transformer):
             variable.assign(random.normal(0, 0.2, variable.shape).astype("float32"))
 
 
+@pytest.mark.one_of_each_kind
 def test_frozen_weights_of_every_family_are_saved_and_loaded(
     family, tiny_family, tmp_path, weights_of
 ):
@@ -69,6 +70,7 @@ def test_frozen_weights_of_every_family_are_saved_and_loaded(
         np.testing.assert_array_equal(weights_of(again.model)[path], value, err_msg=path)
 
 
+@pytest.mark.one_of_each_kind
 @pytest.mark.parametrize(
     ("name", "layout"),
     [*((name, next(iter(family.weights))) for name, family in FAMILIES.items()), ("bert", "keras")],

@@ -40,6 +40,7 @@ def in_block(number):
     return re.compile(rf"(?:^|\.)blocks\.{number}\.")
 
 
+@pytest.mark.one_of_each_kind
 @pytest.mark.parametrize("blocks", [[0, 1], [2, 0]])
 def test_selected_blocks_of_a_checkpoint_are_loaded(saved, blocks, weights_of):
     folder, layout = saved
@@ -104,6 +105,7 @@ def test_without_a_selection_additional_blocks_are_unexpected(tiny_transformer, 
         read_model(tiny_transformer(num_hidden_layers=2), checkpoint)
 
 
+@pytest.mark.one_of_each_kind
 @pytest.mark.parametrize("vocab_size", [30, 45])
 def test_a_vocabulary_grows_and_shrinks(saved, vocab_size, weights_of):
     folder, layout = saved
