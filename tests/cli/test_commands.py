@@ -18,8 +18,6 @@ import pytest
 from hornbook.cli import COMMANDS, main
 from hornbook.recipes import RECIPES, recipe_named
 
-pytestmark = pytest.mark.backend
-
 
 def run_python(code, *arguments, **options):
     return subprocess.run(
@@ -75,6 +73,7 @@ GOOD = [
 ]
 
 
+@pytest.mark.backend
 def test_train_evaluate_and_predict(matching_data, tiny_fields, tmp_path, monkeypatch, capsys):
     run, answers = tmp_path / "run", tmp_path / "answers.jsonl"
     assert main(train_words(matching_data, run, tiny_fields, epochs=1)) == 0

@@ -14,8 +14,6 @@ import pytest
 from hornbook.cli import main
 from hornbook.generation import Result
 
-pytestmark = pytest.mark.backend
-
 
 @pytest.fixture(scope="module")
 def folder(gpt2_ml_folder):
@@ -26,6 +24,7 @@ def generate(*words):
     return main(["generate", *map(str, words)])
 
 
+@pytest.mark.backend
 def test_the_text_of_one_prompt_is_streamed(folder, capsys):
     import hornbook
 
