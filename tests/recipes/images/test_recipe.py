@@ -218,7 +218,7 @@ def test_the_onnx_file_gives_the_answers_of_the_run(
 
     file = tmp_path / "model.onnx"
     assert main(["export", str(image_run), "--out", str(file)]) == 0
-    assert "the largest difference is" in capsys.readouterr().out
+    assert "the maximum difference is" in capsys.readouterr().out
     session = onnxruntime.InferenceSession(file)
     classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
     files = sorted((image_data / "stripes").iterdir())[:3]
