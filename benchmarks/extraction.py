@@ -7,8 +7,8 @@ split where it has none: micro F1 of entities with exact borders and type, as in
 mode, for all contenders by one function.  The peers:
 
 - a linear CRF (`python-crfsuite`) of the units around each unit, and their pairs;
-- token classification of transformers from the same weights: the same units, batch size, epochs,
-  learning rate and schedule, BIO tags on the first piece of each unit, no CRF.
+- token classification of transformers from the same weights: the same tokens, batch size, epochs
+  and learning rate, BIO tags on the first token of each unit, no CRF.
 
 Needs `pip install python-crfsuite transformers torch`.
 """
@@ -140,75 +140,60 @@ def transformers(
     batch_size: int,
     learning_rate: float,
 ) -> Answers:
-    """Token classification with AdamW, linear warm-up and decay."""
+    """Token classification with AdamW, linear warm-up and decay; the same tokens as ours."""
     import torch
-    from transformers import (
-        AutoModelForTokenClassification,
-        AutoTokenizer,
-        get_linear_schedule_with_warmup,
-    )
+    from transformers import AutoModelForTokenClassification, get_linear_schedule_with_warmup
+
+    import hornbook
+    from hornbook.recipes.tagging.units_of_texts import UnitReader, Window
 
     torch.manual_seed(seed)
-    rows = [tagged_units(text) for text in train]
-    names = [OUTSIDE, *sorted({_bio(tag) for _, tags in rows for tag in tags} - {OUTSIDE})]
-    tokenizer = AutoTokenizer.from_pretrained(pretrained)
+    reader = UnitReader(hornbook.load(pretrained).require_tokenizer(), MAX_LENGTH)
+    rows = [tagged_units(text)[1] for text in train]
+    names = [OUTSIDE, *sorted({_bio(tag) for tags in rows for tag in tags} - {OUTSIDE})]
     model = AutoModelForTokenClassification.from_pretrained(pretrained, num_labels=len(names))
+    model.float()
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01)
-    steps = epochs * -(-len(rows) // batch_size)
-    schedule = get_linear_schedule_with_warmup(optimizer, steps // 10, steps)
     random = np.random.default_rng(seed)
 
-    def encoded(units: list[list[str]]) -> Any:
-        return tokenizer(
-            units,
-            is_split_into_words=True,
-            truncation=True,
-            max_length=MAX_LENGTH,
-            padding=True,
-            return_tensors="pt",
-        )
+    def inputs(part: list[Window]) -> tuple[Any, list[list[int]]]:
+        columns = reader.columns(part)
+        lists = [[torch.tensor(x) for x in columns[name]] for name in ("token_ids", "padding_mask")]
+        ids, mask = (torch.nn.utils.rnn.pad_sequence(x, batch_first=True) for x in lists)
+        return {"input_ids": ids, "attention_mask": mask}, columns["unit_index"]
 
-    def firsts(encoding: Any, row: int) -> list[tuple[int, int]]:
-        words = encoding.word_ids(row)
-        return [
-            (place, word)
-            for place, word in enumerate(words)
-            if word is not None and (place == 0 or words[place - 1] != word)
-        ]
+    def batches(windows: Sequence[Window]) -> list[list[Window]]:
+        return [list(windows[i : i + batch_size]) for i in range(0, len(windows), batch_size)]
 
-    def batches(order: Sequence[int]) -> list[list[int]]:
-        return [list(order[i : i + batch_size]) for i in range(0, len(order), batch_size)]
-
+    windows = reader.windows(reader.units(train))
+    steps = epochs * len(batches(windows))
+    schedule = get_linear_schedule_with_warmup(optimizer, steps // 10, steps)
     model.train()
     for _ in range(epochs):
-        order = random.permutation(len(rows))
-        order = sorted(order, key=lambda n: len(rows[n][0]) // 16)  # of similar length
-        parts = batches(order)
-        for part in (parts[i] for i in random.permutation(len(parts))):
-            encoding = encoded([rows[n][0] for n in part])
-            labels = torch.full(encoding["input_ids"].shape, -100)
-            for row, n in enumerate(part):
-                for place, word in firsts(encoding, row):
-                    labels[row, place] = names.index(_bio(rows[n][1][word]))
-            loss = model(**encoding, labels=labels).loss
-            loss.backward()
+        mixed = [windows[n] for n in random.permutation(len(windows))]
+        parts = batches(sorted(mixed, key=lambda one: (one.last - one.first) // 16))
+        for part in (parts[n] for n in random.permutation(len(parts))):
+            arrays, firsts = inputs(part)
+            labels = torch.full(arrays["input_ids"].shape, -100)
+            for row, (window, places) in enumerate(zip(part, firsts, strict=True)):
+                tags = rows[window.sample][window.first : window.last]
+                labels[row, places] = torch.tensor([names.index(_bio(tag)) for tag in tags])
+            model(**arrays, labels=labels).loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
     model.eval()
-    answers: Answers = []
-    for part in batches(range(len(measured))):
-        units = [tagged_units(measured[n])[0] for n in part]
-        encoding = encoded(units)
+    found: list[list[str]] = [[OUTSIDE] * len(unit_spans(text.text)) for text in measured]
+    for part in batches(reader.windows(reader.units(measured))):
+        arrays, firsts = inputs(part)
         with torch.no_grad():
-            best = model(**encoding).logits.argmax(-1)
-        for row, n in enumerate(part):
-            tags = [OUTSIDE] * len(units[row])
-            for place, word in firsts(encoding, row):
-                tags[word] = names[int(best[row, place])]
-            answers.append(entities_of(measured[n], tags, "BIO"))
-    return answers
+            best = model(**arrays).logits.argmax(-1)
+        for row, (window, places) in enumerate(zip(part, firsts, strict=True)):
+            found[window.sample][window.first : window.last] = [
+                names[int(best[row, place])] for place in places
+            ]
+    return [entities_of(text, tags, "BIO") for text, tags in zip(measured, found, strict=True)]
 
 
 def _bio(tag: str) -> str:
