@@ -54,7 +54,7 @@ class Tagging(TextRecipe):
 
     Example:
         names = Tagging(pretrained="bert", epochs=3).fit("data/names", out="runs/names")
-        names.predict(["王小明住在北京。"])[0]["entities"]
+        names.predict(["王小明住在北京。"])
     """
 
     name: ClassVar[str] = "tagging"
