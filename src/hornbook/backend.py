@@ -133,7 +133,7 @@ def keep_memory() -> None:
     if not sys.platform.startswith("linux"):
         return
     change = getattr(ctypes.CDLL(None), "mallopt", None)
-    if change is None:  # a C library without it
+    if change is None:  # this C library has no mallopt
         return
     for number, value in MALLOC.values():
         change(number, value)

@@ -64,7 +64,7 @@ def precision_recall_f1(
     if average == "binary":
         _check_binary(labels)
         _check_binary(predictions)
-        return _figures(
+        return precision_recall_f1_of_counts(
             float(np.sum((labels == 1) & (predictions == 1))),
             float(np.sum(predictions == 1)),
             float(np.sum(labels == 1)),
@@ -73,10 +73,29 @@ def precision_recall_f1(
         raise ValueError(f"average must be 'binary' or 'macro', not {average!r}")
     matrix = confusion_matrix(labels, predictions)
     per_class = [
-        _figures(float(matrix[i, i]), float(matrix[:, i].sum()), float(matrix[i].sum()))
+        precision_recall_f1_of_counts(
+            float(matrix[i, i]), float(matrix[:, i].sum()), float(matrix[i].sum())
+        )
         for i in range(len(matrix))
     ]
     return PrecisionRecallF1(*(float(np.mean(column)) for column in zip(*per_class, strict=True)))
+
+
+def precision_recall_f1_of_counts(
+    hits: float, predicted: float, actual: float
+) -> PrecisionRecallF1:
+    """Returns precision, recall and their harmonic mean of counts; 0 for a zero denominator.
+
+    Args:
+        hits: Number of predictions that are right.
+        predicted: Number of predictions.
+        actual: Number of labels.
+    """
+    return PrecisionRecallF1(
+        hits / predicted if predicted else 0.0,
+        hits / actual if actual else 0.0,
+        2 * hits / (predicted + actual) if predicted + actual else 0.0,
+    )
 
 
 def confusion_matrix(
@@ -223,14 +242,6 @@ def expected_calibration_error(
     """
     predicted, observed, counts = calibration_curve(labels, probabilities, bins)
     return float(np.average(np.abs(predicted - observed), weights=counts))
-
-
-def _figures(hits: float, predicted: float, actual: float) -> PrecisionRecallF1:
-    return PrecisionRecallF1(
-        hits / predicted if predicted else 0.0,
-        hits / actual if actual else 0.0,
-        2 * hits / (predicted + actual) if predicted + actual else 0.0,
-    )
 
 
 def _cuts(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -77,8 +77,8 @@ def find_checkpoint(path: str | Path) -> Checkpoint:
             such as `chinese_L-12_H-768_A-12/bert_model.ckpt`.
 
     Raises:
-        CheckpointError: there is none, naming the expected and the existing files; or it is
-            incomplete or damaged.
+        CheckpointError: no checkpoint was found (names the expected and the existing files), or it
+            is incomplete or damaged.
     """
     try:
         return _open(Path(path))

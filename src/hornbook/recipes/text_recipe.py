@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -206,11 +206,20 @@ class TextRecipe(EncoderRecipe):
         for source in sources:
             yield from self.predict_stream(self.read_to_predict(source))
 
-    def answered(self, samples: Iterable[Any]) -> Iterator[dict[str, Any]]:
-        """Answers for checked samples, `chunk` at a time."""
+    def answered(
+        self,
+        samples: Iterable[Any],
+        answers: Callable[[Sequence[Any]], Iterator[dict[str, Any]]] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Answers for checked samples, `chunk` at a time.
+
+        Args:
+            samples: The samples.
+            answers: Defaults to the method of this name.
+        """
         samples = iter(samples)
         while chunk := list(itertools.islice(samples, self.chunk)):
-            yield from self.answers(chunk)
+            yield from (answers or self.answers)(chunk)
 
     def example(self, data: Any) -> list[str]:
         return [str(self.open_data(data).example_file())]

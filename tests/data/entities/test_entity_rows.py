@@ -87,7 +87,7 @@ def test_texts_beside_the_offsets_decide_for_the_whole_file_whether_ends_are_inc
         ({"entities": []}, "'text' is missing"),
         ({"tokens": ["a"], "ner_tags": [1]}, "not their indices"),
         ({"tokens": ["a", "b"], "tags": ["O"]}, "2 tokens without a tag each"),
-        ({"tokens": ["a", "b"], "tags": ["B-x", "I-y"]}, "the BIO tag 'I-y' continues"),
+        ({"tokens": ["a", "b"], "tags": ["B-x", "I-y"]}, "the BIO tag 'I-y' does not continue"),
         ({"tokens": []}, "is empty"),
     ],
 )

@@ -49,7 +49,7 @@ def test_a_few_contradictions_are_read_by_convention_and_named(capsys):
     texts = read(f"{good}a O\nb I-x\n")
     assert texts[-1] == ("ab", [(1, 2, "x")])
     assert "1 tag contradicts the scheme, as a.bio:602, where" in capsys.readouterr().err
-    with pytest.raises(DataError, match=r"a\.bio:2: the BIO tag 'I-x' continues an entity that"):
+    with pytest.raises(DataError, match=r"a\.bio:2: the BIO tag 'I-x' does not continue an entity"):
         read("a O\nb I-x\na B-x\n\na B-x\n")
 
 
@@ -64,6 +64,8 @@ def test_a_line_without_a_tag_is_named():
         (["a B-x", "b I-x"], True),
         (["EU NNP I-NP I-ORG"], True),
         (["中 B", "国 E"], True),
+        (["Ann PER", "saw O", "Bob PER"] * 5, True),
+        (["one two three", "four five six"] * 5, False),
         (["今天 天气 很 好", "我 去 B"], False),
         (["a sentence of words", "and another of them"], False),
         ([], False),

@@ -2,9 +2,15 @@ from __future__ import annotations
 
 import json
 
+import pandas
 import pytest
 
-from hornbook.data.entities.tagged_data import read_tagged_texts, read_texts_to_tag, tagged_texts
+from hornbook.data.entities.tagged_data import (
+    read_tagged_texts,
+    read_texts_to_tag,
+    tagged_texts,
+    text_to_tag,
+)
 from hornbook.data.entities.tagged_text import Entity, overlapping
 from hornbook.errors import DataError
 
@@ -39,6 +45,25 @@ def test_rows_in_memory_are_read_like_those_of_files():
     splits = tagged_texts(rows).training()
     assert (len(splits.train), len(splits.valid)) == (18, 2)
     assert splits.train[0].entities == (Entity(0, 1, "x"),)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": "ab", "entities": [[0, 1, "x"]]},
+        {"tokens": ["a", "b"], "ner_tags": ["B-x", "O"]},
+        {"data": {"text": "ab"}, "label": [[0, 1, "x"]]},
+        ("ab", [[0, 1, "x"]]),
+    ],
+)
+def test_every_form_can_be_trained_on_and_predicted(row):
+    [text] = tagged_texts({"train": [row], "valid": [row]}).samples("train")
+    assert (text.text, text.entities) == ("ab", (Entity(0, 1, "x"),))
+    if isinstance(row, dict):
+        table = pandas.DataFrame([row])
+        [text] = tagged_texts({"train": table, "valid": table}).samples("train")
+        assert text.entities == (Entity(0, 1, "x"),)
+        assert text_to_tag(row, "row 1").text == "ab"
 
 
 def test_texts_to_tag_are_lines_or_rows(tmp_path):

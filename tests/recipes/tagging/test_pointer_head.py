@@ -14,7 +14,7 @@ UNITS = Units([(i, i + 1) for i in range(8)], [[5]] * 8, SPANS)
 
 
 def test_the_reported_loss_is_the_one_that_is_trained_with():
-    head = PointerHead(["x", "y"], pretrained=False)
+    head = PointerHead(["x", "y"])
     window = Window(0, UNITS, 0, 8)
     scores = np.random.default_rng(0).normal(size=(2, 8, 8)).astype("float32")
     scores[:, np.tril(np.ones((8, 8), bool), -1)] = -1e9
@@ -26,7 +26,7 @@ def test_the_reported_loss_is_the_one_that_is_trained_with():
 
 
 def test_a_span_of_two_windows_is_decided_where_it_is_deepest():
-    head = PointerHead(["x", "y"], pretrained=False)
+    head = PointerHead(["x", "y"])
     windows = [Window(0, UNITS, 0, 6), Window(0, UNITS, 2, 8)]
     found = [np.full((2, 6, 6), -1.0), np.full((2, 6, 6), -1.0)]
     found[0][0, 4, 5] = 1.0  # at the border of the first window; the second does not find it

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import tracemalloc
+
+import numpy as np
 import pytest
 
 from hornbook.data.entities.tag_schemes import TokenSpan
@@ -51,6 +54,19 @@ def test_long_texts_are_read_in_windows_that_overlap(tokenizer):
     assert [len(ids) for ids in reader.columns(windows)["token_ids"]] == [10, 10, 6]
     # each unit is read where it is farthest from a border
     assert nearest_window(windows, 16).tolist() == [0] * 7 + [1] * 6 + [2] * 3
+
+
+def test_a_very_long_text_needs_memory_for_its_units_only(tokenizer):
+    text = TaggedText("我在北京" * 50_000, None, "a:1")
+    reader = UnitReader(tokenizer, 10)
+    windows = reader.windows(reader.units([text]))
+    tracemalloc.start()
+    nearest = nearest_window(windows, 200_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10e6  # a table of windows and units would have 53 GB
+    assert (np.diff(nearest) >= 0).all()
+    assert nearest[-1] == len(windows) - 1
 
 
 def test_a_text_without_units_has_a_window_too(tokenizer):

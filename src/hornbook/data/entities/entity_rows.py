@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hornbook.data.entities.tag_columns import TaggedSentence, texts_of
+from hornbook.data.entities.tag_columns import TaggedSentence, text_of_tokens, texts_of
 from hornbook.data.entities.tag_schemes import parse_tag
 from hornbook.data.entities.tagged_text import Entity, TaggedText, checked_text
 from hornbook.data.readers.problems import Problems
@@ -61,7 +61,7 @@ def read_rows(
             sentence = _tagged_tokens(row, where, problems)
             sentences += [] if sentence is None else [sentence]
             continue
-        text = _text_of(row, where, problems)
+        text = text_of(row, where, problems)
         entities = None if text is None else _entities_of(row, where, problems)
         if text is None or entities is None:
             continue
@@ -81,11 +81,15 @@ def read_rows(
     yield from texts_of(sentences, name, problems)
 
 
-def _text_of(row: Mapping[str, Any], where: str, problems: Problems) -> str | None:
+def text_of(row: Mapping[str, Any], where: str, problems: Problems) -> str | None:
+    """Returns the text of a row, or adds a problem and returns None."""
+    tokens = row.get("tokens")
+    if isinstance(tokens, list):
+        return text_of_tokens(tokens) if _are_tokens(tokens, where, problems) else None
     for key in ("text", "content", "sentence", "data"):
         value = row.get(key)
         if isinstance(value, Mapping):  # Label Studio
-            return _text_of(value, where, problems)
+            return text_of(value, where, problems)
         if value is not None:
             return checked_text(value, where, problems, key)
     return checked_text(None, where, problems)
@@ -105,7 +109,7 @@ def _entities_of(row: Mapping[str, Any], where: str, problems: Problems) -> list
         problems.add(where, f"{key!r} is {value!r:.60}; {EXPECTED}, in a list")
         return None
     if key == "annotations" and all(isinstance(x, Mapping) and "result" in x for x in value):
-        # of several annotators the first that was not canceled
+        # of several annotators the first whose annotation was not canceled
         kept = [one for one in value if not one.get("was_cancelled")]
         value = [x["value"] for x in (kept[0]["result"] if kept else []) if _is_span(x)]
     marked = [_marked(one, where, problems) for one in value]
@@ -169,8 +173,9 @@ def _checked(
     start, end = one.start, one.end + included
     what = f"the {one.type} from {one.start} to {one.end}"
     if not 0 <= start < end <= len(text):
-        size = f"the text has {len(text)} characters"
-        problems.add(where, f"{what} is empty or outside of the text; {size}, the end is excluded")
+        how = f"the end is {'included' if included else 'excluded'}"
+        size = f"the text has {len(text)} characters, {how}"
+        problems.add(where, f"{what} is empty or outside of the text; {size}")
     elif one.mention is not None and text[start:end] != one.mention:
         problems.add(where, f"{what} is {text[start:end]!r:.40}, not {one.mention!r:.40}")
     elif not text[start:end].strip():
@@ -183,11 +188,17 @@ def _checked(
 def _tagged_tokens(row: Mapping[str, Any], where: str, problems: Problems) -> TaggedSentence | None:
     tokens = row["tokens"]
     tags = next((row[key] for key in TAG_KEYS if isinstance(row.get(key), list)), None)
-    if not tokens or not all(isinstance(token, str) and token for token in tokens):
-        problems.add(where, "'tokens' is empty, or holds something that is not a text")
-    elif tags is None or len(tags) != len(tokens) or not all(isinstance(x, str) for x in tags):
+    if not _are_tokens(tokens, where, problems):
+        return None
+    if tags is None or len(tags) != len(tokens) or not all(isinstance(x, str) for x in tags):
         expected = "'tags' holds as many names such as 'B-PER', not their indices"
         problems.add(where, f"{len(tokens)} tokens without a tag each; {expected}")
-    else:
-        return TaggedSentence([where] * len(tokens), tokens, [parse_tag(tag) for tag in tags])
-    return None
+        return None
+    return TaggedSentence([where] * len(tokens), tokens, [parse_tag(tag) for tag in tags])
+
+
+def _are_tokens(tokens: list[Any], where: str, problems: Problems) -> bool:
+    valid = bool(tokens) and all(isinstance(token, str) and token for token in tokens)
+    if not valid:
+        problems.add(where, "'tokens' is empty, or has an element that is not a text")
+    return valid

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from hornbook.data.entities.tag_schemes import Tag, parse_tag, scheme_of, spans_of
+from hornbook.data.entities.tag_schemes import OUTSIDE, Tag, parse_tag, scheme_of, spans_of
 from hornbook.data.entities.tagged_text import Entity, TaggedText
 from hornbook.data.entities.units import is_cjk
 from hornbook.data.readers.problems import Problems
@@ -41,8 +41,11 @@ def looks_like_columns(lines: Sequence[str]) -> bool:
     if not rows or any(not 2 <= len(row) <= MAX_COLUMNS for row in rows[:3]):
         return False
     tags = Counter(row[-1] for row in rows if 2 <= len(row) <= MAX_COLUMNS)
-    tagged = sum(count for tag, count in tags.items() if parse_tag(tag).prefix)
-    return tagged >= MOSTLY * len(rows)
+    prefixed = sum(count for tag, count in tags.items() if parse_tag(tag).prefix)
+    if prefixed >= MOSTLY * len(rows):
+        return True
+    # tags without a prefix: always as many columns, and the same few tags again and again
+    return OUTSIDE in tags and len({len(row) for row in rows}) == 1 and 5 * len(tags) <= len(rows)
 
 
 def read_columns(
@@ -78,7 +81,7 @@ def texts_of(
     numbered = sum(bool(_NUMBERED.match(token)) for token in tokens) >= 0.99 * len(tokens)
     if numbered:
         tokens = [token[:1] for token in tokens]
-    characters = sum(len(token) == 1 for token in tokens) >= MOSTLY * len(tokens)
+    characters = _are_characters(tokens)
     try:
         scheme = scheme_of(sentence.tags for sentence in sentences)
     except DataError as error:
@@ -112,6 +115,15 @@ def texts_of(
             f"as {place}, where {what}; each is read as the border of an entity"
         )
     yield from texts
+
+
+def text_of_tokens(tokens: Sequence[str]) -> str:
+    """Returns the text of tokens: characters are joined without spaces, words with them."""
+    return joined(tokens, spaces=not _are_characters(tokens))[0]
+
+
+def _are_characters(tokens: Sequence[str]) -> bool:
+    return sum(len(token) == 1 for token in tokens) >= MOSTLY * len(tokens)
 
 
 def joined(tokens: Sequence[str], *, spaces: bool) -> tuple[str, list[int]]:

@@ -102,7 +102,7 @@ def spans_of(tags: Sequence[Tag], scheme: str) -> tuple[list[TokenSpan], list[tu
         if opened is None:
             return
         if marks_ends and tags[last].prefix in unfinished:
-            problems.append((last, "begins an entity that nothing ends"))
+            problems.append((last, "is not followed by the end of its entity"))
         spans.append(TokenSpan(opened, last, tags[last].type))
         opened = None
 
@@ -113,7 +113,7 @@ def spans_of(tags: Sequence[Tag], scheme: str) -> tuple[list[TokenSpan], list[tu
             continue
         if opened is None:
             if prefix and prefix in INSIDE + END and not continues_alone:
-                problems.append((index, "continues an entity that nothing begins"))
+                problems.append((index, "does not continue an entity"))
             opened = index
         if prefix and prefix in END + SINGLE:
             spans.append(TokenSpan(opened, index, kind))

@@ -7,16 +7,15 @@ tenth of the training texts is held out, with equal texts on one side.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from hornbook.data.entities.entity_rows import read_rows
+from hornbook.data.entities.entity_rows import read_rows, text_of
 from hornbook.data.entities.tag_columns import looks_like_columns, read_columns
-from hornbook.data.entities.tagged_text import TaggedText, checked_text
+from hornbook.data.entities.tagged_text import TaggedText
 from hornbook.data.entities.word_lines import looks_like_words, read_words
 from hornbook.data.readers.in_memory_rows import (
     IN_MEMORY,
@@ -27,7 +26,13 @@ from hornbook.data.readers.in_memory_rows import (
 )
 from hornbook.data.readers.json_lines import MAX_ARRAY_BYTES, parse_json_lines
 from hornbook.data.readers.problems import Problems
-from hornbook.data.readers.row_files import place_of, rows_of, split_by_content, suffix_of
+from hornbook.data.readers.row_files import (
+    fingerprint_of,
+    place_of,
+    rows_of,
+    split_by_content,
+    suffix_of,
+)
 from hornbook.data.readers.split_files import split_files
 from hornbook.data.readers.text_lines import (
     STANDARD_INPUT,
@@ -92,7 +97,7 @@ def read_tagged_texts(path: str | Path) -> list[TaggedText]:
 def _read(source: Path | MemoryRows, problems: Problems) -> Iterator[TaggedText]:
     """Yields the texts of a file or of rows in memory, in the format it is in."""
     if isinstance(source, MemoryRows):
-        rows = rows_of(source, problems, ("text",))
+        rows = rows_of(source, problems, (), values=("text", "entities"))
         yield from read_rows(
             ((place_of(source, number), row) for number, row in rows), str(source), problems
         )
@@ -131,7 +136,7 @@ def read_texts_to_tag(source: str | Path) -> Iterator[TaggedText]:
     problems = Problems(stop_at_first=True)
     name = name_of(source)
     if suffix_of(Path(source)) in (".csv", ".tsv"):
-        for number, row in rows_of(source, problems, ("text",)):
+        for number, row in rows_of(source, problems, ()):
             yield text_to_tag(row, f"{name}:{number}")
         return
     lines: Iterator[tuple[int, str]] = text_lines(source, problems, max_array_bytes=MAX_ARRAY_BYTES)
@@ -160,13 +165,13 @@ def read_texts_to_tag(source: str | Path) -> Iterator[TaggedText]:
 
 
 def text_to_tag(row: Mapping[Any, Any], where: str) -> TaggedText:
-    """Checks a row without entities.
+    """Reads the text of a row, in any form of `entity_rows`; its entities are ignored.
 
     Raises:
         DataError: it has no text.
     """
     row = plain_row(row)
-    text = checked_text(row.get("text"), where, Problems(stop_at_first=True))
+    text = text_of(row, where, Problems(stop_at_first=True))
     assert text is not None  # the first problem raises
     extra = {key: value for key, value in row.items() if key != "text"}
     return TaggedText(text, None, where, extra)
@@ -182,7 +187,4 @@ def _split(
 
 def fingerprint(texts: Iterable[TaggedText]) -> str:
     """Returns a SHA-256 of everything a model sees, to recognize the same data."""
-    digest = hashlib.sha256()
-    for text in texts:
-        digest.update(repr((text.text, text.entities)).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+    return fingerprint_of((text.text, text.entities) for text in texts)

@@ -77,6 +77,14 @@ def _looks_like_a_table(
     return False, iter(())
 
 
+def fingerprint_of(values: Iterable[object]) -> str:
+    """Returns a SHA-256 of values in order, by their `repr`, to recognize the same data."""
+    digest = hashlib.sha256()
+    for value in values:
+        digest.update(repr(value).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
 def split_by_content(
     samples: Sequence[Sample],
     content: Callable[[Sample], str],

@@ -12,7 +12,6 @@ the same seed, stratified by label, with identical texts on one side.  Test data
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from hornbook.data.readers.in_memory_rows import (
     plain_row,
 )
 from hornbook.data.readers.problems import Problems
-from hornbook.data.readers.row_files import place_of, rows_of, split_by_content
+from hornbook.data.readers.row_files import fingerprint_of, place_of, rows_of, split_by_content
 from hornbook.data.readers.split_files import split_files
 from hornbook.data.texts.labels import Trimming
 from hornbook.data.texts.splits import TextData
@@ -268,7 +267,4 @@ def _sorting(label: Label) -> tuple[int, int, str]:
 
 def fingerprint(texts: Iterable[LabeledText]) -> str:
     """Returns a SHA-256 of everything a model sees, to recognize the same data."""
-    digest = hashlib.sha256()
-    for text in texts:
-        digest.update(repr((text.text, text.labels)).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+    return fingerprint_of((text.text, text.labels) for text in texts)

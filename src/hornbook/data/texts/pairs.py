@@ -17,7 +17,6 @@ only used by `hornbook evaluate`.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +32,7 @@ from hornbook.data.readers.in_memory_rows import (
     memory_splits,
 )
 from hornbook.data.readers.problems import Problems
-from hornbook.data.readers.row_files import split_by_content
+from hornbook.data.readers.row_files import fingerprint_of, split_by_content
 from hornbook.data.readers.split_files import SplitFiles, split_files
 from hornbook.data.readers.split_names import TRAIN
 from hornbook.data.texts.labels import Trimming, counted, doubtful_labels, trimmed
@@ -259,8 +258,4 @@ def _matching(pairs: Sequence[Pair], criterion: str, title: str) -> str:
 
 def fingerprint(pairs: Iterable[Pair]) -> str:
     """Returns a SHA-256 of everything a model sees, to recognize the same data."""
-    digest = hashlib.sha256()
-    for pair in pairs:
-        row = repr((pair.source, pair.target, pair.label, pair.criterion))
-        digest.update(row.encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+    return fingerprint_of((pair.source, pair.target, pair.label, pair.criterion) for pair in pairs)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from scipy.special import logsumexp
 
 
 class ForwardBackward:
@@ -39,16 +40,16 @@ class ForwardBackward:
             if t == 0:
                 self.before[:, 0] = start + self.emissions[:, 0]
                 continue
-            arrived = _logsumexp(self.before[:, t - 1, :, None] + self._to(t), axis=1)
+            arrived = logsumexp(self.before[:, t - 1, :, None] + self._to(t), axis=1)
             self.before[:, t] = arrived + self.emissions[:, t]
         later = np.zeros((batch, emissions.shape[2])) + end
         for t in reversed(range(length)):
             self.after[:, t] = later
-            left = _logsumexp((later + self.emissions[:, t])[:, None, :] + self._to(t), axis=2)
+            left = logsumexp((later + self.emissions[:, t])[:, None, :] + self._to(t), axis=2)
             later = np.where((t < self.lengths)[:, None], left, later)
         rows, last = np.arange(batch), np.maximum(self.lengths - 1, 0)
         if length:
-            self.log_partition = _logsumexp(self.before[rows, last] + end, axis=1)
+            self.log_partition = logsumexp(self.before[rows, last] + end, axis=1)
         else:
             self.log_partition = np.zeros(batch)
 
@@ -84,9 +85,3 @@ class ForwardBackward:
         score += self.emissions[text, np.arange(len(tags)), tags].sum()
         score += sum(self._pair(text, t, *pair) for t, pair in enumerate(pairwise(tags), 1))
         return float(max((self.log_partition[text] if normalized else 0.0) - score, 0.0))
-
-
-def _logsumexp(x: np.ndarray, axis: int) -> np.ndarray:
-    largest = x.max(axis=axis, keepdims=True)
-    total = np.log(np.exp(x - largest).sum(axis=axis, keepdims=True)) + largest
-    return np.asarray(total.squeeze(axis))

@@ -1,4 +1,4 @@
-"""Which entities can be learned, and what the summary says of them."""
+"""Checks the entities of a data set, and describes them for the summary."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def checked_types(
 
 
 def without_overlaps(texts: Sequence[TaggedText]) -> None:
-    """Checks that no entities share a character, which tags cannot say.
+    """Checks that no entities share a character, which tags cannot represent.
 
     Raises:
         DataError: some do, with their places.
@@ -60,7 +60,7 @@ def without_overlaps(texts: Sequence[TaggedText]) -> None:
         for text, (a, b) in pairs[:SHOWN]
     ]
     raise DataError(
-        f"{len(pairs):,} texts have entities that overlap, which tags cannot say:\n"
+        f"{len(pairs):,} texts have overlapping entities, which tags cannot represent:\n"
         + "\n".join(lines)
         + "\nTrain with --head pointer, which finds overlapping entities."
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,13 +42,10 @@ class Head(ABC):
 
     Args:
         types: Types of the entities.
-        pretrained: Whether the encoder is pretrained, so its learning rate is small.
     """
 
-    overlaps: ClassVar[bool]  # whether it finds entities that share a unit
-
-    def __init__(self, types: Sequence[str], *, pretrained: bool):
-        self.types, self.pretrained = list(types), pretrained
+    def __init__(self, types: Sequence[str]):
+        self.types = list(types)
 
     @abstractmethod
     def build(self, features: Any, unit_mask: Any) -> tuple[Any, dict[str, Any]]:
@@ -82,8 +79,7 @@ class Head(ABC):
         Args:
             texts: The texts.
             windows: The windows of each, with what `read` returned.
-            known: Spans of each text that are entities regardless of the scores; ignored by heads
-                with overlaps.
+            known: Spans of each text that are words regardless of the scores; for segmentation.
         """
 
 
@@ -106,11 +102,11 @@ def nearest_window(windows: Sequence[Window], length: int) -> np.ndarray:
         windows: The windows of one text.
         length: Number of its units.
     """
-    units = np.arange(length)
-    distances = np.full((len(windows), length), -1)
-    for row, window in zip(distances, windows, strict=True):
-        left = units - window.first if window.first else np.full(length, length)
-        right = window.last - 1 - units if window.last < length else np.full(length, length)
-        inside = (units >= window.first) & (units < window.last)
-        row[inside] = np.minimum(left, right)[inside]
-    return np.asarray(distances.argmax(axis=0))
+    nearest, depths = np.zeros(length, int), np.full(length, -1)
+    for index, window in enumerate(windows):
+        inside = slice(window.first, window.last)
+        units = np.arange(window.first, window.last)
+        depth = window.depth(units, units)
+        deeper = depth > depths[inside]
+        nearest[inside][deeper], depths[inside][deeper] = index, depth[deeper]
+    return nearest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +19,6 @@ class PointerHead(Head):
 
     Reference: https://kexue.fm/archives/8877
     """
-
-    overlaps: ClassVar[bool] = True
 
     def build(self, features: Any, unit_mask: Any) -> tuple[Any, dict[str, Any]]:
         from hornbook.layers import EfficientGlobalPointer
@@ -70,28 +68,23 @@ class PointerHead(Head):
         known: Sequence[Sequence[TokenSpan]] = (),
     ) -> list[Tagged]:
         answers = []
-        for text, of_text in zip(texts, windows, strict=True):
-            spans = [
-                one
-                for window, (found, _) in of_text
-                for one in found
-                if _depth(window, one.span, text)
-                == max(_depth(other, one.span, text) for other, _ in of_text)
-            ]
-            spans = list({one.span: one for one in spans}.values())
+        for of_text in windows:
+            spans: dict[TokenSpan, Scored] = {}
+            for index, (window, (scored, _)) in enumerate(of_text):
+                # no window overlaps another than the one before and the one behind it
+                beside = [other for other, _ in of_text[max(0, index - 1) : index + 2]]
+                for one in scored:
+                    if _depth(window, one.span) == max(_depth(other, one.span) for other in beside):
+                        spans[one.span] = one
             losses = [loss for _, (_, loss) in of_text]
-            answers.append(Tagged(sorted(spans), float(np.mean(losses))))
+            answers.append(Tagged(sorted(spans.values()), float(np.mean(losses))))
         return answers
 
 
-def _depth(window: Window, span: TokenSpan, text: Units) -> int:
-    """Returns how far a span is from the borders of a window; -1 if it is not inside."""
-    if span.first < window.first or span.last >= window.last:
-        return -1
-    length = len(text.spans)
-    left = span.first - window.first if window.first else length
-    right = window.last - 1 - span.last if window.last < length else length
-    return min(left, right)
+def _depth(window: Window, span: TokenSpan) -> int:
+    """Returns the depth of a span in a window; -1 if it is not inside."""
+    inside = window.first <= span.first and span.last < window.last
+    return int(window.depth(span.first, span.last)) if inside else -1
 
 
 def _loss(labels: np.ndarray, scores: np.ndarray) -> float:

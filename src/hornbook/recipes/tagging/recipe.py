@@ -8,9 +8,9 @@ and last unit instead, so entities may overlap (https://kexue.fm/archives/8373).
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,8 +24,9 @@ from hornbook.data.entities.tagged_data import (
 from hornbook.data.entities.tagged_text import WORD, TaggedText
 from hornbook.data.readers.in_memory_rows import each_sample
 from hornbook.data.texts.splits import TextData
-from hornbook.data.texts.summary import Lengths, Reading, TextSplits
+from hornbook.data.texts.summary import Reading, TextSplits, summary
 from hornbook.errors import DataError, OptionError
+from hornbook.progress import note
 from hornbook.recipes.fields import learned, option, part
 from hornbook.recipes.tagging.entity_types import checked_types, entity_lines, without_overlaps
 from hornbook.recipes.tagging.heads import Head, Tagged
@@ -94,26 +95,13 @@ class Tagging(TextRecipe):
         return sample.text
 
     def reader(self) -> UnitReader:
-        """Returns what turns texts into units and windows."""
+        """Returns the reader of units and windows, for the encoder's tokenizer and length."""
         return UnitReader(self.tokenizer, min(self.max_length, self.encoder.config.max_length))
 
     def describe(self, splits: TextSplits[TaggedText], texts: Sequence[Any]) -> None:
-        self._units = self.reader().units(splits.train)
-        super().describe(splits, texts)
-
-    def lengths(self, texts: Sequence[Any]) -> Lengths:
-        import numpy as np
-
         reader = self.reader()
-        unknown_id = self.tokenizer.special_ids.get("unk", -1)
-        pieces = [[piece for unit in one.pieces for piece in unit] for one in self._units]
-        counts = np.array([len(ids) for ids in pieces])
-        unknown = sum(ids.count(unknown_id) for ids in pieces) / max(int(counts.sum()), 1)
-        how = "read in windows of"
-        return Lengths(counts + reader.limit - reader.room, reader.limit, unknown, how)
-
-    def label_lines(self, splits: TextSplits[TaggedText]) -> Sequence[str]:
-        return entity_lines(splits, self._units)
+        units = reader.units(splits.train)
+        note(summary(splits, self.reading, reader.lengths(units), entity_lines(splits, units)))
 
     def build(self) -> keras.Model:
         """Builds the whole network: encoder, the first token of each unit, head."""
@@ -132,13 +120,12 @@ class Tagging(TextRecipe):
         return keras.Model(inputs, outputs)
 
     def new_head(self) -> Head:
-        """Makes the head that the options ask for."""
-        pretrained = self.pretrained is not None
+        """Makes the head, by the options."""
         if self.head == "pointer":
-            return PointerHead(self.types, pretrained=pretrained)
+            return PointerHead(self.types)
         return TagHead(
             self.types,
-            pretrained=pretrained,
+            pretrained=self.pretrained is not None,
             outside=not self.words,
             kind=self.head,
         )
@@ -163,14 +150,13 @@ class Tagging(TextRecipe):
     def outputs(
         self,
         columns: Mapping[str, Sequence[Any]],
-        known: Callable[[int, Units], list[TokenSpan]] = lambda number, units: [],
+        known: Sequence[Sequence[TokenSpan]] = (),
     ) -> list[tuple[Units, Tagged]]:
         """Returns the units of each text, and the entities in them.
 
         Args:
             columns: See `columns`.
-            known: Returns the spans of the n-th text, with these units, that are entities
-                regardless of the scores.
+            known: See `Head.tagged`.
         """
         from hornbook.training.text_batches import predicted_batches
 
@@ -185,8 +171,7 @@ class Tagging(TextRecipe):
         for window, values in zip(windows, kept, strict=True):
             of_text.setdefault(window.sample, []).append((window, values))
         texts = [parts[0][0].units for parts in of_text.values()]
-        spans = [known(number, units) for number, units in enumerate(texts)]
-        tagged = self.decoder.tagged(texts, list(of_text.values()), spans)
+        tagged = self.decoder.tagged(texts, list(of_text.values()), known)
         return list(zip(texts, tagged, strict=True))
 
     def metrics(self, samples: Sequence[TaggedText], outputs: Any) -> dict[str, Any]:
@@ -205,7 +190,7 @@ class Tagging(TextRecipe):
         if isinstance(sample, Mapping):
             return text_to_tag(sample, f"row {number}")
         if not isinstance(sample, str):
-            raise DataError(f"text {number} is {sample!r}; expected a text.")
+            raise DataError(f"text {number} is {sample!r}; expected a string.")
         return TaggedText(sample, None, f"text {number}")
 
     def read_to_predict(self, source: str | Path) -> Iterator[TaggedText]:
@@ -229,11 +214,9 @@ class Tagging(TextRecipe):
         """
         if words is not None and not self.words:
             raise OptionError("words is for segmentation; this model finds entities.")
-        user_words = as_user_words(words)
         numbered = enumerate(each_sample(samples), 1)
         texts = (self.as_sample(sample, number) for number, sample in numbered)
-        while chunk := list(itertools.islice(texts, self.chunk)):
-            yield from self.answers(chunk, user_words)
+        yield from self.answered(texts, partial(self.answers, user_words=as_user_words(words)))
 
     def predict_files(
         self,
@@ -249,18 +232,19 @@ class Tagging(TextRecipe):
         self, samples: Sequence[TaggedText], user_words: UserWords | None = None
     ) -> Iterator[dict[str, Any]]:
         unlabeled = [TaggedText(text.text, None, text.where) for text in samples]
-        own = user_words or UserWords(())
-        outputs = self.outputs(
-            self.columns(unlabeled, {}),
-            known=lambda number, units: own.spans(samples[number].text, units),
-        )
-        for text, (units, tagged) in zip(samples, outputs, strict=True):
-            found = [
+        columns = self.columns(unlabeled, {})
+        units_of_texts = [window.units for window in columns["window"] if window.first == 0]
+        known = [
+            user_words.spans(text.text, units) if user_words else []
+            for text, units in zip(samples, units_of_texts, strict=True)
+        ]
+        for text, (units, tagged) in zip(samples, self.outputs(columns, known), strict=True):
+            entities = [
                 (units.entity(*span), round(probability, 6)) for span, probability in tagged.spans
             ]
             answer = {**text.extra, "text": text.text}
             if self.words:
-                yield {**answer, "words": [text.text[one.start : one.end] for one, _ in found]}
+                yield {**answer, "words": [text.text[one.start : one.end] for one, _ in entities]}
                 continue
             answer["entities"] = [
                 {
@@ -270,6 +254,6 @@ class Tagging(TextRecipe):
                     "text": text.text[one.start : one.end],
                     "probability": probability,
                 }
-                for one, probability in found
+                for one, probability in entities
             ]
             yield answer

@@ -1,14 +1,16 @@
-"""How good a tagging model is: strict F1 by type, and what is its own in `report.html`."""
+"""Metrics of a tagging model, strict F1 by type, and its report."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from hornbook.data.entities.tagged_text import Entity, TaggedText
+from hornbook.metrics import precision_recall_f1_of_counts
 from hornbook.recipes.tagging.heads import Tagged
 from hornbook.recipes.tagging.units_of_texts import Units
 from hornbook.recipes.text_report import TextReport
@@ -34,7 +36,7 @@ def extraction_metrics(
 
     Args:
         samples: The texts with their entities; an entity that is labeled twice counts once.
-        outputs: What the model says of each.
+        outputs: The model's output for each.
         types: The types of entities.
 
     Returns:
@@ -42,30 +44,24 @@ def extraction_metrics(
         `micro_f1` of all; `log_loss`, the mean loss of a text.
     """
     right: Counter[str] = Counter()
-    found: Counter[str] = Counter()
-    there: Counter[str] = Counter()
+    predicted: Counter[str] = Counter()
+    labeled: Counter[str] = Counter()
     for sample, entities in zip(samples, predicted_entities(outputs), strict=True):
         gold = set(sample.entities or ())
         right.update(entity.type for entity in gold & entities)
-        found.update(entity.type for entity in entities)
-        there.update(entity.type for entity in gold)
+        predicted.update(entity.type for entity in entities)
+        labeled.update(entity.type for entity in gold)
     metrics: dict[str, Any] = {name: {} for name in ("precision", "recall", "f1", "entities")}
     for kind in types:
-        figures = _precision_recall_f1(right[kind], found[kind], there[kind])
-        metrics["entities"][kind] = there[kind]
-        for name, value in zip(("precision", "recall", "f1"), figures, strict=True):
+        metrics["entities"][kind] = labeled[kind]
+        figures = precision_recall_f1_of_counts(right[kind], predicted[kind], labeled[kind])
+        for name, value in figures._asdict().items():
             metrics[name][kind] = value
-    every = _precision_recall_f1(right.total(), found.total(), there.total())
-    metrics["micro_precision"], metrics["micro_recall"], metrics["micro_f1"] = every
+    figures = precision_recall_f1_of_counts(right.total(), predicted.total(), labeled.total())
+    metrics |= {f"micro_{name}": value for name, value in figures._asdict().items()}
     losses = [tagged.loss for _, tagged in outputs if not np.isnan(tagged.loss)]
     metrics["log_loss"] = float(np.mean(losses)) if losses else None
     return metrics
-
-
-def _precision_recall_f1(right: int, found: int, there: int) -> tuple[float, float, float]:
-    precision = right / found if found else 0.0
-    recall = right / there if there else 0.0
-    return precision, recall, 2 * right / (found + there) if found + there else 0.0
 
 
 def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
@@ -91,7 +87,7 @@ class TaggingReport(TextReport):
     def __init__(self, recipe: Any, samples: Sequence[TaggedText], outputs: Outputs):
         super().__init__(recipe, samples, outputs)
         self.gold = [set(sample.entities or ()) for sample in samples]
-        self.found = predicted_entities(outputs)
+        self.predicted = predicted_entities(outputs)
 
     def result(self) -> str:
         figures = self.metrics
@@ -101,12 +97,12 @@ class TaggingReport(TextReport):
         )
 
     def explanation(self) -> str:
-        what = "word" if self.recipe.words else "entity"
-        of_type = "" if self.recipe.words else " and its type"
+        right = "An entity is right if both of its borders and its type are."
+        if self.recipe.words:
+            right = "A word is right if both of its borders are."
         return (
-            f"A {what} is right if both of its borders{of_type} are. Precision is the share of the "
-            f"model's answers that are right, recall the share of what is labeled that it finds, "
-            f"F1 weighs both equally.".replace("A entity", "An entity")
+            f"{right} Precision is the share of the model's answers that are right, recall the "
+            "share of what is labeled that it finds, F1 weighs both equally."
         )
 
     def shares(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
@@ -118,8 +114,8 @@ class TaggingReport(TextReport):
         if self.recipe.words or len(names) > MOST_TYPES:
             return
         counts = np.zeros((len(names), len(names)), int)
-        for gold, found in zip(self.gold, self.found, strict=True):
-            answers = {(one.start, one.end): one.type for one in found}
+        for gold, predicted in zip(self.gold, self.predicted, strict=True):
+            answers = {(one.start, one.end): one.type for one in predicted}
             labels = {(one.start, one.end): one.type for one in gold}
             for span in answers.keys() | labels.keys():
                 row, column = labels.get(span, NONE), answers.get(span, NONE)
@@ -129,7 +125,7 @@ class TaggingReport(TextReport):
 
     def add_mistakes(self, page: Page) -> None:
         """Adds the texts with the most missed and wrong entities."""
-        mistakes = [len(a ^ b) for a, b in zip(self.gold, self.found, strict=True)]
+        mistakes = [len(a ^ b) for a, b in zip(self.gold, self.predicted, strict=True)]
         wrong = [number for number, count in enumerate(mistakes) if count]
         page.add_text(f"{len(wrong):,} of {len(self.samples):,} texts are not entirely right.")
         worst = sorted(wrong, key=lambda number: (-mistakes[number], number))[:WORST]
@@ -138,30 +134,29 @@ class TaggingReport(TextReport):
 
     def _marked(self, number: int) -> tuple[str, list[Mark], str]:
         """Returns a text from just before its first mistake on, with marks."""
-        sample, gold, found = self.samples[number], self.gold[number], self.found[number]
-        start = max(0, min(one.start for one in gold ^ found) - LONGEST // 4)
+        sample, gold = self.samples[number], self.gold[number]
+        predicted = self.predicted[number]
+        start = max(0, min(one.start for one in gold ^ predicted) - LONGEST // 4)
         start = start if len(sample.text) > LONGEST else 0
         text = sample.text[start : start + LONGEST]
         marks = [
             Mark(one.start - start, one.end - start, kind, "" if self.recipe.words else one.type)
             for kind, entities in (
-                ("right", gold & found),
-                ("missed", gold - found),
-                ("wrong", found - gold),
+                ("right", gold & predicted),
+                ("missed", gold - predicted),
+                ("wrong", predicted - gold),
             )
             for one in entities
             if start <= one.start and one.end <= start + len(text)
         ]
         if self.recipe.words:
             marks = [mark for mark in marks if mark.kind != "right"]
-        around = ("…" if start else "", "…" if start + len(text) < len(sample.text) else "")
-        shift = len(around[0])
-        marks = [mark._replace(start=mark.start + shift, end=mark.end + shift) for mark in marks]
-        return (
-            f"{around[0]}{text}{around[1]}",
-            marks,
-            sample.where.replace("\\", "/").rpartition("/")[2],
-        )
+        if start + len(text) < len(sample.text):
+            text += "…"
+        if start:
+            text = f"…{text}"
+            marks = [mark._replace(start=mark.start + 1, end=mark.end + 1) for mark in marks]
+        return text, marks, Path(sample.where).name
 
     def usage(self) -> tuple[str, str]:
         return "", 'predict(["..."])'

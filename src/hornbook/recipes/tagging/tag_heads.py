@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 TRANSITION_MULTIPLIER = 100.0  # of the learning rate of a pretrained encoder
 CELLS = 2**22  # of the scores that are decoded at once
 CERTAIN = 1e3  # added to the scores of tags that are known
-ILLEGAL = -1e4  # score of a pair of tags that no sentence has
+ILLEGAL = -1e4  # score of an illegal pair of tags
 
 
 class TagHead(Head):
@@ -42,15 +42,15 @@ class TagHead(Head):
     answers for itself.
 
     Args:
-        types, pretrained: See `Head`.
+        types: Types of the entities.
+        pretrained: Whether the encoder is pretrained, so its learning rate is small.
         outside: Whether a unit may be outside of all entities; not in word segmentation.
         kind: `"crf"`, `"memm"` or `"softmax"`.
     """
 
-    overlaps: ClassVar[bool] = False
-
     def __init__(self, types: Sequence[str], *, pretrained: bool, outside: bool, kind: str):
-        super().__init__(types, pretrained=pretrained)
+        super().__init__(types)
+        self.pretrained = pretrained
         self.tags = bioes_tags(types, outside=outside)
         self.index = {tag: index for index, tag in enumerate(self.tags)}
         self.kind = kind
@@ -92,11 +92,10 @@ class TagHead(Head):
             return []
         tags = bioes(window.last - window.first, window.gold())
         through = window.cut_through()
-        known = [
+        return [
             self.index.get(tag, NOTHING) if index not in through else NOTHING
             for index, tag in enumerate(tags)
         ]
-        return known
 
     def label_array(self, labels: list[Any], length: int) -> np.ndarray:
         return pad(labels, length, value=NOTHING)

@@ -1,4 +1,4 @@
-"""Texts as units and windows: what a tagging model reads of them.
+"""Texts as units and windows, the inputs of a tagging model.
 
 A model tags units (see `hornbook.data.entities.units`), not the pieces of its tokenizer: a piece of
 SentencePiece may hold the end of one entity and the beginning of the next.  So each unit is
@@ -12,9 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from hornbook.data.entities.tag_schemes import TokenSpan
 from hornbook.data.entities.tagged_text import Entity, TaggedText
 from hornbook.data.entities.units import unit_spans
+from hornbook.data.texts.summary import Lengths
 from hornbook.text.tokenizer import Tokenizer
 
 OVERLAP = 4  # windows share one part in this many
@@ -65,6 +68,14 @@ class Window(NamedTuple):
             for index in range(max(one.first, self.first), min(one.last + 1, self.last))
         }
 
+    def depth(self, first: Any, last: Any) -> Any:
+        """Returns how many units of the window are before or behind units `first` to `last` (of the
+        text, integers or arrays), whichever is less; a border of the text does not count."""
+        length = len(self.units.spans)
+        left = first - self.first if self.first else first * 0 + length
+        right = self.last - 1 - last if self.last < length else last * 0 + length
+        return np.minimum(left, right)
+
     def _holds(self, span: TokenSpan) -> bool:
         return self.first <= span.first and span.last < self.last
 
@@ -82,6 +93,15 @@ class UnitReader:
         specials = tokenizer.template.num_special_tokens(1)
         self.room = max(1, limit - (specials if tokenizer.add_special_tokens else 0))
         self._known: dict[str, list[int]] = {}
+
+    def lengths(self, units: Sequence[Units]) -> Lengths:
+        """Returns the lengths of texts in tokens, for the summary."""
+        unknown_id = self.tokenizer.special_ids.get("unk", -1)
+        pieces = [[piece for unit in one.pieces for piece in unit] for one in units]
+        counts = np.array([len(ids) for ids in pieces])
+        unknown = sum(ids.count(unknown_id) for ids in pieces) / max(int(counts.sum()), 1)
+        tokens = counts + self.limit - self.room
+        return Lengths(tokens, self.limit, unknown, beyond="read in windows of")
 
     def units(self, texts: Iterable[TaggedText]) -> list[Units]:
         """Returns the units of each text, tokenized."""
