@@ -1,7 +1,8 @@
-"""What layers share whose tags depend on the tags beside them."""
+"""The base class of layers whose tags depend on the neighboring tags."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import keras
@@ -20,7 +21,7 @@ from hornbook.layers.tensors import Initializer, Shape, Tensor
 ILLEGAL = -1e4
 
 
-class TransitionLayer(keras.layers.Layer):
+class TransitionLayer(keras.layers.Layer, ABC):
     """A layer that passes emissions on and knows the scores of neighboring tags; see `CRF`."""
 
     def __init__(
@@ -143,12 +144,13 @@ class TransitionLayer(keras.layers.Layer):
         real = ops.logical_and(real, tags >= 0)
         return self._log_likelihood(emissions, ops.where(real, tags, 0), real)
 
+    @abstractmethod
     def _log_likelihood(self, emissions: Tensor, tags: Tensor, real: Tensor) -> Tensor:
-        raise NotImplementedError
+        """The log-likelihood of tags, `(batch,)`, which are 0 where `real` is False."""
 
+    @abstractmethod
     def potentials(self, emissions: Tensor, real: Tensor) -> tuple[Tensor, ...]:
         """Emissions, transitions, start and end, as `chain` has them."""
-        raise NotImplementedError
 
     def log_partition(
         self, emissions: Tensor, padding_mask: Tensor = None, allowed: Tensor = None

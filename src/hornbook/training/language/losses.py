@@ -8,6 +8,7 @@ count, however the rows are distributed over devices and accumulated batches.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import keras
@@ -16,7 +17,7 @@ from keras import ops
 Inputs = dict[str, Any]
 
 
-class LanguageObjective(keras.Model):
+class LanguageObjective(keras.Model, ABC):
     """A Transformer with its training objective; `train_on_batch` takes no labels.
 
     Args:
@@ -46,9 +47,9 @@ class LanguageObjective(keras.Model):
         self.add_loss(ops.sum(loss) * self.loss_scale)
         return outputs
 
+    @abstractmethod
     def compute_outputs(self, inputs: Inputs, training: Any) -> dict[str, Any]:
         """Returns the outputs, and further losses `(rows,)` as `auxiliary_loss`."""
-        raise NotImplementedError
 
     def encode(self, transformer: Any, inputs: Inputs, training: Any) -> Any:
         """Returns one vector per token, `(rows, length, hidden_size)`; documents do not attend to
