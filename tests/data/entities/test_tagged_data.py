@@ -66,6 +66,28 @@ def test_every_form_can_be_trained_on_and_predicted(row):
         assert text_to_tag(row, "row 1").text == "ab"
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": "ab", "entities": [[0, 1, "x"], [1, 2, "x"]]},
+        {"text": "ab", "entities": [{"start": 0, "end": 1, "type": "x"}]},
+        {"tokens": ["a", "b"], "tags": ["B-x", "O"]},
+        {"data": {"text": "ab"}, "annotations": [{"result": []}]},
+    ],
+)
+def test_a_file_of_one_row_is_read(tmp_path, row):
+    (tmp_path / "a.jsonl").write_text(json.dumps(row), "utf-8")
+    assert [one.text for one in read_tagged_texts(tmp_path / "a.jsonl")] == ["ab"]
+    assert [one.text for one in read_texts_to_tag(tmp_path / "a.jsonl")] == ["ab"]
+
+
+def test_rows_inside_an_object_are_refused_with_what_to_do(tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps({"data": [{"text": "ab", "entities": []}] * 2}), "utf-8")
+    with pytest.raises(DataError, match="the rows are in 'data' of one JSON object"):
+        read_tagged_texts(file)
+
+
 def test_texts_to_tag_are_lines_or_rows(tmp_path):
     (tmp_path / "a.txt").write_text("one two\n\n three\n", "utf-8")
     (tmp_path / "b.jsonl").write_text('{"text": "x", "id": 3, "entities": 5}\n{}\n', "utf-8")

@@ -24,6 +24,7 @@ from hornbook.data.entities.tagged_text import Entity, TaggedText, checked_text
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.text_lines import note_once
 
+TEXT_KEYS = ("text", "content", "sentence", "data")
 STARTS = ("start", "start_idx", "start_offset", "begin", "start_pos")
 ENDS = ("end", "end_idx", "end_offset", "stop", "end_pos")
 TYPES = ("type", "label", "labels", "entity_type", "tag", "entity_group", "category")
@@ -81,12 +82,18 @@ def read_rows(
     yield from texts_of(sentences, name, problems)
 
 
+def is_row(row: Mapping[str, Any]) -> bool:
+    """Whether an object has the text of a row."""
+    text = next((row[key] for key in TEXT_KEYS if key in row), None)
+    return isinstance(text, str | Mapping) or isinstance(row.get("tokens"), list)
+
+
 def text_of(row: Mapping[str, Any], where: str, problems: Problems) -> str | None:
     """Returns the text of a row, or adds a problem and returns None."""
     tokens = row.get("tokens")
     if isinstance(tokens, list):
         return text_of_tokens(tokens) if _are_tokens(tokens, where, problems) else None
-    for key in ("text", "content", "sentence", "data"):
+    for key in TEXT_KEYS:
         value = row.get(key)
         if isinstance(value, Mapping):  # Label Studio
             return text_of(value, where, problems)

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from hornbook.data.entities.entity_rows import read_rows, text_of
+from hornbook.data.entities.entity_rows import is_row, read_rows, text_of
 from hornbook.data.entities.tag_columns import looks_like_columns, read_columns
 from hornbook.data.entities.tagged_text import TaggedText
 from hornbook.data.entities.word_lines import looks_like_words, read_words
@@ -47,7 +47,10 @@ SUFFIXES = (
     *(".bio", ".bioes", ".bmes", ".bmeso", ".iob", ".iob2", ".conll", ".tags", ".seg"),
     *(".train", ".dev", ".valid", ".test"),
 )
-ADVICE = "See the formats in docs/recipes/tagging.md."
+ADVICE = (
+    "Expected a token and its tag per line, words with spaces between them, or rows such as "
+    '{"text": "...", "entities": [[0, 2, "person"]]}.'
+)
 EXAMINED = 200  # lines that the format is recognized by
 READING: Reading[TaggedText] = Reading(
     unit="texts",
@@ -108,7 +111,7 @@ def _read(source: Path | MemoryRows, problems: Problems) -> Iterator[TaggedText]
     texts = [line for _, line in first if line.strip()]
     lines = chain(first, lines)
     if suffix_of(source) in (".jsonl", ".json", ".ndjson") or _is_json(texts):
-        numbered = parse_json_lines(lines, name, problems)
+        numbered = parse_json_lines(lines, name, problems, is_row)
         yield from read_rows(((f"{name}:{line}", row) for line, row in numbered), name, problems)
     elif looks_like_columns(texts):
         yield from read_columns(lines, name, problems)
@@ -145,7 +148,7 @@ def read_texts_to_tag(source: str | Path) -> Iterator[TaggedText]:
     texts = [line for _, line in first if line.strip()]
     lines = chain(first, lines)
     if _is_json(texts):
-        for number, row in parse_json_lines(lines, name, problems):
+        for number, row in parse_json_lines(lines, name, problems, is_row):
             yield text_to_tag(row, f"{name}:{number}")
         return
     tagged: Iterable[TaggedText]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
@@ -63,9 +63,20 @@ def read_json_lines(
 
 
 def parse_json_lines(
-    lines: Iterable[tuple[int, str]], name: str, problems: Problems
+    lines: Iterable[tuple[int, str]],
+    name: str,
+    problems: Problems,
+    is_row: Callable[[dict[str, Any]], bool] = lambda row: False,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Parses numbered lines; adds anything but JSON objects to `problems`."""
+    """Parses numbered lines; adds anything but JSON objects to `problems`.
+
+    Args:
+        lines: The lines.
+        name: Name of the file.
+        problems: Collects what is no row.
+        is_row: Whether an object is certainly a row, though it has lists of objects or of lists; a
+            file of one other such object is refused, since the lists look like the rows.
+    """
     lines = line_ends(lines)
     first = next(((number, line) for number, line in lines if line.strip(BLANKS)), None)
     if first is None:
@@ -77,7 +88,7 @@ def parse_json_lines(
         return
     rows = _parse_each(lines, name, problems)
     for number, row in rows:
-        if number == first[0] and (what := _wrapped(row)):
+        if number == first[0] and not is_row(row) and (what := _wrapped(row)):
             following = next(lines, None)
             if following is None:
                 problems.add(f"{name}:{number}", what)
