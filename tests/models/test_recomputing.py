@@ -73,5 +73,30 @@ def test_a_training_step_is_the_same_with_recomputing(tiny_transformer, dropout)
         np.testing.assert_allclose(after[name], expected, atol=2e-5, err_msg=name)
 
 
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="about TensorFlow's graphs")
+def test_the_gradient_does_not_read_a_weight_again(tiny_transformer):
+    """Or TensorFlow's graph optimizer may let the update of the weight come before the reading."""
+    import tensorflow as tf
+
+    transformer = tiny_transformer(heads=(), num_hidden_layers=1)
+    transformer.recompute = True
+
+    weights = [variable.value for variable in transformer.blocks[0].trainable_variables]
+
+    @tf.function
+    def gradients():
+        with tf.GradientTape() as tape:
+            loss = ops.mean(transformer(IDS, training=True) ** 4)
+        return tape.gradient(loss, weights)
+
+    graph = gradients.get_concrete_function().graph
+    handles = {id(weight.handle) for weight in weights}
+    names = [inner.name for outer, inner in graph.captures if id(outer) in handles]
+    operations = [op for op in graph.get_operations() if op.type == "ReadVariableOp"]
+    assert len(names) == len(weights)
+    reads = [op.inputs[0].name for op in operations]
+    assert sorted(name for name in reads if name in names) == sorted(names)
+
+
 def value(variable):
     return np.array(ops.convert_to_numpy(variable.value))
