@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hornbook.data.entities.tag_schemes import TokenSpan
-from hornbook.recipes.tagging.units_of_texts import Units, Window
+from hornbook.recipes.units_of_texts import Units, Window
 
 NOTHING = -1  # in place of a tag: no unit, or one of an entity that the window cuts through
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from hornbook.data.entities.tag_schemes import TokenSpan
 from hornbook.recipes.tagging.heads import Head, Scored, Tagged, window_loss
-from hornbook.recipes.tagging.units_of_texts import Units, Window
+from hornbook.recipes.units_of_texts import Units, Window
 
 Read = tuple[list[Scored], float]  # the spans of a window, and its loss
 

@@ -33,10 +33,10 @@ from hornbook.recipes.tagging.heads import Head, Tagged
 from hornbook.recipes.tagging.pointer_head import PointerHead
 from hornbook.recipes.tagging.report import TaggingReport, extraction_metrics, metrics_table
 from hornbook.recipes.tagging.tag_heads import TagHead
-from hornbook.recipes.tagging.units_of_texts import UnitReader, Units
 from hornbook.recipes.tagging.user_words import UserWords, as_user_words
 from hornbook.recipes.text_recipe import Columns, TextRecipe
 from hornbook.recipes.text_report import TextReport
+from hornbook.recipes.units_of_texts import UnitReader, Units
 
 if TYPE_CHECKING:
     import keras

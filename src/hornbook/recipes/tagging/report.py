@@ -12,8 +12,8 @@ import numpy as np
 from hornbook.data.entities.tagged_text import Entity, TaggedText
 from hornbook.metrics import precision_recall_f1_of_counts
 from hornbook.recipes.tagging.heads import Tagged
-from hornbook.recipes.tagging.units_of_texts import Units
 from hornbook.recipes.text_report import TextReport
+from hornbook.recipes.units_of_texts import Units
 from hornbook.report import Mark, Page, heat_map
 
 WORST = 20  # texts shown

@@ -24,7 +24,7 @@ from hornbook.recipes.tagging.heads import (
     nearest_window,
     window_loss,
 )
-from hornbook.recipes.tagging.units_of_texts import Units, Window
+from hornbook.recipes.units_of_texts import Units, Window
 
 if TYPE_CHECKING:
     from hornbook.layers.tagging.forward_backward import ForwardBackward

@@ -1,7 +1,7 @@
-"""Texts as units and windows, the inputs of a tagging model.
+"""Texts as units and windows, the inputs of a model that finds spans.
 
-A model tags units (see `hornbook.data.entities.units`), not the pieces of its tokenizer: a piece of
-SentencePiece may hold the end of one entity and the beginning of the next.  So each unit is
+Answers are in units (see `hornbook.data.entities.units`), not in pieces of the tokenizer: a piece
+of SentencePiece may hold the end of one entity and the beginning of the next.  So each unit is
 tokenized by itself, and its first piece stands for it.  A text with more pieces than the model
 reads at once is read in windows that overlap; what is found in them is joined unit by unit.
 """
