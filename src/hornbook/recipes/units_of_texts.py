@@ -8,6 +8,7 @@ reads at once is read in windows that overlap; what is found in them is joined u
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -45,6 +46,15 @@ class Units:
         """Returns the entity of units `first` to `last`, both included."""
         return Entity(self.spans[first][0], self.spans[last][1], kind)
 
+    def covering(self, start: int, end: int) -> tuple[int, int] | None:
+        """Returns the first and the last unit of characters `start` to `end` (not included), which
+        may begin and end with white space; None if a border is inside a unit."""
+        first = bisect_left(self.spans, (start,))
+        last = bisect_right(self.spans, end, key=lambda span: span[1]) - 1
+        cuts_first = first > 0 and self.spans[first - 1][1] > start
+        cuts_last = last + 1 < len(self.spans) and self.spans[last + 1][0] < end
+        return None if cuts_first or cuts_last or last < first else (first, last)
+
 
 class Window(NamedTuple):
     """Units `first` to `last` (not included) of the `sample`-th text."""
@@ -56,7 +66,7 @@ class Window(NamedTuple):
 
     def gold(self) -> list[TokenSpan]:
         """Returns the entities inside, by index in the window."""
-        inside = (one for one in self.units.gold or () if self._holds(one))
+        inside = (one for one in self.units.gold or () if self.holds(one.first, one.last))
         return [TokenSpan(a - self.first, b - self.first, kind) for a, b, kind in inside]
 
     def cut_through(self) -> set[int]:
@@ -64,9 +74,13 @@ class Window(NamedTuple):
         return {
             index - self.first
             for one in self.units.gold or ()
-            if not self._holds(one)
+            if not self.holds(one.first, one.last)
             for index in range(max(one.first, self.first), min(one.last + 1, self.last))
         }
+
+    def holds(self, first: int, last: int) -> bool:
+        """Whether units `first` to `last` of the text, both included, are inside."""
+        return self.first <= first and last < self.last
 
     def depth(self, first: Any, last: Any) -> Any:
         """Returns how many units of the window are before or behind units `first` to `last` (of the
@@ -75,9 +89,6 @@ class Window(NamedTuple):
         left = first - self.first if self.first else first * 0 + length
         right = self.last - 1 - last if self.last < length else last * 0 + length
         return np.minimum(left, right)
-
-    def _holds(self, span: TokenSpan) -> bool:
-        return self.first <= span.first and span.last < self.last
 
 
 class UnitReader:
@@ -114,8 +125,19 @@ class UnitReader:
         self._learn({key for of_text in keys for key in of_text})
         found = []
         for text, of_text, of_keys in zip(texts, spans, keys, strict=True):
-            gold, cut = _gold(text, of_text)
-            found.append(Units(of_text, [self._known[key] for key in of_keys], gold, cut))
+            gold: list[TokenSpan] = []
+            units = Units(
+                of_text,
+                [self._known[key] for key in of_keys],
+                None if text.entities is None else gold,
+            )
+            for entity in text.entities or ():
+                span = units.covering(entity.start, entity.end)
+                if span is None:
+                    units.cut.append(entity)
+                else:
+                    gold.append(TokenSpan(*span, entity.type))
+            found.append(units)
         return found
 
     def _learn(self, keys: set[str]) -> None:
@@ -163,28 +185,6 @@ def _in_context(text: str, start: int, end: int) -> str:
     if start == 0:
         return text[start:end]
     return _BEFORE + " " * text[start - 1].isspace() + text[start:end]
-
-
-def _gold(
-    text: TaggedText, spans: Sequence[tuple[int, int]]
-) -> tuple[list[TokenSpan] | None, list[Entity]]:
-    """Returns the entities as spans of units, and those with a border inside a unit."""
-    if text.entities is None:
-        return None, []
-    starts = {start: index for index, (start, _) in enumerate(spans)}
-    ends = {end: index for index, (_, end) in enumerate(spans)}
-    gold, cut = [], []
-    for entity in text.entities:
-        start, end = entity.start, entity.end
-        while text.text[start].isspace():  # white space belongs to no unit
-            start += 1
-        while text.text[end - 1].isspace():
-            end -= 1
-        if start in starts and end in ends:
-            gold.append(TokenSpan(starts[start], ends[end], entity.type))
-        else:
-            cut.append(entity)
-    return gold, cut
 
 
 def _cut(sizes: Sequence[int], room: int) -> list[tuple[int, int]]:

@@ -63,6 +63,23 @@ def test_efficient_scores_are_those_of_bert4keras(compute, x, numbers, bert4kera
     assert weights == 8 * 2 * HEAD + 2 * HEAD + 4 * TYPES * HEAD + 2 * TYPES
 
 
+def test_links_between_any_two_tokens_know_no_order_and_no_distance(compute, x):
+    layer = EfficientGlobalPointer(TYPES, HEAD, rotary=False, triangular=False)
+    layer = EfficientGlobalPointer.from_config(layer.get_config())
+    layer.build(x.shape)
+    scores = compute(layer, x, MASK)
+    kernel, bias, border_kernel, border_bias = (np.asarray(one) for one in layer.get_weights())
+    for text, i, j in np.ndindex(2, 6, 6):
+        features = [x[text, token] @ kernel + bias for token in (i, j)]
+        product = features[0][:HEAD] @ features[1][HEAD:] / np.sqrt(HEAD)
+        start, end = (one @ border_kernel + border_bias for one in features)
+        expected = product + (start[:TYPES] + end[TYPES:]) / 2
+        real = MASK[text, i] and MASK[text, j]
+        np.testing.assert_allclose(
+            scores[text, :, i, j], expected if real else [MASKED] * TYPES, rtol=1e-4, atol=1e-4
+        )
+
+
 @pytest.mark.parametrize("triangular", [True, False])
 def test_no_span_has_a_special_token_in_it(compute, x, triangular):
     special = np.array([[1, 0, 0, 1, 0, 1], [0, 0, 1, 0, 0, 0]])

@@ -83,7 +83,7 @@ class PointerHead(Head):
 
 def _depth(window: Window, span: TokenSpan) -> int:
     """Returns the depth of a span in a window; -1 if it is not inside."""
-    inside = window.first <= span.first and span.last < window.last
+    inside = window.holds(span.first, span.last)
     return int(window.depth(span.first, span.last)) if inside else -1
 
 

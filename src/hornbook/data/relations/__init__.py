@@ -1,0 +1,1 @@
+"""Texts with relations between their parts: files of any common format -> samples."""

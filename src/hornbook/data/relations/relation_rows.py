@@ -1,0 +1,222 @@
+"""Rows with a text and its relations, as contests and annotation tools write them.
+
+    {"text": ..., "spo_list": [{"subject": ..., "predicate": ..., "object": ...}]}    DuIE
+    {"text": ..., "triple_list": [[subject, predicate, object], ...]}     NYT, WebNLG
+    {"text": ..., "relations": [{"subject": {"start": 0, "end": 2}, "predicate": ...,
+                                 "object": {"start": 5, "end": 7}}]}
+
+The list may have any of these names and any of these relations in it.  Subject and object are
+strings, which are looked for in the text (see `mentions`), or offsets, as `{"start", "end"}` or
+`[start, end]`.  With a `text` beside the offsets it decides for the whole file whether ends are
+included; without any, the end is the first character after the mention.
+
+The object of DuIE 2.0 has slots, `{"@value": "1亿", "inArea": "美国"}`.  Each is a relation of the
+subject: that of `@value` has the predicate itself, `票房`, each other one `票房/inArea`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from hornbook.data.entities.tagged_text import checked_text
+from hornbook.data.readers.problems import Problems
+from hornbook.data.readers.text_lines import note_once
+from hornbook.data.relations.mentions import Mentions
+from hornbook.data.relations.related_text import RelatedText, Relation, Span, Triple, Unplaced
+
+TEXT_KEYS = ("text", "sentence", "content")
+RELATION_KEYS = ("relations", "spo_list", "triple_list", "triples")
+SUBJECTS = ("subject", "head")
+PREDICATES = ("predicate", "relation", "type")
+OBJECTS = ("object", "tail")
+VALUE = "@value"  # the main slot of an object
+EXPECTED = 'expected [subject, predicate, object] or {"subject", "predicate", "object"}'
+
+
+class _Offsets(NamedTuple):
+    """A mention as it is in the file."""
+
+    start: int
+    end: int
+    text: str | None
+
+
+class _Stated(NamedTuple):
+    """A relation as it is in the file."""
+
+    subject: str | _Offsets
+    predicate: str
+    object: str | _Offsets
+
+
+def read_rows(
+    rows: Iterable[tuple[str, Mapping[str, Any]]], name: str, problems: Problems
+) -> Iterator[RelatedText]:
+    """Reads the rows of a file.
+
+    Args:
+        rows: Place of each row, `file:line`, and the row.
+        name: Of the file, for messages.
+        problems: Gets what is wrong with the rows.
+    """
+    read: list[tuple[str, str, list[_Stated], Mapping[str, Any]]] = []
+    votes = [0, 0]  # mentions whose texts say that the end is excluded, included
+    for where, row in rows:
+        text = text_of(row, where, problems)
+        stated = None if text is None else _stated_of(row, where, problems)
+        if text is None or stated is None:
+            continue
+        read.append((where, text, stated, row))
+        for one in stated:
+            for place in (one.subject, one.object):
+                if isinstance(place, _Offsets) and place.text is not None:
+                    votes[0] += text[place.start : place.end] == place.text
+                    votes[1] += text[place.start : place.end + 1] == place.text
+    included = votes[1] > votes[0]
+    if included:
+        note_once(f"{name}: the last index of a mention is included, as the texts beside it say")
+    for where, text, stated, row in read:
+        yield _related(text, stated, where, included, problems, row)
+
+
+def is_row(row: Mapping[str, Any]) -> bool:
+    """Whether an object has the text of a row."""
+    return any(isinstance(row.get(key), str) for key in TEXT_KEYS)
+
+
+def text_of(row: Mapping[str, Any], where: str, problems: Problems) -> str | None:
+    """Returns the text of a row, or adds a problem and returns None."""
+    key = next((key for key in TEXT_KEYS if row.get(key) is not None), "text")
+    return checked_text(row.get(key), where, problems, key)
+
+
+def _related(
+    text: str,
+    stated: list[_Stated],
+    where: str,
+    included: bool,
+    problems: Problems,
+    row: Mapping[str, Any],
+) -> RelatedText:
+    """Finds the places of relations in their text."""
+    mentions = Mentions(text)
+    relations: set[Relation] = set()
+    unplaced: dict[Triple, Unplaced] = {}
+    for one in stated:
+        if isinstance(one.subject, str) and isinstance(one.object, str):
+            place = mentions.place(Triple(one.subject, one.predicate, one.object))
+            if isinstance(place, Relation):
+                relations.add(place)
+            else:
+                unplaced.setdefault(place.triple, place)
+            continue
+        spans = [
+            _checked(mention, one, text, where, included, problems)
+            for mention in (one.subject, one.object)
+        ]
+        if None not in spans:
+            subject, target = (span for span in spans if span is not None)
+            relations.add(Relation(subject, one.predicate, target))
+    return RelatedText(
+        text,
+        tuple(sorted(relations)),
+        where,
+        tuple(sorted(unplaced.values())),
+        any(isinstance(one.subject, _Offsets) for one in stated),
+        {key: value for key, value in row.items() if key not in ("text", "relations")},
+    )
+
+
+def _stated_of(row: Mapping[str, Any], where: str, problems: Problems) -> list[_Stated] | None:
+    key = next((key for key in RELATION_KEYS if key in row), None)
+    if key is None:
+        problems.add(where, f"no relations; {EXPECTED} in a list 'relations', which may be empty")
+        return None
+    value = row[key]
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        problems.add(where, f"{key!r} is {value!r:.60}; {EXPECTED}, in a list")
+        return None
+    relations: list[_Stated] = []
+    for one in value:
+        parts = _parts(one, where, problems)
+        if parts is None:
+            return None
+        relations += parts
+    return relations
+
+
+def _parts(value: Any, where: str, problems: Problems) -> list[_Stated] | None:
+    """Reads one element of the list: a relation, or one per slot of its object."""
+    if isinstance(value, Mapping):
+        subject, predicate, target = (
+            next((value[key] for key in keys if key in value), None)
+            for keys in (SUBJECTS, PREDICATES, OBJECTS)
+        )
+    elif isinstance(value, list | tuple) and len(value) == 3:
+        subject, predicate, target = value
+    else:
+        problems.add(where, f"the relation {value!r:.80}; {EXPECTED}")
+        return None
+    if not isinstance(predicate, str) or not predicate.strip():
+        problems.add(where, f"the predicate of {value!r:.80} is {predicate!r:.40}; expected a word")
+        return None
+    predicate = predicate.strip()
+    slots: Mapping[str, Any] = {VALUE: target}
+    if isinstance(target, Mapping) and VALUE in target:
+        given = ((name, slot) for name, slot in target.items() if slot not in (None, ""))
+        slots = {VALUE: target[VALUE], **dict(given)}
+    parts = []
+    for slot, mention in slots.items():
+        places = [_mention(one) for one in (subject, mention)]
+        name = predicate if slot == VALUE else f"{predicate}/{slot}"
+        stated = [place for place in places if place is not None]
+        if len(stated) < 2 or isinstance(stated[0], str) != isinstance(stated[1], str):
+            expected = 'expected two strings, or two of {"start": ..., "end": ...}'
+            problems.add(where, f"subject and object of {value!r:.80}; {expected}")
+            return None
+        parts.append(_Stated(stated[0], name, stated[1]))
+    return parts
+
+
+def _mention(value: Any) -> str | _Offsets | None:
+    """Reads a subject or an object; None if it is neither a string nor offsets."""
+    if isinstance(value, str):
+        return value.strip() or None
+    text = None
+    if isinstance(value, Mapping):
+        text = value.get("text")
+        value = [value.get("start"), value.get("end")]
+    if not (isinstance(value, list | tuple) and len(value) == 2):
+        return None
+    if not all(isinstance(x, int) and not isinstance(x, bool) for x in value):
+        return None
+    start, end = value
+    return _Offsets(start, end, text if isinstance(text, str) else None)
+
+
+def _checked(
+    mention: str | _Offsets,
+    relation: _Stated,
+    text: str,
+    where: str,
+    included: bool,
+    problems: Problems,
+) -> Span | None:
+    """Returns a mention with an excluded end, or adds what is wrong with its offsets."""
+    assert isinstance(mention, _Offsets)  # both are, or both are strings
+    start, end = mention.start, mention.end + included
+    what = f"{relation.predicate!r:.40}: the mention from {mention.start} to {mention.end}"
+    if not 0 <= start < end <= len(text):
+        how = f"the end is {'included' if included else 'excluded'}"
+        size = f"the text has {len(text)} characters, {how}"
+        problems.add(where, f"{what} is empty or outside of the text; {size}")
+    elif mention.text is not None and text[start:end] != mention.text:
+        problems.add(where, f"{what} is {text[start:end]!r:.40}, not {mention.text!r:.40}")
+    elif not text[start:end].strip():
+        problems.add(where, f"{what} is only white space")
+    else:
+        return Span(start, end)
+    return None

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hornbook.data.relations.related_data import (
+    read_related_texts,
+    read_texts_to_predict,
+    related_texts,
+    text_to_predict,
+)
+from hornbook.errors import DataError
+
+ROW = {"text": "甲的父亲是乙", "relations": [["甲", "父亲", "乙"]]}
+
+
+def test_splits_of_a_folder_and_of_rows_in_memory(tmp_path):
+    for name in ("train.jsonl", "dev.jsonl"):
+        (tmp_path / name).write_text(json.dumps(ROW) + "\n" + json.dumps(ROW), "utf-8")
+    data = related_texts(tmp_path)
+    assert [data.has(split) for split in ("train", "valid", "test")] == [True, True, False]
+    rows = [{**ROW, "text": f"{ROW['text']}{n}"} for n in range(20)]
+    splits = related_texts(rows).training()
+    assert (len(splits.train), len(splits.valid)) == (18, 2)
+    [text] = related_texts([(ROW["text"], ROW["relations"])]).samples("train")
+    assert text.relations == splits.train[0].relations
+
+
+def test_a_file_of_one_row_is_read(tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps(ROW), "utf-8")
+    assert [len(one.relations) for one in read_related_texts(tmp_path / "a.jsonl")] == [1]
+
+
+def test_problems_are_listed_with_their_lines(tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps(ROW) + '\n{"text": "x"}\n{"text": 3}\n', "utf-8")
+    with pytest.raises(DataError) as error:
+        read_related_texts(tmp_path / "a.jsonl")
+    assert "a.jsonl:2: no relations" in str(error.value)
+    assert "a.jsonl:3: 'text' is not a text" in str(error.value)
+    assert "Expected rows such as" in str(error.value)
+
+
+def test_texts_to_predict_are_lines_or_rows(tmp_path):
+    (tmp_path / "a.txt").write_text("\none two\n three\n", "utf-8")
+    (tmp_path / "b.jsonl").write_text('{"text": "x", "id": 3, "relations": 5}\n{}\n', "utf-8")
+    (tmp_path / "c.csv").write_text("id,text\n3,x\n", "utf-8")
+    (tmp_path / "d.txt").write_text("\n", "utf-8")
+    texts = list(read_texts_to_predict(tmp_path / "a.txt"))
+    assert [(one.text, one.where[-1]) for one in texts] == [("one two", "2"), (" three", "3")]
+    rows = read_texts_to_predict(tmp_path / "b.jsonl")
+    assert next(rows).extra["id"] == 3
+    with pytest.raises(DataError, match=r"b\.jsonl:2: 'text' is missing"):
+        next(rows)
+    assert [one.text for one in read_texts_to_predict(tmp_path / "c.csv")] == ["x"]
+    assert list(read_texts_to_predict(tmp_path / "d.txt")) == []
+    assert text_to_predict(ROW, "row 1").relations is None
