@@ -84,7 +84,7 @@ def parse_json_lines(
     refuse_page(first[1], name)
     lines = chain([first], lines)
     if _is_incomplete(first[1]):
-        yield from _parse_whole(lines, name, problems)
+        yield from _parse_whole(lines, name, problems, is_row)
         return
     rows = _parse_each(lines, name, problems)
     for number, row in rows:
@@ -142,7 +142,10 @@ def _is_incomplete(line: str) -> bool:
 
 
 def _parse_whole(
-    lines: Iterable[tuple[int, str]], name: str, problems: Problems
+    lines: Iterable[tuple[int, str]],
+    name: str,
+    problems: Problems,
+    is_row: Callable[[dict[str, Any]], bool],
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yields the objects of a text that is JSON as a whole: an array, or multi-line objects.
 
@@ -156,7 +159,7 @@ def _parse_whole(
     text = "".join(pieces)
     del pieces
     whole = _Whole(text, line, name, problems)
-    yield from whole.array() if text.lstrip(BLANKS)[:1] == "[" else whole.objects()
+    yield from whole.array() if text.lstrip(BLANKS)[:1] == "[" else whole.objects(is_row)
 
 
 class _Whole:
@@ -189,7 +192,9 @@ class _Whole:
         if self._skip():
             self._refuse("text after the end of the JSON array")
 
-    def objects(self) -> Iterator[tuple[int, dict[str, Any]]]:
+    def objects(
+        self, is_row: Callable[[dict[str, Any]], bool]
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yields consecutive objects over several lines each."""
         only: tuple[int, dict[str, Any]] | None = None
         number = 0
@@ -207,7 +212,7 @@ class _Whole:
                 only = None
             yield line, row
         if only is not None:
-            if what := _wrapped(only[1]):
+            if not is_row(only[1]) and (what := _wrapped(only[1])):
                 self._problems.add(f"{self._name}:{only[0]}", what)
             else:
                 yield only

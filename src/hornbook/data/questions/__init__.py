@@ -1,0 +1,1 @@
+"""Questions with the passages that answer them: files of any common format -> samples."""
