@@ -8,6 +8,7 @@ from hornbook.layers.pooling import MaskedAveragePooling
 from hornbook.layers.positions.buckets import RelativePositionBuckets
 from hornbook.layers.positions.relative import RelativePositions
 from hornbook.layers.positions.rotary import RotaryPositions
+from hornbook.layers.tagging.answer_crossentropy import answer_crossentropy
 from hornbook.layers.tagging.crf import CRF
 from hornbook.layers.tagging.global_pointer import EfficientGlobalPointer, GlobalPointer
 from hornbook.layers.tagging.memm import MEMM
@@ -29,6 +30,7 @@ __all__ = [
     "RelativePositionBuckets",
     "RelativePositions",
     "RotaryPositions",
+    "answer_crossentropy",
     "multilabel_crossentropy",
     "span_crossentropy",
 ]
