@@ -19,7 +19,7 @@ from hornbook_tiny import SOURCES
 from safetensors.numpy import load_file, save_file
 
 from hornbook.files import atomic_folder
-from hornbook.recipes.text_matching.marked_segments import MARKED_SEGMENTS
+from hornbook.recipes.marked_segments import MARKED_SEGMENTS
 
 FOLDER = Path(__file__).parents[1] / "src" / "hornbook" / "pretrained" / "hornbook-tiny"
 SEGMENTS, WORDS = "token_type_embeddings.weight", "word_embeddings.weight"

@@ -93,3 +93,39 @@ def test_pieces_of_sentencepiece_never_span_two_units(tmp_path):
     [units] = UnitReader(tokenizer, 30).units([tagged("今天去 北京in Paris")])
     decoded = ["".join(tokenizer.tokens(ids)).strip("▁") for ids in units.pieces]
     assert decoded == ["今", "天", "去", "北", "京", "in", "Paris"]
+
+
+def test_a_question_stands_in_front_of_each_window(tokenizer):
+    reader = UnitReader(tokenizer, 12, front=6)
+    units = reader.units([tagged("我在北京住了很久"), tagged("paris")])
+    windows = reader.windows(units, [[7, 8, 9], [7] * 9])
+    # six beside three special tokens and the question, which is truncated where it is too long
+    assert [(one.sample, one.first, one.last) for one in windows] == [
+        (0, 0, 6),
+        (0, 5, 8),
+        (1, 0, 1),
+    ]
+    columns = reader.columns(windows)
+    cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
+    pieces = [piece for unit in units[0].pieces[:6] for piece in unit]
+    assert columns["token_ids"][0] == [cls, 7, 8, 9, sep, *pieces, sep]
+    assert columns["segment_ids"][0] == [0] * 5 + [1] * 7
+    assert columns["unit_index"][0] == list(range(5, 11))
+    assert columns["token_ids"][2][:8] == [cls, *[7] * 6, sep]
+    assert max(map(len, columns["token_ids"])) <= 12
+
+
+def test_the_segments_of_a_window_may_be_others(tokenizer):
+    reader = UnitReader(tokenizer, 12, 6, lambda encoding: [5] * len(encoding.token_ids))
+    windows = reader.windows(reader.units([tagged("我在")]), [[7]])
+    assert reader.columns(windows)["segment_ids"] == [[5] * 6]
+
+
+def test_units_around_characters_hold_all_of_them(tokenizer):
+    [units] = UnitReader(tokenizer, 12).units([tagged("我在 Paris住")])
+    assert [units.around(*span) for span in [(0, 1), (1, 8), (4, 6), (7, 9)]] == [
+        (0, 0),
+        (1, 2),
+        (2, 2),
+        (2, 3),
+    ]

@@ -4,12 +4,13 @@ Answers are in units (see `hornbook.data.entities.units`), not in pieces of the 
 of SentencePiece may hold the end of one entity and the beginning of the next.  So each unit is
 tokenized by itself, and its first piece stands for it.  A text with more pieces than the model
 reads at once is read in windows that overlap; what is found in them is joined unit by unit.
+Another text, such as a question, may stand in front of each window.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from hornbook.data.entities.tag_schemes import TokenSpan
 from hornbook.data.entities.tagged_text import Entity, TaggedText
 from hornbook.data.entities.units import unit_spans
 from hornbook.data.texts.summary import Lengths
-from hornbook.text.tokenizer import Tokenizer
+from hornbook.text.tokenizer import BARE, Encoding, Tokenizer
 
 OVERLAP = 4  # windows share one part in this many
 PIECES = 16  # maximum of one unit: of a longer run of letters the model reads only the beginning
@@ -55,14 +56,21 @@ class Units:
         cuts_last = last + 1 < len(self.spans) and self.spans[last + 1][0] < end
         return None if cuts_first or cuts_last or last < first else (first, last)
 
+    def around(self, start: int, end: int) -> tuple[int, int]:
+        """Returns the first and the last unit that hold a part of characters `start` to `end` (not
+        included), which neither begin nor end with white space."""
+        first = bisect_right(self.spans, start, key=lambda span: span[0]) - 1
+        return first, bisect_left(self.spans, end, key=lambda span: span[1])
+
 
 class Window(NamedTuple):
-    """Units `first` to `last` (not included) of the `sample`-th text."""
+    """Units `first` to `last` (not included) of the `sample`-th text, behind the tokens `front`."""
 
     sample: int
     units: Units
     first: int
     last: int
+    front: Sequence[int] = ()
 
     def gold(self) -> list[TokenSpan]:
         """Returns the entities inside, by index in the window."""
@@ -97,12 +105,29 @@ class UnitReader:
     Args:
         tokenizer: The encoder's.
         limit: Maximum tokens that the encoder reads at once, special ones included.
+        front: Maximum tokens of a text in front of each window; 0 if there is none.
+        segment_ids: Returns the segment IDs of a window.  Defaults to those of the tokenizer.
+
+    Raises:
+        VocabularyError: `front`, but the tokenizer has no template for pairs.
     """
 
-    def __init__(self, tokenizer: Tokenizer, limit: int):
-        self.tokenizer, self.limit = tokenizer, limit
-        specials = tokenizer.template.num_special_tokens(1)
-        self.room = max(1, limit - (specials if tokenizer.add_special_tokens else 0))
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        limit: int,
+        front: int = 0,
+        segment_ids: Callable[[Encoding], list[int]] = lambda encoding: encoding.segment_ids,
+    ):
+        self.tokenizer, self.limit, self.front, self.segment_ids = (
+            tokenizer,
+            limit,
+            front,
+            segment_ids,
+        )
+        self.template = tokenizer.template if tokenizer.add_special_tokens else BARE
+        # of a window behind the longest front
+        self.room = max(1, limit - front - self.template.num_special_tokens(2 if front else 1))
         self._known: dict[str, list[int]] = {}
 
     def lengths(self, units: Sequence[Units]) -> Lengths:
@@ -148,13 +173,22 @@ class UnitReader:
             unknown = self.tokenizer.special_ids.get("unk", 0)
             self._known[key] = own[: min(PIECES, self.room)] or [unknown]
 
-    def windows(self, units: Sequence[Units]) -> list[Window]:
-        """Cuts texts into windows that the model can read, at least one per text."""
-        return [
-            Window(number, one, first, last)
-            for number, one in enumerate(units)
-            for first, last in _cut([len(pieces) for pieces in one.pieces], self.room)
-        ]
+    def windows(
+        self, units: Sequence[Units], fronts: Sequence[Sequence[int]] | None = None
+    ) -> list[Window]:
+        """Cuts texts into windows that the model can read, at least one per text.
+
+        Args:
+            units: The texts.
+            fronts: The tokens in front of the windows of each; more than `front` are truncated.
+        """
+        windows = []
+        for number, one in enumerate(units):
+            front = () if fronts is None else fronts[number][: self.front]
+            room = self.room + self.front - len(front)
+            for first, last in _cut([len(pieces) for pieces in one.pieces], room):
+                windows.append(Window(number, one, first, last, front))
+        return windows
 
     def columns(self, windows: Sequence[Window]) -> dict[str, list[Any]]:
         """Returns the network's inputs, one value per window."""
@@ -167,12 +201,10 @@ class UnitReader:
             ids = [one for of_unit in pieces for one in of_unit]
             # in place of offsets: which pieces are the first of their unit
             firsts = [(int(index == 0), 0) for of_unit in pieces for index in range(len(of_unit))]
-            if self.tokenizer.add_special_tokens:
-                ids, segments, places = self.tokenizer.template.arrange([(ids, firsts)], None)
-            else:
-                segments, places = [0] * len(ids), list(firsts)
+            front = [(list(window.front), [(0, 0)] * len(window.front))] if self.front else []
+            ids, segments, places = self.template.arrange([*front, (ids, firsts)], None)
             columns["token_ids"].append(ids)
-            columns["segment_ids"].append(segments)
+            columns["segment_ids"].append(self.segment_ids(Encoding(ids, segments, places, [])))
             columns["padding_mask"].append([1] * len(ids))
             index = [number for number, place in enumerate(places) if place == (1, 0)]
             columns["unit_index"].append(index)

@@ -17,7 +17,7 @@ from hornbook.text.streaming import TextStream, WindowStream
 from hornbook.text.template import Pieces, Template
 from hornbook.text.vocabulary_file import VocabularyError
 
-_BARE = Template.written("$A", "$A $B:1")
+BARE = Template.written("$A", "$A $B:1")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -121,7 +121,7 @@ class Tokenizer(ABC):
             raise TypeError("Each of the texts must be a str or a pair of str.")
         if add_special_tokens is None:
             add_special_tokens = self.add_special_tokens
-        template = self.template if add_special_tokens else _BARE
+        template = self.template if add_special_tokens else BARE
         limit = self.max_length if max_length is None else max_length
         specials = max(
             (template.num_special_tokens(size) for size in set(map(len, pairs))), default=0

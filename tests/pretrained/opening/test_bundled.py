@@ -10,7 +10,7 @@ from hornbook.cli import main
 from hornbook.errors import CheckpointError
 from hornbook.files import verify_manifest
 from hornbook.pretrained.opening.bundled import NAMES, model_folder
-from hornbook.recipes.text_matching.marked_segments import MARKED_SEGMENTS
+from hornbook.recipes.marked_segments import MARKED_SEGMENTS
 
 MAXIMUM_SIZE = 12_000_000  # bytes: it is in every wheel
 

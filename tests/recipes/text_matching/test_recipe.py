@@ -12,8 +12,8 @@ from hornbook.data.texts.pairs import Pair, read_pairs
 from hornbook.errors import DataError, HornbookError
 from hornbook.pretrained import Pretrained
 from hornbook.recipes import open_run
+from hornbook.recipes.marked_segments import marked_segments
 from hornbook.recipes.text_matching import TextMatching
-from hornbook.recipes.text_matching.marked_segments import marked_segments
 from hornbook.text.vocabulary import learn_wordpiece
 from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 from hornbook.training.run_folder import RunFolder

@@ -30,8 +30,8 @@ from hornbook.data.texts.summary import Reading, TextSplits
 from hornbook.errors import DataError, did_you_mean
 from hornbook.linear import fit_ngram_matcher
 from hornbook.recipes.fields import learned, option, part
+from hornbook.recipes.marked_segments import MARKED_SEGMENTS, marked_segments
 from hornbook.recipes.pooled_text_recipe import PooledTextRecipe
-from hornbook.recipes.text_matching.marked_segments import MARKED_SEGMENTS, marked_segments
 from hornbook.recipes.text_matching.report import (
     MatchingReport,
     best_thresholds,
