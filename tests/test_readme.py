@@ -59,6 +59,11 @@ def folder(tmp_path_factory, draw_classes, tiny_backbone):
     labeled = [{"text": texts[i % 4], "label": "ab"[i % 2]} for i in range(16)]
     for file in (reviews / "train.jsonl", reviews / "valid.jsonl", folder / "new.jsonl"):
         file.write_text("".join(json.dumps(row) + "\n" for row in labeled), "utf-8")
+    facts = folder / "facts"
+    facts.mkdir()
+    for split in ("train", "valid"):
+        row = {"text": "明天天气真好", "relations": [["明天", "天气", "真好"]]}
+        (facts / f"{split}.jsonl").write_text((json.dumps(row) + "\n") * 8, "utf-8")
     names = folder / "names"
     names.mkdir()
     tagged = "".join(f"{a} {b}\n" for a, b in zip("明天会", ("B-day", "I-day", "O"), strict=True))

@@ -25,6 +25,19 @@ def test_each_sample_is_in_one_batch(lengths, size, epoch, shuffle):
     assert sorted(numbers) == list(range(len(lengths)))
 
 
+def test_texts_whose_pairs_are_too_many_are_in_smaller_batches():
+    lengths = [10] * 20 + [60] * 20 + [1000]
+    batches = length_buckets(lengths, batch_size=8, max_pairs=4 * 64**2)
+    sizes = [(len(batch), padded_length(max(lengths[i] for i in batch))) for batch in batches]
+    assert sum(rows for rows, _ in sizes) == 41
+    assert all(rows * length**2 <= 4 * 64**2 for rows, length in sizes if rows > 1)
+    assert max(rows for rows, _ in sizes) == 8
+    rows = make_batch({"ids": [[1] * 60]}, [0], pad_batch=True, batch_size=8, max_pairs=4 * 64**2)[
+        "ids"
+    ]
+    assert rows.shape == (4, 64)
+
+
 @given(LENGTHS, SIZES)
 @example([1, 1, 1, 257], {"batch_tokens": 512})
 def test_batches_are_within_the_limit_and_at_most_one_is_not_full(lengths, size):

@@ -29,3 +29,11 @@ def test_the_page_has_a_key_and_a_style_for_every_class_it_uses():
     for names in re.findall('class="([^"]+)"', html.partition("</style>")[2]):
         for name in names.split():
             assert f".{name}" in stylesheet("en"), name
+
+
+def test_lines_below_a_text_have_a_kind_each():
+    page = Page("x")
+    page.add_marked_texts([("abc", [], "a:1"), ("d", [], "a:2")], [[("missed", "a < b")], []])
+    html = page.html()
+    assert '<cite>a:1</cite><br><mark class="missed">missed</mark> a &lt; b</li>' in html
+    assert "<cite>a:2</cite></li>" in html

@@ -31,17 +31,26 @@ def padded_length(length: int) -> int:
 
 
 def rows_per_batch(
-    length: int, *, batch_size: int | None = None, batch_tokens: int | None = None
+    length: int,
+    *,
+    batch_size: int | None = None,
+    batch_tokens: int | None = None,
+    max_pairs: int | None = None,
 ) -> int:
-    """Returns the rows of a batch padded to `length`, for a number of rows or of tokens."""
+    """Returns the rows of a batch padded to `length`, for a number of rows or of tokens.
+
+    With `max_pairs` there are at most so many pairs of tokens of the same row, but always a row.
+    """
     if (batch_size is None) == (batch_tokens is None):
         raise ValueError("Give either batch_size or batch_tokens.")
+    most = max(1, max_pairs // length**2) if max_pairs is not None else None
     if batch_size is not None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be 1 or more, not {batch_size}.")
-        return batch_size
+        return batch_size if most is None else min(batch_size, most)
     assert batch_tokens is not None
-    return max(1, batch_tokens // length)
+    rows = max(1, batch_tokens // length)
+    return rows if most is None else min(rows, most)
 
 
 def length_buckets(
@@ -49,6 +58,7 @@ def length_buckets(
     *,
     batch_size: int | None = None,
     batch_tokens: int | None = None,
+    max_pairs: int | None = None,
     seed: int = 0,
     epoch: int = 0,
     shuffle: bool = True,
@@ -56,13 +66,14 @@ def length_buckets(
     """Groups samples of similar length into batches, each sample into exactly one.
 
     The remainder of a bucket moves up to the next longer one, so with `batch_size` at most one
-    batch of an epoch has fewer rows than the others, and with `batch_tokens` at most one per
-    length.
+    batch of an epoch has fewer rows than the others, and with `batch_tokens` or `max_pairs` at most
+    one per length.
 
     Args:
         lengths: Number of tokens of each sample.
         batch_size: Rows per batch; or
         batch_tokens: Tokens per batch, padding included: shorter texts, more rows.
+        max_pairs: Maximum pairs of tokens of the same row per batch: longer texts, fewer rows.
         seed: Together with `epoch`, determines the order.
         epoch: Counted from 0.
         shuffle: Whether to shuffle; else sorts by length, then index, the same in every epoch.
@@ -80,7 +91,9 @@ def length_buckets(
     batches: list[np.ndarray] = []
     waiting = order[:0]
     for length in np.unique(buckets):
-        rows = rows_per_batch(int(length), batch_size=batch_size, batch_tokens=batch_tokens)
+        rows = rows_per_batch(
+            int(length), batch_size=batch_size, batch_tokens=batch_tokens, max_pairs=max_pairs
+        )
         if len(waiting) >= rows:  # enough samples for a batch of their own
             batches.append(waiting)
             waiting = waiting[:0]
@@ -141,6 +154,7 @@ def make_batch(
     pad_batch: bool = False,
     batch_size: int | None = None,
     batch_tokens: int | None = None,
+    max_pairs: int | None = None,
     max_length: int | None = None,
 ) -> dict[str, np.ndarray]:
     """Returns the arrays of one batch.
@@ -152,7 +166,8 @@ def make_batch(
         pad_batch: Whether to fill up a partial batch, so that it has no shape of its own.  The
             added rows repeat the first (a row of only padding has no attention to normalize) and
             have weight 0.
-        batch_size, batch_tokens: As for `length_buckets`; one is needed by `pad_batch`.
+        batch_size, batch_tokens, max_pairs: As for `length_buckets`; `pad_batch` needs one of the
+            first two.
         max_length: Maximum length of a row, for models with a limited number of positions.
 
     Returns:
@@ -173,7 +188,9 @@ def make_batch(
         length = max(min(bucket, max_length), longest)
     rows = len(numbers)
     if pad_batch:
-        full = rows_per_batch(bucket, batch_size=batch_size, batch_tokens=batch_tokens)
+        full = rows_per_batch(
+            bucket, batch_size=batch_size, batch_tokens=batch_tokens, max_pairs=max_pairs
+        )
         rows = max(rows, full)
     added = rows - len(numbers)
     batch = {}

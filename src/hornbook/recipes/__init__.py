@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hornbook.recipes.captcha import CaptchaReading
     from hornbook.recipes.images import Images
     from hornbook.recipes.pretraining import Pretraining
+    from hornbook.recipes.relations import Relations
     from hornbook.recipes.tagging import Tagging
     from hornbook.recipes.text_classification import TextClassification
     from hornbook.recipes.text_matching import TextMatching
@@ -22,6 +23,7 @@ __all__ = [
     "CaptchaReading",
     "Images",
     "Pretraining",
+    "Relations",
     "Tagging",
     "TextClassification",
     "TextMatching",
@@ -37,6 +39,7 @@ RECIPES = {
     "text-matching": "hornbook.recipes.text_matching:TextMatching",
     "text-classification": "hornbook.recipes.text_classification:TextClassification",
     "tagging": "hornbook.recipes.tagging:Tagging",
+    "relations": "hornbook.recipes.relations:Relations",
     "pretraining": "hornbook.recipes.pretraining:Pretraining",
 }
 

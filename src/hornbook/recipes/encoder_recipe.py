@@ -187,6 +187,11 @@ class EncoderRecipe(Recipe):
         limit = min(self.max_length, self.encoder.config.max_length)
         return Lengths(np.array(tokens), limit, unknown / max(sum(tokens), 1))
 
+    @property
+    def max_pairs(self) -> int | None:
+        """Maximum pairs of tokens of the same text per step, where outputs are of pairs."""
+        return None
+
     def batches(self, columns: Mapping[str, Sequence[Any]], epoch: int) -> list[Batch]:
         """Returns the batches of an epoch: a pure function of the seed and the epoch."""
         from hornbook.training.text_batches import epoch_batches
@@ -197,6 +202,7 @@ class EncoderRecipe(Recipe):
             seed=self.seed,
             epoch=epoch,
             max_length=self.encoder.config.max_length,
+            max_pairs=self.max_pairs,
             to_array=self.label_array,
         )
 

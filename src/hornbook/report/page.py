@@ -134,16 +134,28 @@ class Page:
             )
         self._add(f'<div class="images">{"".join(figures)}</div>')
 
-    def add_marked_texts(self, texts: Iterable[tuple[str, Iterable[Mark], str]]) -> None:
+    def add_marked_texts(
+        self,
+        texts: Iterable[tuple[str, Iterable[Mark], str]],
+        lines: Iterable[Iterable[tuple[str, str]]] | None = None,
+    ) -> None:
         """Adds texts with spans in them marked, and a key of the marks.
 
         Args:
             texts: The text, its marks, and where it comes from.
+            lines: For each text lines below it, each with a kind of mark.
         """
         key = " ".join(f'<mark class="{kind}">{kind}</mark>' for kind in KINDS)
+        texts = list(texts)
+        below = [
+            "".join(
+                f'<br><mark class="{kind}">{kind}</mark> {escape(line)}' for kind, line in of_text
+            )
+            for of_text in (lines if lines is not None else [()] * len(texts))
+        ]
         items = "".join(
-            f"<li>{marked_text(text, marks)} <cite>{escape(where)}</cite></li>"
-            for text, marks, where in texts
+            f"<li>{marked_text(text, marks)} <cite>{escape(where)}</cite>{more}</li>"
+            for (text, marks, where), more in zip(texts, below, strict=True)
         )
         self._add(f'<p>{key}</p>\n<ul class="texts">{items}</ul>')
 

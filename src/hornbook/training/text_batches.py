@@ -38,6 +38,7 @@ def epoch_batches(
     seed: int,
     epoch: int,
     max_length: int | None = None,
+    max_pairs: int | None = None,
     to_array: Callable[[list[Any], int], np.ndarray] = lambda labels, _: np.asarray(labels),
 ) -> list[Batch]:
     """Returns the batches of an epoch, a pure function of the seed and the epoch.
@@ -50,6 +51,7 @@ def epoch_batches(
         seed: Random seed of the order.
         epoch: The epoch, counted from 0.
         max_length: Maximum length of the model.
+        max_pairs: See `length_buckets`.
         to_array: Makes the array of the labels of a batch, from a list of them and the number of
             tokens per row.
     """
@@ -57,7 +59,7 @@ def epoch_batches(
 
     def batch(indices: np.ndarray) -> Batch:
         def arrays() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-            inputs = _inputs(columns, indices, batch_size, max_length)
+            inputs = _inputs(columns, indices, batch_size, max_length, max_pairs)
             weights = inputs.pop("weight")
             labels = [columns["label"][index] for index in indices]
             labels += labels[:1] * (len(weights) - len(labels))
@@ -69,7 +71,9 @@ def epoch_batches(
             where=lambda: [columns["where"][index] for index in indices],
         )
 
-    buckets = length_buckets(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
+    buckets = length_buckets(
+        lengths, batch_size=batch_size, max_pairs=max_pairs, seed=seed, epoch=epoch
+    )
     return [batch(indices) for indices in buckets]
 
 
@@ -91,16 +95,22 @@ def predicted_logits(
 
 
 def predicted_batches(
-    model: Any, columns: Mapping[str, Sequence[Any]], *, rows: int, max_length: int | None = None
+    model: Any,
+    columns: Mapping[str, Sequence[Any]],
+    *,
+    rows: int,
+    max_length: int | None = None,
+    max_pairs: int | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields indices of samples and their outputs, batch by batch, the shortest first.
 
     Args:
         model, columns, rows, max_length: See `predicted_logits`.
+        max_pairs: See `length_buckets`.
     """
     lengths = [len(ids) for ids in columns["token_ids"]]
-    for indices in length_buckets(lengths, batch_size=rows, shuffle=False):
-        inputs = _inputs(columns, indices, rows, max_length)
+    for indices in length_buckets(lengths, batch_size=rows, max_pairs=max_pairs, shuffle=False):
+        inputs = _inputs(columns, indices, rows, max_length, max_pairs)
         del inputs["weight"]
         yield indices, np.asarray(model.predict_on_batch(inputs)[: len(indices)])
 
@@ -110,6 +120,14 @@ def _inputs(
     indices: np.ndarray,
     batch_size: int,
     max_length: int | None,
+    max_pairs: int | None,
 ) -> dict[str, np.ndarray]:
     values = {name: column for name, column in columns.items() if name not in NOT_INPUTS}
-    return make_batch(values, indices, pad_batch=True, batch_size=batch_size, max_length=max_length)
+    return make_batch(
+        values,
+        indices,
+        pad_batch=True,
+        batch_size=batch_size,
+        max_pairs=max_pairs,
+        max_length=max_length,
+    )

@@ -1,0 +1,147 @@
+"""GPLinker: relations as links between the heads and the tails of subjects and objects.
+
+For the units of a text there are three kinds of tables of pairs.  One for subjects and one for
+objects: the first and the last unit of each.  One per predicate for heads: the first unit of a
+subject and that of its object.  One per predicate for tails: the last units.  A subject and an
+object are related where all four cells are above 0.  Subjects, objects and relations may overlap in
+any way; two pairs of entities are only confused if their heads and tails are linked crosswise.
+
+Reference: https://kexue.fm/archives/8888
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hornbook.recipes.relations.methods import Labels, Method, sigmoid, window_loss
+from hornbook.recipes.relations.unit_relations import Answer, Scored, UnitRelation, UnitSpan
+
+CELLS = 2**25  # of the tables of a step: 128 MiB in float32, and several times that with gradients
+MOST = 200  # subjects of a window, and objects; an untrained model has thousands
+SUBJECT, OBJECT, HEADS = 0, 1, 2  # indices of the tables; from `HEADS` on one per predicate
+
+
+class GPLinker(Method):
+    """Scores pairs of units; see the module."""
+
+    def __init__(self, predicates: Sequence[str]):
+        super().__init__(predicates)
+        self.num_tables = HEADS + 2 * len(self.predicates)
+        self.max_pairs = CELLS // self.num_tables
+
+    def build(self, inputs: dict[str, Any], features: Any) -> tuple[Any, dict[str, Any]]:
+        import keras
+
+        from hornbook.layers import EfficientGlobalPointer
+
+        size = len(self.predicates)
+        # the object may be before the subject, at any distance
+        links: dict[str, Any] = {"rotary": False, "triangular": False}
+        pointers = {
+            "entities": EfficientGlobalPointer(HEADS, name="entities"),
+            "heads": EfficientGlobalPointer(size, name="heads", **links),
+            "tails": EfficientGlobalPointer(size, name="tails", **links),
+        }
+        mask = inputs["unit_mask"]
+        tables = [pointer(features, padding_mask=mask) for pointer in pointers.values()]
+        return keras.layers.Concatenate(axis=1, dtype="float32")(tables), pointers
+
+    def loss(self) -> Any:
+        import keras
+
+        from hornbook.layers import span_crossentropy
+
+        return window_loss(
+            lambda labels, scores: keras.ops.sum(span_crossentropy(labels, scores), axis=-1)
+        )
+
+    def label_array(self, labels: list[Any], length: int) -> np.ndarray:
+        array = np.zeros((len(labels), self.num_tables, length, length), bool)
+        for row, relations in zip(array, labels, strict=True):
+            for subject, predicate, target in relations:
+                head = HEADS + self.index[predicate]
+                tail = head + len(self.predicates)
+                row[SUBJECT][subject] = row[OBJECT][target] = True
+                row[head, subject.first, target.first] = True
+                row[tail, subject.last, target.last] = True
+        return array
+
+    def answers(
+        self,
+        model: Any,
+        columns: Mapping[str, Sequence[Any]],
+        *,
+        rows: int,
+        max_length: int,
+    ) -> list[Answer]:
+        from hornbook.training.text_batches import predicted_batches
+
+        answers: list[Answer] = [Answer([], float("nan"))] * len(columns["window"])
+        batches = predicted_batches(
+            model, columns, rows=rows, max_length=max_length, max_pairs=self.max_pairs
+        )
+        for numbers, outputs in batches:
+            for number, tables in zip(numbers, outputs, strict=True):
+                window, labels = columns["window"][number], columns["label"][number]
+                size = window.last - window.first
+                tables = tables[:, :size, :size]
+                answers[number] = Answer(self.decode(tables), self.loss_of(labels, tables))
+        return answers
+
+    def decode(self, tables: np.ndarray) -> list[Scored]:
+        """Returns the relations of a window.
+
+        The probability of a relation is the least of those of its four cells: subject, object, link
+        of the heads, link of the tails.
+
+        Args:
+            tables: `(tables, units, units)`.
+        """
+        subjects, objects = (_entities(table) for table in tables[:HEADS])
+        (first, last), (other_first, other_last) = subjects.T, objects.T
+        heads, tails = np.split(tables[HEADS:], 2)
+        head_scores = heads[:, first[:, None], other_first[None]]  # (predicates, subjects, objects)
+        tail_scores = tails[:, last[:, None], other_last[None]]
+        relations = []
+        for predicate, i, j in np.argwhere((head_scores > 0) & (tail_scores > 0)):
+            subject, target = UnitSpan(*subjects[i].tolist()), UnitSpan(*objects[j].tolist())
+            least = min(
+                tables[SUBJECT][subject],
+                tables[OBJECT][target],
+                head_scores[predicate, i, j],
+                tail_scores[predicate, i, j],
+            )
+            relation = UnitRelation(subject, self.predicates[predicate], target)
+            relations.append(Scored(relation, float(sigmoid(least))))
+        return sorted(relations)
+
+    def loss_of(self, labels: Labels, tables: np.ndarray) -> float:
+        """Returns the loss of a window, as `loss` does; relations of other predicates are left
+        out."""
+        if labels is None:
+            return float("nan")
+        size = tables.shape[-1]
+        known = [one for one in labels if one.predicate in self.index]
+        gold = self.label_array([known], size)[0]
+        possible = np.ones_like(gold)
+        possible[:HEADS] = np.triu(np.ones((size, size), bool))
+        total = 0.0
+        for cells, sign in ((possible & ~gold, 1), (possible & gold, -1)):
+            scores = np.where(cells, sign * tables, -np.inf).reshape(self.num_tables, -1)
+            highest = np.maximum(scores.max(axis=1, initial=0.0), 0.0)
+            sums = np.exp(-highest) + np.exp(scores - highest[:, None]).sum(axis=1)
+            total += float(np.sum(highest + np.log(sums)))
+        return total
+
+
+def _entities(table: np.ndarray) -> np.ndarray:
+    """Returns first and last unit of each entity, `(entities, 2)`, the most certain if there are
+    more than `MOST`."""
+    entities = np.argwhere(table > 0)
+    if len(entities) > MOST:
+        scores = table[tuple(entities.T)]
+        entities = entities[np.sort(np.argsort(-scores, kind="stable")[:MOST])]
+    return entities

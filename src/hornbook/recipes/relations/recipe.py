@@ -1,0 +1,225 @@
+"""Relations between parts of a text: who did what, in characters of the text.
+
+A Transformer reads the text, and subjects, objects and their predicates are found together, so that
+relations may share and overlap as they like: GPLinker, https://kexue.fm/archives/8888.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hornbook.data.entities.tagged_text import TaggedText
+from hornbook.data.relations.related_data import (
+    READING,
+    read_texts_to_predict,
+    related_texts,
+    text_to_predict,
+)
+from hornbook.data.relations.related_text import RelatedText, Span
+from hornbook.data.texts.splits import TextData
+from hornbook.data.texts.summary import Reading, TextSplits, summary
+from hornbook.errors import DataError
+from hornbook.progress import note
+from hornbook.recipes.fields import learned, option, part
+from hornbook.recipes.relations.gplinker import GPLinker
+from hornbook.recipes.relations.methods import Method
+from hornbook.recipes.relations.predicates import (
+    note_unknown,
+    outside_windows,
+    predicates_of,
+    relation_lines,
+)
+from hornbook.recipes.relations.report import RelationsReport
+from hornbook.recipes.relations.scores import metrics_table, relation_metrics
+from hornbook.recipes.relations.unit_relations import (
+    Answer,
+    by_text,
+    in_characters,
+    in_units,
+    in_window,
+)
+from hornbook.recipes.text_recipe import Columns, TextRecipe
+from hornbook.recipes.text_report import TextReport
+from hornbook.recipes.units_of_texts import UnitReader, Units, Window
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from hornbook.training.loop import Batch
+
+METHODS: dict[str, type[Method]] = {"gplinker": GPLinker}
+
+
+@dataclass(kw_only=True)
+class Relations(TextRecipe):
+    """Finds relations in texts: subject, predicate, object.
+
+    Learns from texts with relations in any format of `hornbook.data.relations`: a folder, a file,
+    or rows in memory.  Texts of any length are read, in overlapping windows.  `evaluate` returns
+    `precision`, `recall`, `f1` and `relations` by predicate, and `micro_f1`: subject, predicate and
+    object letter by letter.  `predict` takes texts, or rows with a `text`, and returns the row with
+    its `relations`, in characters of the text.
+
+    Example:
+        facts = Relations(pretrained="bert", epochs=3).fit("data/facts", out="runs/facts")
+        facts.predict(["王小明的父亲是王大明。"])
+    """
+
+    name: ClassVar[str] = "relations"
+    purpose: ClassVar[str] = "find relations in texts: subject, predicate, object"
+    reading: ClassVar[Reading[RelatedText]] = READING
+    report: ClassVar[type[TextReport]] = RelationsReport
+    monitor: ClassVar[str] = "micro_f1"
+    chunk: ClassVar[int] = 256
+
+    method: str = option(
+        "gplinker", "how relations are found: by links of subject and object", tuple(METHODS)
+    )
+    max_length: int = option(
+        256, "tokens per window; longer texts are read in overlapping windows", at_least=8
+    )
+
+    predicates: list[str] = learned(list, shown=False)
+    trained_on: str = learned(str, shown=False)  # a fingerprint
+    decoder: Method = part()
+
+    def open_data(self, data: Any) -> TextData[RelatedText]:
+        return related_texts(data, seed=self.seed)
+
+    def learn_labels(self, splits: TextSplits[RelatedText]) -> TextSplits[RelatedText]:
+        self.predicates = predicates_of(splits.train)
+        return splits
+
+    def text_of(self, sample: RelatedText) -> str:
+        return sample.text
+
+    def reader(self) -> UnitReader:
+        """Returns the reader of units and windows, for the encoder's tokenizer and length."""
+        return UnitReader(self.tokenizer, min(self.max_length, self.encoder.config.max_length))
+
+    def units_of(self, samples: Sequence[RelatedText]) -> tuple[list[Units], list[list[Window]]]:
+        """Returns the units and the windows of each text."""
+        reader = self.reader()
+        units = reader.units(TaggedText(one.text, None, one.where) for one in samples)
+        windows: list[list[Window]] = [[] for _ in samples]
+        for window in reader.windows(units):
+            windows[window.sample].append(window)
+        return units, windows
+
+    def describe(self, splits: TextSplits[RelatedText], texts: Sequence[Any]) -> None:
+        cut, apart = [], []
+        all_units, all_windows = self.units_of(splits.train)
+        for text, units, windows in zip(splits.train, all_units, all_windows, strict=True):
+            relations, cut_through = in_units(text, units)
+            cut += [(text, one) for one in cut_through]
+            apart += [(text, one) for one in outside_windows(relations, windows)]
+        lengths = self.reader().lengths(all_units)
+        note(summary(splits, self.reading, lengths, relation_lines(splits, cut, apart)))
+
+    def build(self) -> keras.Model:
+        """Builds the whole network: encoder, the first token of each unit, the method's part."""
+        import keras
+
+        from hornbook.layers.token_selection import TokenSelection
+
+        inputs, x = self.encoder_outputs()
+        for name in ("unit_index", "unit_mask"):
+            inputs[name] = keras.Input((None,), dtype="int32", name=name)
+        x = TokenSelection()(x, inputs["unit_index"])
+        x = keras.layers.Dropout(self.dropout)(x)
+        self.decoder = METHODS[self.method](self.predicates)
+        outputs, layers = self.decoder.build(inputs, x)
+        self.others.update(layers)
+        return keras.Model(inputs, outputs)
+
+    def loss(self) -> keras.losses.Loss:
+        loss: keras.losses.Loss = self.decoder.loss()
+        return loss
+
+    @property
+    def max_pairs(self) -> int | None:
+        return self.decoder.max_pairs
+
+    def columns(self, samples: Sequence[RelatedText], known: Mapping[str, list[Any]]) -> Columns:
+        all_units, windows_of_texts = self.units_of(samples)
+        windows = [window for of_text in windows_of_texts for window in of_text]
+        relations = [
+            None if sample.relations is None else in_units(sample, units)[0]
+            for sample, units in zip(samples, all_units, strict=True)
+        ]
+        labels = [
+            None if (of_text := relations[window.sample]) is None else in_window(of_text, window)
+            for window in windows
+        ]
+        where = [samples[window.sample].where for window in windows]
+        return {
+            **self.reader().columns(windows),
+            "label": labels,
+            "where": where,
+            "window": windows,
+        }
+
+    def batches(self, columns: Mapping[str, Sequence[Any]], epoch: int) -> list[Batch]:
+        changes = self.decoder.columns_of_epoch(columns, self.seed, epoch)
+        return super().batches({**columns, **changes}, epoch)
+
+    def label_array(self, labels: list[Any], length: int) -> np.ndarray:
+        return self.decoder.label_array(labels, length)
+
+    def outputs(self, columns: Mapping[str, Sequence[Any]]) -> list[tuple[Units, Answer]]:
+        """Returns the units of each text, and the relations in them."""
+        answers = self.decoder.answers(
+            self.model,
+            columns,
+            rows=2 * self.batch_size,  # no memory is needed for gradients
+            max_length=self.encoder.config.max_length,
+        )
+        return list(by_text(columns["window"], answers))
+
+    def metrics(self, samples: Sequence[RelatedText], outputs: Any) -> dict[str, Any]:
+        return relation_metrics(samples, outputs, self.predicates)
+
+    def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
+        return metrics_table(metrics)
+
+    def checked(self, samples: list[RelatedText]) -> list[RelatedText]:
+        note_unknown(samples, self.predicates)
+        return samples
+
+    def as_sample(self, sample: Any, number: int) -> RelatedText:
+        if isinstance(sample, RelatedText):
+            return sample
+        if isinstance(sample, Mapping):
+            return text_to_predict(sample, f"row {number}")
+        if not isinstance(sample, str):
+            raise DataError(f"text {number} is {sample!r}; expected a string.")
+        return RelatedText(sample, None, f"text {number}")
+
+    def read_to_predict(self, source: str | Path) -> Iterator[RelatedText]:
+        return read_texts_to_predict(source)
+
+    def answers(self, samples: Sequence[RelatedText]) -> Iterator[dict[str, Any]]:
+        unlabeled = [RelatedText(text.text, None, text.where) for text in samples]
+        outputs = self.outputs(self.columns(unlabeled, {}))
+        for text, (units, answer) in zip(samples, outputs, strict=True):
+            relations = []
+            for relation, probability in answer.relations:
+                subject, predicate, target = in_characters(relation, units)
+                relations.append(
+                    {
+                        "subject": _mention(text.text, subject),
+                        "predicate": predicate,
+                        "object": _mention(text.text, target),
+                        "probability": round(probability, 6),
+                    }
+                )
+            yield {**text.extra, "text": text.text, "relations": relations}
+
+
+def _mention(text: str, span: Span) -> dict[str, Any]:
+    """Returns a subject or an object as `predict` returns it."""
+    return {"text": text[slice(*span)], "start": span.start, "end": span.end}

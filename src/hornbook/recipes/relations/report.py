@@ -1,0 +1,116 @@
+"""The report of a model of relations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hornbook.data.relations.related_text import RelatedText, Span
+from hornbook.recipes.relations.scores import Outputs, predicted_relations
+from hornbook.recipes.text_report import TextReport
+from hornbook.report import Mark, Page, bar_chart
+
+WORST = 20  # texts shown
+LONGEST = 400  # characters of a text shown
+BARS = 20  # predicates in the chart
+
+
+class RelationsReport(TextReport):
+    """The page `report.html` of a model of relations."""
+
+    title: ClassVar[str] = "Relations"
+    variable: ClassVar[str] = "relations"
+    rising: ClassVar[str] = "precision, recall and F1"
+    shares_caption: ClassVar[str] = "On the validation texts"
+
+    def __init__(self, recipe: Any, samples: Sequence[RelatedText], outputs: Outputs):
+        super().__init__(recipe, samples, outputs)
+        self.predicted = predicted_relations(outputs)
+        self.gold_triples = [sample.triples() for sample in samples]
+        self.triples = [
+            {sample.triple(one) for one in relations}
+            for sample, relations in zip(samples, self.predicted, strict=True)
+        ]
+
+    def result(self) -> str:
+        figures = self.metrics
+        return (
+            f"F1 {figures['micro_f1']:.3f}, precision {figures['micro_precision']:.3f}, "
+            f"recall {figures['micro_recall']:.3f}"
+        )
+
+    def explanation(self) -> str:
+        by_place = (
+            " By place, the offsets of both must be right too." if "span_f1" in self.metrics else ""
+        )
+        return (
+            "A relation is right if its subject, predicate and object are those of a label of the "
+            f"text, letter by letter.{by_place} Precision is the share of the model's answers that "
+            "are right, recall the share of what is labeled that it finds, F1 weighs both equally."
+        )
+
+    def shares(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+        names = {"F1": "micro_f1", "precision": "micro_precision", "recall": "micro_recall"}
+        return {name: [row[key] for row in rows] for name, key in names.items()}
+
+    def add_charts(self, page: Page) -> None:
+        counts = self.metrics["relations"]
+        names = sorted(
+            (name for name in counts if counts[name]), key=lambda name: (-counts[name], name)
+        )[:BARS]
+        if len(names) > 1:
+            figures = {name: self.metrics["f1"][name] for name in names}
+            page.add_chart(bar_chart(figures), "F1 of the most frequent predicates")
+
+    def add_mistakes(self, page: Page) -> None:
+        """Adds the texts with the most missed and wrong relations."""
+        mistakes = [len(a ^ b) for a, b in zip(self.gold_triples, self.triples, strict=True)]
+        wrong = [number for number, count in enumerate(mistakes) if count]
+        page.add_text(f"{len(wrong):,} of {len(self.samples):,} texts are not entirely right.")
+        worst = sorted(wrong, key=lambda number: (-mistakes[number], number))[:WORST]
+        if worst:
+            page.add_marked_texts(
+                [self._marked(number) for number in worst],
+                [self._lines(number) for number in worst],
+            )
+
+    def _marked(self, number: int) -> tuple[str, list[Mark], str]:
+        """Returns the beginning of a text, with its subjects and objects marked."""
+        sample = self.samples[number]
+        text = sample.text[:LONGEST]
+        predicted = _mentions(self.predicted[number])
+        gold = _mentions(sample.relations or ())
+        marks = [
+            Mark(*span, kind, "")
+            for kind, spans in (
+                ("right", gold & predicted),
+                ("missed", gold - predicted),
+                ("wrong", predicted - gold),
+            )
+            for span in spans
+            if span.end <= len(text)
+        ]
+        more = "…" if len(text) < len(sample.text) else ""
+        return f"{text}{more}", marks, Path(sample.where).name
+
+    def _lines(self, number: int) -> list[tuple[str, str]]:
+        """Returns the relations of a text, each with whether it is missed, wrong or right."""
+        gold, predicted = self.gold_triples[number], self.triples[number]
+        return [
+            (kind, " · ".join(triple))
+            for kind, triples in (
+                ("missed", gold - predicted),
+                ("wrong", predicted - gold),
+                ("right", gold & predicted),
+            )
+            for triple in sorted(triples)
+        ]
+
+    def usage(self) -> tuple[str, str]:
+        return "", 'predict(["..."])'
+
+
+def _mentions(relations: Any) -> set[Span]:
+    """Returns all subjects and objects of relations."""
+    return {span for one in relations for span in (one.subject, one.object)}

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import math
+
+from hornbook.data.relations.related_text import RelatedText, Relation, Span
+from hornbook.recipes.relations.unit_relations import (
+    Answer,
+    Scored,
+    UnitRelation,
+    UnitSpan,
+    by_text,
+    in_characters,
+    in_units,
+    in_window,
+    joined,
+)
+from hornbook.recipes.units_of_texts import Units, Window
+
+UNITS = Units([(0, 2), (2, 3), (4, 9), (9, 10)], [[5]] * 4)
+
+
+def relation(subject, target):
+    return UnitRelation(UnitSpan(*subject), "p", UnitSpan(*target))
+
+
+def test_characters_become_units_and_units_characters():
+    good = Relation(Span(0, 3), "p", Span(4, 9))
+    spaces = Relation(Span(2, 4), "p", Span(3, 9))  # white space belongs to no unit
+    cut = Relation(Span(1, 3), "p", Span(4, 9))
+    text = RelatedText("ab北 paris.", (good, spaces, cut), "a:1")
+    relations, cut_through = in_units(text, UNITS)
+    assert relations == [relation((0, 1), (2, 2)), relation((1, 1), (2, 2))]
+    assert cut_through == [cut]
+    assert in_characters(relations[0], UNITS) == good
+
+
+def test_a_window_has_the_relations_inside_it():
+    window = Window(0, UNITS, 1, 3)
+    relations = [relation((0, 0), (2, 2)), relation((2, 2), (1, 1))]
+    assert in_window(relations, window) == [relation((1, 1), (0, 0))]
+
+
+def test_windows_are_joined_by_the_one_that_sees_a_relation_best():
+    units = Units([(n, n + 1) for n in range(12)], [[5]] * 12)
+    windows = [Window(0, units, 0, 8), Window(0, units, 5, 12)]
+
+    def answer(*relations):
+        return Answer([Scored(one, 0.9) for one in relations], 1.0)
+
+    # units 5 and 6 are nearer to the end of the first than to that of the text
+    at_border, inside = relation((6, 6), (7, 7)), relation((1, 1), (5, 5))
+    first = answer(at_border, inside)
+    assert [one.relation for one in joined([(windows[0], first), (windows[1], answer())])[0]] == [
+        inside
+    ]
+    second = answer(at_border.moved(-5))
+    both = joined([(windows[0], first), (windows[1], second)])
+    assert [one.relation for one in both.relations] == [inside, at_border]
+    assert both.loss == 1.0
+
+
+def test_texts_are_in_order_with_all_their_windows():
+    windows = [Window(0, UNITS, 0, 4), Window(1, UNITS, 0, 2), Window(1, UNITS, 2, 4)]
+    answers = [Answer([], 1.0), Answer([], 2.0), Answer([], 4.0)]
+    assert [one.loss for _, one in by_text(windows, answers)] == [1.0, 3.0]
+    assert math.isnan(next(by_text(windows[:1], [Answer([], math.nan)]))[1].loss)
