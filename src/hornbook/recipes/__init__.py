@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hornbook.recipes.captcha import CaptchaReading
     from hornbook.recipes.images import Images
     from hornbook.recipes.pretraining import Pretraining
+    from hornbook.recipes.reading import ReadingComprehension
     from hornbook.recipes.relations import Relations
     from hornbook.recipes.tagging import Tagging
     from hornbook.recipes.text_classification import TextClassification
@@ -24,6 +25,7 @@ __all__ = [
     "Images",
     "Pretraining",
     "Relations",
+    "ReadingComprehension",
     "Tagging",
     "TextClassification",
     "TextMatching",
@@ -40,6 +42,7 @@ RECIPES = {
     "text-classification": "hornbook.recipes.text_classification:TextClassification",
     "tagging": "hornbook.recipes.tagging:Tagging",
     "relations": "hornbook.recipes.relations:Relations",
+    "reading": "hornbook.recipes.reading:ReadingComprehension",
     "pretraining": "hornbook.recipes.pretraining:Pretraining",
 }
 

@@ -130,14 +130,18 @@ class UnitReader:
         self.room = max(1, limit - front - self.template.num_special_tokens(2 if front else 1))
         self._known: dict[str, list[int]] = {}
 
-    def lengths(self, units: Sequence[Units]) -> Lengths:
-        """Returns the lengths of texts in tokens, for the summary."""
+    def lengths(
+        self, units: Sequence[Units], fronts: Sequence[Sequence[int]] | None = None
+    ) -> Lengths:
+        """Returns the lengths of texts in tokens, with those in front, for the summary."""
         unknown_id = self.tokenizer.special_ids.get("unk", -1)
-        pieces = [[piece for unit in one.pieces for piece in unit] for one in units]
-        counts = np.array([len(ids) for ids in pieces])
-        unknown = sum(ids.count(unknown_id) for ids in pieces) / max(int(counts.sum()), 1)
-        tokens = counts + self.limit - self.room
-        return Lengths(tokens, self.limit, unknown, beyond="read in windows of")
+        counts = np.array([sum(map(len, one.pieces)) for one in units])
+        unknown = sum(list(ids).count(unknown_id) for one in units for ids in one.pieces)
+        tokens = counts + self.limit - self.room - self.front
+        if fronts is not None:
+            tokens += [len(front) for front in fronts]
+        share = unknown / max(int(counts.sum()), 1)
+        return Lengths(tokens, self.limit, share, beyond="read in windows of")
 
     def units(self, texts: Iterable[TaggedText]) -> list[Units]:
         """Returns the units of each text, tokenized."""
