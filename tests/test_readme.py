@@ -69,6 +69,11 @@ def folder(tmp_path_factory, draw_classes, tiny_backbone):
     tagged = "".join(f"{a} {b}\n" for a, b in zip("明天会", ("B-day", "I-day", "O"), strict=True))
     for split in ("train", "valid"):
         (names / f"{split}.bio").write_text(f"{tagged}\n" * 8, "utf-8")
+    manual = folder / "manual"
+    manual.mkdir()
+    asked = {"question": "天气？", "context": "今天天气真好", "answer": "真好"}
+    for file in (manual / "train.jsonl", manual / "valid.jsonl", folder / "questions.jsonl"):
+        file.write_text((json.dumps(asked) + "\n") * 8, "utf-8")
     (folder / "texts.txt").write_text("\n".join(texts), "utf-8")
     random = np.random.default_rng(0)
     lines = [" ".join(random.choice(texts, 3)) for _ in range(60)]
