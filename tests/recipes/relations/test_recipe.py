@@ -14,7 +14,7 @@ FIELDS = {
     "vocabulary_size": 200,
     "max_length": 16,
     "batch_size": 16,
-    "learning_rate": 1e-2,
+    "learning_rate": 5e-3,
     "ema": 0.5,
     "dropout": 0.0,
     "patience": 0,
@@ -27,14 +27,18 @@ def texts(count=128):
     names = [family + given for family in "王李张刘" for given in "明红华强"]
     rows = []
     for number in range(count):
-        a, b, c = random.choice(names, 3, replace=False)
+        a, b, c, *more = random.choice(names, 6, replace=False).tolist()
         text, relations = [
             (f"{a}师从{b}", [(a, "老师", b)]),
             (f"{a}生下{b}", [(b, "父母", a)]),
             (f"{a}师从{b}和{c}", [(a, "老师", b), (a, "老师", c)]),
             (f"{a}拜父{b}", [(a, "老师", b), (a, "父母", b)]),
             (f"{a}村在{b}", [(f"{a}村", "人名", a)]),
-        ][number % 5]
+            (
+                f"{a}师从{b}。{c}师从{more[0]}。{more[1]}师从{more[2]}。",  # two windows
+                [(a, "老师", b), (c, "老师", more[0]), (more[1], "老师", more[2])],
+            ),
+        ][number % 6]
         rows.append({"text": text, "triple_list": relations, "id": number})
     return rows
 
@@ -107,3 +111,16 @@ def test_relations_that_cannot_be_learned_are_refused(tmp_path):
     with pytest.raises(DataError, match="'乙' is not in the text"):
         Relations(**FIELDS).fit({"train": [row], "valid": [row]}, tmp_path / "a")
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.backend
+def test_subjects_are_found_first_and_then_the_objects_of_each(data, tmp_path):
+    relations = Relations(**FIELDS, epochs=16, method="casrel").fit(data, tmp_path / "run")
+    assert relations.evaluate(data)["micro_f1"] > 0.9
+    answers = relations.predict(["王明师从李红。" * 12, "\u3000 ", "张强师从王红和刘华"])
+    starts = [one["subject"]["start"] for one in answers[0]["relations"]]
+    assert max(starts) > 70  # the last of eight windows
+    assert answers[1]["relations"] == []
+    assert found(answers[2]) == {("张强", "老师", "王红"), ("张强", "老师", "刘华")}
+    assert all(0.5 < one["probability"] <= 1 for one in answers[2]["relations"])
+    assert open_run(tmp_path / "run").predict(answers[2:]) == answers[2:]

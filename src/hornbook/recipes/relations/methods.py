@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +22,6 @@ class Method(ABC):
     """
 
     max_pairs: int | None = None  # of units per step, where outputs are of pairs
-    name: ClassVar[str]
 
     def __init__(self, predicates: Sequence[str]):
         self.predicates = list(predicates)

@@ -1,7 +1,8 @@
 """Relations between parts of a text: who did what, in characters of the text.
 
-A Transformer reads the text, and subjects, objects and their predicates are found together, so that
-relations may share and overlap as they like: GPLinker, https://kexue.fm/archives/8888.
+A Transformer reads the text.  GPLinker finds subjects, objects and their predicates together, so
+that relations may share and overlap as they like (https://kexue.fm/archives/8888); CasRel finds
+subjects first, and then the objects of each (https://arxiv.org/abs/1909.03227).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from hornbook.data.texts.summary import Reading, TextSplits, summary
 from hornbook.errors import DataError
 from hornbook.progress import note
 from hornbook.recipes.fields import learned, option, part
+from hornbook.recipes.relations.casrel import CasRel
 from hornbook.recipes.relations.gplinker import GPLinker
 from hornbook.recipes.relations.methods import Method
 from hornbook.recipes.relations.predicates import (
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
 
     from hornbook.training.loop import Batch
 
-METHODS: dict[str, type[Method]] = {"gplinker": GPLinker}
+METHODS: dict[str, type[Method]] = {"gplinker": GPLinker, "casrel": CasRel}
 
 
 @dataclass(kw_only=True)
@@ -77,7 +79,10 @@ class Relations(TextRecipe):
     chunk: ClassVar[int] = 256
 
     method: str = option(
-        "gplinker", "how relations are found: by links of subject and object", tuple(METHODS)
+        "gplinker",
+        "how relations are found: by links of subjects and objects, or (casrel) subjects first and "
+        "then the objects of each",
+        tuple(METHODS),
     )
     max_length: int = option(
         256, "tokens per window; longer texts are read in overlapping windows", at_least=8
