@@ -180,6 +180,28 @@ def _read_pairs(folder: Path) -> Any:
     return [repr(read_pairs(folder, split)) for split in ("train", "valid")]
 
 
+def _write_questions(folder: Path) -> None:
+    paragraphs = [
+        {
+            "context": f"第{i}段，今天 hello。",
+            "qas": [
+                {"question": "谁？", "id": i, "answers": [{"text": "今天", "answer_start": 4}]},
+                {"question": "谁？", "answers": [], "is_impossible": True},
+            ],
+        }
+        for i in range(15)
+    ]
+    text = json.dumps({"data": [{"title": "a", "paragraphs": paragraphs}]}, ensure_ascii=False)
+    (folder / "train.json").write_text(text, "utf-8")
+
+
+def _read_questions(folder: Path) -> Any:
+    from hornbook.data.questions.question_data import questions_with_answers
+
+    splits = questions_with_answers(folder).training()
+    return [repr(splits.train), repr(splits.valid)]
+
+
 def _write_corpus(name: str) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
         text = "\n\n".join(f"段落 {i} 今天 hello world.\nsecond line" for i in range(30)).encode()
@@ -383,6 +405,7 @@ READERS: dict[str, Reader] = {
     "labeled-csv": Reader(_write_table("train.csv", ","), _read_labeled),
     "labeled-tsv": Reader(_write_table("train.tsv", "\t"), _read_labeled),
     "pairs": Reader(_write_pairs, _read_pairs),
+    "questions": Reader(_write_questions, _read_questions),
     "captcha-labels": Reader(_write_labels, _read_labels),
     "text": Reader(_write_corpus("a.txt"), _read_corpus),
     "text-gz": Reader(_write_corpus("a.txt.gz"), _read_corpus),

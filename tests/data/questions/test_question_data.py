@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 
+import numpy as np
 import pandas
 import pytest
 
@@ -37,6 +38,7 @@ def squad(*qas, context=CONTEXT):
         ({"answer": "徐克", "start": 0}, [(0, 0, 2)]),
         ({"answer": " 徐克 "}, [(0, 0, 2)]),
         ({"answers": {"text": ["徐克", "导演"], "answer_start": [0, 2]}}, [(0, 0, 2), (0, 2, 4)]),
+        ({"answers": {"text": np.array(["徐克"]), "start": np.array([0])}}, [(0, 0, 2)]),
         ({"answers": [{"text": "徐克", "answer_start": 0}]}, [(0, 0, 2)]),
         ({"answers": ["徐克"]}, [(0, 0, 2)]),
         ({"answers": {"text": [], "answer_start": []}}, []),
@@ -99,9 +101,9 @@ def test_an_answer_beside_its_start_is_found_nearby_and_counted(tmp_path, capsys
     assert list(one.spans) == [(0, 3, 5)]
     assert list(other.spans) == [(0, 0, 2)]
     assert other.golds == ("徐克", "徐克。")
-    said = capsys.readouterr().err
-    assert "do not stand at their start, and were found elsewhere: 1, the first at" in said
-    assert "they only count in metrics: 1, the first at" in said
+    notes = capsys.readouterr().err
+    assert "do not stand at their start, and were found elsewhere: 1, the first at" in notes
+    assert "they only count in metrics: 1, the first at" in notes
 
 
 @pytest.mark.parametrize(

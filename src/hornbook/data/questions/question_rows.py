@@ -118,9 +118,8 @@ def _golds(row: Mapping[str, Any], where: str, problems: Problems) -> list[_Gold
         return None
     value = next((one for one in values if one is not None), None)
     pairs: list[tuple[Any, Any]] = []
-    if isinstance(value, Mapping) and isinstance(value.get("text"), list):
-        starts = _start_in(value)
-        texts = value["text"]
+    if isinstance(value, Mapping) and isinstance(_plain(value.get("text")), list):
+        texts, starts = _plain(value["text"]), _plain(_start_in(value))
         starts = starts if isinstance(starts, list) else [None] * len(texts)
         if len(starts) != len(texts):
             what = f"{len(texts)} answers with {len(starts)} starts; expected one for each"
@@ -145,6 +144,11 @@ def _golds(row: Mapping[str, Any], where: str, problems: Problems) -> list[_Gold
         problems.add(where, f"is_impossible is true, and the answer is {own[0].text!r:.40}")
         return None
     return own
+
+
+def _plain(value: Any) -> Any:
+    """Returns a list in place of an array, which Parquet files have in pandas."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _start_in(value: Mapping[str, Any]) -> Any:

@@ -188,10 +188,10 @@ def answer_lines(
     if without := sum(not one.golds for one in questions):
         line += f"; {without:,} have none"
 
-    def places(found: Iterable[tuple[int, UnitAnswer]]) -> list[str]:
+    def places(pairs: Iterable[tuple[int, UnitAnswer]]) -> list[str]:
         return [
             f"{inside(splits.folder, questions[number].where)}: {shortened(answer.text, 40)!r}"
-            for number, answer in found
+            for number, answer in pairs
         ]
 
     cut = ((number, one) for number, own in answers.items() for one in own if not one.exact)
