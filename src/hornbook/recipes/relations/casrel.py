@@ -133,30 +133,22 @@ class CasRel(Method):
         for numbers, outputs in predicted_batches(
             self.first, columns, rows=rows, max_length=max_length
         ):
-            features, scores = outputs[..., :-BORDERS], outputs[..., -BORDERS:]
             labels = [columns["label"][number] for number in numbers]
-            sizes = [
-                columns["window"][number].last - columns["window"][number].first
-                for number in numbers
+            windows = [columns["window"][number] for number in numbers]
+            sizes = [window.last - window.first for window in windows]
+            scores = [row[:size, -BORDERS:] for row, size in zip(outputs, sizes, strict=True)]
+            subjects = [_most_certain(spans(row)) for row in scores]
+            # with those of the labels, for the loss
+            every = [
+                list(dict.fromkeys([span for span, _ in of_row] + [x.subject for x in gold or ()]))
+                for of_row, gold in zip(subjects, labels, strict=True)
             ]
-            subjects = [
-                list(spans(of_window[:size]))[:MOST]
-                for of_window, size in zip(scores, sizes, strict=True)
-            ]
-            # those of the labels for the loss, the same as in training
-            pairs = [
-                (row, span)
-                for row, relations in enumerate(labels)
-                for span in dict.fromkeys(
-                    [span for span, _ in subjects[row]] + [one.subject for one in relations or ()]
-                )
-            ]
-            objects = dict(zip(pairs, self._of_subjects(features, pairs, rows), strict=True))
+            pairs = [(row, span) for row, of_row in enumerate(every) for span in of_row]
+            objects = self._of_subjects(outputs[..., :-BORDERS], pairs, rows)
             for row, number in enumerate(numbers):
-                of_row = {span: objects[i, span][: sizes[row]] for i, span in pairs if i == row}
+                of_row = {span: next(objects)[: sizes[row]] for span in every[row]}
                 relations = sorted(self.decode(subjects[row], of_row))
-                loss = self.loss_of(labels[row], scores[row][: sizes[row]], of_row)
-                answers[number] = Answer(relations, loss)
+                answers[number] = Answer(relations, self.loss_of(labels[row], scores[row], of_row))
         return answers
 
     def _of_subjects(
@@ -209,6 +201,11 @@ class CasRel(Method):
         if costs:
             return float(np.mean(costs))
         return _cost(np.zeros(scores.shape, bool), scores)
+
+
+def _most_certain(subjects: Iterator[tuple[UnitSpan, float]]) -> list[tuple[UnitSpan, float]]:
+    """Returns at most `MOST` subjects, those with the highest scores."""
+    return sorted(subjects, key=lambda one: -one[1])[:MOST]
 
 
 def _cost(labels: np.ndarray, scores: np.ndarray) -> float:
