@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     from hornbook.training.loop import Batch
 
+MOST_ROWS = 20  # predicates in the table that is printed
 METHODS: dict[str, type[Method]] = {"gplinker": GPLinker, "casrel": CasRel}
 
 
@@ -189,7 +190,7 @@ class Relations(TextRecipe):
         return relation_metrics(samples, outputs, self.predicates)
 
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
-        return metrics_table(metrics)
+        return metrics_table(metrics, MOST_ROWS)
 
     def checked(self, samples: list[RelatedText]) -> list[RelatedText]:
         note_unknown(samples, self.predicates)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hornbook.data.relations.related_text import RelatedText, Span
-from hornbook.recipes.relations.scores import Outputs, predicted_relations
+from hornbook.recipes.relations.scores import Outputs, metrics_table, predicted_relations
 from hornbook.recipes.text_report import TextReport
 from hornbook.report import Mark, Page, bar_chart
 
@@ -39,6 +39,9 @@ class RelationsReport(TextReport):
             f"F1 {figures['micro_f1']:.3f}, precision {figures['micro_precision']:.3f}, "
             f"recall {figures['micro_recall']:.3f}"
         )
+
+    def results(self) -> tuple[list[str], list[list[Any]]]:
+        return metrics_table(self.metrics)
 
     def explanation(self) -> str:
         by_place = (

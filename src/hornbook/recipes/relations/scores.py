@@ -75,9 +75,16 @@ def relation_metrics(
     return metrics
 
 
-def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
-    """Returns the metrics as columns and rows: a row per predicate that is labeled or predicted,
-    the most frequent first, then all."""
+def metrics_table(
+    metrics: Mapping[str, Any], most: int | None = None
+) -> tuple[list[str], list[list[Any]]]:
+    """Returns the metrics as columns and rows: a row per predicate that is labeled, the most
+    frequent first, then all.
+
+    Args:
+        metrics: The metrics.
+        most: Maximum number of predicates with a row of their own.  Defaults to all.
+    """
     names = ("precision", "recall", "f1")
     counts = metrics["relations"]
     rows: list[list[Any]] = [
@@ -85,6 +92,12 @@ def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]
         for predicate in sorted(counts, key=lambda name: (-counts[name], name))
         if counts[predicate]
     ]
+    if most is not None and len(rows) > most:
+        others = rows[most:]
+        rows = [
+            *rows[:most],
+            [f"{len(others):,} others", sum(row[1] for row in others), "", "", ""],
+        ]
     total = sum(counts.values())
     rows.append(["all", total, *(metrics[f"micro_{name}"] for name in names)])
     if "span_f1" in metrics:
