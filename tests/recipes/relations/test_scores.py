@@ -36,7 +36,7 @@ def test_a_triple_is_right_wherever_it_is_in_the_text_and_counts_once():
     columns, rows = metrics_table(metrics)
     assert [row[:2] for row in rows] == [["p", 2], ["q", 1], ["all", 3]]
     assert len(columns) == len(rows[0])
-    assert metrics_table(metrics, most=1)[1][1] == ["1 others", 1, "", "", ""]
+    assert metrics_table(metrics, most=1)[1][1] == ["1 others", 1, None, None, None]
 
 
 def test_by_place_the_offsets_must_be_right():

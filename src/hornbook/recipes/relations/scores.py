@@ -93,11 +93,8 @@ def metrics_table(
         if counts[predicate]
     ]
     if most is not None and len(rows) > most:
-        others = rows[most:]
-        rows = [
-            *rows[:most],
-            [f"{len(others):,} others", sum(row[1] for row in others), "", "", ""],
-        ]
+        others = sum(row[1] for row in rows[most:])
+        rows[most:] = [[f"{len(rows) - most:,} others", others, None, None, None]]
     total = sum(counts.values())
     rows.append(["all", total, *(metrics[f"micro_{name}"] for name in names)])
     if "span_f1" in metrics:
