@@ -26,14 +26,14 @@ class Mentions:
         """Returns the places of subject and object: of all pairs the two nearest to each other, and
         of those the first."""
         subjects, objects = self._of(triple.subject), self._of(triple.object)
-        lacking = [
+        missing = [
             name
             for name, starts in ((triple.subject, subjects), (triple.object, objects))
             if not starts
         ]
-        if lacking:
-            how = "only inside a word or number" if lacking[0] in self.text else "not in the text"
-            return Unplaced(triple, f"{lacking[0]!r:.40} is {how}")
+        if missing:
+            how = "only inside a word or number" if missing[0] in self.text else "not in the text"
+            return Unplaced(triple, f"{missing[0]!r:.40} is {how}")
         size, other_size = len(triple.subject), len(triple.object)
         nearest: tuple[int, int, int] | None = None
         for start in subjects:

@@ -42,7 +42,7 @@ class _Offsets(NamedTuple):
     text: str | None
 
 
-class _Stated(NamedTuple):
+class _RawRelation(NamedTuple):
     """A relation as it is in the file."""
 
     subject: str | _Offsets
@@ -60,15 +60,15 @@ def read_rows(
         name: Of the file, for messages.
         problems: Gets what is wrong with the rows.
     """
-    read: list[tuple[str, str, list[_Stated], Mapping[str, Any]]] = []
+    read: list[tuple[str, str, list[_RawRelation], Mapping[str, Any]]] = []
     votes = [0, 0]  # mentions whose texts say that the end is excluded, included
     for where, row in rows:
         text = text_of(row, where, problems)
-        stated = None if text is None else _stated_of(row, where, problems)
-        if text is None or stated is None:
+        raw = None if text is None else _raw_relations(row, where, problems)
+        if text is None or raw is None:
             continue
-        read.append((where, text, stated, row))
-        for one in stated:
+        read.append((where, text, raw, row))
+        for one in raw:
             for place in (one.subject, one.object):
                 if isinstance(place, _Offsets) and place.text is not None:
                     votes[0] += text[place.start : place.end] == place.text
@@ -76,8 +76,8 @@ def read_rows(
     included = votes[1] > votes[0]
     if included:
         note_once(f"{name}: the last index of a mention is included, as the texts beside it say")
-    for where, text, stated, row in read:
-        yield _related(text, stated, where, included, problems, row)
+    for where, text, raw, row in read:
+        yield _related(text, raw, where, included, problems, row)
 
 
 def is_row(row: Mapping[str, Any]) -> bool:
@@ -93,7 +93,7 @@ def text_of(row: Mapping[str, Any], where: str, problems: Problems) -> str | Non
 
 def _related(
     text: str,
-    stated: list[_Stated],
+    raw: list[_RawRelation],
     where: str,
     included: bool,
     problems: Problems,
@@ -103,7 +103,7 @@ def _related(
     mentions = Mentions(text)
     relations: set[Relation] = set()
     unplaced: dict[Triple, Unplaced] = {}
-    for one in stated:
+    for one in raw:
         if isinstance(one.subject, str) and isinstance(one.object, str):
             place = mentions.place(Triple(one.subject, one.predicate, one.object))
             if isinstance(place, Relation):
@@ -123,12 +123,14 @@ def _related(
         tuple(sorted(relations)),
         where,
         tuple(sorted(unplaced.values())),
-        any(isinstance(one.subject, _Offsets) for one in stated),
+        any(isinstance(one.subject, _Offsets) for one in raw),
         {key: value for key, value in row.items() if key not in ("text", "relations")},
     )
 
 
-def _stated_of(row: Mapping[str, Any], where: str, problems: Problems) -> list[_Stated] | None:
+def _raw_relations(
+    row: Mapping[str, Any], where: str, problems: Problems
+) -> list[_RawRelation] | None:
     key = next((key for key in RELATION_KEYS if key in row), None)
     if key is None:
         problems.add(where, f"no relations; {EXPECTED} in a list 'relations', which may be empty")
@@ -139,7 +141,7 @@ def _stated_of(row: Mapping[str, Any], where: str, problems: Problems) -> list[_
     if not isinstance(value, list):
         problems.add(where, f"{key!r} is {value!r:.60}; {EXPECTED}, in a list")
         return None
-    relations: list[_Stated] = []
+    relations: list[_RawRelation] = []
     for one in value:
         parts = _parts(one, where, problems)
         if parts is None:
@@ -148,7 +150,7 @@ def _stated_of(row: Mapping[str, Any], where: str, problems: Problems) -> list[_
     return relations
 
 
-def _parts(value: Any, where: str, problems: Problems) -> list[_Stated] | None:
+def _parts(value: Any, where: str, problems: Problems) -> list[_RawRelation] | None:
     """Reads one element of the list: a relation, or one per slot of its object."""
     if isinstance(value, Mapping):
         subject, predicate, target = (
@@ -166,18 +168,18 @@ def _parts(value: Any, where: str, problems: Problems) -> list[_Stated] | None:
     predicate = predicate.strip()
     slots: Mapping[str, Any] = {VALUE: target}
     if isinstance(target, Mapping) and VALUE in target:
-        given = ((name, slot) for name, slot in target.items() if slot not in (None, ""))
-        slots = {VALUE: target[VALUE], **dict(given)}
+        filled = {name: slot for name, slot in target.items() if slot not in (None, "")}
+        slots = {VALUE: target[VALUE], **filled}
     parts = []
     for slot, mention in slots.items():
         places = [_mention(one) for one in (subject, mention)]
         name = predicate if slot == VALUE else f"{predicate}/{slot}"
-        stated = [place for place in places if place is not None]
-        if len(stated) < 2 or isinstance(stated[0], str) != isinstance(stated[1], str):
+        raw = [place for place in places if place is not None]
+        if len(raw) < 2 or isinstance(raw[0], str) != isinstance(raw[1], str):
             expected = 'expected two strings, or two of {"start": ..., "end": ...}'
             problems.add(where, f"subject and object of {value!r:.80}; {expected}")
             return None
-        parts.append(_Stated(stated[0], name, stated[1]))
+        parts.append(_RawRelation(raw[0], name, raw[1]))
     return parts
 
 
@@ -199,7 +201,7 @@ def _mention(value: Any) -> str | _Offsets | None:
 
 def _checked(
     mention: str | _Offsets,
-    relation: _Stated,
+    relation: _RawRelation,
     text: str,
     where: str,
     included: bool,

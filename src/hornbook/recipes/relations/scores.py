@@ -49,7 +49,7 @@ def relation_metrics(
         {sample.triple(one) for one in relations}
         for sample, relations in zip(samples, predicted, strict=True)
     ]
-    right, found, labeled = (
+    hits, predictions, labels = (
         Counter(triple.predicate for of_text in sets for triple in of_text)
         for sets in (
             [a & b for a, b in zip(gold_triples, triples, strict=True)],
@@ -58,17 +58,19 @@ def relation_metrics(
         )
     )
     metrics: dict[str, Any] = {name: {} for name in ("precision", "recall", "f1", "relations")}
-    for name in sorted({*predicates, *labeled}):
-        metrics["relations"][name] = labeled[name]
-        figures = precision_recall_f1_of_counts(right[name], found[name], labeled[name])
+    for name in sorted({*predicates, *labels}):
+        metrics["relations"][name] = labels[name]
+        figures = precision_recall_f1_of_counts(hits[name], predictions[name], labels[name])
         for key, value in figures._asdict().items():
             metrics[key][name] = value
-    figures = precision_recall_f1_of_counts(right.total(), found.total(), labeled.total())
+    figures = precision_recall_f1_of_counts(hits.total(), predictions.total(), labels.total())
     metrics |= {f"micro_{key}": value for key, value in figures._asdict().items()}
     if any(sample.has_offsets for sample in samples):
         gold = [set(sample.relations or ()) for sample in samples]
-        hits = sum(len(a & b) for a, b in zip(gold, predicted, strict=True))
-        figures = precision_recall_f1_of_counts(hits, sum(map(len, predicted)), sum(map(len, gold)))
+        num_right = sum(len(a & b) for a, b in zip(gold, predicted, strict=True))
+        figures = precision_recall_f1_of_counts(
+            num_right, sum(map(len, predicted)), sum(map(len, gold))
+        )
         metrics |= {f"span_{key}": value for key, value in figures._asdict().items()}
     losses = [answer.loss for _, answer in outputs if not np.isnan(answer.loss)]
     metrics["log_loss"] = float(np.mean(losses)) if losses else None
