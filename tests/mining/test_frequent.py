@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -218,3 +220,9 @@ def test_amounts_of_memory_are_parsed():
     assert bytes_of(100) == 100
     with pytest.raises(OptionError, match="500MB"):
         bytes_of("a lot")
+
+
+@pytest.mark.parametrize(("items", "number"), [(60, "2^60 - 1 = 1,1"), (61, "2^61 - 1 sets")])
+def test_a_number_of_sets_is_written_out_as_long_as_it_can_be_read(items, number):
+    with pytest.raises(OptionError, match=re.escape(f"one of the {number}")):
+        minimum_count(0, 10, items)
