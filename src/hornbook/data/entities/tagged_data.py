@@ -18,10 +18,7 @@ from hornbook.data.entities.tag_columns import looks_like_columns, read_columns
 from hornbook.data.entities.tagged_text import TaggedText
 from hornbook.data.entities.word_lines import looks_like_words, read_words
 from hornbook.data.readers.in_memory_rows import (
-    IN_MEMORY,
     MemoryRows,
-    is_in_memory,
-    memory_splits,
     plain_row,
 )
 from hornbook.data.readers.json_lines import MAX_ARRAY_BYTES, parse_json_lines
@@ -33,7 +30,6 @@ from hornbook.data.readers.row_files import (
     split_by_content,
     suffix_of,
 )
-from hornbook.data.readers.split_files import split_files
 from hornbook.data.readers.text_lines import (
     STANDARD_INPUT,
     name_of,
@@ -72,16 +68,15 @@ def tagged_texts(path: Any, *, seed: int = 0, valid_fraction: float = 0.1) -> Te
     Raises:
         DataError: no such folder.
     """
-    in_memory = is_in_memory(path)
-    return TextData(
-        IN_MEMORY if in_memory else Path(path),
-        [memory_splits(path) if in_memory else split_files(path, SUFFIXES)],
-        lambda file, _, problems, trimming: _read(file, problems),
-        lambda texts: _split(texts, seed, valid_fraction),
-        fingerprint,
-        READING,
-        ADVICE,
-        "Expected train.jsonl, train.bio or train.txt in it, or a file.",
+    return TextData.open(
+        path,
+        read=lambda file, _, problems, trimming: _read(file, problems),
+        split_off=lambda texts: _split(texts, seed, valid_fraction),
+        fingerprint=fingerprint,
+        reading=READING,
+        advice=ADVICE,
+        expected="Expected train.jsonl, train.bio or train.txt in it, or a file.",
+        suffixes=SUFFIXES,
     )
 
 

@@ -15,10 +15,7 @@ from hornbook.data.questions.passage_question import Question
 from hornbook.data.questions.question_rows import question_to_answer, read_questions
 from hornbook.data.questions.squad_json import is_question_row, rows_of_squad
 from hornbook.data.readers.in_memory_rows import (
-    IN_MEMORY,
     MemoryRows,
-    is_in_memory,
-    memory_splits,
     plain_row,
 )
 from hornbook.data.readers.json_lines import MAX_ARRAY_BYTES, parse_json_lines
@@ -31,7 +28,6 @@ from hornbook.data.readers.row_files import (
     split_by_content,
     suffix_of,
 )
-from hornbook.data.readers.split_files import split_files
 from hornbook.data.readers.text_lines import MAX_LINE_BYTES, name_of, text_lines
 from hornbook.data.texts.splits import TextData
 from hornbook.data.texts.summary import Reading
@@ -63,16 +59,14 @@ def questions_with_answers(
     Raises:
         DataError: no such folder.
     """
-    in_memory = is_in_memory(path)
-    return TextData(
-        IN_MEMORY if in_memory else Path(path),
-        [memory_splits(path) if in_memory else split_files(path)],
-        lambda file, _, problems, trimming: _read(file, problems),
-        lambda questions: split_by_context(questions, seed=seed, fraction=valid_fraction),
-        fingerprint,
-        READING,
-        ADVICE,
-        "Expected train.jsonl or train.json in it, or a file.",
+    return TextData.open(
+        path,
+        read=lambda file, _, problems, trimming: _read(file, problems),
+        split_off=lambda questions: split_by_context(questions, seed=seed, fraction=valid_fraction),
+        fingerprint=fingerprint,
+        reading=READING,
+        advice=ADVICE,
+        expected="Expected train.jsonl or train.json in it, or a file.",
     )
 
 

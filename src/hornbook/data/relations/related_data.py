@@ -13,10 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hornbook.data.readers.in_memory_rows import (
-    IN_MEMORY,
     MemoryRows,
-    is_in_memory,
-    memory_splits,
     plain_row,
 )
 from hornbook.data.readers.json_lines import MAX_ARRAY_BYTES, parse_json_lines
@@ -29,7 +26,6 @@ from hornbook.data.readers.row_files import (
     split_by_content,
     suffix_of,
 )
-from hornbook.data.readers.split_files import split_files
 from hornbook.data.readers.text_lines import name_of, text_lines
 from hornbook.data.relations.related_text import RelatedText
 from hornbook.data.relations.relation_rows import is_row, read_rows, text_of
@@ -63,16 +59,14 @@ def related_texts(
     Raises:
         DataError: no such folder.
     """
-    in_memory = is_in_memory(path)
-    return TextData(
-        IN_MEMORY if in_memory else Path(path),
-        [memory_splits(path) if in_memory else split_files(path)],
-        lambda file, _, problems, trimming: _read(file, problems),
-        lambda texts: _split(texts, seed, valid_fraction),
-        fingerprint,
-        READING,
-        ADVICE,
-        "Expected train.jsonl in it, or a file.",
+    return TextData.open(
+        path,
+        read=lambda file, _, problems, trimming: _read(file, problems),
+        split_off=lambda texts: _split(texts, seed, valid_fraction),
+        fingerprint=fingerprint,
+        reading=READING,
+        advice=ADVICE,
+        expected="Expected train.jsonl in it, or a file.",
     )
 
 

@@ -18,15 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from hornbook.data.readers.in_memory_rows import (
-    IN_MEMORY,
     MemoryRows,
-    is_in_memory,
-    memory_splits,
     plain_row,
 )
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.row_files import fingerprint_of, place_of, rows_of, split_by_content
-from hornbook.data.readers.split_files import split_files
 from hornbook.data.texts.labels import Trimming
 from hornbook.data.texts.splits import TextData
 from hornbook.data.texts.summary import Reading, TextSplits
@@ -78,16 +74,14 @@ def labeled_texts(
     Raises:
         DataError: no such folder.
     """
-    in_memory = is_in_memory(path)
-    return TextData(
-        IN_MEMORY if in_memory else Path(path),
-        [memory_splits(path) if in_memory else split_files(path)],
-        lambda file, _, problems, trimming: _texts(file, problems, trimming),
-        lambda texts: _split(texts, seed, valid_fraction),
-        fingerprint,
-        READING,
-        ROW,
-        "Expected train.jsonl in it, or a file.",
+    return TextData.open(
+        path,
+        read=lambda file, _, problems, trimming: _texts(file, problems, trimming),
+        split_off=lambda texts: _split(texts, seed, valid_fraction),
+        fingerprint=fingerprint,
+        reading=READING,
+        advice=ROW,
+        expected="Expected train.jsonl in it, or a file.",
     )
 
 

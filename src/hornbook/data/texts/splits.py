@@ -10,11 +10,16 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Generic, Self
 
-from hornbook.data.readers.in_memory_rows import MemorySplits
+from hornbook.data.readers.in_memory_rows import (
+    IN_MEMORY,
+    MemorySplits,
+    is_in_memory,
+    memory_splits,
+)
 from hornbook.data.readers.problems import Problems
-from hornbook.data.readers.split_files import SplitFiles, missing
+from hornbook.data.readers.split_files import SplitFiles, missing, split_files
 from hornbook.data.readers.split_names import TEST, TRAIN, VALID, check_split
 from hornbook.data.texts.labels import Trimming
 from hornbook.data.texts.summary import Reading, Sample, TextSplits, inside, overlap
@@ -53,6 +58,37 @@ class TextData(Generic[Sample]):
     trimming: Trimming = field(default_factory=Trimming)
     _problems: Problems = field(default_factory=Problems, repr=False)
     _known: dict[tuple[int, str], list[Sample]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def open(
+        cls,
+        data: Any,
+        *,
+        read: Callable[[Any, Any, Problems, Trimming], Iterable[Sample]],
+        split_off: Callable[[list[Sample]], tuple[list[Sample], list[Sample]]],
+        fingerprint: Callable[[Iterable[Sample]], str],
+        reading: Reading[Sample],
+        advice: str,
+        expected: str,
+        suffixes: Sequence[str] = (),
+    ) -> Self:
+        """Opens a single place: a folder, a file, or rows in memory.
+
+        Args:
+            data: The folder, the file or the rows.
+            read, split_off, fingerprint, reading, advice, expected: See the class.
+            suffixes: See `split_files`.
+
+        Raises:
+            DataError: no such file or folder.
+        """
+        path: Path | str = IN_MEMORY
+        places: Sequence[SplitFiles | MemorySplits]
+        if is_in_memory(data):
+            places = [memory_splits(data)]
+        else:
+            path, places = Path(data), [split_files(data, suffixes)]
+        return cls(path, places, read, split_off, fingerprint, reading, advice, expected)
 
     def has(self, split: str) -> bool:
         """Whether there are files of a split."""

@@ -39,6 +39,7 @@ from hornbook.recipes.reading.question_metrics import (
 )
 from hornbook.recipes.reading.question_windows import Cell, QuestionReader, answer_lines
 from hornbook.recipes.reading.report import ReadingReport
+from hornbook.recipes.sample_loss import sample_loss
 from hornbook.recipes.text_recipe import Columns, TextRecipe
 from hornbook.recipes.text_report import TextReport
 from hornbook.text.tokenizer import Encoding
@@ -134,15 +135,10 @@ class ReadingComprehension(TextRecipe):
         return keras.Model(inputs, keras.ops.where(is_unit, self.others["answer"](x), MASKED))
 
     def loss(self) -> keras.losses.Loss:
-        import keras
-
         from hornbook.layers import answer_crossentropy
 
-        class AnswerLoss(keras.losses.Loss):
-            def call(self, labels: Any, scores: Any) -> Any:
-                return answer_crossentropy(labels, scores)
-
-        return AnswerLoss(reduction="mean_with_sample_weight")
+        loss: keras.losses.Loss = sample_loss(answer_crossentropy)
+        return loss
 
     def columns(self, samples: Sequence[Question], known: Mapping[str, list[Any]]) -> Columns:
         reader = self.reader()

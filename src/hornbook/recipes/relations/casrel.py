@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from hornbook.data.seeding import random_of
-from hornbook.recipes.relations.methods import Labels, Method, sigmoid, window_loss
+from hornbook.recipes.relations.methods import Labels, Method, sigmoid
 from hornbook.recipes.relations.unit_relations import Answer, Scored, UnitRelation, UnitSpan
+from hornbook.recipes.sample_loss import sample_loss
 
 FIRST, LAST = float(np.log(0.6 / 0.4)), 0.0  # scores above which a unit is the first, the last one
 RARE = -3.0  # score of every unit at the start of training: few are borders
@@ -88,7 +89,7 @@ class CasRel(Method):
             total = ops.sum(ops.where(real, costs, 0.0), axis=(-2, -1))
             return total / BORDERS / ops.maximum(units, 1.0)
 
-        return window_loss(loss)
+        return sample_loss(loss)
 
     def columns_of_epoch(
         self, columns: Mapping[str, Sequence[Any]], seed: int, epoch: int

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from hornbook.recipes.relations.methods import Labels, Method, sigmoid, window_loss
+from hornbook.recipes.relations.methods import Labels, Method, sigmoid
 from hornbook.recipes.relations.unit_relations import Answer, Scored, UnitRelation, UnitSpan
+from hornbook.recipes.sample_loss import sample_loss
 
 CELLS = 2**25  # of the tables of a step: 128 MiB in float32, and several times that with gradients
 MOST = 200  # subjects of a window, and objects; an untrained model has thousands
@@ -54,7 +55,7 @@ class GPLinker(Method):
 
         from hornbook.layers import span_crossentropy
 
-        return window_loss(
+        return sample_loss(
             lambda labels, scores: keras.ops.sum(span_crossentropy(labels, scores), axis=-1)
         )
 

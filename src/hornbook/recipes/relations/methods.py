@@ -70,17 +70,6 @@ class Method(ABC):
         """
 
 
-def window_loss(of_windows: Any) -> Any:
-    """Makes a `keras.losses.Loss`, averaged by weight, of a function of labels and outputs."""
-    import keras
-
-    class WindowLoss(keras.losses.Loss):
-        def call(self, labels: Any, outputs: Any) -> Any:
-            return of_windows(labels, outputs)
-
-    return WindowLoss(reduction="mean_with_sample_weight")
-
-
 def sigmoid(x: Any) -> Any:
     """Returns `1 / (1 + exp(-x))`, in float64."""
     return 1 / (1 + np.exp(-np.clip(np.asarray(x, np.float64), -500, 500)))

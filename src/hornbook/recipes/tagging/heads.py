@@ -83,17 +83,6 @@ class Head(ABC):
         """
 
 
-def window_loss(of_windows: Any) -> Any:
-    """Makes a `keras.losses.Loss`, averaged by weight, of a function of labels and outputs."""
-    import keras
-
-    class WindowLoss(keras.losses.Loss):
-        def call(self, labels: Any, outputs: Any) -> Any:
-            return of_windows(labels, outputs)
-
-    return WindowLoss(reduction="mean_with_sample_weight")
-
-
 def nearest_window(windows: Sequence[Window], length: int) -> np.ndarray:
     """Returns for each unit the index of the window in which it is farthest from a border, not
     counting those of the text.

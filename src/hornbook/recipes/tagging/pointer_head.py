@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from hornbook.data.entities.tag_schemes import TokenSpan
-from hornbook.recipes.tagging.heads import Head, Scored, Tagged, window_loss
+from hornbook.recipes.sample_loss import sample_loss
+from hornbook.recipes.tagging.heads import Head, Scored, Tagged
 from hornbook.recipes.units_of_texts import Units, Window
 
 Read = tuple[list[Scored], float]  # the spans of a window, and its loss
@@ -31,7 +32,7 @@ class PointerHead(Head):
 
         from hornbook.layers import span_crossentropy
 
-        return window_loss(
+        return sample_loss(
             lambda labels, scores: keras.ops.mean(span_crossentropy(labels, scores), axis=-1)
         )
 

@@ -16,13 +16,13 @@ from hornbook.data.entities.tag_schemes import (
     parse_tag,
     spans_of,
 )
+from hornbook.recipes.sample_loss import sample_loss
 from hornbook.recipes.tagging.heads import (
     NOTHING,
     Head,
     Scored,
     Tagged,
     nearest_window,
-    window_loss,
 )
 from hornbook.recipes.units_of_texts import Units, Window
 
@@ -85,7 +85,7 @@ class TagHead(Head):
         return outputs, {"emissions": emissions, "transitions": self.layer}
 
     def loss(self) -> Any:
-        return window_loss(self.layer.loss)
+        return sample_loss(self.layer.loss)
 
     def label(self, window: Window) -> list[int]:
         if window.units.gold is None:
