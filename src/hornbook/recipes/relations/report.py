@@ -63,7 +63,7 @@ class RelationsReport(TextReport):
             (name for name in counts if counts[name]), key=lambda name: (-counts[name], name)
         )[:BARS]
         if len(names) > 1:
-            figures = {name: self.metrics["f1"][name] for name in names}
+            figures = {name: round(self.metrics["f1"][name], 3) for name in names}
             page.add_chart(bar_chart(figures), "F1 of the most frequent predicates")
 
     def add_mistakes(self, page: Page) -> None:
