@@ -145,7 +145,8 @@ def transformers(
     from transformers import AutoModelForTokenClassification, get_linear_schedule_with_warmup
 
     import hornbook
-    from hornbook.recipes.units_of_texts import UnitReader, Window
+    from hornbook.recipes.spans.text_windows import Window
+    from hornbook.recipes.spans.unit_reader import UnitReader
 
     torch.manual_seed(seed)
     reader = UnitReader(hornbook.load(pretrained).require_tokenizer(), MAX_LENGTH)

@@ -52,7 +52,12 @@ BACKEND_FILES = {
     "layers/matrices/frozen_jax.py": "multiplies in the forms that XLA is fast at",
     "layers/matrices/rounded_torch.py": "calls PyTorch's kernels for 8 and 4 bits",
 }
-SHARED_BY_RECIPES = {path.stem for path in (SOURCE / "recipes").glob("*.py")}
+# what is directly in the folder, and folders without a recipe
+SHARED_BY_RECIPES = {path.stem for path in (SOURCE / "recipes").glob("*.py")} | {
+    path.parent.name
+    for path in (SOURCE / "recipes").glob("*/__init__.py")
+    if not path.with_name("recipe.py").exists()
+}
 BACKENDS = {"jax", "torch", "tensorflow"}
 
 

@@ -188,3 +188,20 @@ def test_top_k_accuracy_equals_scikit_learn():
     for labels, scores, k in (([0], [[1.0]], 0), ([], [], 1), ([0], [[np.nan, 1]], 1)):
         with pytest.raises(ValueError, match=r"k must|do not fit|finite"):
             metrics.top_k_accuracy(labels, scores, k)
+
+
+def test_what_is_found_in_texts_is_counted_by_kind():
+    labels = [{("a", 1), ("b", 2)}, {("a", 3)}, set()]
+    predictions = [{("a", 1), ("a", 2)}, {("b", 3)}, {("a", 5)}]
+    figures = metrics.precision_recall_f1_of_sets(
+        labels, predictions, lambda one: one[0], ["a", "c"]
+    )
+    assert figures == {
+        "precision": {"a": 1 / 3, "c": 0.0},
+        "recall": {"a": 1 / 2, "c": 0.0},
+        "f1": {"a": 2 / 5, "c": 0.0},
+        "labels": {"a": 2, "c": 0},
+        "micro_precision": 1 / 4,
+        "micro_recall": 1 / 3,
+        "micro_f1": 2 / 7,
+    }

@@ -7,7 +7,9 @@ is returned instead, so that a report of an unusual fold can still be written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,6 +98,39 @@ def precision_recall_f1_of_counts(
         hits / actual if actual else 0.0,
         2 * hits / (predicted + actual) if predicted + actual else 0.0,
     )
+
+
+def precision_recall_f1_of_sets(
+    labels: Sequence[AbstractSet[Any]],
+    predictions: Sequence[AbstractSet[Any]],
+    kind_of: Callable[[Any], str],
+    kinds: Iterable[str],
+) -> dict[str, Any]:
+    """Returns precision, recall and F1 of what was found in texts, by kind and of all together.
+
+    Args:
+        labels: What is in each text.
+        predictions: What was found in each.
+        kind_of: Returns the kind of an element.
+        kinds: The kinds to measure separately.
+
+    Returns:
+        `precision`, `recall`, `f1` and `labels`, the number of labels, by kind; `micro_precision`,
+        `micro_recall` and `micro_f1`.
+    """
+    hits = [gold & found for gold, found in zip(labels, predictions, strict=True)]
+    counts = [
+        Counter(kind_of(element) for elements in sets for element in elements)
+        for sets in (hits, predictions, labels)
+    ]
+    metrics: dict[str, Any] = {name: {} for name in (*PrecisionRecallF1._fields, "labels")}
+    for kind in kinds:
+        metrics["labels"][kind] = counts[-1][kind]
+        figures = precision_recall_f1_of_counts(*(count[kind] for count in counts))
+        for name, value in figures._asdict().items():
+            metrics[name][kind] = value
+    micro = precision_recall_f1_of_counts(*(count.total() for count in counts))
+    return metrics | {f"micro_{name}": value for name, value in micro._asdict().items()}
 
 
 def confusion_matrix(

@@ -6,7 +6,6 @@ import pandas
 import pytest
 
 from hornbook.data.entities.tagged_data import (
-    read_tagged_texts,
     read_texts_to_tag,
     tagged_texts,
     text_to_tag,
@@ -15,11 +14,16 @@ from hornbook.data.entities.tagged_text import Entity, overlapping
 from hornbook.errors import DataError
 
 
+def read_all(file):
+    """All samples of a file."""
+    return tagged_texts(file).to_measure("")
+
+
 def test_formats_are_recognized_by_content(tmp_path):
     (tmp_path / "a.txt").write_text("我们 去 北京\n\n好\n", "utf-8")
     (tmp_path / "b.txt").write_text("我 S\n们 S\n", "utf-8")
     (tmp_path / "c.txt").write_text(json.dumps({"text": "ab", "entities": []}), "utf-8")
-    words, columns, rows = (read_tagged_texts(tmp_path / f"{name}.txt") for name in "abc")
+    words, columns, rows = (read_all(tmp_path / f"{name}.txt") for name in "abc")
     assert [(one.text, len(one.entities)) for one in words] == [("我们去北京", 3), ("好", 1)]
     assert words[0].entities[2] == (3, 5, "word")
     assert columns[0].entities == ((0, 1, "word"), (1, 2, "word"))
@@ -30,7 +34,7 @@ def test_formats_are_recognized_by_content(tmp_path):
 def test_a_file_in_no_known_format_is_refused(tmp_path):
     (tmp_path / "a.txt").write_text("To be or not to be\nthat is the question\n", "utf-8")
     with pytest.raises(DataError, match="neither a token and its tag per line, nor"):
-        read_tagged_texts(tmp_path / "a.txt")
+        read_all(tmp_path / "a.txt")
 
 
 def test_splits_are_found_with_the_endings_of_tagged_files(tmp_path):
@@ -77,7 +81,7 @@ def test_every_form_can_be_trained_on_and_predicted(row):
 )
 def test_a_file_of_one_row_is_read(tmp_path, row):
     (tmp_path / "a.jsonl").write_text(json.dumps(row), "utf-8")
-    assert [one.text for one in read_tagged_texts(tmp_path / "a.jsonl")] == ["ab"]
+    assert [one.text for one in read_all(tmp_path / "a.jsonl")] == ["ab"]
     assert [one.text for one in read_texts_to_tag(tmp_path / "a.jsonl")] == ["ab"]
 
 
@@ -85,7 +89,7 @@ def test_rows_inside_an_object_are_refused_with_what_to_do(tmp_path):
     file = tmp_path / "a.json"
     file.write_text(json.dumps({"data": [{"text": "ab", "entities": []}] * 2}), "utf-8")
     with pytest.raises(DataError, match="the rows are in 'data' of one JSON object"):
-        read_tagged_texts(file)
+        read_all(file)
 
 
 def test_texts_to_tag_are_lines_or_rows(tmp_path):

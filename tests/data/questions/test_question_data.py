@@ -10,11 +10,16 @@ import pytest
 from hornbook.data.questions.question_data import (
     one_to_answer,
     questions_with_answers,
-    read_question_file,
     read_questions_to_answer,
     split_by_context,
 )
 from hornbook.errors import DataError
+
+
+def read_all(file):
+    """All samples of a file."""
+    return questions_with_answers(file).to_measure("")
+
 
 CONTEXT = "徐克导演了金刀情侠，黄韵诗主唱。"
 ROW = {"question": "谁导演？", "context": CONTEXT, "answer": "徐克"}
@@ -65,7 +70,7 @@ def test_squads_json_is_read_on_one_line_or_many(tmp_path, indent):
     )
     with gzip.open(tmp_path / "train.json.gz", "wt", encoding="utf-8") as file:
         json.dump(document, file, ensure_ascii=False, indent=indent)
-    one, other = read_question_file(tmp_path / "train.json.gz")
+    one, other = read_all(tmp_path / "train.json.gz")
     assert (one.golds, list(one.spans)) == (("徐克",), [(0, 0, 2)])
     assert (one.row["id"], one.row["title"], one.row["context"]) == ("a", "t", CONTEXT)
     assert other.golds == ()
@@ -76,7 +81,7 @@ def test_squads_json_is_read_on_one_line_or_many(tmp_path, indent):
 def test_tables_are_read(tmp_path):
     table = "question,context,answer,start\n谁,徐克和徐克,徐克,3\n几时,徐克,,\n"
     (tmp_path / "a.csv").write_text(table, "utf-8")
-    one, other = read_question_file(tmp_path / "a.csv")
+    one, other = read_all(tmp_path / "a.csv")
     assert list(one.spans) == [(0, 3, 5)]
     assert other.golds == ()
     frame = pandas.read_csv(tmp_path / "a.csv")
@@ -97,7 +102,7 @@ def test_an_answer_without_a_start_is_right_wherever_it_is_in_any_passage():
 def test_an_answer_beside_its_start_is_found_nearby_and_counted(tmp_path, capsys):
     row = {"question": "谁？", "context": "徐克，徐克", "answer": "徐克", "start": 2}
     absent = {**ROW, "answers": [{"text": "徐克"}, {"text": "徐克。", "answer_start": -1}]}
-    one, other = read_question_file(write(tmp_path / "moved.jsonl", row, absent))
+    one, other = read_all(write(tmp_path / "moved.jsonl", row, absent))
     assert list(one.spans) == [(0, 3, 5)]
     assert list(other.spans) == [(0, 0, 2)]
     assert other.golds == ("徐克", "徐克。")
@@ -127,18 +132,18 @@ def test_an_answer_beside_its_start_is_found_nearby_and_counted(tmp_path, capsys
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path, row, message):
     with pytest.raises(DataError, match=message) as caught:
-        read_question_file(write(tmp_path / "a.jsonl", ROW, row))
+        read_all(write(tmp_path / "a.jsonl", ROW, row))
     assert "a.jsonl:2: " in str(caught.value)
 
 
 def test_what_is_wrong_in_squads_json_is_named_with_the_id(tmp_path):
     bad = {"id": "q7", "question": "谁？", "answers": [{"text": "张三", "answer_start": 0}]}
     with pytest.raises(DataError, match=r"a\.json, question q7: the answer '张三' is not in"):
-        read_question_file(write(tmp_path / "a.json", squad(bad)))
+        read_all(write(tmp_path / "a.json", squad(bad)))
     with pytest.raises(DataError, match=r"a\.json:1, '谁？': the answer"):
-        read_question_file(write(tmp_path / "a.json", squad({**bad, "id": None})))
+        read_all(write(tmp_path / "a.json", squad({**bad, "id": None})))
     with pytest.raises(DataError, match="element 1 of 'data' is 3"):
-        read_question_file(write(tmp_path / "a.json", {"data": [3]}))
+        read_all(write(tmp_path / "a.json", {"data": [3]}))
 
 
 def test_no_context_is_on_both_sides_of_a_split():

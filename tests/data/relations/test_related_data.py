@@ -5,12 +5,17 @@ import json
 import pytest
 
 from hornbook.data.relations.related_data import (
-    read_related_texts,
     read_texts_to_predict,
     related_texts,
     text_to_predict,
 )
 from hornbook.errors import DataError
+
+
+def read_all(file):
+    """All samples of a file."""
+    return related_texts(file).to_measure("")
+
 
 ROW = {"text": "甲的父亲是乙", "relations": [["甲", "父亲", "乙"]]}
 
@@ -29,13 +34,13 @@ def test_splits_of_a_folder_and_of_rows_in_memory(tmp_path):
 
 def test_a_file_of_one_row_is_read(tmp_path):
     (tmp_path / "a.jsonl").write_text(json.dumps(ROW), "utf-8")
-    assert [len(one.relations) for one in read_related_texts(tmp_path / "a.jsonl")] == [1]
+    assert [len(one.relations) for one in read_all(tmp_path / "a.jsonl")] == [1]
 
 
 def test_problems_are_listed_with_their_lines(tmp_path):
     (tmp_path / "a.jsonl").write_text(json.dumps(ROW) + '\n{"text": "x"}\n{"text": 3}\n', "utf-8")
     with pytest.raises(DataError) as error:
-        read_related_texts(tmp_path / "a.jsonl")
+        read_all(tmp_path / "a.jsonl")
     assert "a.jsonl:2: no relations" in str(error.value)
     assert "a.jsonl:3: 'text' is not a text" in str(error.value)
     assert "Expected rows such as" in str(error.value)

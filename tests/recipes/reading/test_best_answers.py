@@ -8,7 +8,7 @@ import pytest
 from hornbook.data.entities.units import unit_spans
 from hornbook.recipes.reading.best_answers import ScoredWindow, answer_odds, best_answer
 from hornbook.recipes.reading.question_windows import NO_ANSWER, QuestionWindow
-from hornbook.recipes.units_of_texts import Units, Window
+from hornbook.recipes.spans.text_windows import Units, Window
 
 LONGEST = 3
 

@@ -7,7 +7,7 @@ import pytest
 
 from hornbook.recipes.relations.casrel import FIRST, CasRel, spans
 from hornbook.recipes.relations.unit_relations import UnitRelation, UnitSpan
-from hornbook.recipes.units_of_texts import Units, Window
+from hornbook.recipes.spans.text_windows import Units, Window
 
 PREDICATES = ["a", "b"]
 SIZE = 5

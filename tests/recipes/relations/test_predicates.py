@@ -12,7 +12,7 @@ from hornbook.recipes.relations.predicates import (
     relation_lines,
 )
 from hornbook.recipes.relations.unit_relations import UnitRelation, UnitSpan
-from hornbook.recipes.units_of_texts import Units, Window
+from hornbook.recipes.spans.text_windows import Units, Window
 
 LOST = Unplaced(Triple("x", "q", "y"), "'x' is not in the text")
 

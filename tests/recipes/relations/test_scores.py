@@ -5,7 +5,7 @@ import pytest
 from hornbook.data.relations.related_text import RelatedText, Relation, Span, Triple, Unplaced
 from hornbook.recipes.relations.scores import metrics_table, relation_metrics
 from hornbook.recipes.relations.unit_relations import Answer, Scored, UnitRelation, UnitSpan
-from hornbook.recipes.units_of_texts import Units
+from hornbook.recipes.spans.text_windows import Units
 
 UNITS = Units([(n, n + 1) for n in range(6)], [[5]] * 6)
 

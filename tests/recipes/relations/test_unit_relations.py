@@ -14,7 +14,7 @@ from hornbook.recipes.relations.unit_relations import (
     in_window,
     joined,
 )
-from hornbook.recipes.units_of_texts import Units, Window
+from hornbook.recipes.spans.text_windows import Units, Window
 
 UNITS = Units([(0, 2), (2, 3), (4, 9), (9, 10)], [[5]] * 4)
 

@@ -6,8 +6,8 @@ import pytest
 
 from hornbook.data.entities.tag_schemes import TokenSpan
 from hornbook.layers import span_crossentropy
+from hornbook.recipes.spans.text_windows import Units, Window
 from hornbook.recipes.tagging.pointer_head import PointerHead
-from hornbook.recipes.units_of_texts import Units, Window
 
 SPANS = [TokenSpan(0, 1, "x"), TokenSpan(1, 1, "x"), TokenSpan(2, 3, "y")]
 UNITS = Units([(i, i + 1) for i in range(8)], [[5]] * 8, SPANS)

@@ -4,9 +4,9 @@ import pytest
 
 from hornbook.data.entities.tag_schemes import TokenSpan
 from hornbook.data.entities.tagged_text import Entity, TaggedText
+from hornbook.recipes.spans.text_windows import Units
 from hornbook.recipes.tagging.heads import Scored, Tagged
 from hornbook.recipes.tagging.report import extraction_metrics, metrics_table
-from hornbook.recipes.units_of_texts import Units
 
 UNITS = Units([(i, i + 1) for i in range(6)], [[5]] * 6)
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from hornbook.data.entities.tag_schemes import TokenSpan
+from hornbook.recipes.spans.text_windows import Units, Window
 from hornbook.recipes.tagging.tag_heads import TagHead
-from hornbook.recipes.units_of_texts import Units, Window
 
 GOLD = [[TokenSpan(0, 1, "x"), TokenSpan(3, 3, "y")], [TokenSpan(1, 2, "y")], []]
 LENGTHS = [5, 3, 0]

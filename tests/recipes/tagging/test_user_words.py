@@ -4,8 +4,8 @@ import pytest
 
 from hornbook.data.entities.units import unit_spans
 from hornbook.errors import DataError
+from hornbook.recipes.spans.text_windows import Units
 from hornbook.recipes.tagging.user_words import UserWords
-from hornbook.recipes.units_of_texts import Units
 
 
 def words_in(text, *words):

@@ -18,11 +18,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hornbook.data.entities.end_votes import EndVotes
 from hornbook.data.entities.tag_columns import TaggedSentence, text_of_tokens, texts_of
 from hornbook.data.entities.tag_schemes import parse_tag
 from hornbook.data.entities.tagged_text import Entity, TaggedText, checked_text
 from hornbook.data.readers.problems import Problems
-from hornbook.data.readers.text_lines import note_once
 
 TEXT_KEYS = ("text", "content", "sentence", "data")
 STARTS = ("start", "start_idx", "start_offset", "begin", "start_pos")
@@ -56,7 +56,7 @@ def read_rows(
     """
     marked: list[tuple[str, str, list[_Marked], Mapping[str, Any]]] = []
     sentences: list[TaggedSentence] = []
-    votes = [0, 0]  # entities whose texts say that the end is excluded, included
+    votes = EndVotes()
     for where, row in rows:
         if isinstance(row.get("tokens"), list):
             sentence = _tagged_tokens(row, where, problems)
@@ -68,12 +68,8 @@ def read_rows(
             continue
         marked.append((where, text, entities, row))
         for one in entities:
-            if one.mention is not None:
-                votes[0] += text[one.start : one.end] == one.mention
-                votes[1] += text[one.start : one.end + 1] == one.mention
-    included = votes[1] > votes[0]
-    if included:
-        note_once(f"{name}: the last index of an entity is included, as the texts beside it say")
+            votes.add(text, one.start, one.end, one.mention)
+    included = votes.is_included(name, "an entity")
     for where, text, entities, row in marked:
         extra = {key: value for key, value in row.items() if key not in ("text", "entities")}
         checked = [_checked(one, text, where, included, problems) for one in entities]

@@ -80,18 +80,6 @@ def tagged_texts(path: Any, *, seed: int = 0, valid_fraction: float = 0.1) -> Te
     )
 
 
-def read_tagged_texts(path: str | Path) -> list[TaggedText]:
-    """Reads the texts of a file with their entities.
-
-    Raises:
-        DataError: all problems of the file, by line.
-    """
-    problems = Problems()
-    texts = list(_read(Path(path), problems))
-    problems.raise_if_any(ADVICE)
-    return texts
-
-
 def _read(source: Path | MemoryRows, problems: Problems) -> Iterator[TaggedText]:
     """Yields the texts of a file or of rows in memory, in the format it is in."""
     if isinstance(source, MemoryRows):

@@ -70,18 +70,6 @@ def questions_with_answers(
     )
 
 
-def read_question_file(path: str | Path) -> list[Question]:
-    """Reads the questions of a file with their answers.
-
-    Raises:
-        DataError: all problems of the file, by line or by the id of the question.
-    """
-    problems = Problems()
-    questions = list(_read(Path(path), problems))
-    problems.raise_if_any(ADVICE)
-    return questions
-
-
 def read_questions_to_answer(source: str | Path) -> Iterator[Question]:
     """Yields the questions of a file, or of `"-"`, standard input, without their answers.
 

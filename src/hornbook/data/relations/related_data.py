@@ -70,18 +70,6 @@ def related_texts(
     )
 
 
-def read_related_texts(path: str | Path) -> list[RelatedText]:
-    """Reads the texts of a file with their relations.
-
-    Raises:
-        DataError: all problems of the file, by line.
-    """
-    problems = Problems()
-    texts = list(_read(Path(path), problems))
-    problems.raise_if_any(ADVICE)
-    return texts
-
-
 def _read(source: Path | MemoryRows, problems: Problems) -> Iterator[RelatedText]:
     """Yields the texts of a file or of rows in memory."""
     rows: Iterable[tuple[str, Mapping[str, Any]]]

@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from hornbook.data.entities.end_votes import EndVotes
 from hornbook.data.entities.tagged_text import checked_text
 from hornbook.data.readers.problems import Problems
-from hornbook.data.readers.text_lines import note_once
 from hornbook.data.relations.mentions import Mentions
 from hornbook.data.relations.related_text import RelatedText, Relation, Span, Triple, Unplaced
 
@@ -61,7 +61,7 @@ def read_rows(
         problems: Gets what is wrong with the rows.
     """
     read: list[tuple[str, str, list[_RawRelation], Mapping[str, Any]]] = []
-    votes = [0, 0]  # mentions whose texts say that the end is excluded, included
+    votes = EndVotes()
     for where, row in rows:
         text = text_of(row, where, problems)
         raw = None if text is None else _raw_relations(row, where, problems)
@@ -70,12 +70,9 @@ def read_rows(
         read.append((where, text, raw, row))
         for one in raw:
             for place in (one.subject, one.object):
-                if isinstance(place, _Offsets) and place.text is not None:
-                    votes[0] += text[place.start : place.end] == place.text
-                    votes[1] += text[place.start : place.end + 1] == place.text
-    included = votes[1] > votes[0]
-    if included:
-        note_once(f"{name}: the last index of a mention is included, as the texts beside it say")
+                if isinstance(place, _Offsets):
+                    votes.add(text, *place)
+    included = votes.is_included(name, "a mention")
     for where, text, raw, row in read:
         yield _related(text, raw, where, included, problems, row)
 

@@ -117,8 +117,8 @@ class TextData(Generic[Sample]):
             unit = self.reading.unit
             raise DataError(
                 f"{self.path} has no {unit} to use as {split} data.\n"
-                f"Holding some out takes two different {unit} per label; or add a validation "
-                "file."
+                f"Holding some out takes two different {unit}, two per label if they have labels; "
+                "or add a validation file."
             )
         return samples
 

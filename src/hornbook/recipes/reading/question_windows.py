@@ -1,7 +1,7 @@
 """The passages of questions as windows with the question in front, and the answers in them.
 
-Answers are spans of units (see `hornbook.recipes.units_of_texts`).  The labels of a window are the
-cells of `hornbook.layers.answer_crossentropy`: index of the first unit, counted from 1, and how
+Answers are spans of units (see `hornbook.recipes.spans.text_windows`).  The labels of a window are
+the cells of `hornbook.layers.answer_crossentropy`: index of the first unit, counted from 1, and how
 many more units there are; (0, 0) is "no answer".
 """
 
@@ -17,8 +17,9 @@ from hornbook.data.entities.tagged_text import TaggedText
 from hornbook.data.questions.passage_question import Question
 from hornbook.data.readers.text_lines import note_once
 from hornbook.data.texts.summary import Lengths, TextSplits, inside, listed
+from hornbook.recipes.spans.text_windows import Units, Window
+from hornbook.recipes.spans.unit_reader import UnitReader
 from hornbook.recipes.text_report import shortened
-from hornbook.recipes.units_of_texts import UnitReader, Units, Window
 from hornbook.text.tokenizer import Encoding, Tokenizer
 
 NO_ANSWER = (0, 0)

@@ -40,7 +40,8 @@ from hornbook.recipes.reading.question_metrics import (
 from hornbook.recipes.reading.question_windows import Cell, QuestionReader, answer_lines
 from hornbook.recipes.reading.report import ReadingReport
 from hornbook.recipes.sample_loss import sample_loss
-from hornbook.recipes.text_recipe import Columns, TextRecipe
+from hornbook.recipes.spans.span_recipe import SpanRecipe
+from hornbook.recipes.text_recipe import Columns
 from hornbook.recipes.text_report import TextReport
 from hornbook.text.tokenizer import Encoding
 
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class ReadingComprehension(TextRecipe):
+class ReadingComprehension(SpanRecipe):
     """Answers questions with a span of the text that they are about.
 
     Learns from questions with their context and answer, in any format of
@@ -69,7 +70,6 @@ class ReadingComprehension(TextRecipe):
     reading: ClassVar[Reading[Question]] = READING
     report: ClassVar[type[TextReport]] = ReadingReport
     monitor: ClassVar[str] = "f1"
-    chunk: ClassVar[int] = 256
 
     max_length: int = option(
         384,
@@ -123,16 +123,13 @@ class ReadingComprehension(TextRecipe):
         import keras
 
         from hornbook.layers.tagging.masked_scores import MASKED
-        from hornbook.layers.token_selection import TokenSelection
 
-        inputs, x = self.encoder_outputs()
-        for name in ("unit_index", "unit_mask"):
-            inputs[name] = keras.Input((None,), dtype="int32", name=name)
-        x = TokenSelection()(x, inputs["unit_index"])
-        x = keras.layers.Dropout(self.dropout)(x)
+        inputs, features = self.unit_features()
         self.others["answer"] = keras.layers.Dense(2, dtype="float32", name="answer")
         is_unit = keras.ops.cast(inputs["unit_mask"], "bool")[:, :, None]
-        return keras.Model(inputs, keras.ops.where(is_unit, self.others["answer"](x), MASKED))
+        return keras.Model(
+            inputs, keras.ops.where(is_unit, self.others["answer"](features), MASKED)
+        )
 
     def loss(self) -> keras.losses.Loss:
         from hornbook.layers import answer_crossentropy
@@ -166,16 +163,11 @@ class ReadingComprehension(TextRecipe):
 
     def outputs(self, columns: Mapping[str, Sequence[Any]]) -> list[Answer]:
         """Returns the best answer to each question."""
-        from hornbook.training.text_batches import predicted_batches
-
         windows = columns["window"]
         scores: list[Any] = [None] * len(windows)
-        limit = self.encoder.config.max_length
-        batches = predicted_batches(self.model, columns, rows=2 * self.batch_size, max_length=limit)
-        for numbers, outputs in batches:
-            for number, row in zip(numbers, outputs, strict=True):
-                one = windows[number].window
-                scores[number] = np.array(row[: 1 + one.last - one.first])
+        for number, outputs in self.window_outputs(columns):
+            one = windows[number].window
+            scores[number] = np.array(outputs[: 1 + one.last - one.first])
         scored = map(ScoredWindow, windows, scores, columns["label"])
         return [
             best_answer(of_question, self.max_answer_units)

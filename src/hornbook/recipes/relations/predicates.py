@@ -10,7 +10,7 @@ from hornbook.data.texts.summary import LABELS, TextSplits, inside, listed
 from hornbook.errors import DataError
 from hornbook.progress import note
 from hornbook.recipes.relations.unit_relations import UnitRelation
-from hornbook.recipes.units_of_texts import Window
+from hornbook.recipes.spans.text_windows import Window
 
 
 def predicates_of(train: Sequence[RelatedText]) -> list[str]:

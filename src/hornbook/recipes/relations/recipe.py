@@ -43,9 +43,11 @@ from hornbook.recipes.relations.unit_relations import (
     in_units,
     in_window,
 )
-from hornbook.recipes.text_recipe import Columns, TextRecipe
+from hornbook.recipes.spans.span_recipe import SpanRecipe
+from hornbook.recipes.spans.text_windows import Units, Window
+from hornbook.recipes.spans.unit_reader import UnitReader
+from hornbook.recipes.text_recipe import Columns
 from hornbook.recipes.text_report import TextReport
-from hornbook.recipes.units_of_texts import UnitReader, Units, Window
 
 if TYPE_CHECKING:
     import keras
@@ -58,7 +60,7 @@ METHODS: dict[str, type[Method]] = {"gplinker": GPLinker, "casrel": CasRel}
 
 
 @dataclass(kw_only=True)
-class Relations(TextRecipe):
+class Relations(SpanRecipe):
     """Finds relations in texts: subject, predicate, object.
 
     Learns from texts with relations in any format of `hornbook.data.relations`: a folder, a file,
@@ -77,7 +79,6 @@ class Relations(TextRecipe):
     reading: ClassVar[Reading[RelatedText]] = READING
     report: ClassVar[type[TextReport]] = RelationsReport
     monitor: ClassVar[str] = "micro_f1"
-    chunk: ClassVar[int] = 256
 
     method: str = option(
         "gplinker",
@@ -130,15 +131,9 @@ class Relations(TextRecipe):
         """Builds the whole network: encoder, the first token of each unit, the method's part."""
         import keras
 
-        from hornbook.layers.token_selection import TokenSelection
-
-        inputs, x = self.encoder_outputs()
-        for name in ("unit_index", "unit_mask"):
-            inputs[name] = keras.Input((None,), dtype="int32", name=name)
-        x = TokenSelection()(x, inputs["unit_index"])
-        x = keras.layers.Dropout(self.dropout)(x)
+        inputs, features = self.unit_features()
         self.decoder = METHODS[self.method](self.predicates)
-        outputs, layers = self.decoder.build(inputs, x)
+        outputs, layers = self.decoder.build(inputs, features)
         self.others.update(layers)
         return keras.Model(inputs, outputs)
 

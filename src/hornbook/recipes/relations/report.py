@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from hornbook.data.relations.related_text import RelatedText, Span
 from hornbook.recipes.relations.scores import Outputs, metrics_table, predicted_relations
-from hornbook.recipes.text_report import TextReport
+from hornbook.recipes.spans.extraction_report import PRECISION_AND_RECALL, ExtractionReport
 from hornbook.report import Mark, Page, bar_chart
 
-WORST = 20  # texts shown
 LONGEST = 400  # characters of a text shown
 BARS = 20  # predicates in the chart
 
 
-class RelationsReport(TextReport):
+class RelationsReport(ExtractionReport):
     """The page `report.html` of a model of relations."""
 
     title: ClassVar[str] = "Relations"
     variable: ClassVar[str] = "relations"
-    rising: ClassVar[str] = "precision, recall and F1"
-    shares_caption: ClassVar[str] = "On the validation texts"
 
     def __init__(self, recipe: Any, samples: Sequence[RelatedText], outputs: Outputs):
         super().__init__(recipe, samples, outputs)
@@ -33,13 +30,6 @@ class RelationsReport(TextReport):
             for sample, relations in zip(samples, self.predicted, strict=True)
         ]
 
-    def result(self) -> str:
-        figures = self.metrics
-        return (
-            f"F1 {figures['micro_f1']:.3f}, precision {figures['micro_precision']:.3f}, "
-            f"recall {figures['micro_recall']:.3f}"
-        )
-
     def results(self) -> tuple[list[str], list[list[Any]]]:
         return metrics_table(self.metrics)
 
@@ -49,13 +39,8 @@ class RelationsReport(TextReport):
         )
         return (
             "A relation is right if its subject, predicate and object are those of a label of the "
-            f"text, letter by letter.{by_place} Precision is the share of the model's answers that "
-            "are right, recall the share of what is labeled that it finds, F1 weighs both equally."
+            f"text, letter by letter.{by_place} {PRECISION_AND_RECALL}"
         )
-
-    def shares(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
-        names = {"F1": "micro_f1", "precision": "micro_precision", "recall": "micro_recall"}
-        return {name: [row[key] for row in rows] for name, key in names.items()}
 
     def add_charts(self, page: Page) -> None:
         counts = self.metrics["relations"]
@@ -68,11 +53,7 @@ class RelationsReport(TextReport):
 
     def add_mistakes(self, page: Page) -> None:
         """Adds the texts with the most missed and wrong relations."""
-        mistakes = [len(a ^ b) for a, b in zip(self.gold_triples, self.triples, strict=True)]
-        wrong = [number for number, count in enumerate(mistakes) if count]
-        page.add_text(f"{len(wrong):,} of {len(self.samples):,} texts are not entirely right.")
-        worst = sorted(wrong, key=lambda number: (-mistakes[number], number))[:WORST]
-        if worst:
+        if worst := self.add_mistake_count(page, self.gold_triples, self.triples):
             page.add_marked_texts(
                 [self._marked(number) for number in worst],
                 [self._lines(number) for number in worst],

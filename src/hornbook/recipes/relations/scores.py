@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from hornbook.data.relations.related_text import RelatedText, Relation, Triple
-from hornbook.metrics import precision_recall_f1_of_counts
+from hornbook.metrics import precision_recall_f1_of_sets
 from hornbook.recipes.relations.unit_relations import Answer, in_characters
-from hornbook.recipes.units_of_texts import Units
+from hornbook.recipes.spans.text_windows import Units
 
+FIGURES = ("precision", "recall", "f1")
 Outputs = Sequence[tuple[Units, Answer]]
 
 
@@ -49,29 +49,15 @@ def relation_metrics(
         {sample.triple(one) for one in relations}
         for sample, relations in zip(samples, predicted, strict=True)
     ]
-    hits, predictions, labels = (
-        Counter(triple.predicate for of_text in sets for triple in of_text)
-        for sets in (
-            [a & b for a, b in zip(gold_triples, triples, strict=True)],
-            triples,
-            gold_triples,
-        )
+    known = {*predicates, *(triple.predicate for of_text in gold_triples for triple in of_text)}
+    metrics = precision_recall_f1_of_sets(
+        gold_triples, triples, lambda triple: triple.predicate, sorted(known)
     )
-    metrics: dict[str, Any] = {name: {} for name in ("precision", "recall", "f1", "relations")}
-    for name in sorted({*predicates, *labels}):
-        metrics["relations"][name] = labels[name]
-        figures = precision_recall_f1_of_counts(hits[name], predictions[name], labels[name])
-        for key, value in figures._asdict().items():
-            metrics[key][name] = value
-    figures = precision_recall_f1_of_counts(hits.total(), predictions.total(), labels.total())
-    metrics |= {f"micro_{key}": value for key, value in figures._asdict().items()}
+    metrics["relations"] = metrics.pop("labels")
     if any(sample.has_offsets for sample in samples):
         gold = [set(sample.relations or ()) for sample in samples]
-        num_right = sum(len(a & b) for a, b in zip(gold, predicted, strict=True))
-        figures = precision_recall_f1_of_counts(
-            num_right, sum(map(len, predicted)), sum(map(len, gold))
-        )
-        metrics |= {f"span_{key}": value for key, value in figures._asdict().items()}
+        by_place = precision_recall_f1_of_sets(gold, predicted, lambda one: one.predicate, ())
+        metrics |= {f"span_{name}": by_place[f"micro_{name}"] for name in FIGURES}
     losses = [answer.loss for _, answer in outputs if not np.isnan(answer.loss)]
     metrics["log_loss"] = float(np.mean(losses)) if losses else None
     return metrics
@@ -87,10 +73,9 @@ def metrics_table(
         metrics: The metrics.
         most: Maximum number of predicates with a row of their own.  Defaults to all.
     """
-    names = ("precision", "recall", "f1")
     counts = metrics["relations"]
     rows: list[list[Any]] = [
-        [predicate, counts[predicate], *(metrics[name][predicate] for name in names)]
+        [predicate, counts[predicate], *(metrics[name][predicate] for name in FIGURES)]
         for predicate in sorted(counts, key=lambda name: (-counts[name], name))
         if counts[predicate]
     ]
@@ -98,7 +83,7 @@ def metrics_table(
         others = sum(row[1] for row in rows[most:])
         rows[most:] = [[f"{len(rows) - most:,} others", others, None, None, None]]
     total = sum(counts.values())
-    rows.append(["all", total, *(metrics[f"micro_{name}"] for name in names)])
+    rows.append(["all", total, *(metrics[f"micro_{name}"] for name in FIGURES)])
     if "span_f1" in metrics:
-        rows.append(["all, by place", total, *(metrics[f"span_{name}"] for name in names)])
+        rows.append(["all, by place", total, *(metrics[f"span_{name}"] for name in FIGURES)])
     return ["predicate", "relations", "precision", "recall", "F1"], rows

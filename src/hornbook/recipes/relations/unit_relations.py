@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hornbook.data.relations.related_text import RelatedText, Relation, Span
-from hornbook.recipes.units_of_texts import Units, Window
+from hornbook.recipes.spans.text_windows import Units, Window, is_deepest
 
 
 class UnitSpan(NamedTuple):
@@ -90,21 +90,14 @@ def joined(windows: Sequence[tuple[Window, Answer]]) -> Answer:
     A relation is there if it is in the answer of the window in which it is farthest from a border.
     """
     relations: dict[UnitRelation, Scored] = {}
+    in_order = [window for window, _ in windows]
     for index, (window, answer) in enumerate(windows):
-        # no window overlaps another than the one before and the one behind it
-        beside = [other for other, _ in windows[max(0, index - 1) : index + 2]]
         for relation, probability in answer.relations:
             one = relation.moved(window.first)
-            if _depth(window, one) == max(_depth(other, one) for other in beside):
+            if is_deepest(in_order, index, *one.hull()):
                 relations[one] = Scored(one, probability)
     losses = [answer.loss for _, answer in windows]
     return Answer(sorted(relations.values()), float(np.mean(losses)))
-
-
-def _depth(window: Window, relation: UnitRelation) -> int:
-    """Returns the depth of a relation in a window; -1 if it is not inside."""
-    hull = relation.hull()
-    return int(window.depth(*hull)) if window.holds(*hull) else -1
 
 
 def by_text(windows: Sequence[Window], answers: Sequence[Answer]) -> Iterator[tuple[Units, Answer]]:

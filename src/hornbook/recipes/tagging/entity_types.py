@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hornbook.data.entities.tagged_text import TaggedText, overlapping
 from hornbook.data.texts.summary import LABELS, TextSplits, inside, listed
 from hornbook.errors import DataError, did_you_mean
-from hornbook.recipes.units_of_texts import Units
+from hornbook.recipes.spans.text_windows import Units
 
 SHOWN = 10  # problems in one message
 

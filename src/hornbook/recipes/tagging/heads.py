@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hornbook.data.entities.tag_schemes import TokenSpan
-from hornbook.recipes.units_of_texts import Units, Window
+from hornbook.recipes.spans.text_windows import Units, Window
 
 NOTHING = -1  # in place of a tag: no unit, or one of an entity that the window cuts through
 
@@ -81,21 +81,3 @@ class Head(ABC):
             windows: The windows of each, with what `read` returned.
             known: Spans of each text that are words regardless of the scores; for segmentation.
         """
-
-
-def nearest_window(windows: Sequence[Window], length: int) -> np.ndarray:
-    """Returns for each unit the index of the window in which it is farthest from a border, not
-    counting those of the text.
-
-    Args:
-        windows: The windows of one text.
-        length: Number of its units.
-    """
-    nearest, depths = np.zeros(length, int), np.full(length, -1)
-    for index, window in enumerate(windows):
-        inside = slice(window.first, window.last)
-        units = np.arange(window.first, window.last)
-        depth = window.depth(units, units)
-        deeper = depth > depths[inside]
-        nearest[inside][deeper], depths[inside][deeper] = index, depth[deeper]
-    return nearest

@@ -9,8 +9,8 @@ import numpy as np
 
 from hornbook.data.entities.tag_schemes import TokenSpan
 from hornbook.recipes.sample_loss import sample_loss
+from hornbook.recipes.spans.text_windows import Units, Window, is_deepest
 from hornbook.recipes.tagging.heads import Head, Scored, Tagged
-from hornbook.recipes.units_of_texts import Units, Window
 
 Read = tuple[list[Scored], float]  # the spans of a window, and its loss
 
@@ -71,21 +71,14 @@ class PointerHead(Head):
         answers = []
         for of_text in windows:
             spans: dict[TokenSpan, Scored] = {}
-            for index, (window, (scored, _)) in enumerate(of_text):
-                # no window overlaps another than the one before and the one behind it
-                beside = [other for other, _ in of_text[max(0, index - 1) : index + 2]]
+            in_order = [window for window, _ in of_text]
+            for index, (_, (scored, _)) in enumerate(of_text):
                 for one in scored:
-                    if _depth(window, one.span) == max(_depth(other, one.span) for other in beside):
+                    if is_deepest(in_order, index, one.span.first, one.span.last):
                         spans[one.span] = one
             losses = [loss for _, (_, loss) in of_text]
             answers.append(Tagged(sorted(spans.values()), float(np.mean(losses))))
         return answers
-
-
-def _depth(window: Window, span: TokenSpan) -> int:
-    """Returns the depth of a span in a window; -1 if it is not inside."""
-    inside = window.holds(span.first, span.last)
-    return int(window.depth(span.first, span.last)) if inside else -1
 
 
 def _loss(labels: np.ndarray, scores: np.ndarray) -> float:

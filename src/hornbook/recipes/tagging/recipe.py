@@ -28,15 +28,17 @@ from hornbook.data.texts.summary import Reading, TextSplits, summary
 from hornbook.errors import DataError, OptionError
 from hornbook.progress import note
 from hornbook.recipes.fields import learned, option, part
+from hornbook.recipes.spans.span_recipe import SpanRecipe
+from hornbook.recipes.spans.text_windows import Units
+from hornbook.recipes.spans.unit_reader import UnitReader
 from hornbook.recipes.tagging.entity_types import checked_types, entity_lines, without_overlaps
 from hornbook.recipes.tagging.heads import Head, Tagged
 from hornbook.recipes.tagging.pointer_head import PointerHead
 from hornbook.recipes.tagging.report import TaggingReport, extraction_metrics, metrics_table
 from hornbook.recipes.tagging.tag_heads import TagHead
 from hornbook.recipes.tagging.user_words import UserWords, as_user_words
-from hornbook.recipes.text_recipe import Columns, TextRecipe
+from hornbook.recipes.text_recipe import Columns
 from hornbook.recipes.text_report import TextReport
-from hornbook.recipes.units_of_texts import UnitReader, Units
 
 if TYPE_CHECKING:
     import keras
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class Tagging(TextRecipe):
+class Tagging(SpanRecipe):
     """Finds entities in texts, or their words.
 
     Learns from texts with entities in any format of `hornbook.data.entities`: a folder, a file, or
@@ -63,7 +65,6 @@ class Tagging(TextRecipe):
     reading: ClassVar[Reading[TaggedText]] = READING
     report: ClassVar[type[TextReport]] = TaggingReport
     monitor: ClassVar[str] = "micro_f1"
-    chunk: ClassVar[int] = 256
 
     head: str = option(
         "crf",
@@ -107,15 +108,9 @@ class Tagging(TextRecipe):
         """Builds the whole network: encoder, the first token of each unit, head."""
         import keras
 
-        from hornbook.layers.token_selection import TokenSelection
-
-        inputs, x = self.encoder_outputs()
-        for name in ("unit_index", "unit_mask"):
-            inputs[name] = keras.Input((None,), dtype="int32", name=name)
-        x = TokenSelection()(x, inputs["unit_index"])
-        x = keras.layers.Dropout(self.dropout)(x)
+        inputs, features = self.unit_features()
         self.decoder = self.new_head()
-        outputs, layers = self.decoder.build(x, inputs["unit_mask"])
+        outputs, layers = self.decoder.build(features, inputs["unit_mask"])
         self.others.update(layers)
         return keras.Model(inputs, outputs)
 
@@ -158,15 +153,10 @@ class Tagging(TextRecipe):
             columns: See `columns`.
             known: See `Head.tagged`.
         """
-        from hornbook.training.text_batches import predicted_batches
-
         windows = columns["window"]
         kept: list[Any] = [None] * len(windows)
-        limit = self.encoder.config.max_length
-        batches = predicted_batches(self.model, columns, rows=2 * self.batch_size, max_length=limit)
-        for numbers, outputs in batches:
-            for number, row in zip(numbers, outputs, strict=True):
-                kept[number] = self.decoder.read(row, windows[number])
+        for number, outputs in self.window_outputs(columns):
+            kept[number] = self.decoder.read(outputs, windows[number])
         of_text: dict[int, list[Any]] = {}
         for window, values in zip(windows, kept, strict=True):
             of_text.setdefault(window.sample, []).append((window, values))

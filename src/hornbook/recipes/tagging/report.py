@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,13 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hornbook.data.entities.tagged_text import Entity, TaggedText
-from hornbook.metrics import precision_recall_f1_of_counts
+from hornbook.metrics import precision_recall_f1_of_sets
+from hornbook.recipes.spans.extraction_report import PRECISION_AND_RECALL, ExtractionReport
+from hornbook.recipes.spans.text_windows import Units
 from hornbook.recipes.tagging.heads import Tagged
-from hornbook.recipes.text_report import TextReport
-from hornbook.recipes.units_of_texts import Units
 from hornbook.report import Mark, Page, heat_map
 
-WORST = 20  # texts shown
 LONGEST = 400  # characters of a text shown
 MOST_TYPES = 20  # in the confusion matrix
 NONE = "none"
@@ -43,22 +41,11 @@ def extraction_metrics(
         `precision`, `recall`, `f1` and `entities` by type; `micro_precision`, `micro_recall` and
         `micro_f1` of all; `log_loss`, the mean loss of a text.
     """
-    right: Counter[str] = Counter()
-    predicted: Counter[str] = Counter()
-    labeled: Counter[str] = Counter()
-    for sample, entities in zip(samples, predicted_entities(outputs), strict=True):
-        gold = set(sample.entities or ())
-        right.update(entity.type for entity in gold & entities)
-        predicted.update(entity.type for entity in entities)
-        labeled.update(entity.type for entity in gold)
-    metrics: dict[str, Any] = {name: {} for name in ("precision", "recall", "f1", "entities")}
-    for kind in types:
-        metrics["entities"][kind] = labeled[kind]
-        figures = precision_recall_f1_of_counts(right[kind], predicted[kind], labeled[kind])
-        for name, value in figures._asdict().items():
-            metrics[name][kind] = value
-    figures = precision_recall_f1_of_counts(right.total(), predicted.total(), labeled.total())
-    metrics |= {f"micro_{name}": value for name, value in figures._asdict().items()}
+    gold = [set(sample.entities or ()) for sample in samples]
+    metrics = precision_recall_f1_of_sets(
+        gold, predicted_entities(outputs), lambda entity: entity.type, types
+    )
+    metrics["entities"] = metrics.pop("labels")
     losses = [tagged.loss for _, tagged in outputs if not np.isnan(tagged.loss)]
     metrics["log_loss"] = float(np.mean(losses)) if losses else None
     return metrics
@@ -76,38 +63,22 @@ def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]
     return ["type", "entities", "precision", "recall", "F1"], rows
 
 
-class TaggingReport(TextReport):
+class TaggingReport(ExtractionReport):
     """The page `report.html` of a tagging model."""
 
     title: ClassVar[str] = "Tagging"
     variable: ClassVar[str] = "tagging"
-    rising: ClassVar[str] = "precision, recall and F1"
-    shares_caption: ClassVar[str] = "On the validation texts"
 
     def __init__(self, recipe: Any, samples: Sequence[TaggedText], outputs: Outputs):
         super().__init__(recipe, samples, outputs)
         self.gold = [set(sample.entities or ()) for sample in samples]
         self.predicted = predicted_entities(outputs)
 
-    def result(self) -> str:
-        figures = self.metrics
-        return (
-            f"F1 {figures['micro_f1']:.3f}, precision {figures['micro_precision']:.3f}, "
-            f"recall {figures['micro_recall']:.3f}"
-        )
-
     def explanation(self) -> str:
         right = "An entity is right if both of its borders and its type are."
         if self.recipe.words:
             right = "A word is right if both of its borders are."
-        return (
-            f"{right} Precision is the share of the model's answers that are right, recall the "
-            "share of what is labeled that it finds, F1 weighs both equally."
-        )
-
-    def shares(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
-        names = {"F1": "micro_f1", "precision": "micro_precision", "recall": "micro_recall"}
-        return {name: [row[key] for row in rows] for name, key in names.items()}
+        return f"{right} {PRECISION_AND_RECALL}"
 
     def add_charts(self, page: Page) -> None:
         names = [*self.recipe.types, NONE]
@@ -125,11 +96,7 @@ class TaggingReport(TextReport):
 
     def add_mistakes(self, page: Page) -> None:
         """Adds the texts with the most missed and wrong entities."""
-        mistakes = [len(a ^ b) for a, b in zip(self.gold, self.predicted, strict=True)]
-        wrong = [number for number, count in enumerate(mistakes) if count]
-        page.add_text(f"{len(wrong):,} of {len(self.samples):,} texts are not entirely right.")
-        worst = sorted(wrong, key=lambda number: (-mistakes[number], number))[:WORST]
-        if worst:
+        if worst := self.add_mistake_count(page, self.gold, self.predicted):
             page.add_marked_texts(self._marked(number) for number in worst)
 
     def _marked(self, number: int) -> tuple[str, list[Mark], str]:

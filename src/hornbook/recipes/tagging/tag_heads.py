@@ -17,14 +17,13 @@ from hornbook.data.entities.tag_schemes import (
     spans_of,
 )
 from hornbook.recipes.sample_loss import sample_loss
+from hornbook.recipes.spans.text_windows import Units, Window, nearest_window
 from hornbook.recipes.tagging.heads import (
     NOTHING,
     Head,
     Scored,
     Tagged,
-    nearest_window,
 )
-from hornbook.recipes.units_of_texts import Units, Window
 
 if TYPE_CHECKING:
     from hornbook.layers.tagging.forward_backward import ForwardBackward

@@ -10,7 +10,7 @@ from hornbook.data.entities.tagged_text import WORD
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.text_lines import text_lines
 from hornbook.errors import DataError
-from hornbook.recipes.units_of_texts import Units
+from hornbook.recipes.spans.text_windows import Units
 
 
 class UserWords:

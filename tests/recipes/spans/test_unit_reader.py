@@ -7,8 +7,8 @@ import pytest
 
 from hornbook.data.entities.tag_schemes import TokenSpan
 from hornbook.data.entities.tagged_text import Entity, TaggedText
-from hornbook.recipes.tagging.heads import nearest_window
-from hornbook.recipes.units_of_texts import UnitReader
+from hornbook.recipes.spans.text_windows import nearest_window
+from hornbook.recipes.spans.unit_reader import UnitReader
 from hornbook.text.sentencepiece.processor import SentencePieceTokenizer
 from hornbook.text.vocabulary import learn_wordpiece
 from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
