@@ -198,8 +198,49 @@ def _write_questions(folder: Path) -> None:
 def _read_questions(folder: Path) -> Any:
     from hornbook.data.questions.question_data import questions_with_answers
 
-    splits = questions_with_answers(folder).training()
+    return _both_splits(questions_with_answers(folder))
+
+
+def _both_splits(data: Any) -> list[str]:
+    splits = data.training()
     return [repr(splits.train), repr(splits.valid)]
+
+
+def _write_tagged(folder: Path) -> None:
+    sentences = [f"第 O\n{i} O\n北 B-LOC\n京 E-LOC\n王 S-PER\n" for i in range(20)]
+    (folder / "train.bmes").write_text("\n".join(sentences), "utf-8")
+
+
+def _write_entities(folder: Path) -> None:
+    rows = [
+        {"text": f"北京{i}", "entities": [[0, 2, "place"], {"start": 2, "end": 3, "type": "n"}]}
+        for i in range(20)
+    ]
+    (folder / "train.jsonl").write_text(_lines(rows), "utf-8")
+
+
+def _read_tagged(folder: Path) -> Any:
+    from hornbook.data.entities.tagged_data import tagged_texts
+
+    return _both_splits(tagged_texts(folder))
+
+
+def _write_relations(folder: Path) -> None:
+    rows = []
+    for i in range(20):
+        place = {"start": 0, "end": 2, "text": "北京"}
+        inside = {"subject": place, "predicate": "p", "object": {"start": 3, "end": 4}}
+        slots = {"@value": "京", "in": "天"}
+        row = {"text": f"北京在天{i}", "relations": [inside, ["北", "q", "天"]]}
+        row["relations"].append({"subject": "在", "predicate": "r", "object": slots})
+        rows.append(row)
+    (folder / "train.jsonl").write_text(_lines(rows), "utf-8")
+
+
+def _read_relations(folder: Path) -> Any:
+    from hornbook.data.relations.related_data import related_texts
+
+    return _both_splits(related_texts(folder))
 
 
 def _write_corpus(name: str) -> Callable[[Path], None]:
@@ -406,6 +447,9 @@ READERS: dict[str, Reader] = {
     "labeled-tsv": Reader(_write_table("train.tsv", "\t"), _read_labeled),
     "pairs": Reader(_write_pairs, _read_pairs),
     "questions": Reader(_write_questions, _read_questions),
+    "tagged": Reader(_write_tagged, _read_tagged),
+    "entities": Reader(_write_entities, _read_tagged),
+    "relations": Reader(_write_relations, _read_relations),
     "captcha-labels": Reader(_write_labels, _read_labels),
     "text": Reader(_write_corpus("a.txt"), _read_corpus),
     "text-gz": Reader(_write_corpus("a.txt.gz"), _read_corpus),
