@@ -95,6 +95,7 @@ def learned(
     read: Callable[[Any], Any] = lambda value: value,
     *,
     shown: bool = True,
+    optional: bool = False,
 ) -> Any:
     """Declares a learned field.
 
@@ -102,8 +103,10 @@ def learned(
         start: Returns its value before fitting.
         read: Converts its value from JSON.
         shown: Whether it is in the `repr` of the recipe.
+        optional: Whether it is left out of `recipe.json` while it has its first value, as in the
+            runs of versions without it.
     """
-    metadata = {"read": read}
+    metadata = {"read": read, "start": start, "optional": optional}
     return dataclasses.field(default_factory=start, init=False, repr=shown, metadata=metadata)
 
 
@@ -191,8 +194,13 @@ def plain_value(value: Any, kind: type) -> Any:
 
 def learned_by(recipe: Any) -> dict[str, Any]:
     """Returns the learned fields of a recipe, for JSON."""
-    names = [item.name for item in dataclasses.fields(recipe) if "read" in item.metadata]
-    return {name: _plain(getattr(recipe, name)) for name in names}
+    values = {}
+    for item in dataclasses.fields(recipe):
+        if "read" in item.metadata:
+            value = getattr(recipe, item.name)
+            if not item.metadata["optional"] or value != item.metadata["start"]():
+                values[item.name] = _plain(value)
+    return values
 
 
 def take_learned(recipe: Any, values: Mapping[str, Any]) -> None:
@@ -206,6 +214,9 @@ def take_learned(recipe: Any, values: Mapping[str, Any]) -> None:
         if "read" not in item.metadata:
             continue
         if item.name not in values:
+            if item.metadata["optional"]:
+                restored[item.name] = item.metadata["start"]()
+                continue
             raise HornbookError(
                 f"{item.name} is missing: this run was made with another version of hornbook.\n"
                 "Open it with that version, or train again."

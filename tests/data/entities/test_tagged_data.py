@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pandas
 import pytest
 
 from hornbook.data.entities.tagged_data import (
+    fingerprint,
     read_texts_to_tag,
     tagged_texts,
     text_to_tag,
 )
-from hornbook.data.entities.tagged_text import Entity, overlapping
+from hornbook.data.entities.tagged_text import Entity, TaggedText, overlapping
 from hornbook.errors import DataError
 
 
@@ -112,6 +114,33 @@ def test_files_with_tags_and_segmented_files_are_read_as_texts_too(tmp_path):
     columns, words = (list(read_texts_to_tag(tmp_path / name)) for name in ("a.bio", "b.txt"))
     assert [(one.text, one.entities) for one in columns] == [("北京", None), ("好", None)]
     assert [(one.text, one.entities) for one in words] == [("我们去北京", None)]
+
+
+def test_corpora_are_folders_or_named_in_rows(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.seg").write_text("我们 去\n去 北京\n", "utf-8")
+    (tmp_path / "notes.jsonl").touch()
+    data = tagged_texts(tmp_path)
+    splits = data.training()
+    assert {one.corpus for one in splits.train} == {one.corpus for one in splits.valid}
+    assert splits.held_out == "10% of 2 corpora held out"
+    assert splits.notes == ["Not used: notes.jsonl"]
+    rows = [
+        {"text": "ab", "entities": [], "corpus": " x\u3000"},
+        {"tokens": ["a", "b"], "tags": ["B-x", "O"], "corpus": 5},
+        {"text": "cd", "entities": [], "corpus": None},
+    ]
+    texts = tagged_texts({"train": rows, "valid": rows}, corpus="y").samples("train")
+    assert [(one.text, one.corpus) for one in texts] == [("ab", "x"), ("cd", "y"), ("ab", "5")]
+    with pytest.raises(DataError, match=r"train row 1: 'corpus' is \['x'\], not a name"):
+        tagged_texts({"train": [{**rows[0], "corpus": ["x"]}]}).samples("train")
+
+
+def test_a_single_corpus_does_not_change_the_fingerprint():
+    one = TaggedText("ab", (), "a:1")
+    named = [replace(one, corpus=name) for name in ("x", "y")]
+    assert fingerprint([one, one]) == fingerprint([named[0], named[0]]) != fingerprint(named)
 
 
 def test_overlapping_entities_are_found():

@@ -93,22 +93,6 @@ def test_texts_without_units_and_other_texts_in_one_batch(run):
         open_run(run).predict(["x"], words=["x"])
 
 
-def test_words_are_segmented(tmp_path):
-    random = np.random.default_rng(0)
-    words = ["我们", "在", "北京", "很久", "去"]
-    lines = [" ".join(random.choice(words, 4)) + "\n" for _ in range(96)]
-    (tmp_path / "train.txt").write_text("".join(lines[:64]), "utf-8")
-    (tmp_path / "valid.txt").write_text("".join(lines[64:]), "utf-8")
-    tagging = Tagging(**FIELDS, epochs=4, head="memm").fit(tmp_path, tmp_path / "run")
-    assert tagging.words
-    assert tagging.evaluate(tmp_path)["micro_f1"] > 0.95
-    assert tagging.predict(["我们在北京"]) == [
-        {"text": "我们在北京", "words": ["我们", "在", "北京"]}
-    ]
-    own = tagging.predict(["我们在北京"], words=["们在", "我们在北"])
-    assert own[0]["words"] == ["我们在北", "京"]
-
-
 def test_overlapping_entities_need_the_pointer(tmp_path):
     data = write(tmp_path / "data", texts(nested=True))
     with pytest.raises(DataError, match="--head pointer"):

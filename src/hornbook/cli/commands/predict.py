@@ -36,6 +36,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--criterion", metavar="NAME", help="text-matching: criterion of rows without one"
     )
     parser.add_argument(
+        "--corpus",
+        metavar="NAME",
+        help="tagging: corpus of texts that name none (default: the one with the most training "
+        "texts)",
+    )
+    parser.add_argument(
         "--words", metavar="FILE", help="tagging: words that are never cut, one per line"
     )
     parser.add_argument(
@@ -63,7 +69,9 @@ def run(options: argparse.Namespace) -> None:
     if all(run.is_dir() for run in runs):  # else opening them reports that
         _check_sources(sources)
     recipe = open_runs(runs)
-    choices = {name: getattr(options, name) for name in ("criterion", "words", "top", "views")}
+    choices = {
+        name: getattr(options, name) for name in ("criterion", "corpus", "words", "top", "views")
+    }
     choices = check_choices(recipe, "predict_files", choices)
     answers = recipe.predict_files(sources or ["-"], **choices)
     counter = _Counter(answers, recipe.answers_have_errors)

@@ -197,7 +197,7 @@ def _tagged_tokens(row: Mapping[str, Any], where: str, problems: Problems) -> Ta
         expected = "'tags' holds as many names such as 'B-PER', not their indices"
         problems.add(where, f"{len(tokens)} tokens without a tag each; {expected}")
         return None
-    return TaggedSentence([where] * len(tokens), tokens, [parse_tag(tag) for tag in tags])
+    return TaggedSentence([where] * len(tokens), tokens, [parse_tag(tag) for tag in tags], row)
 
 
 def _are_tokens(tokens: list[Any], where: str, problems: Problems) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hornbook.data.entities.tag_schemes import OUTSIDE, Tag, parse_tag, scheme_of, spans_of
 from hornbook.data.entities.tagged_text import Entity, TaggedText
@@ -28,11 +29,13 @@ _DOCUMENT = "-DOCSTART-"
 
 @dataclass
 class TaggedSentence:
-    """The tokens of a sentence with their tags, and the place of each, `file:line`."""
+    """The tokens of a sentence with their tags, and the place of each, `file:line`; `extra` has
+    the other keys of its row."""
 
     places: list[str] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     tags: list[Tag] = field(default_factory=list)
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def looks_like_columns(lines: Sequence[str]) -> bool:
@@ -102,7 +105,7 @@ def texts_of(
             contradictions.append((sentence.places[index], f"the {scheme} tag {tag!r} {what}"))
         num_entities += len(spans)
         marked = (Entity(starts[a], starts[b] + len(tokens[b]), kind) for a, b, kind in spans)
-        texts.append(TaggedText(text, tuple(sorted(marked)), sentence.places[0]))
+        texts.append(TaggedText(text, tuple(sorted(marked)), sentence.places[0], sentence.extra))
     if len(contradictions) > TOLERATED * num_entities:
         for place, what in contradictions:
             problems.add(place, what)

@@ -3,6 +3,9 @@
 A folder with `train` and optionally `valid` and `test` files, or one file, in any of the formats
 of `tag_columns`, `entity_rows` and `word_lines`, which is recognized.  Without validation data a
 tenth of the training texts is held out, with equal texts on one side.
+
+Several corpora, each with its own guidelines, are a folder per corpus with these files, or rows
+with a `corpus`.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from hornbook.data.readers.in_memory_rows import (
     plain_row,
 )
 from hornbook.data.readers.json_lines import MAX_ARRAY_BYTES, parse_json_lines
+from hornbook.data.readers.named_places import named_places
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.row_files import (
     fingerprint_of,
@@ -36,6 +40,7 @@ from hornbook.data.readers.text_lines import (
     note_once,
     text_lines,
 )
+from hornbook.data.texts.labels import Trimming, trimmed
 from hornbook.data.texts.splits import TextData
 from hornbook.data.texts.summary import Reading
 
@@ -52,32 +57,55 @@ READING: Reading[TaggedText] = Reading(
     unit="texts",
     where=lambda text: text.where,
     labels=lambda text: sorted({entity.type for entity in text.entities or ()}),
-    content=lambda text: text.text.strip(),
-    same=lambda text: text.text.strip(),
+    content=lambda text: (text.corpus, text.text.strip()),
+    same=lambda text: (text.corpus, text.text.strip()),
 )
 
 
-def tagged_texts(path: Any, *, seed: int = 0, valid_fraction: float = 0.1) -> TextData[TaggedText]:
+def tagged_texts(
+    path: Any, *, seed: int = 0, valid_fraction: float = 0.1, corpus: str = ""
+) -> TextData[TaggedText]:
     """Finds the files of each split.
 
     Args:
         path: A folder or a file, see the module; or rows in memory, as in `entity_rows`.
         seed: Seed of the split, if there is no validation file.
         valid_fraction: Share that is held out then.
+        corpus: Corpus of texts that name none, if there are no folders of corpora.
 
     Raises:
         DataError: no such folder.
     """
-    return TextData.open(
+    path, places, corpora, unused = named_places(path, SUFFIXES)
+
+    def read(file: Any, place: Any, problems: Problems, _: Trimming) -> Iterator[TaggedText]:
+        folder = corpora.get(place.folder)
+        for text in _read(file, problems):
+            yield replace(text, corpus=folder or corpus_of(text, problems) or corpus)
+
+    return TextData(
         path,
-        read=lambda file, _, problems, trimming: _read(file, problems),
-        split_off=lambda texts: _split(texts, seed, valid_fraction),
-        fingerprint=fingerprint,
-        reading=READING,
-        advice=ADVICE,
-        expected="Expected train.jsonl, train.bio or train.txt in it, or a file.",
-        suffixes=SUFFIXES,
+        places,
+        read,
+        lambda texts: _split(texts, seed, valid_fraction),
+        fingerprint,
+        READING,
+        ADVICE,
+        "Expected train.jsonl, train.bio or train.txt in it, a folder per corpus with one of them "
+        "in each, or a file.",
+        unused,
+        several="corpora",
     )
+
+
+def corpus_of(text: TaggedText, problems: Problems) -> str:
+    """Returns the corpus that the row of a text names; "" if it names none."""
+    value = text.extra.get("corpus")
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return trimmed(str(value))
+    if value is not None:
+        problems.add(text.where, f"'corpus' is {value!r:.40}, not a name")
+    return ""
 
 
 def _read(source: Path | MemoryRows, problems: Problems) -> Iterator[TaggedText]:
@@ -167,10 +195,19 @@ def _split(
     texts: list[TaggedText], seed: int, fraction: float
 ) -> tuple[list[TaggedText], list[TaggedText]]:
     return split_by_content(
-        texts, lambda text: text.text.strip(), lambda _: "", seed=seed, fraction=fraction
+        texts,
+        lambda text: text.text.strip(),
+        lambda text: text.corpus,
+        seed=seed,
+        fraction=fraction,
     )
 
 
 def fingerprint(texts: Iterable[TaggedText]) -> str:
     """Returns a SHA-256 of everything a model sees, to recognize the same data."""
-    return fingerprint_of((text.text, text.entities) for text in texts)
+    texts = list(texts)
+    several = len({text.corpus for text in texts}) > 1  # a single one is not seen
+    return fingerprint_of(
+        (text.text, text.entities, text.corpus) if several else (text.text, text.entities)
+        for text in texts
+    )

@@ -28,12 +28,14 @@ class TaggedText:
         entities: Sorted and without repetitions; None for texts to predict.
         where: `file:line`.
         extra: The row's other keys, such as `id`.
+        corpus: The corpus whose guidelines its labels follow; "" if it names none.
     """
 
     text: str
     entities: tuple[Entity, ...] | None
     where: str
     extra: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    corpus: str = ""
 
 
 def overlapping(entities: tuple[Entity, ...]) -> tuple[Entity, Entity] | None:

@@ -31,7 +31,8 @@ _NEUTRAL = """set data dataset datasets split splits part of file files folder d
 imgs picture pictures pic pics photo photos text texts row rows sample samples example examples pair
 pairs 集 数据 數據 数据集 數據集 样本 樣本 图片 圖片 文本 文件"""
 _ENDINGS = """jsonl ndjson json csv tsv txt tab parquet pq arrow feather xls xlsx bio bioes bmes
-bmeso iob iob2 conll conllu ann xml npz npy pkl record tfrecord dat gz zst bz2 xz zip tar tgz"""
+bmeso iob iob2 conll conllu seg tags ann xml npz npy pkl record tfrecord dat gz zst bz2 xz zip tar
+tgz"""
 _CHINESE_SUFFIX = "集|数据集|數據集|数据|數據|样本|樣本|图片|圖片|文本|文件"
 _CHINESE = re.compile(
     f"({'|'.join(word for word in _SPLIT_OF if not word.isascii())})({_CHINESE_SUFFIX})?$"

@@ -24,17 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hornbook.data.readers.in_memory_rows import (
-    IN_MEMORY,
-    MemoryRows,
-    MemorySplits,
-    is_in_memory,
-    memory_splits,
-)
+from hornbook.data.readers.in_memory_rows import MemoryRows
+from hornbook.data.readers.named_places import named_places
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.row_files import fingerprint_of, split_by_content
-from hornbook.data.readers.split_files import SplitFiles, split_files
-from hornbook.data.readers.split_names import TRAIN
+from hornbook.data.readers.split_files import SplitFiles
 from hornbook.data.texts.labels import Trimming, counted, doubtful_labels, trimmed
 from hornbook.data.texts.pair_rows import (
     Pair,
@@ -98,14 +92,7 @@ def labeled_pairs(
     Raises:
         DataError: no such folder.
     """
-    places: Sequence[SplitFiles | MemorySplits]
-    criteria: dict[Path, str] = {}
-    unused: list[str] = []
-    if is_in_memory(path):
-        path, places = IN_MEMORY, [memory_splits(path)]
-    else:
-        path = Path(path)
-        places, criteria, unused = _places(path)
+    path, places, criteria, unused = named_places(path)
 
     def read(file: Any, place: Any, problems: Problems, trimming: Trimming) -> list[Pair]:
         name: Any = criteria.get(place.folder)
@@ -125,6 +112,7 @@ def labeled_pairs(
         'A row needs "source", "target" and "label" (0 or 1).',
         "Expected train.jsonl in it, or a folder per criterion with train.jsonl in each.",
         unused,
+        several="criteria",
     )
 
 
@@ -169,19 +157,6 @@ def split_off(
         seed=seed,
         fraction=fraction,
     )
-
-
-def _places(path: Path) -> tuple[list[SplitFiles], dict[Path, str], list[str]]:
-    """Returns the split files, the criterion of each criterion folder, and the unused names."""
-    top = split_files(path)
-    if top.of_split.get(TRAIN) or not path.is_dir():
-        return [top], {}, []
-    folders = [split_files(one) for one in sorted(path.iterdir()) if one.is_dir()]
-    places = [one for one in folders if one.of_split]
-    if not places or (top.of_split and not any(one.of_split.get(TRAIN) for one in places)):
-        return [top], {}, []
-    criteria = {one.folder: one.folder.name for one in places}
-    return places, criteria, [one for one in top.names if path / one.rstrip("/") not in criteria]
 
 
 def _default_criterion(path: Path, place: SplitFiles, file: Path) -> str:

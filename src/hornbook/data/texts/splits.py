@@ -36,7 +36,7 @@ class TextData(Generic[Sample]):
 
     Attributes:
         path: The path given by the user; a description for rows in memory.
-        places: A folder or a file, or a folder per criterion.
+        places: A folder or a file, or a folder per criterion or corpus.
         read: Reads the samples of a file of a place; collects problems and stripped white space.
         split_off: Splits the samples of a place without validation files in two.
         fingerprint: Computes the fingerprint of samples.
@@ -44,6 +44,7 @@ class TextData(Generic[Sample]):
         advice: What a row needs, for messages.
         expected: What the folder should contain, for messages.
         unused: Names of files and folders that belong to no place.
+        several: What the folders are if there are several places, for messages.
     """
 
     path: Path | str
@@ -55,6 +56,7 @@ class TextData(Generic[Sample]):
     advice: str
     expected: str
     unused: Sequence[str] = ()
+    several: str = "folders"
     trimming: Trimming = field(default_factory=Trimming)
     _problems: Problems = field(default_factory=Problems, repr=False)
     _known: dict[tuple[int, str], list[Sample]] = field(default_factory=dict, repr=False)
@@ -209,7 +211,7 @@ class TextData(Generic[Sample]):
             return ""
         files = places[0].files(TRAIN)
         single = len(places) == len(files) == 1
-        named = inside(self._folder, str(files[0])) if single else f"{len(places)} criteria"
+        named = inside(self._folder, str(files[0])) if single else f"{len(places)} {self.several}"
         return f"10% of {named} held out"
 
     def _not_used(self) -> list[str]:

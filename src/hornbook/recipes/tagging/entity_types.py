@@ -14,20 +14,25 @@ SHOWN = 10  # problems in one message
 
 
 def checked_types(
-    train: Sequence[TaggedText], valid: Sequence[TaggedText], known: Sequence[str] = ()
+    train: Sequence[TaggedText],
+    valid: Sequence[TaggedText],
+    known: Sequence[str] = (),
+    corpus: str = "",
 ) -> list[str]:
     """Returns the types of entities, sorted.
 
     Args:
         train, valid: The texts.
         known: Types of a trained model, in place of those of `train`.
+        corpus: Their corpus if there are several, for messages.
 
     Raises:
         DataError: there are no entities, or some have a type that the model cannot learn.
     """
     types = set(known) or {entity.type for text in train for entity in text.entities or ()}
+    of = f" of {corpus}" if corpus else ""
     if not types:
-        raise DataError("There is nothing to learn: none of the training texts has an entity.")
+        raise DataError(f"There is nothing to learn: none of the training texts{of} has an entity.")
     problems = []
     measured = train if known else valid
     unknown: dict[str, str] = {}
@@ -37,7 +42,7 @@ def checked_types(
                 unknown.setdefault(entity.type, text.where)
     whose = "unknown to the model" if known else "in no training text"
     problems = [
-        f"  {kind!r} is {whose}, {where}. {did_you_mean(kind, sorted(types))}"
+        f"  {kind!r} is {whose}{of}, {where}. {did_you_mean(kind, sorted(types))}"
         for kind, where in unknown.items()
     ]
     if problems:
@@ -74,11 +79,9 @@ def entity_lines(splits: TextSplits[TaggedText], units: Sequence[Units]) -> list
         units: Of the training texts.
     """
     counts = Counter(entity.type for text in splits.train for entity in text.entities or ())
-    named = [f"{kind} ({count:,})" for kind, count in counts.most_common()]
-    if len(named) > LABELS:
-        named = [*named[: LABELS // 2], "...", *named[-LABELS // 2 :]]
+    named = listed_types([f"{kind} ({count:,})" for kind, count in counts.most_common()])
     total = sum(counts.values())
-    lines = [f"Entities    {total:,} of {len(counts):,} types: {', '.join(named)}"]
+    lines = [f"Entities    {total:,} of {len(counts):,} types: {named}"]
     if without := sum(not text.entities for text in splits.train):
         lines.append(f"            {without:,} training texts have none")
     held_out = {entity.type for text in splits.valid for entity in text.entities or ()}
@@ -91,3 +94,10 @@ def entity_lines(splits: TextSplits[TaggedText], units: Sequence[Units]) -> list
     ]
     what = f"of {total:,} entities begin or end inside a word or number, and cannot be found:"
     return lines + listed("Cut", what, cut)
+
+
+def listed_types(names: Sequence[str]) -> str:
+    """Lists names of types, of many only the first and the last."""
+    if len(names) > LABELS:
+        names = [*names[: LABELS // 2], "...", *names[-LABELS // 2 :]]
+    return ", ".join(names)

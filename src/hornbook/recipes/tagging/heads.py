@@ -15,6 +15,7 @@ import numpy as np
 from hornbook.data.entities.tag_schemes import TokenSpan
 from hornbook.recipes.spans.text_windows import Units, Window
 
+ILLEGAL = -1e4  # score of what cannot be
 NOTHING = -1  # in place of a tag: no unit, or one of an entity that the window cuts through
 
 
@@ -48,8 +49,17 @@ class Head(ABC):
         self.types = list(types)
 
     @abstractmethod
-    def build(self, features: Any, unit_mask: Any) -> tuple[Any, dict[str, Any]]:
-        """Returns outputs of features `(batch, units, hidden_size)`, and layers to save."""
+    def build(
+        self, features: Any, unit_mask: Any, type_scores: Any = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Returns outputs, and layers to save.
+
+        Args:
+            features: `(batch, units, hidden_size)`.
+            unit_mask: `(batch, units)`.
+            type_scores: `(batch, types)`, added to the scores of each type: 0, or `ILLEGAL` where
+                the corpus of a text does not have it.  Defaults to 0.
+        """
 
     @abstractmethod
     def loss(self) -> Any:

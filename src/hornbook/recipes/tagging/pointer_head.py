@@ -21,11 +21,16 @@ class PointerHead(Head):
     Reference: https://kexue.fm/archives/8877
     """
 
-    def build(self, features: Any, unit_mask: Any) -> tuple[Any, dict[str, Any]]:
+    def build(
+        self, features: Any, unit_mask: Any, type_scores: Any = None
+    ) -> tuple[Any, dict[str, Any]]:
         from hornbook.layers import EfficientGlobalPointer
 
         pointer = EfficientGlobalPointer(len(self.types), name="pointer")
-        return pointer(features, padding_mask=unit_mask), {"pointer": pointer}
+        scores = pointer(features, padding_mask=unit_mask)
+        if type_scores is not None:
+            scores = scores + type_scores[:, :, None, None]
+        return scores, {"pointer": pointer}
 
     def loss(self) -> Any:
         import keras

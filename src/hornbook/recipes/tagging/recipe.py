@@ -9,7 +9,7 @@ and last unit instead, so entities may overlap (https://kexue.fm/archives/8373).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,20 +17,31 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hornbook.data.entities.tag_schemes import TokenSpan
 from hornbook.data.entities.tagged_data import (
     READING,
+    corpus_of,
     read_texts_to_tag,
     tagged_texts,
     text_to_tag,
 )
 from hornbook.data.entities.tagged_text import WORD, TaggedText
 from hornbook.data.readers.in_memory_rows import each_sample
+from hornbook.data.readers.problems import Problems
 from hornbook.data.texts.splits import TextData
 from hornbook.data.texts.summary import Reading, TextSplits, summary
 from hornbook.errors import DataError, OptionError
 from hornbook.progress import note
 from hornbook.recipes.fields import learned, option, part
+from hornbook.recipes.named_condition import CONDITION_SIZE, NamedCondition
 from hornbook.recipes.spans.span_recipe import SpanRecipe
 from hornbook.recipes.spans.text_windows import Units
 from hornbook.recipes.spans.unit_reader import UnitReader
+from hornbook.recipes.tagging.corpora import (
+    check_corpus,
+    corpus_lines,
+    default_corpus,
+    in_corpus,
+    scores_of_types,
+    types_of_corpora,
+)
 from hornbook.recipes.tagging.entity_types import checked_types, entity_lines, without_overlaps
 from hornbook.recipes.tagging.heads import Head, Tagged
 from hornbook.recipes.tagging.pointer_head import PointerHead
@@ -52,6 +63,8 @@ class Tagging(SpanRecipe):
     Learns from texts with entities in any format of `hornbook.data.entities`: a folder, a file, or
     rows in memory.  Texts of any length are read, in overlapping windows.  `evaluate` returns
     `precision`, `recall`, `f1` and `entities` by type, and `micro_f1`: exact borders and type.
+    Several corpora, in a folder each or named by `corpus` in the rows, are the condition of every
+    layer normalization; `evaluate` then has the same in `by_corpus`.
     `predict` takes texts, or rows with a `text`, and returns the row with its `entities`, in
     characters of the text; of a segmented text its `words`.
 
@@ -76,15 +89,26 @@ class Tagging(SpanRecipe):
     )
 
     types: list[str] = learned(list)
+    # of several corpora the types of each, the largest corpus first
+    corpora: dict[str, list[str]] = learned(dict, optional=True)
     words: bool = learned(lambda: False)  # whether every unit is in a word: segmentation
     trained_on: str = learned(str, shown=False)  # a fingerprint
     decoder: Head = part()
 
+    @property
+    def named(self) -> NamedCondition:
+        """The corpora, as the condition of the encoder."""
+        return NamedCondition("corpus", list(self.corpora))
+
     def open_data(self, data: Any) -> TextData[TaggedText]:
         return tagged_texts(data, seed=self.seed)
 
+    def data_to_measure(self, data: Any) -> TextData[TaggedText]:
+        return tagged_texts(data, seed=self.seed, corpus=self.named.of_data(data) or "")
+
     def learn_labels(self, splits: TextSplits[TaggedText]) -> TextSplits[TaggedText]:
         self.types = checked_types(splits.train, splits.valid)
+        self.corpora = types_of_corpora(splits.train, splits.valid)
         self.words = self.types == [WORD]
         if self.words and self.head == "pointer":
             raise OptionError("Words do not overlap: segment with --head crf, memm or softmax.")
@@ -102,7 +126,16 @@ class Tagging(SpanRecipe):
     def describe(self, splits: TextSplits[TaggedText], texts: Sequence[Any]) -> None:
         reader = self.reader()
         units = reader.units(splits.train)
-        note(summary(splits, self.reading, reader.lengths(units), entity_lines(splits, units)))
+        lines = corpus_lines(splits, self.corpora) + entity_lines(splits, units)
+        note(summary(splits, self.reading, reader.lengths(units), lines))
+
+    def encoder_options(self) -> dict[str, Any]:
+        return {"condition_size": CONDITION_SIZE} if self.corpora else {}
+
+    def condition(self, inputs: dict[str, Any]) -> Any:
+        if not self.corpora:
+            return None
+        return self.named.embedding(self.named.add_input(inputs), self.others)
 
     def build(self) -> keras.Model:
         """Builds the whole network: encoder, the first token of each unit, head."""
@@ -110,7 +143,10 @@ class Tagging(SpanRecipe):
 
         inputs, features = self.unit_features()
         self.decoder = self.new_head()
-        outputs, layers = self.decoder.build(features, inputs["unit_mask"])
+        scores = scores_of_types(self.types, self.corpora)
+        if scores is not None:
+            scores = keras.ops.take(scores, inputs["corpus"], axis=0)
+        outputs, layers = self.decoder.build(features, inputs["unit_mask"], scores)
         self.others.update(layers)
         return keras.Model(inputs, outputs)
 
@@ -132,8 +168,10 @@ class Tagging(SpanRecipe):
     def columns(self, samples: Sequence[TaggedText], known: Mapping[str, list[Any]]) -> Columns:
         reader = self.reader()
         windows = reader.windows(reader.units(samples))
+        names = [samples[window.sample].corpus for window in windows]
         return {
             **reader.columns(windows),
+            **({"corpus": self.named.indices(names)} if self.corpora else {}),
             "label": [self.decoder.label(window) for window in windows],
             "where": [samples[window.sample].where for window in windows],
             "window": list(windows),
@@ -165,64 +203,87 @@ class Tagging(SpanRecipe):
         return list(zip(texts, tagged, strict=True))
 
     def metrics(self, samples: Sequence[TaggedText], outputs: Any) -> dict[str, Any]:
-        return extraction_metrics(samples, outputs, self.types)
+        return extraction_metrics(samples, outputs, self.types, self.corpora)
 
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
         return metrics_table(metrics)
 
     def checked(self, samples: list[TaggedText]) -> list[TaggedText]:
         checked_types(samples, [], self.types)
+        for text in samples if self.corpora else ():
+            self.named.check(text.corpus, text.where, labeled=True)
+        for name, types in self.corpora.items():
+            checked_types(in_corpus(samples, name), [], types, corpus=name)
         return samples
 
-    def as_sample(self, sample: Any, number: int) -> TaggedText:
+    def as_sample(self, sample: Any, number: int, corpus: str | None = None) -> TaggedText:
         if isinstance(sample, TaggedText):
-            return sample
-        if isinstance(sample, Mapping):
-            return text_to_tag(sample, f"row {number}")
-        if not isinstance(sample, str):
+            text = sample
+        elif isinstance(sample, Mapping):
+            text = text_to_tag(sample, f"row {number}")
+        elif isinstance(sample, str):
+            text = TaggedText(sample, None, f"text {number}")
+        else:
             raise DataError(f"text {number} is {sample!r}; expected a string.")
-        return TaggedText(sample, None, f"text {number}")
+        if not self.corpora:
+            return text
+        own = text.corpus or corpus_of(text, Problems(stop_at_first=True))
+        text = replace(text, corpus=own or corpus or default_corpus(self.corpora))
+        self.named.check(text.corpus, text.where)
+        return text
 
     def read_to_predict(self, source: str | Path) -> Iterator[TaggedText]:
         return read_texts_to_tag(source)
 
     def predict_stream(
-        self, samples: Iterable[Any], *, words: str | Path | Sequence[str] | None = None
+        self,
+        samples: Iterable[Any],
+        *,
+        corpus: str | None = None,
+        words: str | Path | Sequence[str] | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Answers for each text as it comes, in order, some at a time.
 
         Args:
-            samples: Texts, or rows with a `text`.
+            samples: Texts, or rows with a `text`; their own `corpus` takes precedence.
+            corpus: Of a model of several corpora, the one whose guidelines to follow.  Defaults to
+                the one with the most training texts.
             words: For segmentation: words that are never cut nor joined with others, as a list or
                 the name of a file with a word per line.
 
         Yields:
-            The row, `text`, and `entities` or `words`.
+            The row, `text`, of several corpora the `corpus`, and `entities` or `words`.
 
         Raises:
-            OptionError: `words`, and the model finds entities.
+            OptionError: `words`, and the model finds entities; or an unknown `corpus`.
         """
         if words is not None and not self.words:
             raise OptionError("words is for segmentation; this model finds entities.")
+        check_corpus(corpus, self.corpora)
         numbered = enumerate(each_sample(samples), 1)
-        texts = (self.as_sample(sample, number) for number, sample in numbered)
+        texts = (self.as_sample(sample, number, corpus) for number, sample in numbered)
         yield from self.answered(texts, partial(self.answers, user_words=as_user_words(words)))
 
     def predict_files(
         self,
         sources: Sequence[str | Path],
         *,
+        corpus: str | None = None,
         words: str | Path | Sequence[str] | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Answers for the texts of files, or of `"-"`, standard input, as they come."""
         for source in sources:
-            yield from self.predict_stream(self.read_to_predict(source), words=words)
+            yield from self.predict_stream(self.read_to_predict(source), corpus=corpus, words=words)
+
+    def example(self, data: Any) -> list[str]:
+        [file] = super().example(data)
+        corpus = self.named.of_data(file)
+        return [file] if corpus is None else [file, "--corpus", corpus]
 
     def answers(
         self, samples: Sequence[TaggedText], user_words: UserWords | None = None
     ) -> Iterator[dict[str, Any]]:
-        unlabeled = [TaggedText(text.text, None, text.where) for text in samples]
-        columns = self.columns(unlabeled, {})
+        columns = self.columns([replace(text, entities=None) for text in samples], {})
         units_of_texts = [window.units for window in columns["window"] if window.first == 0]
         known = [
             user_words.spans(text.text, units) if user_words else []
@@ -233,6 +294,8 @@ class Tagging(SpanRecipe):
                 (units.entity(*span), round(probability, 6)) for span, probability in tagged.spans
             ]
             answer = {**text.extra, "text": text.text}
+            if self.corpora:
+                answer["corpus"] = text.corpus
             if self.words:
                 yield {**answer, "words": [text.text[one.start : one.end] for one, _ in entities]}
                 continue

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from hornbook.report import Mark, Page, heat_map
 LONGEST = 400  # characters of a text shown
 MOST_TYPES = 20  # in the confusion matrix
 NONE = "none"
+FIGURES = ("entities", "precision", "recall", "f1")
 
 Outputs = Sequence[tuple[Units, Tagged]]
 
@@ -28,7 +30,10 @@ def predicted_entities(outputs: Outputs) -> list[set[Entity]]:
 
 
 def extraction_metrics(
-    samples: Sequence[TaggedText], outputs: Outputs, types: Sequence[str]
+    samples: Sequence[TaggedText],
+    outputs: Outputs,
+    types: Sequence[str],
+    corpora: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Measures a tagging model: an entity is right with exact borders and type.
 
@@ -36,27 +41,47 @@ def extraction_metrics(
         samples: The texts with their entities; an entity that is labeled twice counts once.
         outputs: The model's output for each.
         types: The types of entities.
+        corpora: The corpora, if there are several.
 
     Returns:
         `precision`, `recall`, `f1` and `entities` by type; `micro_precision`, `micro_recall` and
-        `micro_f1` of all; `log_loss`, the mean loss of a text.
+        `micro_f1` of all; `log_loss`, the mean loss of a text.  With corpora `by_corpus`: the first
+        four by corpus.
     """
     gold = [set(sample.entities or ()) for sample in samples]
-    metrics = precision_recall_f1_of_sets(
-        gold, predicted_entities(outputs), lambda entity: entity.type, types
-    )
+    predicted = predicted_entities(outputs)
+    metrics = precision_recall_f1_of_sets(gold, predicted, lambda entity: entity.type, types)
     metrics["entities"] = metrics.pop("labels")
+    present = {sample.corpus for sample in samples}
+    if measured := [name for name in corpora if name in present]:
+        by_corpus = precision_recall_f1_of_sets(
+            _with_corpus(samples, gold),
+            _with_corpus(samples, predicted),
+            lambda pair: pair[0],
+            measured,
+        )
+        by_corpus["entities"] = by_corpus["labels"]
+        metrics["by_corpus"] = {name: by_corpus[name] for name in FIGURES}
     losses = [tagged.loss for _, tagged in outputs if not np.isnan(tagged.loss)]
     metrics["log_loss"] = float(np.mean(losses)) if losses else None
     return metrics
 
 
+def _with_corpus(
+    samples: Sequence[TaggedText], entities: Sequence[set[Entity]]
+) -> list[set[tuple[str, Entity]]]:
+    return [{(x.corpus, one) for one in each} for x, each in zip(samples, entities, strict=True)]
+
+
 def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
-    """Returns the metrics as columns and rows: a row per type, then all."""
-    rows: list[list[Any]] = [
-        [kind, count, *(metrics[name][kind] for name in ("precision", "recall", "f1"))]
-        for kind, count in metrics["entities"].items()
-    ]
+    """Returns the metrics as columns and rows: a row per type, one per corpus, then all."""
+
+    def row(name: str, figures: Mapping[str, Any], title: str) -> list[Any]:
+        return [title, *(figures[figure][name] for figure in FIGURES)]
+
+    rows = [row(kind, metrics, kind) for kind in metrics["entities"]]
+    of_corpora = metrics.get("by_corpus", {"entities": {}})
+    rows += [row(name, of_corpora, f"all of {name}") for name in of_corpora["entities"]]
     every = [metrics[f"micro_{name}"] for name in ("precision", "recall", "f1")]
     if len(rows) > 1:
         rows.append(["all", sum(metrics["entities"].values()), *every])
@@ -79,6 +104,13 @@ class TaggingReport(ExtractionReport):
         if self.recipe.words:
             right = "A word is right if both of its borders are."
         return f"{right} {PRECISION_AND_RECALL}"
+
+    def shares(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+        of_corpora = {
+            f"F1 of {name}": [row["by_corpus"]["f1"][name] for row in rows]
+            for name in self.recipe.corpora
+        }
+        return {**super().shares(rows), **of_corpora}
 
     def add_charts(self, page: Page) -> None:
         names = [*self.recipe.types, NONE]
@@ -123,7 +155,10 @@ class TaggingReport(ExtractionReport):
         if start:
             text = f"…{text}"
             marks = [mark._replace(start=mark.start + 1, end=mark.end + 1) for mark in marks]
-        return text, marks, Path(sample.where).name
+        place = Path(sample.where).name
+        return text, marks, f"{sample.corpus}, {place}" if self.recipe.corpora else place
 
     def usage(self) -> tuple[str, str]:
+        for name in self.recipe.corpora:
+            return f"--corpus {shlex.quote(name)} ", f'predict(["..."], corpus={name!r})'
         return "", 'predict(["..."])'

@@ -19,6 +19,7 @@ from hornbook.data.entities.tag_schemes import (
 from hornbook.recipes.sample_loss import sample_loss
 from hornbook.recipes.spans.text_windows import Units, Window, nearest_window
 from hornbook.recipes.tagging.heads import (
+    ILLEGAL,
     NOTHING,
     Head,
     Scored,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 TRANSITION_MULTIPLIER = 100.0  # of the learning rate of a pretrained encoder
 CELLS = 2**22  # of the scores that are decoded at once
 CERTAIN = 1e3  # added to the scores of tags that are known
-ILLEGAL = -1e4  # score of an illegal pair of tags
 
 
 class TagHead(Head):
@@ -60,13 +60,20 @@ class TagHead(Head):
         self.legal_start = np.array([prefix in ("O", "B", "S") for prefix in prefixes])
         self.legal_end = np.array([prefix in ("O", "E", "S") for prefix in prefixes])
 
-    def build(self, features: Any, unit_mask: Any) -> tuple[Any, dict[str, Any]]:
+    def build(
+        self, features: Any, unit_mask: Any, type_scores: Any = None
+    ) -> tuple[Any, dict[str, Any]]:
         import keras
 
         from hornbook.layers import CRF, MEMM
 
         size = len(self.tags)
         emissions = keras.layers.Dense(size, dtype="float32", name="emissions")
+        scores = emissions(features)
+        if type_scores is not None:
+            kinds = [parse_tag(tag).type for tag in self.tags]
+            of_type = np.array([[kind == one for kind in kinds] for one in self.types], "float32")
+            scores = scores + keras.ops.matmul(type_scores, of_type)[:, None]
         # without scores of pairs the likelihood of a CRF is that of a softmax per unit
         learns = self.kind != "softmax"
         rules: dict[str, Any] = {}
@@ -80,7 +87,7 @@ class TagHead(Head):
         layer = MEMM if self.kind == "memm" else CRF
         self.layer = layer(size, transition_multiplier=multiplier, name="transitions", **rules)
         self.layer.trainable = learns
-        outputs = self.layer(emissions(features), padding_mask=unit_mask)
+        outputs = self.layer(scores, padding_mask=unit_mask)
         return outputs, {"emissions": emissions, "transitions": self.layer}
 
     def loss(self) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hornbook.data.readers.in_memory_rows import each_sample, is_in_memory
+from hornbook.data.readers.in_memory_rows import each_sample
 from hornbook.data.texts.pairs import (
     READING,
     Pair,
@@ -27,10 +27,11 @@ from hornbook.data.texts.pairs import (
 )
 from hornbook.data.texts.splits import TextData
 from hornbook.data.texts.summary import Reading, TextSplits
-from hornbook.errors import DataError, did_you_mean
+from hornbook.errors import DataError
 from hornbook.linear import fit_ngram_matcher
 from hornbook.recipes.fields import learned, option, part
 from hornbook.recipes.marked_segments import MARKED_SEGMENTS, marked_segments
+from hornbook.recipes.named_condition import CONDITION_SIZE, NamedCondition
 from hornbook.recipes.pooled_text_recipe import PooledTextRecipe
 from hornbook.recipes.text_matching.report import (
     MatchingReport,
@@ -42,8 +43,6 @@ from hornbook.recipes.text_matching.report import (
 from hornbook.recipes.text_recipe import Columns
 from hornbook.recipes.text_report import TextReport
 from hornbook.text.tokenizer import Encoding
-
-CONDITION_SIZE = 128  # features of a criterion's embedding, as in the contest's baseline
 
 
 @dataclass(kw_only=True)
@@ -79,11 +78,16 @@ class TextMatching(PooledTextRecipe):
     # mean F1 of other models on the same data, by name: for the report
     references: dict[str, float] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def named(self) -> NamedCondition:
+        """The criteria, as the condition of the encoder."""
+        return NamedCondition("criterion", self.criteria)
+
     def open_data(self, data: Any) -> TextData[Pair]:
         return labeled_pairs(data, seed=self.seed)
 
     def data_to_measure(self, data: Any) -> TextData[Pair]:
-        return labeled_pairs(data, seed=self.seed, criterion=self._criterion_of(data))
+        return labeled_pairs(data, seed=self.seed, criterion=self.named.of_data(data))
 
     def learn_labels(self, splits: TextSplits[Pair]) -> TextSplits[Pair]:
         self.criteria = common_criteria(splits.train, splits.valid)
@@ -112,15 +116,8 @@ class TextMatching(PooledTextRecipe):
         return {}
 
     def condition(self, inputs: dict[str, Any]) -> Any:
-        import keras
-
-        inputs["criterion"] = keras.Input((), dtype="int32", name="criterion")
-        if not self.conditional:
-            return None
-        self.others["criterion_embedding"] = keras.layers.Embedding(
-            len(self.criteria), CONDITION_SIZE, name="criterion_embedding"
-        )
-        return self.others["criterion_embedding"](inputs["criterion"])
+        index = self.named.add_input(inputs)
+        return self.named.embedding(index, self.others) if self.conditional else None
 
     def head(self, inputs: dict[str, Any], features: Any) -> Any:
         return self.classifier(features, 2)
@@ -128,7 +125,7 @@ class TextMatching(PooledTextRecipe):
     def columns(self, samples: Sequence[Pair], known: Mapping[str, list[Any]]) -> Columns:
         return {
             **self.token_columns(samples),
-            "criterion": [self.criteria.index(pair.criterion) for pair in samples],
+            "criterion": self.named.indices([pair.criterion for pair in samples]),
             "label": [pair.label or 0 for pair in samples],
             **known,
         }
@@ -151,22 +148,26 @@ class TextMatching(PooledTextRecipe):
         return compared(metrics, self.baseline)
 
     def checked(self, samples: list[Pair]) -> list[Pair]:
-        advice = "Name the folder of the pairs after one, or name it in a `criterion` column."
-        return [self._known(pair, advice) for pair in samples]
+        for pair in samples:
+            self.named.check(pair.criterion, pair.where, labeled=True)
+        return samples
 
     def as_sample(self, sample: Any, number: int, criterion: str | None = None) -> Pair:
         default = criterion or (self.criteria[0] if len(self.criteria) == 1 else "")
-        if isinstance(sample, Mapping):
-            sample = pair_to_predict(sample, f"row {number}", default)
-        if not isinstance(sample, Pair):
+        if isinstance(sample, Pair):
+            pair = sample
+        elif isinstance(sample, Mapping):
+            pair = pair_to_predict(sample, f"row {number}", default)
+        else:
             is_pair = isinstance(sample, tuple | list) and len(sample) == 2
             if not is_pair or not all(isinstance(text, str) for text in sample):
                 raise DataError(
                     f"pair {number} is {sample!r}; expected two texts: (source, target)."
                 )
             source, target = sample
-            sample = Pair(source, target, None, default, f"pair {number}")
-        return self._known(sample, "Name one with --criterion, or in a `criterion` column.")
+            pair = Pair(source, target, None, default, f"pair {number}")
+        self.named.check(pair.criterion, pair.where)
+        return pair
 
     def read_to_predict(self, source: str | Path, criterion: str | None = None) -> Iterator[Pair]:
         return read_pairs_to_predict(source, criterion)
@@ -212,27 +213,7 @@ class TextMatching(PooledTextRecipe):
         first = next(read_pairs_to_predict(file))
         if first.criterion or len(self.criteria) == 1:
             return [file]
-        return [file, "--criterion", self._criterion_of(file) or self.criteria[0]]
-
-    def _criterion_of(self, data: Any) -> str | None:
-        """Returns the criterion of pairs without one: the only one, or the one that their file or
-        its folder is named after."""
-        if len(self.criteria) == 1:
-            return self.criteria[0]
-        if is_in_memory(data):
-            return None
-        path = Path(data)
-        names = (path.name.split(".")[0], path.resolve().parent.name, path.resolve().name)
-        return next((name for name in names if name in self.criteria), None)
-
-    def _known(self, pair: Pair, advice: str) -> Pair:
-        """Returns the pair; raises DataError if its criterion was not in the training data."""
-        if pair.criterion not in self.criteria:
-            what = f"the criterion {pair.criterion!r}" if pair.criterion else "no criterion"
-            raise DataError(
-                f"{pair.where}: {what}. {did_you_mean(pair.criterion, self.criteria)}\n{advice}"
-            )
-        return pair
+        return [file, "--criterion", self.named.of_data(file) or self.criteria[0]]
 
 
 def ngram_probabilities(train: Sequence[Pair], valid: Sequence[Pair], *, seed: int) -> np.ndarray:
