@@ -5,6 +5,7 @@ The encoder is pretrained, or small and new, with a vocabulary learned from the 
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
 
 CHUNK = 4096  # texts whose tokens are counted at a time
 HEAD_SIZE = 64  # from scratch: features of one attention head
+NEW_RATE = 1e-3  # learning rate from scratch
+PRETRAINED_MIN_STEPS = 20  # per epoch; with fewer in all, a pretrained encoder has hardly changed
+
+
+def usual_rate(hidden_size: int) -> float:
+    """Returns a learning rate for fine-tuning: 3e-5 is usual with 768 features, as in BERT-base,
+    and smaller models learn nothing at it in a few hundred steps (docs/LOG.md)."""
+    return min(3e-5 * float((768 / hidden_size) ** 2.5), NEW_RATE)
 
 
 @dataclass(kw_only=True)
@@ -73,9 +82,18 @@ class EncoderRecipe(Recipe):
     )
     max_length: int = option(256, "maximum tokens per text; longer texts are truncated", at_least=4)
     epochs: int = option(5, "number of epochs", at_least=1)
+    min_steps_per_epoch: int | None = option(
+        None,
+        "minimum steps per epoch: an epoch passes over few texts several times; defaults to 1 from "
+        "scratch and 20 pretrained",
+        at_least=1,
+    )
     batch_size: int = option(32, "texts per step", at_least=1)
     learning_rate: float | None = option(
-        None, "peak learning rate; defaults to 1e-3 from scratch and 3e-5 pretrained", above=0
+        None,
+        "peak learning rate; defaults to 1e-3 from scratch, and by the size of a pretrained model: "
+        "3e-5 with 768 features per token, 1.7e-4 with 384",
+        above=0,
     )
     layer_decay: float = option(
         1.0, "factor on the learning rate from each layer to the one below", above=0, at_most=1
@@ -130,10 +148,15 @@ class EncoderRecipe(Recipe):
         )
 
     def values_used(self) -> dict[str, Any]:
-        return {
+        values: dict[str, Any] = {
             "pretrained": "none, from random weights",
-            "learning_rate": 3e-5 if self.pretrained else 1e-3,
+            "min_steps_per_epoch": 1 if self.pretrained is None else PRETRAINED_MIN_STEPS,
         }
+        if self.pretrained is None:
+            values["learning_rate"] = NEW_RATE
+        elif hasattr(self, "encoder"):
+            values["learning_rate"] = usual_rate(self.encoder.config.hidden_size)
+        return values
 
     def idle_options(self) -> set[str]:
         from hornbook.layers.attention.kinds import KINDS
@@ -193,14 +216,25 @@ class EncoderRecipe(Recipe):
         return None
 
     def batches(self, columns: Mapping[str, Sequence[Any]], epoch: int) -> list[Batch]:
-        """Returns the batches of an epoch: a pure function of the seed and the epoch."""
+        """Returns the batches of an epoch: a pure function of the seed and the epoch.
+
+        An epoch passes over the samples until it has `min_steps_per_epoch` steps.
+        """
+        steps = self.settings()["min_steps_per_epoch"]
+        few = len(columns["token_ids"]) < steps * self.batch_size
+        passes = math.ceil(steps / max(len(self.pass_batches(columns, 0)), 1)) if few else 1
+        numbers = range(epoch * passes, (epoch + 1) * passes)
+        return [batch for number in numbers for batch in self.pass_batches(columns, number)]
+
+    def pass_batches(self, columns: Mapping[str, Sequence[Any]], number: int) -> list[Batch]:
+        """Returns the batches of the `number`-th pass over the samples, counted from 0."""
         from hornbook.training.text_batches import epoch_batches
 
         return epoch_batches(
             columns,
             batch_size=self.batch_size,
             seed=self.seed,
-            epoch=epoch,
+            epoch=number,
             max_length=self.encoder.config.max_length,
             max_pairs=self.max_pairs,
             to_array=self.label_array,

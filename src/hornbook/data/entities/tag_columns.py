@@ -21,7 +21,7 @@ from hornbook.data.readers.text_lines import note_once
 from hornbook.errors import DataError
 
 MAX_COLUMNS = 4
-MOSTLY = 0.9  # share of one-character tokens of a file that is tagged character by character
+MOSTLY = 0.9  # share of a file's lines or tokens that decides what kind of file it is
 TOLERATED = 0.01  # share of the entities that may contradict the scheme
 _NUMBERED = re.compile(r".\d$")  # a character and its place in the word, as in Weibo NER
 _DOCUMENT = "-DOCSTART-"
@@ -40,15 +40,16 @@ class TaggedSentence:
 
 def looks_like_columns(lines: Sequence[str]) -> bool:
     """Whether the first lines of a file hold a token and its tag each."""
-    rows = [row for line in lines if line.strip() and (row := _cells(line)) is not None]
-    if not rows or any(not 2 <= len(row) <= MAX_COLUMNS for row in rows[:3]):
-        return False
-    tags = Counter(row[-1] for row in rows if 2 <= len(row) <= MAX_COLUMNS)
-    prefixed = sum(count for tag, count in tags.items() if parse_tag(tag).prefix)
-    if prefixed >= MOSTLY * len(rows):
+    cells = [_cells(line) for line in lines if line.strip()]
+    rows = [row for row in cells if row is not None]
+    tagged = [row for row in rows if 2 <= len(row) <= MAX_COLUMNS]
+    tags = Counter(row[-1] for row in tagged)
+    # a line without its tag is an error of this file, not a sign that it is another kind of file
+    if 2 * sum(count for tag, count in tags.items() if parse_tag(tag).prefix) > len(rows):
         return True
-    # tags without a prefix: always as many columns, and the same few tags again and again
-    return OUTSIDE in tags and len({len(row) for row in rows}) == 1 and 5 * len(tags) <= len(rows)
+    # tags without a prefix: nearly always as many columns, and the same few tags again and again
+    [(_, usual)] = Counter(map(len, tagged)).most_common(1) or [(0, 0)]
+    return OUTSIDE in tags and usual >= MOSTLY * len(rows) and 5 * len(tags) <= len(rows)
 
 
 def read_columns(

@@ -164,9 +164,9 @@ class Relations(SpanRecipe):
             "window": windows,
         }
 
-    def batches(self, columns: Mapping[str, Sequence[Any]], epoch: int) -> list[Batch]:
-        changes = self.decoder.columns_of_epoch(columns, self.seed, epoch)
-        return super().batches({**columns, **changes}, epoch)
+    def pass_batches(self, columns: Mapping[str, Sequence[Any]], number: int) -> list[Batch]:
+        changes = self.decoder.columns_of_epoch(columns, self.seed, number)
+        return super().pass_batches({**columns, **changes}, number)
 
     def label_array(self, labels: list[Any], length: int) -> np.ndarray:
         return self.decoder.label_array(labels, length)
