@@ -73,7 +73,6 @@ GOOD = [
 ]
 
 
-@pytest.mark.backend
 def test_train_evaluate_and_predict(matching_data, tiny_fields, tmp_path, monkeypatch, capsys):
     run, answers = tmp_path / "run", tmp_path / "answers.jsonl"
     assert main(train_words(matching_data, run, tiny_fields, epochs=1)) == 0

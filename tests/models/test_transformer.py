@@ -91,6 +91,7 @@ def test_distances_that_are_looked_up_in_parts_give_the_same_outputs(
     assert [isinstance(inputs[name], dict) for inputs in calls] == [True, True]
 
 
+@pytest.mark.only_on("jax")
 def test_segments_default_to_zeros_and_positions_to_indices(tiny_transformer):
     transformer = tiny_transformer()
     default = to_numpy(transformer(IDS))
@@ -108,11 +109,13 @@ def test_segments_default_to_zeros_and_positions_to_indices(tiny_transformer):
         assert np.abs(to_numpy(transformer(IDS, **{name: value})) - default).max() > 1e-3
 
 
+@pytest.mark.only_on("jax")
 def test_a_prefix_language_model_needs_segments(tiny_transformer):
     with pytest.raises(ValueError, match="needs segment_ids"):
         tiny_transformer(application="prefix_lm")(IDS)
 
 
+@pytest.mark.only_on("jax")
 def test_the_condition_reaches_every_norm(tiny_transformer):
     transformer = tiny_transformer(condition_size=5)
     variables = named_variables(transformer)
@@ -164,6 +167,7 @@ def test_ids_stay_exact_in_half_precision(tiny_transformer, compute_dtype):
     assert np.abs(rows[1] - rows[2]).max() > 1e-2
 
 
+@pytest.mark.only_on("jax")
 def test_the_pooler_is_applied_to_the_first_token(tiny_transformer):
     transformer = tiny_transformer()
     x = transformer(IDS)
@@ -172,6 +176,7 @@ def test_the_pooler_is_applied_to_the_first_token(tiny_transformer):
     np.testing.assert_allclose(to_numpy(transformer.pool(x)), expected, atol=1e-5)
 
 
+@pytest.mark.only_on("jax")
 def test_only_the_configured_heads_exist(tiny_transformer):
     transformer = tiny_transformer(heads=())
     assert transformer.pooler is transformer.mlm is transformer.nsp is None
@@ -180,6 +185,7 @@ def test_only_the_configured_heads_exist(tiny_transformer):
     assert transformer.mlm is None
 
 
+@pytest.mark.only_on("jax")
 def test_a_model_without_segments_has_no_segment_embedding(tiny_transformer):
     transformer = tiny_transformer(type_vocab_size=0)
     assert not any(path.startswith("segment") for path in named_variables(transformer))

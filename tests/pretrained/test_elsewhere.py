@@ -84,6 +84,7 @@ def assert_same(one, other):
         np.testing.assert_allclose(first, second, atol=1e-5)
 
 
+@pytest.mark.only_on("jax", "torch")
 def test_transformers_computes_the_same_with_what_we_saved(torch, transformers, model, tmp_path):
     model.save(tmp_path / "model")
     bert, report = transformers.BertForPreTraining.from_pretrained(
@@ -119,6 +120,7 @@ def random_bert(torch, transformers, **changes):
     return bert
 
 
+@pytest.mark.only_on("jax", "torch")
 @pytest.mark.parametrize("shard", ["5GB", "5KB"])
 def test_we_compute_the_same_with_what_transformers_saved(torch, transformers, tmp_path, shard):
     bert = random_bert(torch, transformers)
@@ -129,6 +131,7 @@ def test_we_compute_the_same_with_what_transformers_saved(torch, transformers, t
     assert_same(ours(loaded), theirs(torch, bert))
 
 
+@pytest.mark.only_on("jax", "torch")
 def test_transformers_opens_our_shards(torch, transformers, model, tmp_path):
     model.save(tmp_path / "model", shard_size=5_000)
     files = sorted(file.name for file in (tmp_path / "model").glob("*.safetensors"))
@@ -143,6 +146,7 @@ def test_transformers_opens_our_shards(torch, transformers, model, tmp_path):
     assert_same(ours(model), ours(hornbook.load(tmp_path / "model")))
 
 
+@pytest.mark.only_on("jax", "torch")
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_of_transformers_is_read_and_ours_is_opened(
     torch, transformers, tmp_path, dtype
@@ -159,6 +163,7 @@ def test_half_precision_of_transformers_is_read_and_ours_is_opened(
         assert torch.equal(parameter, bert.state_dict()[name]), name
 
 
+@pytest.mark.only_on("jax", "torch")
 @pytest.mark.parametrize("old_words", [False, True])
 def test_an_old_pytorch_file_is_read(torch, transformers, tmp_path, old_words):
     bert = random_bert(torch, transformers)
@@ -176,6 +181,7 @@ def test_an_old_pytorch_file_is_read(torch, transformers, tmp_path, old_words):
     assert_same(ours(hornbook.load(tmp_path)), theirs(torch, bert))
 
 
+@pytest.mark.only_on("jax", "torch")
 def test_a_bare_model_without_prefix_and_without_pooler_is_read(torch, transformers, tmp_path):
     config = random_bert(torch, transformers).config
     bert = transformers.BertModel(config, add_pooling_layer=False).eval()
@@ -190,6 +196,7 @@ def test_a_bare_model_without_prefix_and_without_pooler_is_read(torch, transform
     np.testing.assert_allclose(real(computed), real(expected), atol=1e-5)
 
 
+@pytest.mark.only_on("jax", "torch")
 @pytest.mark.parametrize("hidden_act", ["gelu", "gelu_new", "relu"])
 def test_activations_mean_the_same(torch, transformers, tmp_path, hidden_act):
     bert = random_bert(torch, transformers, hidden_act=hidden_act)
@@ -197,6 +204,7 @@ def test_activations_mean_the_same(torch, transformers, tmp_path, hidden_act):
     assert_same(ours(hornbook.load(tmp_path)), theirs(torch, bert))
 
 
+@pytest.mark.only_on("jax", "torch")
 def test_transformers_tokenizes_the_same_with_what_we_saved(transformers, model, tmp_path):
     model.save(tmp_path / "model")
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "model")
@@ -283,6 +291,7 @@ TEXTS = [
 ]
 
 
+@pytest.mark.only_on("jax", "torch")
 def test_real_weights_give_the_vectors_of_transformers(torch, transformers, minilm):
     model = hornbook.load(minilm)
     with warnings.catch_warnings():
@@ -302,6 +311,7 @@ def test_real_weights_give_the_vectors_of_transformers(torch, transformers, mini
         )
 
 
+@pytest.mark.only_on("jax", "torch")
 def test_real_weights_give_similar_texts_similar_vectors(minilm):
     model = hornbook.load(minilm)
     vectors = model.encode(["How old are you?", "What is your age?", "The cat sat on the mat."])

@@ -82,6 +82,7 @@ def assert_equal_weights(weights, expected):
         np.testing.assert_array_equal(value, expected_value)
 
 
+@pytest.mark.only_on("jax")
 def test_every_batch_of_every_epoch_is_used_once(tmp_path):
     requests = []
     loop, _ = make_loop(tmp_path / "run", batches=lambda epoch: make_batches(epoch, requests))
@@ -91,6 +92,7 @@ def test_every_batch_of_every_epoch_is_used_once(tmp_path):
     assert loop.run.metrics() == rows
 
 
+@pytest.mark.only_on("jax")
 def test_batches_prepared_in_threads_change_nothing_and_an_initial_score_is_epoch_0(tmp_path):
     weights = {}
     for workers in (0, 3):
@@ -124,6 +126,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_rows(tmp_path):
     assert loop.train()[0]["loss"] == pytest.approx(np.mean(losses))
 
 
+@pytest.mark.only_on("jax")
 def test_only_improvements_are_saved(tmp_path):
     loop, saved = make_loop(tmp_path / "run", scores=[0.5, 0.9, 0.7])
     loop.train()
@@ -131,12 +134,14 @@ def test_only_improvements_are_saved(tmp_path):
     assert loop.state["best_epoch"] == 2
 
 
+@pytest.mark.only_on("jax")
 def test_an_equal_score_is_no_improvement(tmp_path):
     loop, saved = make_loop(tmp_path / "run", scores=[0.5, 0.5, 0.5])
     loop.train()
     assert saved == [1]
 
 
+@pytest.mark.only_on("jax")
 def test_training_stops_after_patience_epochs_without_improvement(tmp_path):
     loop, saved = make_loop(
         tmp_path / "run", scores=[0.5, 0.9, 0.7, 0.8, 0.95], epochs=5, patience=2
@@ -248,6 +253,7 @@ def test_a_loss_that_is_not_finite_names_its_rows_and_its_step_is_not_saved(tmp_
     assert all(np.isfinite(value).all() for value in weights_of(resumed.model))
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_stops_after_the_step_and_the_run_resumes_exactly(tmp_path, name):
     before = signal.getsignal(getattr(signal, name))
@@ -277,6 +283,7 @@ def test_a_signal_stops_after_the_step_and_the_run_resumes_exactly(tmp_path, nam
     assert_equal_weights(weights_of(resumed.model), weights_of(whole.model))
 
 
+@pytest.mark.only_on("jax")
 def test_a_second_ctrl_c_stops_at_once(tmp_path):
     def batches(epoch):
         def arrays():
@@ -291,6 +298,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path):
         loop.train()
 
 
+@pytest.mark.only_on("jax")
 def test_after_a_damaged_snapshot_the_previous_one_is_used_with_a_note(tmp_path, capsys):
     whole, _ = make_loop(tmp_path / "run")
     whole.train()
@@ -308,6 +316,7 @@ def test_after_a_damaged_snapshot_the_previous_one_is_used_with_a_note(tmp_path,
     assert_equal_weights(weights_of(resumed.model), weights_of(whole.model))
 
 
+@pytest.mark.only_on("jax")
 def test_when_every_snapshot_is_damaged_the_error_names_each_and_the_way_out(tmp_path):
     loop, _ = make_loop(tmp_path / "run")
     loop.train()
@@ -320,6 +329,7 @@ def test_when_every_snapshot_is_damaged_the_error_names_each_and_the_way_out(tmp
     assert "Remove" in str(info.value)
 
 
+@pytest.mark.only_on("jax")
 def test_a_snapshot_of_another_model_changes_nothing(tmp_path):
     loop, _ = make_loop(tmp_path / "run", epochs=1)
     loop.train()
@@ -331,6 +341,7 @@ def test_a_snapshot_of_another_model_changes_nothing(tmp_path):
     assert_equal_weights(weights_of(model), before)
 
 
+@pytest.mark.only_on("jax")
 def test_only_the_newest_snapshots_are_kept(tmp_path):
     loop, _ = make_loop(tmp_path / "run")
     loop.train()
@@ -340,6 +351,7 @@ def test_only_the_newest_snapshots_are_kept(tmp_path):
     assert not loop.run.snapshots.folder.exists()
 
 
+@pytest.mark.only_on("jax")
 def test_keep_and_snapshot_steps_decide_the_snapshots(tmp_path):
     loop, _ = make_loop(tmp_path / "run", snapshot_seconds=1e9, snapshot_steps=2)
     loop.run.snapshots.keep = 4
@@ -348,6 +360,7 @@ def test_keep_and_snapshot_steps_decide_the_snapshots(tmp_path):
     assert names == [f"step-{step:08d}" for step in (4, 6, 8, 9)]  # 3, 6, 9 end an epoch
 
 
+@pytest.mark.only_on("jax")
 def test_a_full_disk_stops_training_and_leaves_earlier_snapshots_intact(tmp_path, monkeypatch):
     from hornbook.training import snapshots
 
@@ -375,6 +388,7 @@ def test_a_full_disk_stops_training_and_leaves_earlier_snapshots_intact(tmp_path
     assert_equal_weights(weights_of(resumed.model), weights_of(whole.model))
 
 
+@pytest.mark.only_on("jax")
 def test_the_step_can_be_replaced_and_the_lowest_score_can_be_best(tmp_path):
     rows, losses = [], iter([3.0, 1.0, 2.0, 6.0, 5.0, 4.0, 9.0, 9.0, 9.0])
     loop, saved = make_loop(
@@ -393,6 +407,7 @@ def test_the_step_can_be_replaced_and_the_lowest_score_can_be_best(tmp_path):
     assert "part 1 " in (tmp_path / "run" / "log.txt").read_text("utf-8")
 
 
+@pytest.mark.only_on("jax")
 def test_a_progress_bar_over_the_whole_training_resumes_where_it_was(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("HORNBOOK_QUIET", raising=False)
     total = BATCHES * ROWS * EPOCHS
@@ -405,6 +420,7 @@ def test_a_progress_bar_over_the_whole_training_resumes_where_it_was(tmp_path, c
     assert f"{total}/{total}" in line
 
 
+@pytest.mark.only_on("jax")
 def test_the_log_has_one_line_per_epoch(tmp_path):
     loop, _ = make_loop(tmp_path / "run")
     loop.train()

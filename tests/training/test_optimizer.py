@@ -12,8 +12,6 @@ from hornbook.models.families import FAMILIES
 from hornbook.models.variables import named_variables
 from hornbook.training.optimizer import adamw, layerwise_rates
 
-pytestmark = pytest.mark.backend
-
 RATE, DECAY, EPSILON = 0.01, 0.1, 1e-7
 
 
@@ -39,6 +37,7 @@ def expected_step(weight, gradient, rate, decay):
     return weight - rate * gradient / (np.abs(gradient) + EPSILON)
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("layer_decay", [1.0, 0.5])
 def test_a_step_is_that_of_adamw_with_a_rate_per_layer(layer_decay):
     model, (first, norm, last) = make_model()

@@ -18,8 +18,6 @@ from hornbook.training.optimizer import (
     pretraining_optimizer,
 )
 
-pytestmark = pytest.mark.backend
-
 STEPS, RATE, DECAY = 10, 0.01, 0.1
 
 
@@ -89,6 +87,7 @@ def values(variables):
     ]
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_two_steps_are_those_of_the_formula(name):
     model = make_model()

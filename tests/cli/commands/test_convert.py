@@ -14,8 +14,6 @@ from hornbook.cli.commands import convert
 from hornbook.pretrained import LAYOUTS, Pretrained
 from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
-pytestmark = pytest.mark.backend
-
 IDS = np.array([[2, 5, 6, 3]])
 
 

@@ -12,8 +12,6 @@ import pytest
 import hornbook
 from hornbook.cli import main
 
-pytestmark = pytest.mark.backend
-
 LINES = ["今天天气不错", "我们很好。", "very good", "天气，很好"]
 
 

@@ -24,7 +24,6 @@ def generate(*words):
     return main(["generate", *map(str, words)])
 
 
-@pytest.mark.backend
 def test_the_text_of_one_prompt_is_streamed(folder, capsys):
     import hornbook
 

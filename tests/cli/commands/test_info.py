@@ -19,8 +19,6 @@ from hornbook.installation import describe_installation, installed_version, usab
 from hornbook.pretrained import LAYOUTS, Pretrained
 from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 
-pytestmark = pytest.mark.backend
-
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]
 
 
@@ -41,6 +39,7 @@ def test_the_installation_is_printed(capsys):
         assert word in output
 
 
+@pytest.mark.backend
 def test_the_installation_is_described_by_names_and_values():
     rows = dict(describe_installation())
     assert rows["keras"] == version("keras")

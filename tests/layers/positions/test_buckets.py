@@ -41,6 +41,7 @@ def test_a_causal_table_has_rows_for_earlier_keys_only():
     assert sorted(set(rows.tolist())) == list(range(32))
 
 
+@pytest.mark.only_on("jax", "torch")
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize(("num_buckets", "max_distance"), [(32, 128), (8, 10), (64, 256), (6, 20)])
 def test_every_distance_has_the_bucket_of_transformers(bidirectional, num_buckets, max_distance):

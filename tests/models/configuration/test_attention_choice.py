@@ -13,8 +13,6 @@ from hornbook.models.decoding.cache import empty_cache, forget
 from hornbook.models.families import FAMILIES
 from hornbook.models.variables import named_variables
 
-pytestmark = pytest.mark.backend
-
 IDS = np.array([[5, 6, 7, 8, 9, 13], [10, 11, 12, 0, 0, 0]])
 MASK = IDS > 0
 # windows over the whole text, or one segment per token: exactly full attention
@@ -94,6 +92,7 @@ SIZES = {
 }
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize(
     ("name", "kind", "changes"),
     [
@@ -137,6 +136,7 @@ def test_tokens_in_sums_cannot_be_removed(tiny_transformer):
         forget(cache, np.array([1]))
 
 
+@pytest.mark.backend
 def test_sums_in_a_cache_stay_exact_in_half_precision(tiny_transformer):
     model = make(
         tiny_transformer,

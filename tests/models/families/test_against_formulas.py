@@ -366,6 +366,7 @@ def test_it_computes_the_formulas(case):
         assert difference < 1e-5 * np.abs(expected[MASK]).max()
 
 
+@pytest.mark.only_on("jax")
 def test_a_saved_checkpoint_equals_the_one_that_was_read(case, tmp_path):
     from hornbook.checkpoints import find_checkpoint
 

@@ -12,7 +12,8 @@ from hornbook.errors import CheckpointError
 from hornbook.models.families import FAMILIES
 from hornbook.pretrained import load
 
-pytestmark = pytest.mark.backend
+# on TensorFlow too, families are held against formulas; importing transformers takes 10 s there
+pytestmark = [pytest.mark.backend, pytest.mark.only_on("jax", "torch")]
 
 SIZES = {
     "vocab_size": 40,

@@ -35,10 +35,16 @@ def kinds_of_block():
         choices = family.choices
         kind = tuple(choices.get(key) for key in ("block", "norm_kind", "encoder_decoder"))
         first.setdefault(kind, name)
-    return first.values()
+    return list(first.values())
 
 
 SECOND_TYPE = [(name, "bfloat16") for name in kinds_of_block()]
+
+
+def elsewhere(*names, only=FAMILIES):
+    """All families; on other backends than JAX those named, as Keras or NumPy do the work."""
+    jax_only = pytest.mark.only_on("jax")
+    return [pytest.param(x, marks=[] if x in names else jax_only) for x in only]
 
 
 @pytest.fixture(params=FAMILIES)
@@ -85,6 +91,7 @@ def assert_close(first, second):
         np.testing.assert_allclose(*pair, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize(("name", "layout"), TABLES)
 def test_every_parameter_is_named_in_every_table_exactly_once(make, name, layout):
     family = FAMILIES[name]
@@ -98,6 +105,7 @@ def test_every_parameter_is_named_in_every_table_exactly_once(make, name, layout
         assert len(set(names)) == len(names)
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize(("name", "layout"), TABLES)
 def test_every_row_of_a_table_has_a_parameter(make, name, layout):
     family = FAMILIES[name]
@@ -105,6 +113,7 @@ def test_every_row_of_a_table_has_a_parameter(make, name, layout):
     assert names_of_absent_rows(family.weights[layout], variables).pattern == r"(?!)"
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize(("name", "layout"), TABLES)
 def test_writing_and_reading_weights_is_exact(make, name, layout):
     family = FAMILIES[name]
@@ -116,7 +125,9 @@ def test_writing_and_reading_weights_is_exact(make, name, layout):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_saving_and_loading_changes_nothing(make, tmp_path, family, layout):
+@pytest.mark.parametrize("name", elsewhere("bert", "t5"))
+def test_saving_and_loading_changes_nothing(make, tmp_path, name, layout):
+    family = FAMILIES[name]
     transformer = make(family, condition_size=3)
     if layout != "keras" and layout not in family.weights:
         with pytest.raises(OptionError, match=f"{family.name} has no {layout} layout"):
@@ -128,6 +139,7 @@ def test_saving_and_loading_changes_nothing(make, tmp_path, family, layout):
     assert_same(transformer, loaded.model)
 
 
+@pytest.mark.only_on("jax")
 def test_a_model_without_a_tokenizer_takes_ids(make, tmp_path):
     transformer = make(FAMILIES["gpt2"])
     Pretrained(transformer, None).save(tmp_path / "model")
@@ -137,6 +149,7 @@ def test_a_model_without_a_tokenizer_takes_ids(make, tmp_path):
         loaded.encode(["text"])
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -188,6 +201,7 @@ def test_later_tokens_do_not_change_earlier_outputs(make, name, application):
     assert not np.array_equal(x[0][:, 3], x[1][:, 3])
 
 
+@pytest.mark.only_on("jax")
 def test_the_order_of_the_tokens_matters(make, family):
     transformer = make(family, application="encoder")
     forward, reverse = (
@@ -196,6 +210,7 @@ def test_the_order_of_the_tokens_matters(make, family):
     assert np.abs(forward - reverse[:, ::-1]).max() > 1e-4  # rounding is 1e-6
 
 
+@pytest.mark.only_on("jax")
 def test_a_new_condition_changes_nothing_until_its_kernels_do(make, family):
     plain, conditional = make(family), make(family, condition_size=3)
     assert_close(plain, conditional)
@@ -254,28 +269,38 @@ def functional(transformer, **sizes):
     return keras.Model(ids, transformer.mlm(x))
 
 
-@pytest.mark.parametrize(
-    ("name", "compute_dtype"), [(name, "float32") for name in FAMILIES] + SECOND_TYPE
-)
-def test_in_a_keras_model_it_can_be_trained_saved_and_cloned(make, tmp_path, name, compute_dtype):
-    family = FAMILIES[name]
-    transformer = make(
+def make_trainable(make, family, **changes):
+    return make(
         family,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
         application="seq2seq" if "seq2seq" in family.applications else "encoder",
         heads=("mlm",),
         num_hidden_layers=1,  # compiling a step is slow
-        compute_dtype=compute_dtype,
+        **changes,
     )
+
+
+def assert_it_learns(transformer):
+    """Trains a functional model of the Transformer, and returns it."""
     model = functional(transformer)
     model.compile(
         keras.optimizers.SGD(0.05), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     )
     before, after = model.fit(IDS, IDS, epochs=2, verbose=0).history["loss"]
     assert after < before
-    if compute_dtype != "float32":
-        return
+    return model
+
+
+@pytest.mark.parametrize("name", elsewhere("bert", only=kinds_of_block()))
+def test_in_a_keras_model_it_can_be_trained_in_half_precision(make, name):
+    assert_it_learns(make_trainable(make, FAMILIES[name], compute_dtype="bfloat16"))
+
+
+@pytest.mark.parametrize("name", elsewhere(*kinds_of_block()))
+def test_in_a_keras_model_it_can_be_trained_saved_and_cloned(make, tmp_path, name):
+    transformer = make_trainable(make, FAMILIES[name])
+    model = assert_it_learns(transformer)
     expected = ops.convert_to_numpy(model(IDS))
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())

@@ -10,7 +10,8 @@ from keras import ops
 
 from hornbook.pretrained import load
 
-pytestmark = pytest.mark.backend
+# on TensorFlow too, families are held against formulas; importing transformers takes 10 s there
+pytestmark = [pytest.mark.backend, pytest.mark.only_on("jax", "torch")]
 
 SIZES = {
     "vocab_size": 40,

@@ -36,6 +36,7 @@ def family(request):
     return FAMILIES[request.param]
 
 
+@pytest.mark.only_on("jax")
 def test_every_norm_has_the_epsilon_of_the_paper(tiny_transformer, family):
     """It had become 1e-7 in ALBERT, NEZHA and RoFormer, and 1e-12 in GPT."""
     config = family.read_config({**SIZES}, "bert_config.json")  # Google's files have no epsilon
@@ -51,6 +52,7 @@ def test_every_norm_has_the_epsilon_of_the_paper(tiny_transformer, family):
     assert {norm.epsilon for norm in norms} == {expected}
 
 
+@pytest.mark.only_on("jax")
 def test_a_frozen_layer_is_saved_and_loaded_like_any_other(tiny_transformer, family, tmp_path):
     """Only trainable weights were mapped to names, so frozen layers kept random values."""
     from hornbook.checkpoints import ArraysCheckpoint, read_weights, write_weights
@@ -69,6 +71,7 @@ def test_a_frozen_layer_is_saved_and_loaded_like_any_other(tiny_transformer, fam
         np.testing.assert_array_equal(ops.convert_to_numpy(variable.value), expected)
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize("key", ["hiden_act", "rope_theta", "sliding_window", "logit_scale"])
 def test_an_unknown_config_key_is_refused(family, key):
     """Unknown keys were ignored, although they may change the model."""
@@ -79,6 +82,7 @@ def test_an_unknown_config_key_is_refused(family, key):
         family.read_config({**SIZES, key: 1}, "config.json")
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize(
     ("name", "key", "value"),
     [
@@ -120,12 +124,14 @@ def test_neighboring_ids_and_positions_are_distinct_in_half_precision(tiny_trans
     assert not np.array_equal(first, second)
 
 
+@pytest.mark.only_on("jax")
 def test_gpt2_ml_has_no_attention_dropout_whatever_its_config_says():
     """Its training code had commented it out, but other libraries used it in fine-tuning."""
     config = FAMILIES["gpt2-ml"].read_config({**SIZES, "attention_probs_dropout_prob": 0.1}, "")
     assert config.attention_probs_dropout_prob == 0
 
 
+@pytest.mark.only_on("jax")
 def test_the_maximum_length_of_roberta_excludes_the_positions_of_padding(
     tiny_transformer, tmp_path
 ):
@@ -141,6 +147,7 @@ def test_the_maximum_length_of_roberta_excludes_the_positions_of_padding(
     assert load(tmp_path / "model").config.max_length == 8
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize("name", ["t5", "t5.1.1", "mt5", "t5-pegasus", "bart"])
 def test_only_the_first_t5_scales_the_input_of_its_head(tiny_transformer, name):
     """Version 1.1 was scaled too, which flattened its probabilities."""
@@ -159,6 +166,7 @@ def test_only_the_first_t5_scales_the_input_of_its_head(tiny_transformer, name):
     np.testing.assert_allclose(ops.convert_to_numpy(model.mlm(x)), expected, atol=1e-5)
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize("name", ["t5", "t5.1.1", "mt5", "t5-pegasus"])
 def test_cross_attention_does_not_depend_on_the_order_of_the_encoder_output(tiny_transformer, name):
     """The bias of its own positions was added to cross-attention as well."""
@@ -173,6 +181,7 @@ def test_cross_attention_does_not_depend_on_the_order_of_the_encoder_output(tiny
     assert np.abs(forward - other).max() > 1e-2
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize("name", ["t5", "t5.1.1", "mt5", "t5-pegasus"])
 def test_the_table_of_distances_is_initialized_in_encoder_and_decoder(name):
     """Its initializer was lost, so every training from scratch started with zeros."""

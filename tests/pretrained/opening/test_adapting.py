@@ -49,6 +49,7 @@ def randomize_lora(transformer):
             variable.assign(random.normal(0, 0.2, variable.shape).astype("float32"))
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.one_of_each_kind
 def test_frozen_weights_of_every_family_are_saved_and_loaded(
     family, tiny_family, tmp_path, weights_of
@@ -73,7 +74,13 @@ def test_frozen_weights_of_every_family_are_saved_and_loaded(
 @pytest.mark.one_of_each_kind
 @pytest.mark.parametrize(
     ("name", "layout"),
-    [*((name, next(iter(family.weights))) for name, family in FAMILIES.items()), ("bert", "keras")],
+    [
+        pytest.param(name, layout, marks=[] if name == "bert" else pytest.mark.only_on("jax"))
+        for name, layout in [
+            *((name, next(iter(family.weights))) for name, family in FAMILIES.items()),
+            ("bert", "keras"),
+        ]
+    ],
 )
 def test_lora_in_every_layer_is_saved_merged(
     name, layout, tiny_family, tmp_path, weights_of, outputs_of
@@ -163,6 +170,7 @@ def test_weights_read_into_a_model_with_lora_are_what_it_then_computes(
     np.testing.assert_array_equal(weights_of(model)[first], learned[first])
 
 
+@pytest.mark.only_on("jax")
 def test_patterns_that_match_nothing_are_named(folder):
     with pytest.raises(OptionError, match=r"freeze='quere' matches no path"):
         hornbook.load(folder, freeze=["embedding", "quere"])
@@ -176,6 +184,7 @@ def test_patterns_that_match_nothing_are_named(folder):
         hornbook.load(folder, lora="query", lora_rank=0)
 
 
+@pytest.mark.only_on("jax")
 def test_two_models_of_a_family_share_one_graph(folder, tmp_path, weights_of):
     pair = [hornbook.load(folder, name=name, heads=("mlm",)).model for name in ("one", "two")]
     ids = keras.Input((None,), dtype="int32")

@@ -39,7 +39,6 @@ def test_each_is_whole_and_small_and_its_card_names_data_license_steps_and_comma
         assert words in card
 
 
-@pytest.mark.backend
 def test_the_rows_for_shared_tokens_exist_and_differ(tiny):
     rows = tiny.model.segment_embedding.get_weights()[0]
     assert len(rows) == MARKED_SEGMENTS

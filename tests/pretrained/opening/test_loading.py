@@ -72,6 +72,7 @@ def test_saving_and_loading_changes_no_output(make_folder, layout):
     assert model.config == again.config
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("application", ["causal_lm", "prefix_lm"])
 def test_every_application_and_condition_is_kept(make_folder, layout, application):
@@ -83,6 +84,7 @@ def test_every_application_and_condition_is_kept(make_folder, layout, applicatio
     assert model(IDS, **inputs).shape == (2, 4, 12)
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_weights_of_a_trained_condition_are_kept(make_folder, tiny_transformer, layout):
     transformer = tiny_transformer(condition_size=3)
@@ -109,6 +111,7 @@ def test_a_condition_can_be_added_while_loading(make_folder, layout, hidden):
     np.testing.assert_allclose(ops.convert_to_numpy(computed), outputs(plain), atol=1e-6)
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_rows_of_the_vocabulary_can_be_chosen_while_loading(make_folder, layout):
     folder = make_folder(layout)
@@ -134,6 +137,7 @@ def test_rows_of_the_vocabulary_can_be_chosen_while_loading(make_folder, layout)
         hornbook.load(folder, keep_tokens=[40])
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_heads_can_be_left_out_and_are_named_when_they_are_missing(make_folder, layout):
     folder = make_folder(layout, heads=("pooler",))
@@ -144,6 +148,7 @@ def test_heads_can_be_left_out_and_are_named_when_they_are_missing(make_folder, 
     assert message.count("missing") == 2
 
 
+@pytest.mark.only_on("jax")
 def test_other_layers_are_saved_beside_the_transformer(make_folder, tiny_transformer):
     import keras
 
@@ -207,6 +212,7 @@ def test_weights_can_be_kept_in_half_precision(
         np.testing.assert_array_equal(weights_of(wide.model)[path], value.astype("float32"))
 
 
+@pytest.mark.only_on("jax")
 def test_types_that_cannot_be_combined_are_named(make_folder):
     folder = make_folder()
     message = refusal(folder, variable_dtype="bfloat16", compute_dtype="float16")
@@ -215,6 +221,7 @@ def test_types_that_cannot_be_combined_are_named(make_folder):
     assert "Unknown compute_dtype 'int8'" in refusal(folder, compute_dtype="int8")
 
 
+@pytest.mark.only_on("jax")
 def test_any_field_of_the_configuration_can_be_changed_and_no_other(make_folder):
     folder = make_folder()
     assert hornbook.load(folder, hidden_dropout_prob=0.3).config.hidden_dropout_prob == 0.3
@@ -249,6 +256,7 @@ def test_texts_are_encoded_in_their_order_as_if_one_by_one(make_folder, pooling)
         np.testing.assert_allclose(vector, expected, atol=2e-6)
 
 
+@pytest.mark.only_on("jax")
 def test_long_texts_are_cut_to_the_models_positions_or_less(make_folder):
     model = hornbook.load(make_folder())
     long = " ".join(["a b c d"] * 20)
@@ -259,10 +267,12 @@ def test_long_texts_are_cut_to_the_models_positions_or_less(make_folder):
     np.testing.assert_allclose(short[0], short[1], atol=2e-6)
 
 
+@pytest.mark.only_on("jax")
 def test_no_texts_are_no_vectors(make_folder):
     assert hornbook.load(make_folder()).encode([]).shape == (0, 12)
 
 
+@pytest.mark.only_on("jax")
 def test_one_text_gives_one_vector_and_a_list_of_one_a_list(make_folder):
     model = hornbook.load(make_folder())
     both = model.encode(["a b", ("a b", "c")])
@@ -277,6 +287,7 @@ def test_one_text_gives_one_vector_and_a_list_of_one_a_list(make_folder):
     assert model.encode("").shape == (12,)  # [CLS] and [SEP] are there
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
@@ -298,6 +309,7 @@ def test_inputs_that_are_no_texts_are_named_before_anything_is_computed(
         model.encode("a", max_length=0)
 
 
+@pytest.mark.only_on("jax")
 def test_unknown_and_missing_poolings_and_conditions_are_named(make_folder):
     model = hornbook.load(make_folder(heads=()))
     with pytest.raises(OptionError, match="Did you mean 'mean'"):
@@ -312,6 +324,7 @@ def test_unknown_and_missing_poolings_and_conditions_are_named(make_folder):
 # What is wrong with a folder
 
 
+@pytest.mark.only_on("jax")
 def test_a_folder_that_does_not_exist_is_named(tmp_path):
     assert "There is no model folder" in refusal(tmp_path / "nowhere")
     (tmp_path / "file").write_text("x")
@@ -322,6 +335,7 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
     assert "config.json or bert_config.json" in message
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize("text", ["", "[1]", "{", '"x"', "[" * 100_000, "\xff"])
 def test_a_configuration_that_is_no_json_object_is_named(make_folder, text):
     folder = make_folder(manifest=False)
@@ -329,12 +343,14 @@ def test_a_configuration_that_is_no_json_object_is_named(make_folder, text):
     assert "config.json" in refusal(folder)
 
 
+@pytest.mark.only_on("jax")
 def test_a_folder_without_weights_says_what_it_looked_for(make_folder):
     folder = make_folder(manifest=False)
     (folder / "model.safetensors").unlink()
     assert "model.safetensors" in refusal(folder)
 
 
+@pytest.mark.only_on("jax")
 def test_an_unknown_model_type_is_refused_unless_a_family_is_named(make_folder):
     def edit(values):
         values["model_type"] = "bloom"
@@ -348,6 +364,7 @@ def test_an_unknown_model_type_is_refused_unless_a_family_is_named(make_folder):
     assert "Unknown model family 'gpt9'" in refusal(folder, family="gpt9")
 
 
+@pytest.mark.only_on("jax")
 def test_keys_that_may_change_the_mathematics_are_refused(make_folder):
     folder = make_folder(
         edit=lambda values: values.update(embedding_size=4, position_embedding_type="relative_key")
@@ -359,6 +376,7 @@ def test_keys_that_may_change_the_mathematics_are_refused(make_folder):
     assert "Unknown activation 'mish'" in refusal(folder)
 
 
+@pytest.mark.only_on("jax")
 def test_a_vocabulary_larger_than_the_table_is_refused(make_folder):
     folder = make_folder(manifest=False)
     words = [*VOCABULARY, *(f"w{number}" for number in range(10))]
@@ -366,10 +384,12 @@ def test_a_vocabulary_larger_than_the_table_is_refused(make_folder):
     assert "has 44 tokens, but the model has only 40 rows" in refusal(folder)
 
 
+@pytest.mark.only_on("jax")
 def test_an_unknown_compute_dtype_is_refused(make_folder):
     assert "Did you mean 'bfloat16'?" in refusal(make_folder(), compute_dtype="bfloat")
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_shape_that_does_not_fit_is_named(make_folder, layout):
     folder = make_folder(layout, edit=lambda values: values.update(intermediate_size=19))
@@ -381,6 +401,7 @@ def test_every_shape_that_does_not_fit_is_named(make_folder, layout):
         assert "(19,)" in message
 
 
+@pytest.mark.only_on("jax")
 def test_missing_and_unexpected_tensors_are_named_together(make_folder):
     folder = make_folder(manifest=False)
     checkpoint = find_checkpoint(folder)
@@ -396,6 +417,7 @@ def test_missing_and_unexpected_tensors_are_named_together(make_folder):
     assert "bert.pooler.dense.bias: expected (12,), found (13,)" in message
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize("layout", ["huggingface", "google"])
 def test_nothing_changes_when_a_checkpoint_does_not_fit(make_folder, tiny_transformer, layout):
     transformer = tiny_transformer(seed=3)
@@ -414,6 +436,7 @@ WEIGHT_FILES = {
 }
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("manifest", [True, False])
 def test_truncated_weights_are_refused(make_folder, layout, manifest):
@@ -426,6 +449,7 @@ def test_truncated_weights_are_refused(make_folder, layout, manifest):
         assert ("is not as it was written" in message) == manifest
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_flipped_bit_is_noticed_by_the_manifest(make_folder, layout):
     folder = make_folder(layout)
@@ -433,6 +457,7 @@ def test_a_flipped_bit_is_noticed_by_the_manifest(make_folder, layout):
     assert "damaged   " + WEIGHT_FILES[layout] in refusal(folder)
 
 
+@pytest.mark.only_on("jax")
 def test_a_flipped_bit_is_noticed_by_googles_own_checksums(make_folder):
     folder = make_folder("google", manifest=False)
     flip_a_bit(folder / WEIGHT_FILES["google"])
@@ -448,6 +473,7 @@ def flip_a_bit(file):
 # Saving
 
 
+@pytest.mark.only_on("jax")
 def test_a_folder_that_is_no_model_is_not_replaced(make_folder, tmp_path):
     model = hornbook.load(make_folder())
     (tmp_path / "mine").mkdir()
@@ -462,6 +488,7 @@ def test_a_folder_that_is_no_model_is_not_replaced(make_folder, tmp_path):
     assert hornbook.load(tmp_path / "empty").config == model.config
 
 
+@pytest.mark.only_on("jax")
 def test_a_model_can_be_saved_over_itself(make_folder):
     folder = make_folder()
     model = hornbook.load(folder)
@@ -469,6 +496,7 @@ def test_a_model_can_be_saved_over_itself(make_folder):
     np.testing.assert_allclose(outputs(hornbook.load(folder)), outputs(model), atol=1e-6)
 
 
+@pytest.mark.only_on("jax")
 def test_a_failed_save_leaves_the_old_model(make_folder, monkeypatch):
     folder = make_folder()
     before = outputs(hornbook.load(folder))
@@ -484,6 +512,7 @@ def test_a_failed_save_leaves_the_old_model(make_folder, monkeypatch):
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
+@pytest.mark.only_on("jax")
 def test_the_current_folder_can_be_opened(make_folder, monkeypatch):
     monkeypatch.chdir(make_folder())
     assert hornbook.load(".").config.vocab_size == 40

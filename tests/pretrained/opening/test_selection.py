@@ -17,15 +17,10 @@ from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
-ELSEWHERE = ("bert", "t5")  # NumPy does the selection, so two families suffice on other backends
 TABLES = [(family, layout) for family, data in FAMILIES.items() for layout in data.weights]
-MARKED = [
-    pytest.param(table, marks=[pytest.mark.backend] if table[0] in ELSEWHERE else [])
-    for table in [*TABLES, ("bert", "keras")]
-]
 
 
-@pytest.fixture(params=MARKED, ids="-".join)
+@pytest.fixture(params=[*TABLES, ("bert", "keras")], ids="-".join)
 def saved(request, tiny_family, tmp_path):
     """Returns the folder of a model with three blocks, for each family in each of its layouts."""
     name, layout = request.param

@@ -47,6 +47,7 @@ def test_masks_are_filled_with_the_most_likely_tokens(model):
     assert by_ids == filled[0].token_ids.tolist()
 
 
+@pytest.mark.only_on("jax")
 def test_masks_filled_one_by_one_see_the_filled_tokens(model):
     ids = [2, 5, MASK, 7, MASK, 3]
     most_confident = max((2, 4), key=lambda place: likelihoods(model, ids)[place].max())
@@ -56,6 +57,7 @@ def test_masks_filled_one_by_one_see_the_filled_tokens(model):
     assert model.fill([ids])[0] == filled
 
 
+@pytest.mark.only_on("jax")
 def test_gibbs_sampling_keeps_the_template(model):
     texts = model.gibbs("今[MASK][MASK]很[MASK]", n=4, sweeps=3, seed=2)
     assert len(texts) == 4
@@ -64,6 +66,7 @@ def test_gibbs_sampling_keeps_the_template(model):
     assert model.gibbs("今[MASK][MASK]很[MASK]", sweeps=3, seed=2) == texts[0]
 
 
+@pytest.mark.only_on("jax")
 def test_an_answer_is_a_part_of_the_passages(model):
     passages = ["公园 很好", "天气"]
     answer = model.extract("我们去？", passages, answer_length=3)
@@ -83,6 +86,7 @@ def test_an_answer_is_a_part_of_the_passages(model):
     assert answer.text in [*(text for text, _ in answer.extracts if text), None]
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -101,6 +105,7 @@ def test_texts_and_options_that_cannot_work_are_named(model, call, message):
         call(model)
 
 
+@pytest.mark.only_on("jax")
 def test_a_causal_model_cannot_fill_masks(tiny_transformer):
     words = WordPieceTokenizer(VOCABULARY)
     fields = {"vocab_size": len(VOCABULARY), "application": "causal_lm"}

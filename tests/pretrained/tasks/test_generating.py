@@ -70,6 +70,7 @@ def test_generation_equals_a_loop_without_a_cache(make_model, name, changes):
         assert text == loaded.tokenizer.decode(expected)
 
 
+@pytest.mark.only_on("jax")
 def test_texts_do_not_depend_on_the_batch(make_model):
     loaded = make_model()
     options = {"max_new_tokens": 6, "top_p": 0.9, "temperature": 1.5, "seed": 3, "n": 2}
@@ -79,6 +80,7 @@ def test_texts_do_not_depend_on_the_batch(make_model):
     assert len({text for texts in together for text in texts}) > 1
 
 
+@pytest.mark.only_on("jax")
 def test_a_stream_is_the_same_text_in_pieces(make_model):
     loaded = make_model()
     options = {"max_new_tokens": 10, "temperature": 1.0, "seed": 5}
@@ -87,6 +89,7 @@ def test_a_stream_is_the_same_text_in_pieces(make_model):
     assert len(pieces) > 2
 
 
+@pytest.mark.only_on("jax")
 def test_a_stream_can_be_closed_early(make_model):
     loaded = make_model()
     stream = loaded.stream(PROMPTS[0], max_new_tokens=50)
@@ -95,6 +98,7 @@ def test_a_stream_can_be_closed_early(make_model):
     assert loaded.generate(PROMPTS[0], max_new_tokens=50).startswith(first)
 
 
+@pytest.mark.only_on("jax")
 def test_one_prompt_gets_one_answer_and_several_a_list(make_model):
     loaded = make_model()
     assert isinstance(loaded.generate("今天", max_new_tokens=3), str)
@@ -106,6 +110,7 @@ def test_one_prompt_gets_one_answer_and_several_a_list(make_model):
     assert results[0].finish_reason in ("max_new_tokens", "stop_id")
 
 
+@pytest.mark.only_on("jax")
 def test_contrastive_search_differs_from_greedy_search(make_model):
     loaded = make_model()
     plain = loaded.generate("今天天气", max_new_tokens=12)
@@ -113,6 +118,7 @@ def test_contrastive_search_differs_from_greedy_search(make_model):
     assert plain != other
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -126,6 +132,7 @@ def test_options_that_cannot_work_are_named(make_model, options, message):
         make_model().generate("今天", **options)
 
 
+@pytest.mark.only_on("jax")
 def test_an_encoder_says_how_it_could_generate(tiny_transformer):
     with pytest.raises(OptionError, match="is an encoder and cannot generate text"):
         Pretrained(tiny_transformer(), None).generate([5, 6])
@@ -206,6 +213,7 @@ SEARCHES = {
 }
 
 
+@pytest.mark.only_on("jax", "torch")
 @pytest.mark.parametrize("search", SEARCHES)
 def test_generation_equals_that_of_transformers(tmp_path, search):
     transformers = pytest.importorskip("transformers")
@@ -272,6 +280,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.only_on("jax", "torch")
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_kind_of_model_generates_as_in_transformers(tmp_path, name):
     transformers = pytest.importorskip("transformers")
@@ -325,6 +334,7 @@ def test_a_model_generates_with_a_condition(make_model, name):
         assert best == swapped[::-1]
 
 
+@pytest.mark.only_on("jax")
 def test_a_condition_that_is_missing_or_does_not_fit_is_named(make_model):
     with pytest.raises(OptionError, match=r"give condition=\.\.\., 3 numbers"):
         make_model(condition_size=3).generate("今天")
@@ -358,6 +368,7 @@ def test_a_draft_changes_no_text(make_model, draft):
     assert [one.text for one in alone] == [one.text for one in results[:2]]
 
 
+@pytest.mark.only_on("jax")
 def test_samples_with_a_draft_have_the_distribution_of_the_model(make_model, draft):
     loaded, draws = make_model(), 600
     options = {"n": draws, "max_new_tokens": 2, "temperature": 0.3, "stop_ids": []}
@@ -374,6 +385,7 @@ def test_samples_with_a_draft_have_the_distribution_of_the_model(make_model, dra
     assert chi_square < freedom * (1 - 2 / (9 * freedom) + 3.09 * (2 / (9 * freedom)) ** 0.5) ** 3
 
 
+@pytest.mark.only_on("jax")
 def test_a_draft_of_another_vocabulary_is_named(make_model, draft, tiny_transformer):
     other = Pretrained(tiny_transformer(application="causal_lm"), None)
     with pytest.raises(OptionError, match=r"vocabulary \(40 tokens\) differs"):
@@ -383,6 +395,7 @@ def test_a_draft_of_another_vocabulary_is_named(make_model, draft, tiny_transfor
         make_model().generate(PROMPTS, draft=Pretrained(draft.model, WordPieceTokenizer(words)))
 
 
+@pytest.mark.only_on("jax")
 def test_texts_are_chosen_or_extracted_from_passages(make_model):
     loaded = make_model()
     choices = ["很好", "不好不坏", "很坏"]
@@ -412,6 +425,7 @@ def test_texts_are_chosen_or_extracted_from_passages(make_model):
         loaded.generate(PROMPTS, bad_words="很")
 
 
+@pytest.mark.only_on("jax")
 def test_results_are_yielded_per_batch_and_all_prompts_are_checked_first(make_model):
     loaded = make_model()
     each = loaded.generate_each(PROMPTS, batch_size=1, max_new_tokens=4)

@@ -75,6 +75,7 @@ def test_tokens_can_be_removed_again(tiny_transformer):
         np.testing.assert_allclose(logits[row], expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.only_on("jax")
 def test_the_hidden_vectors_are_those_of_the_logits(tiny_transformer):
     model = make(tiny_transformer)
     session = ModelSession(CompiledSteps(model), PROMPTS, 5, keep_hidden=True)
@@ -86,6 +87,7 @@ def test_the_hidden_vectors_are_those_of_the_logits(tiny_transformer):
         )
 
 
+@pytest.mark.only_on("jax")
 def test_a_session_ends_where_the_positions_do(tiny_transformer):
     model = make(tiny_transformer, max_position_embeddings=7)
     session = ModelSession(CompiledSteps(model), PROMPTS, 50)
@@ -99,6 +101,7 @@ def test_a_session_ends_where_the_positions_do(tiny_transformer):
         session.advance(np.full(3, 5))
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize(
     ("prompts", "message"),
     [([[5], []], "Prompt 2 is empty"), ([[5] * 24], "Prompt 1 has 24 tokens, .* can read 23")],

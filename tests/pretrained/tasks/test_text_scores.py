@@ -51,6 +51,7 @@ KINDS = {
 }
 
 
+@pytest.mark.only_on("jax", "torch")
 @pytest.mark.parametrize("name", KINDS)
 def test_texts_are_as_likely_as_transformers_finds_them(tmp_path, name):
     transformers = pytest.importorskip("transformers")
@@ -93,6 +94,7 @@ def test_texts_are_as_likely_as_transformers_finds_them(tmp_path, name):
     np.testing.assert_allclose(windows[7:10], expected, atol=2e-4)
 
 
+@pytest.mark.only_on("jax")
 def test_a_text_that_fits_the_positions_is_read_in_one_window(model, monkeypatch):
     from hornbook.pretrained.tasks import text_scores
 
@@ -155,6 +157,7 @@ def test_a_masked_model_hides_each_token_once(model):
     assert score.token_ids.tolist() == ids[1:-1]
 
 
+@pytest.mark.only_on("jax")
 @pytest.mark.parametrize(
     ("application", "texts", "options", "message"),
     [
@@ -180,6 +183,7 @@ def test_texts_that_cannot_be_scored_are_named(model, application, texts, option
         model(application).score(texts, **options)
 
 
+@pytest.mark.only_on("jax")
 def test_a_model_without_words_says_so(model, tiny_transformer):
     with pytest.raises(OptionError, match="The mask token is unknown"):
         model("encoder", tokenizer=False).score([[5, 6]])

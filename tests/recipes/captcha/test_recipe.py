@@ -16,14 +16,13 @@ from hornbook.recipes.captcha.readings import Readings, read
 from hornbook.recipes.captcha.report import NOTHING, aligned
 from hornbook.recipes.captcha.suspect_labels import misread_images, texts_of, write_labels_to_check
 
-pytestmark = pytest.mark.backend
-
 
 @pytest.fixture(scope="module")
 def reader(captcha_run):
     return CaptchaReading.load(captcha_run)
 
 
+@pytest.mark.backend
 def test_a_run_has_metrics_weights_and_a_report_with_its_errors(captcha_run):
     rows = [json.loads(line) for line in (captcha_run / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2]
@@ -33,6 +32,7 @@ def test_a_run_has_metrics_weights_and_a_report_with_its_errors(captcha_run):
     assert "Confused characters" in report
 
 
+@pytest.mark.backend
 def test_the_saved_model_has_the_metrics_of_the_best_epoch(captcha_run, captcha_data, reader):
     rows = [json.loads(line) for line in (captcha_run / "metrics.jsonl").read_text().splitlines()]
     best = max(rows, key=lambda row: row["probability"])
@@ -169,6 +169,7 @@ def test_the_exported_model_has_the_characters_as_metadata(reader):
     assert model.predict_on_batch(pixels).shape == (1, 2 + 5, 7)
 
 
+@pytest.mark.backend
 @pytest.mark.skipif(
     keras.config.backend() == "jax", reason="it would be opened in a process on another backend"
 )

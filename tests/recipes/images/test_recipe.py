@@ -19,8 +19,6 @@ from hornbook.training.loop import Loop
 from hornbook.training.run_folder import RunFolder
 
 pytest.importorskip("PIL.Image")
-pytestmark = pytest.mark.backend
-
 COMPARED = ("model/model.safetensors", "model/recipe.json", "metrics.jsonl")
 
 
@@ -33,6 +31,7 @@ def digests(run):
     return {name: hashlib.sha256((run / name).read_bytes()).hexdigest() for name in COMPARED}
 
 
+@pytest.mark.backend
 def test_a_run_has_the_head_as_epoch_0_and_a_report_with_its_images(image_run):
     rows = RunFolder(image_run).metrics()
     assert [row["epoch"] for row in rows] == [0, 1, 2]
@@ -79,6 +78,7 @@ def test_a_run_killed_in_either_stage_ends_with_the_same_bytes(
     assert digests(run) == digests(image_run)
 
 
+@pytest.mark.backend
 def test_answers_are_sorted_and_an_unreadable_image_is_an_error_in_its_row(
     images, image_data, tmp_path
 ):
@@ -184,9 +184,8 @@ def test_random_weights_and_progressive_resizing(image_data, image_fields, tmp_p
     assert [row["epoch"] for row in rows] == [1, 2, 3]
 
 
-@pytest.mark.skipif(
-    keras.config.backend() == "jax", reason="JAX compiles its eleven operations for a minute"
-)
+@pytest.mark.backend
+@pytest.mark.only_on("torch")  # others compile its eleven operations for a minute
 def test_training_with_rand_augment(image_data, image_fields, tmp_path):
     fields = {**image_fields, "weights": "none", "rand_augment": 0.5, "epochs": 1}
     Images(**fields).fit(image_data, tmp_path / "run")
@@ -205,6 +204,7 @@ def test_the_exported_model_gives_the_probabilities_of_the_recipe(images, image_
     assert json.loads(metadata["classes"]) == images.classes
 
 
+@pytest.mark.backend
 @pytest.mark.skipif(
     keras.config.backend() == "jax", reason="it would be opened in a process on another backend"
 )

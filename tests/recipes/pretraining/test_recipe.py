@@ -117,7 +117,6 @@ def test_the_model_of_a_run_is_evaluated_and_a_run_in_its_place_is_refused(run, 
     assert f"is a run.  Its model is in {run / 'model'}." in capsys.readouterr().err
 
 
-@pytest.mark.backend
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the child processes are forked")
 def test_a_run_killed_twice_and_stopped_once_ends_with_the_same_bytes(
     run, fields, little_corpus, tmp_path

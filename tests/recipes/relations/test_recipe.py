@@ -116,7 +116,6 @@ def test_relations_that_cannot_be_learned_are_refused(tmp_path):
     assert not (tmp_path / "a").exists()
 
 
-@pytest.mark.backend
 def test_subjects_are_found_first_and_then_the_objects_of_each(data, tmp_path):
     relations = Relations(**FIELDS, epochs=16, method="casrel").fit(data, tmp_path / "run")
     assert relations.evaluate(data)["micro_f1"] > 0.9

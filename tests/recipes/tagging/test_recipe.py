@@ -74,7 +74,6 @@ def test_entities_are_found_and_reported(run, data):
     assert "Worst mistakes" in page
 
 
-@pytest.mark.backend
 def test_a_text_longer_than_the_model_is_read_whole(run):
     tagging = open_run(run)
     text = "王好在去到北京" * 12

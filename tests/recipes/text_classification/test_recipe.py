@@ -17,8 +17,6 @@ from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 from hornbook.training.loop import Loop
 from hornbook.training.run_folder import RunFolder
 
-pytestmark = pytest.mark.backend
-
 WORDS = {"warm": ["sun", "fire", "tea"], "cold": ["ice", "snow", "frost"], "wet": ["rain", "sea"]}
 FIELDS = {"num_hidden_layers": 1, "vocabulary_size": 200, "max_length": 12, "batch_size": 16}
 # of a network without n-grams
@@ -72,6 +70,7 @@ def classifier(run):
     return TextClassification.load(run)
 
 
+@pytest.mark.backend
 def test_it_learns_and_keeps_its_best_epoch(classifier, run, data):
     metrics = classifier.evaluate(data)
     assert metrics["accuracy"] > 0.9
@@ -83,6 +82,7 @@ def test_it_learns_and_keeps_its_best_epoch(classifier, run, data):
     assert (run / "report.html").read_text("utf-8").count("<svg") >= 3
 
 
+@pytest.mark.backend
 def test_a_saved_model_gives_the_same_answers(classifier, data, tmp_path):
     classifier.save(tmp_path / "saved")
     loaded = open_run(tmp_path / "saved")

@@ -18,8 +18,6 @@ from hornbook.text.vocabulary import learn_wordpiece
 from hornbook.text.wordpiece.longest_match import WordPieceTokenizer
 from hornbook.training.run_folder import RunFolder
 
-pytestmark = pytest.mark.backend
-
 
 @pytest.fixture(scope="module")
 def matching(matching_run):
@@ -68,6 +66,7 @@ def test_it_learns(tmp_path, tiny_fields):
     assert metrics["roc_auc"]["data"] > 0.9
 
 
+@pytest.mark.backend
 def test_a_loaded_run_has_the_metrics_of_its_best_epoch(matching, matching_data, matching_run):
     rows = RunFolder(matching_run).metrics()
     best = max(rows, key=lambda row: row["mean_f1"])
@@ -76,6 +75,7 @@ def test_a_loaded_run_has_the_metrics_of_its_best_epoch(matching, matching_data,
     assert metrics["f1"] == best["f1"]
 
 
+@pytest.mark.backend
 def test_a_saved_model_gives_the_same_answers(matching, pairs, tmp_path):
     matching.save(tmp_path / "saved")
     loaded = TextMatching.load(tmp_path / "saved")
