@@ -3,16 +3,19 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pandas
 import pytest
 
 from hornbook.data.entities.tagged_data import (
+    READING,
     fingerprint,
     read_texts_to_tag,
     tagged_texts,
     text_to_tag,
 )
 from hornbook.data.entities.tagged_text import Entity, TaggedText, overlapping
+from hornbook.data.texts.summary import Lengths, TextSplits, summary
 from hornbook.errors import DataError
 
 
@@ -141,6 +144,22 @@ def test_a_single_corpus_does_not_change_the_fingerprint():
     one = TaggedText("ab", (), "a:1")
     named = [replace(one, corpus=name) for name in ("x", "y")]
     assert fingerprint([one, one]) == fingerprint([named[0], named[0]]) != fingerprint(named)
+
+
+def test_equal_texts_with_different_entities_are_named():
+    entities = [(Entity(0, 1, "x"), Entity(2, 3, "x")), (Entity(0, 1, "x"), Entity(1, 3, "x"))]
+    train = [
+        TaggedText("abc", entities[0], "a:1"),
+        TaggedText("abc", entities[1], "a:2"),
+        TaggedText(" abc", tuple(Entity(a + 1, b + 1, x) for a, b, x in entities[0]), "a:3"),
+        TaggedText("abc", entities[0][:1], "a:4"),
+        TaggedText("abc", entities[1], "a:5", corpus="of its own"),
+    ]
+    lines = summary(TextSplits(train, []), READING, Lengths(np.ones(5), 9), []).splitlines()
+    assert [line.strip() for line in lines[-2:]] == [
+        "Disagreeing 1 texts occur with different labels:",
+        "a:1 (x 'c' at 2), a:2 (x 'bc' at 1), a:4 (nothing more)",
+    ]
 
 
 def test_overlapping_entities_are_found():

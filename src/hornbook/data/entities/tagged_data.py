@@ -53,12 +53,24 @@ ADVICE = (
     '{"text": "...", "entities": [[0, 2, "person"]]}.'
 )
 EXAMINED = 200  # lines that the format is recognized by
+
+
+def _entities_in_words(text: TaggedText) -> list[str]:
+    """Describes the entities with their places in the text without white space around it."""
+    before = len(text.text) - len(text.text.lstrip())
+    return [
+        f"{kind} {text.text[start:end]!r} at {start - before}"
+        for start, end, kind in text.entities or ()
+    ]
+
+
 READING: Reading[TaggedText] = Reading(
     unit="texts",
     where=lambda text: text.where,
     labels=lambda text: sorted({entity.type for entity in text.entities or ()}),
     content=lambda text: (text.corpus, text.text.strip()),
     same=lambda text: (text.corpus, text.text.strip()),
+    details=_entities_in_words,
 )
 
 

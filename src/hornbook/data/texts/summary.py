@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -51,6 +52,8 @@ class Reading(Generic[Sample]):
         content: Everything the model reads of a sample, to find repetitions.
         same: Like `content`, without order: equal samples must not be on both sides of a split.
         trimmed: Name of the values whose white space is stripped.
+        details: What is labeled where `labels` leaves out a part: equal samples disagree if it
+            differs.  Defaults to `labels`.
     """
 
     unit: str
@@ -59,6 +62,7 @@ class Reading(Generic[Sample]):
     content: Callable[[Sample], Hashable]
     same: Callable[[Sample], Hashable]
     trimmed: str = "label"
+    details: Callable[[Sample], Sequence[object]] | None = None
 
 
 @dataclass(frozen=True)
@@ -155,16 +159,24 @@ def _duplicates(train: Sequence[Sample], reading: Reading[Sample], folder: Path)
     for group in several:
         by_labels: dict[tuple[str, ...], str] = {}
         for one in group:
-            labels = tuple(sorted(map(str, reading.labels(one))))
-            place = inside(folder, reading.where(one))
-            by_labels.setdefault(labels, f"{place} ({', '.join(labels) or 'none'})")
+            labels = tuple(sorted(map(str, (reading.details or reading.labels)(one))))
+            by_labels.setdefault(labels, inside(folder, reading.where(one)))
         if len(by_labels) > 1:
-            disagreeing.append(", ".join(by_labels.values()))
+            shared = set.intersection(*map(set, by_labels)) if reading.details else set()
+            places = [f"{at} ({_besides(shared, labels)})" for labels, at in by_labels.items()]
+            disagreeing.append(", ".join(places))
     lines = []
     if more:
         lines.append(f"Duplicates  {more:,} training {reading.unit} repeat an earlier one")
     what = f"{reading.unit} occur with different labels:"
     return lines + listed("Disagreeing", what, disagreeing)
+
+
+def _besides(shared: AbstractSet[str], labels: Sequence[str]) -> str:
+    """Lists the labels that are not shared."""
+    own = [label for label in labels if label not in shared]
+    more = " ..." if len(own) > LABELS else ""
+    return ", ".join(own[:LABELS]) + more or ("nothing more" if shared else "none")
 
 
 def overlap(
