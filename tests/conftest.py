@@ -239,7 +239,7 @@ def gpt2_ml_folder(tmp_path_factory):
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_transformer():
     """Makes a built Transformer of two small layers, every weight of it random.
 
@@ -281,7 +281,7 @@ def tiny_transformer():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_family(tiny_transformer):
     """Makes a tiny model of a family, with all weights that one of its layouts can store."""
 

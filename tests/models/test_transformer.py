@@ -110,6 +110,16 @@ def test_segments_default_to_zeros_and_positions_to_indices(tiny_transformer):
 
 
 @pytest.mark.only_on("jax")
+def test_keras_masks_are_passed_on_and_an_explicit_padding_mask_is_not(tiny_transformer):
+    """Keras multiplies losses by the mask of an output; an argument does not change a loss."""
+    transformer = tiny_transformer(heads=())
+    ids = keras.Input((4,), dtype="int32")
+    real = ids > 0
+    assert transformer(ids, mask=real)._keras_mask is real
+    assert getattr(transformer(ids, padding_mask=real), "_keras_mask", None) is None
+
+
+@pytest.mark.only_on("jax")
 def test_a_prefix_language_model_needs_segments(tiny_transformer):
     with pytest.raises(ValueError, match="needs segment_ids"):
         tiny_transformer(application="prefix_lm")(IDS)

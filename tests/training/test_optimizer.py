@@ -46,6 +46,7 @@ def test_a_step_is_that_of_adamw_with_a_rate_per_layer(layer_decay):
         rates = layerwise_rates(stack_of([last], [first, norm]), layer_decay)
         assert {rates[v.path] for v in first.trainable_variables} == {layer_decay}
         assert {rates[v.path] for v in last.trainable_variables} == {1.0}
+        rates = {path: rate for path, rate in rates.items() if rate != 1}  # 1 is the default
     optimizer = adamw(
         model, steps=10, learning_rate=RATE, warmup=0, weight_decay=DECAY, ema=0, rates=rates
     )
@@ -117,6 +118,7 @@ def test_the_rate_rises_to_the_peak_and_decays_to_zero():
     assert rates[:4] == sorted(rates[:4])
     assert rates[3:] == sorted(rates[3:], reverse=True)
     assert rates[-1] == pytest.approx(0, abs=1e-9)
+    assert float(adamw(model, steps=1, learning_rate=RATE)._learning_rate(1)) == pytest.approx(0)
 
 
 @pytest.mark.parametrize(("steps", "momentum"), [(8, None), (40, 0.75), (5000, 0.99)])

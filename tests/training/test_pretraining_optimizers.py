@@ -119,6 +119,14 @@ def test_every_optimizer_has_a_formula_and_its_documented_rate():
     assert OPTIMIZERS.keys() == FORMULAS.keys()
 
 
+def test_pretraining_has_its_documented_defaults():
+    optimizer = pretraining_optimizer("adamw", make_model(), steps=100, learning_rate=RATE)
+    assert optimizer._learning_rate.get_config() == {"peak": RATE, "warmup": 6, "total": 100}
+    assert optimizer.weight_decay == 0.01
+    assert not optimizer.use_ema
+    assert optimizer.gradient_accumulation_steps is None
+
+
 def test_muon_leaves_embeddings_and_heads_to_adam():
     ids = keras.Input((3,), dtype="int32")
     x = keras.layers.Embedding(5, 4, name="token_embedding")(ids)
@@ -139,6 +147,7 @@ def test_warmup_is_linear_and_the_rate_decays_to_zero():
     warmup = [0.25, 0.5, 0.75, 1.0]
     decay = [1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0.0]
     np.testing.assert_allclose(rates, warmup + decay, rtol=1e-6)
+    assert [float(WarmUp(1.0, 4, 4)(step)) for step in (3, 4)] == [1, 0]  # nothing but warmup
     assert WarmUp(**schedule.get_config()).get_config() == schedule.get_config()
 
 
@@ -155,12 +164,13 @@ def test_a_schedule_reaches_the_peak_after_warmup_and_zero_at_the_end(name, accu
         accumulate=accumulate,
         ema=0.9,
     )
-    rates = [float(optimizer._learning_rate(step)) for step in range(50 * accumulate + 1)]
-    assert max(rates) == pytest.approx(RATE)
-    assert 4 * accumulate <= int(np.argmax(rates)) <= 5 * accumulate
-    assert rates[-1] == pytest.approx(0, abs=1e-9)
-    middle = rates[int(27.5 * accumulate)] / RATE  # half of the steps after warmup
-    assert middle == pytest.approx(0.5, abs=0.02)
+    middle, end = int(27.5 * accumulate), 50 * accumulate
+    steps = [*range(7 * accumulate), middle, end]
+    rates = {step: float(optimizer._learning_rate(step)) for step in steps}
+    assert max(rates.values()) == pytest.approx(RATE)
+    assert 4 * accumulate <= max(rates, key=rates.get) <= 5 * accumulate
+    assert rates[end] == pytest.approx(0, abs=1e-9)
+    assert rates[middle] / RATE == pytest.approx(0.5, abs=0.02)  # half of the steps after warmup
     assert optimizer.use_ema
     assert optimizer.ema_momentum == 0.9
     assert optimizer.global_clipnorm == 1.0

@@ -57,7 +57,9 @@ class Transformer(ChecksIds, Part, ConfiguredLayer):
             documents.
         encoded: `(batch, keys, hidden_size)`, the input of cross-attention.
         encoded_padding_mask: `(batch, keys)`, the padding mask of `encoded`.
-        mask, token_ids_mask: Filled in by Keras.
+        mask, token_ids_mask: Filled in by Keras, and passed on to the next layer.  `padding_mask`
+            is not, as Keras would leave padding out of the losses of a model's outputs: give it to
+            the next layer too.
         cache: From `empty_cache` or an earlier call: the previous tokens, which are not computed
             again.  The position of a token is the number of previous tokens without padding.
 

@@ -20,15 +20,16 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 TABLES = [(family, layout) for family, data in FAMILIES.items() for layout in data.weights]
 
 
-@pytest.fixture(params=[*TABLES, ("bert", "keras")], ids="-".join)
-def saved(request, tiny_family, tmp_path):
-    """Returns the folder of a model with three blocks, for each family in each of its layouts."""
+@pytest.fixture(scope="module", params=[*TABLES, ("bert", "keras")], ids="-".join)
+def saved(request, tiny_family, tmp_path_factory):
+    """A folder of a model with three blocks, its layout, and the model, for every table."""
     name, layout = request.param
     transformer = tiny_family(
         FAMILIES[name], None if layout == "keras" else layout, num_hidden_layers=3
     )
-    Pretrained(transformer, None).save(tmp_path / "model", layout=layout)
-    return tmp_path / "model", layout
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    Pretrained(transformer, None).save(folder, layout=layout)
+    return folder, layout, hornbook.load(folder)
 
 
 def in_block(number):
@@ -37,9 +38,8 @@ def in_block(number):
 
 @pytest.mark.one_of_each_kind
 @pytest.mark.parametrize("blocks", [[0, 1], [2, 0]])
-def test_selected_blocks_of_a_checkpoint_are_loaded(saved, blocks, weights_of):
-    folder, layout = saved
-    loaded = hornbook.load(folder)
+def test_selected_blocks_of_a_checkpoint_are_loaded(saved, blocks, weights_of, tmp_path):
+    folder, layout, loaded = saved
     whole = weights_of(loaded.model)
     if blocks[0] != 0 and not loaded.config.first_attention_norm:
         with pytest.raises(OptionError, match="it must be the first of the selected blocks"):
@@ -57,8 +57,8 @@ def test_selected_blocks_of_a_checkpoint_are_loaded(saved, blocks, weights_of):
                 path = path.replace(f"blocks.{number}.", f"blocks.{old}.")
                 break
         np.testing.assert_array_equal(value, whole[path], err_msg=path)
-    model.save(folder.with_name("cut"), layout=layout)
-    again = hornbook.load(folder.with_name("cut"))
+    model.save(tmp_path / "cut", layout=layout)
+    again = hornbook.load(tmp_path / "cut")
     for path, value in weights_of(again.model).items():
         np.testing.assert_array_equal(value, weights_of(model.model)[path], err_msg=path)
 
@@ -102,9 +102,9 @@ def test_without_a_selection_additional_blocks_are_unexpected(tiny_transformer, 
 
 @pytest.mark.one_of_each_kind
 @pytest.mark.parametrize("vocab_size", [30, 45])
-def test_a_vocabulary_grows_and_shrinks(saved, vocab_size, weights_of):
-    folder, layout = saved
-    before = weights_of(hornbook.load(folder).model)
+def test_a_vocabulary_grows_and_shrinks(saved, vocab_size, weights_of, tmp_path):
+    folder, layout, loaded = saved
+    before = weights_of(loaded.model)
     model = hornbook.load(folder, vocab_size=vocab_size)
     assert model.config.vocab_size == vocab_size
     resized = []
@@ -125,13 +125,13 @@ def test_a_vocabulary_grows_and_shrinks(saved, vocab_size, weights_of):
     if model.model.mlm is not None:
         hidden = np.zeros((1, 2, 12), "float32")
         assert tuple(model.model.mlm(hidden).shape) == (1, 2, vocab_size)
-    model.save(folder.with_name("resized"), layout=layout)
-    assert hornbook.load(folder.with_name("resized")).config.vocab_size == vocab_size
+    model.save(tmp_path / "resized", layout=layout)
+    assert hornbook.load(tmp_path / "resized").config.vocab_size == vocab_size
 
 
 def test_tokens_are_kept_and_averaged_in_every_family(saved, weights_of):
-    folder, _ = saved
-    before = weights_of(hornbook.load(folder).model)
+    folder, _, loaded = saved
+    before = weights_of(loaded.model)
     options = {"keep_tokens": [0, 3, 2], "compound_tokens": [[5, 6]]}
     after = weights_of(hornbook.load(folder, **options).model)
     grown = weights_of(hornbook.load(folder, **options, vocab_size=6).model)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -25,10 +27,14 @@ VOCABULARY = [
 PROMPTS = ["今天天气", "我", "公园很"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make_model(tiny_transformer):
-    """Returns a function that makes a generating model with a small WordPiece vocabulary."""
+    """Returns a function that makes a generating model with a small WordPiece vocabulary.
 
+    The tests share models, which compile a step once for each shape.
+    """
+
+    @functools.cache
     def make(name="gpt2-ml", **changes):
         family = FAMILIES[name]
         fields = {"family": name, **family.choices, "heads": ("mlm",), **changes}
