@@ -5,9 +5,7 @@ import json
 import pytest
 
 from hornbook.data.relations.related_data import (
-    read_texts_to_predict,
     related_texts,
-    text_to_predict,
 )
 from hornbook.errors import DataError
 
@@ -44,19 +42,3 @@ def test_problems_are_listed_with_their_lines(tmp_path):
     assert "a.jsonl:2: no relations" in str(error.value)
     assert "a.jsonl:3: 'text' is not a text" in str(error.value)
     assert "Expected rows such as" in str(error.value)
-
-
-def test_texts_to_predict_are_lines_or_rows(tmp_path):
-    (tmp_path / "a.txt").write_text("\none two\n three\n", "utf-8")
-    (tmp_path / "b.jsonl").write_text('{"text": "x", "id": 3, "relations": 5}\n{}\n', "utf-8")
-    (tmp_path / "c.csv").write_text("id,text\n3,x\n", "utf-8")
-    (tmp_path / "d.txt").write_text("\n", "utf-8")
-    texts = list(read_texts_to_predict(tmp_path / "a.txt"))
-    assert [(one.text, one.where[-1]) for one in texts] == [("one two", "2"), (" three", "3")]
-    rows = read_texts_to_predict(tmp_path / "b.jsonl")
-    assert next(rows).extra["id"] == 3
-    with pytest.raises(DataError, match=r"b\.jsonl:2: 'text' is missing"):
-        next(rows)
-    assert [one.text for one in read_texts_to_predict(tmp_path / "c.csv")] == ["x"]
-    assert list(read_texts_to_predict(tmp_path / "d.txt")) == []
-    assert text_to_predict(ROW, "row 1").relations is None

@@ -15,14 +15,14 @@ after the entity.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from hornbook.data.entities.end_votes import EndVotes
+from hornbook.data.entities.offsets import EndVotes, Offsets, checked_span, is_index
 from hornbook.data.entities.tag_columns import TaggedSentence, text_of_tokens, texts_of
 from hornbook.data.entities.tag_schemes import parse_tag
-from hornbook.data.entities.tagged_text import Entity, TaggedText, checked_text
+from hornbook.data.entities.tagged_text import Entity, TaggedText
 from hornbook.data.readers.problems import Problems
+from hornbook.data.readers.text_rows import checked_text
 
 TEXT_KEYS = ("text", "content", "sentence", "data")
 STARTS = ("start", "start_idx", "start_offset", "begin", "start_pos")
@@ -34,14 +34,11 @@ TAG_KEYS = ("tags", "ner_tags", "labels", "label")
 EXPECTED = 'expected [start, end, type] or {"start": ..., "end": ..., "type": ...}'
 
 
-@dataclass(frozen=True)
-class _Marked:
+class _Marked(NamedTuple):
     """An entity as it is in the file."""
 
-    start: int
-    end: int
+    offsets: Offsets
     type: str
-    mention: str | None
 
 
 def read_rows(
@@ -68,7 +65,7 @@ def read_rows(
             continue
         marked.append((where, text, entities, row))
         for one in entities:
-            votes.add(text, one.start, one.end, one.mention)
+            votes.add(text, one.offsets)
     included = votes.is_included(name, "an entity")
     for where, text, entities, row in marked:
         extra = {key: value for key, value in row.items() if key not in ("text", "entities")}
@@ -138,7 +135,7 @@ def _of_names(types: Mapping[str, Any], where: str, problems: Problems) -> list[
                 one = _marked([*place, kind] if isinstance(place, list) else place, where, problems)
                 if one is None:
                     return None
-                marked.append(_Marked(one.start, one.end, one.type, str(name)))
+                marked.append(one._replace(offsets=one.offsets._replace(text=str(name))))
     return marked
 
 
@@ -163,29 +160,26 @@ def _marked(value: Any, where: str, problems: Problems) -> _Marked | None:
     if len(kinds) != 1 or not isinstance(kinds[0], str) or not kinds[0].strip():
         problems.add(where, f"the type of the entity {value!r:.80} is {kind!r}; expected one word")
         return None
-    if not all(isinstance(x, int) and not isinstance(x, bool) for x in (start, end)):
+    if not (is_index(start) and is_index(end)):
         problems.add(where, f"the entity {value!r:.80} has no start and end; {EXPECTED}")
         return None
-    return _Marked(start, end, kinds[0].strip(), mention if isinstance(mention, str) else None)
+    text = mention if isinstance(mention, str) else None
+    return _Marked(Offsets(start, end, text), kinds[0].strip())
 
 
 def _checked(
     one: _Marked, text: str, where: str, included: bool, problems: Problems
 ) -> Entity | None:
     """Returns an entity with an excluded end, or adds what is wrong with its offsets."""
-    start, end = one.start, one.end + included
-    what = f"the {one.type} from {one.start} to {one.end}"
-    if not 0 <= start < end <= len(text):
-        how = f"the end is {'included' if included else 'excluded'}"
-        size = f"the text has {len(text)} characters, {how}"
-        problems.add(where, f"{what} is empty or outside of the text; {size}")
-    elif one.mention is not None and text[start:end] != one.mention:
-        problems.add(where, f"{what} is {text[start:end]!r:.40}, not {one.mention!r:.40}")
-    elif not text[start:end].strip():
-        problems.add(where, f"{what} is only white space")
-    else:
-        return Entity(start, end, one.type)
-    return None
+    span = checked_span(
+        one.offsets,
+        text,
+        included=included,
+        what=f"the {one.type}",
+        where=where,
+        problems=problems,
+    )
+    return None if span is None else Entity(*span, one.type)
 
 
 def _tagged_tokens(row: Mapping[str, Any], where: str, problems: Problems) -> TaggedSentence | None:

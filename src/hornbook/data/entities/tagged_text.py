@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from hornbook.data.readers.problems import Problems
-
 WORD = "word"  # the type of every entity of a segmented text
 
 
@@ -45,13 +43,4 @@ def overlapping(entities: tuple[Entity, ...]) -> tuple[Entity, Entity] | None:
         if furthest is not None and entity.start < furthest.end:
             return furthest, entity
         furthest = entity
-    return None
-
-
-def checked_text(text: Any, where: str, problems: Problems, name: str = "text") -> str | None:
-    """Returns a text, or adds a problem and returns None where it is not one, or blank."""
-    if isinstance(text, str) and text.strip():
-        return text
-    how = "missing" if text is None else "not a text with letters in it"
-    problems.add(where, f"{name!r} is {how}")
     return None

@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from hornbook.data.entities.tagged_text import checked_text
 from hornbook.data.questions.passage_question import AnswerSpan, Question, places_of
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.text_lines import note_once
+from hornbook.data.readers.text_rows import checked_text
 
 CONTEXT_KEYS = ("context", "passage")
 LIST_KEYS = ("contexts", "passages")

@@ -1,4 +1,4 @@
-"""Finds where the subject and the object of a triple are in its text."""
+"""Finds where the strings of relations and events are in their text."""
 
 from __future__ import annotations
 
@@ -25,28 +25,42 @@ class Mentions:
     def place(self, triple: Triple) -> Relation | Unplaced:
         """Returns the places of subject and object: of all pairs the two nearest to each other, and
         of those the first."""
-        subjects, objects = self._of(triple.subject), self._of(triple.object)
-        missing = [
-            name
-            for name, starts in ((triple.subject, subjects), (triple.object, objects))
-            if not starts
-        ]
-        if missing:
-            how = "only inside a word or number" if missing[0] in self.text else "not in the text"
-            return Unplaced(triple, f"{missing[0]!r:.40} is {how}")
-        size, other_size = len(triple.subject), len(triple.object)
-        nearest: tuple[int, int, int] | None = None
-        for start in subjects:
-            # all objects are equally long, so only the two around the subject can be the nearest
-            index = bisect_left(objects, start)
-            for other in objects[max(0, index - 1) : index + 1]:
-                gap = max(0, start - other - other_size, other - start - size)
-                if nearest is None or gap < nearest[0]:
-                    nearest = gap, start, other
+        for name in (triple.subject, triple.object):
+            if not self._of(name):
+                return Unplaced(triple, self.why_missing(name))
+        size = len(triple.subject)
+        nearest: tuple[int, Span, Span] | None = None
+        for start in self._of(triple.subject):
+            subject = Span(start, start + size)
+            gap, target = self._nearest(triple.object, subject)
+            if nearest is None or (gap, subject, target) < nearest:
+                nearest = gap, subject, target
         assert nearest is not None  # there are subjects and objects
-        _, start, other = nearest
-        subject, target = Span(start, start + size), Span(other, other + other_size)
+        _, subject, target = nearest
         return Relation(subject, triple.predicate, target)
+
+    def nearest(self, name: str, to: Span | None = None) -> Span | None:
+        """Returns the place of a string, the one nearest to a span and of those the first; None if
+        it is not in the text.
+
+        Args:
+            name: The string.
+            to: The span.  Defaults to the beginning of the text.
+        """
+        return self._nearest(name, to or Span(0, 0))[1] if self._of(name) else None
+
+    def why_missing(self, name: str) -> str:
+        """Says why a string without a place has none."""
+        how = "only inside a word or number" if name in self.text else "not in the text"
+        return f"{name!r:.40} is {how}"
+
+    def _nearest(self, name: str, to: Span) -> tuple[int, Span]:
+        """Returns the occurrence of a string nearest to a span, and the characters between them."""
+        starts = self._of(name)
+        # all are equally long, so only the two around the span can be the nearest
+        index = bisect_left(starts, to.start)
+        spans = [Span(one, one + len(name)) for one in starts[max(0, index - 1) : index + 1]]
+        return min((max(0, to.start - one.end, one.start - to.end), one) for one in spans)
 
     def _of(self, name: str) -> list[int]:
         """Returns where a string begins in the text."""

@@ -7,28 +7,16 @@ equal texts on one side.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hornbook.data.readers.in_memory_rows import (
-    MemoryRows,
-    plain_row,
-)
-from hornbook.data.readers.json_lines import MAX_ARRAY_BYTES, parse_json_lines
+from hornbook.data.readers.in_memory_rows import MemoryRows
 from hornbook.data.readers.problems import Problems
-from hornbook.data.readers.row_files import (
-    TABLE_SUFFIXES,
-    fingerprint_of,
-    place_of,
-    rows_of,
-    split_by_content,
-    suffix_of,
-)
-from hornbook.data.readers.text_lines import name_of, text_lines
+from hornbook.data.readers.row_files import fingerprint_of, split_by_content
+from hornbook.data.readers.text_rows import labeled_rows
 from hornbook.data.relations.related_text import RelatedText
-from hornbook.data.relations.relation_rows import is_row, read_rows, text_of
+from hornbook.data.relations.relation_rows import read_rows
 from hornbook.data.texts.splits import TextData
 from hornbook.data.texts.summary import Reading
 
@@ -72,57 +60,8 @@ def related_texts(
 
 def _read(source: Path | MemoryRows, problems: Problems) -> Iterator[RelatedText]:
     """Yields the texts of a file or of rows in memory."""
-    rows: Iterable[tuple[str, Mapping[str, Any]]]
-    if isinstance(source, MemoryRows):
-        numbered = rows_of(source, problems, (), values=("text", "relations"))
-        rows = ((place_of(source, number), row) for number, row in numbered)
-    else:
-        lines = text_lines(source, problems, max_array_bytes=MAX_ARRAY_BYTES)
-        name = name_of(source)
-        rows = (
-            (f"{name}:{number}", row)
-            for number, row in parse_json_lines(lines, name, problems, is_row)
-        )
+    rows = labeled_rows(source, problems, ("text", "relations"))
     yield from read_rows(rows, str(source), problems)
-
-
-def read_texts_to_predict(source: str | Path) -> Iterator[RelatedText]:
-    """Yields texts without relations: of rows with a `text`, or of each line of a text file.
-
-    Raises:
-        DataError: at the first row without a text, with its line.
-    """
-    problems = Problems(stop_at_first=True)
-    name = name_of(source)
-    if suffix_of(Path(source)) in TABLE_SUFFIXES:
-        for number, row in rows_of(source, problems, ()):
-            yield text_to_predict(row, f"{name}:{number}")
-        return
-    lines: Iterator[tuple[int, str]] = text_lines(source, problems, max_array_bytes=MAX_ARRAY_BYTES)
-    first = next(((number, line) for number, line in lines if line.strip()), None)
-    if first is None:
-        return
-    lines = chain([first], lines)
-    if first[1].lstrip().startswith(("{", "[")):
-        for number, row in parse_json_lines(lines, name, problems, is_row):
-            yield text_to_predict(row, f"{name}:{number}")
-        return
-    for number, line in lines:
-        if text := line.strip("\r\n"):
-            yield RelatedText(text, None, f"{name}:{number}")
-
-
-def text_to_predict(row: Mapping[Any, Any], where: str) -> RelatedText:
-    """Reads the text of a row; its relations are ignored.
-
-    Raises:
-        DataError: it has no text.
-    """
-    row = plain_row(row)
-    text = text_of(row, where, Problems(stop_at_first=True))
-    assert text is not None  # the first problem raises
-    extra = {key: value for key, value in row.items() if key != "text"}
-    return RelatedText(text, None, where, extra=extra)
 
 
 def _split(

@@ -19,13 +19,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from hornbook.data.entities.end_votes import EndVotes
-from hornbook.data.entities.tagged_text import checked_text
+from hornbook.data.entities.offsets import EndVotes, Offsets, checked_span, is_index
 from hornbook.data.readers.problems import Problems
+from hornbook.data.readers.text_rows import text_of
 from hornbook.data.relations.mentions import Mentions
 from hornbook.data.relations.related_text import RelatedText, Relation, Span, Triple, Unplaced
 
-TEXT_KEYS = ("text", "sentence", "content")
 RELATION_KEYS = ("relations", "spo_list", "triple_list", "triples")
 SUBJECTS = ("subject", "head")
 PREDICATES = ("predicate", "relation", "type")
@@ -34,20 +33,12 @@ VALUE = "@value"  # the main slot of an object
 EXPECTED = 'expected [subject, predicate, object] or {"subject", "predicate", "object"}'
 
 
-class _Offsets(NamedTuple):
-    """A mention as it is in the file."""
-
-    start: int
-    end: int
-    text: str | None
-
-
 class _RawRelation(NamedTuple):
     """A relation as it is in the file."""
 
-    subject: str | _Offsets
+    subject: str | Offsets
     predicate: str
-    object: str | _Offsets
+    object: str | Offsets
 
 
 def read_rows(
@@ -70,22 +61,11 @@ def read_rows(
         read.append((where, text, raw, row))
         for one in raw:
             for place in (one.subject, one.object):
-                if isinstance(place, _Offsets):
-                    votes.add(text, *place)
+                if isinstance(place, Offsets):
+                    votes.add(text, place)
     included = votes.is_included(name, "a mention")
     for where, text, raw, row in read:
         yield _related(text, raw, where, included, problems, row)
-
-
-def is_row(row: Mapping[str, Any]) -> bool:
-    """Whether an object has the text of a row."""
-    return any(isinstance(row.get(key), str) for key in TEXT_KEYS)
-
-
-def text_of(row: Mapping[str, Any], where: str, problems: Problems) -> str | None:
-    """Returns the text of a row, or adds a problem and returns None."""
-    key = next((key for key in TEXT_KEYS if row.get(key) is not None), "text")
-    return checked_text(row.get(key), where, problems, key)
 
 
 def _related(
@@ -120,7 +100,7 @@ def _related(
         tuple(sorted(relations)),
         where,
         tuple(sorted(unplaced.values())),
-        any(isinstance(one.subject, _Offsets) for one in raw),
+        any(isinstance(one.subject, Offsets) for one in raw),
         {key: value for key, value in row.items() if key not in ("text", "relations")},
     )
 
@@ -180,7 +160,7 @@ def _parts(value: Any, where: str, problems: Problems) -> list[_RawRelation] | N
     return parts
 
 
-def _mention(value: Any) -> str | _Offsets | None:
+def _mention(value: Any) -> str | Offsets | None:
     """Reads a subject or an object; None if it is neither a string nor offsets."""
     if isinstance(value, str):
         return value.strip() or None
@@ -190,14 +170,14 @@ def _mention(value: Any) -> str | _Offsets | None:
         value = [value.get("start"), value.get("end")]
     if not (isinstance(value, list | tuple) and len(value) == 2):
         return None
-    if not all(isinstance(x, int) and not isinstance(x, bool) for x in value):
+    if not all(map(is_index, value)):
         return None
     start, end = value
-    return _Offsets(start, end, text if isinstance(text, str) else None)
+    return Offsets(start, end, text if isinstance(text, str) else None)
 
 
 def _checked(
-    mention: str | _Offsets,
+    mention: str | Offsets,
     relation: _RawRelation,
     text: str,
     where: str,
@@ -205,17 +185,7 @@ def _checked(
     problems: Problems,
 ) -> Span | None:
     """Returns a mention with an excluded end, or adds what is wrong with its offsets."""
-    assert isinstance(mention, _Offsets)  # both are, or both are strings
-    start, end = mention.start, mention.end + included
-    what = f"{relation.predicate!r:.40}: the mention from {mention.start} to {mention.end}"
-    if not 0 <= start < end <= len(text):
-        how = f"the end is {'included' if included else 'excluded'}"
-        size = f"the text has {len(text)} characters, {how}"
-        problems.add(where, f"{what} is empty or outside of the text; {size}")
-    elif mention.text is not None and text[start:end] != mention.text:
-        problems.add(where, f"{what} is {text[start:end]!r:.40}, not {mention.text!r:.40}")
-    elif not text[start:end].strip():
-        problems.add(where, f"{what} is only white space")
-    else:
-        return Span(start, end)
-    return None
+    assert isinstance(mention, Offsets)  # both are, or both are strings
+    what = f"{relation.predicate!r:.40}: the mention"
+    span = checked_span(mention, text, included=included, what=what, where=where, problems=problems)
+    return None if span is None else Span(*span)

@@ -1,0 +1,1 @@
+"""Texts with events: files of any common format -> samples."""

@@ -1,0 +1,193 @@
+"""Rows with a text and its events, as contests write them.
+
+    {"text": ..., "event_list": [{"event_type": ..., "trigger": ..., "trigger_start_index": 4,
+        "arguments": [{"role": ..., "argument": ..., "argument_start_index": 0}]}]}      DuEE
+    {"content": ..., "events": [{"type": ..., "mentions": [
+        {"role": "trigger", "word": ..., "span": [4, 6]}]}]}                             FewFC
+    {"text": ..., "events": [{"type": ..., "trigger": {"start": 4, "end": 6, "text": ...},
+        "arguments": [{"role": ..., "start": 0, "end": 3}]}]}
+
+Any list may have any of these events in it, and any event may be without a trigger.  A mention is a
+string with its first index, two offsets, or a string alone, which is looked for in the text (see
+`Mentions`): the trigger first, and the arguments as near to it as they are.  With a text beside two
+offsets it decides for the whole file whether ends are included; without any, the end is the first
+character after the mention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from hornbook.data.entities.offsets import EndVotes, Offsets, checked_span, is_index
+from hornbook.data.events.event_text import TRIGGER, Argument, Event, EventText, Lost
+from hornbook.data.readers.problems import Problems
+from hornbook.data.readers.text_rows import text_of
+from hornbook.data.relations.mentions import Mentions
+from hornbook.data.relations.related_text import Span
+
+EVENT_KEYS = ("events", "event_list")
+TYPES = ("type", "event_type")
+ARGUMENT_KEYS = ("arguments", "mentions")
+TEXTS = ("text", "argument", "word")
+STARTS = ("start", "argument_start_index")
+EXPECTED = 'expected {"type": ..., "trigger": ..., "arguments": [...]}'
+EXPECTED_ARGUMENT = 'expected {"role": ..., "start": ..., "end": ...}, or a "text" in their place'
+
+
+class _RawMention(NamedTuple):
+    """An argument or a trigger as it is in the file: a string, its start, or offsets."""
+
+    role: str
+    text: str | None
+    start: int | None
+    end: int | None
+
+    def offsets(self) -> Offsets | None:
+        """Returns the offsets, if both are given."""
+        if self.start is None or self.end is None:
+            return None
+        return Offsets(self.start, self.end, self.text)
+
+
+class _RawEvent(NamedTuple):
+    """An event as it is in the file."""
+
+    type: str
+    mentions: list[_RawMention]
+
+
+def read_rows(
+    rows: Iterable[tuple[str, Mapping[str, Any]]], name: str, problems: Problems
+) -> Iterator[EventText]:
+    """Reads the rows of a file.
+
+    Args:
+        rows: Place of each row, `file:line`, and the row.
+        name: Of the file, for messages.
+        problems: Gets what is wrong with the rows.
+    """
+    read: list[tuple[str, str, list[_RawEvent], Mapping[str, Any]]] = []
+    votes = EndVotes()
+    for where, row in rows:
+        text = text_of(row, where, problems)
+        raw = None if text is None else _raw_events(row, where, problems)
+        if text is None or raw is None:
+            continue
+        read.append((where, text, raw, row))
+        for event in raw:
+            for mention in event.mentions:
+                if offsets := mention.offsets():
+                    votes.add(text, offsets)
+    included = votes.is_included(name, "an argument")
+    for where, text, raw, row in read:
+        mentions = Mentions(text)
+        placed = [_placed(one, mentions, included, where, problems) for one in raw]
+        events = tuple(sorted({one for one in placed if one is not None}))
+        extra = {key: value for key, value in row.items() if key not in ("text", "events")}
+        yield EventText(text, events, where, extra)
+
+
+def _placed(
+    event: _RawEvent, mentions: Mentions, included: bool, where: str, problems: Problems
+) -> Event | None:
+    """Finds the places of the arguments of an event; None, with problems, if some are wrong."""
+    arguments: set[Argument] = set()
+    lost: set[Lost] = set()
+    nearby: Span | None = None  # the trigger, or without one the first argument that has a place
+    is_right = True
+    for mention in sorted(event.mentions, key=lambda one: (one.role != TRIGGER, one.start is None)):
+        if mention.start is None:
+            assert mention.text is not None  # it has one or the other
+            span = mentions.nearest(mention.text, nearby)
+            if span is None:
+                lost.add(Lost(mention.role, mention.text, mentions.why_missing(mention.text)))
+                continue
+        else:
+            end = mention.start + len(mention.text or "")  # DuEE's
+            place = checked_span(
+                mention.offsets() or Offsets(mention.start, end, mention.text),
+                mentions.text,
+                included=included and mention.end is not None,
+                what=f"the {mention.role} of {event.type!r:.40}",
+                where=where,
+                problems=problems,
+            )
+            if place is None:
+                is_right = False
+                continue
+            span = Span(*place)
+        nearby = nearby or span
+        arguments.add(Argument(mention.role, *span))
+    if not is_right:
+        return None
+    if sum(one.role == TRIGGER for one in arguments) > 1:
+        problems.add(where, f"an event of {event.type!r:.40} has several triggers; expected one")
+        return None
+    return Event(event.type, tuple(sorted(arguments)), tuple(sorted(lost)))
+
+
+def _raw_events(row: Mapping[str, Any], where: str, problems: Problems) -> list[_RawEvent] | None:
+    key = next((key for key in EVENT_KEYS if key in row), None)
+    if key is None:
+        problems.add(where, f"no events; {EXPECTED} in a list 'events', which may be empty")
+        return None
+    value = row[key]
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        problems.add(where, f"{key!r} is {value!r:.60}; {EXPECTED}, in a list")
+        return None
+    events = [_raw_event(one, where, problems) for one in value]
+    return None if None in events else [one for one in events if one is not None]
+
+
+def _raw_event(value: Any, where: str, problems: Problems) -> _RawEvent | None:
+    if not isinstance(value, Mapping):
+        problems.add(where, f"the event {value!r:.80}; {EXPECTED}")
+        return None
+    kind = _first_of(value, TYPES)
+    if not isinstance(kind, str) or not kind.strip():
+        problems.add(where, f"the type of the event {value!r:.80} is {kind!r:.40}; expected a word")
+        return None
+    arguments = _first_of(value, ARGUMENT_KEYS)
+    if not isinstance(arguments, list | tuple | None):
+        problems.add(where, f"the arguments of {value!r:.80}; {EXPECTED_ARGUMENT}, in a list")
+        return None
+    listed = [_as_argument(one) for one in arguments or ()]
+    trigger = value.get("trigger")
+    if isinstance(trigger, str):  # DuEE
+        start = value.get("trigger_start_index")
+        trigger = {"text": trigger, "start": start} if trigger.strip() else None
+    if trigger is not None:
+        listed.append(_as_argument(trigger, TRIGGER))
+    if None in listed:
+        problems.add(where, f"an argument of the event {value!r:.100}; {EXPECTED_ARGUMENT}")
+        return None
+    if not listed:
+        problems.add(where, f"the event {value!r:.80} has neither a trigger nor arguments")
+        return None
+    return _RawEvent(kind.strip(), [one for one in listed if one is not None])
+
+
+def _as_argument(value: Any, role: str | None = None) -> _RawMention | None:
+    """Reads an argument, or with a role a trigger; None if it is neither a text nor offsets."""
+    if not isinstance(value, Mapping):
+        return None
+    role = role or value.get("role")
+    text = _first_of(value, TEXTS)
+    start, end = _first_of(value, STARTS), value.get("end")
+    span = value.get("span")
+    if isinstance(span, list | tuple) and len(span) == 2:
+        start, end = span
+    text = text if isinstance(text, str) and text.strip() else None
+    has_place = is_index(start) and (is_index(end) or (end is None and text is not None))
+    is_string = start is None and end is None and text is not None
+    if not isinstance(role, str) or not role.strip() or not (has_place or is_string):
+        return None
+    return _RawMention(role.strip(), text.strip() if is_string and text else text, start, end)
+
+
+def _first_of(row: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    """Returns the value of the first key that is there."""
+    return next((row[key] for key in keys if key in row), None)
