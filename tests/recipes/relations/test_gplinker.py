@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
-from hornbook.recipes.relations import gplinker
 from hornbook.recipes.relations.gplinker import GPLinker
 from hornbook.recipes.relations.unit_relations import UnitRelation, UnitSpan
+from hornbook.recipes.spans import pair_tables
 
 PREDICATES = ["a", "b"]
 SIZE = 5
@@ -57,7 +57,7 @@ def test_decoding_equals_a_search_of_everything(seed):
 
 
 def test_a_model_that_finds_everything_is_limited_to_the_most_certain(monkeypatch):
-    monkeypatch.setattr(gplinker, "MOST", 2)
+    monkeypatch.setattr(pair_tables, "MOST", 2)
     tables = np.ones((6, SIZE, SIZE))
     tables[0, 1, 2] = tables[0, 3, 4] = tables[1, 0, 0] = tables[1, 2, 2] = 2.0
     answers = GPLinker(PREDICATES).decode(tables)
@@ -95,4 +95,4 @@ def test_the_loss_is_the_sum_over_all_tables():
 
 
 def test_a_step_with_many_predicates_has_fewer_texts():
-    assert GPLinker([str(n) for n in range(211)]).max_pairs * 424 <= gplinker.CELLS
+    assert GPLinker([str(n) for n in range(211)]).max_pairs * 424 <= pair_tables.CELLS

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import math
-
 from hornbook.data.relations.related_text import RelatedText, Relation, Span
 from hornbook.recipes.relations.unit_relations import (
     Answer,
     Scored,
     UnitRelation,
     UnitSpan,
-    by_text,
     in_characters,
     in_units,
     in_window,
@@ -57,10 +54,3 @@ def test_windows_are_joined_by_the_one_that_sees_a_relation_best():
     both = joined([(windows[0], first), (windows[1], second)])
     assert [one.relation for one in both.relations] == [inside, at_border]
     assert both.loss == 1.0
-
-
-def test_texts_are_in_order_with_all_their_windows():
-    windows = [Window(0, UNITS, 0, 4), Window(1, UNITS, 0, 2), Window(1, UNITS, 2, 4)]
-    answers = [Answer([], 1.0), Answer([], 2.0), Answer([], 4.0)]
-    assert [one.loss for _, one in by_text(windows, answers)] == [1.0, 3.0]
-    assert math.isnan(next(by_text(windows[:1], [Answer([], math.nan)]))[1].loss)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 
-from hornbook.recipes.spans.text_windows import Units, Window, is_deepest
+from hornbook.recipes.spans.text_windows import Units, Window, by_text, is_deepest
 
 LENGTH = 16
 UNITS = Units([(i, i + 1) for i in range(LENGTH)], [[5]] * LENGTH)
@@ -26,3 +26,10 @@ def test_a_span_is_taken_from_the_window_in_which_it_is_farthest_from_a_border()
                 assert is_deepest(WINDOWS, index, first, last) == (own == max(margins))
                 taken += own == max(margins)
     assert taken > LENGTH
+
+
+def test_windows_are_grouped_by_text_in_order():
+    other = Window(1, UNITS, 0, 8)
+    first, *_, last = WINDOWS
+    groups = by_text([first, last, other], "abc")
+    assert groups == [[(first, "a"), (last, "b")], [(other, "c")]]

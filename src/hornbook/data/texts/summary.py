@@ -7,7 +7,7 @@ texts with different labels, validation texts that are training texts too.
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -205,6 +205,14 @@ def overlap(
 def inside(folder: Path, place: str) -> str:
     """Returns a place, `file:line`, relative to a folder."""
     return place.removeprefix(f"{folder}{os.sep}")
+
+
+def named_counts(counts: Counter[str]) -> str:
+    """Names all with their counts; of many the most and the least frequent."""
+    named = [f"{name} ({count:,})" for name, count in counts.most_common()]
+    if len(named) > LABELS:
+        named = [*named[: LABELS // 2], "...", *named[-LABELS // 2 :]]
+    return ", ".join(named)
 
 
 def listed(title: str, what: str, lines: Sequence[str]) -> list[str]:

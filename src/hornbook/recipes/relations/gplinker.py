@@ -16,12 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from hornbook.recipes.relations.methods import Labels, Method, sigmoid
+from hornbook.recipes.relations.methods import Labels, Method
 from hornbook.recipes.relations.unit_relations import Answer, Scored, UnitRelation, UnitSpan
-from hornbook.recipes.sample_loss import sample_loss
+from hornbook.recipes.spans.pair_tables import (
+    CELLS,
+    loss_of_tables,
+    positive_cells,
+    sigmoid,
+    table_loss,
+)
 
-CELLS = 2**25  # of the tables of a step: 128 MiB in float32, and several times that with gradients
-MOST = 200  # subjects of a window, and objects; an untrained model has thousands
 SUBJECT, OBJECT, HEADS = 0, 1, 2  # indices of the tables; from `HEADS` on one per predicate
 
 
@@ -51,13 +55,7 @@ class GPLinker(Method):
         return keras.layers.Concatenate(axis=1, dtype="float32")(tables), pointers
 
     def loss(self) -> Any:
-        import keras
-
-        from hornbook.layers import span_crossentropy
-
-        return sample_loss(
-            lambda labels, scores: keras.ops.sum(span_crossentropy(labels, scores), axis=-1)
-        )
+        return table_loss()
 
     def label_array(self, labels: list[Any], length: int) -> np.ndarray:
         array = np.zeros((len(labels), self.num_tables, length, length), bool)
@@ -101,7 +99,7 @@ class GPLinker(Method):
         Args:
             tables: `(tables, units, units)`.
         """
-        subjects, objects = (_entities(table) for table in tables[:HEADS])
+        subjects, objects = (positive_cells(table) for table in tables[:HEADS])
         (first, last), (other_first, other_last) = subjects.T, objects.T
         heads, tails = np.split(tables[HEADS:], 2)
         head_scores = heads[:, first[:, None], other_first[None]]  # (predicates, subjects, objects)
@@ -129,20 +127,4 @@ class GPLinker(Method):
         gold = self.label_array([known], size)[0]
         possible = np.ones_like(gold)
         possible[:HEADS] = np.triu(np.ones((size, size), bool))
-        total = 0.0
-        for cells, sign in ((possible & ~gold, 1), (possible & gold, -1)):
-            scores = np.where(cells, sign * tables, -np.inf).reshape(self.num_tables, -1)
-            highest = np.maximum(scores.max(axis=1, initial=0.0), 0.0)
-            sums = np.exp(-highest) + np.exp(scores - highest[:, None]).sum(axis=1)
-            total += float(np.sum(highest + np.log(sums)))
-        return total
-
-
-def _entities(table: np.ndarray) -> np.ndarray:
-    """Returns first and last unit of each entity, `(entities, 2)`, the most certain if there are
-    more than `MOST`."""
-    entities = np.argwhere(table > 0)
-    if len(entities) > MOST:
-        scores = table[tuple(entities.T)]
-        entities = entities[np.sort(np.argsort(-scores, kind="stable")[:MOST])]
-    return entities
+        return loss_of_tables(gold, tables, possible)

@@ -68,8 +68,3 @@ class Method(ABC):
             rows: Maximum windows per batch.
             max_length: Maximum length of the model.
         """
-
-
-def sigmoid(x: Any) -> Any:
-    """Returns `1 / (1 + exp(-x))`, in float64."""
-    return 1 / (1 + np.exp(-np.clip(np.asarray(x, np.float64), -500, 500)))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from hornbook.data.relations.related_text import RelatedText, Relation
-from hornbook.data.texts.summary import LABELS, TextSplits, inside, listed
+from hornbook.data.texts.summary import LABELS, TextSplits, inside, listed, named_counts
 from hornbook.errors import DataError
 from hornbook.progress import note
 from hornbook.recipes.relations.unit_relations import UnitRelation
@@ -38,7 +38,7 @@ def note_unknown(texts: Sequence[RelatedText], predicates: Sequence[str]) -> Non
     if unknown:
         note(
             f"{sum(unknown.values()):,} of {counts.total():,} relations have predicates that the "
-            f"model does not know, and count as missed: {_named(Counter(unknown))}"
+            f"model does not know, and count as missed: {named_counts(Counter(unknown))}"
         )
 
 
@@ -56,14 +56,14 @@ def relation_lines(
     """
     counts, held_out = _counts(splits.train), _counts(splits.valid)
     total = counts.total()
-    lines = [f"Relations   {total:,} of {len(counts):,} predicates: {_named(counts)}"]
+    lines = [f"Relations   {total:,} of {len(counts):,} predicates: {named_counts(counts)}"]
     if without := sum(not text.triples() for text in splits.train):
         lines.append(f"            {without:,} training texts have none")
     if missing := sorted(counts.keys() - held_out.keys()):
         more = f" and {len(missing) - LABELS:,} more" if len(missing) > LABELS else ""
         lines.append(f"            no validation texts have {', '.join(missing[:LABELS])}{more}")
     if unknown := Counter({key: n for key, n in held_out.items() if key not in counts}):
-        lines.append(f"            in validation texts only, never found: {_named(unknown)}")
+        lines.append(f"            in validation texts only, never found: {named_counts(unknown)}")
     unplaced = [
         f"{inside(splits.folder, text.where)}: {', '.join(one.triple)}: {one.reason}"
         for text in splits.train
@@ -97,10 +97,3 @@ def outside_windows(
 
 def _counts(texts: Sequence[RelatedText]) -> Counter[str]:
     return Counter(one.predicate for text in texts for one in text.triples())
-
-
-def _named(counts: Counter[str]) -> str:
-    named = [f"{name} ({count:,})" for name, count in counts.most_common()]
-    if len(named) > LABELS:
-        named = [*named[: LABELS // 2], "...", *named[-LABELS // 2 :]]
-    return ", ".join(named)

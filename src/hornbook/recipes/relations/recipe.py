@@ -9,20 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hornbook.data.entities.tagged_text import TaggedText
+from hornbook.data.readers.text_rows import PlainText
 from hornbook.data.relations.related_data import (
     READING,
-    read_texts_to_predict,
     related_texts,
-    text_to_predict,
 )
 from hornbook.data.relations.related_text import RelatedText, Span
 from hornbook.data.texts.splits import TextData
 from hornbook.data.texts.summary import Reading, TextSplits, summary
-from hornbook.errors import DataError
 from hornbook.progress import note
 from hornbook.recipes.fields import learned, option, part
 from hornbook.recipes.relations.casrel import CasRel
@@ -38,14 +34,13 @@ from hornbook.recipes.relations.report import RelationsReport
 from hornbook.recipes.relations.scores import metrics_table, relation_metrics
 from hornbook.recipes.relations.unit_relations import (
     Answer,
-    by_text,
     in_characters,
     in_units,
     in_window,
+    joined,
 )
-from hornbook.recipes.spans.span_recipe import SpanRecipe
-from hornbook.recipes.spans.text_windows import Units, Window
-from hornbook.recipes.spans.unit_reader import UnitReader
+from hornbook.recipes.spans.text_windows import Units, by_text
+from hornbook.recipes.spans.whole_text_recipe import WholeTextRecipe
 from hornbook.recipes.text_recipe import Columns
 from hornbook.recipes.text_report import TextReport
 
@@ -60,7 +55,7 @@ METHODS: dict[str, type[Method]] = {"gplinker": GPLinker, "casrel": CasRel}
 
 
 @dataclass(kw_only=True)
-class Relations(SpanRecipe):
+class Relations(WholeTextRecipe):
     """Finds relations in texts: subject, predicate, object.
 
     Learns from texts with relations in any format of `hornbook.data.relations`: a folder, a file,
@@ -86,9 +81,6 @@ class Relations(SpanRecipe):
         "then the objects of each",
         tuple(METHODS),
     )
-    max_length: int = option(
-        256, "tokens per window; longer texts are read in overlapping windows", at_least=8
-    )
 
     predicates: list[str] = learned(list, shown=False)
     trained_on: str = learned(str, shown=False)  # a fingerprint
@@ -100,22 +92,6 @@ class Relations(SpanRecipe):
     def learn_labels(self, splits: TextSplits[RelatedText]) -> TextSplits[RelatedText]:
         self.predicates = predicates_of(splits.train)
         return splits
-
-    def text_of(self, sample: RelatedText) -> str:
-        return sample.text
-
-    def reader(self) -> UnitReader:
-        """Returns the reader of units and windows, for the encoder's tokenizer and length."""
-        return UnitReader(self.tokenizer, min(self.max_length, self.encoder.config.max_length))
-
-    def units_of(self, samples: Sequence[RelatedText]) -> tuple[list[Units], list[list[Window]]]:
-        """Returns the units and the windows of each text."""
-        reader = self.reader()
-        units = reader.units(TaggedText(one.text, None, one.where) for one in samples)
-        windows: list[list[Window]] = [[] for _ in samples]
-        for window in reader.windows(units):
-            windows[window.sample].append(window)
-        return units, windows
 
     def describe(self, splits: TextSplits[RelatedText], texts: Sequence[Any]) -> None:
         cut, apart = [], []
@@ -179,7 +155,10 @@ class Relations(SpanRecipe):
             rows=2 * self.batch_size,  # no memory is needed for gradients
             max_length=self.encoder.config.max_length,
         )
-        return list(by_text(columns["window"], answers))
+        return [
+            (of_text[0][0].units, joined(of_text))
+            for of_text in by_text(columns["window"], answers)
+        ]
 
     def metrics(self, samples: Sequence[RelatedText], outputs: Any) -> dict[str, Any]:
         return relation_metrics(samples, outputs, self.predicates)
@@ -191,17 +170,8 @@ class Relations(SpanRecipe):
         note_unknown(samples, self.predicates)
         return samples
 
-    def as_sample(self, sample: Any, number: int) -> RelatedText:
-        if isinstance(sample, RelatedText):
-            return sample
-        if isinstance(sample, Mapping):
-            return text_to_predict(sample, f"row {number}")
-        if not isinstance(sample, str):
-            raise DataError(f"text {number} is {sample!r}; expected a string.")
-        return RelatedText(sample, None, f"text {number}")
-
-    def read_to_predict(self, source: str | Path) -> Iterator[RelatedText]:
-        return read_texts_to_predict(source)
+    def unlabeled(self, text: PlainText) -> RelatedText:
+        return RelatedText(text.text, None, text.where, extra=text.extra)
 
     def answers(self, samples: Sequence[RelatedText]) -> Iterator[dict[str, Any]]:
         unlabeled = [RelatedText(text.text, None, text.where) for text in samples]

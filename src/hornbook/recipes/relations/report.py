@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hornbook.data.relations.related_text import RelatedText, Span
+from hornbook.data.relations.related_text import RelatedText
 from hornbook.recipes.relations.scores import Outputs, metrics_table, predicted_relations
-from hornbook.recipes.spans.extraction_report import PRECISION_AND_RECALL, ExtractionReport
-from hornbook.report import Mark, Page, bar_chart
-
-LONGEST = 400  # characters of a text shown
-BARS = 20  # predicates in the chart
+from hornbook.recipes.spans.extraction_report import (
+    PRECISION_AND_RECALL,
+    ExtractionReport,
+    add_most_frequent,
+    by_kind,
+    marked_beginning,
+)
+from hornbook.report import Mark, Page
 
 
 class RelationsReport(ExtractionReport):
@@ -43,13 +46,7 @@ class RelationsReport(ExtractionReport):
         )
 
     def add_charts(self, page: Page) -> None:
-        counts = self.metrics["relations"]
-        names = sorted(
-            (name for name in counts if counts[name]), key=lambda name: (-counts[name], name)
-        )[:BARS]
-        if len(names) > 1:
-            figures = {name: round(self.metrics["f1"][name], 3) for name in names}
-            page.add_chart(bar_chart(figures), "F1 of the most frequent predicates")
+        add_most_frequent(page, self.metrics["f1"], self.metrics["relations"], "predicates")
 
     def add_mistakes(self, page: Page) -> None:
         """Adds the texts with the most missed and wrong relations."""
@@ -62,39 +59,21 @@ class RelationsReport(ExtractionReport):
     def _marked(self, number: int) -> tuple[str, list[Mark], str]:
         """Returns the beginning of a text, with its subjects and objects marked."""
         sample = self.samples[number]
-        text = sample.text[:LONGEST]
-        predicted = _mentions(self.predicted[number])
-        gold = _mentions(sample.relations or ())
-        marks = [
-            Mark(*span, kind, "")
-            for kind, spans in (
-                ("right", gold & predicted),
-                ("missed", gold - predicted),
-                ("wrong", predicted - gold),
-            )
-            for span in spans
-            if span.end <= len(text)
-        ]
-        more = "…" if len(text) < len(sample.text) else ""
-        return f"{text}{more}", marks, Path(sample.where).name
+        gold, predicted = _mentions(sample.relations or ()), _mentions(self.predicted[number])
+        return *marked_beginning(sample.text, gold, predicted), Path(sample.where).name
 
     def _lines(self, number: int) -> list[tuple[str, str]]:
         """Returns the relations of a text, each with whether it is missed, wrong or right."""
-        gold, predicted = self.gold_triples[number], self.triples[number]
         return [
             (kind, " · ".join(triple))
-            for kind, triples in (
-                ("missed", gold - predicted),
-                ("wrong", predicted - gold),
-                ("right", gold & predicted),
-            )
-            for triple in sorted(triples)
+            for kind, triples in by_kind(self.gold_triples[number], self.triples[number])
+            for triple in triples
         ]
 
     def usage(self) -> tuple[str, str]:
         return "", 'predict(["..."])'
 
 
-def _mentions(relations: Any) -> set[Span]:
+def _mentions(relations: Any) -> set[tuple[int, int, str]]:
     """Returns all subjects and objects of relations."""
-    return {span for one in relations for span in (one.subject, one.object)}
+    return {(*span, "") for one in relations for span in (one.subject, one.object)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -98,17 +98,3 @@ def joined(windows: Sequence[tuple[Window, Answer]]) -> Answer:
                 relations[one] = Scored(one, probability)
     losses = [answer.loss for _, answer in windows]
     return Answer(sorted(relations.values()), float(np.mean(losses)))
-
-
-def by_text(windows: Sequence[Window], answers: Sequence[Answer]) -> Iterator[tuple[Units, Answer]]:
-    """Yields the units and the answer of each text.
-
-    Args:
-        windows: Of all texts, in order.
-        answers: The answer of each window.
-    """
-    of_text: dict[int, list[tuple[Window, Answer]]] = {}
-    for window, answer in zip(windows, answers, strict=True):
-        of_text.setdefault(window.sample, []).append((window, answer))
-    for parts in of_text.values():
-        yield parts[0][0].units, joined(parts)

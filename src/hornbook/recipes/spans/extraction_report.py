@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from hornbook.recipes.text_report import TextReport
-from hornbook.report import Page
+from hornbook.report import Mark, Page, bar_chart
 
+T = TypeVar("T", bound=Any)
 WORST = 20  # texts shown
+LONGEST = 400  # characters of a text shown
+BARS = 20  # kinds in a chart
 PRECISION_AND_RECALL = (
     "Precision is the share of the model's answers that are right, recall the share of what is "
     "labeled that it finds, F1 weighs both equally."
@@ -49,3 +52,52 @@ class ExtractionReport(TextReport):
         wrong = [number for number, count in enumerate(mistakes) if count]
         page.add_text(f"{len(wrong):,} of {len(mistakes):,} texts are not entirely right.")
         return sorted(wrong, key=lambda number: (-mistakes[number], number))[:WORST]
+
+
+def by_kind(labels: AbstractSet[T], predictions: AbstractSet[T]) -> list[tuple[str, list[T]]]:
+    """Returns what is missed, wrong and right, each sorted."""
+    return [
+        ("missed", sorted(labels - predictions)),
+        ("wrong", sorted(predictions - labels)),
+        ("right", sorted(labels & predictions)),
+    ]
+
+
+def marked_beginning(
+    text: str,
+    labels: AbstractSet[tuple[int, int, str]],
+    predictions: AbstractSet[tuple[int, int, str]],
+) -> tuple[str, list[Mark]]:
+    """Returns the beginning of a text, with spans in it marked.
+
+    Args:
+        text: The text.
+        labels, predictions: Start, end and name of each span.
+    """
+    beginning = text[:LONGEST]
+    marks = [
+        Mark(start, end, kind, name)
+        for kind, spans in by_kind(labels, predictions)
+        for start, end, name in spans
+        if end <= len(beginning)
+    ]
+    return beginning + "…" * (len(beginning) < len(text)), marks
+
+
+def add_most_frequent(
+    page: Page, figures: Mapping[str, float], counts: Mapping[str, int], what: str
+) -> None:
+    """Adds a chart of the F1 of the kinds with the most labels.
+
+    Args:
+        page: The page.
+        figures: F1 by kind.
+        counts: Number of labels by kind.
+        what: The kinds, for the caption: "predicates".
+    """
+    names = sorted(
+        (name for name in counts if counts[name]), key=lambda name: (-counts[name], name)
+    )
+    if len(names) > 1:
+        chart = bar_chart({name: round(figures[name], 3) for name in names[:BARS]})
+        page.add_chart(chart, f"F1 of the most frequent {what}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from hornbook.data.entities.tag_schemes import TokenSpan
 from hornbook.data.entities.tagged_text import Entity
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,14 @@ class Window(NamedTuple):
         left = first - self.first if self.first else first * 0 + length
         right = self.last - 1 - last if self.last < length else last * 0 + length
         return np.minimum(left, right)
+
+
+def by_text(windows: Sequence[Window], values: Sequence[Value]) -> list[list[tuple[Window, Value]]]:
+    """Groups windows and their values by the texts that they are of, all in order."""
+    groups: dict[int, list[tuple[Window, Value]]] = {}
+    for window, value in zip(windows, values, strict=True):
+        groups.setdefault(window.sample, []).append((window, value))
+    return list(groups.values())
 
 
 def is_deepest(windows: Sequence[Window], index: int, first: int, last: int) -> bool:

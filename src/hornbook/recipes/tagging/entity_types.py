@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from hornbook.data.entities.tagged_text import TaggedText, overlapping
-from hornbook.data.texts.summary import LABELS, TextSplits, inside, listed
+from hornbook.data.texts.summary import LABELS, TextSplits, inside, listed, named_counts
 from hornbook.errors import DataError, did_you_mean
 from hornbook.recipes.spans.text_windows import Units
 
@@ -79,9 +79,8 @@ def entity_lines(splits: TextSplits[TaggedText], units: Sequence[Units]) -> list
         units: Of the training texts.
     """
     counts = Counter(entity.type for text in splits.train for entity in text.entities or ())
-    named = listed_types([f"{kind} ({count:,})" for kind, count in counts.most_common()])
     total = sum(counts.values())
-    lines = [f"Entities    {total:,} of {len(counts):,} types: {named}"]
+    lines = [f"Entities    {total:,} of {len(counts):,} types: {named_counts(counts)}"]
     if without := sum(not text.entities for text in splits.train):
         lines.append(f"            {without:,} training texts have none")
     held_out = {entity.type for text in splits.valid for entity in text.entities or ()}

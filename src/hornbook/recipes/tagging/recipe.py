@@ -25,15 +25,15 @@ from hornbook.data.entities.tagged_data import (
 from hornbook.data.entities.tagged_text import WORD, TaggedText
 from hornbook.data.readers.in_memory_rows import each_sample
 from hornbook.data.readers.problems import Problems
+from hornbook.data.readers.text_rows import PlainText
 from hornbook.data.texts.splits import TextData
 from hornbook.data.texts.summary import Reading, TextSplits, summary
-from hornbook.errors import DataError, OptionError
+from hornbook.errors import OptionError
 from hornbook.progress import note
 from hornbook.recipes.fields import learned, option, part
 from hornbook.recipes.named_condition import CONDITION_SIZE, NamedCondition
-from hornbook.recipes.spans.span_recipe import SpanRecipe
-from hornbook.recipes.spans.text_windows import Units
-from hornbook.recipes.spans.unit_reader import UnitReader
+from hornbook.recipes.spans.text_windows import Units, by_text
+from hornbook.recipes.spans.whole_text_recipe import WholeTextRecipe
 from hornbook.recipes.tagging.corpora import (
     check_corpus,
     corpus_lines,
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class Tagging(SpanRecipe):
+class Tagging(WholeTextRecipe):
     """Finds entities in texts, or their words.
 
     Learns from texts with entities in any format of `hornbook.data.entities`: a folder, a file, or
@@ -83,9 +83,6 @@ class Tagging(SpanRecipe):
         "crf",
         "what decides: tags by a CRF, an MEMM or a softmax; or pointer: spans, which may overlap",
         ("crf", "memm", "softmax", "pointer"),
-    )
-    max_length: int = option(
-        256, "tokens per window; longer texts are read in overlapping windows", at_least=8
     )
 
     types: list[str] = learned(list)
@@ -115,13 +112,6 @@ class Tagging(SpanRecipe):
         if self.head != "pointer":
             without_overlaps([*splits.train, *splits.valid])
         return splits
-
-    def text_of(self, sample: TaggedText) -> str:
-        return sample.text
-
-    def reader(self) -> UnitReader:
-        """Returns the reader of units and windows, for the encoder's tokenizer and length."""
-        return UnitReader(self.tokenizer, min(self.max_length, self.encoder.config.max_length))
 
     def describe(self, splits: TextSplits[TaggedText], texts: Sequence[Any]) -> None:
         reader = self.reader()
@@ -195,11 +185,9 @@ class Tagging(SpanRecipe):
         kept: list[Any] = [None] * len(windows)
         for number, outputs in self.window_outputs(columns):
             kept[number] = self.decoder.read(outputs, windows[number])
-        of_text: dict[int, list[Any]] = {}
-        for window, values in zip(windows, kept, strict=True):
-            of_text.setdefault(window.sample, []).append((window, values))
-        texts = [parts[0][0].units for parts in of_text.values()]
-        tagged = self.decoder.tagged(texts, list(of_text.values()), known)
+        of_texts = by_text(windows, kept)
+        texts = [parts[0][0].units for parts in of_texts]
+        tagged = self.decoder.tagged(texts, of_texts, known)
         return list(zip(texts, tagged, strict=True))
 
     def metrics(self, samples: Sequence[TaggedText], outputs: Any) -> dict[str, Any]:
@@ -216,15 +204,14 @@ class Tagging(SpanRecipe):
             checked_types(in_corpus(samples, name), [], types, corpus=name)
         return samples
 
+    def unlabeled(self, text: PlainText) -> TaggedText:
+        return TaggedText(text.text, None, text.where, text.extra)
+
+    def row_to_predict(self, row: Mapping[Any, Any], where: str) -> TaggedText:
+        return text_to_tag(row, where)
+
     def as_sample(self, sample: Any, number: int, corpus: str | None = None) -> TaggedText:
-        if isinstance(sample, TaggedText):
-            text = sample
-        elif isinstance(sample, Mapping):
-            text = text_to_tag(sample, f"row {number}")
-        elif isinstance(sample, str):
-            text = TaggedText(sample, None, f"text {number}")
-        else:
-            raise DataError(f"text {number} is {sample!r}; expected a string.")
+        text: TaggedText = super().as_sample(sample, number)
         if not self.corpora:
             return text
         own = text.corpus or corpus_of(text, Problems(stop_at_first=True))
