@@ -11,6 +11,7 @@ from hornbook.errors import HornbookError, OptionError, did_you_mean
 
 if TYPE_CHECKING:
     from hornbook.recipes.captcha import CaptchaReading
+    from hornbook.recipes.events import Events
     from hornbook.recipes.images import Images
     from hornbook.recipes.pretraining import Pretraining
     from hornbook.recipes.reading import ReadingComprehension
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RECIPES",
     "CaptchaReading",
+    "Events",
     "Images",
     "Pretraining",
     "ReadingComprehension",
@@ -42,6 +44,7 @@ RECIPES = {
     "text-classification": "hornbook.recipes.text_classification:TextClassification",
     "tagging": "hornbook.recipes.tagging:Tagging",
     "relations": "hornbook.recipes.relations:Relations",
+    "events": "hornbook.recipes.events:Events",
     "reading": "hornbook.recipes.reading:ReadingComprehension",
     "pretraining": "hornbook.recipes.pretraining:Pretraining",
 }

@@ -75,6 +75,11 @@ def test_strings_are_found_near_the_trigger():
     event = {"type": "x", "trigger": "减持", "arguments": [{"role": "a", "text": "乙"}]}
     [one] = read({"text": text, "events": [event]})
     assert one.events[0].arguments == (Argument("a", 4, 5), Argument("trigger", 6, 8))
+    [one] = read({"text": "减持 丙 " + text, "events": [event]})  # the trigger near the argument
+    assert one.events[0].arguments == (Argument("a", 9, 10), Argument("trigger", 11, 13))
+    placed = {**event, "trigger": {"start": 0, "end": 2}}
+    [one] = read({"text": "减持 丙 " + text, "events": [placed]})
+    assert one.events[0].arguments == (Argument("a", 5, 6), Argument("trigger", 0, 2))
     del event["trigger"]
     event["arguments"].insert(0, {"role": "b", "text": "甲"})
     [one] = read({"text": text, "events": [event]})

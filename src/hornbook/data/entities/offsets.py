@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.text_lines import note_once
@@ -16,7 +16,7 @@ class Offsets(NamedTuple):
     text: str | None = None
 
 
-def is_index(value: Any) -> bool:
+def is_index(value: Any) -> TypeGuard[int]:
     """Whether a value is an integer."""
     return isinstance(value, int) and not isinstance(value, bool)
 

@@ -9,9 +9,8 @@
 
 Any list may have any of these events in it, and any event may be without a trigger.  A mention is a
 string with its first index, two offsets, or a string alone, which is looked for in the text (see
-`Mentions`): the trigger first, and the arguments as near to it as they are.  With a text beside two
-offsets it decides for the whole file whether ends are included; without any, the end is the first
-character after the mention.
+`Mentions`), where it is nearest to the trigger.  With a text beside two offsets it decides for the
+whole file whether ends are included; without any, the end is the first character after the mention.
 """
 
 from __future__ import annotations
@@ -36,18 +35,17 @@ EXPECTED_ARGUMENT = 'expected {"role": ..., "start": ..., "end": ...}, or a "tex
 
 
 class _RawMention(NamedTuple):
-    """An argument or a trigger as it is in the file: a string, its start, or offsets."""
+    """An argument or a trigger as it is in the file.
+
+    Attributes:
+        role: Its role.
+        place: Its offsets, or a string.
+        has_end: Whether the end is given, not only the start, as in DuEE.
+    """
 
     role: str
-    text: str | None
-    start: int | None
-    end: int | None
-
-    def offsets(self) -> Offsets | None:
-        """Returns the offsets, if both are given."""
-        if self.start is None or self.end is None:
-            return None
-        return Offsets(self.start, self.end, self.text)
+    place: Offsets | str
+    has_end: bool
 
 
 class _RawEvent(NamedTuple):
@@ -77,8 +75,8 @@ def read_rows(
         read.append((where, text, raw, row))
         for event in raw:
             for mention in event.mentions:
-                if offsets := mention.offsets():
-                    votes.add(text, offsets)
+                if isinstance(mention.place, Offsets) and mention.has_end:
+                    votes.add(text, mention.place)
     included = votes.is_included(name, "an argument")
     for where, text, raw, row in read:
         mentions = Mentions(text)
@@ -92,39 +90,43 @@ def _placed(
     event: _RawEvent, mentions: Mentions, included: bool, where: str, problems: Problems
 ) -> Event | None:
     """Finds the places of the arguments of an event; None, with problems, if some are wrong."""
-    arguments: set[Argument] = set()
-    lost: set[Lost] = set()
-    nearby: Span | None = None  # the trigger, or without one the first argument that has a place
-    is_right = True
-    for mention in sorted(event.mentions, key=lambda one: (one.role != TRIGGER, one.start is None)):
-        if mention.start is None:
-            assert mention.text is not None  # it has one or the other
-            span = mentions.nearest(mention.text, nearby)
-            if span is None:
-                lost.add(Lost(mention.role, mention.text, mentions.why_missing(mention.text)))
-                continue
-        else:
-            end = mention.start + len(mention.text or "")  # DuEE's
-            place = checked_span(
-                mention.offsets() or Offsets(mention.start, end, mention.text),
-                mentions.text,
-                included=included and mention.end is not None,
-                what=f"the {mention.role} of {event.type!r:.40}",
-                where=where,
-                problems=problems,
-            )
-            if place is None:
-                is_right = False
-                continue
-            span = Span(*place)
-        nearby = nearby or span
-        arguments.add(Argument(mention.role, *span))
-    if not is_right:
-        return None
-    if sum(one.role == TRIGGER for one in arguments) > 1:
+    arguments: list[Argument] = []
+    names: list[tuple[str, str]] = []  # roles and strings
+    for role, place, has_end in event.mentions:
+        if isinstance(place, str):
+            names.append((role, place))
+            continue
+        span = checked_span(
+            place,
+            mentions.text,
+            included=included and has_end,
+            what=f"the {role} of {event.type!r:.40}",
+            where=where,
+            problems=problems,
+        )
+        if span is None:
+            return None
+        arguments.append(Argument(role, *span))
+    lost = {
+        Lost(role, name, mentions.why_missing(name)) for role, name in names if name not in mentions
+    }
+    names = sorted((one for one in names if one[1] in mentions), key=_is_argument)
+    strings = [name for _, name in names]
+    if arguments:
+        _, *nearby = min(arguments, key=_is_argument)
+        spans = [mentions.nearest(name, Span(*nearby)) for name in strings]
+    else:
+        spans = mentions.together(strings) if strings else []
+    arguments += [Argument(role, *span) for (role, _), span in zip(names, spans, strict=True)]
+    if len({one for one in arguments if one.role == TRIGGER}) > 1:
         problems.add(where, f"an event of {event.type!r:.40} has several triggers; expected one")
         return None
-    return Event(event.type, tuple(sorted(arguments)), tuple(sorted(lost)))
+    return Event(event.type, tuple(sorted(set(arguments))), tuple(sorted(lost)))
+
+
+def _is_argument(one: tuple[Any, ...]) -> bool:
+    """Whether something that begins with a role is not a trigger; triggers are sorted first."""
+    return bool(one[0] != TRIGGER)
 
 
 def _raw_events(row: Mapping[str, Any], where: str, problems: Problems) -> list[_RawEvent] | None:
@@ -181,11 +183,15 @@ def _as_argument(value: Any, role: str | None = None) -> _RawMention | None:
     if isinstance(span, list | tuple) and len(span) == 2:
         start, end = span
     text = text if isinstance(text, str) and text.strip() else None
-    has_place = is_index(start) and (is_index(end) or (end is None and text is not None))
-    is_string = start is None and end is None and text is not None
-    if not isinstance(role, str) or not role.strip() or not (has_place or is_string):
+    if not isinstance(role, str) or not role.strip():
         return None
-    return _RawMention(role.strip(), text.strip() if is_string and text else text, start, end)
+    if is_index(start) and is_index(end):
+        return _RawMention(role.strip(), Offsets(start, end, text), True)
+    if text is None or end is not None:
+        return None
+    if is_index(start):
+        return _RawMention(role.strip(), Offsets(start, start + len(text), text), False)
+    return _RawMention(role.strip(), text.strip(), False) if start is None else None
 
 
 def _first_of(row: Mapping[str, Any], keys: tuple[str, ...]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from hornbook.data.entities.units import unit_spans
 from hornbook.data.relations.related_text import Relation, Span, Triple, Unplaced
@@ -26,28 +27,32 @@ class Mentions:
         """Returns the places of subject and object: of all pairs the two nearest to each other, and
         of those the first."""
         for name in (triple.subject, triple.object):
-            if not self._of(name):
+            if name not in self:
                 return Unplaced(triple, self.why_missing(name))
-        size = len(triple.subject)
-        nearest: tuple[int, Span, Span] | None = None
-        for start in self._of(triple.subject):
-            subject = Span(start, start + size)
-            gap, target = self._nearest(triple.object, subject)
-            if nearest is None or (gap, subject, target) < nearest:
-                nearest = gap, subject, target
-        assert nearest is not None  # there are subjects and objects
-        _, subject, target = nearest
+        subject, target = self.together([triple.subject, triple.object])
         return Relation(subject, triple.predicate, target)
 
-    def nearest(self, name: str, to: Span | None = None) -> Span | None:
-        """Returns the place of a string, the one nearest to a span and of those the first; None if
-        it is not in the text.
+    def __contains__(self, name: str) -> bool:
+        return bool(self._of(name))
 
-        Args:
-            name: The string.
-            to: The span.  Defaults to the beginning of the text.
-        """
-        return self._nearest(name, to or Span(0, 0))[1] if self._of(name) else None
+    def together(self, names: Sequence[str]) -> list[Span]:
+        """Returns the places of strings that are in the text: of the first string the one to which
+        the others are nearest, their distances added up, and of each other string the one nearest
+        to that; of equally near ones the first."""
+        first, *others = names
+        best: tuple[int, list[Span]] | None = None
+        for start in self._of(first):
+            place = Span(start, start + len(first))
+            nearest = [self._nearest(name, place) for name in others]
+            candidate = sum(gap for gap, _ in nearest), [place, *(span for _, span in nearest)]
+            best = candidate if best is None else min(best, candidate)
+        assert best is not None  # the string is in the text
+        return best[1]
+
+    def nearest(self, name: str, to: Span) -> Span:
+        """Returns the place of a string in the text that is nearest to a span, and of those the
+        first."""
+        return self._nearest(name, to)[1]
 
     def why_missing(self, name: str) -> str:
         """Says why a string without a place has none."""

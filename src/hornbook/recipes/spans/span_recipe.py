@@ -39,6 +39,8 @@ class SpanRecipe(TextRecipe):
 
         limit = self.encoder.config.max_length
         rows = 2 * self.batch_size  # no memory is needed for gradients
-        batches = predicted_batches(self.model, columns, rows=rows, max_length=limit)
+        batches = predicted_batches(
+            self.model, columns, rows=rows, max_length=limit, max_pairs=self.max_pairs
+        )
         for numbers, outputs in batches:
             yield from zip(numbers.tolist(), outputs, strict=True)
