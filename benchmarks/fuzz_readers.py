@@ -243,6 +243,25 @@ def _read_relations(folder: Path) -> Any:
     return _both_splits(related_texts(folder))
 
 
+def _write_events(folder: Path) -> None:
+    rows = []
+    for i in range(20):
+        argument = {"role": "a", "argument": "北京", "argument_start_index": 0}
+        duee = {"event_type": "p", "trigger": "在", "trigger_start_index": 2}
+        mentions = [{"word": "天", "span": [3, 4], "role": "trigger"}]
+        events = [{**duee, "arguments": [argument]}, {"type": "q", "mentions": mentions}]
+        events.append({"type": "r", "trigger": {"start": 2, "end": 3}, "arguments": []})
+        events.append({"type": "s", "arguments": [{"role": "b", "text": "天"}]})
+        rows.append({"text": f"北京在天{i}", "events": events})
+    (folder / "train.jsonl").write_text(_lines(rows), "utf-8")
+
+
+def _read_events(folder: Path) -> Any:
+    from hornbook.data.events.event_data import texts_with_events
+
+    return _both_splits(texts_with_events(folder))
+
+
 def _write_corpus(name: str) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
         text = "\n\n".join(f"段落 {i} 今天 hello world.\nsecond line" for i in range(30)).encode()
@@ -450,6 +469,7 @@ READERS: dict[str, Reader] = {
     "tagged": Reader(_write_tagged, _read_tagged),
     "entities": Reader(_write_entities, _read_tagged),
     "relations": Reader(_write_relations, _read_relations),
+    "events": Reader(_write_events, _read_events),
     "captcha-labels": Reader(_write_labels, _read_labels),
     "text": Reader(_write_corpus("a.txt"), _read_corpus),
     "text-gz": Reader(_write_corpus("a.txt.gz"), _read_corpus),

@@ -64,6 +64,12 @@ def folder(tmp_path_factory, draw_classes, tiny_backbone):
     for split in ("train", "valid"):
         row = {"text": "明天天气真好", "relations": [["明天", "天气", "真好"]]}
         (facts / f"{split}.jsonl").write_text((json.dumps(row) + "\n") * 8, "utf-8")
+    news = folder / "news"
+    news.mkdir()
+    for split in ("train", "valid"):
+        one = {"type": "天气", "trigger": "天气", "arguments": [{"role": "时间", "text": "明天"}]}
+        row = {"text": "明天天气真好", "events": [one]}
+        (news / f"{split}.jsonl").write_text((json.dumps(row) + "\n") * 8, "utf-8")
     names = folder / "names"
     names.mkdir()
     tagged = "".join(f"{a} {b}\n" for a, b in zip("明天会", ("B-day", "I-day", "O"), strict=True))
