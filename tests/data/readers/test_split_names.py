@@ -8,7 +8,7 @@ TRAIN = """train Train TRAIN training Training trn trainset train_set train-set 
 training_data train.jsonl TRAIN.CSV train.jsonl.gz train.txt.zst x_train X_train.npy train_x
 imdb_train.jsonl cnews.train.txt train.char.bmes train-00000-of-00001 train2017 train_v2.tsv
 train-00000-of-00001.parquet train_images train_0.jsonl.gz 训练集 训练 训练数据.csv 訓練集
-情感训练集.tsv reviews-train.csv train_clean.jsonl"""
+情感训练集.tsv reviews-train.csv train_clean.jsonl train.iob2 train.jsonl.bz2"""
 VALID = """val valid validation Validation VAL val_set val-set valset dev Dev devel development
 dev_set devset eval evaluation heldout held_out hold-out holdout.csv vali dev.jsonl
 validation.jsonl valid.tsv.gz imdb_dev.csv val2014

@@ -33,6 +33,7 @@ pairs 集 数据 數據 数据集 數據集 样本 樣本 图片 圖片 文本 �
 _ENDINGS = """jsonl ndjson json csv tsv txt tab parquet pq arrow feather xls xlsx bio bioes bmes
 bmeso iob iob2 conll conllu seg tags ann xml npz npy pkl record tfrecord dat gz zst bz2 xz zip tar
 tgz"""
+_WITH_DIGIT = {ending for ending in _ENDINGS.split() if ending[-1].isdigit()}
 _CHINESE_SUFFIX = "集|数据集|數據集|数据|數據|样本|樣本|图片|圖片|文本|文件"
 _CHINESE = re.compile(
     f"({'|'.join(word for word in _SPLIT_OF if not word.isascii())})({_CHINESE_SUFFIX})?$"
@@ -125,6 +126,8 @@ def _words(name: str) -> list[str]:
         chinese = _CHINESE.search(word)
         if word.lower() == "out" and words[-1:] in (["held"], ["hold"]):  # held_out, hold-out
             words[-1] += "out"
+        elif words and words[-1] + word in _WITH_DIGIT:
+            words[-1] += word
         elif chinese and (chinese.group(2) or chinese.start() == 0):  # 压力测试 is no 测试集
             words += [part for part in (word[: chinese.start()], chinese.group(1)) if part]
         else:

@@ -42,6 +42,7 @@ from hornbook.recipes.tagging.corpora import (
     scores_of_types,
     types_of_corpora,
 )
+from hornbook.recipes.tagging.entity_answers import answer_of
 from hornbook.recipes.tagging.entity_types import checked_types, entity_lines, without_overlaps
 from hornbook.recipes.tagging.heads import Head, Tagged
 from hornbook.recipes.tagging.pointer_head import PointerHead
@@ -277,23 +278,4 @@ class Tagging(WholeTextRecipe):
             for text, units in zip(samples, units_of_texts, strict=True)
         ]
         for text, (units, tagged) in zip(samples, self.outputs(columns, known), strict=True):
-            entities = [
-                (units.entity(*span), round(probability, 6)) for span, probability in tagged.spans
-            ]
-            answer = {**text.extra, "text": text.text}
-            if self.corpora:
-                answer["corpus"] = text.corpus
-            if self.words:
-                yield {**answer, "words": [text.text[one.start : one.end] for one, _ in entities]}
-                continue
-            answer["entities"] = [
-                {
-                    "start": one.start,
-                    "end": one.end,
-                    "type": one.type,
-                    "text": text.text[one.start : one.end],
-                    "probability": probability,
-                }
-                for one, probability in entities
-            ]
-            yield answer
+            yield answer_of(text, units, tagged, words=self.words, has_corpora=bool(self.corpora))
