@@ -105,23 +105,10 @@ class Events(WholeTextRecipe):
         return self.linker.max_pairs
 
     def columns(self, samples: Sequence[EventText], known: Mapping[str, list[Any]]) -> Columns:
-        all_units, windows_of_texts = self.units_of(samples)
-        windows = [window for of_text in windows_of_texts for window in of_text]
-        events = [
-            None if sample.events is None else in_units(sample, units)[0]
-            for sample, units in zip(samples, all_units, strict=True)
-        ]
-        labels = [
-            None if (of_text := events[window.sample]) is None else in_window(of_text, window)
-            for window in windows
-        ]
-        where = [samples[window.sample].where for window in windows]
-        return {
-            **self.reader().columns(windows),
-            "label": labels,
-            "where": where,
-            "window": windows,
-        }
+        def label(sample: Any, units: Units) -> Any:
+            return None if sample.events is None else in_units(sample, units)[0]
+
+        return self.window_columns(samples, label, in_window)
 
     def label_array(self, labels: list[Any], length: int) -> np.ndarray:
         return self.linker.label_array(labels, length)

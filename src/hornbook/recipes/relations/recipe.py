@@ -122,23 +122,10 @@ class Relations(WholeTextRecipe):
         return self.decoder.max_pairs
 
     def columns(self, samples: Sequence[RelatedText], known: Mapping[str, list[Any]]) -> Columns:
-        all_units, windows_of_texts = self.units_of(samples)
-        windows = [window for of_text in windows_of_texts for window in of_text]
-        relations = [
-            None if sample.relations is None else in_units(sample, units)[0]
-            for sample, units in zip(samples, all_units, strict=True)
-        ]
-        labels = [
-            None if (of_text := relations[window.sample]) is None else in_window(of_text, window)
-            for window in windows
-        ]
-        where = [samples[window.sample].where for window in windows]
-        return {
-            **self.reader().columns(windows),
-            "label": labels,
-            "where": where,
-            "window": windows,
-        }
+        def label(sample: Any, units: Units) -> Any:
+            return None if sample.relations is None else in_units(sample, units)[0]
+
+        return self.window_columns(samples, label, in_window)
 
     def pass_batches(self, columns: Mapping[str, Sequence[Any]], number: int) -> list[Batch]:
         changes = self.decoder.columns_of_epoch(columns, self.seed, number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from hornbook.recipes.fields import option
 from hornbook.recipes.spans.span_recipe import SpanRecipe
 from hornbook.recipes.spans.text_windows import Units, Window
 from hornbook.recipes.spans.unit_reader import UnitReader
+from hornbook.recipes.text_recipe import Columns
 
 
 @dataclass(kw_only=True)
@@ -49,6 +50,32 @@ class WholeTextRecipe(SpanRecipe):
         for window in reader.windows(units):
             windows[window.sample].append(window)
         return units, windows
+
+    def window_columns(
+        self,
+        samples: Sequence[Any],
+        in_units: Callable[[Any, Units], Any],
+        in_window: Callable[[Any, Window], Any],
+    ) -> Columns:
+        """Returns the columns of all windows of texts, with the part of the label inside each.
+
+        Args:
+            samples: The texts.
+            in_units: Returns the label of a text in units; None if it has none.
+            in_window: Returns the part of such a label inside a window.
+        """
+        units, windows_of_texts = self.units_of(samples)
+        windows = [window for of_text in windows_of_texts for window in of_text]
+        labels = list(map(in_units, samples, units))
+        return {
+            **self.reader().columns(windows),
+            "label": [
+                None if (label := labels[window.sample]) is None else in_window(label, window)
+                for window in windows
+            ],
+            "where": [samples[window.sample].where for window in windows],
+            "window": windows,
+        }
 
     def as_sample(self, sample: Any, number: int) -> Any:
         if hasattr(sample, "where"):
