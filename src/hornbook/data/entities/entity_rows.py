@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from hornbook.data.entities.offsets import EndVotes, Offsets, checked_span, is_index
+from hornbook.data.entities.offsets import Offsets, checked_span, is_index, labeled_texts
 from hornbook.data.entities.tag_columns import TaggedSentence, text_of_tokens, texts_of
 from hornbook.data.entities.tag_schemes import parse_tag
 from hornbook.data.entities.tagged_text import Entity, TaggedText
@@ -51,23 +51,25 @@ def read_rows(
         name: Of the file, for messages.
         problems: Gets what is wrong with the rows.
     """
-    marked: list[tuple[str, str, list[_Marked], Mapping[str, Any]]] = []
     sentences: list[TaggedSentence] = []
-    votes = EndVotes()
-    for where, row in rows:
-        if isinstance(row.get("tokens"), list):
-            sentence = _tagged_tokens(row, where, problems)
-            sentences += [] if sentence is None else [sentence]
-            continue
-        text = text_of(row, where, problems)
-        entities = None if text is None else _entities_of(row, where, problems)
-        if text is None or entities is None:
-            continue
-        marked.append((where, text, entities, row))
-        for one in entities:
-            votes.add(text, one.offsets)
-    included = votes.is_included(name, "an entity")
-    for where, text, entities, row in marked:
+
+    def without_tokens() -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for where, row in rows:
+            if not isinstance(row.get("tokens"), list):
+                yield where, row
+            elif (sentence := _tagged_tokens(row, where, problems)) is not None:
+                sentences.append(sentence)
+
+    read, included = labeled_texts(
+        without_tokens(),
+        text_of=text_of,
+        labels_of=_entities_of,
+        offsets_of=lambda entities: (one.offsets for one in entities),
+        name=name,
+        what="an entity",
+        problems=problems,
+    )
+    for where, text, entities, row in read:
         extra = {key: value for key, value in row.items() if key not in ("text", "entities")}
         checked = [_checked(one, text, where, included, problems) for one in entities]
         spans = sorted({one for one in checked if one is not None})

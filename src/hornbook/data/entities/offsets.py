@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeGuard
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, NamedTuple, TypeGuard, TypeVar
 
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.text_lines import note_once
+
+Labels = TypeVar("Labels")
+Rows = Iterable[tuple[str, Mapping[str, Any]]]
 
 
 class Offsets(NamedTuple):
@@ -45,6 +49,48 @@ class EndVotes:
         if included:
             note_once(f"{name}: the last index of {what} is included, as the texts beside it say")
         return included
+
+
+class LabeledRow(NamedTuple, Generic[Labels]):
+    """A row with its text and its labels as they are in the file; `where` is `file:line`."""
+
+    where: str
+    text: str
+    labels: Labels
+    row: Mapping[str, Any]
+
+
+def labeled_texts(
+    rows: Rows,
+    *,
+    text_of: Callable[[Mapping[str, Any], str, Problems], str | None],
+    labels_of: Callable[[Mapping[str, Any], str, Problems], Labels | None],
+    offsets_of: Callable[[Labels], Iterable[Offsets]],
+    name: str,
+    what: str,
+    problems: Problems,
+) -> tuple[list[LabeledRow[Labels]], bool]:
+    """Reads the texts and labels of all rows of a file, and whether the ends of spans are included.
+
+    Args:
+        rows: Place of each row, `file:line`, and the row.
+        text_of, labels_of: Read a row, or add a problem and return None.
+        offsets_of: Returns the spans of labels that have an end.
+        name: Of the file, for messages.
+        what: A span, for messages: "an entity".
+        problems: Gets what is wrong with the rows.
+    """
+    read: list[LabeledRow[Labels]] = []
+    votes = EndVotes()
+    for where, row in rows:
+        text = text_of(row, where, problems)
+        labels = None if text is None else labels_of(row, where, problems)
+        if text is None or labels is None:
+            continue
+        read.append(LabeledRow(where, text, labels, row))
+        for offsets in offsets_of(labels):
+            votes.add(text, offsets)
+    return read, votes.is_included(name, what)
 
 
 def checked_span(

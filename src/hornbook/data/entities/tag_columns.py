@@ -21,7 +21,7 @@ from hornbook.data.readers.text_lines import note_once
 from hornbook.errors import DataError
 
 MAX_COLUMNS = 4
-MOSTLY = 0.9  # share of a file's lines or tokens that decides what kind of file it is
+MOSTLY = 0.9  # share of a file's lines, words or tokens that decides what kind of file it is
 TOLERATED = 0.01  # share of the entities that may contradict the scheme
 _NUMBERED = re.compile(r".\d$")  # a character and its place in the word, as in Weibo NER
 _DOCUMENT = "-DOCSTART-"

@@ -19,7 +19,7 @@ from typing import Any
 from hornbook.data.entities.entity_rows import is_row, read_rows, text_of
 from hornbook.data.entities.tag_columns import looks_like_columns, read_columns
 from hornbook.data.entities.tagged_text import TaggedText
-from hornbook.data.entities.word_lines import looks_like_words, read_words
+from hornbook.data.entities.word_lines import EXAMINED, looks_like_words, read_words
 from hornbook.data.readers.in_memory_rows import (
     MemoryRows,
     plain_row,
@@ -52,7 +52,6 @@ ADVICE = (
     "Expected a token and its tag per line, words with spaces between them, or rows such as "
     '{"text": "...", "entities": [[0, 2, "person"]]}.'
 )
-EXAMINED = 200  # lines that the format is recognized by
 
 
 def _entities_in_words(text: TaggedText) -> list[str]:

@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
+from hornbook.data.entities.tag_columns import MOSTLY
 from hornbook.data.entities.tagged_text import WORD, Entity, TaggedText
 from hornbook.data.entities.units import is_cjk
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.text_lines import note_once
 
-EXAMINED = 200  # lines that parts of speech are recognized by
-MOSTLY = 0.9  # share of the words that have one then
+EXAMINED = 200  # lines that the format is recognized by
 _WITH_PART_OF_SPEECH = re.compile(r"\[?(.+?)[/_]([A-Za-z]+)(?:\][/_]?[A-Za-z]*)?$")
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from hornbook.data.entities.offsets import EndVotes, Offsets, checked_span, is_index
+from hornbook.data.entities.offsets import Offsets, checked_span, is_index, labeled_texts
 from hornbook.data.events.event_text import TRIGGER, Argument, Event, EventText, Lost
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.text_rows import text_of
@@ -65,25 +65,28 @@ def read_rows(
         name: Of the file, for messages.
         problems: Gets what is wrong with the rows.
     """
-    read: list[tuple[str, str, list[_RawEvent], Mapping[str, Any]]] = []
-    votes = EndVotes()
-    for where, row in rows:
-        text = text_of(row, where, problems)
-        raw = None if text is None else _raw_events(row, where, problems)
-        if text is None or raw is None:
-            continue
-        read.append((where, text, raw, row))
-        for event in raw:
-            for mention in event.mentions:
-                if isinstance(mention.place, Offsets) and mention.has_end:
-                    votes.add(text, mention.place)
-    included = votes.is_included(name, "an argument")
+    read, included = labeled_texts(
+        rows,
+        text_of=text_of,
+        labels_of=_raw_events,
+        offsets_of=_offsets_with_ends,
+        name=name,
+        what="an argument",
+        problems=problems,
+    )
     for where, text, raw, row in read:
         mentions = Mentions(text)
         placed = [_placed(one, mentions, included, where, problems) for one in raw]
         events = tuple(sorted({one for one in placed if one is not None}))
         extra = {key: value for key, value in row.items() if key not in ("text", "events")}
         yield EventText(text, events, where, extra)
+
+
+def _offsets_with_ends(events: list[_RawEvent]) -> Iterator[Offsets]:
+    for event in events:
+        for _, place, has_end in event.mentions:
+            if isinstance(place, Offsets) and has_end:
+                yield place
 
 
 def _placed(

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from hornbook.data.entities.offsets import EndVotes, Offsets, checked_span, is_index
+from hornbook.data.entities.offsets import Offsets, checked_span, is_index, labeled_texts
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.text_rows import text_of
 from hornbook.data.relations.mentions import Mentions
@@ -51,21 +51,24 @@ def read_rows(
         name: Of the file, for messages.
         problems: Gets what is wrong with the rows.
     """
-    read: list[tuple[str, str, list[_RawRelation], Mapping[str, Any]]] = []
-    votes = EndVotes()
-    for where, row in rows:
-        text = text_of(row, where, problems)
-        raw = None if text is None else _raw_relations(row, where, problems)
-        if text is None or raw is None:
-            continue
-        read.append((where, text, raw, row))
-        for one in raw:
-            for place in (one.subject, one.object):
-                if isinstance(place, Offsets):
-                    votes.add(text, place)
-    included = votes.is_included(name, "a mention")
+    read, included = labeled_texts(
+        rows,
+        text_of=text_of,
+        labels_of=_raw_relations,
+        offsets_of=_offsets_of,
+        name=name,
+        what="a mention",
+        problems=problems,
+    )
     for where, text, raw, row in read:
         yield _related(text, raw, where, included, problems, row)
+
+
+def _offsets_of(relations: list[_RawRelation]) -> Iterator[Offsets]:
+    for one in relations:
+        for place in (one.subject, one.object):
+            if isinstance(place, Offsets):
+                yield place
 
 
 def _related(

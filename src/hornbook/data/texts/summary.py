@@ -208,11 +208,15 @@ def inside(folder: Path, place: str) -> str:
 
 
 def named_counts(counts: Counter[str]) -> str:
-    """Names all with their counts; of many the most and the least frequent."""
-    named = [f"{name} ({count:,})" for name, count in counts.most_common()]
-    if len(named) > LABELS:
-        named = [*named[: LABELS // 2], "...", *named[-LABELS // 2 :]]
-    return ", ".join(named)
+    """Lists names with their counts; of many the most and the least frequent."""
+    return first_and_last([f"{name} ({count:,})" for name, count in counts.most_common()])
+
+
+def first_and_last(names: Sequence[str]) -> str:
+    """Lists names, of many only the first and the last."""
+    if len(names) > LABELS:
+        names = [*names[: LABELS // 2], "...", *names[-LABELS // 2 :]]
+    return ", ".join(names)
 
 
 def listed(title: str, what: str, lines: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The largest groups of linked things: maximal cliques of a graph."""
+"""Maximal cliques of a graph: groups of vertices that are all linked, and in no larger one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def maximal_cliques(linked: np.ndarray, most: int) -> list[tuple[int, ...]]:
-    """Returns the largest groups of vertices that are all linked with each other.
+    """Returns the maximal cliques.
 
     A graph may have exponentially many, 3^(n/3) for n vertices.  They are found one after the
     other, each with at most n^2 steps of work, in lexicographic order, so those with the first
@@ -18,10 +18,10 @@ def maximal_cliques(linked: np.ndarray, most: int) -> list[tuple[int, ...]]:
 
     Args:
         linked: `(vertices, vertices)`, True where two vertices are linked; symmetric.
-        most: Maximum number of groups.
+        most: Maximum number of cliques.
 
     Returns:
-        The vertices of each group, in order.
+        The vertices of each clique, in order.
 
     Reference: Johnson, Yannakakis and Papadimitriou 1988, On generating all maximal independent
     sets, https://doi.org/10.1016/0020-0190(88)90065-8

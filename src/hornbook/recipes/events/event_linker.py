@@ -7,8 +7,7 @@ arguments are linked where the cells of their heads and of their tails are above
 is joined to events by `event_links`.
 
 In the post the two tables of links are shared by all event types.  With tables of its own a type is
-not confused by the links of another: on the training texts of FewFC the labels themselves then give
-F1 0.969 of events in place of 0.950.
+not confused by the links of another (docs/LOG.md).
 
 Reference: https://kexue.fm/archives/8926
 """
@@ -79,7 +78,7 @@ class EventLinker:
         return array
 
     def graphs(self, tables: np.ndarray) -> dict[str, Graph]:
-        """Returns the arguments of a window and their links, by event type; see `MOST`.
+        """Returns the arguments of a window and their links, by event type; see `positive_cells`.
 
         Args:
             tables: `(tables, units, units)`.

@@ -13,11 +13,11 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from hornbook.data.events.event_text import TRIGGER
 from hornbook.recipes.events.cliques import maximal_cliques
 from hornbook.recipes.events.unit_events import Scored, UnitArgument, UnitEvent
-from hornbook.recipes.spans.pair_tables import sigmoid
 from hornbook.recipes.spans.text_windows import Window, is_deepest
 
 ARGUMENTS = 64  # of a text and an event type, the most certain
@@ -84,7 +84,7 @@ def events_of(kind: str, graph: Graph, needs_trigger: bool) -> list[Scored]:
             continue
         values = [scores[one] for one in members]
         values += [graph.links[pair] for pair in combinations(members, 2)]
-        events.append(Scored(UnitEvent(kind, tuple(members)), float(sigmoid(min(values)))))
+        events.append(Scored(UnitEvent(kind, tuple(members)), float(expit(min(values)))))
     return events
 
 

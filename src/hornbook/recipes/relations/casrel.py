@@ -16,12 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from hornbook.data.seeding import random_of
 from hornbook.recipes.relations.methods import Labels, Method
 from hornbook.recipes.relations.unit_relations import Answer, Scored, UnitRelation, UnitSpan
 from hornbook.recipes.sample_loss import sample_loss
-from hornbook.recipes.spans.pair_tables import sigmoid
 
 FIRST, LAST = float(np.log(0.6 / 0.4)), 0.0  # scores above which a unit is the first, the last one
 RARE = -3.0  # score of every unit at the start of training: few are borders
@@ -186,7 +186,7 @@ class CasRel(Method):
                 column = BORDERS * number
                 for target, other in spans(of_subject[:, column : column + BORDERS]):
                     relation = UnitRelation(subject, predicate, target)
-                    yield Scored(relation, float(sigmoid(min(score, other))))
+                    yield Scored(relation, float(expit(min(score, other))))
 
     def loss_of(
         self, labels: Labels, scores: np.ndarray, objects: Mapping[UnitSpan, np.ndarray]

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from hornbook.recipes.relations.methods import Labels, Method
 from hornbook.recipes.relations.unit_relations import Answer, Scored, UnitRelation, UnitSpan
@@ -22,7 +23,6 @@ from hornbook.recipes.spans.pair_tables import (
     CELLS,
     loss_of_tables,
     positive_cells,
-    sigmoid,
     table_loss,
 )
 
@@ -114,7 +114,7 @@ class GPLinker(Method):
                 tail_scores[predicate, i, j],
             )
             relation = UnitRelation(subject, self.predicates[predicate], target)
-            relations.append(Scored(relation, float(sigmoid(least))))
+            relations.append(Scored(relation, float(expit(least))))
         return sorted(relations)
 
     def loss_of(self, labels: Labels, tables: np.ndarray) -> float:

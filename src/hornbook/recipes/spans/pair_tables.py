@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.special import logsumexp
 
 from hornbook.recipes.sample_loss import sample_loss
 
 CELLS = 2**25  # of the tables of a step: 128 MiB in float32, and several times that with gradients
-MOST = 200  # spans of a window per table; an untrained model has thousands
+MOST = 200  # cells of one call; an untrained model has thousands above 0
 
 
 def table_loss() -> Any:
@@ -33,9 +34,7 @@ def loss_of_tables(labels: np.ndarray, tables: np.ndarray, possible: np.ndarray)
     total = 0.0
     for cells, sign in ((possible & ~labels, 1), (possible & labels, -1)):
         scores = np.where(cells, sign * tables, -np.inf).reshape(len(tables), -1)
-        highest = np.maximum(scores.max(axis=1, initial=0.0), 0.0)
-        sums = np.exp(-highest) + np.exp(scores - highest[:, None]).sum(axis=1)
-        total += float(np.sum(highest + np.log(sums)))
+        total += float(np.logaddexp(0, logsumexp(scores, axis=1)).sum())
     return total
 
 
@@ -47,8 +46,3 @@ def positive_cells(tables: np.ndarray) -> np.ndarray:
         scores = tables[tuple(cells.T)]
         cells = cells[np.sort(np.argsort(-scores, kind="stable")[:MOST])]
     return cells
-
-
-def sigmoid(x: Any) -> Any:
-    """Returns `1 / (1 + exp(-x))`, in float64."""
-    return 1 / (1 + np.exp(-np.clip(np.asarray(x, np.float64), -500, 500)))

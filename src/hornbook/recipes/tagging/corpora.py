@@ -9,9 +9,9 @@ import numpy as np
 
 from hornbook.data.entities.tagged_text import TaggedText
 from hornbook.data.readers.text_lines import note_once
-from hornbook.data.texts.summary import TextSplits
+from hornbook.data.texts.summary import TextSplits, first_and_last
 from hornbook.errors import DataError, OptionError, did_you_mean
-from hornbook.recipes.tagging.entity_types import checked_types, listed_types
+from hornbook.recipes.tagging.entity_types import checked_types
 from hornbook.recipes.tagging.heads import ILLEGAL
 
 
@@ -56,7 +56,7 @@ def corpus_lines(splits: TextSplits[TaggedText], corpora: Mapping[str, Sequence[
         return []
     lines = [
         f"            {name}: {len(in_corpus(splits.train, name)):,} training texts, "
-        f"{len(in_corpus(splits.valid, name)):,} validation texts, {listed_types(types)}"
+        f"{len(in_corpus(splits.valid, name)):,} validation texts, {first_and_last(types)}"
         for name, types in corpora.items()
     ]
     return [f"Corpora     {len(corpora):,}", *lines]

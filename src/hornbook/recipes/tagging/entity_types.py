@@ -93,10 +93,3 @@ def entity_lines(splits: TextSplits[TaggedText], units: Sequence[Units]) -> list
     ]
     what = f"of {total:,} entities begin or end inside a word or number, and cannot be found:"
     return lines + listed("Cut", what, cut)
-
-
-def listed_types(names: Sequence[str]) -> str:
-    """Lists names of types, of many only the first and the last."""
-    if len(names) > LABELS:
-        names = [*names[: LABELS // 2], "...", *names[-LABELS // 2 :]]
-    return ", ".join(names)

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from hornbook.data.entities.tag_schemes import TokenSpan
 from hornbook.recipes.sample_loss import sample_loss
+from hornbook.recipes.spans.pair_tables import loss_of_tables
 from hornbook.recipes.spans.text_windows import Units, Window, is_deepest
 from hornbook.recipes.tagging.heads import Head, Scored, Tagged
 
@@ -58,14 +60,15 @@ class PointerHead(Head):
         spans = [
             Scored(
                 TokenSpan(int(first) + window.first, int(last) + window.first, self.types[kind]),
-                float(1 / (1 + np.exp(-scores[kind, first, last]))),
+                float(expit(scores[kind, first, last])),
             )
             for kind, first, last in np.argwhere(scores > 0)
         ]
         if window.units.gold is None:
             return spans, float("nan")
         labels = self.label_array([window.gold()], size)[0]
-        return spans, float(np.mean([_loss(*pair) for pair in zip(labels, scores, strict=True)]))
+        possible = np.triu(np.ones_like(labels))
+        return spans, loss_of_tables(labels, scores, possible) / len(labels)
 
     def tagged(
         self,
@@ -84,10 +87,3 @@ class PointerHead(Head):
             losses = [loss for _, (_, loss) in of_text]
             answers.append(Tagged(sorted(spans.values()), float(np.mean(losses))))
         return answers
-
-
-def _loss(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Returns the multi-label cross entropy of one type, as in `multilabel_crossentropy`."""
-    possible = np.triu(np.ones_like(labels))
-    negative, positive = scores[possible & ~labels], -scores[possible & labels]
-    return sum(float(np.logaddexp.reduce([0.0, *each])) for each in (negative, positive))
