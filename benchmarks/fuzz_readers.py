@@ -308,6 +308,29 @@ def _read_image(folder: Path) -> Any:
     return [read_image(file).tobytes() for file in sorted(folder.iterdir())]
 
 
+def _write_image_rows(folder: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    _write_image("a.png")(folder)
+    image = folder / "a.png"
+    features = {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    pair = {"bytes": image.read_bytes(), "path": "a.png"}
+    table = pyarrow.table({"image": [pair] * 6, "label": [n % 2 for n in range(6)]})
+    table = table.replace_schema_metadata(metadata)
+    pyarrow.parquet.write_table(table, folder / "train.parquet", compression="none")
+    image.unlink()
+
+
+def _read_image_rows(folder: Path) -> Any:
+    from hornbook.data.images.decoding import digest_of
+    from hornbook.data.images.rows.class_rows import find_classes
+
+    images = find_classes(folder / "train.parquet").files("train")
+    return {label: [digest_of(image) for image in own] for label, own in images.items()}
+
+
 def _write_baskets(name: str) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
         if name.endswith(".parquet"):
@@ -480,6 +503,7 @@ READERS: dict[str, Reader] = {
     "jpeg": Reader(_write_image("a.jpg"), _read_image),
     "gif": Reader(_write_image("a.gif"), _read_image),
     "webp": Reader(_write_image("a.webp"), _read_image),
+    "image-rows": Reader(_write_image_rows, _read_image_rows),
     "baskets-csv": Reader(_write_baskets("b.csv"), _read_baskets),
     "baskets-integers": Reader(_write_baskets("b.dat"), _read_baskets),
     "baskets-parquet": Reader(_write_baskets("b.parquet"), _read_baskets),

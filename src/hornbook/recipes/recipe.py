@@ -88,7 +88,7 @@ class Recipe(ABC):
         nothing if it is finished, so a scheduler can repeat it.
 
         Args:
-            data: Training data: a folder or a file; for pretraining a list of them too; for text
+            data: Training data: a folder or a file; for pretraining a list of them too; for other
                 recipes also rows in memory (lists of dictionaries, pandas, Polars and Arrow
                 tables, Hugging Face datasets), or a dictionary of rows per split.
             out: The run folder: a new one, or with `resume` the one to continue.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from typing import Any
 
@@ -112,8 +112,14 @@ def _check_data(recipe: Any, data: Any) -> None:
 
 
 def _check_several(verb: str, samples: Any) -> None:
-    """Raises OptionError for a single sample in place of a list: a text is a list of letters."""
-    if isinstance(samples, str | bytes | PathLike):
+    """Raises OptionError for a single sample in place of a list: a text is a list of letters, a row
+    a list of its keys, and an image a list of its lines."""
+    if str(getattr(samples, "dtype", "")) == "uint8" and samples.ndim in (2, 3):
+        raise OptionError(
+            f"{verb} expects a list; got an array {samples.shape}: for one image use "
+            f"{verb}([image]), for gray ones {verb}(list(images))."
+        )
+    if isinstance(samples, str | bytes | PathLike | Mapping):
         raise OptionError(f"{verb} expects a list; for one sample use {verb}([{samples!r:.40}]).")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,52 @@ def parquet_column(path: str | Path, name: str) -> Iterator[tuple[int, Any]]:
                 for value in batch.column(0):
                     row += 1
                     yield row, _value(value)
+
+
+def parquet_rows(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields the rows with their numbers from 1, with few of them in memory.
+
+    Raises:
+        DataError: see `parquet_errors`.
+    """
+    with parquet_errors(path):
+        parquet = require("pyarrow.parquet", extra="tables", package="pyarrow")
+        with parquet.ParquetFile(path) as file:
+            row = 0
+            for batch in file.iter_batches(batch_size=ROWS_AT_ONCE):
+                for values in batch.to_pylist():
+                    row += 1
+                    yield row, values
+
+
+def parquet_schema(path: str | Path) -> Any:
+    """Returns the Arrow schema of a file: names, types and metadata of its columns.
+
+    Raises:
+        DataError: see `parquet_errors`.
+    """
+    with parquet_errors(path):
+        parquet = require("pyarrow.parquet", extra="tables", package="pyarrow")
+        return parquet.read_schema(path)
+
+
+def class_names(metadata: Mapping[bytes, bytes] | None, column: str) -> list[str]:
+    """Returns the names of the classes that a column of numbers has in Hugging Face's metadata.
+
+    Args:
+        metadata: That of an Arrow schema.
+        column: The column, a `ClassLabel`.
+
+    Returns:
+        The names in the order of their numbers; [] if there are none.
+    """
+    try:
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        names = features[column]["names"]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return []
+    is_list = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return names if is_list else []
 
 
 def _value(scalar: Any) -> Any:

@@ -118,7 +118,7 @@ FAULTS = {
         lambda data: shutil.copytree(data / "circle", data / "Circle"),
         "its name differs from 'Circle' only in case",
     ),
-    "nothing to read": (spoil_everything, "No image in"),
+    "nothing to read": (spoil_everything, "has no readable image:"),
     "nothing to read of a class": (spoil_one_class, "no readable training image of square"),
 }
 

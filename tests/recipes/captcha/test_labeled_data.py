@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from hornbook.data.captchas import labeled_images
+from hornbook.data.captchas import captcha_rows, labeled_images
 from hornbook.data.captchas.labeled_images import fingerprint, read_captchas
 from hornbook.recipes.captcha import labeled_data
 
@@ -24,7 +24,7 @@ def test_training_images_are_read_and_split_once(tmp_path, monkeypatch):
 
         monkeypatch.setattr(module, name, counted)
 
-    count(labeled_data, "read_captcha_folder")
+    count(captcha_rows, "read_captcha_folder")
     count(labeled_images, "split_off")
     data = labeled_data.training_images(tmp_path, seed=0)
     assert calls == ["read_captcha_folder", "split_off"]

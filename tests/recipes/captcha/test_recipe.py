@@ -3,6 +3,7 @@ import os
 
 import keras
 import numpy as np
+import pandas
 import pytest
 
 from hornbook.cli import main
@@ -15,6 +16,7 @@ from hornbook.recipes.captcha import CaptchaReading
 from hornbook.recipes.captcha.readings import Readings, read
 from hornbook.recipes.captcha.report import NOTHING, aligned
 from hornbook.recipes.captcha.suspect_labels import misread_images, texts_of, write_labels_to_check
+from hornbook.training.loop import Loop
 
 
 @pytest.fixture(scope="module")
@@ -204,3 +206,39 @@ def test_any_network_can_be_the_backbone(captcha_data, tiny_backbone, tmp_path):
     trained = CaptchaReading(**fields).fit(captcha_data, tmp_path / "run")
     path = find_images(captcha_data)[0]
     assert CaptchaReading.load(tmp_path / "run").predict([path]) == trained.predict([path])
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_killed_run_on_rows_ends_with_the_bytes_of_the_run_on_the_same_files(
+    captcha_run, captcha_data, reader, tmp_path, monkeypatch
+):
+    files = read_captchas(captcha_data)
+    rows = [{"image": one.path.read_bytes(), "label": one.label, "id": 7} for one in files]
+    step = Loop._step
+
+    def die_at_step_4(loop, batch):
+        step(loop, batch)
+        if loop.state["step"] == 4:
+            raise Killed
+
+    fields = {"size": "40x16", "epochs": 2, "batch_size": 16, "seed": 1}
+    monkeypatch.setattr(CaptchaReading, "snapshot_seconds", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "_step", die_at_step_4)
+        with pytest.raises(Killed):
+            CaptchaReading(**fields).fit(rows, tmp_path / "run")
+    table = pandas.DataFrame(rows)
+    trained = CaptchaReading(**fields).fit(table, tmp_path / "run", resume=True)
+    for name in ("model/model.safetensors", "metrics.jsonl"):
+        assert (tmp_path / "run" / name).read_bytes() == (captcha_run / name).read_bytes()
+    assert trained.evaluate(rows) == reader.evaluate(captcha_data)
+    answers = trained.predict(table)
+    assert [one["text"] for one in answers] == [
+        one["text"] for one in reader.predict([one.path for one in files])
+    ]
+    (broken,) = [one for one in answers if one["error"]]
+    assert broken["error"].startswith(f"row {broken['row']} is not a readable image")
+    assert list(answers[0])[:4] == ["row", "label", "id", "file"]

@@ -9,6 +9,8 @@ import shutil
 
 import keras
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from hornbook.cli import main
@@ -257,3 +259,27 @@ def test_invalid_options_are_refused_before_anything_is_written(
     words = ["predict", str(image_run), str(image_data), "--criterion", "size"]
     assert main(words) == 2
     assert "images runs do not support --criterion" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("samples", [{"image": b""}, np.zeros((32, 32, 3), np.uint8)])
+def test_a_single_image_in_place_of_a_list_is_refused(images, samples):
+    with pytest.raises(OptionError, match=r"predict expects a list.*predict\(\["):
+        images.predict(samples)
+
+
+def test_rows_give_the_results_of_the_same_files(image_run, image_data, image_fields, tmp_path):
+    files = sorted(image_data.rglob("*.png"))
+    rows = [{"image": {"bytes": file.read_bytes(), "path": file.name}} for file in files]
+    rows = [{**row, "label": file.parent.name} for row, file in zip(rows, files, strict=True)]
+    parquet = tmp_path / "train-00000-of-00001.parquet"
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), parquet)
+    trained = Images(**{**image_fields, "epochs": 0}).fit(tmp_path, tmp_path / "run")
+    expected = RunFolder(image_run).metrics()[0]  # epoch 0 is the head alone
+    metrics = trained.evaluate(rows)
+    assert (metrics["top1"], metrics["log_loss"]) == (expected["top1"], expected["log_loss"])
+    answers = trained.predict(rows, top=1)
+    assert list(trained.predict_files([parquet], top=1)) == answers
+    plain = trained.predict(files, top=1)
+    assert [one["label"] for one in answers] == [one["label"] for one in plain]
+    assert [one["file"] for one in answers] == [file.name for file in files]
+    assert trained.example(tmp_path) == [str(parquet)]

@@ -1,9 +1,9 @@
 """Labeled captchas: their splits, and the alphabet of their labels.
 
-Labels come from label files or file names, see `sources`.  Folders whose names mean `train`,
-`valid` and `test` are the splits; without `valid`, a tenth is held out: the same one in every call
-with the same seed, with byte-identical images on one side.  Other folders are sets of their own,
-trained on together and measured separately.
+Labels come from label files or file names, see `sources`, or from rows, see `captcha_rows`.
+Folders whose names mean `train`, `valid` and `test` are the splits; without `valid`, a tenth is
+held out: the same one in every call with the same seed, with byte-identical images on one side.
+Other folders are sets of their own, trained on together and measured separately.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from hornbook.data.captchas.captcha_rows import Captchas, find_captchas
 from hornbook.data.captchas.file_names import find_rule
-from hornbook.data.captchas.sources import Captcha, CaptchaFolder, read_captcha_folder
+from hornbook.data.captchas.sources import Captcha
+from hornbook.data.images.decoding import digest_of
+from hornbook.data.images.rows.row_image import ImageFile
 from hornbook.data.readers.problems import Problems
 from hornbook.errors import DataError, OptionError, did_you_mean
 
@@ -33,24 +37,24 @@ def label_of(path: Path) -> str:
     return find_rule([path.name]).label(path.name)
 
 
-def read_captchas(path: str | Path, split: str | None = None, *, seed: int = 0) -> list[Captcha]:
-    """Reads the labels of a folder, without opening an image.
+def read_captchas(path: Any, split: str | None = None, *, seed: int = 0) -> list[Captcha]:
+    """Reads the labels of a folder or of rows, without decoding an image.
 
     Args:
-        path: A folder, or a table of labels.
+        path: A folder, a table of labels, or rows.
         split: `"train"`, `"valid"` or `"test"`.  Defaults to all images but those of `"test"`.
         seed: Seed of the split, if there is no validation folder.
 
     Raises:
         DataError: no image, or all problems of the labels.
     """
-    folder = read_captcha_folder(path)
+    folder = find_captchas(path)
     if split is None:
         return [*folder.captchas("train"), *folder.captchas("valid")]
     return side_of(folder, split, seed=seed)
 
 
-def side_of(folder: CaptchaFolder, split: str, *, seed: int) -> list[Captcha]:
+def side_of(folder: Captchas, split: str, *, seed: int) -> list[Captcha]:
     """Returns the captchas of one split, which is held out if the folder has no own one.
 
     Raises:
@@ -63,7 +67,7 @@ def side_of(folder: CaptchaFolder, split: str, *, seed: int) -> list[Captcha]:
     return train_and_valid(folder, seed=seed)[split == "valid"]
 
 
-def train_and_valid(folder: CaptchaFolder, *, seed: int) -> tuple[list[Captcha], list[Captcha]]:
+def train_and_valid(folder: Captchas, *, seed: int) -> tuple[list[Captcha], list[Captcha]]:
     """Returns the captchas of both splits of a folder with training images, read once.
 
     Raises:
@@ -75,12 +79,12 @@ def train_and_valid(folder: CaptchaFolder, *, seed: int) -> tuple[list[Captcha],
     if not all(sides):
         raise DataError(
             f"{folder.path} has no two images that differ, so none can be held out for "
-            "validation.\nLabel some more, or make two folders, train and valid, in it."
+            "validation.\nLabel some more, or make two splits of them, train and valid."
         )
     return sides
 
 
-def leaked(train: Iterable[Captcha], valid: Iterable[Captcha]) -> list[Path]:
+def leaked(train: Iterable[Captcha], valid: Iterable[Captcha]) -> list[ImageFile]:
     """Returns the validation images that are in the training set too, byte for byte."""
     contents = {_content(captcha) for captcha in train}
     return [captcha.path for captcha in valid if _content(captcha) in contents]
@@ -109,7 +113,11 @@ def split_off(
 
 
 def _content(captcha: Captcha) -> str:
-    return hashlib.sha256(captcha.path.read_bytes()).hexdigest()
+    """Returns a SHA-256 of the image; of its place if it cannot be read, and is left out later."""
+    try:
+        return digest_of(captcha.path)
+    except DataError:
+        return hashlib.sha256(str(captcha.path).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -211,7 +219,7 @@ def fingerprint(captchas: Iterable[Captcha]) -> str:
     digest = hashlib.sha256()
     for captcha in captchas:
         digest.update(f"{captcha.label}\0{captcha.set_name}\0".encode("utf-8", "surrogatepass"))
-        digest.update(hashlib.sha256(captcha.path.read_bytes()).digest())
+        digest.update(bytes.fromhex(_content(captcha)))
     return digest.hexdigest()
 
 

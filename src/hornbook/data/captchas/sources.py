@@ -22,6 +22,7 @@ from hornbook.data.images.formats import (
     no_image_in,
     passed_over,
 )
+from hornbook.data.images.rows.row_image import ImageFile
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.split_names import splits_in
 from hornbook.errors import DataError
@@ -32,12 +33,12 @@ class Captcha:
     """A labeled image.
 
     Attributes:
-        path: The file.
+        path: The file, or the image of a row.
         label: Its text.
         set_name: Its folder, if several are trained on together; else "".
     """
 
-    path: Path
+    path: ImageFile
     label: str
     set_name: str = ""
 
@@ -67,12 +68,12 @@ class CaptchaFolder:
         Raises:
             DataError: the names carry no labels.
         """
-        captchas = []
+        rows: list[tuple[Path, str, str]] = []
         for set_name, paths in self.by_set(split).items():
             labels = {path: self.labels[path] for path in paths if path in self.labels}
             labels = labels or self._read_names(set_name, paths)
-            captchas += [Captcha(path, label, set_name) for path, label in labels.items()]
-        return sorted(captchas, key=lambda captcha: captcha.path)
+            rows += [(path, label, set_name) for path, label in labels.items()]
+        return [Captcha(*row) for row in sorted(rows)]
 
     def by_set(self, split: str) -> dict[str, list[Path]]:
         """Returns the images of each set of a split."""

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from hornbook.data.images.formats import (
     ENDINGS,
@@ -22,11 +23,15 @@ from hornbook.data.images.formats import (
     loose_files_in,
     passed_over,
 )
+from hornbook.data.images.rows.row_image import ImageFile
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.split_names import splits_in
 from hornbook.errors import DataError
 
-EXPECTED = "Expected DATA/CLASS/*.jpg, or DATA/train/CLASS/*.jpg and DATA/valid/CLASS/*.jpg."
+EXPECTED = (
+    "Expected DATA/CLASS/*.jpg, or DATA/train/CLASS/*.jpg and DATA/valid/CLASS/*.jpg, or a file of "
+    "rows (Parquet, JSON lines, CSV)."
+)
 
 
 @dataclass
@@ -41,12 +46,14 @@ class ClassFolders:
         passed_over: Suffix -> number of files that are not images.
     """
 
+    part: ClassVar[str] = "folder"  # what messages call a split
+
     data: Path
     splits: dict[str, Path]
     unused: list[str] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
 
-    def files(self, split: str) -> dict[str, list[Path]]:
+    def files(self, split: str) -> dict[str, list[ImageFile]]:
         """Returns the images of each class of a split.
 
         Raises:
@@ -76,8 +83,17 @@ class ClassFolders:
         """Returns the names of the split folders."""
         return ", ".join(path.name for path in self.splits.values())
 
-    def name_of(self, path: Path) -> str:
+    def one_class_hint(self, name: str) -> str:
+        """Returns what to do if there is only one class."""
+        folder = self.splits["train"] / name
+        if below := folders_in(folder):
+            names = ", ".join(path.name for path in below[:5])
+            return f"Did you mean {folder}?  It has folders: {names}."
+        return "Add a folder with images of another class."
+
+    def name_of(self, path: ImageFile) -> str:
         """Returns `CLASS/1.jpg`, the same for every location of the class folders."""
+        assert isinstance(path, Path)
         roots = sorted(self.splits.values(), key=lambda root: -len(root.parts))
         return next(
             path.relative_to(root).as_posix() for root in roots if path.is_relative_to(root)
@@ -90,10 +106,10 @@ class ClassFolders:
             lines.append(passed_over(self.passed_over))
         return lines
 
-    def _files_of(self, classes: Iterable[Path]) -> dict[str, list[Path]]:
+    def _files_of(self, classes: Iterable[Path]) -> dict[str, list[ImageFile]]:
         problems = Problems()
         seen: dict[str, str] = {}
-        files = {}
+        files: dict[str, list[ImageFile]] = {}
         for path in classes:
             same = unicodedata.normalize("NFC", path.name).casefold()
             if same in seen:
@@ -105,7 +121,7 @@ class ClassFolders:
                 problems.add(str(path), f"holds {names}: splits belong above the classes")
                 continue
             images = look_for_images(path)
-            files[path.name] = images.paths
+            files[path.name] = list(images.paths)
             if not images.paths:
                 instead = f" ({images.summary()})" if images.passed_over else ""
                 problems.add(str(path), f"no image in this class{instead}")

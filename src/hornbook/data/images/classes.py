@@ -1,7 +1,9 @@
-"""Images in one folder per class, in one set or several: see `class_folders`.
+"""Images with their classes, in one set or several: in folders (`class_folders`) or in rows
+(`rows.image_rows`).
 
     DATA/train/CLASS/*.jpg  and  DATA/valid/CLASS/*.jpg
     DATA/CLASS/*.jpg        a share of each class is held out for validation
+    {"train": rows, "valid": rows}, or rows with an `image` and a `label`
 
 Test images are never trained on.  Every image is decoded once before training: unreadable images
 are reported and left out, and near duplicates never end up on both sides of our own split.
@@ -19,10 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hornbook.data.ahead import in_order
-from hornbook.data.images.class_folders import ClassFolders, find_class_folders
-from hornbook.data.images.decoding import read_image
-from hornbook.data.images.formats import folders_in
+from hornbook.data.images.decoding import digest_of, read_contents, read_image
 from hornbook.data.images.near_duplicates import near_duplicate_groups, perceptual_hash
+from hornbook.data.images.rows.class_rows import Classes, find_classes
+from hornbook.data.images.rows.row_image import ImageFile
 from hornbook.data.seeding import random_of
 from hornbook.data.texts.labels import doubtful_labels
 from hornbook.errors import DataError
@@ -37,12 +39,12 @@ class ClassSplit:
     """Images with their classes.
 
     Attributes:
-        paths: The files.
+        paths: The files; or the images of rows, in place of their paths.
         labels: `(images,)` int64, class indices.
         fingerprint: SHA-256 of names, labels and contents.
     """
 
-    paths: list[Path]
+    paths: list[ImageFile]
     labels: np.ndarray
     fingerprint: str
 
@@ -52,16 +54,17 @@ class ClassSplit:
 
 @dataclass(frozen=True)
 class ImageClasses:
-    """The contents of a data folder.
+    """The images of a data folder, or of rows.
 
     Attributes:
-        classes: Names of the folders, sorted.
+        classes: Names of the classes, sorted.
         train, valid: The training and validation images.
         problems: Why images are left out, one line each.
         duplicates: Groups of near duplicates, by path.
-        leaked: Validation images that have a near duplicate in the training folder.
+        leaked: Validation images of a split of their own with a near duplicate among the training
+            images.
         contradicting: The groups of near duplicates that span several classes.
-        splits: Split -> its folder; for the test split also the number of images.
+        splits: Split -> its folder or rows; for a test folder also the number of images.
         unused: What else is in the folder, one line each.
     """
 
@@ -69,9 +72,9 @@ class ImageClasses:
     train: ClassSplit
     valid: ClassSplit
     problems: list[str] = field(default_factory=list)
-    duplicates: list[list[Path]] = field(default_factory=list)
-    leaked: list[Path] = field(default_factory=list)
-    contradicting: list[list[Path]] = field(default_factory=list)
+    duplicates: list[list[ImageFile]] = field(default_factory=list)
+    leaked: list[ImageFile] = field(default_factory=list)
+    contradicting: list[list[ImageFile]] = field(default_factory=list)
     splits: dict[str, str] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
 
@@ -103,7 +106,7 @@ class ImageClasses:
         if self.leaked:
             named = [str(path) for path in self.leaked]
             lines += _listed(
-                f"Leaked      {len(named):,} validation images are in the training folder too, "
+                f"Leaked      {len(named):,} validation images are training images too, "
                 "so the scores are too high",
                 named,
                 shown,
@@ -116,20 +119,21 @@ class ImageClasses:
         return "\n".join(lines)
 
     def _doubtful(self, counts: np.ndarray, shown: int) -> list[str]:
-        """Returns folders that may be the same class, or no class: `Cat` beside `cat`."""
+        """Returns classes that may be the same one, or no class: `Cat` beside `cat`."""
         where: dict[str, str] = {}
         for path, label in zip(self.train.paths, self.train.labels, strict=True):
-            where.setdefault(self.classes[label], path.parent.name)
+            place = path.parent.name if isinstance(path, Path) else str(path)
+            where.setdefault(self.classes[label], place)
         rows = {name: int(n) for name, n in zip(self.classes, counts, strict=True) if n}
         doubtful = doubtful_labels(rows, where, "image")
         return _listed(f"Doubtful    {len(doubtful):,}", doubtful, shown) if doubtful else []
 
 
-def read_image_classes(data: str | Path, *, seed: int = 0, share: float = HELD_OUT) -> ImageClasses:
-    """Finds, decodes and splits the images of a data folder.
+def read_image_classes(data: Any, *, seed: int = 0, share: float = HELD_OUT) -> ImageClasses:
+    """Finds, decodes and splits the images of a data folder, or of rows.
 
     Args:
-        data: The folder, laid out as above.
+        data: A folder or rows, as above.
         seed: Seed of our own split.
         share: Fraction of each class that it holds out.
 
@@ -137,25 +141,26 @@ def read_image_classes(data: str | Path, *, seed: int = 0, share: float = HELD_O
         DataError: no such folder; no classes, only one, or an empty one; names that differ only
             in case; a class in `valid` that `train` lacks; or no readable image.
     """
-    folders = find_class_folders(data)
-    if "train" not in folders.splits:
+    source = find_classes(data)
+    part = source.part
+    if "train" not in source.splits:
         raise DataError(
-            f"{data} has a folder {folders.names()}, but no folder train, so there is nothing to "
-            "train on.\nAdd one, or evaluate a trained run on it with hornbook evaluate."
+            f"{source.data} has a {part} {source.names()}, but no {part} train, so there is "
+            "nothing to train on.\nAdd one, or evaluate a trained run on it with hornbook evaluate."
         )
     files_of = {
-        split: folders.files(split) for split in ("train", "valid") if split in folders.splits
+        split: source.files(split) for split in ("train", "valid") if split in source.splits
     }
     classes = sorted(files_of["train"])
-    _check_classes(folders, classes, files_of.get("valid"))
+    _check_classes(source, classes, files_of.get("valid"))
     number = {name: place for place, name in enumerate(classes)}
-    files: list[tuple[Path, int, str]] = [
+    files: list[tuple[ImageFile, int, str]] = [
         (path, number[name], split)
         for split, by_class in files_of.items()
         for name, paths in sorted(by_class.items())
         for path in paths
     ]
-    images, problems = survey(Path(data), files)
+    images, problems = survey(source.data, files)
     paths, digests = [image.path for image in images], [image.digest for image in images]
     labels = np.array([image.label for image in images], dtype=np.int64)
     hashes = np.stack([image.hash for image in images])
@@ -164,23 +169,24 @@ def read_image_classes(data: str | Path, *, seed: int = 0, share: float = HELD_O
         held_out = np.array([image.split == "valid" for image in images])
     else:
         held_out = stratified_split(labels, groups, share=share, seed=seed)
-    _check_sides(data, classes, labels, held_out, problems)
+    _check_sides(source.data, classes, labels, held_out, problems)
     return ImageClasses(
         classes,
-        side_of(folders, paths, labels, digests, ~held_out),
-        side_of(folders, paths, labels, digests, held_out),
+        side_of(source, paths, labels, digests, ~held_out),
+        side_of(source, paths, labels, digests, held_out),
         problems,
         **_duplicates(paths, labels, groups, held_out),
-        splits=_splits_of(folders),
-        unused=folders.unused_lines(),
+        splits=_splits_of(source),
+        unused=source.unused_lines(),
     )
 
 
-def _splits_of(folders: ClassFolders) -> dict[str, str]:
-    """Returns the folder of each split, and for the test split the number of images."""
+def _splits_of(source: Classes) -> dict[str, str]:
+    """Returns the folder or rows of each split, and for a test folder the number of images."""
+    counts = {"test": source.count("test")} if "test" in source.splits else {}
     return {
-        split: str(path) + (f": {folders.count(split)}" if split == "test" else "")
-        for split, path in folders.splits.items()
+        split: f"{place}: {counts[split]}" if counts.get(split) else str(place)
+        for split, place in source.splits.items()
     }
 
 
@@ -229,24 +235,18 @@ def stratified_split(
 
 
 def _check_classes(
-    folders: ClassFolders, classes: list[str], valid: dict[str, list[Path]] | None
+    source: Classes, classes: list[str], valid: dict[str, list[ImageFile]] | None
 ) -> None:
-    data = folders.data
     if len(classes) < 2:
-        inside = folders.splits["train"] / classes[0]
-        below = folders_in(inside)
         raise DataError(
-            f"{data} has only one class, {classes[0]}; at least two are needed.\n"
-            + (
-                f"Did you mean {inside}?  It has folders: {', '.join(p.name for p in below[:5])}."
-                if below
-                else "Add a folder with images of another class."
-            )
+            f"{source.data} has only one class, {classes[0]}; at least two are needed.\n"
+            + source.one_class_hint(classes[0])
         )
     if unknown := sorted(set(valid or ()) - set(classes)):
         raise DataError(
-            f"{data}: the validation folder has classes that the training folder lacks: "
-            f"{', '.join(unknown)}.\nRename them, or add training images of them."
+            f"{source.data}: the validation {source.part} has classes that the training "
+            f"{source.part} lacks: {', '.join(unknown)}.\n"
+            "Rename them, or add training images of them."
         )
 
 
@@ -265,7 +265,7 @@ def _check_sides(
     if not held_out.any():
         raise DataError(
             f"{data}: no image is left for validation.\n"
-            "A class needs two different images, or the folder valid some readable ones."
+            "A class needs two different images, or the validation split some readable ones."
         )
 
 
@@ -273,14 +273,14 @@ class SurveyedImage(NamedTuple):
     """A readable image.
 
     Attributes:
-        path: The file.
+        path: The file, or the image of a row.
         label: Class index.
         split: `"train"`, `"valid"` or `"test"`.
-        digest: SHA-256 of the file.
+        digest: See `digest_of`.
         hash: `(WORDS,)`, see `perceptual_hash`.
     """
 
-    path: Path
+    path: ImageFile
     label: int
     split: str
     digest: str
@@ -288,7 +288,7 @@ class SurveyedImage(NamedTuple):
 
 
 def survey(
-    data: Path, files: Sequence[tuple[Path, int, str]]
+    data: Path | str, files: Sequence[tuple[ImageFile, int, str]]
 ) -> tuple[list[SurveyedImage], list[str]]:
     """Decodes files of `(path, label, split)`; returns the readable ones, and the problems.
 
@@ -305,48 +305,46 @@ def survey(
                 images.append(SurveyedImage(path, label, split, *outcome))
             bar.advance(1)
     if not images:
-        raise DataError(f"No image in {data} can be read:\n  " + "\n  ".join(problems[:5]))
+        raise DataError(f"{data} has no readable image:\n  " + "\n  ".join(problems[:5]))
     return images, problems
 
 
-def _hashes_or_problem(path: Path) -> tuple[str, np.ndarray] | str:
+def _hashes_or_problem(path: ImageFile) -> tuple[str, np.ndarray] | str:
     """Returns SHA-256 and perceptual hash of an image, or why it cannot be read."""
     try:
-        data = path.read_bytes()
+        data = read_contents(path)
         image = read_image(data, near=NEAR, where=str(path))
+        return digest_of(data), perceptual_hash(image)
     except DataError as error:
         return str(error)
-    except OSError as error:
-        return f"{path} cannot be read: {error.strerror}."
-    return hashlib.sha256(data).hexdigest(), perceptual_hash(image)
 
 
 def side_of(
-    folders: ClassFolders,
-    paths: Sequence[Path],
+    source: Classes,
+    paths: Sequence[ImageFile],
     labels: np.ndarray,
     digests: Sequence[str],
     mask: np.ndarray,
 ) -> ClassSplit:
     """Returns the images where `mask` is True.
 
-    The fingerprint covers names, labels and contents, not the location of the class folders.
+    The fingerprint covers names of files, labels and contents, not the location of the folders.
     """
     indices = np.flatnonzero(mask).tolist()
     digest = hashlib.sha256()
     for index in indices:
-        line = f"{folders.name_of(paths[index])}\n{labels[index]}\n{digests[index]}\n"
+        line = f"{source.name_of(paths[index])}\n{labels[index]}\n{digests[index]}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))
     return ClassSplit([paths[index] for index in indices], labels[mask], digest.hexdigest())
 
 
 def _duplicates(
-    paths: Sequence[Path], labels: np.ndarray, groups: np.ndarray, held_out: np.ndarray
+    paths: Sequence[ImageFile], labels: np.ndarray, groups: np.ndarray, held_out: np.ndarray
 ) -> dict[str, Any]:
     """Returns the fields of `ImageClasses` about near duplicates."""
-    duplicates: list[list[Path]] = []
-    leaked: list[Path] = []
-    contradicting: list[list[Path]] = []
+    duplicates: list[list[ImageFile]] = []
+    leaked: list[ImageFile] = []
+    contradicting: list[list[ImageFile]] = []
     for group, size in Counter(groups.tolist()).items():
         if size == 1:
             continue

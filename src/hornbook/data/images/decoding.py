@@ -7,24 +7,30 @@ is refused before it is decoded: half a megabyte can expand to gigabytes.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import io
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hornbook.data.images.formats import FORMATS, foreign_kind
+from hornbook.data.images.rows.row_image import ImageFile, RowImage
 from hornbook.data.readers.problems import Problems
 from hornbook.errors import DataError, HornbookError, require
 
 if TYPE_CHECKING:
     from PIL import Image
 
-Source = str | Path | bytes  # a file, or the contents of one
+# a file, the contents of one, the image of a row, or an image of Pillow
+Source: TypeAlias = "str | Path | bytes | RowImage | Image.Image"
 
 MAX_PIXELS = 64_000_000  # about the size of the largest camera images
 WHITE = (255, 255, 255, 255)
+_PILLOW = threading.Lock()  # Pillow reads files and EXIF when first asked, in one thread at a time
 
 
 def read_image(
@@ -37,11 +43,11 @@ def read_image(
     """Reads an image.
 
     Args:
-        source: A file, or the contents of one.
+        source: A file, the contents of one, the image of a row, or an image of Pillow.
         near: `(width, height)` needed: a much larger JPEG is decoded at half, a quarter or an
             eighth of its size, but never below this.
         max_pixels: Maximum width times height.
-        where: Name of the image in messages.  Defaults to its path.
+        where: Name of the image in messages.  Defaults to its path or row.
 
     Returns:
         An image of mode RGB, fully decoded.
@@ -52,26 +58,75 @@ def read_image(
         MissingExtraError: Pillow is not installed.
     """
     image_module = require("PIL.Image", extra="vision", package="Pillow")
-    name = where or ("the image" if isinstance(source, bytes) else str(source))
-    try:
-        data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"{name} cannot be read: {reason}.") from None
+    name = where or _name_of(source)
+    data = read_contents(source, where=name)
     if not data:
         raise DataError(f"{name} cannot be read: the file is empty.")
-    try:
+    with _decoding(name, data):
+        if not isinstance(data, bytes):
+            _check_size(data.size, max_pixels, name)
+            with _PILLOW:
+                return _upright_rgb(data)
         with image_module.open(io.BytesIO(data), formats=_formats()) as image:
             _check_size(image.size, max_pixels, name)
             if near is not None:
                 image.draft("RGB", near)
             return _upright_rgb(image)
+
+
+def read_contents(source: Source, *, where: str | None = None) -> bytes | Image.Image:
+    """Reads the bytes of an image file; an image of Pillow is returned as it is.
+
+    Args:
+        source, where: See `read_image`.
+
+    Raises:
+        DataError: the file cannot be read, or the value of a row is no image.
+    """
+    name = where or _name_of(source)
+    if isinstance(source, RowImage):
+        if source.content is None:
+            raise DataError(f"{name}: {source.fault}.")
+        source = source.content
+    if not isinstance(source, str | Path):
+        return source
+    try:
+        return Path(source).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{name} cannot be read: {reason}.") from None
+
+
+def digest_of(source: Source) -> str:
+    """Returns the SHA-256 of the contents of an image file, or of the pixels of an image of Pillow.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    data = read_contents(source)
+    if isinstance(data, bytes):
+        return hashlib.sha256(data).hexdigest()
+    with _decoding(_name_of(source), data), _PILLOW:
+        pixels = f"{data.mode} {data.size}\n".encode() + data.tobytes()
+    return hashlib.sha256(pixels).hexdigest()
+
+
+def _name_of(source: Source) -> str:
+    return str(source) if isinstance(source, str | Path | RowImage) else "the image"
+
+
+@contextlib.contextmanager
+def _decoding(name: str, data: bytes | Image.Image) -> Iterator[None]:
+    """Converts the errors of Pillow's decoders to a `DataError` with the name of the image."""
+    image_module = require("PIL.Image", extra="vision", package="Pillow")
+    try:
+        yield
     except HornbookError:
         raise
     except (image_module.DecompressionBombError, image_module.DecompressionBombWarning) as error:
         raise DataError(f"{name} is refused: {error}") from None
     except image_module.UnidentifiedImageError:
-        if kind := foreign_kind(data):
+        if isinstance(data, bytes) and (kind := foreign_kind(data)):
             raise DataError(f"{name} is {kind}, not an image that can be read.") from None
         raise DataError(
             f"{name} is not a readable image ({', '.join(_formats())}), or its header is damaged."
@@ -80,7 +135,7 @@ def read_image(
         raise DataError(f"{name} is damaged: {str(error) or type(error).__name__}.") from None
 
 
-def readable(sources: Iterable[str | Path], *, max_pixels: int = MAX_PIXELS) -> Readable:
+def readable(sources: Iterable[ImageFile], *, max_pixels: int = MAX_PIXELS) -> Readable:
     """Decodes every image once, in parallel, to find out which are readable.
 
     Returns:
@@ -88,13 +143,13 @@ def readable(sources: Iterable[str | Path], *, max_pixels: int = MAX_PIXELS) -> 
     """
     from hornbook.data.ahead import in_order
 
-    def size_of(source: Path) -> tuple[int, int] | HornbookError:
+    def size_of(source: ImageFile) -> tuple[int, int] | HornbookError:
         try:
             return read_image(source, max_pixels=max_pixels).size
         except DataError as error:
             return error
 
-    paths = [Path(source) for source in sources]
+    paths = list(sources)
     sizes, problems = {}, {}
     for path, size in zip(paths, in_order(size_of, paths), strict=True):
         if isinstance(size, HornbookError):
@@ -109,12 +164,12 @@ class Readable:
     """Which images of a set are readable.
 
     Attributes:
-        sizes: Path -> `(width, height)`, upright, of each readable image.
-        problems: Path -> why the image is not readable.
+        sizes: File or image of a row -> `(width, height)`, upright, if it is readable.
+        problems: File or image of a row -> why it is not readable.
     """
 
-    sizes: dict[Path, tuple[int, int]]
-    problems: dict[Path, str]
+    sizes: dict[ImageFile, tuple[int, int]]
+    problems: dict[ImageFile, str]
 
     def raise_if_none(self, what: str) -> None:
         """Raises:

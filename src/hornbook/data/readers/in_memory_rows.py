@@ -6,6 +6,7 @@ They go through the same checks as the rows of files; messages name a row by its
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -16,6 +17,7 @@ from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.split_names import TRAIN, splits_in
 from hornbook.errors import DataError, OptionError, did_you_mean
 from hornbook.tabular.frames import open_frame
+from hornbook.tabular.parquet import class_names
 
 IN_MEMORY = "The data"  # what messages say in place of a path
 
@@ -47,6 +49,13 @@ class MemoryRows:
     def where(self, number: int) -> str:
         """Returns what messages call a row: `row 3`, `valid row 3`."""
         return f"{self.title} row {number}".lstrip()
+
+    def class_names(self, column: str) -> list[str]:
+        """Returns the names of the classes that a column of numbers has: Hugging Face's
+        `ClassLabel`, in a dataset or in the metadata of an Arrow table; [] if there are none."""
+        if _is_dataset(self.data):
+            return list(getattr((self.data.features or {}).get(column), "names", None) or [])
+        return class_names(getattr(getattr(self.data, "schema", None), "metadata", None), column)
 
     def rows(
         self, problems: Problems, columns: Sequence[str], values: Sequence[str]
@@ -149,9 +158,19 @@ def each_sample(samples: Any) -> Iterator[Any]:
     if _is_table(samples):
         yield from _table_rows(samples, (), "The table")
     elif _is_dataset(samples):
-        yield from samples.with_format(None)
+        yield from _undecoded(samples.with_format(None))
     else:
         yield from samples
+
+
+def _undecoded(dataset: Any) -> Any:
+    """Returns a dataset whose images are files or bytes: decoding would stop at a damaged one."""
+    for name, feature in (dataset.features or {}).items():
+        if getattr(feature, "decode", None) is True:
+            feature = copy.copy(feature)
+            feature.decode = False
+            dataset = dataset.cast_column(name, feature)
+    return dataset
 
 
 def _is_table(data: Any) -> bool:
@@ -175,7 +194,10 @@ def _table_rows(table: Any, columns: Sequence[str], what: str) -> Iterator[dict[
 
 
 def plain_row(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Returns a row with Python's own values: no scalars of NumPy, no tuples, no `pandas.NA`."""
+    """Returns a row with Python's own values: no scalars of NumPy, no tuples, no `pandas.NA`.
+
+    The pixels of an image stay an array.
+    """
     return {str(name): _plain(value) for name, value in row.items()}
 
 
@@ -183,5 +205,6 @@ def _plain(value: Any) -> Any:
     if type(value).__name__ in ("NAType", "NaTType"):
         return None
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-        return value.tolist()  # an array or a scalar
+        is_image = str(value.dtype) == "uint8" and value.ndim > 1
+        return value if is_image else value.tolist()  # an array or a scalar
     return list(value) if isinstance(value, tuple) else value

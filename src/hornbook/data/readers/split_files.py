@@ -6,6 +6,7 @@ Splits are files (`train.jsonl`, `dev.csv`, `test.jsonl.gz`) or folders of files
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from hornbook.data.readers.split_names import SPLITS, TRAIN, splits_in
 from hornbook.errors import DataError
 from hornbook.files import MANIFEST
 
+_SHARD = re.compile(r"-\d{5}-of-\d{5}(?=\.)")  # of a file in parts, as the Hugging Face Hub has it
 _NO_DATA = ("readme", "license", "licence", "citation", "changelog", "thumbs", "desktop")
 
 
@@ -36,11 +38,11 @@ class SplitFiles:
         """Returns the files of a split, [] if there are none.
 
         Raises:
-            DataError: there are several that are not parts in one folder, such as `valid.jsonl`
-                and `dev.jsonl`.
+            DataError: there are several that are not parts in one folder, nor parts of one file
+                (`train-00000-of-00002.jsonl`), such as `valid.jsonl` and `dev.jsonl`.
         """
         files = self.of_split.get(split, [])
-        beside = [path for path in files if path.parent == self.folder]
+        beside = {_SHARD.sub("", path.name) for path in files if path.parent == self.folder}
         if len({path.parent for path in files}) > 1 or len(beside) > 1:
             names = ", ".join(_inside(self.folder, path) for path in files)
             raise DataError(

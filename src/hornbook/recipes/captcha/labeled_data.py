@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from hornbook.data.captchas.captcha_rows import Captchas, find_captchas
 from hornbook.data.captchas.labeled_images import (
     Alphabet,
     fingerprint,
@@ -14,7 +16,7 @@ from hornbook.data.captchas.labeled_images import (
     split_off,
     train_and_valid,
 )
-from hornbook.data.captchas.sources import Captcha, CaptchaFolder, read_captcha_folder
+from hornbook.data.captchas.sources import Captcha
 from hornbook.data.images.decoding import Readable, readable
 from hornbook.errors import DataError
 from hornbook.progress import note
@@ -40,23 +42,23 @@ class CaptchaData:
     lines: list[str]
 
 
-def training_images(data: str | Path, seed: int) -> CaptchaData:
+def training_images(data: Any, seed: int) -> CaptchaData:
     """Reads the labels of both splits, and checks which images are readable.
 
     Raises:
         DataError: there are no training images, or the labels are invalid.
     """
-    folder = read_captcha_folder(data)
+    folder = find_captchas(data)
     if "train" not in folder.splits:
         raise DataError(
-            f"{data} has no training images, only {folder.names()}.\n"
-            "Add a folder train, or evaluate a trained run on it with hornbook evaluate."
+            f"{folder.path} has no training images, only {folder.names()}.\n"
+            "Add a split train, or evaluate a trained run on it with hornbook evaluate."
         )
     splits = train_and_valid(folder, seed=seed)
-    images = _readable([captcha for split in splits for captcha in split], data)
+    images = _readable([captcha for split in splits for captcha in split], folder.path)
     train, valid = ([one for one in split if one.path in images.sizes] for split in splits)
     if not train or not valid:
-        raise DataError(f"{data} has too few readable images for training.")
+        raise DataError(f"{folder.path} has too few readable images for training.")
     lines = folder.lines()
     if "valid" in folder.splits and (paths := leaked(train, valid)):
         lines.append(
@@ -68,27 +70,27 @@ def training_images(data: str | Path, seed: int) -> CaptchaData:
 
 
 def images_to_evaluate(
-    data: str | Path, seed: int, held_out: str, split: str | None = None
+    data: Any, seed: int, held_out: str, split: str | None = None
 ) -> list[Captcha]:
     """Returns the labeled images to evaluate on, and prints which ones they are.
 
     Args:
-        data: See `hornbook.data.captchas.sources`.
+        data: A folder, see `hornbook.data.captchas.sources`; or rows, see `captcha_rows`.
         seed: Seed of the split.
         held_out: Fingerprint of the validation images in training.
         split: `"train"`, `"valid"` or `"test"`.  Defaults to the validation images (those held out
-            in training if `data` is the training folder), else the test split, else all images.
+            in training if `data` is the training data), else the test split, else all images.
     """
-    folder = read_captcha_folder(data)
+    folder = find_captchas(data)
     captchas, description = _selected(folder, seed, held_out, split)
     lines = [] if description == _HELD_OUT else folder.lines()  # `fit` has printed them
     note("\n".join([*lines, f"Evaluated   on {len(captchas):,} images: {description}"]))
-    images = _readable(captchas, data)
+    images = _readable(captchas, folder.path)
     return [captcha for captcha in captchas if captcha.path in images.sizes]
 
 
 def _selected(
-    folder: CaptchaFolder, seed: int, held_out: str, split: str | None
+    folder: Captchas, seed: int, held_out: str, split: str | None
 ) -> tuple[list[Captcha], str]:
     """Returns the images, and a description of which they are."""
     if split is None and "valid" in folder.splits:
@@ -107,19 +109,19 @@ def _selected(
         return sides[1], _HELD_OUT
     if split == "valid":
         raise DataError(
-            f"{folder.path} has no valid images, and it is not the folder the model was trained "
-            "on, of which some were held out."
+            f"{folder.path} has no valid images, and it is not the data the model was trained on, "
+            "of which some were held out."
         )
     if split is None and "test" in folder.splits:
         return folder.captchas("test"), "the test split"
     return captchas, "all"
 
 
-def _readable(captchas: Sequence[Captcha], data: str | Path) -> Readable:
+def _readable(captchas: Sequence[Captcha], place: Path | str) -> Readable:
     images = readable(captcha.path for captcha in captchas)
     if images.problems:
         note(images.summary())
-    images.raise_if_none(str(data))
+    images.raise_if_none(str(place))
     return images
 
 

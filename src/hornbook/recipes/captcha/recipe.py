@@ -23,8 +23,16 @@ from hornbook.data.captchas.sources import Captcha
 from hornbook.data.images.decoded_batches import shuffled_batches
 from hornbook.data.images.decoding import Source
 from hornbook.data.images.distortion import distorted, resized
-from hornbook.data.images.formats import named_images
 from hornbook.data.images.pixels import Pixels
+from hornbook.data.images.rows.image_rows import (
+    PARQUET,
+    file_to_try,
+    images_in,
+    images_to_predict,
+    named,
+    row_splits,
+)
+from hornbook.data.images.rows.row_image import ImageFile
 from hornbook.data.seeding import random_of
 from hornbook.errors import OptionError
 from hornbook.recipes.captcha.labeled_data import (
@@ -59,10 +67,13 @@ class CaptchaReading(Recipe):
     Example:
         reader = CaptchaReading().fit("captchas", out="runs/captcha")
         reader.predict(["new.png"])  # [{"file": "new.png", "text": "7h2k", "confidence": 0.99, ...
+        rows = [{"image": pixels, "label": "7h2k"}, ...]  # or a table, or a dataset
+        reader = CaptchaReading().fit(rows, out="runs/captcha")
     """
 
     name: ClassVar[str] = "captcha"
     purpose: ClassVar[str] = "read the captchas of your own site, after training on labeled images"
+    takes_rows: ClassVar[bool] = True
     answers_have_errors: ClassVar[bool] = True
 
     length: str = option("auto", "characters per image: a number, or auto")
@@ -120,7 +131,7 @@ class CaptchaReading(Recipe):
     def idle_options(self) -> set[str]:
         return {"weights"} if self.backbone == "compact" else set()
 
-    def _fit(self, data: str | Path, out: str | Path, *, resume: bool) -> None:
+    def _fit(self, data: Any, out: str | Path, *, resume: bool) -> None:
         """Trains on labeled images: see `hornbook.data.captchas`, and `Recipe.fit`."""
         from hornbook.progress import note
 
@@ -235,7 +246,9 @@ class CaptchaReading(Recipe):
             rows=4 * self.batch_size,  # no memory is needed for gradients
         )
 
-    def _validate(self, captchas: Sequence[Captcha], sources: Sequence[Path]) -> dict[str, Any]:
+    def _validate(
+        self, captchas: Sequence[Captcha], sources: Sequence[ImageFile]
+    ) -> dict[str, Any]:
         """Returns the metrics of an epoch, and the training loss on these images."""
         import keras
 
@@ -251,13 +264,13 @@ class CaptchaReading(Recipe):
         logits = np.concatenate([outputs["logits"] for _, outputs in self._outputs(sources)])
         return read(logits, self.alphabet.longest, self.temperature)
 
-    def evaluate(self, data: str | Path, *, split: str | None = None) -> dict[str, Any]:
+    def evaluate(self, data: Any, *, split: str | None = None) -> dict[str, Any]:
         """Evaluates on labeled images.
 
         Args:
-            data: See `hornbook.data.captchas.sources`.
-            split: `"train"`, `"valid"` or `"test"`.  Defaults to the folder `valid`, or the images
-                held out in training if `data` is the training folder, else `test`, else all.
+            data: A folder, see `hornbook.data.captchas.sources`, or rows.
+            split: `"train"`, `"valid"` or `"test"`.  Defaults to the split `valid`, or the images
+                held out in training if `data` is the training data, else `test`, else all.
 
         Returns:
             `whole` and `characters`, the shares of strings and characters read correctly, also by
@@ -270,32 +283,37 @@ class CaptchaReading(Recipe):
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
         return metrics_table(metrics)
 
-    def predict_stream(self, samples: Iterable[Source]) -> Iterator[dict[str, Any]]:
+    def predict_stream(self, samples: Iterable[Any]) -> Iterator[dict[str, Any]]:
         """Reads images as they come, in order.
 
         Args:
-            samples: Files, or their contents.
+            samples: Files, their contents, PIL images, uint8 pixels, or rows with an `image`.
 
         Yields:
             `file`, `text`, `confidence` of the text, `character_confidence` of each character, and
-            `error`: None, or why the image cannot be read.
+            `error`: None, or why the image cannot be read.  The answer to a row begins with its
+            number, `row`, and its other texts and numbers.
         """
-        names, sources = itertools.tee(samples)
+        names, sources = itertools.tee(images_to_predict(samples))
         for problems, outputs in self._outputs(sources):
             readings = read(outputs["logits"], self.alphabet.longest, self.temperature)
             strings, *confidences = readings.best()
             rows = zip(strings, *confidences, itertools.islice(names, len(strings)), strict=True)
             for number, (string, confidence, characters, source) in enumerate(rows):
-                name = None if isinstance(source, bytes) else str(source)
                 if number in problems:
-                    yield _answer(name, error=problems[number])
+                    yield _answer(source, error=problems[number])
                     continue
                 text = "".join(self.alphabet.characters[one - 1] for one in string if one)
-                yield _answer(name, text, float(confidence), characters[: len(text)].tolist())
+                yield _answer(source, text, float(confidence), characters[: len(text)].tolist())
 
     def predict_files(self, sources: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
-        """Reads images: files, all images in folders, or those named on standard input (`"-"`)."""
-        yield from self.predict_stream(named_images(sources))
+        """Reads images: files, all images in folders or in files of rows, or those named on
+        standard input (`"-"`)."""
+        yield from self.predict_stream(images_in(sources))
+
+    def example(self, data: str | Path) -> list[str]:
+        places = row_splits(data, PARQUET)
+        return [str(data if places is None else file_to_try(places))]
 
     def exported(self) -> tuple[keras.Model, dict[str, str]]:
         """Returns the network and its metadata: see `examples/read_captcha_onnx.py`."""
@@ -306,14 +324,14 @@ class CaptchaReading(Recipe):
 
 
 def _answer(
-    file: str | None,
+    source: Source,
     text: str | None = None,
     confidence: float | None = None,
     characters: Sequence[float] = (),
     error: str | None = None,
 ) -> dict[str, Any]:
     return {
-        "file": file,
+        **named(source),
         "text": text,
         "confidence": None if confidence is None else round(confidence, 6),
         "character_confidence": [round(float(one), 6) for one in characters],

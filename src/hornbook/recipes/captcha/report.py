@@ -263,7 +263,7 @@ def _add_doubts(page: Page, doubts: Sequence[dict[str, Any]]) -> None:
     page.add_text(
         f"{len(doubts):,} images, training images included, are read differently from their "
         f"labels with a confidence of {MIN_CONFIDENCE} or more: {LABELS_TO_CHECK} lists them. "
-        "Where labels are wrong, rename the files and train again; the scores above count wrong "
-        "labels as errors of the reader. Below each: the label, the text read, the confidence."
+        "Correct those that are wrong and train again; the scores above count wrong labels as "
+        "errors of the reader. Below each: the label, the text read, the confidence."
     )
     page.add_images(images_with_captions(doubts))

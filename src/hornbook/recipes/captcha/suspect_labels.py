@@ -47,12 +47,12 @@ def misread_images(
         min_confidence: Minimum confidence of a reading.
 
     Returns:
-        Rows of `file`, `label`, `read` and `confidence`.
+        Rows of `file`, which may be the image of a row, `label`, `read` and `confidence`.
     """
     texts, confidences = texts_of(readings, alphabet), readings.best()[1].tolist()
     rows = [
         {
-            "file": str(captcha.path),
+            "file": captcha.path,
             "label": alphabet.text(captcha.label),
             "read": text,
             "confidence": round(confidence, 6),
@@ -60,7 +60,7 @@ def misread_images(
         for captcha, text, confidence in zip(captchas, texts, confidences, strict=True)
         if alphabet.text(captcha.label) != text and confidence >= min_confidence
     ]
-    return sorted(rows, key=lambda row: (-row["confidence"], row["file"]))
+    return sorted(rows, key=lambda row: (-row["confidence"], str(row["file"])))
 
 
 def write_labels_to_check(folder: Path, rows: Sequence[dict[str, Any]], images: int) -> str:
@@ -76,7 +76,8 @@ def write_labels_to_check(folder: Path, rows: Sequence[dict[str, Any]], images: 
     """
     if not rows:
         return ""
-    write_answers(folder / LABELS_TO_CHECK, rows)
+    named = ({**row, "file": str(row["file"])} for row in rows)
+    write_answers(folder / LABELS_TO_CHECK, named)
     return (
         f"{len(rows):,} of {images:,} images are confidently read differently from their labels. "
         f"Check these labels: {folder / LABELS_TO_CHECK}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hornbook.data.images.crops import VIEWS
+from hornbook.data.images.rows.image_rows import named
 from hornbook.errors import OptionError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def answers(
     for problems, probabilities in predictions(recipes, sources, views):
         rows = zip(itertools.islice(names, len(probabilities)), probabilities, strict=True)
         for number, (source, row) in enumerate(rows):
-            answer: dict[str, Any] = {"file": None if isinstance(source, bytes) else str(source)}
+            answer = named(source)
             error = problems.get(number)
             for place, label in enumerate(np.argsort(-row, kind="stable")[:top].tolist(), 1):
                 suffix = "" if place == 1 else f"_{place}"

@@ -10,6 +10,7 @@ import numpy as np
 
 from hornbook.data.images.classes import ClassSplit
 from hornbook.data.images.formats import find_images
+from hornbook.data.images.rows.row_image import ImageFile
 from hornbook.errors import OptionError
 from hornbook.files import atomic_file, read_rows
 from hornbook.progress import note
@@ -33,7 +34,7 @@ def open_teacher(recipe: Any) -> Any:
 
 def with_pseudo_labels(
     recipe: Any, train: ClassSplit, teacher: Any, folder: Path
-) -> tuple[list[Path], np.ndarray]:
+) -> tuple[list[ImageFile], np.ndarray]:
     """Returns the training images, and those that the teacher labels confidently.
 
     Args:

@@ -20,8 +20,14 @@ from hornbook import backend
 from hornbook.data.images.class_folders import find_class_folders
 from hornbook.data.images.classes import read_image_classes
 from hornbook.data.images.crops import fixed_views
-from hornbook.data.images.formats import named_images
 from hornbook.data.images.held_out import read_to_evaluate
+from hornbook.data.images.rows.image_rows import (
+    file_to_try,
+    images_in,
+    images_to_predict,
+    row_splits,
+)
+from hornbook.data.readers.in_memory_rows import IN_MEMORY, is_in_memory
 from hornbook.errors import OptionError
 from hornbook.recipes.fields import learned, option
 from hornbook.recipes.images.answers import answers, check_views, predictions
@@ -54,10 +60,13 @@ class Images(Recipe):
     Example:
         images = Images(backbone="MobileNetV2").fit("flowers", out="runs/flowers")
         images.predict(["new.jpg"])  # [{"file": "new.jpg", "label": "iris", "probability": ...
+        rows = [{"image": pixels, "label": "iris"}, ...]  # or a table, or a dataset
+        images = Images(backbone="MobileNetV2").fit(rows, out="runs/flowers")
     """
 
     name: ClassVar[str] = "images"
     purpose: ClassVar[str] = "classify images, by fine-tuning"
+    takes_rows: ClassVar[bool] = True
     answers_have_errors: ClassVar[bool] = True
 
     backbone: str = option("EfficientNetV2B0", "a keras.applications name, such as Xception")
@@ -129,8 +138,9 @@ class Images(Recipe):
             idle.add("alpha")
         return idle
 
-    def _fit(self, data: str | Path, out: str | Path, *, resume: bool) -> None:
-        """Trains on folders of images: see `hornbook.data.images.classes`, and `Recipe.fit`."""
+    def _fit(self, data: Any, out: str | Path, *, resume: bool) -> None:
+        """Trains on images in folders or rows: see `hornbook.data.images.classes`, and
+        `Recipe.fit`."""
         from hornbook.progress import note
         from hornbook.recipes.images.pseudo_labels import open_teacher, with_pseudo_labels
         from hornbook.recipes.images.stages import TwoStages
@@ -237,18 +247,18 @@ class Images(Recipe):
 
     def evaluate(
         self,
-        data: str | Path,
+        data: Any,
         *,
         split: str | None = None,
         views: int = 1,
         report: str | Path | None = None,
     ) -> dict[str, Any]:
-        """Evaluates on a folder of images.
+        """Evaluates on a folder of images, or on rows.
 
         Args:
             data: See `hornbook.data.images.classes`.
-            split: `"train"`, `"valid"` or `"test"`.  Defaults to the folder `valid`, or the images
-                held out in training if `data` is the training folder, else `test`, else all.
+            split: `"train"`, `"valid"` or `"test"`.  Defaults to the split `valid`, or the images
+                held out in training if `data` is the training data, else `test`, else all.
             views: Views per image, which are averaged: 1, 2 or 10.
             report: File for an HTML page with confusions and Grad-CAM images.
 
@@ -273,40 +283,46 @@ class Images(Recipe):
             from hornbook.files import atomic_file
 
             with atomic_file(report, "w") as file:
-                file.write(evaluation_page(self, images, probabilities, str(data)))
+                title = IN_MEMORY if is_in_memory(data) else str(data)
+                file.write(evaluation_page(self, images, probabilities, title))
         return class_metrics(images.labels, probabilities, self.classes)
 
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
         return metrics_table(metrics)
 
     def predict_stream(
-        self, samples: Iterable[Source], *, top: int = 5, views: int = 1
+        self, samples: Iterable[Any], *, top: int = 5, views: int = 1
     ) -> Iterator[dict[str, Any]]:
         """Classifies images as they come, in order.
 
         Args:
-            samples: Files, or their contents.
+            samples: Files, their contents, PIL images, uint8 pixels, or rows with an `image`.
             top: Number of classes per image, the most probable first.
             views: Views per image, which are averaged: 1, 2 or 10.
 
         Yields:
             `file`, `label`, `probability`, `label_2`, `probability_2` and so on, and `error`: None,
-            or why the image cannot be read.
+            or why the image cannot be read.  The answer to a row begins with its number, `row`, and
+            its other texts and numbers.
         """
         check_views(views)
         if top < 1:
             raise OptionError(f"top is {top}, expected at least 1.")
-        yield from answers([self, *self.others], samples, top=top, views=views)
+        sources = images_to_predict(samples)
+        yield from answers([self, *self.others], sources, top=top, views=views)
 
     def example(self, data: str | Path) -> list[str]:
+        if (places := row_splits(data)) is not None:
+            return [str(file_to_try(places))]
         splits = find_class_folders(data).splits
         return [str(splits.get("test") or splits.get("valid") or data)]
 
     def predict_files(
         self, sources: Sequence[str | Path], *, top: int = 5, views: int = 1
     ) -> Iterator[dict[str, Any]]:
-        """Classifies images: files, all images in folders, or those named on standard input."""
-        yield from self.predict_stream(named_images(sources), top=top, views=views)
+        """Classifies images: files, all images in folders or in files of rows, or those named on
+        standard input."""
+        yield from self.predict_stream(images_in(sources), top=top, views=views)
 
     def exported(self) -> tuple[keras.Model, dict[str, str]]:
         """Returns a model from images `(batch, size, size, 3)` to probabilities, and metadata."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from hornbook.data.images.classes import ClassSplit, ImageClasses
 from hornbook.data.images.crops import fixed_views
 from hornbook.data.images.decoding import read_image
+from hornbook.data.images.rows.row_image import ImageFile
 from hornbook.metrics import confusion_matrix, log_loss, top_k_accuracy
 from hornbook.recipes.run_page import add_curves, add_settings, add_usage, run_page
 from hornbook.report import Page, heat_map
@@ -272,7 +272,7 @@ def _one_of_each_class(
     return indices
 
 
-def _thumbnail(path: Path) -> Image.Image:
+def _thumbnail(path: ImageFile) -> Image.Image:
     """Returns the part of an image that the network reads."""
     from PIL import Image
 

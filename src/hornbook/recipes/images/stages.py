@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hornbook.data.images.crops import random_crop
 from hornbook.data.images.decoded_batches import image_batch, shuffled_batches
+from hornbook.data.images.rows.row_image import ImageFile
 from hornbook.errors import DataError
 from hornbook.layers.center_loss import CenterLoss
 from hornbook.models.vision.backbones import backbone_rates
@@ -28,14 +28,14 @@ class TwoStages:
 
     Args:
         recipe: The `Images`, with its model built.
-        paths: The training images.
+        paths: The training images, or images of rows.
         labels: Their class indices, `(images,)`.
 
     Attributes:
         training: The compiled model of the second stage, for the training loop.
     """
 
-    def __init__(self, recipe: Any, paths: Sequence[Path], labels: np.ndarray):
+    def __init__(self, recipe: Any, paths: Sequence[ImageFile], labels: np.ndarray):
         self.recipe = recipe
         self.paths = paths
         self.labels = labels
