@@ -125,11 +125,11 @@ def simplify(
 
 def _is_redundant(token: str) -> bool:
     stem = token.removeprefix("##")  # ##中 as well: a Chinese character never continues a word
-    return len(token) > 1 and any(is_chinese(c) or _is_punctuation(c) for c in stem)
+    return len(token) > 1 and any(is_chinese(c) or is_punctuation(c) for c in stem)
 
 
-def _is_punctuation(character: str) -> bool:
-    """Whether BERT counts it as punctuation: ASCII symbols, and Unicode categories P*."""
+def is_punctuation(character: str) -> bool:
+    """Returns whether BERT counts it as punctuation: ASCII symbols, and Unicode categories P*."""
     code = ord(character)
     keyboard = 33 <= code <= 126 and not character.isalnum()
     return keyboard or unicodedata.category(character).startswith("P")

@@ -16,22 +16,23 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
         yield
         return
     variables = model.trainable_variables
-    weights = _copies(variables)
+    weights = copies(variables)
     model.optimizer.finalize_variable_values(variables)
     # on JAX each variable now shares its buffer with the optimizer's average, and donating one of
     # them deletes both
-    _assign(variables, _copies(variables))
+    assign_values(variables, copies(variables))
     try:
         yield
     finally:
-        _assign(variables, weights)
+        assign_values(variables, weights)
 
 
-def _copies(variables: list[keras.Variable]) -> list[np.ndarray]:
+def copies(variables: list[keras.Variable]) -> list[np.ndarray]:
     """Returns copies of the values: on some backends arrays are views of the variables."""
     return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
 
 
-def _assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
+def assign_values(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
+    """Assigns a value to each variable."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

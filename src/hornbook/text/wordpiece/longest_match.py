@@ -79,6 +79,7 @@ class WordPieceTokenizer(Tokenizer):
             without.
         added: Id -> added token.  Ids after the vocabulary must follow it without a gap.
         settings: Other settings of `tokenizer_config.json`, which `save` writes back.
+        longest_word: Characters of the longest word that is not [UNK]; `save` does not write it.
 
     Raises:
         VocabularyError: a special token is missing, a token is empty or occurs twice, or the file
@@ -96,6 +97,7 @@ class WordPieceTokenizer(Tokenizer):
         add_special_tokens: bool = True,
         added: Mapping[int, Added] | None = None,
         settings: Mapping[str, Any] | None = None,
+        longest_word: int = LONGEST_WORD,
     ) -> None:
         if isinstance(vocabulary, str | Path):
             vocabulary = read_vocabulary(vocabulary)
@@ -109,6 +111,7 @@ class WordPieceTokenizer(Tokenizer):
         self.lowercase = lowercase
         self.strip_accents = strip_accents
         self.pre_tokenize = pre_tokenize
+        self.longest_word = longest_word
         self._ids = {token: token_id for token_id, token in enumerate(self._base)}
         ids = {token: token_id for token_id, token in enumerate(self.vocabulary)}
         purposes = _PURPOSES | {
@@ -127,7 +130,7 @@ class WordPieceTokenizer(Tokenizer):
             added=AddedTokens(marks, self._normalizer(chinese=True)) if marks else None,
         )
         self._library = Library(
-            models.WordPiece(self._ids, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD)
+            models.WordPiece(self._ids, unk_token=UNKNOWN, max_input_chars_per_word=longest_word)
         )
         # special tokens are not registered there, or they would be matched in texts
         self._library.normalizer = self._normalizer(chinese=True)
@@ -285,6 +288,7 @@ class WordPieceTokenizer(Tokenizer):
             add_special_tokens=self.add_special_tokens,
             added={new: self._added[i] for new, i in enumerate(old) if i in self._added},
             settings=self._settings,
+            longest_word=self.longest_word,
         )
 
     def _compound(self, token_ids: Sequence[int]) -> str:
