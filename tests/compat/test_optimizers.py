@@ -25,9 +25,22 @@ def start():
 def train(optimizer, gradients):
     variable, _ = start()
     optimizer.build([variable])
+    step = optimizer.apply
+    if keras.config.backend() == "jax":  # compiled, as in fit
+        import jax
+
+        compiled = jax.jit(optimizer.stateless_apply)
+
+        def step(grads):
+            states = [one.value for one in optimizer.variables]
+            (value,), states = compiled(states, grads, [variable.value])
+            variable.assign(value)
+            for one, state in zip(optimizer.variables, states, strict=True):
+                one.assign(state)
+
     values = []
     for gradient in gradients:
-        optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+        step([keras.ops.convert_to_tensor(gradient)])
         values.append(np.array(keras.ops.convert_to_numpy(variable)))
     return variable, values
 

@@ -40,9 +40,6 @@ class Extension(keras.optimizers.Optimizer):
             self._paths = [variable.path for variable in variables]
         super().build(variables)
 
-    def _path(self, variable: Any) -> str:
-        return str(self._paths[self._get_variable_index(variable)])
-
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), **vars(self.extended)}
         if "grad_accum_steps" in config:
@@ -51,17 +48,18 @@ class Extension(keras.optimizers.Optimizer):
 
 
 class ChangedStep(Extension):
-    """Changes the step that the optimizer made."""
+    """Changes the step that the optimizer made, by the `changed` of each class, innermost first."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         old = ops.copy(ops.convert_to_tensor(variable))
         super().update_step(gradient, variable, learning_rate)
         step = ops.convert_to_tensor(variable) - old
         rate = ops.cast(learning_rate, old.dtype)
-        self.assign(variable, old + self._changed(self._path(variable), old, step, rate, gradient))
-
-    def _changed(self, path: str, old: Any, step: Any, rate: Any, gradient: Any) -> Any:
-        raise NotImplementedError
+        path = str(self._paths[self._get_variable_index(variable)])
+        for cls in reversed(type(self).__mro__):
+            if change := vars(cls).get("changed"):
+                step = change(self, path, old, step, rate, gradient)
+        self.assign(variable, old + step)
 
 
 class WeightDecay(ChangedStep):
@@ -69,7 +67,7 @@ class WeightDecay(ChangedStep):
 
     keywords: ClassVar = {"weight_decay_rate": 0.01, "exclude_from_weight_decay": []}
 
-    def _changed(self, path: str, old: Any, step: Any, rate: Any, gradient: Any) -> Any:
+    def changed(self, path: str, old: Any, step: Any, rate: Any, gradient: Any) -> Any:
         if matches(path, self.extended.exclude_from_weight_decay):
             return step
         return step - rate * self.extended.weight_decay_rate * old
@@ -80,7 +78,7 @@ class LayerAdaptation(ChangedStep):
 
     keywords: ClassVar = {"exclude_from_layer_adaptation": []}
 
-    def _changed(self, path: str, old: Any, step: Any, rate: Any, gradient: Any) -> Any:
+    def changed(self, path: str, old: Any, step: Any, rate: Any, gradient: Any) -> Any:
         if matches(path, self.extended.exclude_from_layer_adaptation):
             return step
         size = ops.norm(old)
@@ -116,7 +114,7 @@ class LazyUpdates(ChangedStep):
 
     keywords: ClassVar = {"include_in_lazy_optimization": []}
 
-    def _changed(self, path: str, old: Any, step: Any, rate: Any, gradient: Any) -> Any:
+    def changed(self, path: str, old: Any, step: Any, rate: Any, gradient: Any) -> Any:
         if not matches(path, self.extended.include_in_lazy_optimization):
             return step
         gradient = ops.convert_to_tensor(gradient, sparse=False)
@@ -130,7 +128,7 @@ class RatesByName(ChangedStep):
 
     keywords: ClassVar = {"paramwise_lr_schedule": {}}
 
-    def _changed(self, path: str, old: Any, step: Any, rate: Any, gradient: Any) -> Any:
+    def changed(self, path: str, old: Any, step: Any, rate: Any, gradient: Any) -> Any:
         for part, factor in self.extended.paramwise_lr_schedule.items():
             step = step * factor if part in path else step
         return step
