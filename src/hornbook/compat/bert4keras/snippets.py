@@ -19,12 +19,16 @@ import numpy as np
 
 from hornbook.compat.bert4keras.autoregressive import AutoRegressiveDecoder as AutoRegressiveDecoder
 from hornbook.compat.bert4keras.autoregressive import softmax as softmax
+from hornbook.compat.bert4keras.common_parts import (
+    longest_common_subsequence as longest_common_subsequence,
+)
+from hornbook.compat.bert4keras.common_parts import (
+    longest_common_substring as longest_common_substring,
+)
 from hornbook.compat.bert4keras.web_serving import WebServing as WebServing
 from hornbook.data.forked import in_forked_processes as parallel_apply_generator
 from hornbook.files.indexed_lines import IndexedLines
 from hornbook.layers.tagging.viterbi import viterbi
-from hornbook.text.common_parts import longest_common_subsequence as longest_common_subsequence
-from hornbook.text.common_parts import longest_common_substring as longest_common_substring
 
 is_py2 = False
 uniout = None  # `from bert4keras.snippets import uniout` printed Chinese on Python 2
