@@ -59,7 +59,9 @@ def test_the_summary_names_rows(capsys, monkeypatch):
 
 
 def test_faults_name_the_row():
-    with pytest.raises(DataError, match="row 1: 'text' is 7, a number, which has lost its zeros"):
+    with pytest.raises(
+        DataError, match="row 1: 'text' is 7, a number, which lacks the zeros of 0007"
+    ):
         find_captchas([{"image": png(0), "text": 7}]).captchas("train")
     with pytest.raises(DataError, match="The data has no training images, only test"):
         training_images({"test": ROWS}, 0)

@@ -63,7 +63,7 @@ def test_the_summary_names_rows(rows):
 
 FAULTS = {
     "no training rows": (lambda rows: {"test": rows}, "no split train"),
-    "no rows": (lambda rows: [], "The data: the rows has no rows"),
+    "no rows": (lambda rows: [], "The data has no train rows"),
     "one class": (lambda rows: rows[::3], "only one class, circle.*\nAdd rows of another class"),
     "an unknown class": (
         lambda rows: {"train": rows, "valid": [{**rows[0], "label": "disc"}]},

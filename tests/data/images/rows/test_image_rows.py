@@ -165,7 +165,7 @@ def test_numbers_have_the_names_of_their_classes():
         read(MemoryRows(table))
     rows = [{"image": PNGS[0], "label": np.int64(7)}, {"image": PNGS[0], "label": 8.0}]
     assert [label for _, label in read(MemoryRows(rows))] == ["7", "8"]
-    with pytest.raises(DataError, match="row 1: 'label' is 7, a number, which has lost its zeros"):
+    with pytest.raises(DataError, match="row 1: 'label' is 7, a number, which lacks the zeros"):
         read(MemoryRows(rows), numbers=False)
 
 
@@ -200,7 +200,11 @@ def test_a_folder_of_the_hugging_face_hub_is_rows(tmp_path, place):
     assert [label for _, label in rows] == LABELS
     assert str(rows[2][0]) == f"{files[1]}:1 (2.png)"
     np.testing.assert_array_equal(np.asarray(read_image(rows[3][0])), PIXELS[3])
-    assert [named(image)["row"] for image in images_in(files)] == [1, 2, 1, 2]
+    assert [named(image)["row"] for image in images_in([tmp_path, files[0]])] == [1, 2, 1, 2, 1, 2]
+    files[1].unlink()
+    assert (
+        "train-00000-of-00002.parquet: 1 of its 2 parts are missing" in row_splits(tmp_path).unused
+    )
 
 
 def test_a_folder_of_images_beside_another_parquet_file_is_a_folder_of_images(tmp_path):

@@ -49,7 +49,7 @@ class ClassRows:
                 images[label].append(image)
         problems.raise_if_any(ADVICE)
         if not images:
-            raise DataError(f"{self.data}: {self.splits[split]} has no rows.")
+            raise DataError(f"{self.data} has no {split} rows.")
         return dict(images)
 
     def count(self, split: str) -> str:

@@ -9,6 +9,7 @@ for all.  Paths in a file are relative to its folder.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ from hornbook.tabular.parquet import class_names, parquet_rows, parquet_schema
 IMAGE_KEYS = ("image", "img", "file", "file_name", "path")
 PARQUET = (".parquet", ".pq")
 ROW_SUFFIXES = (*PARQUET, ".jsonl", ".ndjson", ".json", *TABLE_SUFFIXES)
+
+_PARTS = re.compile(r"-\d{5}-of-(\d{5})\.")
 
 Splits = SplitFiles | MemorySplits
 
@@ -75,7 +78,12 @@ def _parquet_splits(folder: Path) -> SplitFiles | None:
         for split, files in places.of_split.items()
         if (own := [file for file in files if suffix_of(file) in PARQUET])
     }
-    return SplitFiles(folder, of_split, places.unused) if of_split else None
+    unused = list(places.unused)
+    for first, *others in of_split.values():
+        parts = _PARTS.search(first.name)
+        if parts and (missing := int(parts[1]) - 1 - len(others)) > 0:
+            unused.append(f"{first.name}: {missing} of its {int(parts[1])} parts are missing")
+    return SplitFiles(folder, of_split, unused) if of_split else None
 
 
 def _have_images(places: Sequence[SplitFiles]) -> bool:
@@ -145,18 +153,19 @@ def images_to_predict(samples: Any) -> Iterator[Source]:
 
 
 def images_in(sources: Iterable[str | Path]) -> Iterator[Source]:
-    """Yields the images of files: see `named_images`; and those of files of rows.
+    """Yields the images of files and folders: see `named_images`, and for rows `row_splits`.
 
     Raises:
         DataError: a row has no image, or a file cannot be read.
     """
     for source in sources:
-        file = Path(source)
-        if suffix_of(file) not in ROW_SUFFIXES or file.is_dir():
+        places = row_splits(source)
+        if places is None:
             yield from named_images([source])
             continue
-        for number, row in _rows(file, Problems(stop_at_first=True), ()):
-            yield _unlabeled(row, number, place_of(file, number), file.parent)
+        for file in [file for split in places.of_split for file in places.files(split)]:
+            for number, row in _rows(file, Problems(stop_at_first=True), ()):
+                yield _unlabeled(row, number, place_of(file, number), _folder(file))
 
 
 def named(source: Source) -> dict[str, Any]:
@@ -219,7 +228,7 @@ def _label(label: Any, names: Sequence[str], numbers: bool) -> tuple[str, str]:
             is_known = 0 <= label < len(names)
             return (names[label], "") if is_known else ("", f"is {label}, which has no name")
         if not numbers:
-            return "", f"is {label}, a number, which has lost its zeros: expected a text"
+            return "", f"is {label}, a number, which lacks the zeros of 0007; expected a text"
         return str(label), ""
     if isinstance(label, str) and label.strip():
         return label.strip(), ""
