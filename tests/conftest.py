@@ -62,13 +62,28 @@ HALF_PRECISION_FACTOR = 3  # tolerance: other inputs, processors and versions ro
 
 
 @pytest.fixture(scope="session")
-def assert_half_precision():
-    """Checks the outputs of a tiny model in half precision against those in float32."""
+def half_precision_errors():
+    return HALF_PRECISION_ERRORS
+
+
+@pytest.fixture(scope="session")
+def half_precision_error():
+    """Measures the error of outputs in half precision, as in `HALF_PRECISION_ERRORS`."""
     import numpy as np
 
-    def check(family, dtype, half, full):
+    def error(half, full):
         half, full = (np.asarray(x).astype("float32") for x in (half, full))
-        error = np.linalg.norm(half - full) / np.linalg.norm(full)
+        return float(np.linalg.norm(half - full) / np.linalg.norm(full))
+
+    return error
+
+
+@pytest.fixture(scope="session")
+def assert_half_precision(half_precision_error):
+    """Checks the outputs of a tiny model in half precision against those in float32."""
+
+    def check(family, dtype, half, full):
+        error = half_precision_error(half, full)
         float16, bfloat16 = HALF_PRECISION_ERRORS[family]
         tolerance = HALF_PRECISION_FACTOR * {"float16": float16, "bfloat16": bfloat16}[dtype]
         assert 0 < error <= tolerance, f"{family}, {dtype}"

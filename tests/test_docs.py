@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hornbook import cli
+from hornbook.recipes import RECIPES
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -69,6 +70,14 @@ def test_the_python_of_a_page_uses_existing_names(page):
             value = getattr(node, "value", None)
             if isinstance(node, ast.Attribute) and getattr(value, "id", None) in names:
                 getattr(names[value.id], node.attr)
+
+
+def test_every_recipe_has_a_page_in_both_languages_and_is_in_the_api_reference():
+    reference = (ROOT / "docs/api/recipes.md").read_text("utf-8")
+    for name, target in RECIPES.items():
+        assert f"::: {target.replace(':', '.')}\n" in reference
+        for ending in (".md", ".zh.md"):
+            assert (ROOT / "docs/recipes" / (name + ending)).is_file(), name
 
 
 def test_every_path_of_a_page_exists():

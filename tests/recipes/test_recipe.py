@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import hornbook.recipes
 from hornbook.errors import CheckpointError, HornbookError, OptionError
 from hornbook.files import write_manifest
 from hornbook.recipes import RECIPES, open_run, recipe_named
@@ -55,6 +56,7 @@ def options_of_kind(recipe, *kinds):
 
 def test_a_recipe_has_the_name_it_is_found_by(recipe):
     assert RECIPES[recipe.name].endswith(f":{recipe.__name__}")
+    assert recipe.__name__ in hornbook.recipes.__all__
     assert recipe.purpose
 
 

@@ -238,6 +238,22 @@ def test_half_precision_has_the_measured_error_and_weights_in_float32(
         assert_half_precision(name, compute_dtype, half, full)
 
 
+@pytest.mark.only_on("jax")
+def test_the_half_precision_errors_of_every_family_are_measured(
+    make, half_precision_error, half_precision_errors
+):
+    """Measures those of a new family, and fails with the line to add."""
+    lines = []
+    for name in FAMILIES.keys() - half_precision_errors:
+        full = outputs(make(FAMILIES[name]))
+        float16, bfloat16 = (
+            max(map(half_precision_error, outputs(make(FAMILIES[name], compute_dtype=x)), full))
+            for x in ("float16", "bfloat16")
+        )
+        lines.append(f'"{name}": ({float16:.4f}, {bfloat16:.3f}),')
+    assert not lines, "Add to HALF_PRECISION_ERRORS in tests/conftest.py: " + "  ".join(lines)
+
+
 @keras.saving.register_keras_serializable("tests")
 class Subclassed(keras.Model):
     """A user's own model around a Transformer."""
