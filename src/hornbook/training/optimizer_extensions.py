@@ -20,7 +20,7 @@ from hornbook.training.averaging import assign_values, copies
 
 
 class Extension(keras.optimizers.Optimizer):
-    """The keywords of all `extend_with_*` of a class, in `extended`."""
+    """The base of all extensions: `extended` holds the values of the keywords of a class."""
 
     keywords: ClassVar[dict[str, Any]] = {}
 
@@ -48,7 +48,7 @@ class Extension(keras.optimizers.Optimizer):
 
 
 class ChangedStep(Extension):
-    """Changes the step that the optimizer made, by the `changed` of each class, innermost first."""
+    """Changes the optimizer's step by the `changed` of each extension, the innermost first."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         old = ops.copy(ops.convert_to_tensor(variable))

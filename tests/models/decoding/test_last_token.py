@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -7,14 +9,15 @@ from hornbook.models.decoding.last_token import LastToken
 IDS = np.random.RandomState(0).randint(1, 9, (5, 40))
 
 
-def model(sees_padding=False, **options):
+@functools.cache
+def model(sees_padding=False):
     """Sums the ids up to each position; with `sees_padding` also the ids after it."""
     ids, mark = keras.Input((None,), dtype="int32"), keras.Input((2,))
     vectors = keras.layers.Embedding(10, 4)(ids)
     totals = keras.ops.cumsum(vectors, axis=1) + keras.ops.expand_dims(mark[:, :1], 1)
     if sees_padding:
         totals = totals + keras.ops.sum(vectors, axis=1, keepdims=True)
-    return keras.Model([ids, mark], totals, **options)
+    return keras.Model([ids, mark], totals)
 
 
 @pytest.fixture
@@ -66,6 +69,18 @@ def test_a_model_that_sees_padding_is_never_padded(calls):
         np.testing.assert_allclose(last.predict([IDS[:1, :length], mark]), expected, rtol=1e-5)
     assert shapes["_exact"] == [(1, 5), (1, 7)]
     assert len(shapes["_at_index"]) <= 1
+
+
+def test_texts_that_padding_makes_too_long_are_not_padded():
+    ids = keras.Input((None,), dtype="int32")
+    vectors = keras.layers.Embedding(10, 4)(ids)
+    positions = keras.ops.cumsum(keras.ops.ones_like(ids), axis=1)
+    too_long = keras.ops.where(positions[:, -1:] > 20, float("nan"), 0.0)
+    whole = keras.Model(ids, keras.ops.cumsum(vectors, axis=1) + too_long[..., None])
+    last = LastToken(whole)
+    for length in (5, 18, 6):  # padded to 16, 24, 16
+        expected = whole.predict_on_batch(IDS[:1, :length])[:, -1]
+        np.testing.assert_allclose(last.predict(IDS[:1, :length]), expected, rtol=1e-5)
 
 
 def test_many_rows_are_computed_in_parts_and_several_outputs_are_a_list():

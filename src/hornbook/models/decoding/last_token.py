@@ -17,7 +17,8 @@ class LastToken:
 
     On JAX, which compiles each shape, texts and beams are padded to a few lengths and numbers of
     beams.  The model must not see the padding, so the first call that pads also computes without,
-    and a model that answers differently is never padded.
+    and a model that answers differently is never padded.  Neither is a text that then is too long
+    for the model.
 
     Args:
         model: A functional model with outputs `(batch, length, ...)`.  Its inputs `(batch, None)`
@@ -37,16 +38,16 @@ class LastToken:
         """Returns `(batch, ...)`, or a list of them if the model has several outputs."""
         several = isinstance(inputs, list | tuple)
         arrays = [np.asarray(one) for one in (inputs if several else [inputs])]
-        outputs = self._padded(arrays) if self._pads is not False else []
-        if not self._pads:
-            exact = _in_parts(self._exact, arrays)
-            if self._pads is None and outputs:
-                self._pads = all(map(_agree, outputs, exact))
-            outputs = exact
+        padded = self._padded(arrays) if self._pads is not False else []
+        outputs = padded
+        if not (self._pads and padded):
+            outputs = _in_parts(self._exact, arrays)
+            if self._pads is None and padded:
+                self._pads = all(map(_agree, padded, outputs))
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _padded(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """Returns the outputs computed with padding; while this is unproven, none if none is."""
+        """Returns the outputs computed with padding; none if they cannot be, or prove nothing."""
         rows, padded = len(arrays[0]), list(arrays)
         length = arrays[self._ids[-1]].shape[1]
         for place in self._ids:
@@ -57,7 +58,11 @@ class LastToken:
         repeated = np.minimum(np.arange(1 << (rows - 1).bit_length()), rows - 1)
         padded = [one[repeated] for one in padded]
         index = np.full(len(repeated), length - 1, "int32")
-        return [output[:rows] for output in _in_parts(self._at_index, [*padded, index])]
+        try:
+            outputs = [output[:rows] for output in _in_parts(self._at_index, [*padded, index])]
+        except Exception:  # of any kind: fewer positions than padding; else it is raised again
+            return []
+        return [] if any(np.isnan(output).any() for output in outputs) else outputs
 
 
 def _in_parts(model: Any, arrays: list[np.ndarray]) -> list[np.ndarray]:
