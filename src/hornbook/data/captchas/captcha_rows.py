@@ -38,12 +38,13 @@ class CaptchaRows:
         """
         if split not in self._captchas:
             problems = Problems()
-            self._captchas[split] = [
+            captchas = [
                 Captcha(image, label)
                 for source in self.splits.get(split, ())
                 for image, label in labeled_images(source, problems, LABEL_KEYS, numbers=False)
             ]
             problems.raise_if_any(ADVICE)
+            self._captchas[split] = captchas
         return self._captchas[split]
 
     def names(self) -> str:

@@ -107,8 +107,8 @@ def digest_of(source: Source) -> str:
     if isinstance(data, bytes):
         return hashlib.sha256(data).hexdigest()
     with _decoding(_name_of(source), data), _PILLOW:
-        pixels = f"{data.mode} {data.size}\n".encode() + data.tobytes()
-    return hashlib.sha256(pixels).hexdigest()
+        pixels = data.tobytes() + bytes(data.getpalette() or [])
+    return hashlib.sha256(f"{data.mode} {data.size}\n".encode() + pixels).hexdigest()
 
 
 def _name_of(source: Source) -> str:

@@ -120,6 +120,15 @@ def test_a_path_is_the_same_image_as_its_contents(tmp_path):
     assert [str(image) for image in images[2:]] == ["row 3", "row 4 (0.png)"]
 
 
+def test_images_with_other_palettes_are_other_images():
+    one = image_module.new("P", (8, 8))
+    other = one.copy()
+    one.putpalette([0, 0, 0])
+    other.putpalette([255, 0, 0])
+    assert digest_of(one) != digest_of(other)
+    assert digest_of(one) == digest_of(one.copy())
+
+
 def test_gray_and_transparent_pixels_are_read():
     arrays = [PIXELS[0, :, :, 0], PIXELS[0, :, :, :1], np.dstack([PIXELS[0], np.zeros((8, 8))])]
     images = images_to_predict([array.astype(np.uint8) for array in arrays])
