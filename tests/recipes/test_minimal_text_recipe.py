@@ -9,13 +9,7 @@ import numpy as np
 import pandas
 import pytest
 
-from hornbook.data.texts.labeled import (
-    READING,
-    LabeledText,
-    labeled_texts,
-    read_texts_to_predict,
-    text_to_predict,
-)
+from hornbook.data.texts.labeled import READING, LabeledText, labeled_texts
 from hornbook.errors import HornbookError
 from hornbook.recipes.fields import learned
 from hornbook.recipes.pooled_text_recipe import PooledTextRecipe
@@ -27,24 +21,17 @@ class StarsReport(TextReport):
     variable = "stars"
     rising = "and accuracy"
     shares_caption = "Accuracy"
+    curves: ClassVar = {"accuracy": "accuracy"}
 
-    def result(self):
-        return f"accuracy {self.metrics['accuracy']:.3f}"
+    @staticmethod
+    def headline(metrics):
+        return f"accuracy {metrics['accuracy']:.3f}"
 
     def explanation(self):
         return "Accuracy is the share of reviews whose stars are right."
 
-    def shares(self, rows):
-        return {"accuracy": [row["accuracy"] for row in rows]}
-
-    def add_charts(self, page):
-        pass
-
     def add_mistakes(self, page):
         page.add_text("None shown.")
-
-    def usage(self):
-        return "", 'predict(["..."])'
 
 
 @dataclass(kw_only=True)
@@ -56,7 +43,6 @@ class Stars(PooledTextRecipe):
     monitor = "accuracy"
 
     most: int = learned(int)
-    trained_on: str = learned(str)
 
     def open_data(self, data):
         return labeled_texts(data, seed=self.seed)
@@ -64,9 +50,6 @@ class Stars(PooledTextRecipe):
     def learn_labels(self, splits):
         self.most = max(label for text in splits.train for label in text.labels)
         return splits
-
-    def text_of(self, sample):
-        return sample.text
 
     def head(self, inputs, features):
         return self.classifier(features, self.most)
@@ -88,18 +71,11 @@ class Stars(PooledTextRecipe):
     def table(self, metrics):
         return ["accuracy"], [[metrics["accuracy"]]]
 
-    def as_sample(self, sample, number):
-        if isinstance(sample, str):
-            return LabeledText(sample, None, False, f"text {number}")
-        return sample if isinstance(sample, LabeledText) else text_to_predict(sample, "row")
+    def unlabeled(self, text):
+        return LabeledText(text.text, None, False, text.where)
 
-    def read_to_predict(self, source):
-        return read_texts_to_predict(source)
-
-    def answers(self, samples):
-        probabilities = self.outputs(self.columns(samples, {}))
-        for text, row in zip(samples, probabilities, strict=True):
-            yield {"text": text.text, "stars": int(row.argmax()) + 1}
+    def answer(self, sample, output):
+        return {"text": sample.text, "stars": int(output.argmax()) + 1}
 
 
 def test_a_minimal_text_recipe_fits_rows_in_memory(tmp_path):

@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hornbook.recipes.text_recipe import Columns, TextRecipe
+from hornbook.recipes.fields import part
+from hornbook.recipes.text_answers import Columns
+from hornbook.recipes.text_recipe import TextRecipe
 
 if TYPE_CHECKING:
     import keras
 
-    from hornbook.text.tokenizer import Encoding
-
 
 @dataclass(kw_only=True)
 class PooledTextRecipe(TextRecipe):
-    """A text recipe with a head on the average over the tokens; its outputs are probabilities."""
+    """A text recipe with a head on the average over the tokens; its outputs are probabilities.
+
+    Attributes:
+        baseline: Metrics of a linear model of n-grams, once fitted.
+    """
+
+    baseline: dict[str, Any] = part()
 
     @abstractmethod
     def head(self, inputs: dict[str, Any], features: Any) -> Any:
@@ -37,10 +43,6 @@ class PooledTextRecipe(TextRecipe):
         import keras
 
         return keras.losses.SparseCategoricalCrossentropy
-
-    def segment_ids(self, encoding: Encoding) -> list[int]:
-        """Returns the segment ids of an encoded sample."""
-        return encoding.segment_ids
 
     def build(self) -> keras.Model:
         """Builds the whole network: encoder, average over the tokens, head."""
@@ -80,3 +82,9 @@ class PooledTextRecipe(TextRecipe):
     def outputs(self, columns: Mapping[str, Sequence[Any]]) -> np.ndarray:
         """Returns the probabilities of each sample."""
         return self.to_probabilities(self.predicted(columns))
+
+    def comparison(self, metrics: dict[str, Any]) -> str:
+        if "baseline" not in vars(self):
+            return ""
+        figures, linear = map(self.report.headline, (metrics, self.baseline))
+        return f"TF-IDF and logistic regression alone: {linear}; this model: {figures}"

@@ -103,6 +103,12 @@ def add_curves(
         )
 
 
+def add_figures(page: Page, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Adds a table of metrics: names, then numbers, fractions with three digits."""
+    table = [[f"{x:.3f}" if isinstance(x, float) else x for x in row] for row in rows]
+    page.add_table(table, columns, "l" + "r" * (len(columns) - 1))
+
+
 def add_settings(page: Page, recipe: Any, **more: Any) -> None:
     """Adds the options that had an effect on the run.
 

@@ -1,45 +1,46 @@
 """The base class of recipes for rows of texts: everything between the data and the report.
 
 A recipe defines its labels (`learn_labels`), its network (`build`), the inputs and outputs of a
-sample (`columns`, `outputs`), their metrics (`metrics`) and its answers (`answers`); its report
-shows them.  The rest is here: data, vocabulary, summary, run folder, linear baseline, training with
-the weights of the best epoch, report, `evaluate`, `predict`.
+sample (`columns`, `outputs`), their metrics (`metrics`) and the answer to a sample (`answer`); its
+report shows them.  The rest is here: data, vocabulary, summary, run folder, linear baseline,
+training with the weights of the best epoch, report, `evaluate`, `predict`.
 """
 
 from __future__ import annotations
 
-import itertools
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hornbook import backend
-from hornbook.data.readers.in_memory_rows import each_sample
 from hornbook.data.texts.splits import TextData
 from hornbook.data.texts.summary import Reading, TextSplits, summary
 from hornbook.progress import note
-from hornbook.recipes.encoder_recipe import EncoderRecipe
+from hornbook.recipes.fields import learned
+from hornbook.recipes.marked_segments import MARKED_SEGMENTS, marked_segments
+from hornbook.recipes.text_answers import Columns, TextAnswers
 from hornbook.recipes.text_report import TextReport
 
 if TYPE_CHECKING:
     import keras
 
+    from hornbook.text.tokenizer import Encoding
+
 TOKEN_INPUTS = ("token_ids", "segment_ids", "padding_mask")
-Columns = dict[str, list[Any]]
 
 
 @dataclass(kw_only=True)
-class TextRecipe(EncoderRecipe):
+class TextRecipe(TextAnswers):
     """A recipe that learns from labeled rows of texts."""
 
     takes_rows: ClassVar[bool] = True
     reading: ClassVar[Reading[Any]]
     report: ClassVar[type[TextReport]]
     monitor: ClassVar[str]  # the metric that determines the best epoch
-    chunk: ClassVar[int] = 1024  # samples that are predicted at a time
-    trained_on = ""  # a learned field of each recipe: fingerprint of the training samples
+
+    trained_on: str = learned(str, shown=False)  # a fingerprint of the training samples
 
     # What a recipe must define.
 
@@ -56,41 +57,12 @@ class TextRecipe(EncoderRecipe):
         """
 
     @abstractmethod
-    def text_of(self, sample: Any) -> str | tuple[str, str]:
-        """Returns what the encoder reads of a sample: a text, or a pair of texts."""
-
-    @abstractmethod
-    def columns(self, samples: Sequence[Any], known: Mapping[str, list[Any]]) -> Columns:
-        """Returns the network's inputs, one value per sample, with `label` and `where`.
-
-        Args:
-            samples: Samples, with or without labels.
-            known: Columns that need not be computed.
-        """
-
-    @abstractmethod
-    def outputs(self, columns: Mapping[str, Sequence[Any]]) -> Any:
-        """Computes the network's outputs of each sample, for `metrics` and the report."""
-
-    @abstractmethod
     def loss(self) -> keras.losses.Loss:
         """Returns the loss, averaged by the weights of the samples."""
 
     @abstractmethod
     def metrics(self, samples: Sequence[Any], outputs: Any) -> dict[str, Any]:
         """Measures the outputs against the labels of the samples."""
-
-    @abstractmethod
-    def as_sample(self, sample: Any, number: int) -> Any:
-        """Checks the `number`-th sample passed to `predict`; returns it in the recipe's type."""
-
-    @abstractmethod
-    def read_to_predict(self, source: str | Path) -> Iterator[Any]:
-        """Reads samples without labels from a file, or from `"-"`, standard input."""
-
-    @abstractmethod
-    def answers(self, samples: Sequence[Any]) -> Iterator[dict[str, Any]]:
-        """Returns an answer per sample."""
 
     # What a recipe may define.
 
@@ -176,6 +148,11 @@ class TextRecipe(EncoderRecipe):
         lengths = self.lengths(texts)
         note(summary(splits, self.reading, lengths, self.label_lines(splits)))
 
+    def segment_ids(self, encoding: Encoding) -> list[int]:
+        """Returns the segment IDs of an encoded sample, with marks if the encoder reads them."""
+        has_marks = self.encoder.config.type_vocab_size == MARKED_SEGMENTS
+        return marked_segments(encoding) if has_marks else encoding.segment_ids
+
     def encoder_outputs(self) -> tuple[dict[str, Any], Any]:
         """Starts a network: returns its inputs by name, and the encoder's outputs
         `(batch, length, hidden_size)`."""
@@ -195,31 +172,6 @@ class TextRecipe(EncoderRecipe):
         """
         samples = self.checked(self.data_to_measure(data).to_measure(self.trained_on, split))
         return self.metrics(samples, self.outputs(self.columns(samples, {})))
-
-    def predict_stream(self, samples: Iterable[Any]) -> Iterator[dict[str, Any]]:
-        """Answers for each sample as it comes, in order, some at a time."""
-        numbered = enumerate(each_sample(samples), 1)
-        yield from self.answered(self.as_sample(sample, number) for number, sample in numbered)
-
-    def predict_files(self, sources: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
-        """Answers for the samples of files, or of `"-"`, standard input, as they come."""
-        for source in sources:
-            yield from self.predict_stream(self.read_to_predict(source))
-
-    def answered(
-        self,
-        samples: Iterable[Any],
-        answers: Callable[[Sequence[Any]], Iterator[dict[str, Any]]] | None = None,
-    ) -> Iterator[dict[str, Any]]:
-        """Answers for checked samples, `chunk` at a time.
-
-        Args:
-            samples: The samples.
-            answers: Defaults to the method of this name.
-        """
-        samples = iter(samples)
-        while chunk := list(itertools.islice(samples, self.chunk)):
-            yield from (answers or self.answers)(chunk)
 
     def example(self, data: Any) -> list[str]:
         return [str(self.open_data(data).example_file())]

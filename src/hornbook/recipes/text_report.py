@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from hornbook.recipes.run_page import add_curves, add_settings, add_usage, run_page
-from hornbook.report import Page
+from hornbook.metrics import confusion_matrix
+from hornbook.recipes.run_page import add_curves, add_figures, add_settings, add_usage, run_page
+from hornbook.report import Page, heat_map
 
 
 class TextReport(ABC):
@@ -24,12 +25,15 @@ class TextReport(ABC):
     rising: ClassVar[str]  # the metrics that should rise in training, in words
     shares_caption: ClassVar[str]  # of the chart of `shares`
 
+    curves: ClassVar[Mapping[str, str]]  # name in that chart -> key of a metric
+
     def __init__(self, recipe: Any, samples: Sequence[Any], outputs: Any):
         self.recipe, self.samples, self.outputs = recipe, samples, outputs
         self.metrics = recipe.metrics(samples, outputs)
 
+    @staticmethod
     @abstractmethod
-    def result(self) -> str:
+    def headline(metrics: Mapping[str, Any]) -> str:
         """Returns the main metrics, in one line."""
 
     @abstractmethod
@@ -37,16 +41,16 @@ class TextReport(ABC):
         """Explains the metrics."""
 
     @abstractmethod
-    def shares(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
-        """Returns curves on an axis from 0 to 1, by name: a value per epoch of `rows`."""
-
-    @abstractmethod
     def add_mistakes(self, page: Page) -> None:
         """Adds the worst mistakes."""
 
-    @abstractmethod
+    def shares(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+        """Returns curves on an axis from 0 to 1, by name: a value per epoch of `rows`."""
+        return {name: [row[key] for row in rows] for name, key in self.curves.items()}
+
     def usage(self) -> tuple[str, str]:
         """Returns what follows the data file in `hornbook predict`, and a call of `predict`."""
+        return "", 'predict(["..."])'
 
     def results(self) -> tuple[list[str], list[list[Any]]]:
         """Returns columns and rows of the results."""
@@ -62,9 +66,9 @@ class TextReport(ABC):
         """Returns a remark on the curves, or ""."""
         return ""
 
-    @abstractmethod
     def add_charts(self, page: Page) -> None:
-        """Adds charts of the answers, after the training curves."""
+        """Adds charts of the answers, after the training curves; none unless a report has some."""
+        return
 
     def write(self, run: Any, rows: Sequence[Mapping[str, Any]], num_training: int) -> None:
         """Writes `report.html` of a run.
@@ -79,7 +83,7 @@ class TextReport(ABC):
             self.title,
             run,
             self.recipe,
-            result=self.result(),
+            result=self.headline(self.metrics),
             data={"training": num_training, "validation": len(self.samples)},
             unit=unit,
         )
@@ -94,9 +98,7 @@ class TextReport(ABC):
 
     def _add_results(self, page: Page, unit: str) -> None:
         page.add_heading(f"Results on the validation {unit}")
-        columns, table = self.results()
-        rows = [[f"{x:.3f}" if isinstance(x, float) else x for x in row] for row in table]
-        page.add_table(rows, columns, "l" + "r" * (len(columns) - 1))
+        add_figures(page, *self.results())
         page.add_text(self.explanation())
         for line in self.comparisons():
             page.add_text(f"{line}.")
@@ -137,3 +139,26 @@ class TextReport(ABC):
 def shortened(text: str, longest: int) -> str:
     """Returns at most `longest` characters of a text, the last one an ellipsis if it is longer."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def worst(mistakes: Mapping[int, float], most: int) -> list[int]:
+    """Returns the indices of the worst mistakes, at most `most`.
+
+    Args:
+        mistakes: Index of a sample -> how wrong its answer is.
+        most: Maximum number of indices.
+    """
+    return sorted(mistakes, key=lambda number: (-mistakes[number], number))[:most]
+
+
+def add_confusions(page: Page, labels: Any, answers: Any, names: Sequence[str]) -> None:
+    """Adds a chart of how often each label got each answer.
+
+    Args:
+        page: The page.
+        labels, answers: `(samples,)`, indices of the names.
+        names: Names of the labels.
+    """
+    counts = confusion_matrix(labels, answers, range(len(names)))
+    chart = heat_map(counts, rows=names, columns=names)
+    page.add_chart(chart, "Label (rows) and answer (columns)")

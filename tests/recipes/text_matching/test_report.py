@@ -11,9 +11,7 @@ from hornbook.recipes.text_matching import TextMatching
 from hornbook.recipes.text_matching.report import (
     MatchingReport,
     best_thresholds,
-    compared,
     matching_metrics,
-    metrics_table,
 )
 
 PAIRS = [
@@ -46,7 +44,7 @@ class Run:
 def recipe():
     """A `TextMatching` with all that a report needs."""
     recipe = TextMatching(epochs=2)
-    recipe.thresholds = THRESHOLDS
+    recipe.criteria, recipe.thresholds = list(THRESHOLDS), THRESHOLDS
     recipe.references = {"From random weights": 0.512}
     recipe.baseline = matching_metrics(PAIRS, 1 - PROBABILITIES, THRESHOLDS)
     recipe.model = SimpleNamespace(count_params=lambda: 1234)
@@ -64,7 +62,7 @@ def test_metrics_are_per_criterion_and_their_mean_is_over_the_groups():
 
 
 def test_the_table_has_a_row_per_criterion_and_group_and_for_their_mean():
-    columns, rows = metrics_table(matching_metrics(PAIRS, PROBABILITIES, THRESHOLDS))
+    columns, rows = TextMatching().table(matching_metrics(PAIRS, PROBABILITIES, THRESHOLDS))
     assert [row[0] for row in rows] == [
         "短A", "长B", "mean of group A", "mean of group B", "mean of the groups"
     ]  # fmt: skip
@@ -77,7 +75,10 @@ def test_the_comparison_with_linear_models_is_one_line():
         matching_metrics(PAIRS, probabilities, THRESHOLDS)
         for probabilities in (PROBABILITIES, np.array([1.0, 0, 1, 0, 0, 1]))
     )
-    assert compared(network, linear) == (
+    matching = TextMatching()
+    assert matching.comparison(network) == ""  # of a loaded run
+    matching.criteria, matching.baseline = list(THRESHOLDS), linear
+    assert matching.comparison(network) == (
         "TF-IDF and logistic regression alone: mean F1 0.500; this model: mean F1 0.750 "
         "(短A 1.000 / 0.500, 长B 0.000 / 1.000)"
     )

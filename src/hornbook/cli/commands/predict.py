@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
     choices = {
         name: getattr(options, name) for name in ("criterion", "corpus", "words", "top", "views")
     }
-    choices = check_choices(recipe, "predict_files", choices)
+    choices = check_choices(recipe, "predict_stream", choices)
     answers = recipe.predict_files(sources or ["-"], **choices)
     counter = _Counter(answers, recipe.answers_have_errors)
     if options.out is None:

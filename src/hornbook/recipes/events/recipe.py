@@ -8,15 +8,15 @@ each other are an event, so events may share arguments, and need no trigger
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from hornbook.data.events.event_data import READING, texts_with_events
 from hornbook.data.events.event_text import TRIGGER, Argument, EventText
 from hornbook.data.readers.text_rows import PlainText
 from hornbook.data.texts.splits import TextData
-from hornbook.data.texts.summary import Reading, TextSplits, summary
+from hornbook.data.texts.summary import TextSplits, summary
 from hornbook.progress import note
 from hornbook.recipes.events.event_linker import EventLinker
 from hornbook.recipes.events.event_links import Graph, events_of, joined_graph
@@ -37,12 +37,10 @@ from hornbook.recipes.events.unit_events import Answer, Scored, in_characters, i
 from hornbook.recipes.fields import learned, part
 from hornbook.recipes.spans.text_windows import Units, Window, by_text
 from hornbook.recipes.spans.whole_text_recipe import WholeTextRecipe
-from hornbook.recipes.text_recipe import Columns
-from hornbook.recipes.text_report import TextReport
+from hornbook.recipes.text_answers import Columns
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
 MOST_ROWS = 20  # event types in the table that is printed
 
@@ -62,16 +60,15 @@ class Events(WholeTextRecipe):
         news.predict(["甲公司昨天收购了乙公司。"])
     """
 
-    name: ClassVar[str] = "events"
-    purpose: ClassVar[str] = "find events in texts: type, trigger, arguments with roles"
-    reading: ClassVar[Reading[EventText]] = READING
-    report: ClassVar[type[TextReport]] = EventsReport
-    monitor: ClassVar[str] = "micro_f1"
+    name = "events"
+    purpose = "find events in texts: type, trigger, arguments with roles"
+    reading = READING
+    report = EventsReport
+    monitor = "micro_f1"
 
     roles: dict[str, list[str]] = learned(dict, shown=False)  # of each event type
     triggered: list[str] = learned(list, shown=False)  # event types that never lack a trigger
-    trained_on: str = learned(str, shown=False)  # a fingerprint
-    linker: EventLinker = part()
+    decoder: EventLinker = part()
 
     def open_data(self, data: Any) -> TextData[EventText]:
         return texts_with_events(data, seed=self.seed)
@@ -91,27 +88,16 @@ class Events(WholeTextRecipe):
         import keras
 
         inputs, features = self.unit_features()
-        self.linker = EventLinker(self.roles)
-        outputs, layers = self.linker.build(features, inputs["unit_mask"])
+        self.decoder = EventLinker(self.roles)
+        outputs, layers = self.decoder.build(features, inputs["unit_mask"])
         self.others.update(layers)
         return keras.Model(inputs, outputs)
-
-    def loss(self) -> keras.losses.Loss:
-        loss: keras.losses.Loss = self.linker.loss()
-        return loss
-
-    @property
-    def max_pairs(self) -> int | None:
-        return self.linker.max_pairs
 
     def columns(self, samples: Sequence[EventText], known: Mapping[str, list[Any]]) -> Columns:
         def label(sample: Any, units: Units) -> Any:
             return None if sample.events is None else in_units(sample, units)[0]
 
         return self.window_columns(samples, label, in_window)
-
-    def label_array(self, labels: list[Any], length: int) -> np.ndarray:
-        return self.linker.label_array(labels, length)
 
     def outputs(self, columns: Mapping[str, Sequence[Any]]) -> list[tuple[Units, Answer]]:
         """Returns the units of each text, and the events in them."""
@@ -121,8 +107,8 @@ class Events(WholeTextRecipe):
         for number, tables in self.window_outputs(columns):
             size = windows[number].last - windows[number].first
             tables = tables[:, :size, :size]
-            graphs[number] = self.linker.graphs(tables)
-            losses[number] = self.linker.loss_of(labels[number], tables)
+            graphs[number] = self.decoder.graphs(tables)
+            losses[number] = self.decoder.loss_of(labels[number], tables)
         values = list(zip(graphs, losses, strict=True))
         return [
             (of_text[0][0].units, self._answer(of_text)) for of_text in by_text(windows, values)
@@ -149,26 +135,24 @@ class Events(WholeTextRecipe):
         note_unknown(samples, self.roles)
         return samples
 
-    def unlabeled(self, text: PlainText) -> EventText:
+    def unlabeled(self, text: PlainText | EventText) -> EventText:
         return EventText(text.text, None, text.where, text.extra)
 
-    def answers(self, samples: Sequence[EventText]) -> Iterator[dict[str, Any]]:
-        unlabeled = [EventText(text.text, None, text.where) for text in samples]
-        outputs = self.outputs(self.columns(unlabeled, {}))
-        for text, (units, answer) in zip(samples, outputs, strict=True):
-            events = []
-            for one, probability in answer.events:
-                event = in_characters(one, units)
-                row: dict[str, Any] = {"type": event.type}
-                if event.trigger is not None:
-                    row["trigger"] = _mention(text.text, event.trigger)
-                row["arguments"] = [
-                    {"role": argument.role, **_mention(text.text, argument)}
-                    for argument in event.arguments
-                    if argument.role != TRIGGER
-                ]
-                events.append({**row, "probability": round(probability, 6)})
-            yield {**text.extra, "text": text.text, "events": events}
+    def answer(self, sample: EventText, output: tuple[Units, Answer]) -> dict[str, Any]:
+        units, answer = output
+        events = []
+        for one, probability in answer.events:
+            event = in_characters(one, units)
+            row: dict[str, Any] = {"type": event.type}
+            if event.trigger is not None:
+                row["trigger"] = _mention(sample.text, event.trigger)
+            row["arguments"] = [
+                {"role": argument.role, **_mention(sample.text, argument)}
+                for argument in event.arguments
+                if argument.role != TRIGGER
+            ]
+            events.append({**row, "probability": round(probability, 6)})
+        return {**sample.extra, "text": sample.text, "events": events}
 
 
 def _mention(text: str, argument: Argument) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -43,8 +43,10 @@ class EventsReport(ExtractionReport):
             for each in (self.gold, self.predicted)
         )
 
-    def result(self) -> str:
-        return f"{super().result()}; F1 of whole events {self.metrics['event_micro_f1']:.3f}"
+    @staticmethod
+    def headline(metrics: Mapping[str, Any]) -> str:
+        arguments = ExtractionReport.headline(metrics)
+        return f"{arguments}; F1 of whole events {metrics['event_micro_f1']:.3f}"
 
     def results(self) -> tuple[list[str], list[list[Any]]]:
         return metrics_table(self.metrics)
@@ -94,6 +96,3 @@ class EventsReport(ExtractionReport):
             for kind, events in by_kind(self.gold[number], self.predicted[number])
             for event in events
         ]
-
-    def usage(self) -> tuple[str, str]:
-        return "", 'predict(["..."])'

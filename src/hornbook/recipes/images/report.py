@@ -13,7 +13,7 @@ from hornbook.data.images.crops import fixed_views
 from hornbook.data.images.decoding import read_image
 from hornbook.data.images.rows.row_image import ImageFile
 from hornbook.metrics import confusion_matrix, log_loss, top_k_accuracy
-from hornbook.recipes.run_page import add_curves, add_settings, add_usage, run_page
+from hornbook.recipes.run_page import add_curves, add_figures, add_settings, add_usage, run_page
 from hornbook.report import Page, heat_map
 
 if TYPE_CHECKING:
@@ -137,9 +137,7 @@ def add_results(page: Page, recipe: Any, split: ClassSplit, probabilities: np.nd
         figures["top-5 accuracy"] = f"{metrics['top5']:.3f}"
     figures |= {"log loss": f"{metrics['log_loss']:.3f}", "images": f"{len(split):,}"}
     page.add_key_values(figures)
-    columns, table = metrics_table(metrics)
-    rows = [[f"{x:.3f}" if isinstance(x, float) else x for x in row] for row in table]
-    page.add_table(rows, columns, "l" + "r" * (len(columns) - 1))
+    add_figures(page, *metrics_table(metrics))
     page.add_text(
         "Recall is the share of the images of a class that are classified as it; precision is the "
         "share of the images classified as it that are of the class."

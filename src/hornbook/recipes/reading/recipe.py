@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,11 +25,11 @@ from hornbook.data.questions.question_data import (
 )
 from hornbook.data.questions.question_rows import LIST_KEYS
 from hornbook.data.texts.splits import TextData
-from hornbook.data.texts.summary import Reading, TextSplits, summary
+from hornbook.data.texts.summary import TextSplits, summary
 from hornbook.errors import DataError
 from hornbook.progress import note
 from hornbook.recipes.fields import learned, option
-from hornbook.recipes.marked_segments import MARKED_SEGMENTS, marked_segments
+from hornbook.recipes.marked_segments import MARKED_SEGMENTS
 from hornbook.recipes.reading.best_answers import Answer, ScoredWindow, best_answer
 from hornbook.recipes.reading.question_metrics import (
     answer_text,
@@ -39,11 +39,8 @@ from hornbook.recipes.reading.question_metrics import (
 )
 from hornbook.recipes.reading.question_windows import Cell, QuestionReader, answer_lines
 from hornbook.recipes.reading.report import ReadingReport
-from hornbook.recipes.sample_loss import sample_loss
-from hornbook.recipes.spans.span_recipe import SpanRecipe
-from hornbook.recipes.text_recipe import Columns
-from hornbook.recipes.text_report import TextReport
-from hornbook.text.tokenizer import Encoding
+from hornbook.recipes.spans.span_recipe import SpanRecipe, sample_loss
+from hornbook.recipes.text_answers import Columns
 
 if TYPE_CHECKING:
     import keras
@@ -65,11 +62,11 @@ class ReadingComprehension(SpanRecipe):
         answers.predict([("谁写了《红楼梦》？", "《红楼梦》的作者是曹雪芹。")])
     """
 
-    name: ClassVar[str] = "reading"
-    purpose: ClassVar[str] = "find the answer to a question in a text"
-    reading: ClassVar[Reading[Question]] = READING
-    report: ClassVar[type[TextReport]] = ReadingReport
-    monitor: ClassVar[str] = "f1"
+    name = "reading"
+    purpose = "find the answer to a question in a text"
+    reading = READING
+    report = ReadingReport
+    monitor = "f1"
 
     max_length: int = option(
         384,
@@ -82,7 +79,6 @@ class ReadingComprehension(SpanRecipe):
 
     # probability of "no answer" above which none is given; None: an answer is always given
     threshold: float | None = learned(lambda: None)
-    trained_on: str = learned(str, shown=False)  # a fingerprint
 
     def open_data(self, data: Any) -> TextData[Question]:
         return questions_with_answers(data, seed=self.seed)
@@ -101,11 +97,6 @@ class ReadingComprehension(SpanRecipe):
     def encoder_options(self) -> dict[str, Any]:
         # only a pretrained encoder can compare question and text by itself
         return {"new": {"type_vocab_size": MARKED_SEGMENTS}}
-
-    def segment_ids(self, encoding: Encoding) -> list[int]:
-        """Returns the segment IDs of a window."""
-        has_marks = self.encoder.config.type_vocab_size == MARKED_SEGMENTS
-        return marked_segments(encoding) if has_marks else encoding.segment_ids
 
     def reader(self) -> QuestionReader:
         """Returns the reader of windows, for the encoder's tokenizer and length."""
@@ -184,33 +175,32 @@ class ReadingComprehension(SpanRecipe):
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
         return metrics_table(metrics)
 
-    def as_sample(self, sample: Any, number: int) -> Question:
-        if isinstance(sample, Question):
-            return sample
-        if isinstance(sample, tuple | list) and len(sample) == 2:
-            sample = dict(zip(("question", "context"), sample, strict=True))
-        if not isinstance(sample, Mapping):
+    def row_to_predict(self, row: Mapping[Any, Any], where: str) -> Question:
+        return one_to_answer(row, where)
+
+    def value_to_predict(self, value: Any, number: int) -> Question:
+        if not isinstance(value, tuple | list) or len(value) != 2:
             raise DataError(
-                f"question {number} is {sample!r:.60}; expected (question, context), or a row with "
+                f"question {number} is {value!r:.60}; expected (question, context), or a row with "
                 "these names."
             )
-        return one_to_answer(sample, f"row {number}")
+        question, context = value
+        return one_to_answer({"question": question, "context": context}, f"row {number}")
 
     def read_to_predict(self, source: str | Path) -> Iterator[Question]:
         return read_questions_to_answer(source)
 
-    def answers(self, samples: Sequence[Question]) -> Iterator[dict[str, Any]]:
-        for one, answer in zip(samples, self.outputs(self.columns(samples, {})), strict=True):
-            text = answer_text(one, answer, self.threshold)
-            passage, start, end = answer.span if text is not None else (None, None, None)
-            probability = answer.no_answer if text is None else answer.probability
-            row = {
-                **one.row,
-                "answer": text,
-                "start": start,
-                "end": end,
-                "probability": round(probability, 6),
-            }
-            if any(isinstance(one.row.get(key), list) for key in LIST_KEYS):
-                row["passage"] = passage
-            yield row
+    def answer(self, sample: Question, output: Answer) -> dict[str, Any]:
+        text = answer_text(sample, output, self.threshold)
+        passage, start, end = output.span if text is not None else (None, None, None)
+        probability = output.no_answer if text is None else output.probability
+        row = {
+            **sample.row,
+            "answer": text,
+            "start": start,
+            "end": end,
+            "probability": round(probability, 6),
+        }
+        if any(isinstance(sample.row.get(key), list) for key in LIST_KEYS):
+            row["passage"] = passage
+        return row

@@ -33,13 +33,15 @@ class ReadingReport(TextReport):
     variable: ClassVar[str] = "answers"
     rising: ClassVar[str] = "exact match and F1"
     shares_caption: ClassVar[str] = "On the validation questions"
+    curves: ClassVar[Mapping[str, str]] = {"F1": "f1", "exact match": "exact_match"}
 
     def __init__(self, recipe: Any, samples: Sequence[Question], outputs: Sequence[Answer]):
         super().__init__(recipe, samples, outputs)
         self.scores = scored(samples, outputs, recipe.threshold)
 
-    def result(self) -> str:
-        return f"F1 {self.metrics['f1']:.3f}, exact match {self.metrics['exact_match']:.3f}"
+    @staticmethod
+    def headline(metrics: Mapping[str, Any]) -> str:
+        return f"F1 {metrics['f1']:.3f}, exact match {metrics['exact_match']:.3f}"
 
     def explanation(self) -> str:
         text = (
@@ -54,13 +56,6 @@ class ReadingReport(TextReport):
             f"{text} No answer is given where the probability that there is none exceeds "
             f"{threshold:.3f}, the threshold that is best for these questions."
         )
-
-    def shares(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
-        names = {"F1": "f1", "exact match": "exact_match"}
-        return {name: [row[key] for row in rows] for name, key in names.items()}
-
-    def add_charts(self, page: Page) -> None:
-        """Adds none beside the curves of the training."""
 
     def add_mistakes(self, page: Page) -> None:
         """Adds the questions with the lowest F1, the most probable answers first."""

@@ -21,7 +21,7 @@ from scipy.special import expit
 from hornbook.data.seeding import random_of
 from hornbook.recipes.relations.methods import Labels, Method
 from hornbook.recipes.relations.unit_relations import Answer, Scored, UnitRelation, UnitSpan
-from hornbook.recipes.sample_loss import sample_loss
+from hornbook.recipes.spans.span_recipe import sample_loss
 
 FIRST, LAST = float(np.log(0.6 / 0.4)), 0.0  # scores above which a unit is the first, the last one
 RARE = -3.0  # score of every unit at the start of training: few are borders

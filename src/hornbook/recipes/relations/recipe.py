@@ -7,18 +7,15 @@ subjects first, and then the objects of each (https://arxiv.org/abs/1909.03227).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from hornbook.data.readers.text_rows import PlainText
-from hornbook.data.relations.related_data import (
-    READING,
-    related_texts,
-)
+from hornbook.data.relations.related_data import READING, related_texts
 from hornbook.data.relations.related_text import RelatedText, Span
 from hornbook.data.texts.splits import TextData
-from hornbook.data.texts.summary import Reading, TextSplits, summary
+from hornbook.data.texts.summary import TextSplits, summary
 from hornbook.progress import note
 from hornbook.recipes.fields import learned, option, part
 from hornbook.recipes.relations.casrel import CasRel
@@ -41,12 +38,10 @@ from hornbook.recipes.relations.unit_relations import (
 )
 from hornbook.recipes.spans.text_windows import Units, by_text
 from hornbook.recipes.spans.whole_text_recipe import WholeTextRecipe
-from hornbook.recipes.text_recipe import Columns
-from hornbook.recipes.text_report import TextReport
+from hornbook.recipes.text_answers import Columns
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
     from hornbook.training.loop import Batch
 
@@ -69,11 +64,11 @@ class Relations(WholeTextRecipe):
         facts.predict(["王小明的父亲是王大明。"])
     """
 
-    name: ClassVar[str] = "relations"
-    purpose: ClassVar[str] = "find relations in texts: subject, predicate, object"
-    reading: ClassVar[Reading[RelatedText]] = READING
-    report: ClassVar[type[TextReport]] = RelationsReport
-    monitor: ClassVar[str] = "micro_f1"
+    name = "relations"
+    purpose = "find relations in texts: subject, predicate, object"
+    reading = READING
+    report = RelationsReport
+    monitor = "micro_f1"
 
     method: str = option(
         "gplinker",
@@ -83,7 +78,6 @@ class Relations(WholeTextRecipe):
     )
 
     predicates: list[str] = learned(list, shown=False)
-    trained_on: str = learned(str, shown=False)  # a fingerprint
     decoder: Method = part()
 
     def open_data(self, data: Any) -> TextData[RelatedText]:
@@ -113,14 +107,6 @@ class Relations(WholeTextRecipe):
         self.others.update(layers)
         return keras.Model(inputs, outputs)
 
-    def loss(self) -> keras.losses.Loss:
-        loss: keras.losses.Loss = self.decoder.loss()
-        return loss
-
-    @property
-    def max_pairs(self) -> int | None:
-        return self.decoder.max_pairs
-
     def columns(self, samples: Sequence[RelatedText], known: Mapping[str, list[Any]]) -> Columns:
         def label(sample: Any, units: Units) -> Any:
             return None if sample.relations is None else in_units(sample, units)[0]
@@ -130,9 +116,6 @@ class Relations(WholeTextRecipe):
     def pass_batches(self, columns: Mapping[str, Sequence[Any]], number: int) -> list[Batch]:
         changes = self.decoder.columns_of_epoch(columns, self.seed, number)
         return super().pass_batches({**columns, **changes}, number)
-
-    def label_array(self, labels: list[Any], length: int) -> np.ndarray:
-        return self.decoder.label_array(labels, length)
 
     def outputs(self, columns: Mapping[str, Sequence[Any]]) -> list[tuple[Units, Answer]]:
         """Returns the units of each text, and the relations in them."""
@@ -157,25 +140,23 @@ class Relations(WholeTextRecipe):
         note_unknown(samples, self.predicates)
         return samples
 
-    def unlabeled(self, text: PlainText) -> RelatedText:
+    def unlabeled(self, text: PlainText | RelatedText) -> RelatedText:
         return RelatedText(text.text, None, text.where, extra=text.extra)
 
-    def answers(self, samples: Sequence[RelatedText]) -> Iterator[dict[str, Any]]:
-        unlabeled = [RelatedText(text.text, None, text.where) for text in samples]
-        outputs = self.outputs(self.columns(unlabeled, {}))
-        for text, (units, answer) in zip(samples, outputs, strict=True):
-            relations = []
-            for relation, probability in answer.relations:
-                subject, predicate, target = in_characters(relation, units)
-                relations.append(
-                    {
-                        "subject": _mention(text.text, subject),
-                        "predicate": predicate,
-                        "object": _mention(text.text, target),
-                        "probability": round(probability, 6),
-                    }
-                )
-            yield {**text.extra, "text": text.text, "relations": relations}
+    def answer(self, sample: RelatedText, output: tuple[Units, Answer]) -> dict[str, Any]:
+        units, answer = output
+        relations = []
+        for relation, probability in answer.relations:
+            subject, predicate, target = in_characters(relation, units)
+            relations.append(
+                {
+                    "subject": _mention(sample.text, subject),
+                    "predicate": predicate,
+                    "object": _mention(sample.text, target),
+                    "probability": round(probability, 6),
+                }
+            )
+        return {**sample.extra, "text": sample.text, "relations": relations}
 
 
 def _mention(text: str, span: Span) -> dict[str, Any]:

@@ -70,9 +70,6 @@ class RelationsReport(ExtractionReport):
             for triple in triples
         ]
 
-    def usage(self) -> tuple[str, str]:
-        return "", 'predict(["..."])'
-
 
 def _mentions(relations: Any) -> set[tuple[int, int, str]]:
     """Returns all subjects and objects of relations."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from hornbook.data.relations.related_text import RelatedText, Relation, Triple
 from hornbook.metrics import precision_recall_f1_of_sets
 from hornbook.recipes.relations.unit_relations import Answer, in_characters
+from hornbook.recipes.spans.extraction_report import mean_loss
 from hornbook.recipes.spans.text_windows import Units
 
 FIGURES = ("precision", "recall", "f1")
@@ -58,8 +57,7 @@ def relation_metrics(
         gold = [set(sample.relations or ()) for sample in samples]
         by_place = precision_recall_f1_of_sets(gold, predicted, lambda one: one.predicate, ())
         metrics |= {f"span_{name}": by_place[f"micro_{name}"] for name in FIGURES}
-    losses = [answer.loss for _, answer in outputs if not np.isnan(answer.loss)]
-    metrics["log_loss"] = float(np.mean(losses)) if losses else None
+    metrics["log_loss"] = mean_loss(answer.loss for _, answer in outputs)
     return metrics
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar, TypeVar
 
-from hornbook.recipes.text_report import TextReport
+import numpy as np
+
+from hornbook.recipes.text_report import TextReport, worst
 from hornbook.report import Mark, Page, bar_chart
 
 T = TypeVar("T", bound=Any)
@@ -19,22 +21,29 @@ PRECISION_AND_RECALL = (
 )
 
 
+def mean_loss(losses: Iterable[float]) -> float | None:
+    """Returns the mean of the losses that are not NaN, those of labeled texts; None without any."""
+    known = [loss for loss in losses if not np.isnan(loss)]
+    return float(np.mean(known)) if known else None
+
+
 class ExtractionReport(TextReport):
     """A report on `micro_precision`, `micro_recall` and `micro_f1`."""
 
     rising: ClassVar[str] = "precision, recall and F1"
     shares_caption: ClassVar[str] = "On the validation texts"
+    curves: ClassVar[Mapping[str, str]] = {
+        "F1": "micro_f1",
+        "precision": "micro_precision",
+        "recall": "micro_recall",
+    }
 
-    def result(self) -> str:
-        figures = self.metrics
+    @staticmethod
+    def headline(metrics: Mapping[str, Any]) -> str:
         return (
-            f"F1 {figures['micro_f1']:.3f}, precision {figures['micro_precision']:.3f}, "
-            f"recall {figures['micro_recall']:.3f}"
+            f"F1 {metrics['micro_f1']:.3f}, precision {metrics['micro_precision']:.3f}, "
+            f"recall {metrics['micro_recall']:.3f}"
         )
-
-    def shares(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
-        names = {"F1": "micro_f1", "precision": "micro_precision", "recall": "micro_recall"}
-        return {name: [row[key] for row in rows] for name, key in names.items()}
 
     def add_mistake_count(
         self,
@@ -48,10 +57,10 @@ class ExtractionReport(TextReport):
             page: The page.
             labels, predictions: What is in each text, and what the model found.
         """
-        mistakes = [len(a ^ b) for a, b in zip(labels, predictions, strict=True)]
-        wrong = [number for number, count in enumerate(mistakes) if count]
-        page.add_text(f"{len(wrong):,} of {len(mistakes):,} texts are not entirely right.")
-        return sorted(wrong, key=lambda number: (-mistakes[number], number))[:WORST]
+        pairs = zip(labels, predictions, strict=True)
+        wrong = {number: len(a ^ b) for number, (a, b) in enumerate(pairs) if a != b}
+        page.add_text(f"{len(wrong):,} of {len(labels):,} texts are not entirely right.")
+        return worst(wrong, WORST)
 
 
 def by_kind(labels: AbstractSet[T], predictions: AbstractSet[T]) -> list[tuple[str, list[T]]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from hornbook.recipes.sample_loss import sample_loss
+from hornbook.recipes.spans.span_recipe import sample_loss
 
 CELLS = 2**25  # of the tables of a step: 128 MiB in float32, and several times that with gradients
 MOST = 200  # cells of one call; an untrained model has thousands above 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -44,3 +44,18 @@ class SpanRecipe(TextRecipe):
         )
         for numbers, outputs in batches:
             yield from zip(numbers.tolist(), outputs, strict=True)
+
+
+def sample_loss(loss_of_samples: Callable[[Any, Any], Any]) -> Any:
+    """Makes a `keras.losses.Loss`, averaged by the weights of the samples.
+
+    Args:
+        loss_of_samples: Returns the losses, `(batch,)`, of labels and outputs.
+    """
+    import keras
+
+    class SampleLoss(keras.losses.Loss):
+        def call(self, labels: Any, outputs: Any) -> Any:
+            return loss_of_samples(labels, outputs)
+
+    return SampleLoss(reduction="mean_with_sample_weight")

@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hornbook.data.entities.tagged_text import TaggedText
-from hornbook.data.readers.text_rows import PlainText, text_to_predict, texts_to_predict
-from hornbook.errors import DataError
-from hornbook.recipes.fields import option
+from hornbook.recipes.fields import option, part
 from hornbook.recipes.spans.span_recipe import SpanRecipe
 from hornbook.recipes.spans.text_windows import Units, Window
 from hornbook.recipes.spans.unit_reader import UnitReader
-from hornbook.recipes.text_recipe import Columns
+from hornbook.recipes.text_answers import Columns
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
 
 
 @dataclass(kw_only=True)
 class WholeTextRecipe(SpanRecipe):
-    """A recipe whose samples are texts, each with a `text`, a `where` and an `extra`."""
+    """A recipe whose samples are texts, each with a `text`, a `where` and an `extra`.
+
+    Attributes:
+        decoder: Builds the part of the network on top of the units, with the array of its labels
+            and its loss; `max_pairs` is the maximum pairs of units per step, if outputs are of
+            pairs.  Set by `build`.
+    """
 
     max_length: int = option(
         256, "tokens per window; longer texts are read in overlapping windows", at_least=8
     )
 
-    @abstractmethod
-    def unlabeled(self, text: PlainText) -> Any:
-        """Makes a sample of a text to predict."""
+    decoder: Any = part()
 
-    def row_to_predict(self, row: Mapping[Any, Any], where: str) -> Any:
-        """Makes a sample of a row to predict."""
-        return self.unlabeled(text_to_predict(row, where))
+    @property
+    def max_pairs(self) -> int | None:
+        pairs: int | None = self.decoder.max_pairs
+        return pairs
 
-    def text_of(self, sample: Any) -> str:
-        text: str = sample.text
-        return text
+    def loss(self) -> keras.losses.Loss:
+        loss: keras.losses.Loss = self.decoder.loss()
+        return loss
+
+    def label_array(self, labels: list[Any], length: int) -> np.ndarray:
+        array: np.ndarray = self.decoder.label_array(labels, length)
+        return array
 
     def reader(self) -> UnitReader:
         """Returns the reader of units and windows, for the encoder's tokenizer and length."""
@@ -76,15 +85,3 @@ class WholeTextRecipe(SpanRecipe):
             "where": [samples[window.sample].where for window in windows],
             "window": windows,
         }
-
-    def as_sample(self, sample: Any, number: int) -> Any:
-        if hasattr(sample, "where"):
-            return sample
-        if isinstance(sample, Mapping):
-            return self.row_to_predict(sample, f"row {number}")
-        if not isinstance(sample, str):
-            raise DataError(f"text {number} is {sample!r}; expected a string.")
-        return self.unlabeled(PlainText(sample, f"text {number}", {}))
-
-    def read_to_predict(self, source: str | Path) -> Iterator[Any]:
-        return map(self.unlabeled, texts_to_predict(source))

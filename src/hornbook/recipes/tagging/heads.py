@@ -45,6 +45,8 @@ class Head(ABC):
         types: Types of the entities.
     """
 
+    max_pairs: int | None = None  # see `WholeTextRecipe`
+
     def __init__(self, types: Sequence[str]):
         self.types = list(types)
 

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import expit
 
 from hornbook.data.entities.tag_schemes import TokenSpan
-from hornbook.recipes.sample_loss import sample_loss
 from hornbook.recipes.spans.pair_tables import loss_of_tables
+from hornbook.recipes.spans.span_recipe import sample_loss
 from hornbook.recipes.spans.text_windows import Units, Window, is_deepest
 from hornbook.recipes.tagging.heads import Head, Scored, Tagged
 

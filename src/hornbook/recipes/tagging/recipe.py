@@ -9,10 +9,10 @@ and last unit instead, so entities may overlap (https://kexue.fm/archives/8373).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from hornbook.data.entities.tag_schemes import TokenSpan
 from hornbook.data.entities.tagged_data import (
@@ -23,15 +23,14 @@ from hornbook.data.entities.tagged_data import (
     text_to_tag,
 )
 from hornbook.data.entities.tagged_text import WORD, TaggedText
-from hornbook.data.readers.in_memory_rows import each_sample
 from hornbook.data.readers.problems import Problems
 from hornbook.data.readers.text_rows import PlainText
 from hornbook.data.texts.splits import TextData
-from hornbook.data.texts.summary import Reading, TextSplits, summary
+from hornbook.data.texts.summary import TextSplits, summary
 from hornbook.errors import OptionError
 from hornbook.progress import note
 from hornbook.recipes.fields import learned, option, part
-from hornbook.recipes.named_condition import CONDITION_SIZE, NamedCondition
+from hornbook.recipes.named_condition import NamedConditionRecipe
 from hornbook.recipes.spans.text_windows import Units, by_text
 from hornbook.recipes.spans.whole_text_recipe import WholeTextRecipe
 from hornbook.recipes.tagging.corpora import (
@@ -49,16 +48,14 @@ from hornbook.recipes.tagging.pointer_head import PointerHead
 from hornbook.recipes.tagging.report import TaggingReport, extraction_metrics, metrics_table
 from hornbook.recipes.tagging.tag_heads import TagHead
 from hornbook.recipes.tagging.user_words import UserWords, as_user_words
-from hornbook.recipes.text_recipe import Columns
-from hornbook.recipes.text_report import TextReport
+from hornbook.recipes.text_answers import Columns
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
 
 @dataclass(kw_only=True)
-class Tagging(WholeTextRecipe):
+class Tagging(NamedConditionRecipe, WholeTextRecipe):
     """Finds entities in texts, or their words.
 
     Learns from texts with entities in any format of `hornbook.data.entities`: a folder, a file, or
@@ -74,11 +71,12 @@ class Tagging(WholeTextRecipe):
         names.predict(["王小明住在北京。"])
     """
 
-    name: ClassVar[str] = "tagging"
-    purpose: ClassVar[str] = "find entities or words in texts"
-    reading: ClassVar[Reading[TaggedText]] = READING
-    report: ClassVar[type[TextReport]] = TaggingReport
-    monitor: ClassVar[str] = "micro_f1"
+    name = "tagging"
+    purpose = "find entities or words in texts"
+    reading = READING
+    report = TaggingReport
+    monitor = "micro_f1"
+    kind = "corpus"
 
     head: str = option(
         "crf",
@@ -90,19 +88,14 @@ class Tagging(WholeTextRecipe):
     # of several corpora the types of each, the largest corpus first
     corpora: dict[str, list[str]] = learned(dict, optional=True)
     words: bool = learned(lambda: False)  # whether every unit is in a word: segmentation
-    trained_on: str = learned(str, shown=False)  # a fingerprint
     decoder: Head = part()
 
     @property
-    def named(self) -> NamedCondition:
-        """The corpora, as the condition of the encoder."""
-        return NamedCondition("corpus", list(self.corpora))
+    def names(self) -> Sequence[str]:
+        return list(self.corpora)
 
-    def open_data(self, data: Any) -> TextData[TaggedText]:
-        return tagged_texts(data, seed=self.seed)
-
-    def data_to_measure(self, data: Any) -> TextData[TaggedText]:
-        return tagged_texts(data, seed=self.seed, corpus=self.named.of_data(data) or "")
+    def open_data(self, data: Any, name: str | None = None) -> TextData[TaggedText]:
+        return tagged_texts(data, seed=self.seed, corpus=name or "")
 
     def learn_labels(self, splits: TextSplits[TaggedText]) -> TextSplits[TaggedText]:
         self.types = checked_types(splits.train, splits.valid)
@@ -119,14 +112,6 @@ class Tagging(WholeTextRecipe):
         units = reader.units(splits.train)
         lines = corpus_lines(splits, self.corpora) + entity_lines(splits, units)
         note(summary(splits, self.reading, reader.lengths(units), lines))
-
-    def encoder_options(self) -> dict[str, Any]:
-        return {"condition_size": CONDITION_SIZE} if self.corpora else {}
-
-    def condition(self, inputs: dict[str, Any]) -> Any:
-        if not self.corpora:
-            return None
-        return self.named.embedding(self.named.add_input(inputs), self.others)
 
     def build(self) -> keras.Model:
         """Builds the whole network: encoder, the first token of each unit, head."""
@@ -152,24 +137,16 @@ class Tagging(WholeTextRecipe):
             kind=self.head,
         )
 
-    def loss(self) -> keras.losses.Loss:
-        loss: keras.losses.Loss = self.decoder.loss()
-        return loss
-
     def columns(self, samples: Sequence[TaggedText], known: Mapping[str, list[Any]]) -> Columns:
         reader = self.reader()
         windows = reader.windows(reader.units(samples))
-        names = [samples[window.sample].corpus for window in windows]
         return {
             **reader.columns(windows),
-            **({"corpus": self.named.indices(names)} if self.corpora else {}),
+            **self.condition_columns([samples[window.sample] for window in windows]),
             "label": [self.decoder.label(window) for window in windows],
             "where": [samples[window.sample].where for window in windows],
             "window": list(windows),
         }
-
-    def label_array(self, labels: list[Any], length: int) -> np.ndarray:
-        return self.decoder.label_array(labels, length)
 
     def outputs(
         self,
@@ -199,26 +176,23 @@ class Tagging(WholeTextRecipe):
 
     def checked(self, samples: list[TaggedText]) -> list[TaggedText]:
         checked_types(samples, [], self.types)
-        for text in samples if self.corpora else ():
-            self.named.check(text.corpus, text.where, labeled=True)
+        super().checked(samples)
         for name, types in self.corpora.items():
             checked_types(in_corpus(samples, name), [], types, corpus=name)
         return samples
 
-    def unlabeled(self, text: PlainText) -> TaggedText:
-        return TaggedText(text.text, None, text.where, text.extra)
+    def unlabeled(self, text: PlainText | TaggedText) -> TaggedText:
+        corpus = text.corpus if isinstance(text, TaggedText) else ""
+        return TaggedText(text.text, None, text.where, text.extra, corpus)
 
     def row_to_predict(self, row: Mapping[Any, Any], where: str) -> TaggedText:
         return text_to_tag(row, where)
 
-    def as_sample(self, sample: Any, number: int, corpus: str | None = None) -> TaggedText:
-        text: TaggedText = super().as_sample(sample, number)
-        if not self.corpora:
-            return text
-        own = text.corpus or corpus_of(text, Problems(stop_at_first=True))
-        text = replace(text, corpus=own or corpus or default_corpus(self.corpora))
-        self.named.check(text.corpus, text.where)
-        return text
+    def own_name(self, sample: TaggedText) -> str:
+        return sample.corpus or corpus_of(sample, Problems(stop_at_first=True))
+
+    def default_name(self) -> str:
+        return default_corpus(self.corpora)
 
     def read_to_predict(self, source: str | Path) -> Iterator[TaggedText]:
         return read_texts_to_tag(source)
@@ -248,34 +222,28 @@ class Tagging(WholeTextRecipe):
         if words is not None and not self.words:
             raise OptionError("words is for segmentation; this model finds entities.")
         check_corpus(corpus, self.corpora)
-        numbered = enumerate(each_sample(samples), 1)
-        texts = (self.as_sample(sample, number, corpus) for number, sample in numbered)
-        yield from self.answered(texts, partial(self.answers, user_words=as_user_words(words)))
-
-    def predict_files(
-        self,
-        sources: Sequence[str | Path],
-        *,
-        corpus: str | None = None,
-        words: str | Path | Sequence[str] | None = None,
-    ) -> Iterator[dict[str, Any]]:
-        """Answers for the texts of files, or of `"-"`, standard input, as they come."""
-        for source in sources:
-            yield from self.predict_stream(self.read_to_predict(source), corpus=corpus, words=words)
+        yield from self.in_chunks(
+            samples,
+            partial(self.as_sample, name=corpus),
+            partial(self.answers, user_words=as_user_words(words)),
+        )
 
     def example(self, data: Any) -> list[str]:
         [file] = super().example(data)
-        corpus = self.named.of_data(file)
+        corpus = self.name_of_data(file)
         return [file] if corpus is None else [file, "--corpus", corpus]
 
     def answers(
         self, samples: Sequence[TaggedText], user_words: UserWords | None = None
     ) -> Iterator[dict[str, Any]]:
-        columns = self.columns([replace(text, entities=None) for text in samples], {})
+        columns = self.columns([self.unlabeled(text) for text in samples], {})
         units_of_texts = [window.units for window in columns["window"] if window.first == 0]
         known = [
             user_words.spans(text.text, units) if user_words else []
             for text, units in zip(samples, units_of_texts, strict=True)
         ]
-        for text, (units, tagged) in zip(samples, self.outputs(columns, known), strict=True):
-            yield answer_of(text, units, tagged, words=self.words, has_corpora=bool(self.corpora))
+        for text, output in zip(samples, self.outputs(columns, known), strict=True):
+            yield self.answer(text, output)
+
+    def answer(self, sample: TaggedText, output: tuple[Units, Tagged]) -> dict[str, Any]:
+        return answer_of(sample, *output, words=self.words, has_corpora=bool(self.corpora))

@@ -11,7 +11,11 @@ import numpy as np
 
 from hornbook.data.entities.tagged_text import Entity, TaggedText
 from hornbook.metrics import precision_recall_f1_of_sets
-from hornbook.recipes.spans.extraction_report import PRECISION_AND_RECALL, ExtractionReport
+from hornbook.recipes.spans.extraction_report import (
+    PRECISION_AND_RECALL,
+    ExtractionReport,
+    mean_loss,
+)
 from hornbook.recipes.spans.text_windows import Units
 from hornbook.recipes.tagging.heads import Tagged
 from hornbook.report import Mark, Page, heat_map
@@ -62,8 +66,7 @@ def extraction_metrics(
         )
         by_corpus["entities"] = by_corpus["labels"]
         metrics["by_corpus"] = {name: by_corpus[name] for name in FIGURES}
-    losses = [tagged.loss for _, tagged in outputs if not np.isnan(tagged.loss)]
-    metrics["log_loss"] = float(np.mean(losses)) if losses else None
+    metrics["log_loss"] = mean_loss(tagged.loss for _, tagged in outputs)
     return metrics
 
 
@@ -161,4 +164,4 @@ class TaggingReport(ExtractionReport):
     def usage(self) -> tuple[str, str]:
         for name in self.recipe.corpora:
             return f"--corpus {shlex.quote(name)} ", f'predict(["..."], corpus={name!r})'
-        return "", 'predict(["..."])'
+        return super().usage()

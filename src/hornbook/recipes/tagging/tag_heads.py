@@ -16,7 +16,7 @@ from hornbook.data.entities.tag_schemes import (
     parse_tag,
     spans_of,
 )
-from hornbook.recipes.sample_loss import sample_loss
+from hornbook.recipes.spans.span_recipe import sample_loss
 from hornbook.recipes.spans.text_windows import Units, Window, nearest_window
 from hornbook.recipes.tagging.heads import (
     ILLEGAL,

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
+from scipy.special import softmax
 
+from hornbook.data.readers.text_rows import PlainText
 from hornbook.data.texts.labeled import (
     READING,
     Label,
@@ -26,20 +28,18 @@ from hornbook.data.texts.labeled import (
     text_to_predict,
 )
 from hornbook.data.texts.splits import TextData
-from hornbook.data.texts.summary import Reading, TextSplits
+from hornbook.data.texts.summary import TextSplits
 from hornbook.errors import DataError, did_you_mean
 from hornbook.linear import NgramClassifier, NgramTraining
 from hornbook.recipes.fields import learned, option, part
 from hornbook.recipes.pooled_text_recipe import PooledTextRecipe
+from hornbook.recipes.text_answers import Columns
 from hornbook.recipes.text_classification.report import (
+    FIGURES,
     ClassificationReport,
     best_thresholds,
     classification_metrics,
-    compared,
-    metrics_table,
 )
-from hornbook.recipes.text_recipe import Columns
-from hornbook.recipes.text_report import TextReport
 
 
 @dataclass(kw_only=True)
@@ -57,11 +57,11 @@ class TextClassification(PooledTextRecipe):
         reviews.predict(["物流很快，书也很好"])
     """
 
-    name: ClassVar[str] = "text-classification"
-    purpose: ClassVar[str] = "classify texts, with one label or several per text"
-    reading: ClassVar[Reading[LabeledText]] = READING
-    report: ClassVar[type[TextReport]] = ClassificationReport
-    monitor: ClassVar[str] = "macro_f1"
+    name = "text-classification"
+    purpose = "classify texts, with one label or several per text"
+    reading = READING
+    report = ClassificationReport
+    monitor = "macro_f1"
 
     ngrams: str = option(
         "auto",
@@ -70,10 +70,8 @@ class TextClassification(PooledTextRecipe):
     )
 
     linear: NgramClassifier | None = part()  # None if the network is used alone
-    baseline: dict[str, Any] = part()  # metrics of plain TF-IDF, once fitted
     classes: list[Label] = learned(list)
     thresholds: list[float] | None = learned(lambda: None)  # None: one label per text
-    trained_on: str = learned(str, shown=False)  # a fingerprint
 
     def open_data(self, data: Any) -> TextData[LabeledText]:
         return labeled_texts(data, seed=self.seed)
@@ -83,9 +81,6 @@ class TextClassification(PooledTextRecipe):
         self.classes = classes_of(splits.train, splits.valid)
         self.thresholds = [0.5] * len(self.classes) if splits.train[0].several else None
         return splits
-
-    def text_of(self, sample: LabeledText) -> str:
-        return sample.text
 
     @property
     def adds_to_ngrams(self) -> bool:
@@ -153,19 +148,15 @@ class TextClassification(PooledTextRecipe):
                     raise DataError(f"{text.where}: the label {label!r}. {guess}")
             if self.thresholds is None and len(text.labels or ()) != 1:
                 raise DataError(f"{text.where}: {text.labels} are not one label.")
-        rows = [[indices[str(label)] for label in text.labels or ()] for text in texts]
-        if self.thresholds is None:
-            return np.array([index for [index] in rows], "int32")
         truth = np.zeros((len(texts), len(indices)), "float32")
-        for values, row in zip(truth, rows, strict=True):
-            values[row] = 1
-        return truth
+        for row, text in zip(truth, texts, strict=True):
+            row[[indices[str(label)] for label in text.labels or ()]] = 1
+        return truth.argmax(axis=1).astype("int32") if self.thresholds is None else truth
 
     def to_probabilities(self, logits: np.ndarray) -> np.ndarray:
         if self.thresholds is not None:
             return np.asarray(1 / (1 + np.exp(-logits)))
-        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+        return np.asarray(softmax(logits, axis=1))
 
     def choose_thresholds(self, samples: Sequence[LabeledText], probabilities: np.ndarray) -> None:
         if self.thresholds is not None:
@@ -176,39 +167,32 @@ class TextClassification(PooledTextRecipe):
         return classification_metrics(truth, probabilities, self.classes, self.thresholds)
 
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
-        return metrics_table(metrics)
+        rows = [
+            [label, texts, *(metrics[name][label] for name in FIGURES), None]
+            for label, texts in metrics["texts"].items()
+        ]
+        rows.append(["all", None, None, None, metrics["macro_f1"], metrics["accuracy"]])
+        return ["label", "texts", "precision", "recall", "F1", "accuracy"], rows
 
-    def comparison(self, metrics: dict[str, Any]) -> str:
-        return compared(metrics, self.baseline)
+    def unlabeled(self, text: PlainText | LabeledText) -> LabeledText:
+        return LabeledText(text.text, None, False, text.where, text.extra)
 
-    def as_sample(self, sample: Any, number: int) -> LabeledText:
-        if isinstance(sample, LabeledText):
-            return sample
-        if isinstance(sample, Mapping):
-            return text_to_predict(sample, f"row {number}")
-        if not isinstance(sample, str):
-            raise DataError(f"text {number} is {sample!r}; expected a string.")
-        return LabeledText(sample, None, False, f"text {number}")
+    def row_to_predict(self, row: Mapping[Any, Any], where: str) -> LabeledText:
+        return text_to_predict(row, where)
 
     def read_to_predict(self, source: str | Path) -> Iterator[LabeledText]:
         return read_texts_to_predict(source)
 
-    def answers(self, samples: Sequence[LabeledText]) -> Iterator[dict[str, Any]]:
-        unlabeled = [LabeledText(text.text, None, False, text.where) for text in samples]
-        probabilities = self.outputs(self.columns(unlabeled, {}))
-        for text, row in zip(samples, probabilities, strict=True):
-            yield {**text.extra, "text": text.text, **self._answer(row)}
-
-    def _answer(self, row: np.ndarray) -> dict[str, Any]:
-        figures = [round(float(probability), 6) for probability in row]
+    def answer(self, sample: LabeledText, output: np.ndarray) -> dict[str, Any]:
+        row = {**sample.extra, "text": sample.text}
+        figures = [round(float(probability), 6) for probability in output]
         if self.thresholds is None:
-            best = int(row.argmax())
-            return {"predicted": self.classes[best], "probability": figures[best]}
-        rows = zip(self.classes, row, self.thresholds, strict=True)
-        return {
-            "predicted": [label for label, value, threshold in rows if value >= threshold],
-            "probability": dict(zip(map(str, self.classes), figures, strict=True)),
-        }
+            best = int(output.argmax())
+            return {**row, "predicted": self.classes[best], "probability": figures[best]}
+        labels = zip(self.classes, output, self.thresholds, strict=True)
+        row["predicted"] = [label for label, value, threshold in labels if value >= threshold]
+        row["probability"] = dict(zip(map(str, self.classes), figures, strict=True))
+        return row
 
     # Files beside the Transformer.
 

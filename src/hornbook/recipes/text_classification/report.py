@@ -1,4 +1,4 @@
-"""Evaluates a text classifier: metrics, a table, and its parts of `report.html`."""
+"""Evaluates a text classifier: thresholds, metrics, and its parts of `report.html`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hornbook.data.texts.labeled import Label
-from hornbook.metrics import (
-    accuracy,
-    best_f1_threshold,
-    confusion_matrix,
-    log_loss,
-    precision_recall_f1,
-)
-from hornbook.recipes.text_report import TextReport, shortened
-from hornbook.report import Page, heat_map
+from hornbook.metrics import best_f1_threshold, log_loss, precision_recall_f1
+from hornbook.recipes.text_report import TextReport, add_confusions, shortened, worst
+from hornbook.report import Page
 
+FIGURES = ("precision", "recall", "f1")
 WORST = 10  # mistakes shown
 LONGEST = 200  # characters of a text shown
 MAX_CLASSES = 20  # in the confusion matrix
@@ -57,48 +52,23 @@ def classification_metrics(
         share of texts with all labels right; `log_loss`, with several labels per text the mean
         over them.
     """
-    predictions = predicted_classes(probabilities, thresholds)
-    metrics: dict[str, Any] = {name: {} for name in ("precision", "recall", "f1", "texts")}
-    for number, label in enumerate(map(str, classes)):
-        labels, own_predictions = (
-            (x == number if thresholds is None else x[:, number]).astype(int)
-            for x in (truth, predictions)
-        )
-        metrics["texts"][label] = int(labels.sum())
-        figures = precision_recall_f1(labels, own_predictions)
-        for name in ("precision", "recall", "f1"):
-            metrics[name][label] = getattr(figures, name)
-    metrics["log_loss"] = log_loss(truth.ravel(), _of_each(probabilities, thresholds))
-    metrics["macro_f1"] = float(np.mean(list(metrics["f1"].values())))
+    values = probabilities
+    has_label, has_answer = truth, predicted_classes(probabilities, thresholds)
     if thresholds is None:
-        metrics["accuracy"] = accuracy(truth, predictions)
+        has_label, has_answer = (np.eye(len(classes))[x] for x in (has_label, has_answer))
     else:
-        metrics["accuracy"] = float((truth == predictions).all(axis=1).mean())
-    return metrics
-
-
-def _of_each(probabilities: np.ndarray, thresholds: Any) -> np.ndarray:
-    """Returns `(texts, classes)`; with several labels per text those of all labels in a row."""
-    return probabilities if thresholds is None else probabilities.ravel()
-
-
-def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
-    """Returns the metrics as columns and rows: a row per label, then all."""
-    rows: list[list[Any]] = [
-        [label, texts, *(metrics[name][label] for name in ("precision", "recall", "f1")), None]
-        for label, texts in metrics["texts"].items()
-    ]
-    rows.append(["all", None, None, None, metrics["macro_f1"], metrics["accuracy"]])
-    return ["label", "texts", "precision", "recall", "F1", "accuracy"], rows
-
-
-def compared(metrics: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
-    """Compares a model with a linear one, in a line."""
-    return (
-        "TF-IDF and logistic regression alone: "
-        f"accuracy {baseline['accuracy']:.3f}, F1 {baseline['macro_f1']:.3f}; "
-        f"this model: accuracy {metrics['accuracy']:.3f}, F1 {metrics['macro_f1']:.3f}"
-    )
+        truth, values = truth.ravel(), values.ravel()
+    figures = {
+        str(label): precision_recall_f1(has_label[:, index], has_answer[:, index])
+        for index, label in enumerate(classes)
+    }
+    return {
+        **{name: {label: getattr(x, name) for label, x in figures.items()} for name in FIGURES},
+        "texts": dict(zip(figures, has_label.sum(axis=0).astype(int).tolist(), strict=True)),
+        "log_loss": log_loss(truth, values),
+        "macro_f1": float(np.mean([one.f1 for one in figures.values()])),
+        "accuracy": float((has_label == has_answer).all(axis=1).mean()),
+    }
 
 
 class ClassificationReport(TextReport):
@@ -108,6 +78,7 @@ class ClassificationReport(TextReport):
     variable: ClassVar[str] = "classifier"
     rising: ClassVar[str] = "F1 and accuracy"
     shares_caption: ClassVar[str] = "On the validation texts"
+    curves: ClassVar[Mapping[str, str]] = {"F1": "macro_f1", "accuracy": "accuracy"}
 
     def __init__(self, recipe: Any, samples: Sequence[Any], outputs: np.ndarray):
         super().__init__(recipe, samples, outputs)
@@ -115,8 +86,9 @@ class ClassificationReport(TextReport):
         self.truth = recipe.truth(samples)
         self.predictions = predicted_classes(outputs, recipe.thresholds)
 
-    def result(self) -> str:
-        return f"accuracy {self.metrics['accuracy']:.3f}, F1 {self.metrics['macro_f1']:.3f}"
+    @staticmethod
+    def headline(metrics: Mapping[str, Any]) -> str:
+        return f"accuracy {metrics['accuracy']:.3f}, F1 {metrics['macro_f1']:.3f}"
 
     def explanation(self) -> str:
         words = (
@@ -136,31 +108,24 @@ class ClassificationReport(TextReport):
             return ""
         return " Epoch 0 is the linear model of n-grams before the network adds to it."
 
-    def shares(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
-        names = {"F1": "macro_f1", "accuracy": "accuracy"}
-        return {name: [row[key] for row in rows] for name, key in names.items()}
-
     def add_charts(self, page: Page) -> None:
         if self.recipe.thresholds is None and len(self.names) <= MAX_CLASSES:
-            counts = confusion_matrix(self.truth, self.predictions, list(range(len(self.names))))
-            chart = heat_map(counts, rows=self.names, columns=self.names)
-            page.add_chart(chart, "Label (rows) and answer (columns)")
+            add_confusions(page, self.truth, self.predictions, self.names)
 
     def add_mistakes(self, page: Page) -> None:
         """Adds the texts with the largest errors in probability."""
         truth, probabilities = self.truth, self.outputs
+        is_wrong = self.predictions != truth
         if self.recipe.thresholds is None:
-            wrong = self.predictions != truth
             off = 1 - probabilities[np.arange(len(truth)), truth]
         else:
-            wrong = (self.predictions != truth).any(axis=1)
+            is_wrong = is_wrong.any(axis=1)
             off = np.abs(truth - probabilities).max(axis=1)
-        worst = sorted(np.flatnonzero(wrong), key=lambda number: (-off[number], number))[:WORST]
-        total = len(self.samples)
-        page.add_text(f"{int(wrong.sum()):,} of {total:,} texts are not entirely right.")
-        if worst:
-            header = ["label", "answer", "probability", "text"]
-            page.add_table([self._mistake(int(number)) for number in worst], header, "llrl")
+        wrong = {index: off[index] for index in np.flatnonzero(is_wrong).tolist()}
+        page.add_text(f"{len(wrong):,} of {len(truth):,} texts are not entirely right.")
+        if wrong:
+            rows = [self._mistake(index) for index in worst(wrong, WORST)]
+            page.add_table(rows, ["label", "answer", "probability", "text"], "llrl")
 
     def _mistake(self, number: int) -> list[str]:
         truth, prediction = self.truth[number], self.predictions[number]
@@ -174,6 +139,3 @@ class ClassificationReport(TextReport):
         if np.ndim(labels) == 0:
             return self.names[int(labels)]
         return ", ".join(self.names[index] for index in np.flatnonzero(labels)) or "none"
-
-    def usage(self) -> tuple[str, str]:
-        return "", 'predict(["..."])'

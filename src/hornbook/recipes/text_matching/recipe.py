@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from hornbook.data.readers.in_memory_rows import each_sample
 from hornbook.data.texts.pairs import (
     READING,
     Pair,
@@ -26,27 +26,24 @@ from hornbook.data.texts.pairs import (
     read_pairs_to_predict,
 )
 from hornbook.data.texts.splits import TextData
-from hornbook.data.texts.summary import Reading, TextSplits
+from hornbook.data.texts.summary import TextSplits
 from hornbook.errors import DataError
 from hornbook.linear import fit_ngram_matcher
-from hornbook.recipes.fields import learned, option, part
-from hornbook.recipes.marked_segments import MARKED_SEGMENTS, marked_segments
-from hornbook.recipes.named_condition import CONDITION_SIZE, NamedCondition
+from hornbook.recipes.fields import learned, option
+from hornbook.recipes.marked_segments import MARKED_SEGMENTS
+from hornbook.recipes.named_condition import NamedConditionRecipe
 from hornbook.recipes.pooled_text_recipe import PooledTextRecipe
+from hornbook.recipes.text_answers import Columns
 from hornbook.recipes.text_matching.report import (
+    FIGURES,
     MatchingReport,
     best_thresholds,
-    compared,
     matching_metrics,
-    metrics_table,
 )
-from hornbook.recipes.text_recipe import Columns
-from hornbook.recipes.text_report import TextReport
-from hornbook.text.tokenizer import Encoding
 
 
 @dataclass(kw_only=True)
-class TextMatching(PooledTextRecipe):
+class TextMatching(NamedConditionRecipe, PooledTextRecipe):
     """Decides by several criteria whether two texts match.
 
     Learns from labeled pairs, see `hornbook.data.texts.pairs`: a folder, a file, or rows in
@@ -58,12 +55,13 @@ class TextMatching(PooledTextRecipe):
         matching.predict([("明天下雨吗", "明天会下雨么")], criterion="问句同义-LCQMC")
     """
 
-    name: ClassVar[str] = "text-matching"
-    purpose: ClassVar[str] = "decide whether two texts match, by several criteria at once"
-    reading: ClassVar[Reading[Pair]] = READING
-    report: ClassVar[type[TextReport]] = MatchingReport
-    monitor: ClassVar[str] = "mean_f1"
-    chunk: ClassVar[int] = 4096
+    name = "text-matching"
+    purpose = "decide whether two texts match, by several criteria at once"
+    reading = READING
+    report = MatchingReport
+    monitor = "mean_f1"
+    kind = "criterion"
+    chunk = 4096
 
     conditional: bool = option(True, "condition every layer normalization on the criterion")
     max_length: int = option(
@@ -73,21 +71,19 @@ class TextMatching(PooledTextRecipe):
 
     criteria: list[str] = learned(list)
     thresholds: dict[str, float] = learned(dict)
-    trained_on: str = learned(str, shown=False)  # a fingerprint
-    baseline: dict[str, Any] = part()  # metrics of a linear model of n-grams, once fitted
     # mean F1 of other models on the same data, by name: for the report
     references: dict[str, float] = field(default_factory=dict, init=False, repr=False)
 
     @property
-    def named(self) -> NamedCondition:
-        """The criteria, as the condition of the encoder."""
-        return NamedCondition("criterion", self.criteria)
+    def names(self) -> Sequence[str]:
+        return self.criteria
 
-    def open_data(self, data: Any) -> TextData[Pair]:
-        return labeled_pairs(data, seed=self.seed)
+    @property
+    def has_condition(self) -> bool:
+        return self.conditional
 
-    def data_to_measure(self, data: Any) -> TextData[Pair]:
-        return labeled_pairs(data, seed=self.seed, criterion=self.named.of_data(data))
+    def open_data(self, data: Any, name: str | None = None) -> TextData[Pair]:
+        return labeled_pairs(data, seed=self.seed, criterion=name)
 
     def learn_labels(self, splits: TextSplits[Pair]) -> TextSplits[Pair]:
         self.criteria = common_criteria(splits.train, splits.valid)
@@ -99,15 +95,9 @@ class TextMatching(PooledTextRecipe):
     def text_of(self, sample: Pair) -> tuple[str, str]:
         return sample.source, sample.target
 
-    def segment_ids(self, encoding: Encoding) -> list[int]:
-        has_marks = self.encoder.config.type_vocab_size == MARKED_SEGMENTS
-        return marked_segments(encoding) if has_marks else encoding.segment_ids
-
     def encoder_options(self) -> dict[str, Any]:
-        return {
-            "new": {"type_vocab_size": MARKED_SEGMENTS},
-            "condition_size": CONDITION_SIZE if self.conditional else None,
-        }
+        # only a pretrained encoder can compare two texts by itself
+        return {"new": {"type_vocab_size": MARKED_SEGMENTS}, **super().encoder_options()}
 
     def fit_baseline(self, train: Sequence[Pair], valid: Sequence[Pair]) -> Columns:
         probabilities = ngram_probabilities(train, valid, seed=self.seed)
@@ -115,17 +105,13 @@ class TextMatching(PooledTextRecipe):
         self.baseline = matching_metrics(valid, probabilities, thresholds)
         return {}
 
-    def condition(self, inputs: dict[str, Any]) -> Any:
-        index = self.named.add_input(inputs)
-        return self.named.embedding(index, self.others) if self.conditional else None
-
     def head(self, inputs: dict[str, Any], features: Any) -> Any:
         return self.classifier(features, 2)
 
     def columns(self, samples: Sequence[Pair], known: Mapping[str, list[Any]]) -> Columns:
         return {
             **self.token_columns(samples),
-            "criterion": self.named.indices([pair.criterion for pair in samples]),
+            **self.condition_columns(samples),
             "label": [pair.label or 0 for pair in samples],
             **known,
         }
@@ -142,35 +128,37 @@ class TextMatching(PooledTextRecipe):
         return matching_metrics(samples, probabilities, self.thresholds)
 
     def table(self, metrics: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
-        return metrics_table(metrics)
+        rows = [
+            [criterion, *(metrics[name][criterion] for name in FIGURES)]
+            for criterion in metrics["f1"]
+        ]
+        groups = metrics["group_f1"]
+        if len(groups) > 1:
+            rows += [[f"mean of group {one}", None, f1, None, None] for one, f1 in groups.items()]
+        title = "mean of the groups" if len(groups) > 1 else "mean"
+        rows.append([title, None, metrics["mean_f1"], None, None])
+        return ["criterion", "pairs", "F1", "accuracy", "ROC AUC"], rows
 
     def comparison(self, metrics: dict[str, Any]) -> str:
-        return compared(metrics, self.baseline)
+        line = super().comparison(metrics)
+        if not line or len(self.criteria) == 1:
+            return line
+        linear = self.baseline["f1"]
+        figures = (f"{name} {linear[name]:.3f} / {f1:.3f}" for name, f1 in metrics["f1"].items())
+        return f"{line} ({', '.join(figures)})"
 
-    def checked(self, samples: list[Pair]) -> list[Pair]:
-        for pair in samples:
-            self.named.check(pair.criterion, pair.where, labeled=True)
-        return samples
+    def row_to_predict(self, row: Mapping[Any, Any], where: str) -> Pair:
+        return pair_to_predict(row, where)
 
-    def as_sample(self, sample: Any, number: int, criterion: str | None = None) -> Pair:
-        default = criterion or (self.criteria[0] if len(self.criteria) == 1 else "")
-        if isinstance(sample, Pair):
-            pair = sample
-        elif isinstance(sample, Mapping):
-            pair = pair_to_predict(sample, f"row {number}", default)
-        else:
-            is_pair = isinstance(sample, tuple | list) and len(sample) == 2
-            if not is_pair or not all(isinstance(text, str) for text in sample):
-                raise DataError(
-                    f"pair {number} is {sample!r}; expected two texts: (source, target)."
-                )
-            source, target = sample
-            pair = Pair(source, target, None, default, f"pair {number}")
-        self.named.check(pair.criterion, pair.where)
-        return pair
+    def value_to_predict(self, value: Any, number: int) -> Pair:
+        is_pair = isinstance(value, tuple | list) and len(value) == 2
+        if not is_pair or not all(isinstance(text, str) for text in value):
+            raise DataError(f"pair {number} is {value!r}; expected two texts: (source, target).")
+        source, target = value
+        return Pair(source, target, None, "", f"pair {number}")
 
-    def read_to_predict(self, source: str | Path, criterion: str | None = None) -> Iterator[Pair]:
-        return read_pairs_to_predict(source, criterion)
+    def read_to_predict(self, source: str | Path) -> Iterator[Pair]:
+        return read_pairs_to_predict(source)
 
     def predict_stream(
         self, samples: Iterable[Any], *, criterion: str | None = None
@@ -185,35 +173,24 @@ class TextMatching(PooledTextRecipe):
         Yields:
             The pair, `criterion`, `probability` and `label`.
         """
-        numbered = enumerate(each_sample(samples), 1)
-        pairs = (self.as_sample(sample, number, criterion) for number, sample in numbered)
-        yield from self.answered(pairs)
+        yield from self.in_chunks(samples, partial(self.as_sample, name=criterion), self.answers)
 
-    def predict_files(
-        self, sources: Sequence[str | Path], *, criterion: str | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """Answers for the pairs of files, or of `"-"`, standard input, as they come."""
-        for source in sources:
-            yield from self.predict_stream(self.read_to_predict(source, criterion))
-
-    def answers(self, samples: Sequence[Pair]) -> Iterator[dict[str, Any]]:
-        probabilities = self.outputs(self.columns(samples, {}))
-        for pair, probability in zip(samples, probabilities, strict=True):
-            yield {
-                **pair.extra,
-                "source": pair.source,
-                "target": pair.target,
-                "criterion": pair.criterion,
-                "probability": round(float(probability), 6),
-                "label": int(probability >= self.thresholds[pair.criterion]),
-            }
+    def answer(self, sample: Pair, output: Any) -> dict[str, Any]:
+        return {
+            **sample.extra,
+            "source": sample.source,
+            "target": sample.target,
+            "criterion": sample.criterion,
+            "probability": round(float(output), 6),
+            "label": int(output >= self.thresholds[sample.criterion]),
+        }
 
     def example(self, data: Any) -> list[str]:
         [file] = super().example(data)
         first = next(read_pairs_to_predict(file))
         if first.criterion or len(self.criteria) == 1:
             return [file]
-        return [file, "--criterion", self.named.of_data(file) or self.criteria[0]]
+        return [file, "--criterion", self.name_of_data(file) or self.criteria[0]]
 
 
 def ngram_probabilities(train: Sequence[Pair], valid: Sequence[Pair], *, seed: int) -> np.ndarray:

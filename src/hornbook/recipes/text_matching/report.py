@@ -13,15 +13,15 @@ from hornbook.metrics import (
     accuracy,
     best_f1_threshold,
     calibration_curve,
-    confusion_matrix,
     expected_calibration_error,
     log_loss,
     precision_recall_f1,
     roc_auc,
 )
-from hornbook.recipes.text_report import TextReport, shortened
-from hornbook.report import Page, calibration_chart, heat_map
+from hornbook.recipes.text_report import TextReport, add_confusions, shortened, worst
+from hornbook.report import Page, calibration_chart
 
+FIGURES = ("pairs", "f1", "accuracy", "roc_auc")  # of a criterion
 WORST = 5  # mistakes shown for each criterion
 LONGEST = 120  # characters of a text shown
 
@@ -64,35 +64,6 @@ def matching_metrics(
     return metrics
 
 
-def metrics_table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
-    """Returns the metrics as columns and rows: a row per criterion, per group, and their mean."""
-    rows: list[list[Any]] = [
-        [criterion, metrics["pairs"][criterion], f1, metrics["accuracy"][criterion],
-         metrics["roc_auc"][criterion]]
-        for criterion, f1 in metrics["f1"].items()
-    ]  # fmt: skip
-    groups = metrics["group_f1"]
-    if len(groups) > 1:
-        rows += [[f"mean of group {group}", None, f1, None, None] for group, f1 in groups.items()]
-    rows.append(
-        ["mean of the groups" if len(groups) > 1 else "mean", None, metrics["mean_f1"], None, None]
-    )
-    return ["criterion", "pairs", "F1", "accuracy", "ROC AUC"], rows
-
-
-def compared(metrics: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
-    """Compares a model with linear ones, in a line."""
-    names = list(metrics["f1"])
-    figures = ", ".join(
-        f"{name} {baseline['f1'][name]:.3f} / {metrics['f1'][name]:.3f}" for name in names
-    )
-    by_criterion = f" ({figures})" if len(names) > 1 else ""
-    return (
-        f"TF-IDF and logistic regression alone: mean F1 {baseline['mean_f1']:.3f}; "
-        f"this model: mean F1 {metrics['mean_f1']:.3f}{by_criterion}"
-    )
-
-
 class MatchingReport(TextReport):
     """The page `report.html` of a text matcher."""
 
@@ -101,16 +72,16 @@ class MatchingReport(TextReport):
     rising: ClassVar[str] = "and F1, measured on the validation pairs after each epoch,"
     shares_caption: ClassVar[str] = "F1 on the validation pairs"
 
-    @property
-    def thresholds(self) -> dict[str, float]:
-        thresholds: dict[str, float] = self.recipe.thresholds
-        return thresholds
+    def __init__(self, recipe: Any, samples: Sequence[Pair], outputs: np.ndarray):
+        super().__init__(recipe, samples, outputs)
+        self.thresholds: dict[str, float] = recipe.thresholds
 
-    def result(self) -> str:
-        return f"mean F1 {self.metrics['mean_f1']:.3f}"
+    @staticmethod
+    def headline(metrics: Mapping[str, Any]) -> str:
+        return f"mean F1 {metrics['mean_f1']:.3f}"
 
     def results(self) -> tuple[list[str], list[list[Any]]]:
-        columns, table = metrics_table(self.metrics)
+        columns, table = super().results()
         rows = [[name, pairs, self.thresholds.get(name), *more] for name, pairs, *more in table]
         return [*columns[:2], "threshold", *columns[2:]], rows
 
@@ -142,29 +113,21 @@ class MatchingReport(TextReport):
             f"Of the pairs with probability 80 %, 80 % should match (mean distance: {error:.3f})",
         )
         limits = np.array([self.thresholds[pair.criterion] for pair in self.samples])
-        counts = confusion_matrix(labels, (self.outputs >= limits).astype(int))
-        page.add_chart(
-            heat_map(counts, rows=["no", "yes"], columns=["no", "yes"]),
-            "Label (rows) and answer (columns)",
-        )
+        add_confusions(page, labels, (self.outputs >= limits).astype(int), ["no", "yes"])
 
     def add_mistakes(self, page: Page) -> None:
         """Adds the pairs farthest on the wrong side of their criterion's threshold."""
         answers = list(zip(self.samples, self.outputs, strict=True))
         for criterion, threshold in sorted(self.thresholds.items()):
-            wrong = [
-                (abs(probability - threshold), number)
+            wrong = {
+                number: abs(probability - threshold)
                 for number, (pair, probability) in enumerate(answers)
                 if pair.criterion == criterion and pair.label != int(probability >= threshold)
-            ]
+            }
             page.add_heading(f"{criterion}: {len(wrong)} wrong", 3)
             if wrong:
-                worst = sorted(wrong, key=lambda item: (-item[0], item[1]))[:WORST]
-                page.add_table(
-                    [_mistake(*answers[number]) for _, number in worst],
-                    ["source", "target", "match", "probability"],
-                    "llcr",
-                )
+                rows = [_mistake(*answers[number]) for number in worst(wrong, WORST)]
+                page.add_table(rows, ["source", "target", "match", "probability"], "llcr")
 
     def usage(self) -> tuple[str, str]:
         first = min(self.thresholds)
