@@ -183,6 +183,9 @@ def test_a_single_criterion_is_the_default_and_needs_no_condition(
     answers = fitted.predict(pairs)
     assert answers == TextMatching.load(tmp_path / "run").predict(pairs)
     assert all(0 <= row["probability"] <= 1 for row in answers)
+    file = tmp_path / "pairs.jsonl"
+    write_lines(file, [{"source": source, "target": target} for source, target in pairs])
+    assert list(fitted.predict_files([file])) == answers
 
 
 def test_training_starts_from_a_pretrained_encoder(
