@@ -14,12 +14,15 @@ from hornbook.layers.tensors import Tensor
 
 __all__ = ["K", "keras"]
 is_tf_keras = False
+_registered = keras.saving.register_keras_serializable("hornbook.compat")
 
 
+@_registered
 def gelu_erf(x: Tensor) -> Tensor:
     return ops.gelu(x, approximate=False)
 
 
+@_registered
 def gelu_tanh(x: Tensor) -> Tensor:
     return ops.gelu(x, approximate=True)
 
@@ -32,10 +35,12 @@ def set_gelu(version: str) -> None:
     keras.utils.get_custom_objects()["gelu"] = versions[version.lower()]
 
 
+@_registered
 def swish(x: Tensor) -> Tensor:
     return ops.silu(x)
 
 
+@_registered
 def leaky_relu(x: Tensor, alpha: float = 0.2) -> Tensor:
     return ops.leaky_relu(x, alpha)
 
@@ -127,11 +132,13 @@ def piecewise_linear(t: Any, schedule: dict[int, float], from_zero: bool = True)
     return x
 
 
+@_registered
 def multilabel_categorical_crossentropy(y_true: Tensor, y_pred: Tensor) -> Tensor:
     """See `hornbook.layers.multilabel_crossentropy`; -inf is a masked score."""
     return multilabel_crossentropy(y_true, ops.maximum(y_pred, -1e12))
 
 
+@_registered
 def sparse_multilabel_categorical_crossentropy(
     y_true: Tensor, y_pred: Tensor, mask_zero: bool = False
 ) -> Tensor:
@@ -152,11 +159,3 @@ def sparse_multilabel_categorical_crossentropy(
     share = ops.exp(ops.logsumexp(ops.where(padding, MASKED, positive), axis=-1) - all_classes)
     negative = all_classes + ops.log(ops.clip(1 - share, keras.config.epsilon(), 1))
     return ops.logsumexp(negated, axis=-1) + negative
-
-
-CUSTOM_OBJECTS = {
-    "gelu_erf": gelu_erf,
-    "gelu_tanh": gelu_tanh,
-    "leaky_relu": leaky_relu,
-    "multilabel_categorical_crossentropy": multilabel_categorical_crossentropy,
-}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -23,9 +24,18 @@ def next_seed() -> Any:
     return _CALLED[-1].seeds if _CALLED else None
 
 
+class HasOutputs(keras.layers.Layer):
+    """A layer with `get_output_at`."""
+
+    def get_output_at(self, index: int) -> Any:
+        """Returns what the layer returned when it was called for the `index`-th time."""
+        outputs = self._inbound_nodes[index].output_tensors
+        return outputs[0] if len(outputs) == 1 else outputs
+
+
 @keras.saving.register_keras_serializable("hornbook.compat")
-class Layer(keras.layers.Layer):
-    """`keras.layers.Layer` that passes its mask on, with `add_metric` and `get_output_at`."""
+class Layer(HasOutputs):
+    """`keras.layers.Layer` that passes its mask on, with `add_metric`."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -63,10 +73,6 @@ class Layer(keras.layers.Layer):
 
     def add_loss(self, loss: Tensor, inputs: Any = None) -> None:
         super().add_loss(ops.mean(loss))
-
-    def get_output_at(self, index: int) -> Any:
-        outputs = self._inbound_nodes[index].output_tensors
-        return outputs[0] if len(outputs) == 1 else outputs
 
 
 @keras.saving.register_keras_serializable("hornbook.compat")
@@ -114,4 +120,37 @@ class Attached(Layer):
         return mask[0] if mask else None
 
 
+class KeepsMask(HasOutputs):
+    """A layer of several tensors whose mask is that of those that have one, as in Keras 2."""
+
+    def compute_mask(self, inputs: list[Tensor], mask: Any = None) -> Tensor:
+        masks = [each for each in mask or () if each is not None]
+        return functools.reduce(ops.logical_and, masks) if masks else None
+
+
 LAYERS: dict[str, Any] = {"Layer": Layer, "Lambda": Lambda}
+for _name in ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"):
+    LAYERS[_name] = keras.saving.register_keras_serializable("hornbook.compat")(
+        type(_name, (KeepsMask, getattr(keras.layers, _name)), {})
+    )
+Add = LAYERS["Add"]
+
+
+@keras.saving.register_keras_serializable("hornbook.compat")
+class GlobalMaxPooling1D(keras.layers.GlobalMaxPooling1D):
+    """The maximum over the tokens, without padding."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Tensor, mask: Tensor = None) -> Tensor:
+        if mask is not None:
+            inputs = ops.where(mask[..., None], inputs, ops.cast(float("-inf"), inputs.dtype))
+        return super().call(inputs)
+
+    def compute_mask(self, inputs: Tensor, mask: Tensor = None) -> None:
+        """Vectors of texts have no mask."""
+
+
+LAYERS["GlobalMaxPooling1D"] = GlobalMaxPooling1D

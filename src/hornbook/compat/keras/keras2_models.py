@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from keras.src.models.functional import Functional
 
 from hornbook.compat.keras.keras2_layers import Attached, Layer
+from hornbook.errors import CheckpointError
 from hornbook.layers.tensors import Tensor
 
 # arguments of Keras 2's methods without a meaning in Keras 3
@@ -21,10 +23,6 @@ _WORKERS = ("max_queue_size", "use_multiprocessing", "workers")
 
 class Keras2Methods:
     """Methods that Keras 3 took away; a base class before a model's own."""
-
-    def compile(self: Any, optimizer: Any = "rmsprop", loss: Any = None, **options: Any) -> None:
-        options.pop("sample_weight_mode", None)
-        super().compile(optimizer, loss, **options)  # type: ignore[misc]
 
     def fit(self: Any, x: Any = None, *args: Any, **options: Any) -> Any:
         if isinstance(x, Iterator):
@@ -66,6 +64,8 @@ class Keras2Methods:
             super().save_weights(file, overwrite=overwrite)  # type: ignore[misc]
 
     def load_weights(self: Any, filepath: Any, by_name: bool = False, **options: Any) -> None:
+        if _read_keras2(self, Path(filepath), by_name):
+            return
         with _read(filepath, ".weights.h5") as file:
             super().load_weights(file, **options)  # type: ignore[misc]
 
@@ -90,6 +90,14 @@ class FunctionalModel(Model, Functional):
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
         Functional.__init__(self, inputs, outputs, name=name, **kwargs)
+
+    @property
+    def input(self) -> Any:
+        return _single(self._inputs_struct)
+
+    @property
+    def output(self) -> Any:
+        return _single(self._outputs_struct)
 
     def add_loss(self, loss: Tensor, inputs: Any = None) -> None:
         """Adds the mean of a tensor of the graph to the loss."""
@@ -122,6 +130,53 @@ def load_model(filepath: Any, custom_objects: Any = None, **options: Any) -> Any
     """
     with _read(filepath, ".keras") as file:
         return keras.models.load_model(file, custom_objects=custom_objects, **options)
+
+
+def _single(tensors: Any) -> Any:
+    """Returns the only tensor of a list, as Keras 2 does."""
+    return tensors[0] if isinstance(tensors, list | tuple) and len(tensors) == 1 else tensors
+
+
+def _read_keras2(model: Any, path: Path, by_name: bool) -> bool:
+    """Reads the weights that Keras 2 saved in HDF5, by the names of layers; False if it did not.
+
+    Raises:
+        CheckpointError: listing the layers that do not fit; nothing is changed then.
+    """
+    import h5py
+
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return False
+    with h5py.File(path, "r") as file:
+        group = file.get("model_weights", file)
+        if "layer_names" not in group.attrs:
+            return False
+        pairs: list[tuple[Any, Any]] = []
+        problems: list[str] = []
+        layers = {layer.name: layer for layer in model.layers}
+        for name in (np.asarray(group.attrs["layer_names"]).astype(str)).tolist():
+            names = np.asarray(group[name].attrs["weight_names"]).astype(str).tolist()
+            values = [np.asarray(group[name][each]) for each in names]
+            weights = []
+            if name in layers:
+                layer = layers.pop(name)
+                weights = getattr(layer, "in_checkpoint", lambda layer=layer: layer.weights)()
+                if hasattr(layer, "converted"):
+                    values = layer.converted(values)
+            shapes = [list(value.shape) for value in values]
+            expected = [list(weight.shape) for weight in weights]
+            if shapes == expected:
+                pairs += zip(weights, values, strict=True)
+            elif not by_name:
+                problems.append(f"  {name}: expected the shapes {expected}, found {shapes}")
+        problems += [f"  {name}: missing" for name, each in layers.items() if each.weights]
+    if problems and not by_name:
+        raise CheckpointError(
+            f"The weights of {path} do not fit the model:\n" + "\n".join(problems)
+        )
+    for weight, value in pairs:
+        weight.assign(value)
+    return True
 
 
 def _without_workers(options: dict[str, Any]) -> dict[str, Any]:
