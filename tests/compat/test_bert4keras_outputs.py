@@ -60,16 +60,7 @@ def build(tmp_path_factory):
             inputs.append(CONDITION)
         model = build_transformer_model(**CONFIG, **options)
         file = tmp_path_factory.mktemp("weights") / "best_model.weights"
-        layers = [[name, weights] for name, weights in CASES[name]["layers"]]
-        fixed = [each for each in layers if each[0] == "Embedding-Relative-Position"]
-        write_keras2(file, [each for each in layers if each not in fixed])
-        if fixed:  # is not random, and the same in both
-            table = model.get_layer(fixed[0][0]).embeddings
-            with h5py.File(file, "a") as weights:
-                names = [*weights.attrs["layer_names"], fixed[0][0].encode()]
-                weights.attrs["layer_names"] = np.array(names, "S")
-                weights.create_group(fixed[0][0]).attrs["weight_names"] = [b"table"]
-                weights[fixed[0][0]]["table"] = keras.ops.convert_to_numpy(table)
+        write_keras2(file, CASES[name]["layers"])
         model.load_weights(file)
         return model, inputs, file
 

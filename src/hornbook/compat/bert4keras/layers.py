@@ -7,8 +7,8 @@ where bert4keras has -inf, whose gradients are NaN.
 from __future__ import annotations
 
 from hornbook.compat import keras
-from hornbook.compat.bert4keras import position_layers, tagging_layers, transformer_layers
 from hornbook.compat.bert4keras.backend import K, sequence_masking
+from hornbook.compat.building import position_layers, tagging_layers, transformer_layers
 
 __all__ = ["K", "keras", "sequence_masking"]
 _OWN = (

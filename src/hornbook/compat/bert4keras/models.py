@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hornbook.compat.bert4keras.decoders import (
+from hornbook.compat.building.decoders import (
     GPT,
     GPT2,
     GPT2_ML,
@@ -15,7 +15,7 @@ from hornbook.compat.bert4keras.decoders import (
     T5_Decoder,
     T5_Encoder,
 )
-from hornbook.compat.bert4keras.encoders import (
+from hornbook.compat.building.encoders import (
     ALBERT,
     BERT,
     ELECTRA,
@@ -24,7 +24,7 @@ from hornbook.compat.bert4keras.encoders import (
     RoFormer,
     RoFormerV2,
 )
-from hornbook.compat.bert4keras.graph import LM_Mask, UniLM_Mask
+from hornbook.compat.building.graph import LM_Mask, UniLM_Mask
 from hornbook.errors import CheckpointError, OptionError, did_you_mean
 
 __all__ = [

@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from hornbook import layers
-from hornbook.compat.bert4keras.recorded import Recorded
-from hornbook.compat.bert4keras.transformer_layers import serializable
+from hornbook.compat.building.recorded import Recorded
+from hornbook.compat.building.transformer_layers import serializable
 from hornbook.compat.keras.keras2_layers import Layer
 from hornbook.layers.tagging.masked_scores import is_masked
 from hornbook.layers.tensors import Initializer, Shape, Tensor

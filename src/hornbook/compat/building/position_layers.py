@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from hornbook.compat.bert4keras.recorded import Recorded
-from hornbook.compat.bert4keras.transformer_layers import first_of, serializable
+from hornbook.compat.building.recorded import Recorded
+from hornbook.compat.building.transformer_layers import first_of, serializable
 from hornbook.layers import RelativePositionBuckets, RelativePositions, RotaryPositions
 from hornbook.layers.positions.distances import distances, look_up
 from hornbook.layers.positions.hierarchical import hierarchical_positions

@@ -10,8 +10,8 @@ import keras
 
 from hornbook.checkpoints import ArraysCheckpoint, find_checkpoint, read_weights
 from hornbook.checkpoints.weight_table import rows_for
-from hornbook.compat.bert4keras.mask_layers import AttentionMask
-from hornbook.compat.bert4keras.transformer_layers import (
+from hornbook.compat.building.mask_layers import AttentionMask
+from hornbook.compat.building.transformer_layers import (
     Concatenate1D,
     FeedForward,
     LayerNormalization,

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import keras
 
-from hornbook.compat.bert4keras.encoders import BERT
-from hornbook.compat.bert4keras.graph import Input, LM_Mask, Transformer
-from hornbook.compat.bert4keras.position_layers import RelativePositionEmbeddingT5
-from hornbook.compat.bert4keras.transformer_layers import Embedding, ScaleOffset
+from hornbook.compat.building.encoders import BERT
+from hornbook.compat.building.graph import Input, LM_Mask, Transformer
+from hornbook.compat.building.position_layers import RelativePositionEmbeddingT5
+from hornbook.compat.building.transformer_layers import Embedding, ScaleOffset
 from hornbook.compat.keras.keras2_models import Model
 from hornbook.layers.tensors import Tensor
 

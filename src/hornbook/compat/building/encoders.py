@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 
 import keras
 
-from hornbook.compat.bert4keras.graph import Input, Transformer
-from hornbook.compat.bert4keras.mask_layers import FirstToken
-from hornbook.compat.bert4keras.position_layers import (
+from hornbook.compat.building.graph import Input, Transformer
+from hornbook.compat.building.mask_layers import FirstToken
+from hornbook.compat.building.position_layers import (
     PositionEmbedding,
     RelativePositionEmbedding,
     SinusoidalPositionEmbedding,
 )
-from hornbook.compat.bert4keras.transformer_layers import Embedding, ScaleOffset, activation_named
+from hornbook.compat.building.transformer_layers import Embedding, ScaleOffset, activation_named
 from hornbook.compat.keras.keras2_layers import Add
 from hornbook.layers.tensors import Tensor
 

@@ -9,7 +9,7 @@ from keras import ops
 
 from hornbook import layers
 from hornbook.compat.bert4keras.backend import gelu_erf
-from hornbook.compat.bert4keras.recorded import Recorded
+from hornbook.compat.building.recorded import Recorded
 from hornbook.layers.matrices.dense import Dense, TokenEmbedding
 from hornbook.layers.tensors import Initializer, Shape, Tensor
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from keras import ops
 
-from hornbook.compat.bert4keras.recorded import Recorded
-from hornbook.compat.bert4keras.transformer_layers import serializable
+from hornbook.compat.building.recorded import Recorded
+from hornbook.compat.building.transformer_layers import serializable
 from hornbook.layers.attention.masks import causal_attention_mask
 from hornbook.layers.tensors import Tensor
 
