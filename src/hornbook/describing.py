@@ -11,12 +11,18 @@ from typing import Any
 import numpy as np
 
 from hornbook.checkpoints import RenamedCheckpoint, find_checkpoint, refuse_quantized
+from hornbook.checkpoints.bert4keras.keras2_file import Keras2File
 from hornbook.errors import CheckpointError, HornbookError
-from hornbook.files import MANIFEST, bounded_text, settle, some, unlisted, verify_manifest
+from hornbook.files import MANIFEST, bounded_text, some, unlisted, verify_manifest
 from hornbook.models.configuration.checkpoint_sizes import size_problems
-from hornbook.pretrained import KERAS_WEIGHTS, family_of, read_config_file
-from hornbook.pretrained.opening.bundled import model_folder
+from hornbook.pretrained import family_of, read_config_file
 from hornbook.pretrained.opening.chosen_heads import likely_heads, unused_names
+from hornbook.pretrained.opening.sources.bert4keras_model import (
+    LAYOUT,
+    heads_of_user,
+    with_facts_of_weights,
+)
+from hornbook.pretrained.opening.sources.location import Location, locate
 from hornbook.pretrained.opening.unwrapping import wrapper_prefix
 from hornbook.pretrained.opening.weights import check_keras_file
 from hornbook.text.tokenizer_folder import tokenizer_from_folder
@@ -27,36 +33,37 @@ LONGEST = 160  # maximum characters of a value that is shown
 SHOWN = 10  # names in a message
 
 
-def describe_folder(folder: Path, ignore_config: Sequence[str] = ()) -> list[list[str]]:
+def describe_folder(
+    folder: Path, ignore_config: Sequence[str] = (), config: str | Path | None = None
+) -> list[list[str]]:
     """Returns rows of a name and a value; parts that cannot be read say why.
 
     Args:
-        folder: A model folder, or a run, whose model is then described.
+        folder: A model folder, or a run, whose model is then described; or a weight file.
         ignore_config: See `hornbook.load`.
+        config: See `hornbook.load`.
 
     Raises:
-        HornbookError: there is no such folder.
+        HornbookError: there is no such folder or file.
     """
-    folder = model_folder(folder)
-    settle(folder)
-    if not folder.is_dir():
-        raise HornbookError(f"There is no folder {folder}.")
+    location = locate(folder, config)
+    folder = location.weights
     rows: list[list[str]] = []
     if (folder / "model").is_dir() and (folder / "recipe.json").is_file():
         rows.append(["run", str(folder)])
-        folder = folder / "model"
-    parts: list[tuple[str, Callable[[Path], list[list[str]]]]] = [
+        location = locate(folder / "model", config)
+    parts: list[tuple[str, Callable[[Location], list[list[str]]]]] = [
         ("config", partial(_config, ignore=tuple(ignore_config))),
         ("weights", _weights),
         ("vocabulary", _vocabulary),
         ("checksums", _checksums),
     ]
-    if _reads_images(folder):
+    if _reads_images(location.weights):
         parts = [("recipe", _recipe), ("weights", _weights), ("checksums", _checksums)]
     shown: set[str] = set()
     for name, part in parts:
         try:
-            rows += part(folder)
+            rows += part(location)
         except HornbookError as error:
             problem = _shortened(str(error))
             rows.append(
@@ -85,8 +92,9 @@ def _reads_images(folder: Path) -> bool:
     return [(folder / name).is_file() for name in files] == [True, False, False]
 
 
-def _recipe(folder: Path) -> list[list[str]]:
+def _recipe(location: Location) -> list[list[str]]:
     """Describes the recipe, its fields, and the learned fields that fit into one line."""
+    folder = location.weights
     try:
         saved = json.loads(bounded_text(folder / "recipe.json"))
         values = {"recipe": saved["recipe"], **saved["fields"], **saved["learned"]}
@@ -96,8 +104,11 @@ def _recipe(folder: Path) -> list[list[str]]:
     return [[name, text] for name, text in shown.items() if len(text) <= LONGEST]
 
 
-def _config(folder: Path, ignore: tuple[str, ...] = ()) -> list[list[str]]:
-    file, values = read_config_file(folder)
+def _config(location: Location, ignore: tuple[str, ...] = ()) -> list[list[str]]:
+    file, values = read_config_file(location.config)
+    checkpoint = _checkpoint_or_none(location)
+    if checkpoint is not None and checkpoint.layout == LAYOUT:
+        values = with_facts_of_weights(values, checkpoint, changes=["condition_hidden_act"])
     family = family_of(values, None)
     config = family.read_config(values, str(file), ignore)
     return [
@@ -111,19 +122,26 @@ def _config(folder: Path, ignore: tuple[str, ...] = ()) -> list[list[str]]:
         ["token embeddings", f"{config.vocab_size:,}"],
         ["application", config.application],
         ["condition", "none" if config.condition_size is None else str(config.condition_size)],
-        *_agreement(folder, family, config, values),
+        *_agreement(location, checkpoint, family, config, values),
     ]
 
 
-def _agreement(folder: Path, family: Any, config: Any, values: dict[str, Any]) -> list[list[str]]:
-    """Describes where weights contradict the configuration, and heads it does not mention."""
-    if (folder / KERAS_WEIGHTS).is_file():
-        check_keras_file(folder / KERAS_WEIGHTS, config)
-        return []
+def _checkpoint_or_none(location: Location) -> Any:
+    """Opens the checkpoint; what is wrong with it is reported in the row of the weights."""
     try:
-        checkpoint = find_checkpoint(folder)
+        return None if location.keras_file else find_checkpoint(location.weights)
     except CheckpointError:
-        return []  # reported in the row of the weights
+        return None
+
+
+def _agreement(
+    location: Location, checkpoint: Any, family: Any, config: Any, values: dict[str, Any]
+) -> list[list[str]]:
+    """Describes where weights contradict the configuration, and heads it does not mention."""
+    if file := location.keras_file:
+        check_keras_file(file, config)
+    if checkpoint is None:
+        return []
     rows = []
     if beginning := wrapper_prefix(checkpoint, family):
         rows.append(["weight names", f"begin with {beginning!r}, which is ignored"])
@@ -141,10 +159,10 @@ def _agreement(folder: Path, family: Any, config: Any, values: dict[str, Any]) -
     return rows
 
 
-def _weights(folder: Path) -> list[list[str]]:
-    if (folder / KERAS_WEIGHTS).is_file():
-        return [["weights", f"{KERAS_WEIGHTS}, Keras's own layout"]]
-    checkpoint = find_checkpoint(folder)
+def _weights(location: Location) -> list[list[str]]:
+    if file := location.keras_file:
+        return [["weights", f"{file.name}, Keras's own layout"]]
+    checkpoint = find_checkpoint(location.weights)
     refuse_quantized(checkpoint)
     names = checkpoint.names()
     numbers = sum(int(np.prod(checkpoint.shape(name))) for name in names)
@@ -154,11 +172,25 @@ def _weights(folder: Path) -> list[list[str]]:
         ["weight files", ", ".join(file.name for file in checkpoint.files)],
         ["tensors", f"{len(names):,}, {', '.join(types)}"],
         ["parameters", f"{numbers:,}"],
+        *(_of_bert4keras(checkpoint) if checkpoint.layout == LAYOUT else []),
     ]
 
 
-def _vocabulary(folder: Path) -> list[list[str]]:
-    tokenizer = tokenizer_from_folder(folder)
+def _of_bert4keras(checkpoint: Any) -> list[list[str]]:
+    """Describes how weights of bert4keras were saved, and the layers of the user in them."""
+    if isinstance(checkpoint, Keras2File):
+        what = "a whole model" if checkpoint.architecture else "weights"
+        saved = f"{what} of Keras 2 in an HDF5 file"
+    else:
+        saved = "weights of tf.keras as an object graph"
+    heads = [f"{name} {checkpoint.shape(name)}" for name in heads_of_user(checkpoint)]
+    return [["saved as", saved], ["other layers", some(heads) if heads else "none"]]
+
+
+def _vocabulary(location: Location) -> list[list[str]]:
+    tokenizer = None
+    for folder in location.vocabularies:
+        tokenizer = tokenizer or tokenizer_from_folder(folder)
     if tokenizer is None:
         return [["vocabulary", "none: the model takes token IDs"]]
     line = f"{tokenizer.vocabulary_size:,} {tokenizer.kind} tokens"
@@ -167,9 +199,13 @@ def _vocabulary(folder: Path) -> list[list[str]]:
     return [["vocabulary", line]]
 
 
-def _checksums(folder: Path) -> list[list[str]]:
-    if not (folder / MANIFEST).is_file():
-        find_checkpoint(folder).verify()
+def _checksums(location: Location) -> list[list[str]]:
+    folder = location.folder
+    if not location.weights.is_dir() or not (folder / MANIFEST).is_file():
+        checkpoint = None if location.keras_file else find_checkpoint(location.weights)
+        if checkpoint is None or isinstance(checkpoint, Keras2File):
+            return [["checksums", f"no {MANIFEST}, and none in the weight file"]]
+        checkpoint.verify()
         return [["checksums", f"no {MANIFEST}; the checksums in the weight files are correct"]]
     verify_manifest(folder, reads=["recipe.json"] if _reads_images(folder) else [], quiet=True)
     if extra := unlisted(folder):

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from hornbook.checkpoints.bert4keras.keras2_file import Keras2File, is_hdf5
+from hornbook.checkpoints.bert4keras.object_graph import ObjectGraphCheckpoint
 from hornbook.checkpoints.byte_range import file_size, read_range
 from hornbook.checkpoints.placeholders import UNFINISHED
 from hornbook.checkpoints.safetensors.shards import ShardedCheckpoint
@@ -24,7 +26,7 @@ class Checkpoint(Protocol):
 
     @property
     def layout(self) -> str:
-        """The naming scheme: `"google"`, `"huggingface"` or `"keras"`."""
+        """The naming scheme: `"google"`, `"huggingface"`, `"keras"` or `"bert4keras"`."""
 
     @property
     def files(self) -> list[Path]:
@@ -50,22 +52,28 @@ class Checkpoint(Protocol):
         """
 
 
+def _open_bundle(prefix: Path) -> Checkpoint:
+    bundle = TensorBundle(prefix)
+    return ObjectGraphCheckpoint(bundle) if bundle.layout == "keras" else bundle
+
+
 # Files that a folder is searched for, in this order; `*.index` is TensorFlow's.
 _PATTERNS: dict[str, Callable[[Path], Checkpoint]] = {
     "model.safetensors": SafetensorsFile,
     "model.safetensors.index.json": ShardedCheckpoint,
     "pytorch_model.bin": TorchFile,
     "pytorch_model.bin.index.json": ShardedCheckpoint,
-    "*.index": TensorBundle,
+    "*.index": _open_bundle,
 }
 _BY_ENDING: dict[str, Callable[[Path], Checkpoint]] = {
     ".index.json": ShardedCheckpoint,
     ".safetensors": SafetensorsFile,
-    ".index": TensorBundle,
+    ".index": _open_bundle,
     ".bin": TorchFile,
     ".pt": TorchFile,
     ".pth": TorchFile,
 }
+_NOT_SUPPORTED = ("tf_model.h5", "flax_model.msgpack")  # of transformers
 _DATA_FILE = re.compile(r"(.+)\.data-\d{5}-of-\d{5}")
 
 
@@ -93,7 +101,7 @@ def _open(path: Path) -> Checkpoint:
     if data_file:
         path = path.with_name(data_file[1])
     if path.with_name(path.name + ".index").is_file():
-        return TensorBundle(path)
+        return _open_bundle(path)
     if path.is_file():
         return _from_file(path)
     if data_file or (path.parent.is_dir() and any(_data_files(path.parent, path.name))):
@@ -112,10 +120,27 @@ def _in_folder(folder: Path) -> Checkpoint:
         if pattern == "*.index":
             prefix = _tensorflow_prefix(folder)
             if prefix is not None:
-                return TensorBundle(prefix)
+                return _open_bundle(prefix)
         elif (folder / pattern).is_file():
             return open_file(folder / pattern)
+    if file := _keras2_file(folder):
+        return Keras2File(file)
     raise CheckpointError(_no_weights_message(folder))
+
+
+def _keras2_file(folder: Path) -> Path | None:
+    """Returns the only HDF5 file of a folder, which may have any name."""
+    files = [
+        file
+        for file in sorted(folder.iterdir())
+        if file.name not in _NOT_SUPPORTED and file.is_file() and is_hdf5(file)
+    ]
+    if len(files) <= 1:
+        return files[0] if files else None
+    raise CheckpointError(
+        f"{folder} holds {len(files)} HDF5 files; name the one you mean:\n"
+        + "\n".join(f"  {file}" for file in files)
+    )
 
 
 def _tensorflow_prefix(folder: Path) -> Path | None:
@@ -141,10 +166,13 @@ def _from_file(path: Path) -> Checkpoint:
     for ending, open_file in _BY_ENDING.items():
         if path.name.endswith(ending):
             return open_file(path)
+    if is_hdf5(path):
+        return Keras2File(path)
     _refuse_version_1(path)
     endings = ", ".join(_BY_ENDING)
     raise CheckpointError(
-        f"{path} is not a weight file: expected a name that ends in one of {endings}."
+        f"{path} is not a weight file: expected a name that ends in one of {endings}, or an HDF5 "
+        "file of Keras 2 with any name."
     )
 
 
@@ -176,8 +204,9 @@ def _no_weights_message(folder: Path) -> str:
     inner = [name for name in names if (folder / name).is_dir() and _has_weights(folder / name)]
     if inner:
         lines.append(f"Did you mean {folder / inner[0]}?")
-    if {"tf_model.h5", "flax_model.msgpack"} & set(names):
-        lines.append("tf_model.h5 and flax_model.msgpack are not supported: get model.safetensors.")
+    if set(_NOT_SUPPORTED) & set(names):
+        files = " and ".join(_NOT_SUPPORTED)
+        lines.append(f"{files} are not supported: get model.safetensors.")
     return "\n".join(lines)
 
 

@@ -17,6 +17,15 @@ def add_ignore_config(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Adds `--config PATH`: where the configuration of a model is, if not beside its weights."""
+    parser.add_argument(
+        "--config",
+        metavar="PATH",
+        help="bert_config.json or config.json of the weights, or its folder (default: theirs)",
+    )
+
+
 def add_encoding(parser: argparse.ArgumentParser) -> None:
     """Adds `--encoding NAME`, for commands that read text."""
     parser.add_argument(

@@ -52,6 +52,7 @@ class Family:
         required: Optional config keys, and the values that this family computes.
         harmless: Further config keys that have no effect in this family.
         weights: For each layout, our attribute path -> the foreign name.
+        read_weights: The same for layouts that are read and never written.
         head_table: Name of the language head's own table by layout; most files have none, or a
             copy of the token embedding.
         task_heads: For each layout and each of `TASK_HEADS`, the rows that it adds to the table.
@@ -75,6 +76,7 @@ class Family:
     required: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     harmless: frozenset[str] = frozenset()
     weights: Mapping[str, Mapping[str, Any]]
+    read_weights: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     head_table: Mapping[str, str] = field(default_factory=dict)
     task_heads: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     optional_prefix: Mapping[str, str] = field(default_factory=dict)
@@ -222,9 +224,13 @@ class Family:
             or (head == "mlm" and self.choices.get("language_head") == "tied")
         )
 
+    def rows(self, layout: str) -> Mapping[str, Any]:
+        """Returns the weight table of a layout without task heads; empty if there is none."""
+        return self.weights.get(layout) or self.read_weights.get(layout, {})
+
     def table(self, layout: str, config: TransformerConfig) -> dict[str, Any]:
         """Returns the weight table of a configuration: our path -> the foreign name."""
-        rows = dict(self.weights.get(layout, {}))
+        rows = dict(self.rows(layout))
         if not config.tie_word_embeddings and layout in self.head_table:
             rows[HEAD_TABLE_PATH] = self.head_table[layout]
         for head in config.heads:

@@ -134,7 +134,7 @@ def test_a_folder_of_links_into_a_cache_is_described_as_any(make_folder, tmp_pat
 
 def test_a_missing_folder_is_named(tmp_path, capsys):
     assert main(["info", str(tmp_path / "nowhere")]) == 2
-    assert "There is no folder" in capsys.readouterr().err
+    assert "There is no model folder" in capsys.readouterr().err
 
 
 def test_a_folder_without_a_vocabulary_takes_token_ids(make_folder):

@@ -30,6 +30,7 @@ from hornbook.checkpoints.tensorflow.bundle_messages import (
 from hornbook.checkpoints.tensorflow.crc32c import crc32c, mask
 from hornbook.checkpoints.tensorflow.partitions import problem_of_parts, slices_of
 from hornbook.errors import CheckpointError, did_you_mean
+from hornbook.files import protobuf
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
@@ -114,6 +115,27 @@ class TensorBundle:
                 name, self._entries[slice_key(name, part)], dtype
             )
         return result
+
+    def read_octets(self, name: str) -> bytes:
+        """Reads a tensor that holds one string, and verifies its checksum.
+
+        Raises:
+            CheckpointError: its checksum is wrong, or it holds something else.
+        """
+        entry = self._entry(name)
+        if entry.type_number != STRING or entry.shape or entry.slices:
+            raise CheckpointError(f"{name!r} in {self.index_path} does not hold one string.")
+        stored = read_range(self._data_paths[entry.shard], entry.offset, entry.size).tobytes()
+        try:  # a length, a checksum of it, and the string; the length counts as four bytes or eight
+            length, start = protobuf.read_varint(stored, 0)
+        except ValueError:
+            raise self._damaged([(name, entry)]) from None
+        octets = stored[start + 4 :]
+        number = length.to_bytes(4 if length < 1 << 32 else 8, "little")
+        crc = crc32c(octets, crc32c(stored[start : start + 4], crc32c(number)))
+        if length != len(octets) or mask(crc) != entry.masked_crc:
+            raise self._damaged([(name, entry)])
+        return octets
 
     def verify(self, names: Iterable[str] | None = None) -> None:
         """Verifies the checksums of the tensors called `names`, or of all that hold numbers.

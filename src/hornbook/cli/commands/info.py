@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hornbook.cli.shared_options import add_ignore_config
+from hornbook.cli.shared_options import add_config, add_ignore_config
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", metavar="FOLDER", type=Path, nargs="?", help="a model folder or a run folder"
+        "folder",
+        metavar="FOLDER",
+        type=Path,
+        nargs="?",
+        help="a model folder, a run folder or a weight file",
     )
+    add_config(parser)
     add_ignore_config(parser)
 
 
@@ -25,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         from hornbook.describing import PROBLEM, describe_folder
 
-        rows = describe_folder(options.folder, options.ignore_config)
+        rows = describe_folder(options.folder, options.ignore_config, options.config)
         print_table(str(options.folder), ["", ""], rows)
         if any(value.startswith(PROBLEM) for _, value in rows):
             return 2

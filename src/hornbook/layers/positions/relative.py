@@ -68,10 +68,14 @@ class RelativePositions(keras.layers.Layer):
 
     def _table(self) -> np.ndarray:
         """Row `d` is for distance `d - max_distance`; sines at even, cosines at odd features."""
-        rows = np.arange(2 * self.max_distance + 1)[:, None]
-        angles = rows * 10000.0 ** (-np.arange(0, self.head_size, 2) / self.head_size)
-        pairs = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
-        return pairs.reshape(len(rows), self.head_size).astype("float32")
+        return sinusoidal_table(2 * self.max_distance + 1, self.head_size)
+
+
+def sinusoidal_table(rows: int, features: int) -> np.ndarray:
+    """Returns sines of the row at even features and cosines at odd ones: `(rows, features)`."""
+    angles = np.arange(rows)[:, None] * 10000.0 ** (-np.arange(0, features, 2) / features)
+    pairs = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+    return pairs.reshape(rows, features).astype("float32")
 
 
 def relative_scores(query: Tensor, relative: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ def check_sizes(family: Any, config: Any, checkpoint: Checkpoint) -> None:
 
 def size_problems(family: Any, config: Any, checkpoint: Checkpoint) -> Iterator[tuple[str, bool]]:
     """Yields a line for each difference, and whether the size in the configuration is larger."""
-    table = family.weights.get(checkpoint.layout, {})
+    table = family.rows(checkpoint.layout)
     names = checkpoint.names()
     known = set(names)
     prefix = family.optional_prefix.get(checkpoint.layout, "")
@@ -73,7 +73,8 @@ def size_problems(family: Any, config: Any, checkpoint: Checkpoint) -> Iterator[
             for name in names
             if name.startswith(_OWN) and name.endswith(_CONDITION)
         }
-        if checkpoint.layout != "keras" and (config.condition_size,) not in rows:
+        own_names = checkpoint.layout not in ("keras", "bert4keras")
+        if own_names and (config.condition_size,) not in rows:
             yield (
                 f"  condition_size is {config.condition_size:,}, but no weight has this size",
                 True,

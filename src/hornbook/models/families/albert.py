@@ -5,6 +5,7 @@ from typing import Any
 
 from hornbook.checkpoints.weight_table import transposed
 from hornbook.models.family import Family
+from hornbook.models.tables.bert4keras_rows import bert4keras_table
 from hornbook.models.tables.bert_rows import (
     ENCODER_REQUIRED,
     GOOGLE_TASK_HEADS,
@@ -83,6 +84,12 @@ def tables(group: str) -> dict[str, Any]:
     }
 
 
+def bert4keras(block: str) -> dict[str, Any]:
+    """Returns bert4keras's names, see `bert4keras_table`."""
+    mapping = google_denses({"embedding_projection": "Embedding-Mapping"})
+    return {**bert4keras_table(block), **mapping}
+
+
 def read(values: dict[str, Any]) -> dict[str, Any]:
     """Google projects embeddings if they are narrower, Hugging Face always."""
     values.setdefault(
@@ -114,6 +121,7 @@ ALBERT = Family(
     required=REQUIRED,
     harmless=frozenset({"classifier_dropout_prob"}),
     weights=tables("{i}"),
+    read_weights={"bert4keras": bert4keras("Transformer-")},
     head_table={"huggingface": "predictions.decoder.weight"},
     task_heads={"google": GOOGLE_TASK_HEADS, "huggingface": pooled_heads()},
     optional_prefix={"huggingface": "albert."},
@@ -128,4 +136,5 @@ ALBERT_UNSHARED = replace(
     signature={},
     required={**REQUIRED, "num_hidden_groups": (1,)},
     weights=tables("0"),
+    read_weights={"bert4keras": bert4keras("Transformer-{i}-")},
 )

@@ -1,6 +1,7 @@
 """BERT, and models that compute exactly the same under other names."""
 
 from hornbook.models.family import Family
+from hornbook.models.tables.bert4keras_rows import bert4keras_table
 from hornbook.models.tables.bert_rows import (
     ENCODER_REQUIRED,
     GOOGLE_TASK_HEADS,
@@ -42,6 +43,7 @@ BERT = Family(
         }
     ),
     weights={"google": google_table(), "huggingface": huggingface_table()},
+    read_weights={"bert4keras": bert4keras_table()},
     # a bare BertModel, as sentence-transformers saves it, does not have this
     head_table=HEAD_TABLE,
     task_heads={"google": GOOGLE_TASK_HEADS, "huggingface": pooled_heads()},

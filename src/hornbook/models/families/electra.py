@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from hornbook.models.family import Family
+from hornbook.models.tables.bert4keras_rows import bert4keras_table
 from hornbook.models.tables.bert_rows import (
     ENCODER_REQUIRED,
     first_token_heads,
@@ -25,6 +26,16 @@ DISCRIMINATOR = {
             "embedding_projection": "electra/embeddings_project",
             "discriminator.dense": "discriminator_predictions/dense",
             "discriminator.prediction": "discriminator_predictions/dense_1",
+        }
+    ),
+}
+BERT4KERAS = {
+    **without(bert4keras_table(), *BARE),
+    **google_denses(
+        {
+            "embedding_projection": "Embedding-Mapping",
+            "discriminator.dense": "Discriminator-Dense",
+            "discriminator.prediction": "Discriminator-Prediction",
         }
     ),
 }
@@ -73,6 +84,7 @@ ELECTRA = Family(
         {"summary_activation", "summary_last_dropout", "summary_type", "summary_use_proj"}
     ),
     weights={"google": DISCRIMINATOR, "huggingface": HUGGINGFACE},
+    read_weights={"bert4keras": BERT4KERAS},
     head_table={"huggingface": "generator_lm_head.weight"},
     task_heads={"huggingface": first_token_heads()},
     optional_prefix={"huggingface": "electra."},
@@ -86,6 +98,7 @@ ELECTRA_GENERATOR = replace(
     sizes=(),  # a fraction of its discriminator's, which varies
     # whatever the activation of the blocks
     choices={**ELECTRA.choices, "language_head_act": "gelu"},
+    read_weights={},
     weights={"google": GENERATOR, "huggingface": HUGGINGFACE},
     ignore={"google": (r"^electra/", r"^discriminator_predictions/")},
 )

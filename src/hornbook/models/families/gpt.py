@@ -1,6 +1,7 @@
 """The first GPT: norms after each part, as in BERT, and none after the embeddings."""
 
 from hornbook.models.family import Family
+from hornbook.models.tables.bert4keras_rows import bert4keras_table
 from hornbook.models.tables.bert_rows import (
     google_table,
     huggingface_norm,
@@ -73,6 +74,9 @@ GPT = Family(
             **huggingface_norm("blocks.{i}.attention_norm", "transformer.h.{i}.ln_1"),
             **huggingface_norm("blocks.{i}.feed_forward_norm", "transformer.h.{i}.ln_2"),
         },
+    },
+    read_weights={
+        "bert4keras": without(bert4keras_table(), "embedding_norm", "pooler", "mlm", "nsp")
     },
     head_table={"huggingface": "lm_head.weight"},
     task_heads={"huggingface": last_token_heads("classifier")},

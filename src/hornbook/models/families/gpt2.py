@@ -1,6 +1,7 @@
 """GPT-2: norms before each part and after the last block."""
 
 from hornbook.models.family import Family
+from hornbook.models.tables.bert4keras_rows import bert4keras_norm, bert4keras_table
 from hornbook.models.tables.bert_rows import (
     google_norm,
     google_table,
@@ -89,6 +90,15 @@ GPT2 = Family(
             **huggingface_norm("blocks.{i}.feed_forward_norm", "transformer.h.{i}.ln_2"),
             **huggingface_norm("final_norm", "transformer.ln_f"),
         },
+    },
+    read_weights={
+        "bert4keras": {
+            **without(
+                bert4keras_table(),
+                *("segment_embedding", "embedding_norm", "pooler", "mlm", "nsp"),
+            ),
+            **bert4keras_norm("final_norm", "Output-Norm"),
+        }
     },
     head_table={"huggingface": "lm_head.weight"},
     task_heads={"huggingface": last_token_heads("classifier")},

@@ -1,7 +1,8 @@
 """GPT2_ML, a Chinese model of 1.5 billion parameters: named after GPT-2, built like Grover."""
 
 from hornbook.models.family import Family
-from hornbook.models.tables.bert_rows import google_denses, google_norm
+from hornbook.models.tables.bert4keras_rows import bert4keras_norm, bert4keras_table
+from hornbook.models.tables.bert_rows import google_denses, google_norm, without
 
 GPT2_ML = Family(
     name="gpt2-ml",
@@ -40,6 +41,13 @@ GPT2_ML = Family(
             ),
             **google_norm("blocks.{i}.attention_norm", "newslm/layer{i:02d}/LayerNorm_mlp_ln0"),
             **google_norm("blocks.{i}.feed_forward_norm", "newslm/layer{i:02d}/LayerNorm_mlp_ln1"),
+        }
+    },
+    read_weights={
+        "bert4keras": {
+            **without(bert4keras_table(), "segment_embedding", "pooler", "mlm", "nsp"),
+            **bert4keras_norm("blocks.{i}.attention_norm", "Transformer-{i}-FeedForward-Norm-0"),
+            **bert4keras_norm("blocks.{i}.feed_forward_norm", "Transformer-{i}-FeedForward-Norm-1"),
         }
     },
 )

@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from hornbook.models.family import Family
+from hornbook.models.tables.bert4keras_rows import t5_bert4keras_table
 from hornbook.models.tables.t5_rows import (
     T5_CHOICES,
     T5_HARMLESS,
@@ -40,6 +41,7 @@ MT5 = Family(
         "google": t5_google_table(gated=True, norms=("rms_norm", "layer_norm")),
         "huggingface": t5_huggingface_table(gated=True),
     },
+    read_weights={"bert4keras": t5_bert4keras_table(gated=True)},
     ignore=T5_IGNORE,
 )
 

@@ -1,6 +1,7 @@
 """NEZHA: BERT with a fixed vector per distance instead of a learned one per position."""
 
 from hornbook.models.family import Family
+from hornbook.models.tables.bert4keras_rows import bert4keras_table
 from hornbook.models.tables.bert_rows import (
     ENCODER_REQUIRED,
     HEAD_TABLE,
@@ -24,12 +25,15 @@ NEZHA = Family(
         "google": without(google_table(), "position_embedding"),
         "huggingface": without(huggingface_table("nezha"), "position_embedding"),
     },
+    read_weights={"bert4keras": without(bert4keras_table(), "position_embedding")},
     head_table=HEAD_TABLE,
     task_heads={"huggingface": pooled_heads()},
     optional_prefix={"huggingface": "nezha."},
     ignore={
         # a table that BERT's code creates and NEZHA's does not use
         "google": (r"^bert/embeddings/position_embeddings$",),
+        # a table of sines, which is computed here
+        "bert4keras": (r"^Embedding-Relative-Position/",),
         "huggingface": (r"\.relative_positions_encoding\.positions_encoding$",),
     },
 )

@@ -6,6 +6,7 @@ Despite its name it has learned positions, and no segments; its language head is
 from typing import Any
 
 from hornbook.models.family import Family
+from hornbook.models.tables.bert4keras_rows import bert4keras_table
 from hornbook.models.tables.bert_rows import google_table, without
 
 
@@ -23,6 +24,7 @@ NEZHA_GEN = Family(
     choices={"application": "causal_lm", "type_vocab_size": 0},
     translate=read,
     weights={"google": without(google_table(), "segment_embedding", "pooler", "nsp")},
+    read_weights={"bert4keras": without(bert4keras_table(), "segment_embedding", "pooler", "nsp")},
     ignore={
         "google": (
             r"^bert/embeddings/token_type_embeddings$",

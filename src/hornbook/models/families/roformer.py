@@ -5,6 +5,7 @@ language head.
 """
 
 from hornbook.models.family import Family
+from hornbook.models.tables.bert4keras_rows import bert4keras_table
 from hornbook.models.tables.bert_rows import (
     ENCODER_REQUIRED,
     HEAD_TABLE,
@@ -20,6 +21,10 @@ REQUIRED = {**ENCODER_REQUIRED, "rotary_value": (False,)}
 GOOGLE = {
     **without(google_table(), "position_embedding"),
     **google_denses({"embedding_projection": "bert/encoder/embedding_hidden_mapping_in"}),
+}
+BERT4KERAS = {
+    **without(bert4keras_table(), "position_embedding"),
+    **google_denses({"embedding_projection": "Embedding-Mapping"}),
 }
 HUGGINGFACE = {
     **without(huggingface_table("roformer"), "position_embedding", "pooler", "nsp"),
@@ -44,12 +49,15 @@ ROFORMER = Family(
     config_keys=frozenset({"embedding_size", "tie_word_embeddings"}),
     required=REQUIRED,
     weights={"google": GOOGLE, "huggingface": HUGGINGFACE},
+    read_weights={"bert4keras": BERT4KERAS},
     head_table=HEAD_TABLE,
     task_heads={"huggingface": HEADS},
     optional_prefix={"huggingface": "roformer."},
     ignore=IGNORE,
 )
 
+# bert4keras gives its norms no condition
+CONDITION = ("hidden_kernel", "beta_kernel", "gamma_kernel")
 ABSENT = ("bias", "gamma", "beta", "pooler", "mlm", "nsp", "embedding_projection")
 
 ROFORMER_V2 = Family(
@@ -73,6 +81,7 @@ ROFORMER_V2 = Family(
     signature={"norm_type": "rms_norm", "use_bias": False},
     required=REQUIRED,
     weights={"google": without(GOOGLE, *ABSENT), "huggingface": without(HUGGINGFACE, *ABSENT)},
+    read_weights={"bert4keras": without(BERT4KERAS, *ABSENT, *CONDITION)},
     head_table=HEAD_TABLE,
     task_heads={"huggingface": HEADS},
     optional_prefix={"huggingface": "roformer."},

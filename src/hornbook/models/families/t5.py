@@ -6,6 +6,7 @@ Version 1.1 has gated feed-forward networks and an untied head, whose input is n
 from dataclasses import replace
 
 from hornbook.models.family import Family
+from hornbook.models.tables.bert4keras_rows import t5_bert4keras_table
 from hornbook.models.tables.t5_rows import (
     T5_CHOICES,
     T5_HARMLESS,
@@ -49,6 +50,7 @@ T5 = Family(
         "google": t5_google_table(gated=False, norms=NORMS),
         "huggingface": t5_huggingface_table(gated=False),
     },
+    read_weights={"bert4keras": t5_bert4keras_table(gated=False)},
     # its config.json cannot declare the head untied: to transformers it would mean no scale
     head_table={"huggingface": "lm_head.weight"},
     ignore=T5_IGNORE,
@@ -75,5 +77,6 @@ T5_1_1 = replace(
         "google": t5_google_table(gated=True, norms=NORMS),
         "huggingface": t5_huggingface_table(gated=True),
     },
+    read_weights={"bert4keras": t5_bert4keras_table(gated=True)},
     ignore=T5_IGNORE,
 )

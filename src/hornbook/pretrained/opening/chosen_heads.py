@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hornbook.checkpoints import Checkpoint
 from hornbook.models.configuration.choices import HEADS, TASK_HEADS
+from hornbook.pretrained.opening.sources.bert4keras_model import LAYOUT, heads_of_user
 from hornbook.progress import note
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def heads_in(family: Family, checkpoint: Checkpoint, config: TransformerConfig) 
 
 def unused_names(checkpoint: Checkpoint) -> list[str]:
     """Returns the names of the weights of fine-tuned heads."""
+    if checkpoint.layout == LAYOUT:
+        return heads_of_user(checkpoint)
     return [name for name in checkpoint.names() if _UNUSED.match(name)]
 
 
@@ -84,6 +87,8 @@ def name_unused(
     able = [head for head in likely_heads(checkpoint, values) if head not in heads]
     able = [head for head in able if head in family.task_heads_in(checkpoint.layout)]
     loads = f": hornbook.load(..., heads={able[:1]}) loads the head" if able else ""
+    if checkpoint.layout == LAYOUT:
+        loads = ": hornbook.checkpoints.find_checkpoint(path).read(name) returns an array"
     note(f"{some} of {checkpoint.files[0].name} {are} not used{loads}.")
     return True
 

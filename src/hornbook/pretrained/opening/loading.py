@@ -17,6 +17,7 @@ from hornbook.pretrained.opening.bundled import model_folder
 from hornbook.pretrained.opening.companions import Companions
 from hornbook.pretrained.opening.model_folder import open_folder
 from hornbook.pretrained.opening.selection import Selection
+from hornbook.pretrained.opening.sources.location import locate
 from hornbook.pretrained.opening.weights import read_model
 from hornbook.pretrained.tasks.generation_config import GenerationConfig
 from hornbook.text.tokenizer import Tokenizer
@@ -25,6 +26,7 @@ from hornbook.text.tokenizer import Tokenizer
 def load(
     folder: str | Path,
     *,
+    config: str | Path | None = None,
     family: str | None = None,
     application: str | None = None,
     heads: Sequence[str] | None = None,
@@ -48,10 +50,14 @@ def load(
 ) -> Pretrained:
     """Loads a model folder in Google's, Hugging Face's or hornbook's layout.
 
-    Neither TensorFlow nor PyTorch is needed to read their files.
+    Neither TensorFlow nor PyTorch is needed to read their files.  Weights that bert4keras's users
+    saved with Keras 2 are read too (docs/models.md).
 
     Args:
-        folder: With `config.json` or `bert_config.json`, weights, and a vocabulary.
+        folder: With `config.json` or `bert_config.json`, weights, and a vocabulary; or a weight
+            file: `"best_model.weights"`.
+        config: The configuration file, or its folder, with the vocabulary.  Defaults to that of
+            the weights.
         family: The model family.  Defaults to the one that the configuration names.
         application: `"encoder"`, `"causal_lm"` or `"prefix_lm"`; for encoder-decoder models
             `"seq2seq"` or `"encoder"`.  Defaults to what was saved, else to the family's own.
@@ -108,6 +114,7 @@ def load(
     )
     transformer, fitted, checkpoint = open_folder(
         folder,
+        config=config,
         family=family,
         heads=heads,
         compute_dtype=compute_dtype,
@@ -127,16 +134,17 @@ def load(
         freeze_weights(transformer, freeze)
     if lora:
         add_lora(transformer, lora, _plain_number(lora_rank))
-    path = model_folder(folder)
+    path = locate(folder).folder
     generation = GenerationConfig.read(path, sys.maxsize)
     if generation is not None:
         generation = generation.renumbered(selection.new_id, transformer.config.vocab_size)
     # whether the vocabulary files of the folder still fit the model
     of_folder = tokenizer is None or isinstance(tokenizer, str)
     unchanged = selection.keeps_ids(0 if fitted is None else fitted.vocabulary_size)
-    companions = Companions.read(
-        path, checkpoint.files, fitted if of_folder and unchanged else object()
-    )
+    companions = None  # those beside a single file may be anything
+    if Path(path) == model_folder(folder):
+        tokenizer_of_folder = fitted if of_folder and unchanged else object()
+        companions = Companions.read(path, checkpoint.files, tokenizer_of_folder)
     return Pretrained(transformer, fitted, generation=generation, companions=companions)
 
 

@@ -19,13 +19,15 @@ from hornbook.checkpoints import (
     write_weights,
 )
 from hornbook.errors import CheckpointError, OptionError, did_you_mean
-from hornbook.files import bounded_text, settle, verify_manifest, write_json
+from hornbook.files import bounded_text, verify_manifest, write_json
 from hornbook.models.configuration.checkpoint_sizes import check_sizes
 from hornbook.pretrained.opening.adapting import merged_variables
-from hornbook.pretrained.opening.bundled import NAMES, model_folder
 from hornbook.pretrained.opening.chosen_heads import heads_in, name_unused, number_of_labels
 from hornbook.pretrained.opening.selected_tokenizer import selected_tokenizer
 from hornbook.pretrained.opening.selection import Selection
+from hornbook.pretrained.opening.sources.bert4keras_model import LAYOUT as BERT4KERAS
+from hornbook.pretrained.opening.sources.bert4keras_model import with_facts_of_weights
+from hornbook.pretrained.opening.sources.location import KERAS_WEIGHTS, Location, locate
 from hornbook.pretrained.opening.tied_head import as_the_file_ties, with_copies
 from hornbook.pretrained.opening.unwrapping import without_wrapper
 from hornbook.pretrained.opening.weights import (
@@ -45,13 +47,13 @@ if TYPE_CHECKING:
 
 LAYOUTS = ("huggingface", "google", "keras")
 CONFIG_NAMES = ("config.json", "bert_config.json")
-KERAS_WEIGHTS = "model.weights.h5"
 _SHOWN = 5  # tokens per message
 
 
 def open_folder(
     folder: str | Path,
     *,
+    config: str | Path | None = None,
     family: str | None = None,
     heads: Sequence[str] | None = None,
     compute_dtype: str | None = None,
@@ -69,32 +71,24 @@ def open_folder(
     The Transformer has no weights until `read_model` reads them.  The arguments are those of
     `load`; `changes` replace fields of the configuration unless they are None.
     """
-    folder = model_folder(folder)
-    settle(folder)
-    if not folder.is_dir():
-        raise CheckpointError(
-            f"There is no model folder {folder}.\n"
-            f"Models that come with hornbook: {', '.join(NAMES)}."
-        )
-    verify_manifest(folder, required=False)
-    config_file, values = read_config_file(folder)
-    family_data = family_of(values, family)
-    config = family_data.read_config(values, str(config_file), tuple(ignore_config))
-    if (folder / KERAS_WEIGHTS).is_file():
-        checkpoint = keras_checkpoint(folder / KERAS_WEIGHTS, config)
-    else:
-        checkpoint = without_wrapper(find_checkpoint(folder), family_data)
-        refuse_quantized(checkpoint)
-        check_sizes(family_data, config, checkpoint)
+    location = locate(folder, config)
+    folder = location.folder
+    if location.weights.is_dir():
+        verify_manifest(folder, required=False)
+    changes = {field: value for field, value in changes.items() if value is not None}
+    values, family_data, config, checkpoint = _described_weights(
+        location, family, tuple(ignore_config), changes
+    )
     rows = config.vocab_size
     of_folder = isinstance(tokenizer, str)
     if isinstance(tokenizer, str):
         if tokenizer != "folder":
             raise OptionError(f"tokenizer is {tokenizer!r}; give a tokenizer, None or 'folder'.")
-        tokenizer = tokenizer_from_folder(
-            folder, pre_tokenize=pre_tokenize, add_special_tokens=family_data.special_tokens
-        )
-    changes = {field: value for field, value in changes.items() if value is not None}
+        tokenizer = None
+        for place in location.vocabularies:
+            tokenizer = tokenizer or tokenizer_from_folder(
+                place, pre_tokenize=pre_tokenize, add_special_tokens=family_data.special_tokens
+            )
     _check_fields(config, changes)
     if heads is None:
         heads = heads_in(family_data, checkpoint, config)
@@ -118,14 +112,38 @@ def open_folder(
     return unbuilt(config, dtype_policy, name), tokenizer, checkpoint
 
 
+def _described_weights(
+    location: Location,
+    family: str | None,
+    ignore_config: tuple[str, ...],
+    changes: Mapping[str, Any],
+) -> tuple[dict[str, Any], Family, TransformerConfig, Checkpoint]:
+    """Returns the contents of the configuration file, what they mean, and the checkpoint."""
+    config_file, values = read_config_file(location.config)
+    checkpoint = None if location.keras_file else find_checkpoint(location.weights)
+    if checkpoint is not None and checkpoint.layout == BERT4KERAS:
+        values = with_facts_of_weights(values, checkpoint, family=family, changes=changes)
+    family_data = family_of(values, family)
+    config = family_data.read_config(values, str(config_file), ignore_config)
+    if checkpoint is None:
+        return values, family_data, config, keras_checkpoint(location.keras_file, config)
+    checkpoint = without_wrapper(checkpoint, family_data)
+    refuse_quantized(checkpoint)
+    check_sizes(family_data, config, checkpoint)
+    return values, family_data, config, checkpoint
+
+
 def read_config_file(folder: Path) -> tuple[Path, dict[str, Any]]:
     """Returns the configuration file of a model folder, and its contents.
+
+    Args:
+        folder: The folder, or the file itself.
 
     Raises:
         CheckpointError: there is none, or it is no JSON object.
     """
-    for name in CONFIG_NAMES:
-        file = folder / name
+    files = [folder] if folder.is_file() else [folder / name for name in CONFIG_NAMES]
+    for file in files:
         if not file.is_file():
             continue
         try:
@@ -138,7 +156,8 @@ def read_config_file(folder: Path) -> tuple[Path, dict[str, Any]]:
     if any((folder / "model" / name).is_file() for name in CONFIG_NAMES):
         raise CheckpointError(f"{folder} is a run.  Its model is in {folder / 'model'}.")
     raise CheckpointError(
-        f"{folder} has no configuration.\nExpected {' or '.join(CONFIG_NAMES)} in it."
+        f"{folder} has no configuration.\nExpected {' or '.join(CONFIG_NAMES)} in it; another "
+        "place is named with config=... (--config)."
     )
 
 

@@ -90,7 +90,7 @@ def effective_first(names: Sequence[str]) -> tuple[str, ...]:
 
 def _present(family: Family, checkpoint: Checkpoint, path: str) -> list[str]:
     """Returns the checkpoint's names for one of our weights, in the order of the table."""
-    row = family.weights.get(checkpoint.layout, {}).get(path, ())
+    row = family.rows(checkpoint.layout).get(path, ())
     rows = row if isinstance(row, tuple) else (row,)
     names = [name if isinstance(name, str) else name.name for name in rows]
     return _spellings_present(family, checkpoint, names)

@@ -42,7 +42,7 @@ def wrapper_prefix(checkpoint: Checkpoint, family: Any) -> str:
 
     The token embedding tells: nearly every family has a name of its own for it.
     """
-    row = family.weights.get(checkpoint.layout, {}).get("token_embedding.embeddings", ())
+    row = family.rows(checkpoint.layout).get("token_embedding.embeddings", ())
     optional = family.optional_prefix.get(checkpoint.layout, "")
     spellings = [row] if isinstance(row, str) else [name for name in row if isinstance(name, str)]
     shorter = [spelling.removeprefix(optional) for spelling in spellings]
