@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import shutil
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,18 @@ def _write_torch(folder: Path) -> None:
 
     state = {name.replace("/", "."): torch.from_numpy(x.copy()) for name, x in TENSORS.items()}
     torch.save(state, folder / "pytorch_model.bin")
+
+
+def _write_bert4keras(case: str, file: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        tests = Path(__file__).parents[1] / "tests" / "checkpoints" / "bert4keras"
+        with tarfile.open(tests / "bert4keras_files.tar.xz") as archive:
+            for member in archive.getmembers():
+                if member.isfile() and member.name.startswith(f"bert4keras/{case}/{file}"):
+                    member.name = Path(member.name).name
+                    archive.extract(member, folder, filter="data")
+
+    return make
 
 
 def _read_checkpoint(folder: Path) -> Any:
@@ -480,6 +493,9 @@ READERS: dict[str, Reader] = {
     "safetensors": Reader(_write_safetensors, _read_checkpoint),
     "sharded": Reader(_write_shards, _read_checkpoint),
     "torch": Reader(_write_torch, _read_checkpoint),
+    "keras2": Reader(_write_bert4keras("tagger", "best_model.weights"), _read_checkpoint),
+    "keras2-model": Reader(_write_bert4keras("hidden_condition", "whole.h5"), _read_checkpoint),
+    "object-graph": Reader(_write_bert4keras("tagger", "tf/"), _read_checkpoint),
     "config": Reader(_write_config, _read_config),
     "wordpiece": Reader(_write_wordpiece, _read_tokenizer),
     "byte-pairs": Reader(_learned("bpe", 300), _read_tokenizer),

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,16 @@ def pytest_collection_modifyitems(config, items):
     left_out = [item for item in items if is_left_out(item)]
     items[:] = [item for item in items if not is_left_out(item)]
     config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(scope="session")
+def bert4keras_files(tmp_path_factory):
+    """Files that the original bert4keras wrote, a folder per case, with outputs of the model."""
+    archive = Path(__file__).parent / "checkpoints" / "bert4keras" / "bert4keras_files.tar.xz"
+    folder = tmp_path_factory.mktemp("files")
+    with tarfile.open(archive) as file:
+        file.extractall(folder, filter="data")
+    return folder / "bert4keras"
 
 
 @pytest.fixture(scope="session")

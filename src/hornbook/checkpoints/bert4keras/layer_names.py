@@ -26,7 +26,7 @@ _LAYER = (
 _NAME = re.compile(rf"(?P<prefix>.*?)(?P<layer>{_LAYER})(?:_\d+)?")
 _OLD_BLOCK = re.compile(r"Encoder-(?=\d)")
 # Kind of layer -> the dense layers in it in the order of their creation, by their number.
-_DENSES = {
+_DENSES: dict[str, dict[int, tuple[str, ...]]] = {
     "Attention": {4: ("q_dense", "k_dense", "v_dense", "o_dense")},
     "FeedForward": {
         2: ("i0_dense", "o_dense"),
