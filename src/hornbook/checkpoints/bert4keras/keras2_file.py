@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from hornbook.checkpoints.bert4keras.hdf5_heaps import check_heaps
 from hornbook.checkpoints.bert4keras.layer_names import (
     is_layer_of_bert4keras,
     names_in_layer,
@@ -58,6 +59,21 @@ class _Location:
     @property
     def size(self) -> int:
         return math.prod(self.shape) * self.dtype.itemsize
+
+
+class _File:
+    """The size of a file, and whether its heaps were checked."""
+
+    def __init__(self, path: Path):
+        self.size = file_size(path)
+        self._path = path
+        self._is_checked = False
+
+    def check_heaps(self) -> None:
+        """Checks the heaps once."""
+        if not self._is_checked:
+            check_heaps(self._path)
+            self._is_checked = True
 
 
 class Keras2File:
@@ -127,15 +143,15 @@ class Keras2File:
     def _read_headers(self) -> dict[str, _Location]:
         import h5py
 
-        size = file_size(self.path)
+        whole = _File(self.path)
         with h5py.File(self.path, "r") as file:
             group = file.get("model_weights", file)
-            self.layers = _names(group, "layer_names", size)
+            self.layers = _names(group, "layer_names", whole)
             if not self.layers:
                 raise ValueError("it has no layer_names, as files of Keras 3 do not")
             if "model_config" in file.attrs:
-                self.architecture = _architecture(_attribute(file, "model_config", size))
-            weights = list(_weights(group, self.layers, size))
+                self.architecture = _architecture(_attribute(file, "model_config", whole))
+            weights = list(_weights(group, self.layers, whole))
         kinds = prefixes(layer for layer, _, _ in weights)
         prefix = kinds[0] if len(kinds) == 1 else ""
         locations = {}
@@ -147,11 +163,11 @@ class Keras2File:
         return locations
 
 
-def _weights(group: Any, layers: list[str], size: int) -> Iterator[tuple[str, str, _Location]]:
+def _weights(group: Any, layers: list[str], file: _File) -> Iterator[tuple[str, str, _Location]]:
     """Yields a layer, the name of a weight in it, and where that is."""
     for layer in layers:
         of_layer = _child(group, layer)
-        stored = _names(of_layer, "weight_names", size)
+        stored = _names(of_layer, "weight_names", file)
         of: dict[str, list[str]] = {}
         for name in stored:  # a layer that is itself a model has the weights of others
             owner = name.partition("/")[0]
@@ -159,7 +175,7 @@ def _weights(group: Any, layers: list[str], size: int) -> Iterator[tuple[str, st
             of.setdefault(owner if nested else layer, []).append(name)
         for owner, names in of.items():
             for name, within in zip(names, names_in_layer(owner, names), strict=True):
-                yield owner, within, _location(of_layer, name, size)
+                yield owner, within, _location(of_layer, name, file.size)
 
 
 def _child(group: Any, path: str) -> Any:
@@ -188,22 +204,24 @@ def _location(group: Any, name: str, size: int) -> _Location:
     return location
 
 
-def _names(group: Any, attribute: str, size: int) -> list[str]:
+def _names(group: Any, attribute: str, file: _File) -> list[str]:
     """Returns a list of names; long ones are in several attributes, with a number at the end."""
     if attribute in group.attrs:
-        parts = [_attribute(group, attribute, size)]
+        parts = [_attribute(group, attribute, file)]
     else:
         parts = []
         while (part := f"{attribute}{len(parts)}") in group.attrs:
-            parts.append(_attribute(group, part, size))
+            parts.append(_attribute(group, part, file))
     values = [name for part in parts for name in np.atleast_1d(part)]
     return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
 
 
-def _attribute(group: Any, name: str, size: int) -> Any:
+def _attribute(group: Any, name: str, file: _File) -> Any:
     stored = group.attrs.get_id(name)
-    if math.prod(stored.shape or ()) * stored.dtype.itemsize > size:
+    if math.prod(stored.shape or ()) * stored.dtype.itemsize > file.size:
         raise ValueError(f"{name} is larger than the file")
+    if stored.dtype.kind == "O":  # strings of any length
+        file.check_heaps()
     return group.attrs[name]
 
 
