@@ -190,7 +190,9 @@ def _of_bert4keras(checkpoint: Any) -> list[list[str]]:
 def _vocabulary(location: Location) -> list[list[str]]:
     tokenizer = None
     for folder in location.vocabularies:
-        tokenizer = tokenizer or tokenizer_from_folder(folder)
+        tokenizer = tokenizer_from_folder(folder)
+        if tokenizer is not None:
+            break
     if tokenizer is None:
         return [["vocabulary", "none: the model takes token IDs"]]
     line = f"{tokenizer.vocabulary_size:,} {tokenizer.kind} tokens"

@@ -4,7 +4,6 @@ from hornbook.pretrained.model import Pretrained
 from hornbook.pretrained.opening.loading import load
 from hornbook.pretrained.opening.model_folder import (
     CONFIG_NAMES,
-    KERAS_WEIGHTS,
     LAYOUTS,
     family_of,
     open_folder,
@@ -12,6 +11,7 @@ from hornbook.pretrained.opening.model_folder import (
     read_config_file,
     write_model,
 )
+from hornbook.pretrained.opening.sources.location import KERAS_WEIGHTS
 from hornbook.pretrained.opening.weights import read_model
 
 __all__ = [

@@ -26,11 +26,11 @@ from hornbook.text.tokenizer import Tokenizer
 def load(
     folder: str | Path,
     *,
-    config: str | Path | None = None,
     family: str | None = None,
     application: str | None = None,
     heads: Sequence[str] | None = None,
     condition_size: int | None = None,
+    config: str | Path | None = None,
     compute_dtype: str | None = None,
     variable_dtype: str = "float32",
     frozen: bool = False,
@@ -56,14 +56,14 @@ def load(
     Args:
         folder: With `config.json` or `bert_config.json`, weights, and a vocabulary; or a weight
             file: `"best_model.weights"`.
-        config: The configuration file, or its folder, with the vocabulary.  Defaults to that of
-            the weights.
         family: The model family.  Defaults to the one that the configuration names.
         application: `"encoder"`, `"causal_lm"` or `"prefix_lm"`; for encoder-decoder models
             `"seq2seq"` or `"encoder"`.  Defaults to what was saved, else to the family's own.
         heads: Any of `"pooler"`, `"mlm"`, `"nsp"`, or a fine-tuned head.  Defaults to the heads
             found in the checkpoint.
         condition_size: Makes every norm conditional; the new weights start at zero.
+        config: The configuration file, or its folder, which may also hold the vocabulary.
+            Defaults to that of the weights.
         compute_dtype: `"float32"`, `"bfloat16"` or `"float16"`.  Defaults to the type of the
             weights.
         variable_dtype: Type of the weights.  Half precision halves the memory and is also used to
@@ -114,7 +114,7 @@ def load(
     )
     transformer, fitted, checkpoint = open_folder(
         folder,
-        config=config,
+        config_path=config,
         family=family,
         heads=heads,
         compute_dtype=compute_dtype,

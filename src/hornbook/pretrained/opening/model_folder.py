@@ -25,8 +25,10 @@ from hornbook.pretrained.opening.adapting import merged_variables
 from hornbook.pretrained.opening.chosen_heads import heads_in, name_unused, number_of_labels
 from hornbook.pretrained.opening.selected_tokenizer import selected_tokenizer
 from hornbook.pretrained.opening.selection import Selection
-from hornbook.pretrained.opening.sources.bert4keras_model import LAYOUT as BERT4KERAS
-from hornbook.pretrained.opening.sources.bert4keras_model import with_facts_of_weights
+from hornbook.pretrained.opening.sources.bert4keras_model import (
+    Weights,
+    with_facts_of_weights,
+)
 from hornbook.pretrained.opening.sources.location import KERAS_WEIGHTS, Location, locate
 from hornbook.pretrained.opening.tied_head import as_the_file_ties, with_copies
 from hornbook.pretrained.opening.unwrapping import without_wrapper
@@ -53,7 +55,7 @@ _SHOWN = 5  # tokens per message
 def open_folder(
     folder: str | Path,
     *,
-    config: str | Path | None = None,
+    config_path: str | Path | None = None,
     family: str | None = None,
     heads: Sequence[str] | None = None,
     compute_dtype: str | None = None,
@@ -69,9 +71,10 @@ def open_folder(
     """Returns the Transformer of a folder, its tokenizer, and the checkpoint with its weights.
 
     The Transformer has no weights until `read_model` reads them.  The arguments are those of
-    `load`; `changes` replace fields of the configuration unless they are None.
+    `load`, where `config_path` is `config`; `changes` replace fields of the configuration unless
+    they are None.
     """
-    location = locate(folder, config)
+    location = locate(folder, config_path)
     folder = location.folder
     if location.weights.is_dir():
         verify_manifest(folder, required=False)
@@ -86,9 +89,11 @@ def open_folder(
             raise OptionError(f"tokenizer is {tokenizer!r}; give a tokenizer, None or 'folder'.")
         tokenizer = None
         for place in location.vocabularies:
-            tokenizer = tokenizer or tokenizer_from_folder(
+            tokenizer = tokenizer_from_folder(
                 place, pre_tokenize=pre_tokenize, add_special_tokens=family_data.special_tokens
             )
+            if tokenizer is not None:
+                break
     _check_fields(config, changes)
     if heads is None:
         heads = heads_in(family_data, checkpoint, config)
@@ -120,13 +125,15 @@ def _described_weights(
 ) -> tuple[dict[str, Any], Family, TransformerConfig, Checkpoint]:
     """Returns the contents of the configuration file, what they mean, and the checkpoint."""
     config_file, values = read_config_file(location.config)
-    checkpoint = None if location.keras_file else find_checkpoint(location.weights)
-    if checkpoint is not None and checkpoint.layout == BERT4KERAS:
+    keras_file = location.keras_file
+    checkpoint = None if keras_file else find_checkpoint(location.weights)
+    if isinstance(checkpoint, Weights):
         values = with_facts_of_weights(values, checkpoint, family=family, changes=changes)
     family_data = family_of(values, family)
     config = family_data.read_config(values, str(config_file), ignore_config)
-    if checkpoint is None:
-        return values, family_data, config, keras_checkpoint(location.keras_file, config)
+    if keras_file is not None:
+        return values, family_data, config, keras_checkpoint(keras_file, config)
+    assert checkpoint is not None
     checkpoint = without_wrapper(checkpoint, family_data)
     refuse_quantized(checkpoint)
     check_sizes(family_data, config, checkpoint)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from hornbook.checkpoints import Checkpoint
 from hornbook.checkpoints.bert4keras.keras2_file import Keras2File
 from hornbook.checkpoints.bert4keras.layer_names import is_layer_of_bert4keras, prefixes
 from hornbook.checkpoints.bert4keras.object_graph import ObjectGraphCheckpoint
@@ -37,7 +38,7 @@ _FAMILIES = {
 _MASKS = {"Attention-LM-Mask": "causal_lm", "Attention-UniLM-Mask": "prefix_lm"}
 
 
-def heads_of_user(checkpoint: Weights) -> list[str]:
+def heads_of_user(checkpoint: Checkpoint) -> list[str]:
     """Returns the names of the weights in layers that bert4keras's models do not have."""
     return [
         name for name in checkpoint.names() if not is_layer_of_bert4keras(name.partition("/")[0])
