@@ -328,7 +328,7 @@ def test_unknown_and_missing_poolings_and_conditions_are_named(make_folder):
 def test_a_folder_that_does_not_exist_is_named(tmp_path):
     assert "There is no model folder" in refusal(tmp_path / "nowhere")
     (tmp_path / "file").write_text("x")
-    assert "There is no model folder" in refusal(tmp_path / "file")
+    assert "is not a weight file" in refusal(tmp_path / "file")
     (tmp_path / "empty").mkdir()
     message = refusal(tmp_path / "empty")
     assert "has no configuration" in message

@@ -124,9 +124,13 @@ def _described_weights(
     changes: Mapping[str, Any],
 ) -> tuple[dict[str, Any], Family, TransformerConfig, Checkpoint]:
     """Returns the contents of the configuration file, what they mean, and the checkpoint."""
-    config_file, values = read_config_file(location.config)
     keras_file = location.keras_file
-    checkpoint = None if keras_file else find_checkpoint(location.weights)
+    checkpoint = None
+    if keras_file is None and not location.weights.is_dir():  # it may be any file
+        checkpoint = find_checkpoint(location.weights)
+    config_file, values = read_config_file(location.config)
+    if keras_file is None and checkpoint is None:
+        checkpoint = find_checkpoint(location.weights)
     if isinstance(checkpoint, Weights):
         values = with_facts_of_weights(values, checkpoint, family=family, changes=changes)
     family_data = family_of(values, family)
