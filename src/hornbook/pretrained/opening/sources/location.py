@@ -58,8 +58,7 @@ def locate(path: str | Path, config: str | Path | None = None) -> Location:
     """
     weights = model_folder(path)
     settle(weights)
-    is_file = weights.is_file() or weights.with_name(f"{weights.name}.index").is_file()
-    if not weights.is_dir() and not is_file:
+    if not (weights.is_dir() or weights.is_file() or Path(f"{weights}.index").is_file()):
         raise CheckpointError(
             f"There is no model folder {weights}, and no weight file of this name.\n"
             f"Models that come with hornbook: {', '.join(NAMES)}."
