@@ -117,10 +117,8 @@ def label_lines(splits: TextSplits[Sample], reading: Reading[Sample]) -> list[st
         for label in reading.labels(one)
     )
     by_rows = sorted(rows.items(), key=lambda item: (-item[1], item[0]))
-    named = [f"{label} ({count:,})" for label, count in by_rows]
-    if len(named) > LABELS:
-        named = [*named[: LABELS // 2], "...", *named[-LABELS // 2 :]]
-    lines = [f"Labels      {len(rows):,}: {', '.join(named)}"]
+    named = first_and_last([f"{label} ({count:,})" for label, count in by_rows])
+    lines = [f"Labels      {len(rows):,}: {named}"]
     if without := sum(not reading.labels(one) for one in splits.train):
         lines.append(f"            {without:,} training {reading.unit} have none")
     held_out = {str(label) for one in splits.valid for label in reading.labels(one)}
