@@ -11,6 +11,7 @@ from hornbook.compat.keras import functions as K
 from hornbook.layers.tagging.masked_scores import MASKED
 from hornbook.layers.tagging.multilabel_crossentropy import multilabel_crossentropy
 from hornbook.layers.tensors import Tensor
+from hornbook.training.optimizer_extensions import piecewise_linear as piecewise_linear
 
 __all__ = ["K", "keras"]
 is_tf_keras = False
@@ -118,21 +119,6 @@ def batch_gather(params: Tensor, indices: Tensor) -> Tensor:
     return ops.take_along_axis(params, indices, axis=axis)
 
 
-def piecewise_linear(t: Any, schedule: dict[int, float], from_zero: bool = True) -> Tensor:
-    """Returns the value at step `t` of a line through the points of a schedule."""
-    points = sorted(schedule.items())
-    if from_zero and points[0][0] != 0:
-        points = [(0, 0.0), *points]
-    t = ops.cast(t, "float32")
-    x = ops.zeros_like(t) + points[0][1]
-    for index, (start, low) in enumerate(points):
-        end, high = points[index + 1] if index + 1 < len(points) else (start + 1, low)
-        line = low + (t - start) * ((high - low) / (end - start))
-        x = ops.where(t >= start, line, x)
-    return x
-
-
-@_registered
 def multilabel_categorical_crossentropy(y_true: Tensor, y_pred: Tensor) -> Tensor:
     """See `hornbook.layers.multilabel_crossentropy`; -inf is a masked score."""
     return multilabel_crossentropy(y_true, ops.maximum(y_pred, -1e12))
