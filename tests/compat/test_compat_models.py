@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -70,6 +71,42 @@ def test_weights_and_models_have_any_suffix(trained, tmp_path):
     model.set_weights([0 * weight for weight in model.get_weights()])
     model.load_weights(tmp_path / "best.weights")
     np.testing.assert_allclose(model.predict(IDS, verbose=0), expected, atol=1e-6)
+
+
+def test_a_file_that_cannot_be_loaded_is_named(trained, tmp_path):
+    model, _ = trained
+    with pytest.raises(CheckpointError, match=r"There is no file .*none\.weights\."):
+        model.load_weights(tmp_path / "none.weights")
+    (tmp_path / "best.weights.index").touch()
+    with pytest.raises(CheckpointError, match=r"best\.weights is a checkpoint of tf\.keras"):
+        model.load_weights(tmp_path / "best.weights")
+
+
+def test_weights_of_keras_2_are_loaded_by_name_only_where_their_shapes_fit(tmp_path):
+    inputs = keras.Input((2,))
+    model = Model(inputs, keras.layers.Dense(3, name="dense_49")(inputs))
+    kernel, bias = np.arange(6.0, dtype="float32").reshape(2, 3), np.ones(3, "float32")
+    path = tmp_path / "best_model.weights"
+    write_keras2(path, {"dense_49": [kernel, bias], "crf": [np.ones(2, "float32")]})
+    with pytest.raises(CheckpointError, match="crf: not in the model"):
+        model.load_weights(path)
+    model.load_weights(path, by_name=True)
+    np.testing.assert_array_equal(model.get_weights()[0], kernel)
+    write_keras2(path, {"dense_49": [kernel.T, bias]})
+    with pytest.raises(CheckpointError, match=r"dense_49: expected the shapes \[\[2, 3\]"):
+        model.load_weights(path, by_name=True)
+
+
+def write_keras2(path, layers):
+    """Writes arrays by layer as `save_weights` of Keras 2 does."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [name.encode() for name in layers]
+        for name, arrays in layers.items():
+            group = file.create_group(name)
+            names = [f"{name}/{number}:0" for number in range(len(arrays))]
+            group.attrs["weight_names"] = [one.encode() for one in names]
+            for one, array in zip(names, arrays, strict=True):
+                group[one] = array
 
 
 def test_a_mask_does_not_break_the_loss_of_a_pooled_output():

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,14 @@ class _Location:
     def size(self) -> int:
         return math.prod(self.shape) * self.dtype.itemsize
 
+    @property
+    def has_numbers(self) -> bool:
+        return self.dtype.kind in "fiu"
+
+    def read(self, path: Path) -> np.ndarray:
+        array = read_range(path, self.offset, self.size).view(self.dtype).reshape(self.shape)
+        return array.astype(self.dtype.newbyteorder("="), copy=False)
+
 
 class _File:
     """The size of a file, and whether its heaps were checked."""
@@ -95,13 +104,8 @@ class Keras2File:
         self.layers: list[str] = []
         self.architecture: dict[str, dict[str, Any]] = {}
         refuse_placeholder(self.path)
-        try:
+        with _damage_named(self.path):
             self._locations = self._read_headers()
-        except (OSError, ValueError, KeyError, RuntimeError, TypeError, RecursionError) as error:
-            raise CheckpointError(
-                f"{self.path} is not a valid weight file of Keras 2: {error}.\n"
-                "It was damaged, or not copied completely, or is something else."
-            ) from None
 
     def names(self) -> list[str]:
         """Returns the names of all weights, sorted."""
@@ -113,8 +117,8 @@ class Keras2File:
 
     def dtype(self, name: str) -> np.dtype:
         """Returns the type of a weight; `object` for one that holds no numbers."""
-        dtype = self._location(name).dtype
-        return dtype.newbyteorder("=") if dtype.kind in "fiu" else np.dtype(object)
+        location = self._location(name)
+        return location.dtype.newbyteorder("=") if location.has_numbers else np.dtype(object)
 
     def read(self, name: str) -> np.ndarray:
         """Reads one weight.
@@ -123,11 +127,9 @@ class Keras2File:
             CheckpointError: it holds no numbers, or the file was truncated.
         """
         location = self._location(name)
-        if location.dtype.kind not in "fiu":
+        if not location.has_numbers:
             raise CheckpointError(f"{name!r} in {self.path} holds no numbers; it cannot be read.")
-        octets = read_range(self.path, location.offset, location.size)
-        array = octets.view(location.dtype).reshape(location.shape)
-        return array.astype(self.dtype(name), copy=False)
+        return location.read(self.path)
 
     def verify(self, names: Iterable[str] | None = None) -> None:
         """Does nothing: these files have no checksums."""
@@ -161,6 +163,38 @@ class Keras2File:
                 raise ValueError(f"it has two models: {name} is there twice")
             locations[name] = location
         return locations
+
+
+def arrays_by_layer(path: Path) -> dict[str, list[np.ndarray]]:
+    """Returns the arrays of each layer, both in the order of the file, as Keras 2 loads them.
+
+    Raises:
+        CheckpointError: the file is damaged, or Keras 2 did not write it.
+    """
+    import h5py
+
+    whole = _File(path)
+    with _damage_named(path), h5py.File(path, "r") as file:
+        group = file.get("model_weights", file)
+        locations = {}
+        for layer in _names(group, "layer_names", whole):
+            of_layer = _child(group, layer)
+            names = _names(of_layer, "weight_names", whole)
+            locations[layer] = [_location(of_layer, name, whole.size) for name in names]
+            if not all(location.has_numbers for location in locations[layer]):
+                raise ValueError(f"{layer!r} has weights that are no numbers")
+    return {layer: [one.read(path) for one in parts] for layer, parts in locations.items()}
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} is not a valid weight file of Keras 2: {error}.\n"
+            "It was damaged, or not copied completely, or is something else."
+        ) from None
 
 
 def _weights(group: Any, layers: list[str], file: _File) -> Iterator[tuple[str, str, _Location]]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from keras.src.models.functional import Functional
 
+from hornbook.checkpoints.bert4keras.keras2_file import arrays_by_layer, is_hdf5, is_keras2
 from hornbook.compat.keras.keras2_layers import Attached, Layer
 from hornbook.errors import CheckpointError
 from hornbook.layers.tensors import Tensor
@@ -64,7 +64,9 @@ class Keras2Methods:
             super().save_weights(file, overwrite=overwrite)  # type: ignore[misc]
 
     def load_weights(self: Any, filepath: Any, by_name: bool = False, **options: Any) -> None:
-        if _read_keras2(self, Path(filepath), by_name):
+        path = existing(filepath)
+        if is_hdf5(path) and is_keras2(path):
+            _assign_keras2(self, path, by_name)
             return
         with _read(filepath, ".weights.h5") as file:
             super().load_weights(file, **options)  # type: ignore[misc]
@@ -137,46 +139,39 @@ def _single(tensors: Any) -> Any:
     return tensors[0] if isinstance(tensors, list | tuple) and len(tensors) == 1 else tensors
 
 
-def _read_keras2(model: Any, path: Path, by_name: bool) -> bool:
-    """Reads the weights that Keras 2 saved in HDF5, by the names of layers; False if it did not.
+def _assign_keras2(model: Any, path: Path, by_name: bool) -> None:
+    """Assigns the weights that Keras 2 saved in HDF5, by the names of layers.
 
     Raises:
-        CheckpointError: listing the layers that do not fit; nothing is changed then.
+        CheckpointError: listing the layers that do not fit; nothing is changed then.  With
+            `by_name`, layers of only the file or only the model are passed over.
     """
-    import h5py
-
-    if not path.is_file() or not h5py.is_hdf5(path):
-        return False
-    with h5py.File(path, "r") as file:
-        group = file.get("model_weights", file)
-        if "layer_names" not in group.attrs:
-            return False
-        pairs: list[tuple[Any, Any]] = []
-        problems: list[str] = []
-        layers = {layer.name: layer for layer in model.layers}
-        for name in (np.asarray(group.attrs["layer_names"]).astype(str)).tolist():
-            names = np.asarray(group[name].attrs["weight_names"]).astype(str).tolist()
-            values = [np.asarray(group[name][each]) for each in names]
-            weights = []
-            if name in layers:
-                layer = layers.pop(name)
-                weights = getattr(layer, "in_checkpoint", lambda layer=layer: layer.weights)()
-                if hasattr(layer, "converted"):
-                    values = layer.converted(values)
-            shapes = [list(value.shape) for value in values]
-            expected = [list(weight.shape) for weight in weights]
-            if shapes == expected:
-                pairs += zip(weights, values, strict=True)
-            elif not by_name:
-                problems.append(f"  {name}: expected the shapes {expected}, found {shapes}")
+    layers = {layer.name: layer for layer in model.layers}
+    pairs: list[tuple[Any, Any]] = []
+    problems: list[str] = []
+    for name, values in arrays_by_layer(path).items():
+        layer = layers.pop(name, None)
+        if layer is None:
+            if values and not by_name:
+                problems.append(f"  {name}: not in the model")
+            continue
+        in_checkpoint = getattr(layer, "in_checkpoint", None)
+        weights = in_checkpoint() if in_checkpoint else layer.weights
+        values = layer.converted(values) if hasattr(layer, "converted") else values
+        shapes = [list(value.shape) for value in values]
+        expected = [list(weight.shape) for weight in weights]
+        if shapes != expected:
+            problems.append(f"  {name}: expected the shapes {expected}, found {shapes}")
+        else:
+            pairs += zip(weights, values, strict=True)
+    if not by_name:
         problems += [f"  {name}: missing" for name, each in layers.items() if each.weights]
-    if problems and not by_name:
+    if problems:
         raise CheckpointError(
             f"The weights of {path} do not fit the model:\n" + "\n".join(problems)
         )
     for weight, value in pairs:
         weight.assign(value)
-    return True
 
 
 def _without_workers(options: dict[str, Any]) -> dict[str, Any]:
@@ -203,10 +198,27 @@ def _written(filepath: Any, suffix: str) -> Iterator[Any]:
         os.replace(file, path)
 
 
+def existing(filepath: Any) -> Path:
+    """Returns the path of a file.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    path = Path(filepath)
+    if path.with_name(f"{path.name}.index").is_file():
+        raise CheckpointError(
+            f"{path} is a checkpoint of tf.keras, which a model here cannot load.  Open it with "
+            f'hornbook.load("{path}", config=...), save that, and build the model from it.'
+        )
+    if not path.is_file():
+        raise CheckpointError(f"There is no file {path}.")
+    return path
+
+
 @contextmanager
 def _read(filepath: Any, suffix: str) -> Iterator[Any]:
     """Yields a path of the same file with the suffix that Keras 3 requires."""
-    path = Path(filepath).absolute()
+    path = existing(filepath).absolute()
     if path.name.endswith(suffix):
         yield path
         return
