@@ -1,6 +1,7 @@
 """Settings of all tests, and the small models, data and runs that many of them share."""
 
 import os
+import shutil
 import signal
 import tarfile
 from pathlib import Path
@@ -10,12 +11,13 @@ from hypothesis import settings
 
 # Nearly everything is compiled for one call: optimizing it takes longer than it saves.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-# What several tests, workers and child processes compile alike is compiled once, also for the
-# next run.  The oldest entries go when the folder is full.
-os.environ.setdefault(
-    "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax")
-)
-os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(2**29))
+# What several tests and their child processes compile alike is compiled once, also for the next
+# run.  Each worker has a folder of its own, since JAX does not write into one atomically.
+COMPILED = Path(__file__).parents[1] / ".pytest_cache" / "jax"
+COMPILED /= os.environ.get("PYTEST_XDIST_WORKER", "main")
+if sum(1 for _ in COMPILED.glob("*")) > 20_000:
+    shutil.rmtree(COMPILED)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(COMPILED)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 # Some shells and CI runners start a job with SIGINT ignored (`nohup`, `&`), and so would its
@@ -23,7 +25,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-import hornbook  # noqa: F401 - chooses the backend before a test imports Keras
+import hornbook  # noqa: E402, F401 - chooses the backend before a test imports Keras
 
 # Tests check what is true, never how fast: a busy machine must not make them fail.
 settings.register_profile("untimed", deadline=None)
