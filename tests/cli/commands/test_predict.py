@@ -18,6 +18,9 @@ class Reader:
     def __init__(self, *, answers_have_errors=True, files=()):
         self.answers_have_errors, self.files = answers_have_errors, files
 
+    def predict_stream(self, samples):
+        raise NotImplementedError
+
     def predict_files(self, sources):
         for name in self.files:
             yield {"file": name, "error": f"{name} is not an image." if "bad" in name else None}

@@ -48,7 +48,7 @@ def test_the_rows_for_shared_tokens_exist_and_differ(tiny):
 
 def test_a_folder_of_that_name_takes_precedence_and_other_names_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CheckpointError, match="Models that come with hornbook: hornbook-tiny"):
+    with pytest.raises(CheckpointError, match="Known by name: hornbook-tiny"):
         hornbook.load("hornbook-tinny")
     assert model_folder("hornbook-tiny").is_absolute()
     (tmp_path / "hornbook-tiny").mkdir()

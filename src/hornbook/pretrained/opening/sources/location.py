@@ -61,7 +61,7 @@ def locate(path: str | Path, config: str | Path | None = None) -> Location:
     if not (weights.is_dir() or weights.is_file() or Path(f"{weights}.index").is_file()):
         raise CheckpointError(
             f"There is no model folder {weights}, and no weight file of this name.\n"
-            f"Models that come with hornbook: {', '.join(NAMES)}."
+            f"Known by name: {', '.join(NAMES)}."
         )
     if config is None:
         return Location(weights, weights if weights.is_dir() else weights.parent)
