@@ -27,13 +27,13 @@ class Keras2Methods:
     def fit(self: Any, x: Any = None, *args: Any, **options: Any) -> Any:
         if isinstance(x, Iterator):
             options.setdefault("shuffle", False)  # else Keras 3 warns that it cannot
-        return super().fit(x, *args, **_without_workers(options))  # type: ignore[misc]
+        return super().fit(_as_keras3(x), *args, **_without_workers(options))  # type: ignore[misc]
 
-    def predict(self: Any, *args: Any, **options: Any) -> Any:
-        return super().predict(*args, **_without_workers(options))  # type: ignore[misc]
+    def predict(self: Any, x: Any, *args: Any, **options: Any) -> Any:
+        return super().predict(_as_keras3(x), *args, **_without_workers(options))  # type: ignore[misc]
 
-    def evaluate(self: Any, *args: Any, **options: Any) -> Any:
-        return super().evaluate(*args, **_without_workers(options))  # type: ignore[misc]
+    def evaluate(self: Any, x: Any = None, *args: Any, **options: Any) -> Any:
+        return super().evaluate(_as_keras3(x), *args, **_without_workers(options))  # type: ignore[misc]
 
     def fit_generator(self: Any, generator: Any, *args: Any, **options: Any) -> Any:
         names = ("steps_per_epoch", "epochs", "verbose", "callbacks", "validation_data")
@@ -172,6 +172,18 @@ def _assign_keras2(model: Any, path: Path, by_name: bool) -> None:
         )
     for weight, value in pairs:
         weight.assign(value)
+
+
+def _as_keras3(data: Any) -> Any:
+    """Returns batches whose lists of arrays are tuples: in tf.data a list is one array."""
+    if keras.config.backend() != "tensorflow" or not isinstance(data, Iterator):
+        return data
+    return (
+        tuple(tuple(part) if isinstance(part, list) else part for part in batch)
+        if isinstance(batch, tuple)
+        else batch
+        for batch in data
+    )
 
 
 def _without_workers(options: dict[str, Any]) -> dict[str, Any]:
