@@ -28,6 +28,7 @@ OPTIONS = {
     "unilm": {"application": "unilm", "with_mlm": "linear"},
     "lm": {"application": "lm", "with_mlm": "linear"},
     "nezha": {"model": "nezha", "with_mlm": "linear"},
+    "nezha_unilm": {"model": "nezha", "application": "unilm", "with_mlm": "linear"},
     "roformer": {"model": "roformer", "with_mlm": "linear"},
     "roformer_v2": {"model": "roformer_v2", "with_mlm": "linear"},
     "cond": {"with_mlm": "linear"},

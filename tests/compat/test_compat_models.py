@@ -133,6 +133,16 @@ def test_unknown_models_and_applications_are_named():
     assert len(MODELS) == 23
 
 
+def test_configurations_that_cannot_be_used_are_named(tmp_path):
+    file = tmp_path / "bert_config.json"
+    file.write_text("[1]", "utf-8")
+    with pytest.raises(CheckpointError, match="is not a JSON object"):
+        build_transformer_model(file)
+    file.write_text('{"vocab_size": 20, "hidden_act": "gelu"}', "utf-8")
+    with pytest.raises(OptionError, match="lacks hidden_size, num_hidden_layers"):
+        build_transformer_model(file)
+
+
 def test_heads_and_their_activations():
     model = build_transformer_model(**CONFIG, with_pool="linear", with_mlm="linear")
     assert [output.shape[1:] for output in model.outputs] == [(8,), (None, 20)]

@@ -1,9 +1,11 @@
 """Scripts that import bert4keras and keras run by `python -m hornbook.compat`."""
 
+import importlib
 import subprocess
 import sys
 
 import keras
+import pytest
 
 SCRIPT = """
 import sys
@@ -35,6 +37,7 @@ def test_a_script_runs_unedited_and_an_error_says_what_to_do(tmp_path):
     result = run(tmp_path, "a", "b")
     assert result.stdout == "ran ['a', 'b'] __main__ True\n"
     assert result.returncode == 2
+    assert result.stderr.startswith(f"hornbook: {tmp_path / 'script.py'}:16: K.gradients is not")
     assert "train_step" in result.stderr
     assert "Traceback" not in result.stderr
 
@@ -44,3 +47,12 @@ def test_keras_itself_is_unchanged():
 
     assert not hasattr(keras.Model, "fit_generator")
     assert not hasattr(keras.layers.Layer, "get_output_at")
+
+
+@pytest.mark.parametrize(
+    "name", ["backend", "layers", "models", "optimizers", "snippets", "tokenizers"]
+)
+def test_all_names_of_a_module_can_be_imported(name):
+    module = importlib.import_module(f"hornbook.compat.bert4keras.{name}")
+    exec(f"from hornbook.compat.bert4keras.{name} import *", names := {})
+    assert set(getattr(module, "__all__", ())) <= set(names)

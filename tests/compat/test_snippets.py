@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hornbook.compat.bert4keras import snippets
+from hornbook.compat.keras.functions import RemovedError
 
 CASES = runpy.run_path(str(Path(__file__).with_name("bert4keras_cases.py")))
 
@@ -85,7 +86,7 @@ def test_a_generator_without_data_has_no_batches():
     with pytest.raises(ValueError, match="is the data empty"):
         next(Batches([]).forfit())
     assert next(Batches([3]).fortest()) == [3]
-    with pytest.raises(NotImplementedError, match="MirroredStrategy"):
+    with pytest.raises(RemovedError, match="MirroredStrategy"):
         Batches([3]).to_dataset(types=None, shapes=None)
 
 

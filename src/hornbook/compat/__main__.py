@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 
 from hornbook.errors import HornbookError
@@ -24,7 +25,13 @@ def main() -> int:
     try:
         run(script, sys.argv[2:])
     except HornbookError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        lines = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename == str(script)
+        ]
+        place = f"{script}:{lines[-1]}: " if lines else ""
+        print(f"hornbook: {place}{error}", file=sys.stderr)
         return error.exit_status
     return 0
 

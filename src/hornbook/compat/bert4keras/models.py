@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hornbook.compat.bert4keras.backend import K as K
+from hornbook.compat.bert4keras.backend import keras as keras
 from hornbook.compat.building.decoders import (
     GPT,
     GPT2,
@@ -24,7 +27,8 @@ from hornbook.compat.building.encoders import (
     RoFormer,
     RoFormerV2,
 )
-from hornbook.compat.building.graph import LM_Mask, UniLM_Mask
+from hornbook.compat.building.graph import LM_Mask, Transformer, UniLM_Mask
+from hornbook.compat.keras.keras2_models import Model as Model
 from hornbook.errors import CheckpointError, OptionError, did_you_mean
 
 __all__ = [
@@ -48,6 +52,11 @@ MODELS: dict[str, Any] = {
 }
 for _version in ("t5", "t5.1.0", "t5.1.1", "mt5.1.1"):
     MODELS |= {_version: T5, f"{_version}_encoder": T5_Encoder, f"{_version}_decoder": T5_Decoder}
+_REQUIRED = [
+    name
+    for name, parameter in inspect.signature(Transformer).parameters.items()
+    if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+]
 # bert4keras's argument -> the key of a config.json, and what it is without both
 _KEYS = {
     "max_position": ("max_position_embeddings", 512),
@@ -86,6 +95,8 @@ def build_transformer_model(
             config = json.loads(Path(config_path).read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{config_path} cannot be read as JSON: {error}") from None
+        if not isinstance(config, dict):
+            raise CheckpointError(f"{config_path} is not a JSON object, as a configuration is.")
     config |= kwargs
     for argument, (key, default) in _KEYS.items():
         config.setdefault(argument, config.get(key, default))
@@ -95,6 +106,11 @@ def build_transformer_model(
         if name not in MODELS:
             raise OptionError(f"Unknown model {model!r}. {did_you_mean(name, MODELS)}")
         chosen = MODELS[name]
+        if missing := [key for key in _REQUIRED if key not in config]:
+            raise OptionError(
+                f"{config_path or 'The configuration'} lacks {', '.join(missing)}: add them, or "
+                "pass them to build_transformer_model."
+            )
         if issubclass(chosen, T5_Base) and "5.1.1" in name:
             config["version"] = name.partition("_")[0]
     builder = with_application(chosen, application.lower())(**config)

@@ -13,7 +13,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from hornbook.compat.bert4keras.common_parts import (
     longest_common_substring as longest_common_substring,
 )
 from hornbook.compat.bert4keras.web_serving import WebServing as WebServing
+from hornbook.compat.keras.functions import RemovedError
 from hornbook.data.forked import in_forked_processes as parallel_apply_generator
 from hornbook.files.indexed_lines import IndexedLines
 from hornbook.layers.tagging.viterbi import viterbi
@@ -249,8 +250,8 @@ class DataGenerator:
         """Yields the inputs of batches without end."""
         return (batch[0] for batch in self.forfit(random))
 
-    def to_dataset(self, *_: Any, **__: Any) -> Any:
-        raise NotImplementedError(
+    def to_dataset(self, *_: Any, **__: Any) -> NoReturn:
+        raise RemovedError(
             "to_dataset made a tf.data.Dataset for MirroredStrategy.  Yield whole batches in "
             "__iter__ and pass forfit() to fit, with steps_per_epoch=len(generator)."
         )

@@ -230,10 +230,8 @@ class MultiHeadAttention(Recorded, layers.MultiHeadAttention):
         return [y[0], y[1]["scores"]] if self.returns_scores else y[0]
 
     def key_and_value(self, context: Any, rotary: Any = None, memory: Any = None) -> Any:
-        key, _ = super().key_and_value(context[0], rotary)
-        if context[0] is context[1]:
-            return key, self._split(self.value(context[1]))
-        return key, self._split(self.value(context[1]))
+        key, value = super().key_and_value(context[0], rotary)
+        return key, value if context[0] is context[1] else self._split(self.value(context[1]))
 
     def compute_mask(self, inputs: list[Tensor], mask: Any = None) -> Any:
         return [first_of(mask), None] if self.returns_scores else first_of(mask)
