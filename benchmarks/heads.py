@@ -168,7 +168,7 @@ def main() -> None:
         "|---:|---|" + "---:|" * len(contenders),
     ]
     for length in options.lengths:
-        rows = rows_of(options.rows, length - 2)
+        rows = rows_of(options.rows, length - 3)  # and three special tokens
         calls = {
             name: contender(rows, pretrained=options.pretrained)
             for name, contender in contenders.items()

@@ -59,7 +59,7 @@ def epoch_batches(
 
     def batch(indices: np.ndarray) -> Batch:
         def arrays() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-            inputs = _inputs(columns, indices, batch_size, max_length, max_pairs)
+            inputs = _inputs(columns, indices, batch_size, max_length, max_pairs, pad_batch=True)
             weights = inputs.pop("weight")
             labels = [columns["label"][index] for index in indices]
             labels += labels[:1] * (len(weights) - len(labels))
@@ -104,13 +104,19 @@ def predicted_batches(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields indices of samples and their outputs, batch by batch, the shortest first.
 
+    Partial batches are filled up, except on PyTorch, which compiles nothing for their shape: one
+    text would cost as much as a full batch.
+
     Args:
         model, columns, rows, max_length: See `predicted_logits`.
         max_pairs: See `length_buckets`.
     """
+    import keras
+
+    pad_batch = keras.config.backend() != "torch"
     lengths = [len(ids) for ids in columns["token_ids"]]
     for indices in length_buckets(lengths, batch_size=rows, max_pairs=max_pairs, shuffle=False):
-        inputs = _inputs(columns, indices, rows, max_length, max_pairs)
+        inputs = _inputs(columns, indices, rows, max_length, max_pairs, pad_batch=pad_batch)
         del inputs["weight"]
         yield indices, np.asarray(model.predict_on_batch(inputs)[: len(indices)])
 
@@ -121,12 +127,14 @@ def _inputs(
     batch_size: int,
     max_length: int | None,
     max_pairs: int | None,
+    *,
+    pad_batch: bool,
 ) -> dict[str, np.ndarray]:
     values = {name: column for name, column in columns.items() if name not in NOT_INPUTS}
     return make_batch(
         values,
         indices,
-        pad_batch=True,
+        pad_batch=pad_batch,
         batch_size=batch_size,
         max_pairs=max_pairs,
         max_length=max_length,
